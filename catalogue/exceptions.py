@@ -1,0 +1,51 @@
+"""What can be wrong with a delivery or a question about DSRs."""
+
+from dsrhub.exceptions import DsrhubError
+
+
+class InvalidReportName(DsrhubError):
+    """A file name gives no known DSP, territory, currency and period: there is no DSR to speak of."""
+
+    code = "invalid_report_name"
+
+
+class ReportRefused(DsrhubError):
+    """A report has errors, and nothing of it was loaded. `extra["problems"]` says which."""
+
+    code = "report_refused"
+
+
+class DSRExists(DsrhubError):
+    """Another content stands under the same key, and its replacement was not asked for."""
+
+    code = "dsr_exists"
+
+
+class DSRNotFound(DsrhubError):
+    """No DSR has this id."""
+
+    code = "dsr_not_found"
+
+
+class ExchangeRateMissing(DsrhubError):
+    """The loaded ECB history has no rate at all of a currency in a period."""
+
+    code = "exchange_rate_missing"
+
+
+class ExchangeRateIncomplete(DsrhubError):
+    """The loaded ECB history does not have every rate of a currency in a period."""
+
+    code = "exchange_rate_incomplete"
+
+
+class InvalidRateFile(DsrhubError):
+    """A file is not an ECB history of euro reference rates."""
+
+    code = "invalid_rate_file"
+
+
+class InvalidRate(DsrhubError):
+    """An operator's rate that cannot be one."""
+
+    code = "invalid_rate"

@@ -1,0 +1,48 @@
+"""A column for amounts that keeps every digit."""
+
+from decimal import Decimal, InvalidOperation
+from typing import TYPE_CHECKING, Any
+
+from django import forms
+from django.core.exceptions import ValidationError
+from django.db import models
+from django.utils.translation import gettext_lazy as _
+
+if TYPE_CHECKING:
+    Field = models.Field[Any, Any]
+else:  # only the stubs know what a field holds
+    Field = models.Field
+
+
+class NumericField(Field):
+    """PostgreSQL's `numeric` without a scale: a Decimal with all its digits, never rounded, never a float.
+
+    Django's DecimalField insists on a number of digits, and pads to its number of decimals.
+    """
+
+    description = _("Exact number")
+    default_error_messages = {"invalid": _("“%(value)s” is not a number.")}
+
+    def db_type(self, connection: Any) -> str:
+        return "numeric"
+
+    def get_internal_type(self) -> str:
+        return "NumericField"
+
+    def to_python(self, value: Any) -> Decimal | None:
+        if value is None or isinstance(value, Decimal):
+            return value
+        if isinstance(value, (int, str)):
+            try:
+                number = Decimal(value)
+            except InvalidOperation:
+                number = Decimal("NaN")
+            if number.is_finite():
+                return number
+        raise ValidationError(self.error_messages["invalid"], code="invalid", params={"value": value})
+
+    def get_prep_value(self, value: Any) -> Decimal | None:
+        return self.to_python(super().get_prep_value(value))
+
+    def formfield(self, **kwargs: Any) -> Any:
+        return super().formfield(**{"form_class": forms.DecimalField, **kwargs})

@@ -1,0 +1,180 @@
+"""Where lines lie: a table of its own (a partition) for each large DSR, one common partition for all small ones.
+
+Everything here runs in the caller's transaction, and nothing is seen by others before it commits.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from decimal import Decimal
+
+from django.db import connection
+from psycopg2 import sql
+
+from catalogue.models import SHARED_PARTITION
+
+PARENT = sql.Identifier("catalogue_usageline")
+SHARED = sql.Identifier("catalogue_usageline_shared")
+# The header is line 1.
+FIRST_LINE = 2
+
+
+@dataclass(frozen=True)
+class LineTotals:
+    """What the lines of a DSR come to; blank cells add nothing."""
+
+    line_count: int
+    total_usages: Decimal
+    total_revenue: Decimal
+    lowest_revenue: Decimal | None
+    blank_title_count: int
+    blank_artists_count: int
+    blank_isrc_count: int
+    blank_usages_count: int
+    blank_revenue_count: int
+
+
+class BlockStream:
+    """An iterator of blocks as the file that COPY reads. A read gives a whole block, however much is asked for."""
+
+    def __init__(self, blocks: Iterator[bytes]) -> None:
+        self._blocks = blocks
+
+    def read(self, size: int = -1) -> bytes:
+        return next((block for block in self._blocks if block), b"")
+
+
+class LineLoad:
+    """Lines of one DSR on their way in: made, filled, looked at, and put where they belong.
+
+    The table is filled without indexes, which is faster than to fill an indexed one. A temporary one, for a small
+    DSR or for a dry run, is never written to the log.
+    """
+
+    def __init__(self, dsr_number: int, *, temporary: bool) -> None:
+        self.dsr_number = dsr_number
+        self.partition = SHARED_PARTITION if temporary else dsr_number
+        self._name = f"usageline_load_{dsr_number}" if temporary else partition_name(dsr_number)
+        self._table = sql.Identifier(self._name)
+        self._sequence = sql.Identifier(f"usageline_load_{dsr_number}_line")
+        self._create(temporary=temporary)
+
+    def _create(self, *, temporary: bool) -> None:
+        # Lines are numbered by a sequence of the load, so that they can be copied just as they were delivered.
+        _execute("CREATE TEMP SEQUENCE {} MINVALUE {}", self._sequence, sql.Literal(FIRST_LINE))
+        _execute(
+            "CREATE {} TABLE {} (LIKE {} INCLUDING STORAGE) {}",
+            sql.SQL("TEMP" if temporary else ""),
+            self._table,
+            PARENT,
+            sql.SQL("ON COMMIT DROP" if temporary else ""),
+        )
+        _execute(
+            "ALTER TABLE {} ALTER dsr_id SET DEFAULT {}, ALTER partition SET DEFAULT {}, "
+            "ALTER line_number SET DEFAULT nextval({})",
+            self._table,
+            sql.Literal(self.dsr_number),
+            sql.Literal(self.partition),
+            sql.Literal(f"pg_temp.usageline_load_{self.dsr_number}_line"),
+        )
+
+    def copy(self, blocks: Iterator[bytes], columns: tuple[str, ...]) -> None:
+        """Load blocks of tab-separated lines. Quotes are data: the quote of the format is 0x01, which never comes."""
+        statement = _composed(
+            r"COPY {} ({}) FROM STDIN (FORMAT csv, DELIMITER E'\t', QUOTE E'\x01', NULL '', ENCODING 'UTF8')",
+            self._table,
+            sql.SQL(", ").join(sql.Identifier(column) for column in columns),
+        )
+        with connection.cursor() as cursor:
+            cursor.copy_expert(statement, BlockStream(blocks))
+
+    def totals(self) -> LineTotals:
+        row = _fetch(
+            """
+            SELECT count(*), coalesce(sum(usages), 0), coalesce(sum(revenue), 0), min(revenue),
+                count(*) - count(title), count(*) - count(artists), count(*) - count(isrc),
+                count(*) - count(usages), count(*) - count(revenue)
+            FROM {}
+            """,
+            self._table,
+        )[0]
+        return LineTotals(*row)
+
+    def repeated_dsp_ids(self, *, limit: int) -> tuple[int, list[tuple[int, str]]]:
+        """How many lines repeat the dsp_id of an earlier line, and the first of them: (line number, dsp_id)."""
+        # Hashes first: nearly always there is none that repeats, and numbers are quicker to compare than texts.
+        repeated_hashes = _composed(
+            "SELECT hashtextextended(dsp_id, 0) FROM {} GROUP BY 1 HAVING count(*) > 1", self._table
+        )
+        rows = _fetch(
+            """
+            WITH suspect AS MATERIALIZED ({})
+            SELECT count(*) OVER (), line_number, dsp_id
+            FROM (
+                SELECT line_number, dsp_id, row_number() OVER (PARTITION BY dsp_id ORDER BY line_number) AS nth
+                FROM {} WHERE hashtextextended(dsp_id, 0) IN (SELECT * FROM suspect)
+            ) AS line
+            WHERE nth > 1 ORDER BY line_number LIMIT {}
+            """,
+            repeated_hashes,
+            self._table,
+            sql.Literal(limit),
+        )
+        return (rows[0][0] if rows else 0), [(line_number, dsp_id) for _, line_number, dsp_id in rows]
+
+    def store(self) -> None:
+        """Put the lines in their place: the last thing to do before COMMIT, as others may wait for the parent."""
+        if self.partition == SHARED_PARTITION:
+            _execute("INSERT INTO {} SELECT * FROM {}", SHARED, self._table)
+            return
+        _execute(
+            "ALTER TABLE {} ALTER dsr_id DROP DEFAULT, ALTER partition DROP DEFAULT, ALTER line_number DROP DEFAULT",
+            self._table,
+        )
+        # The indexes of the parent, and a check that spares the scan of the table when it is attached.
+        _execute(
+            """
+            CREATE INDEX ON {table} (hashtextextended(dsp_id, 0));
+            CREATE INDEX ON {table} (dsr_id, revenue DESC NULLS LAST);
+            CREATE INDEX ON {table} USING brin (line_number) WITH (pages_per_range = 32);
+            ALTER TABLE {table} ADD CONSTRAINT attaching CHECK (partition IS NOT NULL AND partition = {partition});
+            ANALYZE {table};
+            ALTER TABLE {parent} ATTACH PARTITION {table} FOR VALUES IN ({partition});
+            ALTER TABLE {table} DROP CONSTRAINT attaching;
+            """,
+            table=self._table,
+            parent=PARENT,
+            partition=sql.Literal(self.partition),
+        )
+
+    def discard(self) -> None:
+        """Drop what only the load needed."""
+        if self.partition == SHARED_PARTITION:
+            _execute("DROP TABLE {}", self._table)
+        _execute("DROP SEQUENCE {}", self._sequence)
+
+
+def partition_name(dsr_number: int) -> str:
+    return f"catalogue_usageline_{dsr_number}"
+
+
+def lines_drop(*, dsr_number: int, partition: int) -> None:
+    """Remove the lines of a DSR from the disk."""
+    if partition == SHARED_PARTITION:
+        _execute("DELETE FROM {} WHERE dsr_id = {}", SHARED, sql.Literal(dsr_number))
+    else:
+        _execute("DROP TABLE IF EXISTS {}", sql.Identifier(partition_name(dsr_number)))
+
+
+def _composed(statement: str, *parts: sql.Composable, **named: sql.Composable) -> sql.Composed:
+    return sql.SQL(statement).format(*parts, **named)
+
+
+def _execute(statement: str, *parts: sql.Composable, **named: sql.Composable) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute(_composed(statement, *parts, **named))
+
+
+def _fetch(statement: str, *parts: sql.Composable) -> list[tuple[object, ...]]:
+    with connection.cursor() as cursor:
+        cursor.execute(_composed(statement, *parts))
+        return cursor.fetchall()

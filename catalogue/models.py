@@ -1,0 +1,300 @@
+"""The catalogue: Digital Sales Reports, their lines, and what they are measured in."""
+
+from typing import ClassVar
+
+from django.conf import settings
+from django.db import models
+from django.db.models import F, Q
+from django.utils.translation import gettext_lazy as _
+
+from catalogue.fields import NumericField
+from catalogue.querysets import DSRQuerySet, UsageLineQuerySet
+
+# The partition of the lines of all small DSRs; a large DSR's partition has the DSR's id as its number.
+SHARED_PARTITION = 0
+
+
+class Currency(models.Model):
+    """A currency of ISO 4217, past ones included."""
+
+    code = models.CharField(_("code"), max_length=3, primary_key=True)
+    name = models.CharField(_("name"), max_length=100)
+    symbol = models.CharField(_("symbol"), max_length=10)
+
+    class Meta:
+        ordering = ["code"]
+        verbose_name_plural = _("currencies")
+
+    def __str__(self) -> str:
+        return self.code
+
+
+class Territory(models.Model):
+    """A territory of ISO 3166-1, or one of the codes in use beside it (XK, and WW for the whole world)."""
+
+    code_2 = models.CharField(_("code"), max_length=2, primary_key=True)
+    name = models.CharField(_("name"), max_length=100)
+    local_currency = models.ForeignKey(
+        Currency, models.PROTECT, related_name="+", null=True, blank=True, verbose_name=_("local currency")
+    )
+
+    class Meta:
+        ordering = ["code_2"]
+        verbose_name_plural = _("territories")
+
+    def __str__(self) -> str:
+        return f"{self.code_2} {self.name}"
+
+
+class RateMethod(models.TextChoices):
+    """Where the exchange rate of a DSR comes from."""
+
+    EURO = "euro", _("the euro itself")
+    ECB_MEAN = "ecb_mean", _("mean of the ECB's reference rates")
+    OPERATOR = "operator", _("entered by an operator")
+
+
+class EcbRate(models.Model):
+    """A euro foreign exchange reference rate of the European Central Bank: units of the currency for one euro."""
+
+    currency = models.ForeignKey(Currency, models.PROTECT, related_name="+", verbose_name=_("currency"))
+    day = models.DateField(_("day"), db_index=True)
+    rate = NumericField(_("rate"))
+
+    class Meta:
+        ordering = ["-day", "currency"]
+        verbose_name = _("ECB rate")
+        constraints = [
+            models.UniqueConstraint(fields=["currency", "day"], name="ecb_rate_once_a_day"),
+            models.CheckConstraint(condition=Q(rate__gt=0), name="ecb_rate_positive"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.currency_id} {self.day}: {self.rate}"
+
+
+class OperatorRate(models.Model):
+    """A rate that an operator entered for a currency and a period; it wins over the ECB's."""
+
+    currency = models.ForeignKey(Currency, models.PROTECT, related_name="+", verbose_name=_("currency"))
+    period_start = models.DateField(_("period start"))
+    period_end = models.DateField(_("period end"))
+    rate = NumericField(_("rate"), help_text=_("Units of the currency for one euro."))
+    note = models.CharField(_("note"), max_length=200, blank=True, help_text=_("Where the rate comes from."))
+    entered_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, models.SET_NULL, related_name="+", null=True, blank=True, editable=False
+    )
+    entered_at = models.DateTimeField(_("entered at"), auto_now=True)
+
+    class Meta:
+        ordering = ["currency", "period_start", "period_end"]
+        constraints = [
+            models.UniqueConstraint(fields=["currency", "period_start", "period_end"], name="operator_rate_once"),
+            models.CheckConstraint(condition=Q(rate__gt=0), name="operator_rate_positive"),
+            models.CheckConstraint(
+                condition=Q(period_start__lte=F("period_end")), name="operator_rate_period_in_order"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.currency_id} {self.period_start} to {self.period_end}: {self.rate}"
+
+
+class DSR(models.Model):
+    """A Digital Sales Report: what one DSP reported for one territory, currency and period."""
+
+    class Status(models.TextChoices):
+        INGESTED = "ingested", _("ingested")
+        FAILED = "failed", _("failed")
+
+    # Four bytes are enough, and every line carries them.
+    id = models.AutoField(primary_key=True)
+    path = models.CharField(_("path"), max_length=255, help_text=_("The name of the file as it was delivered."))
+    gzip_name = models.CharField(_("name inside gzip"), max_length=255, null=True, blank=True)  # noqa: DJ001
+    sha256 = models.CharField(  # noqa: DJ001 - a blank hash would be a hash
+        "SHA-256", max_length=64, null=True, blank=True, help_text=_("Of the unpacked content.")
+    )
+    dsp = models.CharField("DSP", max_length=100)
+    offer = models.CharField(_("offer"), max_length=100)
+    society = models.CharField(_("society"), max_length=100, null=True, blank=True)  # noqa: DJ001
+    territory = models.ForeignKey(Territory, models.PROTECT, related_name="dsrs", verbose_name=_("territory"))
+    currency = models.ForeignKey(Currency, models.PROTECT, related_name="dsrs", verbose_name=_("currency"))
+    period_start = models.DateField(_("period start"))
+    period_end = models.DateField(_("period end"))
+    status = models.CharField(_("status"), max_length=8, choices=Status)
+
+    exchange_rate = NumericField(
+        _("exchange rate"), null=True, blank=True, help_text=_("Units of the currency for one euro.")
+    )
+    rate_method = models.CharField(_("rate method"), max_length=8, choices=RateMethod, blank=True)
+    rate_source = models.CharField(_("rate source"), max_length=255, blank=True)
+
+    partition = models.IntegerField(_("partition"), default=SHARED_PARTITION, editable=False)
+    line_count = models.BigIntegerField(_("lines"), default=0)
+    total_usages = NumericField(_("usages"), default=0)
+    total_revenue = NumericField(_("revenue"), default=0, help_text=_("In the currency of the DSR, exact."))
+    lowest_revenue = NumericField(_("lowest revenue of a line"), null=True, blank=True)
+    blank_title_count = models.BigIntegerField(_("blank titles"), default=0)
+    blank_artists_count = models.BigIntegerField(_("blank artists"), default=0)
+    blank_isrc_count = models.BigIntegerField(_("blank ISRCs"), default=0)
+    blank_usages_count = models.BigIntegerField(_("blank usages"), default=0)
+    blank_revenue_count = models.BigIntegerField(_("blank revenues"), default=0)
+    error_count = models.BigIntegerField(_("errors"), default=0)
+    warning_count = models.BigIntegerField(_("warnings"), default=0)
+
+    imported_at = models.DateTimeField(_("imported at"), auto_now_add=True)
+    imported_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL,
+        models.SET_NULL,
+        related_name="+",
+        null=True,
+        blank=True,
+        verbose_name=_("imported by"),
+    )
+
+    objects: ClassVar[models.Manager["DSR"]] = DSRQuerySet.as_manager()  # type: ignore[assignment]
+
+    class Meta:
+        verbose_name = "DSR"
+        verbose_name_plural = "DSRs"
+        ordering = ["id"]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["dsp", "offer", "society", "territory", "currency", "period_start", "period_end"],
+                condition=Q(status="ingested"),
+                nulls_distinct=False,
+                name="dsr_key_once_ingested",
+            ),
+            # A failure is replaced by the next try of the same file.
+            models.UniqueConstraint(fields=["path"], condition=Q(status="failed"), name="dsr_path_once_failed"),
+            models.CheckConstraint(condition=Q(period_start__lte=F("period_end")), name="dsr_period_in_order"),
+            models.CheckConstraint(
+                condition=Q(status="failed") | Q(exchange_rate__gt=0, sha256__isnull=False),
+                name="dsr_ingested_with_rate_and_hash",
+            ),
+        ]
+        indexes = [
+            # "Was this content delivered before?"
+            models.Index(fields=["sha256"], name="dsr_sha256"),
+        ]
+
+    def __str__(self) -> str:
+        return self.path
+
+    @property
+    def blank_count(self) -> int:
+        """How many cells of the report are blank."""
+        return (
+            self.blank_title_count
+            + self.blank_artists_count
+            + self.blank_isrc_count
+            + self.blank_usages_count
+            + self.blank_revenue_count
+        )
+
+
+class UsageLine(models.Model):
+    """A line of a DSR as it was delivered. A blank cell is NULL.
+
+    The table is made by hand in a migration: it is partitioned, and has neither the foreign key (attaching a
+    partition beside one makes two importers wait for each other for ever) nor the key in the database.
+    """
+
+    pk = models.CompositePrimaryKey("dsr", "line_number")
+    dsr = models.ForeignKey(DSR, models.DO_NOTHING, related_name="+", db_constraint=False, db_index=False)
+    partition = models.IntegerField()
+    line_number = models.BigIntegerField(_("line"))
+    usages = models.BigIntegerField(_("usages"), null=True)
+    dsp_id = models.TextField("dsp_id", db_collation="C")
+    title = models.TextField(_("title"), null=True)  # noqa: DJ001 - blank is NULL, here and below
+    artists = models.TextField(_("artists"), null=True, help_text=_("Separated by |."))  # noqa: DJ001
+    isrc = models.TextField("ISRC", null=True)  # noqa: DJ001
+    revenue = NumericField(_("revenue"), null=True)
+
+    objects: ClassVar[models.Manager["UsageLine"]] = UsageLineQuerySet.as_manager()  # type: ignore[assignment]
+
+    class Meta:
+        ordering = ["line_number"]
+
+    def __str__(self) -> str:
+        return f"{self.dsr_id}:{self.line_number}"
+
+
+class ReportProblem(models.Model):
+    """An error or a warning in a DSR. Of very many only the first are kept; the DSR has their true number."""
+
+    class Level(models.TextChoices):
+        ERROR = "error", _("error")
+        WARNING = "warning", _("warning")
+
+    dsr = models.ForeignKey(DSR, models.CASCADE, related_name="problems")
+    level = models.CharField(_("level"), max_length=7, choices=Level)
+    code = models.CharField(_("code"), max_length=40)
+    line = models.BigIntegerField(_("line"), null=True)
+    column = models.CharField(_("column"), max_length=200, null=True)  # noqa: DJ001
+    value = models.CharField(_("value"), max_length=255, null=True)  # noqa: DJ001
+
+    class Meta:
+        ordering = ["id"]
+
+    def __str__(self) -> str:
+        place = "".join(f" {name} {value}" for name, value in (("line", self.line), ("column", self.column)) if value)
+        return f"{self.code}{place}"
+
+
+class RejectedDelivery(models.Model):
+    """A delivered file whose name does not say which DSR it is: nothing of it was read."""
+
+    name = models.CharField(_("name"), max_length=255, unique=True)
+    reason = models.CharField(_("reason"), max_length=500)
+    delivered_at = models.DateTimeField(_("delivered at"), auto_now=True)
+    delivered_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL,
+        models.SET_NULL,
+        related_name="+",
+        null=True,
+        blank=True,
+        verbose_name=_("delivered by"),
+    )
+
+    class Meta:
+        ordering = ["-delivered_at"]
+        verbose_name_plural = _("rejected deliveries")
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class RateChange(models.Model):
+    """The exchange rate of an ingested DSR was replaced by another: what it was, and what it became."""
+
+    dsr = models.ForeignKey(DSR, models.CASCADE, related_name="rate_changes")
+    old_rate = NumericField(_("old rate"))
+    old_method = models.CharField(_("old method"), max_length=8, choices=RateMethod)
+    old_source = models.CharField(_("old source"), max_length=255)
+    new_rate = NumericField(_("new rate"))
+    new_method = models.CharField(_("new method"), max_length=8, choices=RateMethod)
+    new_source = models.CharField(_("new source"), max_length=255)
+    changed_at = models.DateTimeField(_("changed at"), auto_now_add=True)
+    changed_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, models.SET_NULL, related_name="+", null=True, blank=True, verbose_name=_("changed by")
+    )
+
+    class Meta:
+        ordering = ["-changed_at", "-id"]
+
+    def __str__(self) -> str:
+        return f"{self.old_rate} -> {self.new_rate}"
+
+
+class LeftoverLines(models.Model):
+    """Lines of a DSR that is gone, which still have to be removed from the disk."""
+
+    dsr_number = models.IntegerField(unique=True)
+    partition = models.IntegerField()
+
+    class Meta:
+        verbose_name_plural = "leftover lines"
+
+    def __str__(self) -> str:
+        return str(self.dsr_number)

@@ -1,0 +1,367 @@
+"""What can be done with a DSR. Every door (command, admin, REST) calls these, and they alone write DSRs."""
+
+import logging
+import time
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass, field
+from enum import StrEnum
+from itertools import chain
+from pathlib import Path
+from typing import Any
+
+from django.conf import settings
+from django.contrib.auth.models import User
+from django.db import OperationalError, connection, transaction
+
+from catalogue.delivery import DamagedDelivery, Delivery, Progress
+from catalogue.exceptions import (
+    DSRExists,
+    DSRNotFound,
+    ExchangeRateIncomplete,
+    ExchangeRateMissing,
+    InvalidReportName,
+    ReportRefused,
+)
+from catalogue.line_storage import LineLoad, lines_drop
+from catalogue.models import DSR, Currency, LeftoverLines, RejectedDelivery, ReportProblem, Territory
+from catalogue.parsing import (
+    LONGEST_VALUE,
+    ErrorCode,
+    Problem,
+    ProblemLog,
+    ReportName,
+    ReportReader,
+    WarningCode,
+    parse_report_name,
+)
+from catalogue.rates import ExchangeRate, exchange_rate, rates_lock
+
+logger = logging.getLogger(__name__)
+
+# How long dropping lines may make others wait, in milliseconds, how often it is tried, and the pause in seconds.
+# What is still in use then is dropped by a later run.
+LOCK_NOT_AVAILABLE = "55P03"  # PostgreSQL's code
+DROP_LOCK_TIMEOUT, DROP_TRIES, DROP_PAUSE = 100, 3, 0.1
+
+
+class Outcome(StrEnum):
+    """What became of a delivery that was not refused."""
+
+    LOADED = "loaded"
+    REPLACED = "replaced"
+    UNCHANGED = "unchanged"
+    CHECKED = "checked"
+
+
+@dataclass
+class ImportReport:
+    """How an import went. After a dry run `dsr` is what it would have been, and has no place in the database."""
+
+    dsr: DSR
+    outcome: Outcome
+    problems: ProblemLog
+    rewritten_count: int = 0
+    seconds: float = field(default=0.0)
+
+
+def dsr_import(
+    *,
+    path: Path,
+    name: str,
+    replace: bool = False,
+    dry_run: bool = False,
+    user: User | None = None,
+    progress: Progress | None = None,
+) -> ImportReport:
+    """Import the file at `path`, delivered as `name`: wholly, or not at all.
+
+    The key of a DSR is all that its name says. The same content under a key again is a no-op that succeeds;
+    another content is refused, or with `replace` takes the place of the earlier one. A dry run does all the work
+    and keeps nothing of it.
+
+    Raises InvalidReportName (kept as a rejected delivery), DSRExists, and ReportRefused with the problems, which
+    are kept with a DSR that has failed.
+    """
+    started = time.monotonic()
+    report_name = _known_report_name(name, user=user, keep=not dry_run)
+    delivery = Delivery(path, name)
+    problems = ProblemLog(settings.DSRHUB_PROBLEM_LIMIT)
+    leftovers_drop()
+    try:
+        with transaction.atomic():
+            _lock_key(report_name)
+            report = _loaded(delivery, name, report_name, problems, replace, dry_run, user, progress)
+            if dry_run:
+                transaction.set_rollback(True)
+    except ReportRefused:
+        if not dry_run:
+            _failure_keep(delivery, name, report_name, problems, user)
+        raise
+    report.seconds = time.monotonic() - started
+    return report
+
+
+def dsr_delete(*, dsr_number: int) -> None:
+    """Delete a DSR with its lines and problems. Its lines count no more at once; the disk is freed afterwards.
+
+    Raises DSRNotFound.
+    """
+    with transaction.atomic():
+        dsr = DSR.objects.select_for_update().filter(pk=dsr_number).first()
+        if dsr is None:
+            raise DSRNotFound(f"There is no DSR {dsr_number}.", id=dsr_number)
+        _remove(dsr)
+        transaction.on_commit(leftovers_drop)
+
+
+def leftovers_drop() -> int:
+    """Drop the lines of DSRs that are gone, and return how many DSRs' lines could not be dropped yet."""
+    waiting = 0
+    for leftover in LeftoverLines.objects.order_by("dsr_number"):
+        if not any(_leftover_is_dropped(leftover, pause) for pause in [0, *[DROP_PAUSE] * (DROP_TRIES - 1)]):
+            logger.info("lines of deleted DSR %s are in use, a later run drops them", leftover.dsr_number)
+            waiting += 1
+    return waiting
+
+
+def _leftover_is_dropped(leftover: LeftoverLines, pause: float) -> bool:
+    time.sleep(pause)
+    try:
+        with transaction.atomic(), connection.cursor() as cursor:
+            # Dropping waits for the readers of all DSRs, and whoever comes after waits behind it.
+            cursor.execute("SELECT set_config('lock_timeout', %s, true)", [f"{DROP_LOCK_TIMEOUT}ms"])
+            if LeftoverLines.objects.select_for_update(skip_locked=True).filter(pk=leftover.pk).exists():
+                lines_drop(dsr_number=leftover.dsr_number, partition=leftover.partition)
+                leftover.delete()
+    except OperationalError as error:
+        if getattr(error.__cause__, "pgcode", None) != LOCK_NOT_AVAILABLE:
+            raise
+        return False
+    return True
+
+
+# --- The steps of an import ------------------------------------------------------------------------------------
+
+
+def _known_report_name(name: str, *, user: User | None, keep: bool) -> ReportName:
+    """What the name says, if its territory and its currency exist; else the delivery is rejected, and kept so."""
+    try:
+        report_name = parse_report_name(name)
+        if not Territory.objects.filter(pk=report_name.territory).exists():
+            raise InvalidReportName(f"{name!r} names an unknown territory {report_name.territory!r}.", name=name)
+        if not Currency.objects.filter(pk=report_name.currency).exists():
+            raise InvalidReportName(f"{name!r} names an unknown currency {report_name.currency!r}.", name=name)
+    except InvalidReportName as error:
+        if keep:
+            RejectedDelivery.objects.update_or_create(
+                name=name[:255], defaults={"reason": error.message[:500], "delivered_by": user}
+            )
+        raise
+    return report_name
+
+
+def _lock_key(report_name: ReportName) -> None:
+    """Let others who import a report under the same key wait until this transaction ends."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))", [repr(report_name)])
+
+
+def _loaded(
+    delivery: Delivery,
+    name: str,
+    report_name: ReportName,
+    problems: ProblemLog,
+    replace: bool,
+    dry_run: bool,
+    user: User | None,
+    progress: Progress | None,
+) -> ImportReport:
+    earlier = DSR.objects.ingested().under_key(report_name).first()
+    if earlier is not None:
+        if _sha256(delivery, name, problems) == earlier.sha256:
+            return ImportReport(earlier, Outcome.UNCHANGED, problems)
+        if not replace:
+            raise DSRExists(
+                f"{name}: DSR {earlier.pk} ({earlier.path}) has the same key and another content. "
+                "It stays, unless its replacement is asked for.",
+                id=earlier.pk,
+                path=earlier.path,
+            )
+    _rate(name, report_name, problems)
+    try:
+        chunks, is_small = _peek(delivery.chunks(progress), settings.DSRHUB_SHARED_PARTITION_BYTES)
+        reader = ReportReader(chunks, problems)
+    except DamagedDelivery as damage:
+        problems.add(damage.problem)
+    _refuse_errors(name, problems)
+
+    load = LineLoad(_next_dsr_number(), temporary=dry_run or is_small)
+    load.copy(_blocks_to_load(reader, problems), reader.columns)
+    _refuse_errors(name, problems)
+    totals = load.totals()
+    _warn(delivery, name, report_name, load, problems)
+    if earlier is not None:
+        _remove(earlier)
+        transaction.on_commit(leftovers_drop)
+    if not dry_run:
+        load.store()
+    load.discard()
+    rates_lock(shared=True)
+    dsr = DSR(
+        id=load.dsr_number,
+        status=DSR.Status.INGESTED,
+        partition=load.partition,
+        sha256=delivery.sha256,
+        warning_count=problems.warning_count,
+        **_described(delivery, name, report_name, user),
+        **_rated(_rate(name, report_name, problems)),
+        **asdict(totals),
+    )
+    dsr.save(force_insert=True)
+    _problems_keep(dsr, problems)
+    # The file went in: that it failed before is of no interest any more.
+    DSR.objects.failed().filter(path=name).delete()
+    outcome = Outcome.CHECKED if dry_run else Outcome.REPLACED if earlier is not None else Outcome.LOADED
+    return ImportReport(dsr, outcome, problems, reader.rewritten_count)
+
+
+def _sha256(delivery: Delivery, name: str, problems: ProblemLog) -> str:
+    try:
+        for _ in delivery.chunks():
+            pass
+    except DamagedDelivery as damage:
+        problems.add(damage.problem)
+    _refuse_errors(name, problems)
+    return delivery.sha256
+
+
+def _rate(name: str, report_name: ReportName, problems: ProblemLog) -> ExchangeRate:
+    try:
+        return exchange_rate(
+            currency=report_name.currency,
+            period_start=report_name.period_start,
+            period_end=report_name.period_end,
+        )
+    except ExchangeRateMissing as error:
+        problems.add(Problem(ErrorCode.EXCHANGE_RATE_MISSING, value=report_name.currency))
+        raise ReportRefused(f"{name}: {error.message}", problems=problems) from error
+    except ExchangeRateIncomplete as error:
+        days = f"{report_name.currency}: {error.extra['days_found']} of {error.extra['days_expected']} days"
+        problems.add(Problem(ErrorCode.EXCHANGE_RATE_INCOMPLETE, value=days))
+        raise ReportRefused(f"{name}: {error.message}", problems=problems) from error
+
+
+def _peek(chunks: Iterator[bytes], limit: int) -> tuple[Iterator[bytes], bool]:
+    """The same chunks, and whether they are at most `limit` bytes in all."""
+    head: list[bytes] = []
+    size = 0
+    for chunk in chunks:
+        head.append(chunk)
+        size += len(chunk)
+        if size > limit:
+            return chain(head, chunks), False
+    return iter(head), True
+
+
+def _blocks_to_load(reader: ReportReader, problems: ProblemLog) -> Iterator[bytes]:
+    """The blocks until the first error; the rest is then checked for more errors and not loaded."""
+    try:
+        for block in reader:
+            if not problems.error_count:
+                yield block
+    except DamagedDelivery as damage:
+        problems.add(damage.problem)
+
+
+def _refuse_errors(name: str, problems: ProblemLog) -> None:
+    if problems.error_count:
+        first = problems.errors[0]
+        places = (("line", first.line), ("column", first.column), ("value", first.value))
+        place = ", ".join(f"{word} {value!r}" for word, value in places if value is not None)
+        raise ReportRefused(
+            f"{name}: {problems.error_count} error{'s' * (problems.error_count != 1)}, "
+            f"nothing is loaded. The first: {first.code}{place and ' at ' + place}",
+            problems=problems,
+        )
+
+
+def _warn(delivery: Delivery, name: str, report_name: ReportName, load: LineLoad, problems: ProblemLog) -> None:
+    """Report what is legal and yet deserves a look."""
+    if delivery.gzip_name is not None and delivery.gzip_name != name.removesuffix(".gz"):
+        problems.add(Problem(WarningCode.GZIP_NAME_DIFFERS, value=delivery.gzip_name))
+    others = DSR.objects.ingested().exclude(pk__in=DSR.objects.ingested().under_key(report_name))
+    for other in others.filter(sha256=delivery.sha256):
+        problems.add(Problem(WarningCode.CONTENT_SEEN_BEFORE, value=other.path))
+    for other in others.overlapping(report_name):
+        problems.add(Problem(WarningCode.PERIOD_OVERLAPS, value=other.path))
+    count, repeated = load.repeated_dsp_ids(limit=problems.limit)
+    for line_number, dsp_id in repeated:
+        problems.add(Problem(WarningCode.DSP_ID_REPEATED, line_number, "dsp_id", dsp_id[:LONGEST_VALUE]))
+    problems.warning_count += count - len(repeated)
+
+
+def _next_dsr_number() -> int:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT nextval(pg_get_serial_sequence('catalogue_dsr', 'id'))")
+        number: int = cursor.fetchone()[0]
+    return number
+
+
+def _described(delivery: Delivery, name: str, report_name: ReportName, user: User | None) -> dict[str, Any]:
+    """What a DSR's row says of where it comes from, whether it went in or failed."""
+    return {
+        "path": name,
+        "gzip_name": delivery.gzip_name,
+        "dsp": report_name.dsp,
+        "offer": report_name.offer,
+        "society": report_name.society,
+        "territory_id": report_name.territory,
+        "currency_id": report_name.currency,
+        "period_start": report_name.period_start,
+        "period_end": report_name.period_end,
+        "imported_by": user,
+    }
+
+
+def _rated(rate: ExchangeRate) -> dict[str, Any]:
+    return {"exchange_rate": rate.value, "rate_method": rate.method, "rate_source": rate.source}
+
+
+def _failure_keep(
+    delivery: Delivery, name: str, report_name: ReportName, problems: ProblemLog, user: User | None
+) -> None:
+    """Keep a DSR that has failed, and why, in place of the same file's last failure."""
+    with transaction.atomic():
+        _lock_key(report_name)
+        DSR.objects.failed().filter(path=name).delete()
+        dsr = DSR.objects.create(
+            status=DSR.Status.FAILED,
+            error_count=problems.error_count,
+            warning_count=problems.warning_count,
+            **_described(delivery, name, report_name, user),
+        )
+        _problems_keep(dsr, problems)
+
+
+def _problems_keep(dsr: DSR, problems: ProblemLog) -> None:
+    ReportProblem.objects.bulk_create(
+        (
+            ReportProblem(
+                dsr=dsr,
+                level=ReportProblem.Level.ERROR if problem.is_error else ReportProblem.Level.WARNING,
+                code=problem.code,
+                line=problem.line,
+                column=problem.column,
+                value=problem.value,
+            )
+            for problem in problems.kept
+        ),
+        batch_size=1000,
+    )
+
+
+def _remove(dsr: DSR) -> None:
+    """Delete the row of a DSR, and note where its lines lie."""
+    if dsr.status == DSR.Status.INGESTED:
+        LeftoverLines.objects.get_or_create(dsr_number=dsr.pk, defaults={"partition": dsr.partition})
+    dsr.delete()

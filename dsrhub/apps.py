@@ -1,0 +1,6 @@
+from django.apps import AppConfig
+
+
+class DsrhubConfig(AppConfig):
+    name = "dsrhub"
+    verbose_name = "dsrhub"

