@@ -1,6 +1,6 @@
 """What can be wrong with a delivery or a question about DSRs."""
 
-from dsrhub.exceptions import DsrhubError
+from dsrhub.exceptions import ConflictError, DsrhubError, NotFoundError
 
 
 class InvalidReportName(DsrhubError):
@@ -10,18 +10,21 @@ class InvalidReportName(DsrhubError):
 
 
 class ReportRefused(DsrhubError):
-    """A report has errors, and nothing of it was loaded. `extra["problems"]` says which."""
+    """A report has errors, and nothing of it was loaded.
+
+    `extra` has `error_count`, the `problems` that are kept, and in `dsr` the id of the DSR that failed.
+    """
 
     code = "report_refused"
 
 
-class DSRExists(DsrhubError):
+class DSRExists(ConflictError):
     """Another content stands under the same key, and its replacement was not asked for."""
 
     code = "dsr_exists"
 
 
-class DSRNotFound(DsrhubError):
+class DSRNotFound(NotFoundError):
     """No DSR has this id."""
 
     code = "dsr_not_found"

@@ -1,20 +1,14 @@
 """A column for amounts that keeps every digit."""
 
 from decimal import Decimal, InvalidOperation
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from django import forms
 from django.core.exceptions import ValidationError
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
-if TYPE_CHECKING:
-    Field = models.Field[Any, Any]
-else:  # only the stubs know what a field holds
-    Field = models.Field
-
-
-class NumericField(Field):
+class NumericField(models.Field):
     """PostgreSQL's `numeric` without a scale: a Decimal with all its digits, never rounded, never a float.
 
     Django's DecimalField insists on a number of digits, and pads to its number of decimals.

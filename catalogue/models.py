@@ -152,6 +152,14 @@ class DSR(models.Model):
         verbose_name=_("imported by"),
     )
 
+    BLANK_COUNTS = (
+        "blank_title_count",
+        "blank_artists_count",
+        "blank_isrc_count",
+        "blank_usages_count",
+        "blank_revenue_count",
+    )
+
     objects: ClassVar[models.Manager["DSR"]] = DSRQuerySet.as_manager()  # type: ignore[assignment]
 
     class Meta:
@@ -184,13 +192,7 @@ class DSR(models.Model):
     @property
     def blank_count(self) -> int:
         """How many cells of the report are blank."""
-        return (
-            self.blank_title_count
-            + self.blank_artists_count
-            + self.blank_isrc_count
-            + self.blank_usages_count
-            + self.blank_revenue_count
-        )
+        return sum(getattr(self, count) for count in self.BLANK_COUNTS)
 
 
 class UsageLine(models.Model):

@@ -6,7 +6,8 @@ from typing import Any, ClassVar
 class DsrhubError(Exception):
     """Something that the caller did or sent cannot be accepted, and nothing was changed.
 
-    `code` is stable and meant for programs, `message` is meant for people, `extra` holds the data of both.
+    `code` is stable and meant for programs, `message` is meant for people, `extra` holds the data of both: plain
+    values, dates and frozen dataclasses.
     """
 
     code: ClassVar[str] = "error"
@@ -15,3 +16,15 @@ class DsrhubError(Exception):
         super().__init__(message)
         self.message = message
         self.extra = extra
+
+
+class NotFoundError(DsrhubError):
+    """What the caller asked for is not there."""
+
+    code = "not_found"
+
+
+class ConflictError(DsrhubError):
+    """What the caller sent stands against what is there."""
+
+    code = "conflict"

@@ -2,6 +2,7 @@
 
 import os
 from pathlib import Path
+from typing import Any
 
 import dj_database_url
 from csp.constants import NONE, SELF
@@ -12,7 +13,7 @@ from dsrhub.environment import env_bool, env_int, env_list, generated_secret
 BASE_DIR = Path(__file__).resolve().parent.parent
 
 # --- Where it runs ---------------------------------------------------------------------------------------------
-# What the installation itself writes: the embedded server's data, the generated key, uploads in progress.
+# What the installation itself writes: the embedded server's data and the generated key.
 DATA_DIR = Path(os.environ.get("DSRHUB_DATA_DIR") or BASE_DIR / ".dsrhub").resolve()
 DATABASE_URL = os.environ.get("DATABASE_URL", "")
 # Without DATABASE_URL the embedded server is used: for trying out and for tests, on this machine alone.
@@ -44,7 +45,6 @@ INSTALLED_APPS = [
     "django.contrib.messages",
     "django.contrib.staticfiles",
     "csp",
-    "django_filters",
     "rest_framework",
     "rest_framework.authtoken",
     "drf_spectacular",
@@ -83,6 +83,7 @@ TEMPLATES = [
 ]
 
 # --- Database --------------------------------------------------------------------------------------------------
+DATABASES: dict[str, dict[str, Any]]
 if EMBEDDED:
     DATABASES = {
         "default": {
@@ -92,7 +93,7 @@ if EMBEDDED:
         }
     }
 else:
-    DATABASES = {"default": dict(dj_database_url.parse(DATABASE_URL, conn_max_age=60, conn_health_checks=True))}
+    DATABASES = {"default": {**dj_database_url.parse(DATABASE_URL, conn_max_age=60, conn_health_checks=True)}}
     if DATABASES["default"]["ENGINE"] != "django.db.backends.postgresql":
         raise ImproperlyConfigured("DATABASE_URL must name a PostgreSQL database: postgres://user:password@host/name.")
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
@@ -150,7 +151,7 @@ REST_FRAMEWORK = {
         "rest_framework.authentication.TokenAuthentication",
         "rest_framework.authentication.SessionAuthentication",
     ],
-    "DEFAULT_PERMISSION_CLASSES": ["dsrhub.api.ReadOpenWriteByPermission"],
+    "DEFAULT_PERMISSION_CLASSES": ["dsrhub.permissions.ReadOpenWriteByPermission"],
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
     "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
     "EXCEPTION_HANDLER": "dsrhub.api.exception_handler",
@@ -168,10 +169,9 @@ SPECTACULAR_SETTINGS = {
     "AUTHENTICATION_WHITELIST": [],
     "SERVE_INCLUDE_SCHEMA": False,
     "SERVE_PUBLIC": True,
+    "COMPONENT_SPLIT_REQUEST": True,
     "SWAGGER_UI_DIST": "SIDECAR",
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
-    "PREPROCESSING_HOOKS": ["dsrhub.openapi.keep_documented_paths"],
-    "POSTPROCESSING_HOOKS": [],
 }
 
 LOGGING = {

@@ -1,8 +1,21 @@
 """Routes of the whole product."""
 
 from django.contrib import admin
-from django.urls import path
+from django.urls import include, path
+from django.views.generic import RedirectView
+from drf_spectacular.views import SpectacularSwaggerSplitView, SpectacularYAMLAPIView
+
+from dsrhub.api import either_slash
+from dsrhub.session import TokenView
 
 urlpatterns = [
+    path("", include("catalogue.api.urls")),
+    *either_slash("token/", TokenView.as_view(), "token"),
+    path("openapi.yaml", SpectacularYAMLAPIView.as_view(), name="openapi"),
+    path("docs/", SpectacularSwaggerSplitView.as_view(url_name="openapi"), name="docs"),
     path("admin/", admin.site.urls),
+    path("", RedirectView.as_view(pattern_name="docs")),
 ]
+
+handler404 = "dsrhub.api.not_found"
+handler500 = "dsrhub.api.server_error"

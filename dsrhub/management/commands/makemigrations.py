@@ -1,3 +1,4 @@
+from contextlib import nullcontext
 from typing import Any
 from unittest.mock import patch
 
@@ -12,7 +13,6 @@ class Command(makemigrations.Command):
     """
 
     def handle(self, *args: Any, **options: Any) -> None:
-        if not options["check_changes"]:
-            return super().handle(*args, **options)
-        with patch.object(MigrationLoader, "check_consistent_history"):
-            return super().handle(*args, **options)
+        without_history = patch.object(MigrationLoader, "check_consistent_history")
+        with without_history if options["check_changes"] else nullcontext():
+            super().handle(*args, **options)

@@ -1,0 +1,118 @@
+import sys
+from argparse import ArgumentParser
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError
+from tqdm import tqdm
+
+from catalogue.exceptions import ReportRefused
+from catalogue.parsing import Problem
+from catalogue.services import ImportReport, Outcome, dsr_import
+from dsrhub.exceptions import DsrhubError
+
+ENDINGS = (".tsv", ".tsv.gz")
+# A file with very many problems must not bury what became of the others; all that are kept can be asked for.
+SHOWN_PROBLEMS = 20
+
+
+class Command(BaseCommand):
+    help = "Import DSRs: each file wholly or not at all. A bad file does not stop the others."
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument(
+            "paths", nargs="+", type=Path, metavar="PATH", help="a .tsv or .tsv.gz file, or a folder of them"
+        )
+        parser.add_argument(
+            "--replace", action="store_true", help="replace an earlier DSR that has the same key and another content"
+        )
+        parser.add_argument("--dry-run", action="store_true", help="do all the work, and keep nothing of it")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        files = list(_report_files(options["paths"]))
+        total = sum(path.stat().st_size for path in files)
+        refused = 0
+        bar: Any  # whose `update` returns what nobody needs
+        with tqdm(total=total, unit="B", unit_scale=True, disable=not sys.stderr.isatty()) as bar:
+            for path in files:
+                bar.set_description(path.name)
+                done_before = bar.n
+                try:
+                    report = dsr_import(
+                        path=path,
+                        name=path.name,
+                        replace=options["replace"],
+                        dry_run=options["dry_run"],
+                        progress=bar.update,
+                    )
+                except (DsrhubError, OSError) as error:
+                    refused += 1
+                    self._tell(bar, _refusal(path, error), is_error=True)
+                else:
+                    self._tell(bar, f"{path.name}: {_summary(report)}", is_error=False)
+                # What was read twice, or not to its end, still is this file's share of the whole.
+                bar.update(done_before + path.stat().st_size - bar.n)
+        if refused:
+            raise CommandError(f"{refused} of {_counted(len(files), 'file')} refused.")
+        self.stdout.write(f"{_counted(len(files), 'file')} {'checked' if options['dry_run'] else 'in'}.")
+
+    def _tell(self, bar: Any, text: str, *, is_error: bool) -> None:
+        """Print beside the bar, not into it."""
+        with bar.external_write_mode(file=sys.stderr):
+            if is_error:
+                self.stderr.write(text)
+            else:
+                self.stdout.write(text)
+
+
+def _report_files(paths: list[Path]) -> Iterator[Path]:
+    """The files among `paths` and the reports in the folders among them, in the order of their names."""
+    for path in paths:
+        if path.is_dir():
+            found = sorted(file for file in path.rglob("*") if file.is_file() and file.name.endswith(ENDINGS))
+            if not found:
+                raise CommandError(f"{path}: no .tsv or .tsv.gz file in this folder.")
+            yield from found
+        elif path.is_file():
+            yield path
+        else:
+            raise CommandError(f"{path}: no such file or folder.")
+
+
+def _summary(report: ImportReport) -> str:
+    dsr = report.dsr
+    if report.outcome == Outcome.UNCHANGED:
+        return f"unchanged, its content is DSR {dsr.pk} already"
+    verdict = "checked, would be loaded" if report.outcome == Outcome.CHECKED else f"{report.outcome} as DSR {dsr.pk}"
+    rate = dsr.line_count / report.seconds if report.seconds else 0
+    lines = [
+        f"{verdict}: {_counted(dsr.line_count, 'line')}, {_counted(dsr.blank_count, 'blank cell')}, "
+        f"{_counted(dsr.warning_count, 'warning')}, {report.seconds:.2f} s, {rate:,.0f} lines/s",
+        *_shown(report.problems.warnings, report.problems.warning_count),
+    ]
+    return "\n".join(lines)
+
+
+def _counted(count: int, word: str) -> str:
+    return f"{count:,} {word}{'' if count == 1 else 's'}"
+
+
+def _refusal(path: Path, error: DsrhubError | OSError) -> str:
+    if isinstance(error, ReportRefused):
+        problems: list[Problem] = [problem for problem in error.extra["problems"] if problem.is_error]
+        return "\n".join([f"refused: {error}", *_shown(problems, error.extra["error_count"])])
+    return f"refused: {error}" if isinstance(error, DsrhubError) else f"refused: {path}: {error.strerror or error}"
+
+
+def _shown(problems: list[Problem], count: int) -> list[str]:
+    """The first problems, a line each, and how many more there are."""
+    lines = [f"  {_place(problem)}" for problem in problems[:SHOWN_PROBLEMS]]
+    return lines if count <= len(lines) else [*lines, f"  and {count - len(lines):,} more"]
+
+
+def _place(problem: Problem) -> str:
+    line = f"line {problem.line}" if problem.line is not None else "file"
+    column = f", column {problem.column}" if problem.column is not None else ""
+    value = f": {problem.value!r}" if problem.value is not None else ""
+    return f"{line}{column}: {problem.code}{value}"

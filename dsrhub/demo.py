@@ -1,0 +1,107 @@
+"""The README's first command: from a fresh checkout to a running server with the sample DSRs in it.
+
+It works on the embedded PostgreSQL, or on the one that DATABASE_URL names. It serves this machine alone. Run again,
+it keeps what is there.
+"""
+
+import argparse
+import os
+import secrets
+import sys
+from pathlib import Path
+from typing import Any
+
+PROJECT = Path(__file__).resolve().parent.parent
+ADMIN = "admin"
+# An upload may take its time; nothing is written beside the data folder.
+SERVER_OPTIONS = {"workers": 2, "threads": 4, "timeout": 600, "control_socket_disable": True}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m dsrhub.demo", description=__doc__)
+    parser.add_argument("--port", type=int, default=8000)
+    port = parser.parse_args().port
+    prepare_environment()
+    prepare_database()
+    serve(port)
+
+
+def prepare_environment() -> None:
+    """What an operator decides for an installation, decided for this machine alone."""
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "dsrhub.settings")
+    os.environ.setdefault("DSRHUB_ALLOWED_HOSTS", "localhost,127.0.0.1,[::1]")
+    os.environ.setdefault("DSRHUB_HTTPS", "false")
+    if os.environ.get("DATABASE_URL") and not os.environ.get("DSRHUB_SECRET_KEY"):
+        from dsrhub.environment import generated_secret
+
+        folder = Path(os.environ.get("DSRHUB_DATA_DIR") or PROJECT / ".dsrhub")
+        os.environ["DSRHUB_SECRET_KEY"] = generated_secret(folder / "secret_key")
+
+
+def prepare_database() -> None:
+    """Migrate, import the samples, and make a user for the admin."""
+    import django
+    from django.core.management import CommandError, call_command
+
+    django.setup()
+    say("Making the database ready ...")
+    call_command("migrate", verbosity=0)
+    call_command("collectstatic", interactive=False, verbosity=0)
+    say("Importing the sample DSRs ...")
+    try:
+        call_command("import_dsr", str(PROJECT / "data"))
+    except CommandError as error:
+        # Someone replaced a sample since: what is there stays, and is served.
+        say(str(error))
+    make_admin()
+
+
+def make_admin() -> None:
+    from django.contrib.auth import get_user_model
+
+    users = get_user_model().objects
+    if users.filter(username=ADMIN).exists():
+        say(
+            f"The admin's user is {ADMIN!r}, whose password was printed when it was made "
+            f"(another: {sys.executable} manage.py changepassword {ADMIN})."
+        )
+        return
+    password = secrets.token_urlsafe(12)
+    users.create_superuser(ADMIN, password=password)
+    say(f"The admin's user is {ADMIN!r}, its password {password!r}: it is shown this once.")
+
+
+def serve(port: int) -> None:
+    from django.db import connections
+    from gunicorn.app.base import BaseApplication
+
+    class Server(BaseApplication):  # type: ignore[misc]
+        def load_config(self) -> None:
+            for name, value in (SERVER_OPTIONS | {"bind": f"127.0.0.1:{port}"}).items():
+                self.cfg.set(name, value)
+
+        def load(self) -> Any:
+            from dsrhub.wsgi import application
+
+            return application
+
+    say(f"""
+Open
+  http://localhost:{port}/docs/      the REST API, to try out
+  http://localhost:{port}/admin/     the back office
+  http://localhost:{port}/dsrs/      the DSRs
+  http://localhost:{port}/resources/percentile/10
+Stop with Ctrl-C.
+""")
+    # The workers are copies of this process, and a connection cannot be shared.
+    connections.close_all()
+    Server().run()
+
+
+def say(text: str) -> None:
+    sys.stdout.write(text + "\n")
+    sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,49 @@
+"""What a container runs: the server (`serve`), or the manage.py command that the arguments name."""
+
+import os
+import signal
+import sys
+from importlib import import_module
+
+from django.core.exceptions import ImproperlyConfigured
+from django.core.management import execute_from_command_line
+
+GUNICORN = [sys.executable, "-m", "gunicorn", "--config", "python:dsrhub.gunicorn", "dsrhub.wsgi"]
+
+
+def main(arguments: list[str]) -> None:
+    check_settings()
+    # The first process of a container, unlike others, is not ended by a signal that it does not handle.
+    signal.signal(signal.SIGTERM, lambda number, frame: os._exit(128 + number))
+    match arguments:
+        case ["serve"]:
+            serve()
+        case ["serve", "--migrate"]:
+            manage(["migrate"])
+            serve()
+        case _:
+            manage(arguments)
+
+
+def check_settings() -> None:
+    """Stop with a message of one line where the environment is not what the settings need."""
+    if not os.environ.get("DATABASE_URL"):
+        sys.exit("DATABASE_URL is not set: it must name a PostgreSQL database: postgres://user:password@host/name.")
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "dsrhub.settings")
+    try:
+        import_module(os.environ["DJANGO_SETTINGS_MODULE"])
+    except ImproperlyConfigured as error:
+        sys.exit(str(error))
+
+
+def manage(arguments: list[str]) -> None:
+    execute_from_command_line(["manage.py", *arguments])
+
+
+def serve() -> None:
+    """Become gunicorn, so that it gets the signals."""
+    os.execv(GUNICORN[0], GUNICORN)  # noqa: S606
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
