@@ -1,0 +1,36 @@
+import time
+from pathlib import Path
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+from tqdm import tqdm
+
+from catalogue.samples import MOST_DSRS, sample_list, samples_write
+
+
+class Command(BaseCommand):
+    help = (
+        "Write DSRs of invented recordings into a folder. As it stands it makes the samples in data/; larger numbers "
+        "make as much as one likes to measure with. The same options give the same files."
+    )
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("folder", type=Path, help="where to write; files of the same names are replaced")
+        parser.add_argument("--dsrs", type=int, default=8, help=f"how many files (8 by default, at most {MOST_DSRS})")
+        parser.add_argument("--lines", type=int, default=700, help="how many lines in each (700 by default)")
+        parser.add_argument("--seed", type=int, default=1, help="another number gives other recordings (1 by default)")
+
+    def handle(self, *, folder: Path, dsrs: int, lines: int, seed: int, **options: Any) -> None:
+        started = time.monotonic()
+        if lines < 1:
+            raise CommandError("--lines must be at least 1.")
+        try:
+            samples = sample_list(dsrs)
+            folder.mkdir(parents=True, exist_ok=True)
+            # With disable=None the bar shows on a terminal only.
+            for _ in tqdm(samples_write(folder, samples, seed=seed, lines=lines), total=dsrs, unit="DSR", disable=None):
+                pass
+        except (ValueError, OSError) as error:
+            raise CommandError(str(error)) from error
+        seconds = time.monotonic() - started
+        self.stdout.write(f"{dsrs:,} DSRs, {dsrs * lines:,} lines in {folder}, {seconds:.1f} s")
