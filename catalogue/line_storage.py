@@ -6,6 +6,7 @@ Everything here runs in the caller's transaction, and nothing is seen by others 
 from collections.abc import Iterator
 from dataclasses import dataclass
 from decimal import Decimal
+from typing import Any
 
 from django.db import connection
 from psycopg2 import sql
@@ -60,12 +61,13 @@ class LineLoad:
 
     def _create(self, *, temporary: bool) -> None:
         # Lines are numbered by a sequence of the load, so that they can be copied just as they were delivered.
+        # LIKE holds a lock on its model to the end: on the parent, no partition could be dropped all the while.
         _execute("CREATE TEMP SEQUENCE {} MINVALUE {}", self._sequence, sql.Literal(FIRST_LINE))
         _execute(
             "CREATE {} TABLE {} (LIKE {} INCLUDING STORAGE) {}",
             sql.SQL("TEMP" if temporary else ""),
             self._table,
-            PARENT,
+            SHARED,
             sql.SQL("ON COMMIT DROP" if temporary else ""),
         )
         _execute(
@@ -174,7 +176,8 @@ def _execute(statement: str, *parts: sql.Composable, **named: sql.Composable) ->
         cursor.execute(_composed(statement, *parts, **named))
 
 
-def _fetch(statement: str, *parts: sql.Composable) -> list[tuple[object, ...]]:
+def _fetch(statement: str, *parts: sql.Composable) -> list[tuple[Any, ...]]:
     with connection.cursor() as cursor:
         cursor.execute(_composed(statement, *parts))
-        return cursor.fetchall()
+        rows: list[tuple[Any, ...]] = cursor.fetchall()
+    return rows

@@ -3,7 +3,7 @@
 import logging
 import time
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from enum import StrEnum
 from itertools import chain
 from pathlib import Path
@@ -25,7 +25,7 @@ from catalogue.exceptions import (
 from catalogue.line_storage import LineLoad, lines_drop
 from catalogue.models import DSR, Currency, LeftoverLines, RejectedDelivery, ReportProblem, Territory
 from catalogue.parsing import (
-    LONGEST_VALUE,
+    LONGEST_NAME,
     ErrorCode,
     Problem,
     ProblemLog,
@@ -33,6 +33,7 @@ from catalogue.parsing import (
     ReportReader,
     WarningCode,
     parse_report_name,
+    shown,
 )
 from catalogue.rates import ExchangeRate, exchange_rate, rates_lock
 
@@ -40,7 +41,6 @@ logger = logging.getLogger(__name__)
 
 # How long dropping lines may make others wait, in milliseconds, how often it is tried, and the pause in seconds.
 # What is still in use then is dropped by a later run.
-LOCK_NOT_AVAILABLE = "55P03"  # PostgreSQL's code
 DROP_LOCK_TIMEOUT, DROP_TRIES, DROP_PAUSE = 100, 3, 0.1
 
 
@@ -61,7 +61,7 @@ class ImportReport:
     outcome: Outcome
     problems: ProblemLog
     rewritten_count: int = 0
-    seconds: float = field(default=0.0)
+    seconds: float = 0.0
 
 
 def dsr_import(
@@ -83,19 +83,29 @@ def dsr_import(
     are kept with a DSR that has failed.
     """
     started = time.monotonic()
-    report_name = _known_report_name(name, user=user, keep=not dry_run)
+    try:
+        report_name = _known_report_name(name)
+    except InvalidReportName as error:
+        if not dry_run:
+            _rejection_keep(name, error.message, user)
+        raise
     delivery = Delivery(path, name)
     problems = ProblemLog(settings.DSRHUB_PROBLEM_LIMIT)
     leftovers_drop()
     try:
-        with transaction.atomic():
+        # Durable: inside another transaction, a failure could not be kept, nor locks be let go in time.
+        with transaction.atomic(durable=True):
             _lock_key(report_name)
-            report = _loaded(delivery, name, report_name, problems, replace, dry_run, user, progress)
+            report = _loaded(
+                delivery, name, report_name, problems, replace=replace, dry_run=dry_run, user=user, progress=progress
+            )
+            # The file is in: that it failed before is of no interest any more.
+            _failure_forget(name)
             if dry_run:
                 transaction.set_rollback(True)
-    except ReportRefused:
+    except ReportRefused as refusal:
         if not dry_run:
-            _failure_keep(delivery, name, report_name, problems, user)
+            refusal.extra["dsr"] = _failure_keep(delivery, name, report_name, problems, user).pk
         raise
     report.seconds = time.monotonic() - started
     return report
@@ -107,21 +117,17 @@ def dsr_delete(*, dsr_number: int) -> None:
     Raises DSRNotFound.
     """
     with transaction.atomic():
-        dsr = DSR.objects.select_for_update().filter(pk=dsr_number).first()
-        if dsr is None:
+        if not _remove(dsr_number):
             raise DSRNotFound(f"There is no DSR {dsr_number}.", id=dsr_number)
-        _remove(dsr)
-        transaction.on_commit(leftovers_drop)
 
 
 def leftovers_drop() -> int:
-    """Drop the lines of DSRs that are gone, and return how many DSRs' lines could not be dropped yet."""
-    waiting = 0
-    for leftover in LeftoverLines.objects.order_by("dsr_number"):
+    """Drop the lines of DSRs that are gone, and return how many DSRs' lines still lie there."""
+    # Those in the shared partition first, which wait for no reader. Who keeps one table from being dropped keeps all.
+    for leftover in LeftoverLines.objects.order_by("partition", "dsr_number"):
         if not any(_leftover_is_dropped(leftover, pause) for pause in [0, *[DROP_PAUSE] * (DROP_TRIES - 1)]):
-            logger.info("lines of deleted DSR %s are in use, a later run drops them", leftover.dsr_number)
-            waiting += 1
-    return waiting
+            break
+    return LeftoverLines.objects.count()
 
 
 def _leftover_is_dropped(leftover: LeftoverLines, pause: float) -> bool:
@@ -134,8 +140,8 @@ def _leftover_is_dropped(leftover: LeftoverLines, pause: float) -> bool:
                 lines_drop(dsr_number=leftover.dsr_number, partition=leftover.partition)
                 leftover.delete()
     except OperationalError as error:
-        if getattr(error.__cause__, "pgcode", None) != LOCK_NOT_AVAILABLE:
-            raise
+        # Nearly always somebody reads. Whatever it is, what was asked for is done: this is only its clearing up.
+        logger.info("lines of deleted DSR %s are left to a later run: %s", leftover.dsr_number, error)
         return False
     return True
 
@@ -143,21 +149,21 @@ def _leftover_is_dropped(leftover: LeftoverLines, pause: float) -> bool:
 # --- The steps of an import ------------------------------------------------------------------------------------
 
 
-def _known_report_name(name: str, *, user: User | None, keep: bool) -> ReportName:
-    """What the name says, if its territory and its currency exist; else the delivery is rejected, and kept so."""
-    try:
-        report_name = parse_report_name(name)
-        if not Territory.objects.filter(pk=report_name.territory).exists():
-            raise InvalidReportName(f"{name!r} names an unknown territory {report_name.territory!r}.", name=name)
-        if not Currency.objects.filter(pk=report_name.currency).exists():
-            raise InvalidReportName(f"{name!r} names an unknown currency {report_name.currency!r}.", name=name)
-    except InvalidReportName as error:
-        if keep:
-            RejectedDelivery.objects.update_or_create(
-                name=name[:255], defaults={"reason": error.message[:500], "delivered_by": user}
-            )
-        raise
+def _known_report_name(name: str) -> ReportName:
+    """What the name says, if its territory and its currency exist."""
+    report_name = parse_report_name(name)
+    if not Territory.objects.filter(pk=report_name.territory).exists():
+        raise InvalidReportName(f"{name!r} names an unknown territory {report_name.territory!r}.", name=name)
+    if not Currency.objects.filter(pk=report_name.currency).exists():
+        raise InvalidReportName(f"{name!r} names an unknown currency {report_name.currency!r}.", name=name)
     return report_name
+
+
+def _rejection_keep(name: str, reason: str, user: User | None) -> None:
+    """Keep that a file was delivered under a name that says too little, and why."""
+    RejectedDelivery.objects.update_or_create(
+        name=shown(name, LONGEST_NAME), defaults={"reason": reason[:500], "delivered_by": user}
+    )
 
 
 def _lock_key(report_name: ReportName) -> None:
@@ -171,6 +177,7 @@ def _loaded(
     name: str,
     report_name: ReportName,
     problems: ProblemLog,
+    *,
     replace: bool,
     dry_run: bool,
     user: User | None,
@@ -200,13 +207,13 @@ def _loaded(
     _refuse_errors(name, problems)
     totals = load.totals()
     _warn(delivery, name, report_name, load, problems)
-    if earlier is not None:
-        _remove(earlier)
-        transaction.on_commit(leftovers_drop)
     if not dry_run:
         load.store()
     load.discard()
+    # Before the earlier DSR's row is locked: who changes rates locks the rows too, and in this order.
     rates_lock(shared=True)
+    if earlier is not None:
+        _remove(earlier.pk)
     dsr = DSR(
         id=load.dsr_number,
         status=DSR.Status.INGESTED,
@@ -219,8 +226,6 @@ def _loaded(
     )
     dsr.save(force_insert=True)
     _problems_keep(dsr, problems)
-    # The file went in: that it failed before is of no interest any more.
-    DSR.objects.failed().filter(path=name).delete()
     outcome = Outcome.CHECKED if dry_run else Outcome.REPLACED if earlier is not None else Outcome.LOADED
     return ImportReport(dsr, outcome, problems, reader.rewritten_count)
 
@@ -244,11 +249,11 @@ def _rate(name: str, report_name: ReportName, problems: ProblemLog) -> ExchangeR
         )
     except ExchangeRateMissing as error:
         problems.add(Problem(ErrorCode.EXCHANGE_RATE_MISSING, value=report_name.currency))
-        raise ReportRefused(f"{name}: {error.message}", problems=problems) from error
+        raise _refusal(f"{name}: {error.message}", problems) from error
     except ExchangeRateIncomplete as error:
         days = f"{report_name.currency}: {error.extra['days_found']} of {error.extra['days_expected']} days"
         problems.add(Problem(ErrorCode.EXCHANGE_RATE_INCOMPLETE, value=days))
-        raise ReportRefused(f"{name}: {error.message}", problems=problems) from error
+        raise _refusal(f"{name}: {error.message}", problems) from error
 
 
 def _peek(chunks: Iterator[bytes], limit: int) -> tuple[Iterator[bytes], bool]:
@@ -278,11 +283,15 @@ def _refuse_errors(name: str, problems: ProblemLog) -> None:
         first = problems.errors[0]
         places = (("line", first.line), ("column", first.column), ("value", first.value))
         place = ", ".join(f"{word} {value!r}" for word, value in places if value is not None)
-        raise ReportRefused(
+        raise _refusal(
             f"{name}: {problems.error_count} error{'s' * (problems.error_count != 1)}, "
             f"nothing is loaded. The first: {first.code}{place and ' at ' + place}",
-            problems=problems,
+            problems,
         )
+
+
+def _refusal(message: str, problems: ProblemLog) -> ReportRefused:
+    return ReportRefused(message, error_count=problems.error_count, problems=problems.kept)
 
 
 def _warn(delivery: Delivery, name: str, report_name: ReportName, load: LineLoad, problems: ProblemLog) -> None:
@@ -290,13 +299,14 @@ def _warn(delivery: Delivery, name: str, report_name: ReportName, load: LineLoad
     if delivery.gzip_name is not None and delivery.gzip_name != name.removesuffix(".gz"):
         problems.add(Problem(WarningCode.GZIP_NAME_DIFFERS, value=delivery.gzip_name))
     others = DSR.objects.ingested().exclude(pk__in=DSR.objects.ingested().under_key(report_name))
-    for other in others.filter(sha256=delivery.sha256):
+    # Reports without lines all have the same content.
+    for other in others.filter(sha256=delivery.sha256, line_count__gt=0):
         problems.add(Problem(WarningCode.CONTENT_SEEN_BEFORE, value=other.path))
     for other in others.overlapping(report_name):
         problems.add(Problem(WarningCode.PERIOD_OVERLAPS, value=other.path))
     count, repeated = load.repeated_dsp_ids(limit=problems.limit)
     for line_number, dsp_id in repeated:
-        problems.add(Problem(WarningCode.DSP_ID_REPEATED, line_number, "dsp_id", dsp_id[:LONGEST_VALUE]))
+        problems.add(Problem(WarningCode.DSP_ID_REPEATED, line_number, "dsp_id", shown(dsp_id)))
     problems.warning_count += count - len(repeated)
 
 
@@ -329,11 +339,11 @@ def _rated(rate: ExchangeRate) -> dict[str, Any]:
 
 def _failure_keep(
     delivery: Delivery, name: str, report_name: ReportName, problems: ProblemLog, user: User | None
-) -> None:
+) -> DSR:
     """Keep a DSR that has failed, and why, in place of the same file's last failure."""
     with transaction.atomic():
         _lock_key(report_name)
-        DSR.objects.failed().filter(path=name).delete()
+        _failure_forget(name)
         dsr = DSR.objects.create(
             status=DSR.Status.FAILED,
             error_count=problems.error_count,
@@ -341,6 +351,12 @@ def _failure_keep(
             **_described(delivery, name, report_name, user),
         )
         _problems_keep(dsr, problems)
+    return dsr
+
+
+def _failure_forget(name: str) -> None:
+    for dsr_number in DSR.objects.failed().filter(path=name).values_list("pk", flat=True):
+        _remove(dsr_number)
 
 
 def _problems_keep(dsr: DSR, problems: ProblemLog) -> None:
@@ -360,8 +376,14 @@ def _problems_keep(dsr: DSR, problems: ProblemLog) -> None:
     )
 
 
-def _remove(dsr: DSR) -> None:
-    """Delete the row of a DSR, and note where its lines lie."""
+def _remove(dsr_number: int) -> bool:
+    """Delete the row of a DSR, and note where its lines lie, to be dropped after the commit; False if it is gone."""
+    # Two who remove one DSR must meet at its row, before either holds anything that the other needs.
+    dsr = DSR.objects.select_for_update().filter(pk=dsr_number).first()
+    if dsr is None:
+        return False
     if dsr.status == DSR.Status.INGESTED:
-        LeftoverLines.objects.get_or_create(dsr_number=dsr.pk, defaults={"partition": dsr.partition})
+        LeftoverLines.objects.create(dsr_number=dsr.pk, partition=dsr.partition)
+        transaction.on_commit(leftovers_drop)
     dsr.delete()
+    return True

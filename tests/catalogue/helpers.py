@@ -1,7 +1,22 @@
 """Small reports for tests, made where they are used so that a test shows all that it depends on."""
 
 import gzip
+import html
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import date
+from decimal import Decimal
 from pathlib import Path
+from typing import Any
+
+from django.contrib.auth.models import Permission, User
+from django.db import connection
+from django.http import HttpResponse
+from django.utils.html import strip_tags
+
+from catalogue.models import DSR, RateMethod, UsageLine
+from catalogue.services import dsr_import
 
 HEADER = "dsp_id\ttitle\tartists\tisrc\tusages\trevenue"
 ES_JANUARY = "Spotify_SpotifyFamilyPlan_ES_EUR_20200101-20200131.tsv"
@@ -20,3 +35,82 @@ def write_report(folder: Path, name: str, *lines: str, header: str = HEADER, lin
     path = folder / name
     path.write_bytes(gzip.compress(content) if name.endswith(".gz") else content)
     return path
+
+
+def import_report(folder: Path, name: str, *lines: str) -> DSR:
+    """The DSR of a report of the given lines, imported under its name."""
+    return dsr_import(path=write_report(folder, name, *lines), name=name).dsr
+
+
+def user_with(*permissions: str) -> User:
+    """Somebody with permissions of the catalogue, such as `add_dsr`."""
+    user = User.objects.create_user("ada", password="lovelace")
+    user.user_permissions.set(Permission.objects.filter(codename__in=permissions, content_type__app_label="catalogue"))
+    assert user.user_permissions.count() == len(permissions)
+    return user
+
+
+def staff_with(*permissions: str) -> User:
+    """The same, who may enter the admin."""
+    user = user_with(*permissions)
+    user.is_staff = True
+    user.save()
+    return user
+
+
+def shown(response: HttpResponse, column: str) -> list[str]:
+    """What a page of the admin shows in a column, from top to bottom."""
+    cells = re.findall(rf'<t[dh] class="field-{column}\b[^>]*>(.*?)</t[dh]>', response.content.decode(), re.DOTALL)
+    return [html.unescape(strip_tags(cell)) for cell in cells]
+
+
+def line_storage() -> list[str]:
+    """The tables and sequences in which lines lie or are loaded, those of loads that ended included."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT relname FROM pg_class WHERE relkind IN ('r', 'p', 'S') AND relname ~ 'usageline' ORDER BY relname"
+        )
+        return [name for (name,) in cursor.fetchall()]
+
+
+# Where no DSR has a table of its own.
+SHARED_STORAGE = ["catalogue_usageline", "catalogue_usageline_shared"]
+
+
+@contextmanager
+def other_transaction() -> Iterator:
+    """A cursor in a transaction of a second connection, which is rolled back at the end of the block."""
+    other = connection.copy()
+    other.set_autocommit(False)
+    try:
+        with other.cursor() as cursor:
+            yield cursor
+    finally:
+        other.close()
+
+
+def add_dsr(**fields: Any) -> DSR:
+    """A DSR without lines: ingested, of NO_JANUARY and rated by the ECB, but for the given fields."""
+    described = {
+        "path": NO_JANUARY,
+        "dsp": "Spotify",
+        "offer": "SpotifyDuo",
+        "territory_id": "NO",
+        "currency_id": "NOK",
+        "period_start": date(2020, 1, 1),
+        "period_end": date(2020, 1, 31),
+        "status": DSR.Status.INGESTED,
+        "sha256": 64 * "0",
+        "exchange_rate": Decimal("9.9384227272727272727272727272727272727273"),
+        "rate_method": RateMethod.ECB_MEAN,
+        "rate_source": "ECB reference rates of 22 days, 2020-01-02 to 2020-01-31",
+    }
+    return DSR.objects.create(**described | fields)
+
+
+def add_lines(dsr: DSR, *lines: dict[str, Any]) -> None:
+    """Lines of a DSR that was added without any."""
+    UsageLine.objects.bulk_create(
+        UsageLine(dsr=dsr, partition=dsr.partition, line_number=number, **line)
+        for number, line in enumerate(lines, start=2)
+    )
