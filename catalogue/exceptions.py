@@ -31,7 +31,7 @@ class DSRNotFound(NotFoundError):
 
 
 class ExchangeRateMissing(DsrhubError):
-    """The loaded ECB history has no rate at all of a currency in a period."""
+    """The ECB has never published a rate of a currency."""
 
     code = "exchange_rate_missing"
 

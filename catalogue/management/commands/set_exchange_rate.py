@@ -1,0 +1,52 @@
+from argparse import ArgumentParser, ArgumentTypeError
+from datetime import date
+from decimal import Decimal, InvalidOperation
+from typing import Any
+
+from django.core.management.base import CommandError
+
+from catalogue.models import OperatorRate
+from catalogue.rates import operator_rate_delete, operator_rate_set
+from dsrhub.commands import DsrhubCommand
+
+
+class Command(DsrhubCommand):
+    help = "Enter, replace or take back an own exchange rate, and re-rate the DSRs of that currency and period."
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("currency", metavar="CURRENCY", help="such as NOK")
+        parser.add_argument("period_start", type=_day, metavar="PERIOD_START", help="such as 2020-01-01")
+        parser.add_argument("period_end", type=_day, metavar="PERIOD_END", help="the last day of the period")
+        rate_or_delete = parser.add_mutually_exclusive_group(required=True)
+        rate_or_delete.add_argument(
+            "rate", nargs="?", type=_number, metavar="RATE", help="units of the currency for one euro"
+        )
+        rate_or_delete.add_argument(
+            "--delete", action="store_true", help="take the rate back: the mean of the ECB's rates holds again"
+        )
+        parser.add_argument("--note", default="", help="where the rate comes from")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        of_period = {name: options[name] for name in ("currency", "period_start", "period_end")}
+        if options["delete"]:
+            operator_rate = OperatorRate.objects.filter(**of_period).first()
+            if operator_rate is None:
+                raise CommandError("No rate of this currency was entered for this period.")
+            changed = operator_rate_delete(operator_rate=operator_rate)
+        else:
+            changed = operator_rate_set(**of_period, rate=options["rate"], note=options["note"])
+        self.stdout.write(f"DSRs re-rated: {changed.dsrs:,}.")
+
+
+def _day(word: str) -> date:
+    try:
+        return date.fromisoformat(word)
+    except ValueError as error:
+        raise ArgumentTypeError(f"{word!r} is not a day such as 2020-01-31") from error
+
+
+def _number(word: str) -> Decimal:
+    try:
+        return Decimal(word)
+    except InvalidOperation as error:
+        raise ArgumentTypeError(f"{word!r} is not a number") from error

@@ -1,0 +1,128 @@
+"""The commands that load the ECB's rates and that enter an operator's."""
+
+from datetime import date
+from decimal import Decimal
+
+import pytest
+from django.core.management import CommandError, call_command
+
+from catalogue.models import EcbRate, OperatorRate
+from tests.catalogue.helpers import add_dsr
+
+pytestmark = pytest.mark.django_db
+
+NOK_JANUARY = ("NOK", "2020-01-01", "2020-01-31")
+NOK_MEAN = Decimal("9.9384227272727272727272727272727272727273")
+
+
+def test_without_a_file_the_history_of_the_package_is_loaded(capsys):
+    call_command("load_ecb_rates")
+
+    assert capsys.readouterr().out == "Rates new or changed: 0. DSRs re-rated: 0.\n"
+
+
+def test_history_of_the_package_fills_and_corrects_what_differs(capsys):
+    dsr = add_dsr(exchange_rate=Decimal(9))
+    EcbRate.objects.filter(day="2026-10-30").delete()
+    EcbRate.objects.filter(currency="NOK", day="2020-01-31").update(rate=9)
+
+    call_command("load_ecb_rates")
+
+    # 29 currencies of 30 October 2026, and the Norwegian krone.
+    assert capsys.readouterr().out == "Rates new or changed: 30. DSRs re-rated: 1.\n"
+    dsr.refresh_from_db()
+    assert dsr.exchange_rate == NOK_MEAN
+
+
+def test_file_of_the_ecb_is_loaded(tmp_path, capsys):
+    dsr = add_dsr()
+    path = tmp_path / "eurofxref-hist.csv"
+    # 2.2 more than was published: in the mean of 22 days 0.1.
+    path.write_text("Date,NOK,\n2020-01-31,12.3893,\n")
+
+    call_command("load_ecb_rates", path)
+
+    assert capsys.readouterr().out == "Rates new or changed: 1. DSRs re-rated: 1.\n"
+    dsr.refresh_from_db()
+    assert dsr.exchange_rate == Decimal("10.0384227272727272727272727272727272727273")
+
+
+def test_refused_file_is_told_with_its_line(tmp_path):
+    path = tmp_path / "eurofxref-hist.csv"
+    path.write_text("Date,NOK,\n2020-01-31,ten,\n")
+
+    with pytest.raises(CommandError, match=r"^eurofxref-hist\.csv, line 2: 'ten' is not a rate\.$"):
+        call_command("load_ecb_rates", path)
+
+
+def test_missing_file_is_told(tmp_path):
+    with pytest.raises(CommandError, match=r"^missing\.zip cannot be read: "):
+        call_command("load_ecb_rates", tmp_path / "missing.zip")
+
+
+def test_exchange_rate_is_entered(capsys):
+    dsr = add_dsr()
+
+    call_command("set_exchange_rate", *NOK_JANUARY, "9.5", "--note", "Norges Bank")
+
+    assert capsys.readouterr().out == "DSRs re-rated: 1.\n"
+    entered = OperatorRate.objects.values_list("currency", "period_start", "period_end", "rate", "note").get()
+    assert entered == ("NOK", date(2020, 1, 1), date(2020, 1, 31), Decimal("9.5"), "Norges Bank")
+    dsr.refresh_from_db()
+    assert (dsr.exchange_rate, dsr.rate_method, dsr.rate_source) == (Decimal("9.5"), "operator", "Norges Bank")
+
+
+def test_exchange_rate_is_taken_back(capsys):
+    dsr = add_dsr()
+    call_command("set_exchange_rate", *NOK_JANUARY, "9.5")
+    capsys.readouterr()
+
+    call_command("set_exchange_rate", *NOK_JANUARY, "--delete")
+
+    assert capsys.readouterr().out == "DSRs re-rated: 1.\n"
+    assert not OperatorRate.objects.exists()
+    dsr.refresh_from_db()
+    assert (dsr.exchange_rate, dsr.rate_method) == (NOK_MEAN, "ecb_mean")
+
+
+def test_exchange_rate_that_a_dsr_needs_is_not_taken_back():
+    of_period = ("RUB", "2022-03-01", "2022-03-31")
+    add_dsr(currency_id="RUB", period_start=date(2022, 3, 1), period_end=date(2022, 3, 31))
+    call_command("set_exchange_rate", *of_period, "118.5")
+
+    with pytest.raises(CommandError, match=r"has 1 of 23 published rates of RUB from 2022-03-01 to 2022-03-31\."):
+        call_command("set_exchange_rate", *of_period, "--delete")
+
+    assert OperatorRate.objects.count() == 1
+
+
+def test_exchange_rate_that_was_never_entered_cannot_be_taken_back():
+    call_command("set_exchange_rate", "NOK", "2020-01-01", "2020-01-30", "9.5")
+
+    with pytest.raises(CommandError, match=r"^No rate of this currency was entered for this period\.$"):
+        call_command("set_exchange_rate", *NOK_JANUARY, "--delete")
+
+    assert OperatorRate.objects.count() == 1
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ((*NOK_JANUARY, "0"), "0 is not a rate"),
+        ((*NOK_JANUARY, "-9.5"), "-9.5 is not a rate"),
+        ((*NOK_JANUARY, "NaN"), "NaN is not a rate"),
+        ((*NOK_JANUARY, "nine"), "RATE: 'nine' is not a number"),
+        ((*NOK_JANUARY,), "RATE --delete is required"),
+        ((*NOK_JANUARY, "9.5", "--delete"), "--delete: not allowed with argument RATE"),
+        (("NOK", "1/1/2020", "2020-01-31", "9.5"), "PERIOD_START: '1/1/2020' is not a day"),
+        (("NOK", "2020-01-01", "2020-01-32", "9.5"), "PERIOD_END: '2020-01-32' is not a day"),
+        (("NOK", "2020-02-01", "2020-01-31", "9.5"), "before it starts"),
+        (("EUR", "2020-01-01", "2020-01-31", "9.5"), "The rate of the euro is 1"),
+        (("XYZ", "2020-01-01", "2020-01-31", "9.5"), "'XYZ' is not a currency"),
+    ],
+)
+def test_exchange_rate_that_makes_no_sense_is_refused(arguments, message):
+    with pytest.raises(CommandError, match=message):
+        call_command("set_exchange_rate", *arguments)
+
+    assert not OperatorRate.objects.exists()
