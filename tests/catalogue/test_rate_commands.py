@@ -110,7 +110,9 @@ def test_exchange_rate_that_was_never_entered_cannot_be_taken_back():
     [
         ((*NOK_JANUARY, "0"), "0 is not a rate"),
         ((*NOK_JANUARY, "-9.5"), "-9.5 is not a rate"),
-        ((*NOK_JANUARY, "NaN"), "NaN is not a rate"),
+        ((*NOK_JANUARY, "NaN"), "RATE: 'NaN' is not a number"),
+        ((*NOK_JANUARY, "1_000"), "RATE: '1_000' is not a number"),
+        ((*NOK_JANUARY, "1e3"), "RATE: '1e3' is not a number"),
         ((*NOK_JANUARY, "nine"), "RATE: 'nine' is not a number"),
         ((*NOK_JANUARY,), "RATE --delete is required"),
         ((*NOK_JANUARY, "9.5", "--delete"), "--delete: not allowed with argument RATE"),

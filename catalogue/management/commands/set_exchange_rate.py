@@ -1,6 +1,7 @@
+import re
 from argparse import ArgumentParser, ArgumentTypeError
 from datetime import date
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from typing import Any
 
 from django.core.management.base import CommandError
@@ -46,7 +47,7 @@ def _day(word: str) -> date:
 
 
 def _number(word: str) -> Decimal:
-    try:
-        return Decimal(word)
-    except InvalidOperation as error:
-        raise ArgumentTypeError(f"{word!r} is not a number") from error
+    # Decimal would take 1_000 and NaN too; how large a rate may be is the service's to say.
+    if not re.fullmatch(r"-?[0-9]+(\.[0-9]+)?", word, re.ASCII):
+        raise ArgumentTypeError(f"{word!r} is not a number")
+    return Decimal(word)
