@@ -34,6 +34,16 @@ class LineTotals:
     blank_revenue_count: int
 
 
+@dataclass(frozen=True)
+class Repeats:
+    """How many lines repeat a dsp_id, how many lines the most frequent dsp_id has, and the first of the repeating
+    lines: (line number, dsp_id)."""
+
+    line_count: int
+    most_repeats: int
+    first: list[tuple[int, str]]
+
+
 class BlockStream:
     """An iterator of blocks as the file that COPY reads. A read gives a whole block, however much is asked for."""
 
@@ -101,8 +111,8 @@ class LineLoad:
         )[0]
         return LineTotals(*row)
 
-    def repeated_dsp_ids(self, *, limit: int) -> tuple[int, list[tuple[int, str]]]:
-        """How many lines repeat the dsp_id of an earlier line, and the first of them: (line number, dsp_id)."""
+    def repeats(self, *, limit: int) -> Repeats:
+        """The lines that repeat the dsp_id of an earlier line."""
         # Hashes first: nearly always there is none that repeats, and numbers are quicker to compare than texts.
         repeated_hashes = _composed(
             "SELECT hashtextextended(dsp_id, 0) FROM {} GROUP BY 1 HAVING count(*) > 1", self._table
@@ -110,7 +120,7 @@ class LineLoad:
         rows = _fetch(
             """
             WITH suspect AS MATERIALIZED ({})
-            SELECT count(*) OVER (), line_number, dsp_id
+            SELECT count(*) OVER (), max(nth) OVER (), line_number, dsp_id
             FROM (
                 SELECT line_number, dsp_id, row_number() OVER (PARTITION BY dsp_id ORDER BY line_number) AS nth
                 FROM {} WHERE hashtextextended(dsp_id, 0) IN (SELECT * FROM suspect)
@@ -121,7 +131,8 @@ class LineLoad:
             self._table,
             sql.Literal(limit),
         )
-        return (rows[0][0] if rows else 0), [(line_number, dsp_id) for _, line_number, dsp_id in rows]
+        count, most = rows[0][:2] if rows else (0, 1)
+        return Repeats(count, most, [(line_number, dsp_id) for *_, line_number, dsp_id in rows])
 
     def store(self) -> None:
         """Put the lines in their place: the last thing to do before COMMIT, as others may wait for the parent."""

@@ -134,6 +134,9 @@ class DSR(models.Model):
     total_usages = NumericField(_("usages"), default=0)
     total_revenue = NumericField(_("revenue"), default=0, help_text=_("In the currency of the DSR, exact."))
     lowest_revenue = NumericField(_("lowest revenue of a line"), null=True, blank=True)
+    most_repeats = models.BigIntegerField(
+        _("most lines of one recording"), default=1, editable=False, help_text=_("1 where no dsp_id is repeated.")
+    )
     blank_title_count = models.BigIntegerField(_("blank titles"), default=0)
     blank_artists_count = models.BigIntegerField(_("blank artists"), default=0)
     blank_isrc_count = models.BigIntegerField(_("blank ISRCs"), default=0)

@@ -22,7 +22,7 @@ from catalogue.exceptions import (
     InvalidReportName,
     ReportRefused,
 )
-from catalogue.line_storage import LineLoad, lines_drop
+from catalogue.line_storage import LineLoad, Repeats, lines_drop
 from catalogue.models import DSR, Currency, LeftoverLines, RejectedDelivery, ReportProblem, Territory
 from catalogue.parsing import (
     LONGEST_NAME,
@@ -206,7 +206,8 @@ def _loaded(
     load.copy(_blocks_to_load(reader, problems), reader.columns)
     _refuse_errors(name, problems)
     totals = load.totals()
-    _warn(delivery, name, report_name, load, problems)
+    repeats = load.repeats(limit=problems.limit)
+    _warn(delivery, name, report_name, repeats, problems)
     if not dry_run:
         load.store()
     load.discard()
@@ -219,6 +220,7 @@ def _loaded(
         status=DSR.Status.INGESTED,
         partition=load.partition,
         sha256=delivery.sha256,
+        most_repeats=repeats.most_repeats,
         warning_count=problems.warning_count,
         **_described(delivery, name, report_name, user),
         **_rated(_rate(name, report_name, problems)),
@@ -294,7 +296,7 @@ def _refusal(message: str, problems: ProblemLog) -> ReportRefused:
     return ReportRefused(message, error_count=problems.error_count, problems=problems.kept)
 
 
-def _warn(delivery: Delivery, name: str, report_name: ReportName, load: LineLoad, problems: ProblemLog) -> None:
+def _warn(delivery: Delivery, name: str, report_name: ReportName, repeats: Repeats, problems: ProblemLog) -> None:
     """Report what is legal and yet deserves a look."""
     if delivery.gzip_name is not None and delivery.gzip_name != name.removesuffix(".gz"):
         problems.add(Problem(WarningCode.GZIP_NAME_DIFFERS, value=delivery.gzip_name))
@@ -304,10 +306,9 @@ def _warn(delivery: Delivery, name: str, report_name: ReportName, load: LineLoad
         problems.add(Problem(WarningCode.CONTENT_SEEN_BEFORE, value=other.path))
     for other in others.overlapping(report_name):
         problems.add(Problem(WarningCode.PERIOD_OVERLAPS, value=other.path))
-    count, repeated = load.repeated_dsp_ids(limit=problems.limit)
-    for line_number, dsp_id in repeated:
+    for line_number, dsp_id in repeats.first:
         problems.add(Problem(WarningCode.DSP_ID_REPEATED, line_number, "dsp_id", shown(dsp_id)))
-    problems.warning_count += count - len(repeated)
+    problems.warning_count += repeats.line_count - len(repeats.first)
 
 
 def _next_dsr_number() -> int:

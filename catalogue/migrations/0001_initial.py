@@ -143,6 +143,15 @@ class Migration(migrations.Migration):
                     "lowest_revenue",
                     catalogue.fields.NumericField(blank=True, null=True, verbose_name="lowest revenue of a line"),
                 ),
+                (
+                    "most_repeats",
+                    models.BigIntegerField(
+                        default=1,
+                        editable=False,
+                        help_text="1 where no dsp_id is repeated.",
+                        verbose_name="most lines of one recording",
+                    ),
+                ),
                 ("blank_title_count", models.BigIntegerField(default=0, verbose_name="blank titles")),
                 ("blank_artists_count", models.BigIntegerField(default=0, verbose_name="blank artists")),
                 ("blank_isrc_count", models.BigIntegerField(default=0, verbose_name="blank ISRCs")),
