@@ -2,14 +2,13 @@
 
 import gzip
 import hashlib
-import zlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import IO
 
 from isal import igzip_threaded, isal_zlib
 
-from catalogue.parsing import ErrorCode, Problem
+from catalogue.parsing import LONGEST_NAME, ErrorCode, Problem, shown
 
 # Large enough that no cost per chunk is felt, small enough that a few of them are no memory to speak of.
 CHUNK_BYTES = 1024 * 1024
@@ -18,7 +17,7 @@ CHUNK_BYTES = 1024 * 1024
 Progress = Callable[[int], None]
 
 
-class DamagedDelivery(Exception):
+class DamagedDelivery(Exception):  # noqa: N818 - as the exceptions of the catalogue are named
     """The bytes cannot be unpacked to their end."""
 
     def __init__(self, problem: Problem) -> None:
@@ -50,12 +49,19 @@ class Delivery:
         """
         self._hash = hashlib.sha256()
         told = 0
-        with self.path.open("rb") as file, self._unpacked(file) as content:
-            while chunk := self._read(content):
+        if self.is_packed and not self.packed_bytes:
+            # No byte at all is no gzip either, though gzip's reader takes it for empty content.
+            raise DamagedDelivery(Problem(ErrorCode.GZIP_TRUNCATED))
+        # Without a buffer, `tell` is exact while the other thread reads.
+        with self.path.open("rb", buffering=0) as file, self._unpacked(file) as content:
+            # The reader of isal may see the end of its thread before the last piece that the thread left (this
+            # happened on a busy machine): only who asks again gets it.
+            while chunk := self._read(content) or self._read(content):
                 self._hash.update(chunk)
                 if progress is not None:
-                    progress(file.tell() - told)
-                    told = file.tell()
+                    position = file.tell()
+                    progress(position - told)
+                    told = position
                 yield chunk
         if progress is not None:
             progress(self.packed_bytes - told)
@@ -64,7 +70,7 @@ class Delivery:
         if not self.is_packed:
             return file
         # It unpacks in a thread of its own, while this one checks.
-        content: IO[bytes] = igzip_threaded.open(file, block_size=CHUNK_BYTES)
+        content: IO[bytes] = igzip_threaded.open(file, block_size=CHUNK_BYTES)  # type: ignore[no-untyped-call]
         return content
 
     @staticmethod
@@ -73,19 +79,24 @@ class Delivery:
             return content.read(CHUNK_BYTES)
         except EOFError as error:
             raise DamagedDelivery(Problem(ErrorCode.GZIP_TRUNCATED)) from error
-        except (gzip.BadGzipFile, isal_zlib.error, zlib.error) as error:
+        except (gzip.BadGzipFile, isal_zlib.error) as error:  # type: ignore[misc]  # isal's stub
             raise DamagedDelivery(Problem(ErrorCode.GZIP_CORRUPT, value=str(error))) from error
 
 
 def stored_gzip_name(path: Path) -> str | None:
-    """The file name that gzip kept in the header (RFC 1952, section 2.3.1), which is Latin-1; None without one."""
+    """The file name that gzip kept in the header (RFC 1952, section 2.3.1); None without one."""
     with path.open("rb") as file:
-        header = file.read(10 + 2 + 65535 + 1024)
+        fixed = file.read(10)
+        rest = file.read(2 + 65535 + 1024)
     has_extra, has_name = 0x04, 0x08
-    if header[:3] != b"\x1f\x8b\x08" or len(header) < 10 or not header[3] & has_name:
+    if not fixed.startswith(b"\x1f\x8b\x08") or not rest or not fixed[3] & has_name:
         return None
-    start = 10
-    if header[3] & has_extra:
-        start += 2 + int.from_bytes(header[10:12], "little")
-    name, end, _ = header[start:].partition(b"\0")
-    return name.decode("latin-1")[:255] or None if end else None
+    start = 2 + int.from_bytes(rest[:2], "little") if fixed[3] & has_extra else 0
+    name, end, _ = rest[start:].partition(b"\0")
+    if not name or not end:
+        return None
+    try:
+        # The RFC says Latin-1, but the gzip program writes the name's bytes as they are, nearly always UTF-8.
+        return shown(name.decode(), LONGEST_NAME)
+    except UnicodeDecodeError:
+        return shown(name.decode("latin-1"), LONGEST_NAME)

@@ -115,9 +115,9 @@ class ReportName:
 
 
 REPORT_NAME = re.compile(
-    r"(?P<dsp>[^\W_][^_/\\\x00-\x1f\x7f]*)"
-    r"_(?P<offer>[^_/\\\x00-\x1f\x7f]+)"
-    r"(?:_(?P<society>[^_/\\\x00-\x1f\x7f]+))?"
+    r"(?P<dsp>[^\W_][^_/\\]{0,99})"
+    r"_(?P<offer>[^_/\\]{1,100})"
+    r"(?:_(?P<society>[^_/\\]{1,100}))?"
     r"_(?P<territory>[A-Z]{2})"
     r"_(?P<currency>[A-Z]{3})"
     r"_(?P<period_start>[0-9]{8})-(?P<period_end>[0-9]{8})"
@@ -132,7 +132,7 @@ def parse_report_name(name: str) -> ReportName:
     Whether the territory and the currency exist is not known here.
     Raises InvalidReportName.
     """
-    match = REPORT_NAME.fullmatch(name) if len(name) <= LONGEST_NAME else None
+    match = REPORT_NAME.fullmatch(name) if len(name) <= LONGEST_NAME and name.isprintable() else None
     if match is None:
         raise InvalidReportName(
             f"{name[:LONGEST_NAME]!r} is not named like a report: "
@@ -169,6 +169,7 @@ NUMBER = re.compile(
 # ISO 3901: two letters and three letters or digits of the registrant, two digits of the year, five of the recording.
 ISRC = re.compile(r"[A-Z]{2}[A-Z0-9]{3}[0-9]{7}")
 BIGINT_MIN, BIGINT_MAX = -(2**63), 2**63 - 1
+POWER_DIGITS = len(str(LONGEST_LINE))
 
 
 class CellError(ValueError):
@@ -212,8 +213,8 @@ def plain_number(cell: str) -> str:
 def _power(digits: str) -> int:
     sign, digits = (-1, digits[1:]) if digits[0] == "-" else (1, digits.lstrip("+"))
     digits = digits.lstrip("0") or "0"
-    # Python refuses to read thousands of digits, and no cell is long enough to need more than seven.
-    return sign * (int(digits) if len(digits) <= 7 else 10**7)
+    # Python refuses to read thousands of digits, and no cell is so long that it needs more than these.
+    return sign * (int(digits) if len(digits) <= POWER_DIGITS else 10**POWER_DIGITS)
 
 
 def plain_integer(cell: str) -> str:
@@ -231,8 +232,11 @@ def plain_integer(cell: str) -> str:
 
 def plain_isrc(cell: str) -> str:
     """The ISRC in its compact form: `ISRC es-abc-20-00001` is `ESABC2000001`. Judge the answer with `ISRC`."""
-    compact = re.sub("[- ]", "", cell).upper()
-    return compact.removeprefix("ISRC")
+    compact = re.sub("[- ]", "", cell)
+    # Other scripts' letters stay what they are: in capitals, `ß` would become two letters, and valid ones.
+    compact = compact.upper() if compact.isascii() else compact
+    # `IS-RC1-20-00001` is an ISRC from Iceland.
+    return compact.removeprefix("ISRC") if len(compact) > len("ESABC2000001") else compact
 
 
 # --- Lines -----------------------------------------------------------------------------------------------------
@@ -240,15 +244,20 @@ def plain_isrc(cell: str) -> str:
 # What of each column may go to the database as it came. Text has no control characters: NUL, a tab or a line end
 # inside it, and 0x01, which the database's reader would take for a quote and drop. Exponents pass where neither
 # their sign nor their size can lead out of range, as Python's and Java's doubles are written.
-# Possessive quantifiers (`++`, `?+`) keep a mismatch from being tried in every other way.
+# Possessive quantifiers (`{1,18}+`) keep a mismatch from being tried in every other way. No group in a cell has
+# one: before Python 3.11.5 (Debian 12 has 3.11.2), what a group took until it failed stayed taken (CPython issue
+# 100061).
+# A blank is an empty alternative (`|)`), which costs less than an optional group.
+# Three texts are bounded so that the expression never takes a line of more than LONGEST_LINE.
+TEXT = rb"[^\x00-\x1f\x7f]{0,%d}+" % (LONGEST_LINE // 4)
 VALID_CELL = {
-    "dsp_id": rb"[^\x00-\x20\x7f][^\x00-\x1f\x7f]*+",
-    "title": rb"[^\x00-\x1f\x7f]*+",
-    "artists": rb"[^\x00-\x1f\x7f]*+",
-    "isrc": rb"(?:[A-Z]{2}[A-Z0-9]{3}[0-9]{7})?+",
-    "usages": rb"(?:-?[0-9]{1,18}+)?+",
-    "revenue": rb"(?:-?[0-9]{1,30}+(?:\.[0-9]{1,60}+)?+"
-    rb"|-?[0-9](?:\.[0-9]{1,17}+)?+[eE](?:-[0-3]?[0-9]|\+?[0-2]?[0-9]))?",
+    "dsp_id": rb"[^\x00-\x20\x7f]" + TEXT,
+    "title": TEXT,
+    "artists": TEXT,
+    "isrc": rb"(?:[A-Z]{2}[A-Z0-9]{3}[0-9]{7}|)",
+    "usages": rb"(?:-?[0-9]{1,18}+|)",
+    "revenue": rb"(?:-?[0-9]{1,30}+(?:\.[0-9]{1,60}+|)"
+    rb"|-?[0-9](?:\.[0-9]{1,17}+|)[eE](?:-[0-3]?[0-9]|\+?[0-2]?[0-9])|)",
 }
 CONTROL_CHARACTER = re.compile(r"[\x00-\x1f\x7f]")
 BOM = b"\xef\xbb\xbf"
@@ -277,9 +286,9 @@ def line_blocks(chunks: Iterable[bytes]) -> Iterator[bytes]:
 class ReportReader:
     """The lines of a report, checked: iterate over it for blocks that can be loaded as they are.
 
-    `columns` (their order in the file) are known from the start; `line_count` and `problems` are complete when the
-    iteration has ended, and a report with an error must not be used. Every yielded line has the cells of
-    `columns`, in UTF-8, and the line end `line_end`.
+    `columns` (in their order in the file; none if the header is wrong) are known from the start; `line_count` and
+    `problems` are complete when the iteration has ended, and a report with an error must not be used. Every yielded
+    line has the cells of `columns`, in UTF-8, and the line end `line_end`.
     """
 
     def __init__(self, chunks: Iterable[bytes], problems: ProblemLog) -> None:
@@ -287,11 +296,10 @@ class ReportReader:
         self.line_number = 0
         self.rewritten_count = 0
         self._blocks = line_blocks(chunks)
-        first_block = next(self._blocks, b"").removeprefix(BOM)
-        header, newline, self._first_block = first_block.partition(b"\n")
+        header, _, self._first_block = next(self._blocks, b"").partition(b"\n")
         self.line_end = b"\r\n" if header.endswith(b"\r") else b"\n"
-        self.columns = self._read_header(header.removesuffix(b"\r"), is_whole=bool(newline))
-        cells = rb"\t".join(VALID_CELL.get(column, rb"") for column in self.columns)
+        self.columns = self._read_header(header)
+        cells = rb"\t".join(VALID_CELL[column] for column in self.columns)
         self._valid_lines = re.compile(rb"(?:%s%s)*+" % (cells, re.escape(self.line_end)))
 
     @property
@@ -306,12 +314,14 @@ class ReportReader:
             if block:
                 yield self._checked(block)
 
-    def _read_header(self, header: bytes, *, is_whole: bool) -> tuple[str, ...]:
+    def _read_header(self, header: bytes) -> tuple[str, ...]:
+        """The columns; none at all if they cannot be used."""
         self.line_number = 1
-        if not header or not is_whole:
-            self._report(ErrorCode.LINE_TOO_LONG if header else ErrorCode.HEADER_MISSING)
+        names = header.removeprefix(BOM).removesuffix(b"\r")
+        if not names or len(header) > LONGEST_LINE:
+            self._report(ErrorCode.LINE_TOO_LONG if names else ErrorCode.HEADER_MISSING)
             return ()
-        columns = tuple(header.decode(errors="backslashreplace").split("\t"))
+        columns = tuple(names.decode(errors="backslashreplace").split("\t"))
         for column in dict.fromkeys(columns):
             if column not in COLUMNS:
                 self._report(ErrorCode.COLUMN_UNKNOWN, column, column)
@@ -320,7 +330,7 @@ class ReportReader:
         for column in COLUMNS:
             if column not in columns:
                 self._report(ErrorCode.COLUMN_MISSING, column)
-        return columns
+        return columns if sorted(columns) == sorted(COLUMNS) else ()
 
     def _checked(self, block: bytes) -> bytes:
         # Text that is not UTF-8 would pass the expression: then every line of the block is read.
@@ -329,10 +339,12 @@ class ReportReader:
         at = 0
         while at < len(block):
             valid = self._valid_lines.match(block, at) if is_utf8 else None
-            if valid and valid.end() > at:
-                pieces.append(block[at : valid.end()])
-                self.line_number += block.count(b"\n", at, valid.end())
-                at = valid.end()
+            # Such a Python also counts the beginning of the line that is not valid.
+            valid_stop = block.rfind(b"\n", at, valid.end()) + 1 if valid else 0
+            if valid_stop:
+                pieces.append(block[at:valid_stop])
+                self.line_number += block.count(b"\n", at, valid_stop)
+                at = valid_stop
             else:
                 self.line_number += 1
                 line_stop = block.find(b"\n", at)
@@ -379,9 +391,15 @@ class ReportReader:
         return cell
 
     def _report(self, code: ErrorCode | WarningCode, column: str | None = None, value: str | None = None) -> None:
-        if value is not None:
-            value = CONTROL_CHARACTER.sub(lambda found: f"\\x{ord(found[0]):02x}", value)[:LONGEST_VALUE]
-        self.problems.add(Problem(code, self.line_number, column and column[:LONGEST_VALUE], value))
+        self.problems.add(Problem(code, self.line_number, column and shown(column), value and shown(value)))
+
+
+def shown(text: str, longest: int = LONGEST_VALUE) -> str:
+    """The text fit to be shown and kept: not long, and what does not print (no database takes NUL) is escaped."""
+    text = text[:longest]
+    if text.isprintable():
+        return text
+    return "".join(one if one.isprintable() else ascii(one)[1:-1] for one in text)[:longest]
 
 
 def _is_utf8(block: bytes) -> bool:
