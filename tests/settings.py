@@ -13,6 +13,9 @@ from dsrhub.settings import DATABASES
 DATABASES["default"]["CONN_MAX_AGE"] = 0
 # Hashing passwords slowly is for the world outside.
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+# Static files come from where they are, and nothing must be collected first.
+STATIC_ROOT = None
+WHITENOISE_USE_FINDERS = True
 STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
     "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},

@@ -5,6 +5,7 @@ import html
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import asdict
 from datetime import date
 from decimal import Decimal
 from pathlib import Path
@@ -15,7 +16,9 @@ from django.db import connection
 from django.http import HttpResponse
 from django.utils.html import strip_tags
 
-from catalogue.models import DSR, RateMethod, UsageLine
+from catalogue.line_storage import LineLoad
+from catalogue.models import DSR, RateMethod
+from catalogue.parsing import COLUMNS
 from catalogue.services import dsr_import
 
 HEADER = "dsp_id\ttitle\tartists\tisrc\tusages\trevenue"
@@ -108,9 +111,16 @@ def add_dsr(**fields: Any) -> DSR:
     return DSR.objects.create(**described | fields)
 
 
-def add_lines(dsr: DSR, *lines: dict[str, Any]) -> None:
-    """Lines of a DSR that was added without any."""
-    UsageLine.objects.bulk_create(
-        UsageLine(dsr=dsr, partition=dsr.partition, line_number=number, **line)
-        for number, line in enumerate(lines, start=2)
-    )
+def add_lines(dsr: DSR, *lines: str, own_partition: bool = False) -> None:
+    """Load lines for a DSR that was added without any, and note in it what they come to, as an import does."""
+    load = LineLoad(dsr.pk, temporary=not own_partition)
+    load.copy(iter(["".join(one + "\n" for one in lines).encode()]), COLUMNS)
+    known = asdict(load.totals()) | {
+        "most_repeats": load.repeats(limit=1).most_repeats,
+        "partition": load.partition,
+    }
+    load.store()
+    load.discard()
+    for name, value in known.items():
+        setattr(dsr, name, value)
+    dsr.save()

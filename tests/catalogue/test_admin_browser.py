@@ -1,0 +1,99 @@
+"""The admin in a browser: nothing that it needs is forbidden by the content security policy or comes from elsewhere.
+
+The fixture `page` looks at that: it fails a test with an error on the console or a request to another host.
+"""
+
+import pytest
+from playwright.sync_api import expect
+
+from catalogue.models import DSR, OperatorRate
+from tests.catalogue.helpers import ES_JANUARY, NO_JANUARY, import_report, line
+
+pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
+
+
+@pytest.fixture
+def admin(live_server, page, admin_user):
+    """The first page, signed in."""
+    page.set_default_timeout(10_000)
+    page.goto(f"{live_server.url}/admin/")
+    page.fill("#id_username", "admin")
+    page.fill("#id_password", "password")
+    page.click("text=Log in")
+    expect(page.locator("h1")).to_have_text("Digital Sales Reports")
+    return page
+
+
+def expect_column(admin, name, *texts):
+    expect(admin.locator(f"tbody .field-{name}")).to_have_text(list(texts))
+
+
+def test_a_dsr_is_found_looked_at_and_deleted(admin, tmp_path):
+    import_report(tmp_path, ES_JANUARY, line("a"))
+    dsr = import_report(tmp_path, NO_JANUARY, *(line(f"id{number}", revenue="0.5") for number in range(2, 303)))
+    admin.click(".model-dsr th a")
+    expect_column(admin, "path", NO_JANUARY, ES_JANUARY)
+    admin.click("#changelist-filter >> text=NO Norway")
+    expect_column(admin, "path", NO_JANUARY)
+    expect_column(admin, "revenue", "150.5 NOK")
+
+    admin.click(f"text={NO_JANUARY}")
+    admin.click(".field-lines a")
+    expect_column(admin, "dsp_id", *(f"id{number}" for number in range(2, 202)))
+    admin.click("text=Next page")
+    expect_column(admin, "dsp_id", *(f"id{number}" for number in range(202, 303)))
+    expect(admin.locator("text=Next page")).to_have_count(0)
+    admin.fill("#id_after", "300")
+    admin.click("text=Show")
+    expect_column(admin, "line_number", "301", "302")
+
+    admin.click(f".breadcrumbs >> text={NO_JANUARY}")
+    admin.click("a.deletelink")
+    expect(admin.locator("#content")).to_contain_text("Lines: 301")
+    expect(admin.locator("#content")).to_contain_text("Revenue in NOK: 150.5")
+    assert DSR.objects.filter(pk=dsr.pk).exists()
+    admin.click("text=Yes, I’m sure")
+    expect(admin.locator(".messagelist")).to_have_text(f"The DSR “{NO_JANUARY}” was deleted successfully.")
+    expect_column(admin, "path", ES_JANUARY)
+    assert [dsr.path for dsr in DSR.objects.all()] == [ES_JANUARY]
+
+
+def test_dsrs_are_deleted_by_the_action(admin, live_server, tmp_path):
+    for name in (ES_JANUARY, NO_JANUARY):
+        import_report(tmp_path, name, line("a"))
+    for answer in ("No, take me back", "Yes, I’m sure"):
+        assert DSR.objects.count() == 2
+        admin.goto(f"{live_server.url}/admin/catalogue/dsr/")
+        admin.check("#action-toggle")
+        admin.select_option("[name=action]", "delete_selected")
+        admin.click("button[name=index]")
+        expect(admin.locator("#content")).to_contain_text("DSRs: 2")
+        admin.click(f"text={answer}")
+        expect(admin.locator("h1")).to_have_text("Select DSR to view")
+    expect(admin.locator(".messagelist")).to_have_text("Successfully deleted 2 DSRs.")
+    assert not DSR.objects.exists()
+
+
+def test_a_rate_is_entered_with_the_calendar(admin, live_server):
+    admin.goto(f"{live_server.url}/admin/catalogue/operatorrate/add/")
+    admin.select_option("#id_currency", "NOK")
+    for number, field in enumerate(("period_start", "period_end")):
+        admin.click(f".field-{field} .date-icon")
+        admin.click(f"#calendarbox{number} a:text-is('15')")
+        assert admin.input_value(f"#id_{field}").endswith("-15")
+    digits = "9." + "0123456789" * 4
+    admin.fill("#id_rate", digits)
+    admin.click("[name=_save]")
+    expect(admin.locator(".messagelist")).to_contain_text("0 DSRs have a new rate.")
+    assert str(OperatorRate.objects.get().rate) == digits
+
+
+def test_the_list_of_dsrs_fits_a_laptop(admin, tmp_path):
+    name = "YouTube_MusicPremium_TONO_NO_NOK_20200101-20200131.tsv.gz"
+    import_report(tmp_path, name, line(isrc="NO1", usages="12345", revenue="12345678901234567.2220446049250313"))
+    admin.set_viewport_size({"width": 1366, "height": 768})
+    admin.click(".model-dsr th a")
+    expect_column(admin, "revenue", "12,345,678,901,234,567.2220446049250313 NOK")
+    widths = "['#result_list', '#changelist-form .results'].map(part => document.querySelector(part).clientWidth)"
+    table, room = admin.evaluate(widths)
+    assert table <= room < 1366

@@ -1,0 +1,145 @@
+"""The admin's page of the lines of a DSR: pages by line number, blank cells shown as such."""
+
+import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+
+from catalogue.exceptions import ReportRefused
+from catalogue.models import DSR
+from tests.catalogue.helpers import ES_JANUARY, NO_JANUARY, import_report, line, shown, staff_with
+
+pytestmark = pytest.mark.django_db
+
+
+def lines_of(dsr, query=""):
+    return f"/admin/catalogue/dsr/{dsr.pk}/lines/{query}"
+
+
+@pytest.fixture
+def dsr(tmp_path):
+    return import_report(
+        tmp_path,
+        NO_JANUARY,
+        line("a1", "One  two", "A|B", "NOABC2000001", "1234567", "1234567890.10"),
+        line("b2", "-", "", "", "0", "-0.5"),
+        line("c3"),
+    )
+
+
+@pytest.fixture
+def long(tmp_path):
+    """Lines 2 to 451 of a DSR, beside another whose lines have the same numbers."""
+    import_report(tmp_path, ES_JANUARY, *(line(f"other{number}") for number in range(2, 500)))
+    return import_report(tmp_path, NO_JANUARY, *(line(f"id{number}") for number in range(2, 452)))
+
+
+def test_lines_read_as_they_were_delivered_and_blank_cells_say_so(admin_client, dsr):
+    response = admin_client.get(lines_of(dsr))
+    assert shown(response, "line_number") == ["2", "3", "4"]
+    assert shown(response, "dsp_id") == ["a1", "b2", "c3"]
+    assert shown(response, "title") == ["One  two", "-", "blank"]
+    assert shown(response, "artists") == ["A|B", "blank", "blank"]
+    assert shown(response, "isrc") == ["NOABC2000001", "blank", "blank"]
+    assert shown(response, "usages") == ["1,234,567", "0", "blank"]
+    assert shown(response, "revenue") == ["1,234,567,890.10", "-0.5", "blank"]
+    page = response.content.decode()
+    assert "3 lines, revenue in NOK." in page
+    assert page.count(' blank">blank</td>') == 7
+
+
+@pytest.mark.parametrize("size", ["shared partition", "own partition"])
+def test_pages_follow_each_other_without_a_gap_or_an_overlap(admin_client, settings, size, request):
+    settings.DSRHUB_SHARED_PARTITION_BYTES = 1024**2 if size == "shared partition" else 0
+    long = request.getfixturevalue("long")
+    pages, path = [], lines_of(long)
+    while path:
+        response = admin_client.get(path)
+        pages.append(shown(response, "dsp_id"))
+        following = response.context["next"]
+        link = f'<a href="?after={following}" rel="next">'
+        assert (link in response.content.decode()) == (following is not None)
+        path = following and lines_of(long, f"?after={following}")
+    assert [len(page) for page in pages] == [200, 200, 50]
+    assert [dsp_id for page in pages for dsp_id in page] == [f"id{number}" for number in range(2, 452)]
+
+
+def test_a_full_last_page_has_no_next_one(admin_client, tmp_path):
+    dsr = import_report(tmp_path, NO_JANUARY, *(line(f"id{number}") for number in range(200)))
+    response = admin_client.get(lines_of(dsr))
+    assert len(shown(response, "dsp_id")) == 200
+    assert 'rel="next"' not in response.content.decode()
+
+
+@pytest.mark.parametrize(
+    ("query", "first"),
+    [("", 2), ("?after=", 2), ("?after=0", 2), ("?after=1", 2), ("?after=2", 3), ("?after=450", 451)],
+)
+def test_a_page_starts_behind_the_line_asked_for(admin_client, long, query, first):
+    response = admin_client.get(lines_of(long, query))
+    assert shown(response, "line_number")[0] == str(first)
+    assert '<a href="?">First page</a>' in response.content.decode()
+
+
+@pytest.mark.parametrize("after", [451, 452, 2**63 - 1])
+def test_behind_the_last_line_there_are_none(admin_client, long, after):
+    response = admin_client.get(lines_of(long, f"?after={after}"))
+    assert response.status_code == 200
+    assert "There are no lines here." in response.content.decode()
+
+
+@pytest.mark.parametrize(
+    ("after", "answer"),
+    [
+        ("x", "This is not a line number."),
+        ("1.5", "This is not a line number."),
+        ("NaN", "This is not a line number."),
+        ("%00", "This is not a line number."),
+        ("%3Cscript%3E", "This is not a line number."),
+        ("9" * 5000, "This is not a line number."),
+        ("-1", "Ensure this value is greater than or equal to 0."),
+        (str(2**63), "Ensure this value is less than or equal to 9223372036854775807."),
+    ],
+)
+def test_what_is_no_line_number_is_told_and_no_page_is_shown(admin_client, dsr, after, answer):
+    response = admin_client.get(lines_of(dsr, f"?after={after}"))
+    assert response.status_code == 400
+    page = response.content.decode()
+    assert answer in page
+    assert "<table" not in page
+    assert '<a href="?">First page</a>' in page
+
+
+def test_an_empty_report_and_a_failed_one_have_no_lines(admin_client, tmp_path):
+    empty = import_report(tmp_path, ES_JANUARY)
+    with pytest.raises(ReportRefused) as refused:
+        import_report(tmp_path, NO_JANUARY, line("a"), line(""))
+    failed = DSR.objects.get(pk=refused.value.extra["dsr"])
+    for dsr in (empty, failed):
+        response = admin_client.get(lines_of(dsr))
+        assert response.status_code == 200
+        assert "There are no lines here." in response.content.decode()
+
+
+@pytest.mark.parametrize("number", ["0", "99999", "99999999999999999999"])
+def test_an_unknown_dsr_is_not_found(admin_client, number):
+    assert admin_client.get(f"/admin/catalogue/dsr/{number}/lines/").status_code == 404
+
+
+def test_lines_are_for_who_may_view_dsrs(client, dsr):
+    assert client.get(lines_of(dsr))["Location"] == f"/admin/login/?next={lines_of(dsr)}"
+    staff = staff_with("delete_dsr")
+    client.force_login(staff)
+    assert client.get(lines_of(dsr)).status_code == 403
+    staff.is_superuser = True
+    staff.save()
+    assert client.get(lines_of(dsr)).status_code == 200
+
+
+def test_a_page_takes_the_same_number_of_queries_for_3_and_for_200_lines(admin_client, dsr, tmp_path):
+    long = import_report(tmp_path, ES_JANUARY, *(line(f"id{number}") for number in range(300)))
+    counts = []
+    for of in (dsr, long):
+        with CaptureQueriesContext(connection) as captured:
+            admin_client.get(lines_of(of))
+        counts.append(len(captured))
+    assert counts[0] == counts[1]
