@@ -8,6 +8,7 @@ from django.core.exceptions import ValidationError
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
+
 class NumericField(models.Field):
     """PostgreSQL's `numeric` without a scale: a Decimal with all its digits, never rounded, never a float.
 
@@ -24,9 +25,10 @@ class NumericField(models.Field):
         return "NumericField"
 
     def to_python(self, value: Any) -> Decimal | None:
-        if value is None or isinstance(value, Decimal):
-            return value
-        if isinstance(value, (int, str)):
+        if value is None:
+            return None
+        # A float has lost digits already; NaN and Infinity, which the column would take, are no amounts.
+        if isinstance(value, (Decimal, int, str)):
             try:
                 number = Decimal(value)
             except InvalidOperation:

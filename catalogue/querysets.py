@@ -9,8 +9,11 @@ from typing import TYPE_CHECKING, Self
 from django.db import models
 
 if TYPE_CHECKING:
-    from catalogue.models import DSR
+    from catalogue.models import DSR, UsageLine  # noqa: F401 - named in a base class
     from catalogue.parsing import ReportName
+
+# Of a report: its lines follow.
+HEADER_LINE = 1
 
 
 class DSRQuerySet(models.QuerySet["DSR"]):
@@ -55,4 +58,5 @@ class UsageLineQuerySet(models.QuerySet["UsageLine"]):
 
         Line numbers have no gaps, so a page is a range, which costs the same anywhere in the largest DSR.
         """
+        line_number = max(line_number, HEADER_LINE)
         return self.filter(line_number__gt=line_number, line_number__lte=line_number + limit)

@@ -1,15 +1,19 @@
 """The border of REST: routes, what parameters are, how pages and errors look. Knows no application."""
 
 import dataclasses
-from collections.abc import Callable, Mapping, Sequence
+import re
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
-from django.core.exceptions import PermissionDenied
+from django.core.exceptions import PermissionDenied, RequestDataTooBig, SuspiciousOperation
 from django.http import Http404, HttpRequest, HttpResponseBase, JsonResponse
 from django.urls import URLPattern, path
 from django.utils.http import urlencode
 from django.views.defaults import page_not_found
+from drf_spectacular.extensions import OpenApiSerializerExtension
+from drf_spectacular.utils import OpenApiResponse
 from rest_framework import exceptions, serializers, status
+from rest_framework.exceptions import ErrorDetail
 from rest_framework.request import Request
 from rest_framework.response import Response
 
@@ -25,10 +29,10 @@ LARGEST_PAGE = 10_000
 def either_slash(route: str, view: Callable[..., HttpResponseBase], name: str) -> list[URLPattern]:
     """A route as it is documented, and the same with or without its final slash: both answer, none redirects."""
     other = route.removesuffix("/") if route.endswith("/") else route + "/"
-    return [path(route, view, name=name), path(other, _undocumented(view))]
+    return [path(route, view, name=name), path(other, undocumented(view))]
 
 
-def _undocumented(view: Callable[..., HttpResponseBase]) -> Callable[..., HttpResponseBase]:
+def undocumented(view: Callable[..., HttpResponseBase]) -> Callable[..., HttpResponseBase]:
     """The same view behind a plain function, which the OpenAPI document leaves out."""
 
     def answer(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
@@ -42,63 +46,65 @@ def _undocumented(view: Callable[..., HttpResponseBase]) -> Callable[..., HttpRe
 # --- Parameters and pages --------------------------------------------------------------------------------------
 
 
+class WholeNumberField(serializers.IntegerField):
+    """A whole number in plain digits: DRF's own field reads `1_0`, `10.0` and other scripts' digits too."""
+
+    def to_internal_value(self, data: Any) -> int:
+        if not re.fullmatch("-?[0-9]+", str(data)):
+            self.fail("invalid")
+        return super().to_internal_value(data)
+
+
 class Parameters(serializers.Serializer[Any]):
     """Parameters of a request. One that comes twice is refused, as either value could be meant."""
 
-    def to_internal_value(self, data: Mapping[str, Any]) -> Any:
-        repeated = {
-            name: [serializers.ErrorDetail("This parameter must come once.", code="repeated")]
-            for name in self.fields
-            if hasattr(data, "getlist") and len(data.getlist(name)) > 1
-        }
-        if repeated:
-            raise serializers.ValidationError(repeated)
-        return super().to_internal_value(data)
-
     @classmethod
-    def of(cls, data: Mapping[str, Any]) -> dict[str, Any]:
-        """The checked values. Raises ValidationError, which names the parameter."""
-        parameters = cls(data=data)
+    def of(cls, sent: Any, *, ignore_unknown: bool = False, **in_path: str) -> dict[str, Any]:
+        """The checked values of a query or a form. Raises ValidationError, which names the parameter."""
+        # Not the data of a form, in which a blank value would pass for none.
+        parameters = cls(data=dict(sent.items()) | in_path)
+        known = sent.keys() & parameters.fields.keys() - in_path.keys()
+        refused = {
+            name: ["This parameter must come once.", "repeated"] for name in known if len(sent.getlist(name)) > 1
+        }
+        if not ignore_unknown:
+            refused |= {name: ["This parameter is not known here.", "unknown"] for name in sent.keys() - known}
+        if refused:
+            raise serializers.ValidationError({name: [ErrorDetail(*why)] for name, why in refused.items()})
         parameters.is_valid(raise_exception=True)
         return dict(parameters.validated_data)
 
 
-class StrictParameters(Parameters):
-    """Parameters of an endpoint of our own: one that is not known is refused."""
-
-    def to_internal_value(self, data: Mapping[str, Any]) -> Any:
-        unknown = {
-            name: [serializers.ErrorDetail("This parameter is not known here.", code="unknown")]
-            for name in data
-            if name not in self.fields
-        }
-        if unknown:
-            raise serializers.ValidationError(unknown)
-        return super().to_internal_value(data)
-
-
-class PageParameters(serializers.Serializer[Any]):
+class PageParameters(Parameters):
     """Which page of a list: rows come in the order of a whole number, and a page starts behind one."""
 
-    limit = serializers.IntegerField(
-        min_value=1, max_value=LARGEST_PAGE, default=PAGE_LIMIT, help_text="How many at the most."
-    )
-    cursor = serializers.IntegerField(
+    limit = WholeNumberField(min_value=1, max_value=LARGEST_PAGE, default=PAGE_LIMIT, help_text="How many at the most.")
+    cursor = WholeNumberField(
         min_value=0, max_value=2**63 - 1, default=0, help_text="From the `Link` header of the page before."
     )
 
 
-class StrictPageParameters(PageParameters, StrictParameters):
-    """Which page of a list that is an endpoint of our own."""
+def page_response(
+    request: Request, rows: Iterable[Any], serializer: type[serializers.Serializer[Any]], *, limit: int, key: str
+) -> Response:
+    """An array of at most `limit` rows. One row more, where there is one, tells that another page follows.
 
-
-def page_response(request: Request, rows: Sequence[Any], *, limit: int, last_key: Callable[[Any], int]) -> Response:
-    """An array of rows; where there may be more, the header `Link` has the address of the next page (RFC 8288)."""
-    response = Response(rows)
-    if len(rows) == limit:
-        query = {**request.query_params.dict(), "limit": limit, "cursor": last_key(rows[-1])}
+    The header `Link` (RFC 8288) has the address of that page, which starts behind the `key` of the last row.
+    """
+    rows = list(rows)
+    page = rows[:limit]
+    response = Response(serializer(page, many=True).data)
+    if len(rows) > limit:
+        query = request.query_params.dict() | {"limit": limit, "cursor": getattr(page[-1], key)}
         response["Link"] = f'<{request.build_absolute_uri(request.path)}?{urlencode(query)}>; rel="next"'
     return response
+
+
+def refuse_large_body(request: Request, limit: int) -> None:
+    """Raise TooLarge where the body has more bytes. Call it before anything reads the body: a CSRF check does."""
+    length = request.META.get("CONTENT_LENGTH") or "0"
+    if length.isdecimal() and int(length) > limit:
+        raise TooLarge(f"The request may have {limit} bytes.")
 
 
 # --- Errors ----------------------------------------------------------------------------------------------------
@@ -106,13 +112,47 @@ def page_response(request: Request, rows: Sequence[Any], *, limit: int, last_key
 
 class TooLarge(exceptions.APIException):
     status_code = status.HTTP_413_REQUEST_ENTITY_TOO_LARGE
+    default_detail = "The request is too large."
     default_code = "too_large"
 
 
-STATUS_OF_ERROR: tuple[tuple[type[DsrhubError], int], ...] = (
-    (NotFoundError, status.HTTP_404_NOT_FOUND),
-    (ConflictError, status.HTTP_409_CONFLICT),
-    (DsrhubError, status.HTTP_400_BAD_REQUEST),
+class ErrorSerializer(serializers.Serializer[Any]):
+    """Why not, for people and for programs."""
+
+    detail = serializers.CharField()
+    code = serializers.CharField(required=False)
+
+
+class WrongParametersSerializer(serializers.Serializer[Any]):
+    """What is wrong with which parameter."""
+
+
+class WrongParametersSchema(OpenApiSerializerExtension):  # type: ignore[no-untyped-call]
+    """Names of parameters as properties are nothing that a serializer could tell."""
+
+    target_class = WrongParametersSerializer
+
+    def map_serializer(self, auto_schema: Any, direction: Any) -> dict[str, Any]:
+        finding = {
+            "type": "object",
+            "properties": {"message": {"type": "string"}, "code": {"type": "string"}},
+            "required": ["message", "code"],
+        }
+        return {"type": "object", "additionalProperties": {"type": "array", "items": finding}}
+
+
+WRONG_PARAMETERS = OpenApiResponse(WrongParametersSerializer, description="A wrong parameter, by its name.")
+NOT_SIGNED_IN = OpenApiResponse(ErrorSerializer, description="Not signed in.")
+READS_CLOSED = OpenApiResponse(ErrorSerializer, description="Not signed in, where reads are closed too.")
+NOT_ALLOWED = OpenApiResponse(ErrorSerializer, description="Signed in without the permission.")
+TOO_LARGE = OpenApiResponse(ErrorSerializer, description="The request is too large.")
+NOT_THIS_TYPE = OpenApiResponse(ErrorSerializer, description="A body of this content type is not read here.")
+
+# What Django raises, and DRF's error that says the same.
+TRANSLATED: tuple[tuple[type[Exception], type[exceptions.APIException]], ...] = (
+    (PermissionDenied, exceptions.PermissionDenied),
+    (RequestDataTooBig, TooLarge),
+    (SuspiciousOperation, exceptions.ParseError),
 )
 
 
@@ -125,15 +165,16 @@ def exception_handler(error: Exception, context: Mapping[str, Any]) -> Response 
     if isinstance(error, (Http404, NotFoundError, exceptions.NotFound)):
         return Response({"detail": "Not found."}, status=status.HTTP_404_NOT_FOUND)
     if isinstance(error, DsrhubError):
-        code = next(code for kind, code in STATUS_OF_ERROR if isinstance(error, kind))
+        is_conflict = isinstance(error, ConflictError)
+        code = status.HTTP_409_CONFLICT if is_conflict else status.HTTP_400_BAD_REQUEST
         return Response({"detail": error.message, "code": error.code, **_plain(error.extra)}, status=code)
-    if isinstance(error, PermissionDenied):
-        error = exceptions.PermissionDenied()
+    error = next((same() for kind, same in TRANSLATED if isinstance(error, kind)), error)
     if not isinstance(error, exceptions.APIException):
         return None
     if isinstance(error, exceptions.ValidationError):
         return Response(error.get_full_details(), status=error.status_code)
-    headers = {"WWW-Authenticate": error.auth_header} if getattr(error, "auth_header", None) else None
+    how_to_sign_in = getattr(error, "auth_header", None)
+    headers = {"WWW-Authenticate": how_to_sign_in} if how_to_sign_in else None
     details = {"detail": error.detail, "code": error.get_codes()}
     return Response(details, status=error.status_code, headers=headers)
 

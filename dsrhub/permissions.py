@@ -3,6 +3,7 @@
 from typing import TYPE_CHECKING
 
 from django.conf import settings
+from rest_framework.exceptions import MethodNotAllowed
 from rest_framework.permissions import SAFE_METHODS, BasePermission
 from rest_framework.request import Request
 
@@ -13,11 +14,13 @@ if TYPE_CHECKING:  # DRF's views import this module
 class ReadOpenWriteByPermission(BasePermission):
     """Anybody may read, unless DSRHUB_PRIVATE closes reads too; who writes needs the permission of the method.
 
-    A view names it: `write_permissions = {"POST": "catalogue.add_dsr"}`. A method without one is refused.
+    A view names it: `write_permissions = {"POST": "catalogue.add_dsr"}`. A method without one is not allowed.
     """
 
     def has_permission(self, request: Request, view: "APIView") -> bool:
         if request.method in SAFE_METHODS:
             return not settings.DSRHUB_PRIVATE or bool(request.user and request.user.is_authenticated)
         needed = getattr(view, "write_permissions", {}).get(request.method)
-        return needed is not None and bool(request.user) and request.user.has_perm(needed)
+        if needed is None:
+            raise MethodNotAllowed(str(request.method))
+        return bool(request.user) and request.user.has_perm(needed)

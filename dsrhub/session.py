@@ -2,16 +2,29 @@
 
 from typing import Any
 
-from drf_spectacular.utils import OpenApiResponse, extend_schema, inline_serializer
+from drf_spectacular.utils import OpenApiResponse, PolymorphicProxySerializer, extend_schema, inline_serializer
 from rest_framework import serializers
 from rest_framework.authtoken.serializers import AuthTokenSerializer
 from rest_framework.authtoken.views import ObtainAuthToken
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from dsrhub.api import NOT_THIS_TYPE, TOO_LARGE, ErrorSerializer, WrongParametersSerializer, refuse_large_body
+
+# Anybody may send a name and a password, and they are read into memory.
+BODY_LIMIT = 64 * 1024
+NOT_RECOGNISED = OpenApiResponse(
+    PolymorphicProxySerializer("NotRecognised", [ErrorSerializer, WrongParametersSerializer], None),
+    description="No such user and password.",
+)
+
 
 class TokenView(ObtainAuthToken):
     authentication_classes = ()
+
+    def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
+        refuse_large_body(request, BODY_LIMIT)
+        super().initial(request, *args, **kwargs)
 
     @extend_schema(
         operation_id="token_create",
@@ -19,7 +32,9 @@ class TokenView(ObtainAuthToken):
         request=AuthTokenSerializer,
         responses={
             200: inline_serializer("Token", {"token": serializers.CharField()}),
-            400: OpenApiResponse(description="No such user and password."),
+            400: NOT_RECOGNISED,
+            413: TOO_LARGE,
+            415: NOT_THIS_TYPE,
         },
     )
     def post(self, request: Request, *args: Any, **kwargs: Any) -> Response:

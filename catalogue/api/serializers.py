@@ -1,0 +1,182 @@
+"""The shapes of REST: what the contract fixes, and what is added to it."""
+
+import re
+from datetime import UTC, date, datetime
+from decimal import Decimal
+from typing import Any
+
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import extend_schema_field
+from rest_framework import serializers
+
+from catalogue.models import DSR, Currency, ReportProblem, Territory
+from dsrhub.api import LARGEST_PAGE, ErrorSerializer, PageParameters, Parameters, WholeNumberField
+
+# --- Parameters ------------------------------------------------------------------------------------------------
+
+# RFC 3339, where `T`, the seconds and the zone may be missing, or a plain date. A `+` before the zone that came
+# unescaped is a space by the time it is read.
+DATE_TIME = re.compile(
+    r"(?P<date>\d{4}-\d{2}-\d{2})"
+    r"(?:[Tt ](?P<time>\d{2}:\d{2}(?::\d{2}(?:\.\d+)?)?)(?P<zone>[Zz]|[+ -](?:[01]\d|2[0-3]):?[0-5]\d)?)?",
+    re.ASCII,
+)
+
+
+@extend_schema_field(OpenApiTypes.DATETIME)
+class DayField(serializers.Field):
+    """The day, in UTC, of a date-time or of a plain date; without a zone it is UTC."""
+
+    default_error_messages = {"invalid": "Not a date-time or date: 2020-01-31T00:00:00Z or 2020-01-31."}
+
+    def to_internal_value(self, data: Any) -> date:
+        match = DATE_TIME.fullmatch(str(data))
+        if match is None:
+            self.fail("invalid")
+        zone = (match["zone"] or "Z").upper().replace(" ", "+")
+        try:
+            return datetime.fromisoformat(f"{match['date']}T{match['time'] or '00:00'}{zone}").astimezone(UTC).date()
+        except (ValueError, OverflowError):
+            self.fail("invalid")
+
+    def to_representation(self, value: date) -> str:
+        return f"{value.isoformat()}T00:00:00Z"
+
+
+class CountingParameters(Parameters):
+    """Which DSRs count."""
+
+    territory = serializers.RegexField(
+        r"^[A-Za-z]{2}\Z",
+        required=False,
+        trim_whitespace=False,
+        error_messages={"invalid": "Not two letters."},
+        help_text="Such as ES.",
+    )
+    period_start = DayField(required=False, help_text="Start of the earliest DSR to count.")
+    period_end = DayField(required=False, help_text="End of the latest DSR to count.")
+
+    def validate_territory(self, value: str) -> str:
+        return value.upper()
+
+
+class TopPercentileParameters(CountingParameters):
+    number = WholeNumberField(min_value=1, max_value=100)
+
+
+class DSRPageParameters(PageParameters):
+    """Without a limit, all DSRs, as the contract has it."""
+
+    limit = WholeNumberField(
+        min_value=1, max_value=LARGEST_PAGE, required=False, help_text="How many at the most; without it, all."
+    )
+
+
+class UploadParameters(Parameters):
+    """A report to import."""
+
+    file = serializers.FileField(
+        allow_empty_file=True, help_text="A report, named {DSP}_{Offer}[_{Society}]_{TT}_{CCC}_{period}.tsv[.gz]."
+    )
+    replace = serializers.BooleanField(default=False, help_text="Replace an earlier DSR with the same key.")
+
+
+# --- What the contract fixes -----------------------------------------------------------------------------------
+
+
+class TerritorySerializer(serializers.ModelSerializer[Territory]):
+    class Meta:
+        model = Territory
+        fields = ["name", "code_2"]
+
+
+class CurrencySerializer(serializers.ModelSerializer[Currency]):
+    class Meta:
+        model = Currency
+        fields = ["name", "code"]
+
+
+class DSRSerializer(serializers.ModelSerializer[DSR]):
+    """A Digital Sales Report."""
+
+    period_start = DayField()
+    period_end = DayField()
+    territory = TerritorySerializer()
+    currency = CurrencySerializer()
+
+    class Meta:
+        model = DSR
+        fields = ["id", "path", "period_start", "period_end", "status", "territory", "currency"]
+
+
+class WithoutEmpty(serializers.Serializer[Any]):
+    """An object that leaves out what has no value, as the contract's types allow no null."""
+
+    def to_representation(self, instance: Any) -> dict[str, Any]:
+        return {name: value for name, value in super().to_representation(instance).items() if value is not None}
+
+
+class ResourceSerializer(WithoutEmpty):
+    """What was used, with its sums over the DSRs that count. What has no value is left out."""
+
+    dsp_id = serializers.CharField()
+    title = serializers.CharField(required=False)
+    artists = serializers.CharField(required=False, help_text="Pipe-separated.")
+    isrc = serializers.CharField(required=False)
+    usages = serializers.IntegerField(required=False)
+    revenue = serializers.FloatField(required=False, help_text="In EUR.")
+    dsrs = serializers.ListField(
+        child=serializers.IntegerField(), required=False, help_text="The ids of the DSRs that report it."
+    )
+
+
+# --- What is added ---------------------------------------------------------------------------------------------
+
+
+@extend_schema_field(OpenApiTypes.STR)
+class ExactField(serializers.Field):
+    """A decimal number as plain text, without an exponent: a JSON number would be read as a double."""
+
+    def to_representation(self, value: Decimal) -> str:
+        return f"{value:f}"
+
+
+class UsageLineSerializer(WithoutEmpty):
+    """A line of a DSR. A blank cell is left out."""
+
+    line = serializers.IntegerField(source="line_number", help_text="In the file, whose header is line 1.")
+    dsp_id = serializers.CharField()
+    title = serializers.CharField(required=False)
+    artists = serializers.CharField(required=False, help_text="Pipe-separated.")
+    isrc = serializers.CharField(required=False)
+    usages = serializers.IntegerField(required=False)
+    revenue = ExactField(required=False, help_text="In the currency of the DSR: an exact decimal number.")
+
+
+class ProblemSerializer(WithoutEmpty):
+    """An error or a warning; what does not apply to it is left out."""
+
+    id = serializers.IntegerField(required=False)
+    level = serializers.ChoiceField(ReportProblem.Level.choices, required=False)
+    code = serializers.CharField()
+    line = serializers.IntegerField(required=False)
+    column = serializers.CharField(required=False)
+    value = serializers.CharField(required=False)
+
+
+class ImportReportSerializer(serializers.Serializer[Any]):
+    """How an import went."""
+
+    outcome = serializers.ChoiceField(["loaded", "replaced", "unchanged"])
+    dsr = DSRSerializer()
+    line_count = serializers.IntegerField(source="dsr.line_count")
+    blank_count = serializers.IntegerField(source="dsr.blank_count", help_text="Blank cells.")
+    warning_count = serializers.IntegerField(source="dsr.warning_count")
+
+
+class RefusalSerializer(ErrorSerializer):
+    """Why a report was refused. `problems` are the first of `error_count` errors, and warnings."""
+
+    error_count = serializers.IntegerField(required=False)
+    problems = ProblemSerializer(many=True, required=False)
+    dsr = serializers.IntegerField(required=False, help_text="The id of the DSR that failed.")

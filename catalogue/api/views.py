@@ -1,0 +1,191 @@
+"""The endpoints of DSRs and resources: each reads parameters, asks one selector or service, and shows the answer."""
+
+from pathlib import Path
+from typing import Any, cast
+
+from django.conf import settings
+from django.contrib.auth.models import User
+from django.core.files.uploadedfile import TemporaryUploadedFile
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, PolymorphicProxySerializer, extend_schema
+from rest_framework import status
+from rest_framework.parsers import MultiPartParser
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from catalogue import selectors, services
+from catalogue.api.serializers import (
+    CountingParameters,
+    DSRPageParameters,
+    DSRSerializer,
+    ImportReportSerializer,
+    ProblemSerializer,
+    RefusalSerializer,
+    ResourceSerializer,
+    TopPercentileParameters,
+    UploadParameters,
+    UsageLineSerializer,
+)
+from catalogue.exceptions import DSRNotFound
+from dsrhub.api import (
+    NOT_ALLOWED,
+    NOT_SIGNED_IN,
+    NOT_THIS_TYPE,
+    READS_CLOSED,
+    TOO_LARGE,
+    WRONG_PARAMETERS,
+    ErrorSerializer,
+    PageParameters,
+    TooLarge,
+    WrongParametersSerializer,
+    page_response,
+    refuse_large_body,
+)
+
+# What a form needs around its file.
+FORM_OVERHEAD = 64 * 1024
+
+NOT_FOUND = OpenApiResponse(ErrorSerializer, description="There is no such DSR.")
+EXISTS = OpenApiResponse(ErrorSerializer, description="Another content has the same key.")
+NOT_LOADED = OpenApiResponse(
+    PolymorphicProxySerializer("NotLoaded", [RefusalSerializer, WrongParametersSerializer], None),
+    description="Errors in the report, or a wrong parameter.",
+)
+DSR_ID = OpenApiParameter("id", OpenApiTypes.INT, OpenApiParameter.PATH)
+LARGEST_ID = 2**31 - 1
+
+
+def _dsr_number(text: str) -> int:
+    """The id in a path. What is no id is the id of nothing."""
+    if not (text.isascii() and text.isdigit()) or len(text) > len(str(LARGEST_ID)) or int(text) > LARGEST_ID:
+        raise DSRNotFound(f"There is no DSR {text!r}.", id=text)
+    return int(text)
+
+
+class DSRListView(APIView):
+    parser_classes = [MultiPartParser]
+    write_permissions = {"POST": "catalogue.add_dsr"}
+
+    def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
+        refuse_large_body(request, settings.DSRHUB_UPLOAD_LIMIT_BYTES + FORM_OVERHEAD)
+        super().initial(request, *args, **kwargs)
+
+    @extend_schema(
+        operation_id="dsrs_list",
+        tags=["dsrs"],
+        parameters=[DSRPageParameters],
+        responses={200: DSRSerializer(many=True), 400: WRONG_PARAMETERS, 401: READS_CLOSED},
+    )
+    def get(self, request: Request) -> Response:
+        """All DSRs, those that failed included."""
+        page = DSRPageParameters.of(request.query_params, ignore_unknown=True)
+        dsrs = selectors.dsr_list().filter(id__gt=page["cursor"])
+        if "limit" not in page:
+            return Response(DSRSerializer(dsrs, many=True).data)
+        return page_response(request, dsrs[: page["limit"] + 1], DSRSerializer, limit=page["limit"], key="id")
+
+    @extend_schema(
+        operation_id="dsrs_create",
+        tags=["dsrs"],
+        request={"multipart/form-data": UploadParameters},
+        responses={
+            201: OpenApiResponse(ImportReportSerializer, description="Loaded, or took an earlier DSR's place."),
+            200: OpenApiResponse(ImportReportSerializer, description="The same content was there already."),
+            400: NOT_LOADED,
+            401: NOT_SIGNED_IN,
+            403: NOT_ALLOWED,
+            409: EXISTS,
+            413: TOO_LARGE,
+            415: NOT_THIS_TYPE,
+        },
+    )
+    def post(self, request: Request) -> Response:
+        """Import a report: wholly, or not at all. Needs the permission to add DSRs; to replace, to change them."""
+        upload = UploadParameters.of(request.data)
+        if upload["replace"] and not request.user.has_perm("catalogue.change_dsr"):
+            self.permission_denied(request)
+        file: TemporaryUploadedFile = upload["file"]
+        if (file.size or 0) > settings.DSRHUB_UPLOAD_LIMIT_BYTES:
+            raise TooLarge(f"The file may have {settings.DSRHUB_UPLOAD_LIMIT_BYTES} bytes.")
+        report = services.dsr_import(
+            path=Path(file.temporary_file_path()),
+            name=str(file.name),
+            replace=upload["replace"],
+            user=cast(User, request.user),
+        )
+        is_new = report.outcome != services.Outcome.UNCHANGED
+        code = status.HTTP_201_CREATED if is_new else status.HTTP_200_OK
+        return Response(ImportReportSerializer(report).data, status=code)
+
+
+class DSRDetailView(APIView):
+    write_permissions = {"DELETE": "catalogue.delete_dsr"}
+
+    @extend_schema(
+        operation_id="dsrs_read",
+        tags=["dsrs"],
+        parameters=[DSR_ID],
+        responses={200: DSRSerializer, 401: READS_CLOSED, 404: NOT_FOUND},
+    )
+    def get(self, request: Request, id: str) -> Response:
+        """One DSR."""
+        return Response(DSRSerializer(selectors.dsr_get(dsr_number=_dsr_number(id))).data)
+
+    @extend_schema(
+        operation_id="dsrs_delete",
+        tags=["dsrs"],
+        parameters=[DSR_ID],
+        responses={204: None, 401: NOT_SIGNED_IN, 403: NOT_ALLOWED, 404: NOT_FOUND},
+    )
+    def delete(self, request: Request, id: str) -> Response:
+        """Delete a DSR with its lines and problems. Needs the permission to delete DSRs."""
+        services.dsr_delete(dsr_number=_dsr_number(id))
+        return Response(status=status.HTTP_204_NO_CONTENT)
+
+
+class DSRLinesView(APIView):
+    @extend_schema(
+        operation_id="dsrs_lines",
+        tags=["dsrs"],
+        parameters=[DSR_ID, PageParameters],
+        responses={200: UsageLineSerializer(many=True), 400: WRONG_PARAMETERS, 401: READS_CLOSED, 404: NOT_FOUND},
+    )
+    def get(self, request: Request, id: str) -> Response:
+        """The lines of a DSR as they were delivered; the header `Link` leads to the next page."""
+        page = PageParameters.of(request.query_params)
+        dsr = selectors.dsr_get(dsr_number=_dsr_number(id))
+        lines = selectors.dsr_lines(dsr=dsr, after=page["cursor"], limit=page["limit"] + 1)
+        return page_response(request, lines, UsageLineSerializer, limit=page["limit"], key="line_number")
+
+
+class DSRProblemsView(APIView):
+    @extend_schema(
+        operation_id="dsrs_problems",
+        tags=["dsrs"],
+        parameters=[DSR_ID, PageParameters],
+        responses={200: ProblemSerializer(many=True), 400: WRONG_PARAMETERS, 401: READS_CLOSED, 404: NOT_FOUND},
+    )
+    def get(self, request: Request, id: str) -> Response:
+        """The errors and warnings of a DSR; the header `Link` leads to the next page."""
+        page = PageParameters.of(request.query_params)
+        dsr = selectors.dsr_get(dsr_number=_dsr_number(id))
+        problems = selectors.dsr_problems(dsr=dsr, after=page["cursor"], limit=page["limit"] + 1)
+        return page_response(request, problems, ProblemSerializer, limit=page["limit"], key="id")
+
+
+class TopPercentileView(APIView):
+    @extend_schema(
+        operation_id="resources_percentile",
+        tags=["resources"],
+        parameters=[
+            OpenApiParameter("number", {"type": "integer", "minimum": 1, "maximum": 100}, OpenApiParameter.PATH),
+            CountingParameters,
+        ],
+        responses={200: ResourceSerializer(many=True), 400: WRONG_PARAMETERS, 401: READS_CLOSED},
+    )
+    def get(self, request: Request, number: str) -> Response:
+        """The fewest resources that together have `number` per cent of the revenue, highest first."""
+        asked = TopPercentileParameters.of(request.query_params, ignore_unknown=True, number=number)
+        resources = selectors.resource_top_percentile(percentile=asked.pop("number"), **asked)
+        return Response(ResourceSerializer(resources, many=True).data)

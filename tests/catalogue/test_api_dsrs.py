@@ -1,0 +1,227 @@
+"""`/dsrs/` and `/dsrs/{id}`: what the contract promises to clients that exist, and the deletion."""
+
+import pytest
+from django.db import connection
+from django.test import Client
+from django.test.utils import CaptureQueriesContext
+from rest_framework.authtoken.models import Token
+
+from catalogue.exceptions import ReportRefused
+from catalogue.models import DSR
+from tests.catalogue.helpers import ES_JANUARY, NO_JANUARY, add_dsr, import_report, line, user_with
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def dsr(tmp_path):
+    return import_report(tmp_path, ES_JANUARY, line("a", revenue="1"))
+
+
+@pytest.fixture
+def failed(tmp_path):
+    with pytest.raises(ReportRefused) as refused:
+        import_report(tmp_path, NO_JANUARY, line("a", revenue="much"))
+    return DSR.objects.get(pk=refused.value.extra["dsr"])
+
+
+def es_january(number):
+    return {
+        "id": number,
+        "path": "Spotify_SpotifyFamilyPlan_ES_EUR_20200101-20200131.tsv",
+        "period_start": "2020-01-01T00:00:00Z",
+        "period_end": "2020-01-31T00:00:00Z",
+        "status": "ingested",
+        "territory": {"name": "Spain", "code_2": "ES"},
+        "currency": {"name": "Euro", "code": "EUR"},
+    }
+
+
+def no_january(number):
+    return {
+        "id": number,
+        "path": "Spotify_SpotifyDuo_NO_NOK_20200101-20200131.tsv",
+        "period_start": "2020-01-01T00:00:00Z",
+        "period_end": "2020-01-31T00:00:00Z",
+        "status": "failed",
+        "territory": {"name": "Norway", "code_2": "NO"},
+        "currency": {"name": "Norwegian Krone", "code": "NOK"},
+    }
+
+
+# --- Reading ---------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("path", ["/dsrs/", "/dsrs"])
+def test_the_list_is_an_array_of_all_dsrs_failed_ones_included(client, dsr, failed, path):
+    response = client.get(path)
+    assert response.status_code == 200
+    assert response["Content-Type"] == "application/json"
+    assert response.json() == [es_january(dsr.pk), no_january(failed.pk)]
+
+
+def test_without_dsrs_the_list_is_an_empty_array(client):
+    assert client.get("/dsrs/").content == b"[]"
+
+
+@pytest.mark.parametrize("path", ["/dsrs/{}", "/dsrs/{}/"])
+def test_one_dsr(client, dsr, failed, path):
+    response = client.get(path.format(dsr.pk))
+    assert response.status_code == 200
+    assert response["Content-Type"] == "application/json"
+    assert response.json() == es_january(dsr.pk)
+    assert client.get(path.format(failed.pk)).json() == no_january(failed.pk)
+
+
+@pytest.mark.parametrize(
+    "number",
+    [
+        "0",
+        "999999999",
+        "2147483648",
+        "9223372036854775808",
+        "9" * 5000,
+        "-1",
+        "abc",
+        "1.0",
+        "1e0",
+        "٣",
+        " ",
+        "%00",
+        "²",
+    ],
+)
+def test_what_is_no_id_of_a_dsr_is_not_found(client, dsr, number):
+    for path in (f"/dsrs/{number}", f"/dsrs/{number}/", f"/dsrs/{number}/lines", f"/dsrs/{number}/problems"):
+        response = client.get(path)
+        assert (path, response.status_code) == (path, 404)
+        assert response["Content-Type"] == "application/json"
+        assert response.content == b'{"detail":"Not found."}'
+
+
+def test_where_no_route_leads_is_not_found_in_the_same_words(client):
+    response = client.get("/dsrs/1/titles")
+    assert response.status_code == 404
+    assert response.json() == {"detail": "Not found."}
+
+
+@pytest.mark.parametrize("query", ["page=2", "format=xml", "page=2&page=3", "=", "%00=%00", "LIMIT=1"])
+def test_a_parameter_that_is_not_known_is_ignored(client, dsr, query):
+    assert client.get(f"/dsrs/?{query}").json() == [es_january(dsr.pk)]
+    assert client.get(f"/dsrs/{dsr.pk}?{query}").json() == es_january(dsr.pk)
+
+
+@pytest.mark.parametrize("accept", ["application/json", "*/*", "text/html", "application/xml;q=0.9", "none", ""])
+def test_the_answer_is_json_whatever_a_client_accepts(client, dsr, accept):
+    for path in ("/dsrs/", f"/dsrs/{dsr.pk}", "/resources/percentile/50"):
+        response = client.get(path, headers={"accept": accept})
+        assert (response.status_code, response["Content-Type"]) == (200, "application/json")
+
+
+def queries(client, path):
+    with CaptureQueriesContext(
+        connection,
+    ) as captured:
+        assert client.get(path).status_code == 200
+    return len(captured)
+
+
+def test_the_number_of_queries_is_the_same_for_1_and_for_100_dsrs(client):
+    add_dsr(offer="0")
+    for_one = queries(client, "/dsrs/"), queries(client, "/dsrs/?limit=100")
+    for number in range(1, 100):
+        add_dsr(offer=str(number), territory_id=["NO", "ES", "FR"][number % 3], currency_id=["NOK", "EUR"][number % 2])
+    assert len(client.get("/dsrs/").json()) == 100
+    assert (queries(client, "/dsrs/"), queries(client, "/dsrs/?limit=100")) == for_one == (1, 1)
+
+
+# --- Methods ---------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("path", ["/dsrs/", "/dsrs/{}", "/dsrs/{}/lines", "/dsrs/{}/problems"])
+def test_head_answers_as_get_without_the_body(client, dsr, path):
+    response = client.head(path.format(dsr.pk))
+    assert response.status_code == 200
+    assert response["Content-Type"] == "application/json"
+    assert response.content == b""
+
+
+@pytest.mark.parametrize(
+    ("path", "allowed"),
+    [
+        ("/dsrs/", {"GET", "POST", "HEAD", "OPTIONS"}),
+        ("/dsrs", {"GET", "POST", "HEAD", "OPTIONS"}),
+        ("/dsrs/{}", {"GET", "DELETE", "HEAD", "OPTIONS"}),
+        ("/dsrs/{}/lines", {"GET", "HEAD", "OPTIONS"}),
+        ("/dsrs/{}/problems", {"GET", "HEAD", "OPTIONS"}),
+    ],
+)
+def test_other_methods_are_not_allowed_whoever_asks(client, dsr, path, allowed):
+    path = path.format(dsr.pk)
+    signed_in = Client()
+    signed_in.force_login(user_with("add_dsr", "change_dsr", "delete_dsr"))
+    for method in {"POST", "PUT", "PATCH", "DELETE", "TRACE", "PROPFIND"} - allowed:
+        for caller in (client, signed_in):
+            response = caller.generic(method, path)
+            assert (method, response.status_code) == (method, 405)
+            assert set(response["Allow"].split(", ")) == allowed
+            assert response.json() == {"detail": f'Method "{method}" not allowed.', "code": "method_not_allowed"}
+    assert set(client.options(path)["Allow"].split(", ")) == allowed
+    assert DSR.objects.count() == 1
+
+
+# --- Deleting --------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("path", ["/dsrs/{}", "/dsrs/{}/"])
+def test_a_dsr_is_deleted_with_the_permission(client, dsr, failed, path):
+    client.force_login(user_with("delete_dsr"))
+    response = client.delete(path.format(dsr.pk))
+    assert (response.status_code, response.content) == (204, b"")
+    assert [one["id"] for one in client.get("/dsrs/").json()] == [failed.pk]
+    assert client.get("/resources/percentile/100").json() == []
+    assert client.delete(path.format(failed.pk)).status_code == 204
+    assert client.get("/dsrs/").json() == []
+
+
+@pytest.mark.parametrize("number", ["0", "abc", "-1", "99999999999"])
+def test_what_is_not_there_cannot_be_deleted(client, dsr, number):
+    client.force_login(user_with("delete_dsr"))
+    response = client.delete(f"/dsrs/{number}")
+    assert (response.status_code, response.json()) == (404, {"detail": "Not found."})
+    assert DSR.objects.count() == 1
+
+
+def test_who_is_not_signed_in_cannot_delete_and_learns_how_to(client, dsr):
+    response = client.delete(f"/dsrs/{dsr.pk}")
+    assert response.status_code == 401
+    assert response["WWW-Authenticate"] == "Token"
+    assert response.json()["code"] == "not_authenticated"
+    assert client.delete("/dsrs/0").status_code == 401
+    assert DSR.objects.count() == 1
+
+
+def test_other_permissions_do_not_suffice_to_delete(client, dsr):
+    client.force_login(user_with("add_dsr", "change_dsr", "view_dsr"))
+    response = client.delete(f"/dsrs/{dsr.pk}")
+    assert response.status_code == 403
+    assert response.json()["code"] == "permission_denied"
+    assert DSR.objects.count() == 1
+
+
+def test_a_session_deletes_with_its_csrf_token_only(dsr):
+    client = Client(enforce_csrf_checks=True)
+    client.force_login(user_with("delete_dsr"))
+    refused = client.delete(f"/dsrs/{dsr.pk}")
+    assert refused.status_code == 403
+    assert refused.json()["detail"] == "CSRF Failed: CSRF cookie not set."
+    assert DSR.objects.count() == 1
+    client.get("/docs/?script=")
+    csrf = client.cookies["csrftoken"].value
+    assert client.delete(f"/dsrs/{dsr.pk}", headers={"X-CSRFToken": csrf}).status_code == 204
+
+
+def test_a_token_needs_no_csrf_token(dsr):
+    token = Token.objects.create(user=user_with("delete_dsr")).key
+    client = Client(enforce_csrf_checks=True)
+    assert client.delete(f"/dsrs/{dsr.pk}", headers={"Authorization": f"Token {token}"}).status_code == 204

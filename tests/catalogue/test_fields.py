@@ -1,0 +1,103 @@
+"""`NumericField` keeps every digit on its way to the database and back, and takes exact numbers alone."""
+
+from decimal import Decimal, localcontext
+
+import pytest
+from django.core import serializers
+from django.core.exceptions import ValidationError
+from django.db import transaction
+from django.db.models import Sum
+
+from catalogue.fields import NumericField
+from catalogue.models import DSR, EcbRate
+from tests.catalogue.helpers import add_dsr
+
+LONGEST = "9" * 30 + "." + "0" * 59 + "1"
+EXACT = ["0", "1.50", "-0.10", "0.0000000000000002220446049250313", "0." + "0" * 59 + "1", LONGEST, "-" + LONGEST]
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("digits", EXACT)
+def test_a_number_comes_back_with_all_its_digits(digits):
+    # A context as narrow as this rounds whatever is calculated in it.
+    with localcontext(prec=3):
+        add_dsr(total_revenue=Decimal(digits))
+        (stored,) = DSR.objects.filter(total_revenue=Decimal(digits)).values_list("total_revenue", flat=True)
+
+    assert f"{stored:f}" == digits
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("given", ["12.50", Decimal("12.50")])
+def test_text_and_decimals_are_taken_alike(given):
+    add_dsr(total_revenue=given)
+
+    assert str(DSR.objects.get(total_revenue=given).total_revenue) == "12.50"
+
+
+@pytest.mark.django_db
+def test_an_exponent_and_a_whole_number_are_numbers():
+    add_dsr(total_revenue="25e-1")
+
+    dsr = DSR.objects.get(total_revenue__gt=2, total_revenue__lt=3)
+
+    assert dsr.total_revenue == Decimal("2.5")
+
+
+@pytest.mark.django_db
+def test_nothing_is_null_and_not_zero():
+    add_dsr(lowest_revenue=None)
+
+    assert DSR.objects.get(lowest_revenue__isnull=True).lowest_revenue is None
+
+
+@pytest.mark.django_db
+def test_a_sum_in_the_database_has_all_digits():
+    add_dsr(offer="One", total_revenue=LONGEST)
+    add_dsr(offer="Two", total_revenue="0." + "9" * 60)
+
+    total = DSR.objects.aggregate(total=Sum("total_revenue"))["total"]
+
+    assert str(total) == "1" + "0" * 30 + "." + "0" * 60
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(
+    "value",
+    [
+        *(Decimal(special) for special in ("NaN", "sNaN", "Infinity", "-Infinity")),
+        *("NaN", "inf", "", "1,5", "one"),
+        *(0.5, float("nan"), b"1", [1]),
+    ],
+    ids=repr,
+)
+def test_what_is_no_exact_number_is_refused_and_not_stored(value):
+    with pytest.raises(ValidationError) as refusal, transaction.atomic():
+        add_dsr(total_revenue=value)
+
+    assert refusal.value.code == "invalid"
+    assert not DSR.objects.exists()
+
+
+@pytest.mark.parametrize("digits", EXACT)
+def test_a_form_takes_every_digit(digits):
+    assert f"{NumericField().formfield().clean(digits):f}" == digits
+
+
+@pytest.mark.parametrize("text", ["NaN", "Infinity", "one", ""])
+def test_a_form_refuses_what_is_no_number(text):
+    with pytest.raises(ValidationError):
+        NumericField().formfield().clean(text)
+
+
+def test_a_form_leaves_an_optional_number_out():
+    assert NumericField(null=True, blank=True).formfield().clean("") is None
+
+
+@pytest.mark.parametrize("digits", EXACT)
+def test_a_dump_has_every_digit(digits):
+    dump = serializers.serialize("json", [EcbRate(rate=Decimal(digits))])
+
+    (loaded,) = serializers.deserialize("json", dump)
+
+    assert f"{loaded.object.rate:f}" == digits

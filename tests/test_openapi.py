@@ -1,0 +1,276 @@
+"""The OpenAPI document: it says what the contract says, and the application does what the document says."""
+
+import io
+
+import pytest
+import schemathesis
+import yaml
+from django.contrib.auth.models import User
+from django.core.signals import request_finished, request_started
+from django.db import close_old_connections
+from hypothesis import HealthCheck, settings
+from openapi_spec_validator import validate
+from playwright.sync_api import expect
+from rest_framework.authtoken.models import Token
+from schemathesis.specs.openapi.checks import positive_data_acceptance
+from werkzeug import Client as WSGIClient
+
+from dsrhub.wsgi import application
+from tests.catalogue.helpers import ES_JANUARY, HEADER, NO_JANUARY, import_report, line
+
+DOCUMENT = schemathesis.openapi.from_wsgi("/openapi.yaml", application, config=schemathesis.Config(seed=1))
+few_examples = settings(
+    max_examples=25, database=None, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+
+
+@pytest.fixture
+def document(client):
+    response = client.get("/openapi.yaml")
+    assert response.status_code == 200
+    return yaml.safe_load(response.content)
+
+
+# --- What it says ----------------------------------------------------------------------------------------------
+
+# The contract: properties without `?` are required.
+DSR = {
+    "id": "integer",
+    "path": "string",
+    "period_start": "string date-time",
+    "period_end": "string date-time",
+    "status": "string failed|ingested",
+    "territory": {"name": "string", "code_2": "string"},
+    "currency": {"name": "string", "code": "string"},
+}
+RESOURCE = {
+    "dsp_id": "string",
+    "title?": "string",
+    "artists?": "string",
+    "isrc?": "string",
+    "usages?": "integer",
+    "revenue?": "number double",
+    "dsrs?": ["integer"],
+}
+
+
+def facts(document, schema):
+    """What a schema says of a value, in the words of the contract."""
+    if "$ref" in schema:
+        schema = document["components"]["schemas"][schema["$ref"].removeprefix("#/components/schemas/")]
+    assert "nullable" not in schema
+    if schema["type"] == "array":
+        return [facts(document, schema["items"])]
+    if schema["type"] == "object":
+        marks = {name: "" if name in schema["required"] else "?" for name in schema["properties"]}
+        return {name + marks[name]: facts(document, part) for name, part in schema["properties"].items()}
+    return " ".join(filter(None, [schema["type"], schema.get("format"), "|".join(sorted(schema.get("enum", [])))]))
+
+
+def parameters(document, path):
+    return {
+        (one["in"], one["name"]): (facts(document, one["schema"]), one.get("required", False))
+        for one in document["paths"][path]["get"]["parameters"]
+    }
+
+
+def answer(document, path, status="200"):
+    ((media_type, content),) = document["paths"][path]["get"]["responses"][status]["content"].items()
+    assert media_type == "application/json"
+    return facts(document, content["schema"])
+
+
+@pytest.mark.parametrize("accept", ["*/*", "application/json", "text/html,application/xhtml+xml"])
+def test_it_is_served_whatever_a_client_accepts(client, accept):
+    assert client.get("/openapi.yaml", headers={"accept": accept}).status_code == 200
+
+
+def test_it_is_a_valid_document_of_openapi_3(document):
+    validate(document)
+    assert document["openapi"].startswith("3.")
+
+
+def test_it_names_what_the_contract_names(document):
+    assert document["info"]["title"] == "DSR API"
+    assert document["servers"] == [{"url": "http://localhost:8000/"}]
+    assert {"dsrs", "resources"} <= {tag["name"] for tag in document["tags"]}
+    assert "securitySchemes" not in document["components"]
+    assert "security" not in document
+    assert [one for path in document["paths"].values() for one in path.values() if "security" in one] == []
+
+
+def test_the_dsrs_are_as_in_the_contract(document):
+    assert document["paths"]["/dsrs/"]["get"]["tags"] == ["dsrs"]
+    assert answer(document, "/dsrs/") == [DSR]
+    assert not any(required for _, required in parameters(document, "/dsrs/").values())
+
+
+def test_a_dsr_is_as_in_the_contract(document):
+    assert document["paths"]["/dsrs/{id}"]["get"]["tags"] == ["dsrs"]
+    assert parameters(document, "/dsrs/{id}") == {("path", "id"): ("integer", True)}
+    assert answer(document, "/dsrs/{id}") == DSR
+    assert answer(document, "/dsrs/{id}", "404")["detail"] == "string"
+
+
+def test_the_top_percentile_is_as_in_the_contract(document):
+    path = "/resources/percentile/{number}"
+    assert document["paths"][path]["get"]["tags"] == ["resources"]
+    assert parameters(document, path) == {
+        ("path", "number"): ("integer", True),
+        ("query", "territory"): ("string", False),
+        ("query", "period_start"): ("string date-time", False),
+        ("query", "period_end"): ("string date-time", False),
+    }
+    (number,) = [one for one in document["paths"][path]["get"]["parameters"] if one["name"] == "number"]
+    assert (number["schema"]["minimum"], number["schema"]["maximum"]) == (1, 100)
+    assert answer(document, path) == [RESOURCE]
+    assert "400" in document["paths"][path]["get"]["responses"]
+
+
+def test_it_has_every_endpoint_once(document):
+    endpoints = {path: set(methods) for path, methods in document["paths"].items()}
+    assert (
+        endpoints.items()
+        >= {
+            "/dsrs/": {"get", "post"},
+            "/dsrs/{id}": {"get", "delete"},
+            "/dsrs/{id}/lines": {"get"},
+            "/dsrs/{id}/problems": {"get"},
+            "/resources/percentile/{number}": {"get"},
+            "/token/": {"post"},
+        }.items()
+    )
+    assert len({path.rstrip("/") for path in endpoints}) == len(endpoints)
+
+
+# --- That it is true -------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def app(db):
+    """A client of the application as servers call it, which works in the test's own transaction."""
+    request_started.disconnect(close_old_connections)
+    request_finished.disconnect(close_old_connections)
+    yield WSGIClient(application)
+    request_started.connect(close_old_connections)
+    request_finished.connect(close_old_connections)
+
+
+@pytest.fixture
+def headers(db):
+    user = User.objects.create_superuser("ada", password="lovelace")
+    return {"Authorization": f"Token {Token.objects.create(user=user).key}"}
+
+
+@DOCUMENT.include(method="GET").parametrize()
+@few_examples
+def test_reads_do_what_it_says(case, app):
+    case.call_and_validate()
+
+
+@DOCUMENT.exclude(method="GET").parametrize()
+@few_examples
+def test_writes_do_what_it_says(case, app, headers):
+    # What a report is, and who has which password, no schema can say: much that looks valid is refused.
+    case.call_and_validate(headers=headers, excluded_checks=[positive_data_acceptance])
+
+
+def is_documented(response, status, path):
+    """Whether an answer has this status, which is documented, and is as the document says."""
+    method = response.request.method
+    assert (response.status_code, response.text) == (status, response.text)
+    assert str(status) in DOCUMENT.raw_schema["paths"][path][method.lower()]["responses"]
+    DOCUMENT[path][method].validate_response(response)
+    return True
+
+
+def test_answers_that_have_content_are_as_documented(app, tmp_path):
+    lines = (line("a", "One", "Ana", "ESABC2000001", "5", "0.5"), line("b", isrc="x"))
+    number = import_report(tmp_path, ES_JANUARY, *lines).pk
+    import_report(tmp_path, NO_JANUARY, line("b", revenue="1"))
+    for path, count in [
+        ("/dsrs/", 2),
+        ("/dsrs/{id}", len(DSR)),
+        ("/dsrs/{id}/lines", 2),
+        ("/dsrs/{id}/problems", 1),
+        ("/resources/percentile/{number}", 2),
+    ]:
+        response = app.get(path.format(id=number, number=100))
+        assert len(response.json) == count
+        assert is_documented(response, 200, path)
+
+
+def test_what_becomes_of_an_upload_is_as_documented(app, headers):
+    def upload(*lines, **fields):
+        content = "\n".join((HEADER, *lines, "")).encode()
+        return app.post("/dsrs/", data={"file": (io.BytesIO(content), ES_JANUARY), **fields}, headers=headers)
+
+    loaded = upload(line("a"))
+    assert is_documented(loaded, 201, "/dsrs/")
+    assert is_documented(upload(line("a")), 200, "/dsrs/")
+    assert is_documented(upload(line("b"), line("c")), 409, "/dsrs/")
+    assert is_documented(upload(line("", isrc="x"), "b", replace="1"), 400, "/dsrs/")
+    assert is_documented(upload(replace="maybe"), 400, "/dsrs/")
+    number = loaded.json["dsr"]["id"]
+    assert is_documented(app.delete(f"/dsrs/{number}", headers=headers), 204, "/dsrs/{id}")
+    assert is_documented(app.delete(f"/dsrs/{number}", headers=headers), 404, "/dsrs/{id}")
+
+
+def test_who_may_not_is_told_as_documented(app, headers, settings):
+    bob = User.objects.create_user("bob", password="lovelace")
+    as_bob = {"Authorization": f"Token {Token.objects.create(user=bob).key}"}
+    for path, method in [("/dsrs/", "POST"), ("/dsrs/{id}", "DELETE")]:
+        assert is_documented(app.open(path.format(id=1), method=method), 401, path)
+        assert is_documented(app.open(path.format(id=1), method=method, headers=as_bob), 403, path)
+    settings.DSRHUB_PRIVATE = True
+    for path in ("/dsrs/", "/dsrs/{id}", "/dsrs/{id}/lines", "/dsrs/{id}/problems", "/resources/percentile/{number}"):
+        assert is_documented(app.get(path.format(id=1, number=100)), 401, path)
+
+
+@pytest.mark.parametrize("path", ["/dsrs/", "/token/"])
+def test_a_body_that_is_not_read_is_told_as_documented(app, headers, settings, path):
+    settings.DSRHUB_UPLOAD_LIMIT_BYTES = 1
+    assert is_documented(app.post(path, data=b"a", content_type="text/plain", headers=headers), 415, path)
+    assert is_documented(app.post(path, data={"username": "a" * 70_000}, headers=headers), 413, path)
+
+
+# --- Swagger UI ------------------------------------------------------------------------------------------------
+
+
+def try_out(page, live_server, operation_id, number):
+    """The operation of a DSR in Swagger UI, opened and executed."""
+    page.goto(f"{live_server.url}/docs/")
+    operation = page.locator(f"#operations-dsrs-{operation_id}")
+    operation.locator(".opblock-summary-control").click()
+    operation.get_by_role("button", name="Try it out").click()
+    operation.get_by_placeholder("id").fill(str(number))
+    operation.get_by_role("button", name="Execute").click()
+    return operation
+
+
+def expect_status(operation, status):
+    expect(operation.locator(".live-responses-table .response-col_status")).to_have_text(["Code", status])
+
+
+@pytest.mark.browser
+@pytest.mark.django_db(transaction=True)
+def test_swagger_ui_shows_it_and_asks_the_server_of_its_page(page, live_server, tmp_path):
+    number = import_report(tmp_path, ES_JANUARY, line("a", "Canción", revenue="0.5")).pk
+    operation = try_out(page, live_server, "dsrs_lines", number)
+    expect(page.locator("h1")).to_contain_text("DSR API")
+    expect(page.locator("#operations-tag-resources")).to_be_visible()
+    expect_status(operation, "200")
+    address = f"{live_server.url}/dsrs/{number}/lines?cursor=0&limit=1000"
+    expect(operation.locator(".request-url pre")).to_have_text(address)
+    expect(operation.locator(".live-responses-table")).to_contain_text('"title": "Canción"')
+
+
+@pytest.mark.browser
+@pytest.mark.django_db(transaction=True)
+def test_in_swagger_ui_a_session_may_write(client, live_server, page, tmp_path):
+    number = import_report(tmp_path, ES_JANUARY, line("a")).pk
+    client.force_login(User.objects.create_superuser("ada", password="lovelace"))
+    session = {"name": "sessionid", "value": client.cookies["sessionid"].value, "url": live_server.url}
+    page.context.add_cookies([session])
+    expect_status(try_out(page, live_server, "dsrs_delete", number), "204")
+    assert client.get("/dsrs/").json() == []

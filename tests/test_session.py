@@ -1,0 +1,139 @@
+"""Signing in over REST, and what an installation shows to people who are not signed in."""
+
+import pytest
+from django.contrib.auth.models import User
+from django.test import Client
+from rest_framework.authtoken.models import Token
+
+pytestmark = pytest.mark.django_db
+
+READS = ["/dsrs/", "/dsrs", "/dsrs/1", "/dsrs/abc", "/dsrs/1/lines", "/dsrs/1/problems", "/resources/percentile/50"]
+
+
+@pytest.fixture
+def ada():
+    return User.objects.create_user("ada", password="lovelace")
+
+
+def token_header(user):
+    return {"Authorization": f"Token {Token.objects.create(user=user).key}"}
+
+
+# --- The token -------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("path", ["/token/", "/token"])
+@pytest.mark.parametrize(
+    ("content_type", "body"),
+    [
+        ("application/json", '{"username": "ada", "password": "lovelace"}'),
+        ("application/x-www-form-urlencoded", "username=ada&password=lovelace"),
+    ],
+)
+def test_a_name_and_a_password_give_a_token_that_signs_in(client, ada, settings, path, content_type, body):
+    response = client.post(path, body, content_type=content_type)
+    assert response.status_code == 200
+    assert response.json() == {"token": Token.objects.get(user=ada).key}
+    settings.DSRHUB_PRIVATE = True
+    headers = {"Authorization": f"Token {response.json()['token']}"}
+    assert client.get("/dsrs/", headers=headers).status_code == 200
+
+
+@pytest.mark.parametrize(
+    "sent", [{"username": "ada", "password": "wrong"}, {"username": "bob", "password": "lovelace"}]
+)
+def test_a_wrong_name_and_a_wrong_password_are_refused_alike(client, ada, sent):
+    response = client.post("/token/", sent)
+    assert response.status_code == 400
+    message = "Unable to log in with provided credentials."
+    assert response.json() == {"non_field_errors": [{"message": message, "code": "authorization"}]}
+
+
+def test_who_is_not_active_any_more_gets_no_token_and_an_old_one_is_refused(client, ada):
+    headers = token_header(ada)
+    ada.is_active = False
+    ada.save()
+    assert client.post("/token/", {"username": "ada", "password": "lovelace"}).status_code == 400
+    response = client.get("/dsrs/", headers=headers)
+    assert response.status_code == 401
+    assert response.json() == {"detail": "User inactive or deleted.", "code": "authentication_failed"}
+
+
+@pytest.mark.parametrize(
+    ("sent", "names"),
+    [
+        ({}, {"username", "password"}),
+        ({"username": "ada"}, {"password"}),
+        ({"username": "", "password": "lovelace"}, {"username"}),
+        ({"username": "a\0", "password": "lovelace"}, {"username"}),
+        ({"username": ["ada"], "password": {"a": 1}}, {"username", "password"}),
+        ([1], {"non_field_errors"}),
+    ],
+)
+def test_what_is_missing_or_wrong_is_named(client, sent, names):
+    response = client.post("/token/", sent, content_type="application/json")
+    assert response.status_code == 400
+    assert response.json().keys() == names
+
+
+@pytest.mark.parametrize(
+    ("content_type", "body", "status", "code"),
+    [
+        ("application/json", "{", 400, "parse_error"),
+        ("application/json", "\xff", 400, "parse_error"),
+        ("text/plain", "ada", 415, "unsupported_media_type"),
+        ("application/json", " " * 65537, 413, "too_large"),
+        ("application/x-www-form-urlencoded", "a" * 65537, 413, "too_large"),
+    ],
+)
+def test_another_body_is_refused(client, content_type, body, status, code):
+    response = client.post("/token/", body.encode("latin-1"), content_type=content_type)
+    assert response.status_code == status
+    assert response.json()["code"] == code
+
+
+@pytest.mark.parametrize("method", ["GET", "PUT", "PATCH", "DELETE"])
+def test_a_token_is_only_posted_for(client, method):
+    response = client.generic(method, "/token/")
+    assert response.status_code == 405
+    assert response["Allow"] == "POST, OPTIONS"
+
+
+def test_a_wrong_token_is_refused_where_anybody_may_read(client):
+    response = client.get("/dsrs/", headers={"Authorization": "Token 0123456789"})
+    assert response.status_code == 401
+    assert response["WWW-Authenticate"] == "Token"
+    assert response.json() == {"detail": "Invalid token.", "code": "authentication_failed"}
+
+
+# --- Closed reads ----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("path", READS)
+def test_where_reads_are_closed_nobody_reads_unless_signed_in(client, ada, settings, path):
+    status = client.get(path).status_code
+    assert status in (200, 404)
+    settings.DSRHUB_PRIVATE = True
+    for method in ("GET", "HEAD", "OPTIONS"):
+        response = client.generic(method, path)
+        assert (method, response.status_code) == (method, 401)
+        assert response["WWW-Authenticate"] == "Token"
+    assert client.get(path).json() == {
+        "detail": "Authentication credentials were not provided.",
+        "code": "not_authenticated",
+    }
+    assert client.get(path, headers=token_header(ada)).status_code == status
+    signed_in = Client(enforce_csrf_checks=True)
+    signed_in.force_login(ada)
+    assert signed_in.get(path).status_code == status
+
+
+@pytest.mark.parametrize("path", ["/healthz", "/docs/", "/docs/?script=", "/openapi.yaml", "/admin/login/"])
+def test_where_reads_are_closed_health_documentation_and_sign_in_stay_open(client, settings, path):
+    settings.DSRHUB_PRIVATE = True
+    assert client.get(path).status_code == 200
+
+
+def test_where_reads_are_closed_a_token_is_still_given(client, ada, settings):
+    settings.DSRHUB_PRIVATE = True
+    assert client.post("/token/", {"username": "ada", "password": "lovelace"}).status_code == 200
