@@ -192,7 +192,7 @@ class DSRAdmin(UneditedAdmin, DeletedByServiceAdmin):
         lines: list[UsageLine] = []
         if form.is_valid():
             after = form.cleaned_data["after"] or 0
-            lines = list(selectors.dsr_lines(dsr=dsr, after=after, limit=LINES_ON_A_PAGE))
+            lines = selectors.dsr_lines(dsr=dsr, after=after, limit=LINES_ON_A_PAGE)
         last_line = HEADER_LINE + dsr.line_count
         context = {
             **self.admin_site.each_context(request),

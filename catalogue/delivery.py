@@ -17,7 +17,7 @@ CHUNK_BYTES = 1024 * 1024
 Progress = Callable[[int], None]
 
 
-class DamagedDelivery(Exception):  # noqa: N818 - as the exceptions of the catalogue are named
+class DamagedDelivery(Exception):
     """The bytes cannot be unpacked to their end."""
 
     def __init__(self, problem: Problem) -> None:

@@ -7,8 +7,8 @@ from django.db import models
 from django.db.models import F, Q
 from django.utils.translation import gettext_lazy as _
 
-from catalogue.fields import NumericField
 from catalogue.querysets import DSRQuerySet, UsageLineQuerySet
+from dsrhub.fields import NumericField
 
 # The partition of the lines of all small DSRs; a large DSR's partition has the DSR's id as its number.
 SHARED_PARTITION = 0
@@ -163,7 +163,7 @@ class DSR(models.Model):
         "blank_revenue_count",
     )
 
-    objects: ClassVar[models.Manager["DSR"]] = DSRQuerySet.as_manager()  # type: ignore[assignment]
+    objects: ClassVar[models.Manager["DSR"]] = DSRQuerySet.as_manager()
 
     class Meta:
         verbose_name = "DSR"
@@ -216,7 +216,7 @@ class UsageLine(models.Model):
     isrc = models.TextField("ISRC", null=True)  # noqa: DJ001
     revenue = NumericField(_("revenue"), null=True)
 
-    objects: ClassVar[models.Manager["UsageLine"]] = UsageLineQuerySet.as_manager()  # type: ignore[assignment]
+    objects: ClassVar[models.Manager["UsageLine"]] = UsageLineQuerySet.as_manager()
 
     class Meta:
         ordering = ["line_number"]

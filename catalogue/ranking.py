@@ -14,6 +14,7 @@ The bounds are rounded, always to the safe side; the answer never is. Where a bo
 
 from collections import Counter
 from collections.abc import Sequence
+from datetime import date
 from decimal import ROUND_CEILING, ROUND_FLOOR, Context, Decimal
 from typing import Any, NamedTuple
 
@@ -35,17 +36,24 @@ FEW_LINES = 20_000
 FIRST_HEAD, HEAD_GROWTH, LARGEST_HEAD = 2_000, 6, Decimal("0.05")
 
 
-class CountingDSR(NamedTuple):
-    """A DSR whose lines count. `most_repeats` is the largest number of its lines that one dsp_id has."""
+class IngestedDSR(NamedTuple):
+    """What a question needs of a DSR, and whether the DSR counts for it.
+
+    `most_repeats` is the largest number of its lines that one dsp_id has.
+    """
 
     id: int
     dsp: str
-    rate: Decimal
+    exchange_rate: Decimal
     partition: int
     line_count: int
     total_revenue: Decimal
     lowest_revenue: Decimal | None
     most_repeats: int
+    period_end: date
+    period_start: date
+    path: str
+    counts: bool
 
 
 class Ranked(NamedTuple):
@@ -58,7 +66,7 @@ class Ranked(NamedTuple):
     dsrs: list[int]
 
 
-def top_percentile(dsrs: Sequence[CountingDSR], percentile: int) -> list[Ranked]:
+def top_percentile(dsrs: Sequence[IngestedDSR], percentile: int) -> list[Ranked]:
     """The shortest list of resources, highest revenue first, that has `percentile` per cent of the total."""
     if not dsrs:
         return []
@@ -66,7 +74,7 @@ def top_percentile(dsrs: Sequence[CountingDSR], percentile: int) -> list[Ranked]
     return _by_adding_all_up(dsrs, percentile) if ranked is None else ranked
 
 
-def _has_bounds(dsrs: Sequence[CountingDSR], percentile: int) -> bool:
+def _has_bounds(dsrs: Sequence[IngestedDSR], percentile: int) -> bool:
     """Whether a part can be told from the first lines: not where lines are taken away from a sum."""
     return (
         percentile < 100  # noqa: PLR2004 - all of it
@@ -112,7 +120,7 @@ ORDER BY rank
 """  # noqa: S608 - no value is in it
 
 
-def _by_adding_all_up(dsrs: Sequence[CountingDSR], percentile: int) -> list[Ranked]:
+def _by_adding_all_up(dsrs: Sequence[IngestedDSR], percentile: int) -> list[Ranked]:
     return [_ranked(row) for row in _rows(ADD_ALL_UP, {**_parameters(dsrs), "percentile": percentile})]
 
 
@@ -195,7 +203,7 @@ WHERE revenue >= (SELECT revenue FROM bound) ORDER BY rank
 """  # noqa: S608 - no value is in it
 
 
-def _by_threshold(dsrs: Sequence[CountingDSR], percentile: int) -> list[Ranked] | None:
+def _by_threshold(dsrs: Sequence[IngestedDSR], percentile: int) -> list[Ranked] | None:
     """The answer, or None where bounds cannot give it at less than the cost of adding all up."""
     lowest_total, highest_total = _total_bounds(dsrs)
     if lowest_total <= 0:
@@ -217,22 +225,22 @@ def _by_threshold(dsrs: Sequence[CountingDSR], percentile: int) -> list[Ranked] 
     return None
 
 
-def _total_bounds(dsrs: Sequence[CountingDSR]) -> tuple[Decimal, Decimal]:
+def _total_bounds(dsrs: Sequence[IngestedDSR]) -> tuple[Decimal, Decimal]:
     """Between what the total in EUR lies: each amount of a resource in a DSR was rounded by half a step at most."""
     rounding = STEP * sum(dsr.line_count for dsr in dsrs)
     totals = []
     for context, most in ((DOWN, -rounding), (UP, rounding)):
         total = Decimal(0)
         for dsr in dsrs:
-            total = context.add(total, context.divide(dsr.total_revenue, dsr.rate))
+            total = context.add(total, context.divide(dsr.total_revenue, dsr.exchange_rate))
         totals.append(context.add(total, most))
     return totals[0], totals[1]
 
 
-def _first_bound(dsrs: Sequence[CountingDSR], parameters: dict[str, Any]) -> Decimal | None:
+def _first_bound(dsrs: Sequence[IngestedDSR], parameters: dict[str, Any]) -> Decimal | None:
     line_count = sum(dsr.line_count for dsr in dsrs)
     head = max(FIRST_HEAD // len(dsrs), 1)
-    while head * len(dsrs) <= max(line_count * LARGEST_HEAD, FIRST_HEAD):
+    while head * len(dsrs) <= max(int(line_count * LARGEST_HEAD), FIRST_HEAD):
         rows = _rows(FIRST_BOUND, {**parameters, "head": head})
         if rows:
             bound: Decimal = DOWN.multiply(rows[0][0], 1 - SLACK)
@@ -241,7 +249,7 @@ def _first_bound(dsrs: Sequence[CountingDSR], parameters: dict[str, Any]) -> Dec
     return None
 
 
-def _floors(dsrs: Sequence[CountingDSR], bound: Decimal) -> dict[str, list[Any]]:
+def _floors(dsrs: Sequence[IngestedDSR], bound: Decimal) -> dict[str, list[Any]]:
     """The lowest revenue that a line of interest has in each DSR: who reaches the bound has a line of its share."""
     most_lines: Counter[str] = Counter()
     for dsr in dsrs:
@@ -249,16 +257,16 @@ def _floors(dsrs: Sequence[CountingDSR], bound: Decimal) -> dict[str, list[Any]]
     eur_floors = [DOWN.multiply(DOWN.divide(bound, Decimal(most_lines[dsr.dsp])), 1 - SLACK) for dsr in dsrs]
     return {
         "eur_floors": eur_floors,
-        "floors": [DOWN.multiply(floor, dsr.rate) for floor, dsr in zip(eur_floors, dsrs, strict=True)],
+        "floors": [DOWN.multiply(floor, dsr.exchange_rate) for floor, dsr in zip(eur_floors, dsrs, strict=True)],
         "most_lines": [most_lines[dsr.dsp] for dsr in dsrs],
     }
 
 
-def _parameters(dsrs: Sequence[CountingDSR]) -> dict[str, Any]:
+def _parameters(dsrs: Sequence[IngestedDSR]) -> dict[str, Any]:
     return {
         "ids": [dsr.id for dsr in dsrs],
         "dsps": [dsr.dsp for dsr in dsrs],
-        "rates": [dsr.rate for dsr in dsrs],
+        "rates": [dsr.exchange_rate for dsr in dsrs],
         "partitions": sorted({dsr.partition for dsr in dsrs}),
     }
 

@@ -3,13 +3,14 @@
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
-from typing import Any, NamedTuple
+from typing import Any
 
 from django.db import connection
 from django.db.models import Q, QuerySet
 
 from catalogue.exceptions import DSRNotFound
 from catalogue.models import DSR, ReportProblem, UsageLine
+from catalogue.ranking import IngestedDSR, Ranked, top_percentile
 
 
 @dataclass(frozen=True)
@@ -29,16 +30,6 @@ class RankedResource:
     dsrs: list[int]
 
 
-class IngestedDSR(NamedTuple):
-    """What a question needs of a DSR, and whether the DSR counts for it."""
-
-    id: int
-    dsp: str
-    exchange_rate: Decimal
-    partition: int
-    counts: bool
-
-
 def dsr_list() -> QuerySet[DSR]:
     """All DSRs, failed ones included, by id."""
     return DSR.objects.select_related("territory", "currency").order_by("id")
@@ -52,9 +43,14 @@ def dsr_get(*, dsr_number: int) -> DSR:
     return dsr
 
 
-def dsr_lines(*, dsr: DSR, after: int, limit: int) -> QuerySet[UsageLine]:
-    """The next `limit` lines of a DSR behind line number `after`, as they were delivered."""
-    return UsageLine.objects.of([dsr]).after(after, limit=limit).order_by("line_number")
+def dsr_lines(*, dsr: DSR, after: int, limit: int) -> list[UsageLine]:
+    """The next `limit` lines of a DSR behind line number `after`, as they were delivered.
+
+    Raises DSRNotFound where the DSR is gone by then: its lines would seem to have come to their end.
+    """
+    lines = list(UsageLine.objects.of([dsr]).after(after, limit=limit).order_by("line_number"))
+    dsr_get(dsr_number=dsr.pk)
+    return lines
 
 
 def dsr_problems(*, dsr: DSR, after: int, limit: int) -> QuerySet[ReportProblem]:
@@ -93,64 +89,69 @@ def _ingested(territory: str | None, period_start: date | None, period_end: date
     return [IngestedDSR._make(row) for row in dsrs.values_list(*IngestedDSR._fields)]
 
 
-TOP_PERCENTILE = """
-WITH counting AS (
-    SELECT * FROM unnest(%(ids)s::integer[], %(dsps)s::text[], %(rates)s::numeric[]) AS dsr (id, dsp, rate)
-),
-reported AS (
-    SELECT dsr.id AS dsr_id, dsr.dsp, line.dsp_id, sum(line.usages) AS usages,
-        catalogue_eur(sum(line.revenue), dsr.rate) AS revenue
-    FROM catalogue_usageline AS line JOIN counting AS dsr ON dsr.id = line.dsr_id
-    WHERE line.partition = ANY(%(partitions)s) AND line.dsr_id = ANY(%(ids)s)
-    GROUP BY dsr.id, dsr.dsp, dsr.rate, line.dsp_id
-),
-resource AS (
-    SELECT dsp, dsp_id, sum(usages) AS usages, sum(revenue) AS revenue, array_agg(dsr_id ORDER BY dsr_id) AS dsrs
-    FROM reported GROUP BY dsp, dsp_id HAVING count(revenue) > 0
-),
-ranked AS (
-    SELECT *, row_number() OVER ranking AS rank, sum(revenue) OVER ranking AS running, sum(revenue) OVER () AS total
-    FROM resource
-    WINDOW ranking AS (
-        ORDER BY revenue DESC, dsp_id COLLATE "C", dsp COLLATE "C" ROWS UNBOUNDED PRECEDING
-    )
-),
-top AS MATERIALIZED (
-    SELECT * FROM ranked
-    WHERE total > 0 AND (
-        %(percentile)s = 100
-        OR rank <= (SELECT min(rank) FROM ranked WHERE running * 100 >= total * %(percentile)s)
-    )
-)
-SELECT top.dsp, top.dsp_id, described.title, described.artists, described.isrc,
-    top.usages, top.revenue, top.dsrs
-FROM top CROSS JOIN LATERAL (
-    -- A resource is described by the latest report that says anything, whichever was imported first.
-    SELECT (array_agg(title ORDER BY {latest}) FILTER (WHERE title IS NOT NULL))[1] AS title,
-        (array_agg(artists ORDER BY {latest}) FILTER (WHERE artists IS NOT NULL))[1] AS artists,
-        (array_agg(isrc ORDER BY {latest}) FILTER (WHERE isrc IS NOT NULL))[1] AS isrc
-    FROM catalogue_usageline AS line
-    JOIN catalogue_dsr AS dsr ON dsr.id = line.dsr_id AND dsr.partition = line.partition
-    WHERE hashtextextended(line.dsp_id, 0) = hashtextextended(top.dsp_id, 0) AND line.dsp_id = top.dsp_id
-        AND dsr.dsp = top.dsp AND dsr.id = ANY(%(ingested)s)
-) AS described
-ORDER BY top.rank
-""".replace("{latest}", 'period_end DESC, period_start DESC, path COLLATE "C" DESC, line_number DESC')
-
-
 def _ranked(ingested: list[IngestedDSR], percentile: int) -> list[RankedResource]:
     counting = [dsr for dsr in ingested if dsr.counts]
+    ranked = top_percentile(counting, percentile)
+    return _described(ranked, ingested) if ranked else []
+
+
+# A resource is described by the latest report that says anything, whichever was imported first.
+DESCRIPTIONS = """
+WITH asked AS MATERIALIZED (
+    SELECT * FROM unnest(%(dsps)s::text[], %(dsp_ids)s::text[]) WITH ORDINALITY AS asked (dsp, dsp_id, place)
+),
+dsr AS MATERIALIZED (
+    SELECT * FROM unnest(%(of_dsps)s::text[], %(ids)s::integer[], %(own)s::integer[]) WITH ORDINALITY
+        AS dsr (dsp, id, partition, lateness)
+),
+storage AS MATERIALIZED (SELECT DISTINCT dsp, partition FROM dsr)
+SELECT described.*
+FROM asked CROSS JOIN LATERAL (
+    SELECT (array_agg(title ORDER BY lateness DESC, line_number DESC) FILTER (WHERE title IS NOT NULL))[1],
+        (array_agg(artists ORDER BY lateness DESC, line_number DESC) FILTER (WHERE artists IS NOT NULL))[1],
+        (array_agg(isrc ORDER BY lateness DESC, line_number DESC) FILTER (WHERE isrc IS NOT NULL))[1]
+    FROM storage CROSS JOIN LATERAL (
+        SELECT dsr_id, line_number, title, artists, isrc FROM catalogue_usageline
+        WHERE partition = storage.partition AND partition = ANY(%(partitions)s)
+            AND hashtextextended(dsp_id, 0) = hashtextextended(asked.dsp_id, 0) AND dsp_id = asked.dsp_id
+        OFFSET 0
+    ) AS line
+    JOIN dsr ON dsr.id = line.dsr_id AND dsr.dsp = asked.dsp
+    WHERE storage.dsp = asked.dsp
+) AS described (title, artists, isrc)
+ORDER BY asked.place
+"""
+
+
+def _described(ranked: list[Ranked], ingested: list[IngestedDSR]) -> list[RankedResource]:
+    """The resources with title, artists and ISRC: each by itself the value of the latest line that has one."""
+    dsps = {resource.dsp for resource in ranked}
+    dsrs = sorted((dsr for dsr in ingested if dsr.dsp in dsps), key=_lateness)
     parameters: dict[str, Any] = {
-        "ids": [dsr.id for dsr in counting],
-        "dsps": [dsr.dsp for dsr in counting],
-        "rates": [dsr.exchange_rate for dsr in counting],
-        "partitions": sorted({dsr.partition for dsr in counting}),
-        "ingested": [dsr.id for dsr in ingested],
-        "percentile": percentile,
+        "dsps": [resource.dsp for resource in ranked],
+        "dsp_ids": [resource.dsp_id for resource in ranked],
+        "of_dsps": [dsr.dsp for dsr in dsrs],
+        "ids": [dsr.id for dsr in dsrs],
+        "own": [dsr.partition for dsr in dsrs],
+        "partitions": sorted({dsr.partition for dsr in dsrs}),
     }
     with connection.cursor() as cursor:
-        cursor.execute(TOP_PERCENTILE, parameters)
+        cursor.execute(DESCRIPTIONS, parameters)
         return [
-            RankedResource(dsp, dsp_id, title, artists, isrc, None if usages is None else int(usages), revenue, dsrs)
-            for dsp, dsp_id, title, artists, isrc, usages, revenue, dsrs in cursor.fetchall()
+            RankedResource(
+                dsp=resource.dsp,
+                dsp_id=resource.dsp_id,
+                title=title,
+                artists=artists,
+                isrc=isrc,
+                usages=resource.usages,
+                revenue=resource.revenue,
+                dsrs=resource.dsrs,
+            )
+            for resource, (title, artists, isrc) in zip(ranked, cursor.fetchall(), strict=True)
         ]
+
+
+def _lateness(dsr: IngestedDSR) -> tuple[date, date, bytes]:
+    """Reports in the order of their periods; those of one period by file name, byte by byte."""
+    return dsr.period_end, dsr.period_start, dsr.path.encode()

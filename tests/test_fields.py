@@ -8,8 +8,8 @@ from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.db.models import Sum
 
-from catalogue.fields import NumericField
 from catalogue.models import DSR, EcbRate
+from dsrhub.fields import NumericField
 from tests.catalogue.helpers import add_dsr
 
 LONGEST = "9" * 30 + "." + "0" * 59 + "1"
