@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
-from django.db import connection
+from django.db import IntegrityError, connection, transaction
 from psycopg2 import sql
 
 from catalogue.models import SHARED_PARTITION
@@ -59,6 +59,7 @@ class LineLoad:
 
     The table is filled without indexes, which is faster than to fill an indexed one. A temporary one, for a small
     DSR or for a dry run, is never written to the log.
+    The steps come in the order of the methods.
     """
 
     def __init__(self, dsr_number: int, *, temporary: bool) -> None:
@@ -90,9 +91,12 @@ class LineLoad:
         )
 
     def copy(self, blocks: Iterator[bytes], columns: tuple[str, ...]) -> None:
-        """Load blocks of tab-separated lines. Quotes are data: the quote of the format is 0x01, which never comes."""
+        """Load blocks of tab-separated lines. Quotes are data: the quote of the format is 0x01, which never comes.
+
+        Lines come frozen, as nobody else sees the table yet: no vacuum has to write them once more.
+        """
         statement = _composed(
-            r"COPY {} ({}) FROM STDIN (FORMAT csv, DELIMITER E'\t', QUOTE E'\x01', NULL '', ENCODING 'UTF8')",
+            r"COPY {} ({}) FROM STDIN (FORMAT csv, DELIMITER E'\t', QUOTE E'\x01', NULL '', ENCODING 'UTF8', FREEZE)",
             self._table,
             sql.SQL(", ").join(sql.Identifier(column) for column in columns),
         )
@@ -112,8 +116,11 @@ class LineLoad:
         return LineTotals(*row)
 
     def repeats(self, *, limit: int) -> Repeats:
-        """The lines that repeat the dsp_id of an earlier line."""
-        # Hashes first: nearly always there is none that repeats, and numbers are quicker to compare than texts.
+        """The lines that repeat the dsp_id of an earlier line. Makes the index of dsp_id."""
+        if self._index_dsp_id_as_unique():
+            return Repeats(0, 1, [])
+        _execute("CREATE INDEX ON {} (hashtextextended(dsp_id, 0))", self._table)
+        # Hashes first: numbers are quicker to compare than texts.
         repeated_hashes = _composed(
             "SELECT hashtextextended(dsp_id, 0) FROM {} GROUP BY 1 HAVING count(*) > 1", self._table
         )
@@ -134,6 +141,15 @@ class LineLoad:
         count, most = rows[0][:2] if rows else (0, 1)
         return Repeats(count, most, [(line_number, dsp_id) for *_, line_number, dsp_id in rows])
 
+    def _index_dsp_id_as_unique(self) -> bool:
+        """Whether no dsp_id is repeated, which making the index shows at no cost of its own."""
+        try:
+            with transaction.atomic():
+                _execute("CREATE UNIQUE INDEX ON {} (hashtextextended(dsp_id, 0))", self._table)
+        except IntegrityError:
+            return False
+        return True
+
     def store(self) -> None:
         """Put the lines in their place: the last thing to do before COMMIT, as others may wait for the parent."""
         if self.partition == SHARED_PARTITION:
@@ -143,14 +159,13 @@ class LineLoad:
             "ALTER TABLE {} ALTER dsr_id DROP DEFAULT, ALTER partition DROP DEFAULT, ALTER line_number DROP DEFAULT",
             self._table,
         )
-        # The indexes of the parent, and a check that spares the scan of the table when it is attached.
+        # Of revenue alone: as the first column it sorts twice as fast. The check spares a scan of what is attached.
         _execute(
             """
-            CREATE INDEX ON {table} (hashtextextended(dsp_id, 0));
-            CREATE INDEX ON {table} (dsr_id, revenue DESC NULLS LAST);
+            CREATE INDEX ON {table} (revenue DESC NULLS LAST);
             CREATE INDEX ON {table} USING brin (line_number) WITH (pages_per_range = 32);
             ALTER TABLE {table} ADD CONSTRAINT attaching CHECK (partition IS NOT NULL AND partition = {partition});
-            ANALYZE {table};
+            ANALYZE {table} (dsr_id, partition, line_number, revenue);
             ALTER TABLE {parent} ATTACH PARTITION {table} FOR VALUES IN ({partition});
             ALTER TABLE {table} DROP CONSTRAINT attaching;
             """,

@@ -88,7 +88,7 @@ def _has_bounds(dsrs: Sequence[IngestedDSR], percentile: int) -> bool:
 # The ranking of `reported` (dsr_id, dsp, dsp_id, usages, revenue in EUR), which is what a resource comes to in a DSR.
 RANKED = """
 resource AS (
-    SELECT dsp, dsp_id, sum(usages) AS usages, sum(revenue) AS revenue, array_agg(dsr_id ORDER BY dsr_id) AS dsrs
+    SELECT dsp, dsp_id, sum(usages) AS usages, sum(revenue) AS revenue, array_agg(dsr_id) AS dsrs
     FROM reported GROUP BY dsp, dsp_id HAVING count(revenue) > 0
 ),
 ranked AS (
@@ -105,10 +105,13 @@ WITH counting AS (
     SELECT * FROM unnest(%(ids)s::integer[], %(dsps)s::text[], %(rates)s::numeric[]) AS dsr (id, dsp, rate)
 ),
 reported AS (
-    SELECT dsr.id AS dsr_id, dsr.dsp, line.dsp_id, sum(line.usages) AS usages,
-        catalogue_eur(sum(line.revenue), dsr.rate) AS revenue
+    SELECT dsr.id AS dsr_id, dsr.dsp, line.dsp_id, line.usages, catalogue_eur(line.revenue, dsr.rate) AS revenue
     FROM catalogue_usageline AS line JOIN counting AS dsr ON dsr.id = line.dsr_id
-    WHERE line.partition = ANY(%(partitions)s) AND line.dsr_id = ANY(%(ids)s)
+    WHERE line.partition = ANY(%(once_partitions)s) AND line.dsr_id = ANY(%(once)s)
+    UNION ALL
+    SELECT dsr.id, dsr.dsp, line.dsp_id, sum(line.usages), catalogue_eur(sum(line.revenue), dsr.rate)
+    FROM catalogue_usageline AS line JOIN counting AS dsr ON dsr.id = line.dsr_id
+    WHERE line.partition = ANY(%(repeating_partitions)s) AND line.dsr_id = ANY(%(repeating)s)
     GROUP BY dsr.id, dsr.dsp, dsr.rate, line.dsp_id
 ),
 {RANKED}
@@ -121,7 +124,18 @@ ORDER BY rank
 
 
 def _by_adding_all_up(dsrs: Sequence[IngestedDSR], percentile: int) -> list[Ranked]:
-    return [_ranked(row) for row in _rows(ADD_ALL_UP, {**_parameters(dsrs), "percentile": percentile})]
+    # Where no dsp_id is repeated, as nearly always, a line is all that a resource has in its DSR.
+    once = [dsr for dsr in dsrs if dsr.most_repeats == 1]
+    repeating = [dsr for dsr in dsrs if dsr.most_repeats > 1]
+    parameters = {
+        **_parameters(dsrs),
+        "once": [dsr.id for dsr in once],
+        "once_partitions": _partitions(once),
+        "repeating": [dsr.id for dsr in repeating],
+        "repeating_partitions": _partitions(repeating),
+        "percentile": percentile,
+    }
+    return [_ranked(row) for row in _rows(ADD_ALL_UP, parameters)]
 
 
 # --- Adding up by threshold ------------------------------------------------------------------------------------
@@ -267,8 +281,12 @@ def _parameters(dsrs: Sequence[IngestedDSR]) -> dict[str, Any]:
         "ids": [dsr.id for dsr in dsrs],
         "dsps": [dsr.dsp for dsr in dsrs],
         "rates": [dsr.exchange_rate for dsr in dsrs],
-        "partitions": sorted({dsr.partition for dsr in dsrs}),
+        "partitions": _partitions(dsrs),
     }
+
+
+def _partitions(dsrs: Sequence[IngestedDSR]) -> list[int]:
+    return sorted({dsr.partition for dsr in dsrs})
 
 
 def _rows(statement: str, parameters: dict[str, Any]) -> list[Any]:
@@ -280,4 +298,4 @@ def _rows(statement: str, parameters: dict[str, Any]) -> list[Any]:
 
 def _ranked(row: Sequence[Any]) -> Ranked:
     dsp, dsp_id, usages, revenue, dsrs = row
-    return Ranked(dsp, dsp_id, None if usages is None else int(usages), revenue, dsrs)
+    return Ranked(dsp, dsp_id, None if usages is None else int(usages), revenue, sorted(dsrs))

@@ -191,7 +191,7 @@ LOGGING = {
 # --- dsrhub's own knobs ----------------------------------------------------------------------------------------
 # A DSR whose unpacked content is larger gets a table (a partition) of its own, in bytes: thousands of tables
 # would slow every query, and deleting many rows from a shared one is slow.
-DSRHUB_SHARED_PARTITION_BYTES = env_int("DSRHUB_SHARED_PARTITION_BYTES", default=8 * 1024 * 1024)
+DSRHUB_SHARED_PARTITION_BYTES = env_int("DSRHUB_SHARED_PARTITION_BYTES", default=1024 * 1024)
 # How many problems of one delivery are kept; the true totals are always counted.
 DSRHUB_PROBLEM_LIMIT = env_int("DSRHUB_PROBLEM_LIMIT", default=10_000, minimum=1)
 # The largest file that the upload takes, packed, in bytes.

@@ -172,18 +172,20 @@ def test_only_a_report_above_the_limit_gets_a_table_of_its_own(tmp_path, setting
     assert [one[2] for one in cells_of(small) + cells_of(large)] == ["One", "Five"]
 
 
-def test_a_table_of_its_own_has_the_indexes_of_all(tmp_path, settings):
+@pytest.mark.parametrize(("lines", "unique"), [(["a", "b"], "UNIQUE "), (["a", "a"], "")])
+def test_a_table_of_its_own_has_its_indexes_whether_or_not_a_dsp_id_is_repeated(tmp_path, settings, lines, unique):
     settings.DSRHUB_SHARED_PARTITION_BYTES = 0
-    dsr = imported(write_report(tmp_path, ES_JANUARY, ONE_LINE)).dsr
+    dsr = imported(write_report(tmp_path, ES_JANUARY, *(line(dsp_id) for dsp_id in lines))).dsr
 
+    table = f"catalogue_usageline_{dsr.pk}"
     with connection.cursor() as cursor:
-        cursor.execute(
-            "SELECT parent.relname FROM pg_inherits JOIN pg_class AS parent ON parent.oid = inhparent "
-            "JOIN pg_index ON indexrelid = inhrelid WHERE indrelid = %s::regclass ORDER BY 1",
-            [f"catalogue_usageline_{dsr.pk}"],
-        )
-        indexes = [name for (name,) in cursor.fetchall()]
-    assert indexes == ["usageline_dsp_id_hash", "usageline_line_number", "usageline_revenue"]
+        cursor.execute("SELECT indexdef FROM pg_indexes WHERE tablename = %s ORDER BY indexname", [table])
+        definitions = [definition.split(f" ON public.{table} USING ") for (definition,) in cursor.fetchall()]
+    assert [(made.partition("INDEX")[0], on) for made, on in definitions] == [
+        (f"CREATE {unique}", "btree (hashtextextended(dsp_id, (0)::bigint))"),
+        ("CREATE ", "brin (line_number) WITH (pages_per_range='32')"),
+        ("CREATE ", "btree (revenue DESC NULLS LAST)"),
+    ]
 
 
 def test_who_imported_is_kept(tmp_path):
