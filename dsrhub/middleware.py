@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from django.http import HttpRequest, HttpResponse, HttpResponseBase
+from django.http import HttpRequest, HttpResponse, HttpResponseBadRequest, HttpResponseBase
 
 
 class HealthMiddleware:
@@ -18,4 +18,16 @@ class HealthMiddleware:
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
         if request.path == "/healthz":
             return HttpResponse("ok\n", content_type="text/plain")
+        return self.get_response(request)
+
+
+class AdminQueryMiddleware:
+    """Refuse a NUL in a query of the admin, whose filters hand it to the database, which takes none in a text."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        if request.path.startswith("/admin/") and "%00" in request.META.get("QUERY_STRING", ""):
+            return HttpResponseBadRequest("A query cannot have a NUL (%00).\n", content_type="text/plain")
         return self.get_response(request)

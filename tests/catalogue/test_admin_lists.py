@@ -369,3 +369,11 @@ def test_who_may_view_dsrs_sees_their_problems_and_rate_changes(client, dsr):
     client.force_login(staff_with("view_dsr"))
     for path in (PROBLEMS, CHANGES, f"{DSRS}{dsr.pk}/lines/"):
         assert client.get(path).status_code == 200
+
+
+@pytest.mark.parametrize("query", ["q=%00", "territory__code_2__exact=%00", "status__exact=a%00b"])
+def test_a_nul_in_a_query_is_refused(admin_client, query):
+    response = admin_client.get(f"/admin/catalogue/dsr/?{query}")
+
+    assert response.status_code == 400
+    assert response.content == b"A query cannot have a NUL (%00).\n"
