@@ -3,6 +3,7 @@
 import os
 import secrets
 from pathlib import Path
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from django.core.exceptions import ImproperlyConfigured
 
@@ -31,6 +32,14 @@ def env_int(name: str, *, default: int, minimum: int = 0) -> int:
 def env_list(name: str) -> list[str]:
     """The comma-separated words of a variable, blanks dropped."""
     return [word for word in (part.strip() for part in os.environ.get(name, "").split(",")) if word]
+
+
+def env_time_zone(name: str, *, default: str) -> str:
+    word = os.environ.get(name, "").strip() or default
+    try:
+        return ZoneInfo(word).key
+    except (ValueError, OSError, ZoneInfoNotFoundError) as error:
+        raise ImproperlyConfigured(f"{name}={word!r} is not a time zone such as Europe/Madrid.") from error
 
 
 def generated_secret(path: Path) -> str:

@@ -8,7 +8,7 @@ import dj_database_url
 from csp.constants import NONE, SELF
 from django.core.exceptions import ImproperlyConfigured
 
-from dsrhub.environment import env_bool, env_int, env_list, generated_secret
+from dsrhub.environment import env_bool, env_int, env_list, env_time_zone, generated_secret
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 
@@ -38,6 +38,7 @@ if not ALLOWED_HOSTS:
 INSTALLED_APPS = [
     "dsrhub",
     "catalogue",
+    "subscriptions",
     "django.contrib.admin",
     "django.contrib.auth",
     "django.contrib.contenttypes",
@@ -169,6 +170,7 @@ SPECTACULAR_SETTINGS = {
     "TAGS": [
         {"name": "dsrs", "description": "Digital Sales Reports"},
         {"name": "resources", "description": "What was used: sound recordings"},
+        {"name": "subscriptions", "description": "Usage of data and voice"},
         {"name": "session", "description": "Signing in"},
     ],
     "AUTHENTICATION_WHITELIST": [],
@@ -197,3 +199,5 @@ DSRHUB_SHARED_PARTITION_BYTES = env_int("DSRHUB_SHARED_PARTITION_BYTES", default
 DSRHUB_PROBLEM_LIMIT = env_int("DSRHUB_PROBLEM_LIMIT", default=10_000, minimum=1)
 # The largest file that the upload takes, packed, in bytes.
 DSRHUB_UPLOAD_LIMIT_BYTES = env_int("DSRHUB_UPLOAD_LIMIT_BYTES", default=1024**3, minimum=1)
+# The time zone whose midnight ends a day of usage. It may only be changed for what is written from then on.
+DSRHUB_USAGE_TIME_ZONE = env_time_zone("DSRHUB_USAGE_TIME_ZONE", default="UTC")

@@ -162,7 +162,8 @@ def headers(db):
     return {"Authorization": f"Token {Token.objects.create(user=user).key}"}
 
 
-@DOCUMENT.include(method="GET").parametrize()
+# Those of subscriptions have a run of their own, which knows what no schema can say of their parameters.
+@DOCUMENT.include(method="GET").exclude(path_regex="^/subscriptions/").parametrize()
 @few_examples
 def test_reads_do_what_it_says(case, app):
     case.call_and_validate()

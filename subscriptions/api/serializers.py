@@ -1,0 +1,155 @@
+"""The shapes of REST: what is asked about usage, and what is answered."""
+
+import re
+from datetime import date
+from decimal import Decimal
+from typing import Any
+
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import extend_schema_field
+from rest_framework import serializers
+
+from dsrhub.api import PageParameters, WholeNumberField
+from subscriptions.models import UsageType
+from subscriptions.selectors import UsageKey
+
+LARGEST_ID = 2**63 - 1
+
+# --- Parameters ------------------------------------------------------------------------------------------------
+
+DAY = re.compile("[0-9]{4}-[0-9]{2}-[0-9]{2}")
+PRICE_PATTERN = r"^[0-9]{1,30}(\.[0-9]{1,60})?$"
+
+
+def _matches(pattern: str, data: Any) -> bool:
+    # Python's `$` matches before a line break at the end, too.
+    return re.fullmatch(pattern.removesuffix("$"), str(data)) is not None
+
+
+@extend_schema_field(OpenApiTypes.DATE)
+class DayField(serializers.Field):
+    """A plain date: DRF's own field reads `2020-1-1` and `20200101` too."""
+
+    default_error_messages = {"invalid": "Not a date such as 2026-01-31."}
+
+    def to_internal_value(self, data: Any) -> date:
+        if not DAY.fullmatch(str(data)):
+            self.fail("invalid")
+        try:
+            return date.fromisoformat(data)
+        except ValueError:
+            self.fail("invalid")
+
+    def to_representation(self, value: date) -> str:
+        return value.isoformat()
+
+
+@extend_schema_field({"type": "string", "format": "decimal", "pattern": PRICE_PATTERN})
+class PriceField(serializers.Field):
+    """A decimal number of zero or more, in plain digits."""
+
+    default_error_messages = {"invalid": "Not a decimal number of zero or more, such as 12.50."}
+
+    def to_internal_value(self, data: Any) -> Decimal:
+        if not _matches(PRICE_PATTERN, data):
+            self.fail("invalid")
+        return Decimal(data)
+
+
+CURSOR_PATTERN = "^[0-9]{1,18}-(data|voice)(-[1-9][0-9]{0,6})?$"
+
+
+@extend_schema_field({"type": "string", "pattern": CURSOR_PATTERN})
+class UsageCursorField(serializers.Field):
+    """The place of a row among others: subscription, usage type, and with days the day's number."""
+
+    default_error_messages = {"invalid": "Not from the `Link` header of a page."}
+
+    def to_internal_value(self, data: Any) -> UsageKey:
+        if not _matches(CURSOR_PATTERN, data):
+            self.fail("invalid")
+        subscription_id, usage_type, *day = data.split("-")
+        number = min(int(day[0]), date.max.toordinal()) if day else date.min.toordinal()
+        return UsageKey(int(subscription_id), UsageType(usage_type), date.fromordinal(number))
+
+
+class AnswerParameters(PageParameters):
+    """Between which days, and in which format."""
+
+    range_required = False
+
+    format = serializers.ChoiceField(["json", "csv"], required=False, help_text="As the header `Accept` may say.")
+
+    def get_fields(self) -> dict[str, serializers.Field]:
+        # The names of the parameters are words of Python.
+        required = self.range_required
+        return {
+            "from": DayField(source="start", required=required, help_text="The first day."),
+            "to": DayField(source="end", required=required, help_text="The last day, which belongs to the range."),
+            **super().get_fields(),
+        }
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        if attrs.get("start", date.min) > attrs.get("end", date.max):
+            raise serializers.ValidationError({"to": ["The range ends before it begins."]}, code="before_from")
+        return attrs
+
+
+class OverLimitParameters(AnswerParameters):
+    price_limit = PriceField(help_text="Listed is what reached it.")
+
+
+class UsageOfOneParameters(AnswerParameters):
+    range_required = True
+
+    type = serializers.ChoiceField(UsageType.choices, required=False, help_text="Without it, both.")
+    group_by = serializers.ChoiceField(["day"], required=False, help_text="A row for each day with usage.")
+    # These rows have no whole number that they could come in the order of.
+    cursor = UsageCursorField(  # type: ignore[assignment]
+        required=False, help_text="From the `Link` header of the page before."
+    )
+
+    def validate_type(self, value: str) -> UsageType:
+        return UsageType(value)
+
+
+class UsageParameters(UsageOfOneParameters):
+    subscription = WholeNumberField(min_value=1, max_value=LARGEST_ID, required=False, help_text="Of this one alone.")
+
+
+# --- Answers ---------------------------------------------------------------------------------------------------
+
+
+@extend_schema_field({"type": "string", "format": "decimal"})
+class ExactField(serializers.Field):
+    """A decimal number as plain text, without an exponent: a JSON number would be read as a double."""
+
+    def to_representation(self, value: Decimal) -> str:
+        return f"{value:f}"
+
+
+class ReachedPriceSerializer(serializers.Serializer[Any]):
+    """A usage type whose price reached the limit."""
+
+    usage_type = serializers.ChoiceField(UsageType.choices)
+    total_price = ExactField()
+    exceeded_by = ExactField()
+
+
+class SubscriptionOverPriceSerializer(serializers.Serializer[Any]):
+    subscription_id = serializers.IntegerField()
+    exceeded = ReachedPriceSerializer(many=True)
+
+
+class UsageTotalSerializer(serializers.Serializer[Any]):
+    """What a subscription used of a type."""
+
+    subscription_id = serializers.IntegerField()
+    usage_type = serializers.ChoiceField(UsageType.choices)
+    day = serializers.DateField(required=False, help_text="With `group_by=day` alone.")
+    total_price = ExactField()
+    total_usage = serializers.IntegerField()
+    unit = serializers.ChoiceField([usage_type.unit for usage_type in UsageType])
+
+    def to_representation(self, instance: Any) -> dict[str, Any]:
+        return {name: value for name, value in super().to_representation(instance).items() if value is not None}

@@ -1,0 +1,10 @@
+"""Routes of the REST endpoints of usage."""
+
+from dsrhub.api import either_slash
+from subscriptions.api import views
+
+urlpatterns = [
+    *either_slash("subscriptions/over-limit/", views.OverLimitView.as_view(), "subscription-over-limit"),
+    *either_slash("subscriptions/usage/", views.UsageView.as_view(), "subscription-usage"),
+    *either_slash("subscriptions/<str:id>/usage/", views.UsageOfOneView.as_view(), "subscription-usage-of-one"),
+]

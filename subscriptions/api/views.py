@@ -1,0 +1,151 @@
+"""The endpoints of usage: each reads parameters, asks one selector, and shows the answer."""
+
+from collections.abc import Iterable
+from typing import Any
+
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema
+from rest_framework.negotiation import BaseContentNegotiation
+from rest_framework.renderers import JSONRenderer
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.serializers import Serializer
+from rest_framework.views import APIView
+
+from dsrhub.api import READS_CLOSED, WRONG_PARAMETERS, ErrorSerializer, page_response
+from subscriptions import selectors
+from subscriptions.api.formats import ByParameterOrHeader, CSVRenderer
+from subscriptions.api.serializers import (
+    LARGEST_ID,
+    OverLimitParameters,
+    SubscriptionOverPriceSerializer,
+    UsageOfOneParameters,
+    UsageParameters,
+    UsageTotalSerializer,
+)
+from subscriptions.exceptions import SubscriptionNotFound
+from subscriptions.selectors import Answer
+
+JSON = JSONRenderer.media_type
+HEADERS = [
+    OpenApiParameter(
+        "as_of",
+        OpenApiTypes.DATETIME,
+        OpenApiParameter.HEADER,
+        description="Every record that was accepted by then counts.",
+        response=[200],
+    ),
+    OpenApiParameter(
+        "Link", OpenApiTypes.STR, OpenApiParameter.HEADER, description="The next page, if there is one.", response=[200]
+    ),
+]
+SUBSCRIPTION_ID = OpenApiParameter("id", OpenApiTypes.INT, OpenApiParameter.PATH)
+
+
+def answers(serializer: type[Serializer[Any]]) -> dict[Any, Any]:
+    return {
+        (200, JSON): serializer(many=True),
+        (200, CSVRenderer.media_type): OpenApiTypes.STR,
+        (400, JSON): WRONG_PARAMETERS,
+        (401, JSON): READS_CLOSED,
+    }
+
+
+class AnswerView(APIView):
+    """Rows of usage as JSON or as CSV; errors always as JSON."""
+
+    renderer_classes = [JSONRenderer, CSVRenderer]
+    content_negotiation_class: type[BaseContentNegotiation] = ByParameterOrHeader
+    csv_columns: list[str]
+
+    def csv_rows(self, rows: list[dict[str, Any]]) -> Iterable[dict[str, Any]]:
+        return rows
+
+    def handle_exception(self, exc: Exception) -> Response:
+        self.request.accepted_renderer = JSONRenderer()
+        self.request.accepted_media_type = JSON
+        return super().handle_exception(exc)
+
+    def answer(self, answer: Answer[Any], serializer: type[Serializer[Any]], *, limit: int) -> Response:
+        response = page_response(self.request, answer.rows, serializer, limit=limit, key="cursor")
+        response["as_of"] = answer.as_of.isoformat()
+        return response
+
+
+class OverLimitView(AnswerView):
+    csv_columns = ["subscription_id", "usage_type", "total_price", "exceeded_by"]
+
+    def csv_rows(self, rows: list[dict[str, Any]]) -> Iterable[dict[str, Any]]:
+        for row in rows:
+            for reached in row["exceeded"]:
+                yield {"subscription_id": row["subscription_id"], **reached}
+
+    @extend_schema(
+        operation_id="subscriptions_over_limit",
+        tags=["subscriptions"],
+        parameters=[OverLimitParameters, *HEADERS],
+        responses=answers(SubscriptionOverPriceSerializer),
+    )
+    def get(self, request: Request) -> Response:
+        """The subscriptions whose data or voice, each by itself, reached a price, and by how much."""
+        asked = OverLimitParameters.of(request.query_params)
+        limit = asked["limit"]
+        answer = selectors.subscription_list_over_price(
+            price_limit=asked["price_limit"],
+            start=asked.get("start"),
+            end=asked.get("end"),
+            after=asked["cursor"],
+            limit=limit + 1,
+        )
+        return self.answer(answer, SubscriptionOverPriceSerializer, limit=limit)
+
+
+KEY, SUMS = ["subscription_id", "usage_type"], ["total_price", "total_usage", "unit"]
+
+
+class UsageView(AnswerView):
+    @extend_schema(
+        operation_id="subscriptions_usage",
+        tags=["subscriptions"],
+        parameters=[UsageParameters, *HEADERS],
+        responses=answers(UsageTotalSerializer),
+    )
+    def get(self, request: Request) -> Response:
+        """What each subscription used in a range of days: a row for each usage type with a record in it."""
+        return self.totals(UsageParameters.of(request.query_params))
+
+    def totals(self, asked: dict[str, Any]) -> Response:
+        by_day = "group_by" in asked
+        self.csv_columns = [*KEY, "day", *SUMS] if by_day else [*KEY, *SUMS]
+        answer = selectors.subscription_usage_totals(
+            start=asked["start"],
+            end=asked["end"],
+            usage_type=asked.get("type"),
+            subscription_id=asked.get("subscription"),
+            by_day=by_day,
+            after=asked.get("cursor"),
+            limit=asked["limit"] + 1,
+        )
+        return self.answer(answer, UsageTotalSerializer, limit=asked["limit"])
+
+
+class UsageOfOneView(UsageView):
+    @extend_schema(
+        operation_id="subscriptions_usage_of_one",
+        tags=["subscriptions"],
+        parameters=[SUBSCRIPTION_ID, UsageOfOneParameters, *HEADERS],
+        responses=answers(UsageTotalSerializer)
+        | {(404, JSON): OpenApiResponse(ErrorSerializer, description="There is no such subscription.")},
+    )
+    def get(self, request: Request, id: str) -> Response:  # type: ignore[override]
+        """What a subscription used in a range of days."""
+        asked = UsageOfOneParameters.of(request.query_params)
+        subscription = selectors.subscription_get(subscription_id=_subscription_id(id))
+        return self.totals(asked | {"subscription": subscription.pk})
+
+
+def _subscription_id(text: str) -> int:
+    """The id in a path. What is no id is the id of nothing."""
+    if not (text.isascii() and text.isdigit()) or len(text) > len(str(LARGEST_ID)) or int(text) > LARGEST_ID:
+        raise SubscriptionNotFound(f"There is no subscription {text!r}.", id=text)
+    return int(text)

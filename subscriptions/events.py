@@ -1,0 +1,249 @@
+"""Raw records on their way in: values, checked one by one, and lines for COPY. Knows no database."""
+
+import re
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Sequence
+from datetime import date, datetime
+from decimal import Decimal
+from itertools import chain, islice
+from typing import NamedTuple
+from zoneinfo import ZoneInfo
+
+from django.conf import settings
+
+from subscriptions.exceptions import DaySealed, InvalidUsage, RecordProblem
+
+# A write that touches more subscriptions of a day marks the whole day: a mark for each would cost nearly as much
+# as the records.
+KEYS_MARKED_SINGLY = 500
+PROBLEM_LIMIT = 100
+LINES_IN_A_BLOCK = 1000
+
+INTEGER_DIGITS, DECIMALS = 30, 60
+LARGEST_INTEGER = 2**63 - 1
+# Each day has a table: a year outside of these is a mistake.
+FIRST_YEAR, LAST_YEAR = 1970, 2999
+LONGEST_ID = 255
+AMOUNT_TEXT = re.compile(rf"-?[0-9]{{1,{INTEGER_DIGITS}}}(?:\.[0-9]{{1,{DECIMALS}}})?", re.ASCII)
+
+
+class UsageEvent(NamedTuple):
+    """A raw record on its way in. `amount` is in kilobytes or in seconds, as the usage type says."""
+
+    subscription: int
+    usage_date: datetime
+    price: Decimal
+    amount: int
+    external_id: str | None = None
+
+
+def usage_zone() -> ZoneInfo:
+    """The time zone that makes a day."""
+    return ZoneInfo(settings.DSRHUB_USAGE_TIME_ZONE)
+
+
+def usage_day(usage_date: datetime) -> date:
+    return usage_date.astimezone(usage_zone()).date()
+
+
+# --- Checking --------------------------------------------------------------------------------------------------
+
+
+def record_problem(position: int, record: UsageEvent) -> RecordProblem | None:
+    """What is wrong with the values of a record by themselves."""
+    subscription, usage_date, price, amount, external_id = record
+    checks = (
+        ("subscription", subscription, _whole_number_code(subscription, 1)),
+        ("usage_date", usage_date, _usage_date_code(usage_date)),
+        ("price", price, _price_code(price)),
+        ("amount", amount, _whole_number_code(amount, 0)),
+        ("external_id", external_id, _external_id_code(external_id)),
+    )
+    for name, value, code in checks:
+        if code is not None:
+            return RecordProblem(position, name, str(value)[:LONGEST_ID], code)
+    return None
+
+
+def _whole_number_code(number: object, minimum: int) -> str | None:
+    if type(number) is not int:
+        return "not_a_whole_number"
+    return None if minimum <= number <= LARGEST_INTEGER else "number_out_of_range"
+
+
+def _usage_date_code(moment: object) -> str | None:
+    if not isinstance(moment, datetime):
+        return "not_a_time"
+    if moment.utcoffset() is None:
+        return "time_zone_missing"
+    return None if FIRST_YEAR <= moment.year <= LAST_YEAR else "time_out_of_range"
+
+
+def _price_code(price: object) -> str | None:
+    # A float has lost digits already.
+    if not isinstance(price, Decimal) or not price.is_finite():
+        return "not_a_number"
+    # The exponent first: written out, 1e999999 would be long.
+    in_range = abs(price.adjusted()) <= INTEGER_DIGITS + DECIMALS and AMOUNT_TEXT.fullmatch(f"{price:f}")
+    return None if in_range else "number_out_of_range"
+
+
+def _external_id_code(external_id: object) -> str | None:
+    if external_id is None:
+        return None
+    if not isinstance(external_id, str) or not external_id.isprintable():
+        return "not_printable"
+    return None if 1 <= len(external_id) <= LONGEST_ID else "wrong_length"
+
+
+def refuse(problems: Sequence[RecordProblem], count: int | None = None) -> None:
+    """Raise InvalidUsage, or DaySealed where nothing else is wrong."""
+    if not problems:
+        return
+    if all(problem.code == "day_sealed" for problem in problems):
+        raise DaySealed(problems, count)
+    raise InvalidUsage(problems, count)
+
+
+# --- Loading ---------------------------------------------------------------------------------------------------
+
+# A line as the quick way writes it: nothing in it is out of range, and its time has a zone.
+PLAIN_LINE = re.compile(
+    rf"[1-9][0-9]{{0,17}}\t(?:19[7-9]|2[0-9]{{2}})[0-9]-[^\t+]{{14,21}}[+-][0-9:]{{5,8}}\t"
+    rf"[0-9-]{{10}}\t{AMOUNT_TEXT.pattern}\t[0-9]{{1,18}}\n",
+    re.ASCII,
+)
+
+
+# A record that is right in itself: its position, itself, its day, and its line for COPY.
+Accepted = tuple[int, UsageEvent, date, str]
+
+
+class RecordLoad:
+    """Records on their way into COPY: checked, counted, and their keys noted.
+
+    A COPY ends before a record whose day has no partition (`missing_day`), as its plan would not find a new one, and
+    the next COPY begins with it. The first record that has an external id, and all behind it, are staged.
+    """
+
+    def __init__(self, records: Iterator[UsageEvent | RecordProblem], open_days: set[date], sealed: set[date]) -> None:
+        self.open_days, self._sealed = open_days, sealed
+        self.missing_day: date | None = None
+        self.count = 0
+        self.marks: defaultdict[date, set[int]] = defaultdict(set)
+        self.staged_days: set[date] = set()
+        self.first_positions: dict[int, int] = {}
+        self._records = records
+        self._accepted = self._accept()
+        self._put_back: list[Accepted] = []
+        self._problems: list[RecordProblem] = []
+        self._problem_count = 0
+        self._failure: Exception | None = None
+
+    @property
+    def is_unfinished(self) -> bool:
+        return bool(self._put_back)
+
+    def lines(self) -> Iterator[str]:
+        """Lines for COPY into the records, up to one that cannot go this way, or not yet."""
+        self.missing_day = None
+        for accepted in chain(self._taken_back(), self._accepted):
+            _, (subscription, _, _, _, external_id), day, line = accepted
+            if external_id is not None or day not in self.open_days:
+                self.missing_day = day if external_id is None else None
+                self._put_back.append(accepted)
+                return
+            self.count += 1
+            keys = self.marks[day]
+            if len(keys) <= KEYS_MARKED_SINGLY:
+                keys.add(subscription)
+            yield line
+
+    def staged_lines(self) -> Iterator[str]:
+        """Lines for COPY into the table of staged records: the rest."""
+        for position, record, day, line in chain(self._taken_back(), self._accepted):
+            self.count += 1
+            self.staged_days.add(day)
+            external_id = "\\N" if record.external_id is None else record.external_id.replace("\\", "\\\\")
+            yield f"{line[:-1]}\t{external_id}\t{position}\n"
+
+    def refuse_problems(self, unknown: list[RecordProblem]) -> None:
+        """Raise what the records are refused for, or what happened while they were read."""
+        if self._failure is not None:
+            raise self._failure
+        problems = sorted([*self._problems, *unknown], key=lambda problem: problem.position)
+        refuse(problems[:PROBLEM_LIMIT], self._problem_count + len(unknown))
+
+    def _taken_back(self) -> Iterator[Accepted]:
+        while self._put_back:
+            yield self._put_back.pop()
+
+    def _accept(self) -> Iterator[Accepted]:
+        """The records up to the first problem; the rest is read to tell all problems."""
+        accept = _quick_check(self._sealed)
+        try:
+            for position, record in enumerate(self._records, 1):
+                accepted = accept(position, record) or self._examined(position, record)
+                if accepted is not None:
+                    self.first_positions.setdefault(accepted[1].subscription, position)
+                    if not self._problem_count:
+                        yield accepted
+        except Exception as error:  # noqa: BLE001 - COPY would make an error of its own of it
+            self._failure = error
+
+    def _examined(self, position: int, record: UsageEvent | RecordProblem) -> Accepted | None:
+        """The careful way: an uncommon record is written as plainly as others, or its problem is noted."""
+        problem = record if isinstance(record, RecordProblem) else record_problem(position, record)
+        if problem is None and isinstance(record, UsageEvent):
+            day = usage_day(record.usage_date)
+            if day not in self._sealed:
+                subscription, usage_date, price, amount, _ = record
+                return position, record, day, f"{subscription}\t{usage_date}\t{day}\t{price:f}\t{amount}\n"
+            problem = RecordProblem(position, "usage_date", str(record.usage_date), "day_sealed")
+        if problem is not None:
+            self._problem_count += 1
+            if len(self._problems) < PROBLEM_LIMIT:
+                self._problems.append(problem)
+        return None
+
+
+def _quick_check(sealed: set[date]) -> Callable[[int, UsageEvent | RecordProblem], Accepted | None]:
+    """A check that nearly every record passes; what it does not take is to be examined.
+
+    It runs a million times: a day's text is made once, and one expression looks at all values.
+    """
+    zone = usage_zone()
+    texts: dict[date, str] = {}
+    is_plain = PLAIN_LINE.fullmatch
+
+    def accepted(position: int, record: UsageEvent | RecordProblem) -> Accepted | None:
+        if type(record) is not UsageEvent:
+            return None
+        subscription, usage_date, price, amount, external_id = record
+        if (
+            type(subscription) is not int
+            or type(amount) is not int
+            or type(price) is not Decimal
+            or type(usage_date) is not datetime
+            or (external_id is not None and _external_id_code(external_id) is not None)
+        ):
+            return None
+        try:
+            day = usage_date.astimezone(zone).date()
+        except OverflowError:
+            return None
+        text = texts.get(day)
+        if text is None:
+            if day in sealed:
+                return None
+            text = texts[day] = day.isoformat()
+        line = f"{subscription}\t{usage_date.isoformat()}\t{text}\t{price}\t{amount}\n"
+        return (position, record, day, line) if is_plain(line) else None
+
+    return accepted
+
+
+def blocks(lines: Iterator[str]) -> Iterator[bytes]:
+    """Lines as COPY reads them, many at once."""
+    while block := "".join(islice(lines, LINES_IN_A_BLOCK)):
+        yield block.encode()

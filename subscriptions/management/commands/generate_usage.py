@@ -1,0 +1,48 @@
+from argparse import ArgumentParser
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+from django.core.management.base import CommandError
+from tqdm import tqdm
+
+from dsrhub.commands import DsrhubCommand
+from subscriptions.management.arguments import day
+from subscriptions.models import UsageType
+from subscriptions.samples import subscriptions_make, usage_events, usage_file_write
+
+
+class Command(DsrhubCommand):
+    help = (
+        "Write invented usage into a folder, a file for data and one for voice, and add the subscriptions that they "
+        "need. The same options give the same records."
+    )
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("folder", type=Path, help="where to write; files of the same names are replaced")
+        parser.add_argument("--records", type=int, default=10_000, help="in each file (10,000 by default)")
+        parser.add_argument("--subscriptions", type=int, default=100, help="who uses (100 by default)")
+        parser.add_argument("--from", dest="first_day", type=day, default=date(2026, 1, 1), metavar="DATE")
+        parser.add_argument("--days", type=int, default=60, help="how many days (60 by default)")
+        parser.add_argument("--seed", type=int, default=1, help="another number gives other records (1 by default)")
+
+    def handle(
+        self, *args: Any, folder: Path, records: int, first_day: date, days: int, seed: int, **options: Any
+    ) -> None:
+        if min(records, days, options["subscriptions"]) < 1:
+            raise CommandError("--records, --days and --subscriptions must be at least 1.")
+        ids = subscriptions_make(count=options["subscriptions"])
+        folder.mkdir(parents=True, exist_ok=True)
+        for usage_type in UsageType:
+            path = folder / f"{usage_type}_usage.tsv.gz"
+            events = usage_events(
+                usage_type=usage_type,
+                subscriptions=ids,
+                count=records,
+                first_day=first_day,
+                days=days,
+                seed=seed,
+                with_external_ids=True,
+            )
+            usage_file_write(path, usage_type, tqdm(events, total=records, unit=" records", disable=None))
+            self.stdout.write(f"{path}: {records:,} records of {len(ids):,} subscriptions")

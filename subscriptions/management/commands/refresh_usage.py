@@ -1,0 +1,63 @@
+from argparse import ArgumentParser
+from datetime import date
+from typing import Any
+
+from django.core.management.base import CommandError
+from tqdm import tqdm
+
+from dsrhub.commands import DsrhubCommand
+from subscriptions.aggregates import Difference
+from subscriptions.management.arguments import day
+from subscriptions.services import daily_usage_check, daily_usage_refresh
+
+
+class Command(DsrhubCommand):
+    help = (
+        "Bring the aggregates of usage up to date. Answers are exact without it, and quicker after it. It may be "
+        "stopped, run again, or run twice at once."
+    )
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("--from", dest="start", type=day, default=date.min, metavar="DATE", help="the first day")
+        parser.add_argument("--to", dest="end", type=day, default=date.max, metavar="DATE", help="the last day")
+        what = parser.add_mutually_exclusive_group()
+        what.add_argument("--rebuild", action="store_true", help="make all days anew, not only those that changed")
+        what.add_argument(
+            "--check", action="store_true", help="change nothing; compare aggregates with raw records, day by day"
+        )
+
+    def handle(self, *args: Any, start: date, end: date, rebuild: bool, check: bool, **options: Any) -> None:
+        if check:
+            return self._check(start, end)
+        with tqdm(unit=" months", disable=None) as bar:
+            refreshed = daily_usage_refresh(start=start, end=end, rebuild=rebuild, progress=lambda _: bar.update())
+        for month in refreshed:
+            self.stdout.write(
+                f"{month.days[0]:%Y-%m} {month.usage_type}: {len(month.days)} days, {month.key_count:,} sums"
+            )
+        self.stdout.write(f"{sum(len(month.days) for month in refreshed):,} days refreshed.")
+        return None
+
+    def _check(self, start: date, end: date) -> None:
+        report = daily_usage_check(start=start, end=end)
+        for usage_type, sealed in report.sealed:
+            self.stdout.write(f"{sealed} {usage_type}: sealed, cannot be compared: its raw records were purged")
+        for difference in report.differences:
+            self.stdout.write(_told(difference))
+        if report.differences:
+            raise CommandError(f"{len(report.differences)} differences. Mend them with: refresh_usage --rebuild")
+        self.stdout.write(
+            f"{report.days_checked:,} days checked, no difference. {len(report.waiting):,} days wait for a refresh, "
+            "and were compared as far as they do not."
+        )
+
+
+def _told(difference: Difference) -> str:
+    price, amount, count = (value or 0 for value in difference.aggregate)
+    when = f"{difference.day} " if difference.day else ""
+    right_price, right_amount, right_count = (value or 0 for value in difference.expected)
+    return (
+        f"{when}{difference.level} {difference.usage_type}, subscription {difference.subscription}: "
+        f"price {price:f}, amount {amount:f}, {count} records instead of "
+        f"{right_price:f}, {right_amount:f}, {right_count}"
+    )

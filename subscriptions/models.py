@@ -1,0 +1,235 @@
+"""Subscriptions, what they used (raw, and summed by day and by month), and what is kept of purged records."""
+
+from typing import ClassVar
+
+from django.db import models
+from django.db.models import Q
+from django.utils.translation import gettext_lazy as _
+
+from dsrhub.fields import NumericField
+
+# A mark of this subscription, which is none, stands for all subscriptions.
+ALL_SUBSCRIPTIONS = 0
+
+
+class UsageType(models.TextChoices):
+    DATA = "data", _("data")
+    VOICE = "voice", _("voice")
+
+    @property
+    def unit(self) -> str:
+        return "kilobytes" if self is UsageType.DATA else "seconds"
+
+
+class Subscription(models.Model):
+    """Who uses data and voice. It ends by its status and is never deleted: its usage is history."""
+
+    class Carrier(models.TextChoices):
+        ATT = "att", "AT&T"
+        SPRINT = "sprint", "Sprint"
+
+    class Status(models.TextChoices):
+        NEW = "new", _("new")
+        ACTIVE = "active", _("active")
+        SUSPENDED = "suspended", _("suspended")
+        EXPIRED = "expired", _("expired")
+
+    carrier = models.CharField(_("carrier"), max_length=6, choices=Carrier)
+    status = models.CharField(_("status"), max_length=9, choices=Status, default=Status.NEW)
+
+    class Meta:
+        ordering = ["id"]
+        constraints = [
+            models.CheckConstraint(condition=Q(carrier__in=["att", "sprint"]), name="subscription_carrier_known"),
+            models.CheckConstraint(
+                condition=Q(status__in=["new", "active", "suspended", "expired"]), name="subscription_status_known"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.pk} ({self.get_carrier_display()})"
+
+
+def _subscription_key() -> models.ForeignKey:
+    """A reference that the services check.
+
+    The database does not: attaching a partition beside a foreign key locks the table that it refers to, and a
+    check of each row would make loading and summing much slower. Each table indexes its key as it needs.
+    """
+    return models.ForeignKey(
+        Subscription,
+        models.PROTECT,
+        related_name="+",
+        db_constraint=False,
+        db_index=False,
+        verbose_name=_("subscription"),
+    )
+
+
+class UsageRecord(models.Model):
+    """A raw event, as the carrier reported it.
+
+    `day` is the day of `usage_date` in DSRHUB_USAGE_TIME_ZONE; the tables are partitioned by it, and made by hand
+    in a migration. Only the services write them.
+    """
+
+    usage_type: ClassVar[UsageType]
+    amount_column: ClassVar[str]
+
+    subscription = _subscription_key()
+    usage_date = models.DateTimeField(_("usage date"))
+    day = models.DateField(_("day"), editable=False)
+    price = NumericField(_("price"))
+    external_id = models.CharField(  # noqa: DJ001 - no id is NULL, of which there may be many
+        _("external id"),
+        max_length=255,
+        null=True,
+        blank=True,
+        help_text=_("The carrier's own id of the record: it makes sending it again harmless."),
+    )
+
+    class Meta:
+        abstract = True
+        ordering = ["-id"]
+
+    def __str__(self) -> str:
+        return f"{self.pk}: subscription {self.subscription_id}, {self.day}"
+
+    @property
+    def amount(self) -> int:
+        """How much was used, in the unit of the usage type."""
+        used: int = getattr(self, self.amount_column)
+        return used
+
+
+class DataUsageRecord(UsageRecord):
+    usage_type = UsageType.DATA
+    amount_column = "kilobytes_used"
+
+    kilobytes_used = models.PositiveBigIntegerField(_("kilobytes used"))
+
+    class Meta(UsageRecord.Meta):
+        verbose_name = _("data usage record")
+
+
+class VoiceUsageRecord(UsageRecord):
+    usage_type = UsageType.VOICE
+    amount_column = "seconds_used"
+
+    seconds_used = models.PositiveBigIntegerField(_("seconds used"))
+
+    class Meta(UsageRecord.Meta):
+        verbose_name = _("voice usage record")
+
+
+RECORD_MODELS: dict[UsageType, type[UsageRecord]] = {
+    UsageType.DATA: DataUsageRecord,
+    UsageType.VOICE: VoiceUsageRecord,
+}
+
+
+def _usage_type() -> models.CharField:
+    return models.CharField(_("usage type"), max_length=5, choices=UsageType, db_collation="C")
+
+
+class UsageSum(models.Model):
+    """What records come to."""
+
+    subscription = _subscription_key()
+    usage_type = _usage_type()
+    price = NumericField(_("price"))
+    amount = NumericField(_("amount"), help_text=_("Kilobytes of data, or seconds of voice."))
+    record_count = models.BigIntegerField(_("records"))
+
+    class Meta:
+        abstract = True
+
+
+class DailyUsage(UsageSum):
+    """The sum of a subscription's records of one type on one day, purged ones included, at the last refresh.
+
+    It holds as long as the day is not marked; see subscriptions/aggregates.py. A sum of no records stands for
+    records that were deleted.
+    """
+
+    pk = models.CompositePrimaryKey("subscription", "usage_type", "day")
+    day = models.DateField(_("day"))
+
+    class Meta:
+        indexes = [
+            # "All usage of these days", and a page of it.
+            models.Index(fields=["usage_type", "day", "subscription"], name="daily_usage_day"),
+        ]
+
+    def __str__(self) -> str:
+        return f"subscription {self.subscription_id}, {self.usage_type}, {self.day}"
+
+
+class MonthlyUsage(UsageSum):
+    """The sum of a subscription's rows of DailyUsage of one type and month, whether they are marked or not."""
+
+    pk = models.CompositePrimaryKey("subscription", "usage_type", "month")
+    month = models.DateField(_("month"), help_text=_("Its first day."))
+
+    class Meta:
+        constraints = [models.CheckConstraint(condition=Q(month__day=1), name="monthly_usage_first_day")]
+        indexes = [
+            # "All usage of these months", and a page of it.
+            models.Index(fields=["usage_type", "month", "subscription"], name="monthly_usage_month"),
+        ]
+
+    def __str__(self) -> str:
+        return f"subscription {self.subscription_id}, {self.usage_type}, {self.month:%Y-%m}"
+
+
+class TotalUsage(UsageSum):
+    """The sum of a subscription's rows of MonthlyUsage of one type."""
+
+    pk = models.CompositePrimaryKey("usage_type", "subscription")
+
+    def __str__(self) -> str:
+        return f"subscription {self.subscription_id}, {self.usage_type}"
+
+
+class PurgedUsage(UsageSum):
+    """What purged raw records came to. Such a row never changes; a later purge of the same day adds rows."""
+
+    pk = models.CompositePrimaryKey("day", "usage_type", "subscription", "purge")
+    day = models.DateField(_("day"))
+    purge = models.IntegerField(_("purge"), help_text=_("The how manieth purge of that day."))
+
+    def __str__(self) -> str:
+        return f"subscription {self.subscription_id}, {self.usage_type}, {self.day}, purge {self.purge}"
+
+
+class SealedDay(models.Model):
+    """A day whose raw records were purged. Only an explicit backfill adds records to it."""
+
+    usage_type = _usage_type()
+    day = models.DateField(_("day"))
+    purges = models.IntegerField(_("purges"), default=0)
+    record_count = models.BigIntegerField(_("records purged"), default=0)
+    sealed_at = models.DateTimeField(_("sealed at"), auto_now=True)
+
+    class Meta:
+        ordering = ["-day", "usage_type"]
+        constraints = [models.UniqueConstraint(fields=["usage_type", "day"], name="sealed_day_once")]
+
+    def __str__(self) -> str:
+        return f"{self.day} {self.usage_type}"
+
+
+class UsageMark(models.Model):
+    """A note that records of a subscription's day were written since its aggregate was made.
+
+    Marks are appended and never shared: each writer has its own rows, so nobody waits for another, and a refresh
+    deletes just those that it has seen. The table has neither key nor index, and stays small.
+    """
+
+    pk = models.CompositePrimaryKey("usage_type", "day", "subscription")
+    usage_type = _usage_type()
+    day = models.DateField(_("day"))
+    subscription = _subscription_key()
+
+    def __str__(self) -> str:
+        return f"{self.usage_type} {self.day}: subscription {self.subscription_id}"

@@ -1,0 +1,200 @@
+"""Questions about usage. REST, GraphQL and the admin ask these, and every answer is exact at its moment."""
+
+from dataclasses import dataclass
+from datetime import date, datetime
+from decimal import Decimal
+from functools import partial
+from typing import Any, Generic, NamedTuple, TypeVar
+
+from psycopg2 import sql
+
+from subscriptions.aggregates import LARGEST_ID, UsageRange, read_exactly
+from subscriptions.exceptions import SubscriptionNotFound
+from subscriptions.models import Subscription, UsageType
+
+Row = TypeVar("Row")
+
+
+@dataclass(frozen=True)
+class Answer(Generic[Row]):
+    """Rows, which count every record that was accepted at the moment `as_of` and not deleted."""
+
+    as_of: datetime
+    rows: list[Row]
+
+
+@dataclass(frozen=True)
+class ReachedPrice:
+    """A usage type whose price reached the limit."""
+
+    usage_type: UsageType
+    total_price: Decimal
+    exceeded_by: Decimal
+
+
+@dataclass(frozen=True)
+class SubscriptionOverPrice:
+    subscription_id: int
+    exceeded: list[ReachedPrice]
+
+    @property
+    def cursor(self) -> int:
+        return self.subscription_id
+
+
+class UsageKey(NamedTuple):
+    """Where a row of usage totals stands: they come in this order. Without days, `day` is None."""
+
+    subscription_id: int
+    usage_type: UsageType
+    day: date | None = None
+
+
+class UsageTotal(NamedTuple):
+    """What a subscription used of a type, in a range or on a day of it."""
+
+    subscription_id: int
+    usage_type: UsageType
+    day: date | None
+    total_price: Decimal
+    total_usage: int
+
+    @property
+    def unit(self) -> str:
+        return self.usage_type.unit
+
+    @property
+    def key(self) -> UsageKey:
+        return UsageKey(*self[:3])
+
+    @property
+    def cursor(self) -> str:
+        """The key as a text in which a client can name it."""
+        day = [] if self.day is None else [self.day.toordinal()]
+        return "-".join(str(part) for part in (self.subscription_id, self.usage_type, *day))
+
+
+# Of how many subscriptions the rows of a page are looked for at first, and how many times more if they are too few.
+FEWEST_SUBSCRIPTIONS, MORE_SUBSCRIPTIONS = 200, 8
+
+# An amount without superfluous zeros, but with two decimals: the same however it was added up.
+AMOUNT = sql.SQL("round({0}, greatest(2, min_scale({0})))")
+
+OVER_PRICE = sql.SQL(
+    """
+    SELECT subscription_id, array_agg(usage_type ORDER BY usage_type),
+        array_agg({price} ORDER BY usage_type), array_agg({excess} ORDER BY usage_type)
+    FROM ({sums}) AS total WHERE price >= {price_limit} AND record_count > 0
+    GROUP BY subscription_id ORDER BY subscription_id LIMIT {limit}
+    """
+)
+TOTALS = sql.SQL(
+    """
+    SELECT {key}, {price}, amount FROM ({sums}) AS total
+    WHERE record_count > 0{behind} ORDER BY {key} LIMIT {limit}
+    """
+)
+
+
+def subscription_get(*, subscription_id: int) -> Subscription:
+    """Raises SubscriptionNotFound."""
+    subscription = Subscription.objects.filter(pk=subscription_id).first()
+    if subscription is None:
+        raise SubscriptionNotFound(f"There is no subscription {subscription_id}.", id=subscription_id)
+    return subscription
+
+
+def subscription_list_over_price(
+    *,
+    price_limit: Decimal,
+    start: date | None = None,
+    end: date | None = None,
+    after: int = 0,
+    limit: int | None = None,
+) -> Answer[SubscriptionOverPrice]:
+    """The subscriptions whose data or voice, each by itself, reached a price between two days, both included.
+
+    By id, behind `after`. Only what has a record in the range is there, so a limit of 0 lists who used anything.
+    """
+    as_of, rows = read_exactly(
+        partial(
+            OVER_PRICE.format,
+            price=AMOUNT.format(sql.SQL("price")),
+            excess=AMOUNT.format(sql.SQL("price - ") + sql.Literal(price_limit)),
+            price_limit=sql.Literal(price_limit),
+            limit=sql.Literal(limit),
+        ),
+        UsageRange(start=start or date.min, end=end or date.max, first=after + 1),
+        order="subscription_id",
+        few_rows=limit is not None,
+    )
+    return Answer(
+        as_of,
+        [
+            SubscriptionOverPrice(
+                subscription_id,
+                [
+                    ReachedPrice(UsageType(usage_type), price, exceeded_by)
+                    for usage_type, price, exceeded_by in zip(*columns, strict=True)
+                ],
+            )
+            for _, subscription_id, *columns in rows
+        ],
+    )
+
+
+def subscription_usage_totals(
+    *,
+    start: date,
+    end: date,
+    usage_type: UsageType | None = None,
+    subscription_id: int | None = None,
+    by_day: bool = False,
+    after: UsageKey | None = None,
+    limit: int | None = None,
+) -> Answer[UsageTotal]:
+    """What subscriptions used between two days, both included, a row for each usage type and, if asked, each day.
+
+    By subscription, usage type and day, behind `after`. Only what has a record in the range is there.
+    """
+    key = ["subscription_id", "usage_type", "day"] if by_day else ["subscription_id", "usage_type"]
+    answer = partial(
+        TOTALS.format,
+        key=sql.SQL(", ".join(key)),
+        price=AMOUNT.format(sql.SQL("price")),
+        behind=_behind(key, after) if after else sql.SQL(""),
+        limit=sql.Literal(limit),
+    )
+    first = max(after.subscription_id if after else 0, subscription_id or 0)
+    last = subscription_id or LARGEST_ID
+    usage_types = (usage_type,) if usage_type else tuple(UsageType)
+    # Where half of the subscriptions have usage of each type and day, these are enough for a page; or else more are.
+    rows_of_one = len(usage_types) * ((end - start).days + 1 if by_day else 1)
+    count = max(2 * limit // rows_of_one, FEWEST_SUBSCRIPTIONS) if limit else LARGEST_ID
+    while True:
+        until = _nth_subscription(first, last, count)
+        wanted = UsageRange(start, end, usage_types, first, until)
+        as_of, rows = read_exactly(answer, wanted, order=", ".join(key), by_day=by_day, few_rows=limit is not None)
+        if len(rows) == limit or until == last:
+            return Answer(as_of, _usage_totals(rows, by_day))
+        count *= MORE_SUBSCRIPTIONS
+
+
+def _behind(key: list[str], after: UsageKey) -> sql.Composed:
+    values = sql.SQL(", ").join(sql.Literal(value) for value in after[: len(key)])
+    return sql.SQL(" AND ({}) > ({})").format(sql.SQL(", ".join(key)), values)
+
+
+def _nth_subscription(first: int, last: int, count: int) -> int:
+    """The id of a subscription that is so many behind the first, or the last."""
+    if first == last or count >= LARGEST_ID:
+        return last
+    ids = Subscription.objects.filter(pk__range=(first, last)).order_by("pk").values_list("pk", flat=True)
+    return next(iter(ids[count : count + 1]), last)
+
+
+def _usage_totals(rows: list[tuple[Any, ...]], by_day: bool) -> list[UsageTotal]:
+    types = {str(usage_type): usage_type for usage_type in UsageType}
+    if by_day:
+        return [UsageTotal(one, types[name], day, price, int(amount)) for _, one, name, day, price, amount in rows]
+    return [UsageTotal(one, types[name], None, price, int(amount)) for _, one, name, price, amount in rows]

@@ -1,0 +1,96 @@
+"""Usage for tests, made where it is used so that a test shows all that it depends on."""
+
+from collections import defaultdict
+from datetime import UTC, date, datetime
+from decimal import Decimal
+
+from django.db import connection
+
+from subscriptions.events import UsageEvent
+from subscriptions.models import Subscription, UsageType
+from subscriptions.selectors import subscription_usage_totals
+from subscriptions.services import usage_records_add
+
+DATA, VOICE = UsageType.DATA, UsageType.VOICE
+JANUARY = date(2026, 1, 1), date(2026, 1, 31)
+ALWAYS = date(2020, 1, 1), date(2030, 12, 31)
+
+
+def subscribe(count=1):
+    """New subscriptions of AT&T: one, or a list of them."""
+    made = [Subscription.objects.create(carrier="att", status="active") for _ in range(count)]
+    return made[0] if count == 1 else made
+
+
+def noon(day, month=1):
+    """A moment in 2026."""
+    return datetime(2026, month, day, 12, tzinfo=UTC)
+
+
+def event(subscription, day=5, price="1", amount=1, external_id=None, month=1):
+    when = day if isinstance(day, datetime) else noon(day, month)
+    return UsageEvent(subscription.pk, when, Decimal(price), amount, external_id)
+
+
+def add(*events, usage_type=DATA, **options):
+    return usage_records_add(usage_type=usage_type, records=events, **options)
+
+
+def sums(start=ALWAYS[0], end=ALWAYS[1], **options):
+    """What the selector answers, as {(subscription, type[, day]): (price, usage)}; prices as texts."""
+    rows = subscription_usage_totals(start=start, end=end, **options).rows
+    return {
+        (row.subscription_id, str(row.usage_type), *([row.day] if row.day else [])): (
+            f"{row.total_price:f}",
+            row.total_usage,
+        )
+        for row in rows
+    }
+
+
+def naive_sums(records, start=ALWAYS[0], end=ALWAYS[1], *, by_day=False):
+    """The same from (subscription, type, day, price, amount) of all records, by addition in Python."""
+    totals = defaultdict(lambda: (Decimal(0), 0))
+    for subscription, usage_type, day, price, amount in records:
+        if start <= day <= end:
+            key = (subscription, str(usage_type), *([day] if by_day else []))
+            totals[key] = (totals[key][0] + price, totals[key][1] + amount)
+    return {key: (as_text(price), amount) for key, (price, amount) in totals.items()}
+
+
+def as_text(price):
+    """A price with two decimals, or with more if it needs them."""
+    digits = f"{price:f}"
+    whole, _, decimals = digits.partition(".")
+    return f"{whole}.{decimals.rstrip('0').ljust(2, '0')}"
+
+
+def fetch(statement, *parameters):
+    with connection.cursor() as cursor:
+        cursor.execute(statement, parameters)
+        return cursor.fetchall()
+
+
+def marks():
+    return fetch("SELECT usage_type, day, subscription_id FROM subscriptions_usagemark ORDER BY 1, 2, 3")
+
+
+def partitions():
+    return [
+        name
+        for (name,) in fetch(
+            "SELECT inhrelid::regclass::text FROM pg_inherits WHERE inhparent IN "
+            "('subscriptions_datausagerecord'::regclass, 'subscriptions_voiceusagerecord'::regclass) ORDER BY 1"
+        )
+    ]
+
+
+def forget_everything():
+    """Empty the tables, and drop the partitions, which a test's rollback leaves behind."""
+    with connection.cursor() as cursor:
+        for name in partitions():
+            cursor.execute(f"DROP TABLE {name}")
+        cursor.execute(
+            "TRUNCATE subscriptions_subscription, subscriptions_dailyusage, subscriptions_monthlyusage, "
+            "subscriptions_totalusage, subscriptions_purgedusage, subscriptions_sealedday, subscriptions_usagemark"
+        )

@@ -1,0 +1,181 @@
+"""The admin of usage: what it changes goes through the services."""
+
+from datetime import UTC, date, datetime
+from decimal import Decimal
+
+import pytest
+from django.contrib.admin.models import LogEntry
+from django.contrib.auth.models import Permission, User
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+from django.urls import reverse
+
+from subscriptions import admin as usage_admin
+from subscriptions.models import DataUsageRecord, SealedDay, Subscription, VoiceUsageRecord
+from subscriptions.services import daily_usage_refresh
+from tests.subscriptions.helpers import add, event, marks, subscribe, sums
+
+pytestmark = pytest.mark.django_db
+
+LIST = reverse("admin:subscriptions_datausagerecord_changelist")
+ADD = reverse("admin:subscriptions_datausagerecord_add")
+
+
+@pytest.fixture
+def ada(client):
+    client.force_login(User.objects.create_superuser("ada"))
+    return client
+
+
+def form(subscription, day="2026-01-05", price="12.50", kilobytes="2048", external_id="", **more):
+    return {
+        "subscription": subscription.pk,
+        "usage_date_0": day,
+        "usage_date_1": "12:00:00",
+        "price": price,
+        "kilobytes_used": kilobytes,
+        "external_id": external_id,
+        **more,
+    }
+
+
+def errors(response):
+    """What the form is refused for."""
+    assert response.status_code == 200
+    return response.context["adminform"].form.errors
+
+
+def change(record):
+    return reverse("admin:subscriptions_datausagerecord_change", args=[record.pk])
+
+
+def test_a_record_is_added_through_the_service(ada):
+    someone = subscribe()
+    assert ada.post(ADD, form(someone, price="0.0000001")).status_code == 302
+    record = DataUsageRecord.objects.get()
+    assert (record.day, record.price, record.external_id) == (date(2026, 1, 5), Decimal("0.0000001"), None)
+    assert marks() == [("data", date(2026, 1, 5), someone.pk)]
+    assert sums() == {(someone.pk, "data"): ("0.0000001", 2048)}
+    assert LogEntry.objects.get().object_id == str(record.pk)
+
+
+def test_a_voice_record_is_added_through_the_service(ada):
+    someone = subscribe()
+    page = reverse("admin:subscriptions_voiceusagerecord_add")
+    assert ada.post(page, form(someone) | {"seconds_used": "61"}).status_code == 302
+    assert VoiceUsageRecord.objects.get().seconds_used == 61
+    assert sums() == {(someone.pk, "voice"): ("12.50", 61)}
+
+
+def test_an_edit_moves_the_usage(ada):
+    one, other = subscribe(2)
+    add(event(one, 5, "1"))
+    daily_usage_refresh()
+    record = DataUsageRecord.objects.get()
+    assert ada.get(change(record)).status_code == 200
+    assert ada.post(change(record), form(other, "2026-02-01", "3")).status_code == 302
+    assert sums(by_day=True) == {(other.pk, "data", date(2026, 2, 1)): ("3.00", 2048)}
+    assert DataUsageRecord.objects.get().usage_date == datetime(2026, 2, 1, 12, tzinfo=UTC)
+
+
+def test_what_the_service_refuses_is_told_beside_the_form(ada):
+    someone = subscribe()
+    SealedDay.objects.create(usage_type="data", day=date(2026, 1, 6))
+    add(event(someone, 5, external_id="a"))
+    before = marks()
+    (conflict,) = errors(ada.post(ADD, form(someone, external_id="a")))["__all__"]
+    assert "another record with the external id 'a'" in conflict
+    (sealed,) = errors(ada.post(ADD, form(someone, "2026-01-06")))["__all__"]
+    assert "only a backfill adds to it" in sealed
+    (moved,) = errors(ada.post(change(DataUsageRecord.objects.get()), form(someone, "2026-01-06")))["__all__"]
+    assert "only a backfill adds to it" in moved
+    assert (DataUsageRecord.objects.count(), marks()) == (1, before)
+
+    assert ada.post(ADD, form(someone, "2026-01-06", backfill="on")).status_code == 302
+    assert DataUsageRecord.objects.count() == 2
+
+
+@pytest.mark.parametrize(
+    ("field", "value"), [("price", "x"), ("price", "NaN"), ("kilobytes_used", "-1"), ("subscription", "0")]
+)
+def test_what_is_no_value_is_told_beside_its_field(ada, field, value):
+    assert list(errors(ada.post(ADD, form(subscribe()) | {field: value}))) == [field]
+    assert not DataUsageRecord.objects.exists()
+
+
+def test_one_is_deleted_through_the_service(ada):
+    someone = subscribe()
+    add(event(someone, 5), event(someone, 6))
+    daily_usage_refresh()
+    page = reverse("admin:subscriptions_datausagerecord_delete", args=[DataUsageRecord.objects.earliest("pk").pk])
+    assert ada.post(page, {"post": "yes"}).status_code == 302
+    assert sums(by_day=True) == {(someone.pk, "data", date(2026, 1, 6)): ("1.00", 1)}
+
+
+def test_many_are_deleted_through_the_service(ada):
+    someone = subscribe()
+    add(event(someone, 5), event(someone, 6), event(someone, 7))
+    daily_usage_refresh()
+    ids = list(DataUsageRecord.objects.order_by("pk").values_list("pk", flat=True)[:2])
+    asked = {"action": "delete_selected", "_selected_action": ids}
+    assert ada.post(LIST, asked).status_code == 200
+    assert DataUsageRecord.objects.count() == 3
+    assert ada.post(LIST, asked | {"post": "yes"}).status_code == 302
+    assert sums(by_day=True) == {(someone.pk, "data", date(2026, 1, 7)): ("1.00", 1)}
+
+
+def test_the_list_takes_as_many_queries_for_a_hundred_as_for_one(ada):
+    def queries():
+        with CaptureQueriesContext(connection) as captured:
+            assert ada.get(LIST).status_code == 200
+        return len(captured)
+
+    add(event(subscribe()))
+    one = queries()
+    add(*[event(someone) for someone in subscribe(99)])
+    assert queries() == one
+
+
+def test_the_list_does_not_count_millions(ada, monkeypatch):
+    monkeypatch.setattr(usage_admin, "MOST_COUNTED", 2)
+    add(*[event(subscribe())] * 5)
+    assert ada.get(LIST).context["cl"].result_count == 2
+
+
+def test_a_record_is_found_by_its_subscription_and_its_external_id(ada):
+    one, other = subscribe(2)
+    add(event(one, external_id="a"), event(other, external_id="b"))
+    for text, found in [(str(one.pk), one), ("b", other)]:
+        (record,) = ada.get(LIST, {"q": text}).context["cl"].result_list
+        assert record.subscription == found
+
+
+def test_a_subscription_is_added_and_changed_and_never_deleted(ada):
+    page = reverse("admin:subscriptions_subscription_add")
+    assert ada.post(page, {"carrier": "sprint", "status": "new"}).status_code == 302
+    someone = Subscription.objects.get()
+    page = reverse("admin:subscriptions_subscription_change", args=[someone.pk])
+    assert f"/subscriptions/{someone.pk}/usage/?from=" in ada.get(page).content.decode()
+    assert ada.post(page, {"carrier": "sprint", "status": "expired"}).status_code == 302
+    assert Subscription.objects.get().status == "expired"
+    assert ada.post(reverse("admin:subscriptions_subscription_delete", args=[someone.pk])).status_code == 403
+
+
+def test_sealed_days_are_shown_and_not_changed(ada):
+    day = SealedDay.objects.create(usage_type="data", day=date(2026, 1, 6), purges=1, record_count=7)
+    assert "Jan. 6, 2026" in ada.get(reverse("admin:subscriptions_sealedday_changelist")).content.decode()
+    assert ada.get(reverse("admin:subscriptions_sealedday_add")).status_code == 403
+    assert ada.post(reverse("admin:subscriptions_sealedday_delete", args=[day.pk])).status_code == 403
+
+
+def test_who_may_not_cannot(client):
+    someone = subscribe()
+    add(event(someone))
+    bob = User.objects.create_user("bob", is_staff=True)
+    bob.user_permissions.add(Permission.objects.get(codename="view_datausagerecord"))
+    client.force_login(bob)
+    record = DataUsageRecord.objects.get()
+    assert client.get(LIST).status_code == 200
+    assert client.post(ADD, form(someone)).status_code == 403
+    assert client.post(change(record), form(someone, price="2")).status_code == 403
+    assert sums() == {(someone.pk, "data"): ("1.00", 1)}

@@ -1,0 +1,381 @@
+"""The endpoints of usage: what they take, what they answer and how they refuse.
+
+What the sums are, the tests of the selectors say.
+"""
+
+import csv
+import io
+from datetime import UTC, datetime
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+import schemathesis
+from django.contrib.auth.models import User
+from django.core.signals import request_finished, request_started
+from django.db import close_old_connections, connection
+from django.test.utils import CaptureQueriesContext
+from django.utils import timezone
+from hypothesis import HealthCheck, settings
+from rest_framework.authtoken.models import Token
+from werkzeug import Client as WSGIClient
+
+from dsrhub.wsgi import application
+from subscriptions.services import daily_usage_refresh
+from tests.subscriptions.helpers import VOICE, add, event, subscribe
+
+pytestmark = pytest.mark.django_db
+
+OVER, USAGE = "/subscriptions/over-limit/", "/subscriptions/usage/"
+JANUARY = {"from": "2026-01-01", "to": "2026-01-31"}
+
+
+@pytest.fixture
+def someone():
+    """Data for 12.50 on two days of January, voice for 3 on one, and data in February."""
+    someone = subscribe()
+    add(event(someone, 5, "10", 2000), event(someone, 6, "2.50", 48), event(someone, 1, "100", 1, month=2))
+    add(event(someone, 6, "3", 61), usage_type=VOICE)
+    return someone
+
+
+def answer(client, path, **query):
+    response = client.get(path, query)
+    assert response.status_code == 200, response.content
+    assert response["Content-Type"] == "application/json"
+    return response.json()
+
+
+def refusal(client, path, **query):
+    """The codes of the findings, by parameter, of a question that is refused."""
+    response = client.get(path, query)
+    assert (response.status_code, response["Content-Type"]) == (400, "application/json"), response.content
+    return {name: [finding["code"] for finding in findings] for name, findings in response.json().items()}
+
+
+# --- Answers ---------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("path", [OVER, OVER.removesuffix("/")])
+def test_over_limit(client, someone, path):
+    assert answer(client, path, price_limit="10", **JANUARY) == [
+        {
+            "subscription_id": someone.pk,
+            "exceeded": [{"usage_type": "data", "total_price": "12.50", "exceeded_by": "2.50"}],
+        }
+    ]
+
+
+def test_over_limit_without_a_range_is_of_all_time(client, someone):
+    (row,) = answer(client, OVER, price_limit="3")
+    assert row["exceeded"] == [
+        {"usage_type": "data", "total_price": "112.50", "exceeded_by": "109.50"},
+        {"usage_type": "voice", "total_price": "3.00", "exceeded_by": "0.00"},
+    ]
+    assert answer(client, OVER, price_limit="50", to="2026-01-31") == []
+    (row,) = answer(client, OVER, **{"price_limit": "50", "from": "2026-02-01"})
+    assert row["exceeded"] == [{"usage_type": "data", "total_price": "100.00", "exceeded_by": "50.00"}]
+
+
+def test_a_limit_of_zero_lists_who_used_anything(client, someone):
+    free, _idle = subscribe(2)
+    add(event(free, price="0"))
+    assert [row["subscription_id"] for row in answer(client, OVER, price_limit="0")] == [someone.pk, free.pk]
+
+
+@pytest.mark.parametrize("path", [USAGE, USAGE.removesuffix("/")])
+def test_usage(client, someone, path):
+    data = {
+        "subscription_id": someone.pk,
+        "usage_type": "data",
+        "total_price": "12.50",
+        "total_usage": 2048,
+        "unit": "kilobytes",
+    }
+    voice = {
+        "subscription_id": someone.pk,
+        "usage_type": "voice",
+        "total_price": "3.00",
+        "total_usage": 61,
+        "unit": "seconds",
+    }
+    assert answer(client, path, **JANUARY) == [data, voice]
+    assert answer(client, path, type="data", **JANUARY) == [data]
+    assert answer(client, path, type="voice", **JANUARY) == [voice]
+
+
+def test_usage_by_day(client, someone):
+    assert answer(client, USAGE, type="data", group_by="day", **JANUARY) == [
+        {
+            "subscription_id": someone.pk,
+            "usage_type": "data",
+            "day": day,
+            "total_price": price,
+            "total_usage": usage,
+            "unit": "kilobytes",
+        }
+        for day, price, usage in (("2026-01-05", "10.00", 2000), ("2026-01-06", "2.50", 48))
+    ]
+
+
+@pytest.mark.parametrize("end", ["/", ""])
+def test_usage_of_one_subscription(client, someone, end):
+    other = subscribe()
+    add(event(other, 5, "7"))
+    (row,) = answer(client, f"/subscriptions/{other.pk}/usage{end}", **JANUARY)
+    assert (row["subscription_id"], row["total_price"]) == (other.pk, "7.00")
+    assert answer(client, USAGE, subscription=other.pk, **JANUARY) == [row]
+    assert len(answer(client, f"/subscriptions/{someone.pk}/usage/", group_by="day", **JANUARY)) == 3
+
+
+def test_usage_of_an_unknown_subscription(client, someone):
+    assert answer(client, USAGE, subscription=10**12, **JANUARY) == []
+    for number in (10**12, "x", "0", "-1", "9" * 30):
+        response = client.get(f"/subscriptions/{number}/usage/", JANUARY)
+        assert (response.status_code, response.json()) == (404, {"detail": "Not found."})
+
+
+def test_nothing_used_is_an_empty_array(client, someone):
+    assert answer(client, USAGE, **{"from": "2027-01-01", "to": "2027-12-31"}) == []
+
+
+@pytest.mark.parametrize(("path", "query"), [(OVER, {"price_limit": "0"}), (USAGE, JANUARY)])
+def test_the_moment_of_the_answer_is_in_a_header(client, someone, path, query):
+    before = timezone.now()
+    as_of = datetime.fromisoformat(client.get(path, query)["as_of"])
+    assert before <= as_of <= datetime.now(UTC)
+
+
+# --- Pages -----------------------------------------------------------------------------------------------------
+
+
+def pages(client, path, **query):
+    """The pages of an answer, by the addresses that the header `Link` has."""
+    found = []
+    while True:
+        response = client.get(path, query)
+        assert response.status_code == 200, response.content
+        found.append(response.json())
+        if "Link" not in response:
+            return found
+        address, relation = response["Link"].split(">; ")
+        assert relation == 'rel="next"'
+        parts = urlsplit(address.removeprefix("<"))
+        path, query = parts.path, {name: value for name, (value,) in parse_qs(parts.query).items()}
+
+
+@pytest.mark.parametrize("refresh", [True, False])
+@pytest.mark.parametrize(
+    ("path", "query"),
+    [(OVER, {"price_limit": "1"}), (USAGE, JANUARY), (USAGE, {"group_by": "day", **JANUARY})],
+)
+@pytest.mark.parametrize("limit", [1, 2, 3, 7])
+def test_pages_follow_each_other(client, refresh, path, query, limit):
+    for someone in subscribe(5):
+        add(event(someone, 5), event(someone, 6))
+        add(event(someone, 6), usage_type=VOICE)
+    if refresh:
+        daily_usage_refresh()
+    whole = answer(client, path, **query)
+    found = pages(client, path, limit=limit, **query)
+    assert [row for page in found for row in page] == whole
+    assert {len(page) for page in found[:-1]} <= {limit}
+    assert 1 <= len(found[-1]) <= limit
+
+
+def test_a_thousand_rows_are_a_page(client):
+    add(*[event(someone) for someone in subscribe(1001)])
+    assert [len(page) for page in pages(client, USAGE, **JANUARY)] == [1000, 1]
+    assert [len(page) for page in pages(client, OVER, price_limit="1")] == [1000, 1]
+
+
+# --- Formats ---------------------------------------------------------------------------------------------------
+
+
+def table(response):
+    assert response.status_code == 200, response.content
+    assert response["Content-Type"] == "text/csv; charset=utf-8"
+    return list(csv.reader(io.StringIO(response.content.decode())))
+
+
+@pytest.mark.parametrize("asked", [{"query": {"format": "csv"}}, {"headers": {"accept": "text/csv"}}])
+def test_csv(client, someone, asked):
+    query, headers = asked.get("query", {}), asked.get("headers")
+
+    def rows(path, **parameters):
+        response = client.get(path, {**parameters, **query}, headers=headers)
+        assert datetime.fromisoformat(response["as_of"])
+        return table(response)
+
+    number = str(someone.pk)
+    assert rows(OVER, price_limit="3") == [
+        ["subscription_id", "usage_type", "total_price", "exceeded_by"],
+        [number, "data", "112.50", "109.50"],
+        [number, "voice", "3.00", "0.00"],
+    ]
+    assert rows(USAGE, **JANUARY) == [
+        ["subscription_id", "usage_type", "total_price", "total_usage", "unit"],
+        [number, "data", "12.50", "2048", "kilobytes"],
+        [number, "voice", "3.00", "61", "seconds"],
+    ]
+    assert rows(f"/subscriptions/{number}/usage/", group_by="day", type="voice", **JANUARY) == [
+        ["subscription_id", "usage_type", "day", "total_price", "total_usage", "unit"],
+        [number, "voice", "2026-01-06", "3.00", "61", "seconds"],
+    ]
+    assert rows(OVER, price_limit="1000") == [["subscription_id", "usage_type", "total_price", "exceeded_by"]]
+
+
+def test_pages_of_csv(client, someone):
+    response = client.get(USAGE, {"format": "csv", "limit": 1, **JANUARY})
+    assert len(table(response)) == 2
+    following = response["Link"].split(">")[0].removeprefix("<http://testserver")
+    assert table(client.get(following))[1][1] == "voice"
+
+
+@pytest.mark.parametrize(
+    ("accept", "content_type"),
+    [
+        ("*/*", "application/json"),
+        ("text/*", "text/csv; charset=utf-8"),
+        ("text/csv, */*;q=0.5", "text/csv; charset=utf-8"),
+        ("text/html", "application/json"),
+        ("nonsense", "application/json"),
+    ],
+)
+def test_what_a_client_accepts(client, someone, accept, content_type):
+    assert client.get(USAGE, JANUARY, headers={"accept": accept})["Content-Type"] == content_type
+
+
+def test_the_parameter_wins_over_the_header(client, someone):
+    response = client.get(USAGE, {"format": "json", **JANUARY}, headers={"accept": "text/csv"})
+    assert response["Content-Type"] == "application/json"
+
+
+# --- Refusals --------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("path", "query", "findings"),
+    [
+        (OVER, {}, {"price_limit": ["required"]}),
+        *[
+            (OVER, {"price_limit": limit}, {"price_limit": ["invalid"]})
+            for limit in ("", "-1", "x", "NaN", "Infinity", "1e3", "1_0", "1,5", "١", " 1", "1.", ".5", "9" * 31)
+        ],
+        (OVER, {"price_limit": "1", "from": "yesterday"}, {"from": ["invalid"]}),
+        (OVER, {"price_limit": "1", "from": "2026-02-01", "to": "2026-01-31"}, {"to": ["before_from"]}),
+        (OVER, {"price_limit": "1", "cursor": "1-data"}, {"cursor": ["invalid"]}),
+        (OVER, {"price_limit": "1", "limit": "0"}, {"limit": ["min_value"]}),
+        (OVER, {"price_limit": "1", "limit": "10001"}, {"limit": ["max_value"]}),
+        (OVER, {"price_limit": "1", "type": "data"}, {"type": ["unknown"]}),
+        (OVER, {"price_limit": ["1", "2"]}, {"price_limit": ["repeated"]}),
+        (OVER, {"price_limit": "1", "format": "xml"}, {"format": ["invalid_choice"]}),
+        (USAGE, {}, {"from": ["required"], "to": ["required"]}),
+        *[
+            (USAGE, {**JANUARY, "to": day}, {"to": ["invalid"]})
+            for day in ("2026-1-31", "20260131", "2026-02-30", "2026-01-31T00:00:00Z", "2026-W05", "٢٠٢٦-01-31", "")
+        ],
+        (USAGE, {"from": "2026-02-01", "to": "2026-01-31"}, {"to": ["before_from"]}),
+        (USAGE, {**JANUARY, "type": "sms"}, {"type": ["invalid_choice"]}),
+        (USAGE, {**JANUARY, "group_by": "month"}, {"group_by": ["invalid_choice"]}),
+        (USAGE, {**JANUARY, "subscription": "x"}, {"subscription": ["invalid"]}),
+        (USAGE, {**JANUARY, "subscription": "0"}, {"subscription": ["min_value"]}),
+        (USAGE, {**JANUARY, "subscription": str(2**63)}, {"subscription": ["max_value"]}),
+        (USAGE, {**JANUARY, "price_limit": "1", "colour": "red"}, {"price_limit": ["unknown"], "colour": ["unknown"]}),
+        *[
+            (USAGE, {**JANUARY, "cursor": cursor}, {"cursor": ["invalid"]})
+            for cursor in ("1", "1-sms", "x-data", "-1-data", "1-data-", "1-data-0", "1-data-2026-02-30", "١-data")
+        ],
+        ("/subscriptions/1/usage/", {"from": "2026-01-01"}, {"to": ["required"]}),
+        ("/subscriptions/1/usage/", {**JANUARY, "subscription": "1"}, {"subscription": ["unknown"]}),
+    ],
+)
+def test_a_wrong_parameter_is_named(client, path, query, findings):
+    assert refusal(client, path, **query) == findings
+
+
+def test_a_refusal_is_json_for_who_wants_csv_too(client):
+    assert refusal(client, USAGE, format="csv", **JANUARY, type="sms") == {"type": ["invalid_choice"]}
+    response = client.get(USAGE, headers={"accept": "text/csv"})
+    assert (response.status_code, response["Content-Type"]) == (400, "application/json")
+
+
+@pytest.mark.parametrize("path", [OVER, USAGE, "/subscriptions/1/usage/"])
+@pytest.mark.parametrize("method", ["post", "put", "patch", "delete"])
+def test_nothing_is_written_over_rest(client, path, method):
+    client.force_login(User.objects.create_superuser("ada"))
+    response = getattr(client, method)(path)
+    assert (response.status_code, response.json()["code"]) == (405, "method_not_allowed")
+
+
+def test_reads_can_be_closed(client, someone, settings):
+    settings.DSRHUB_PRIVATE = True
+    asked = [(OVER, {"price_limit": "0"}), (USAGE, JANUARY), (f"/subscriptions/{someone.pk}/usage/", JANUARY)]
+    for path, query in asked:
+        assert client.get(path, query).status_code == 401
+        assert client.get(path, query, headers={"accept": "text/csv"})["Content-Type"] == "application/json"
+    token = Token.objects.create(user=User.objects.create_user("bob"))
+    for path, query in asked:
+        assert client.get(path, query, headers={"authorization": f"Token {token.key}"}).status_code == 200
+
+
+# --- Cost ------------------------------------------------------------------------------------------------------
+
+
+def test_a_hundred_subscriptions_take_as_many_queries_as_one(client, someone):
+    def queries():
+        with CaptureQueriesContext(connection) as captured:
+            answer(client, OVER, price_limit="0")
+            answer(client, USAGE, **JANUARY)
+            answer(client, USAGE, group_by="day", **JANUARY)
+            answer(client, f"/subscriptions/{someone.pk}/usage/", **JANUARY)
+        return len(captured)
+
+    one = queries()
+    add(*[event(other) for other in subscribe(99)])
+    assert queries() == one
+
+
+# --- As documented ---------------------------------------------------------------------------------------------
+
+DOCUMENT = schemathesis.openapi.from_wsgi("/openapi.yaml", application, config=schemathesis.Config(seed=1))
+
+
+@DOCUMENT.hook
+def map_query(context, query):
+    """No schema can say that a range does not end before it begins."""
+    if query and {"from", "to"} <= query.keys():
+        query["from"], query["to"] = sorted([query["from"], query["to"]], key=str)
+    return query
+
+
+few_examples = settings(
+    max_examples=20, database=None, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+
+
+@pytest.fixture
+def app(someone):
+    """A client of the application as servers call it, which works in the test's own transaction."""
+    request_started.disconnect(close_old_connections)
+    request_finished.disconnect(close_old_connections)
+    yield WSGIClient(application)
+    request_started.connect(close_old_connections)
+    request_finished.connect(close_old_connections)
+
+
+@DOCUMENT.include(path_regex="^/subscriptions/").parametrize()
+@few_examples
+def test_answers_are_as_the_document_says(case, app):
+    case.call_and_validate()
+
+
+def test_answers_that_have_content_are_as_the_document_says(app, someone):
+    for path, query in [
+        (OVER, {"price_limit": "0"}),
+        (USAGE, JANUARY),
+        (USAGE, {"group_by": "day", **JANUARY}),
+        ("/subscriptions/{id}/usage/", JANUARY),
+    ]:
+        response = app.get(path.format(id=someone.pk), query_string=query)
+        assert (response.status_code, len(response.json) > 0) == (200, True)
+        DOCUMENT[path]["GET"].validate_response(response)

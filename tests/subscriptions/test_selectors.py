@@ -1,0 +1,299 @@
+"""What is answered about usage. Expected values are added up by hand."""
+
+from datetime import UTC, date, datetime
+from decimal import Decimal
+
+import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+from django.utils import timezone
+
+from subscriptions.models import UsageType
+from subscriptions.selectors import (
+    ReachedPrice,
+    SubscriptionOverPrice,
+    UsageKey,
+    subscription_list_over_price,
+    subscription_usage_totals,
+)
+from subscriptions.services import daily_usage_refresh
+from tests.subscriptions.helpers import DATA, VOICE, add, event, marks, subscribe, sums
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture(params=["marked", "refreshed", "partly"])
+def state(request):
+    """A function that is called when all is added: answers must not depend on what was refreshed."""
+
+    def reach():
+        if request.param == "refreshed":
+            daily_usage_refresh()
+        elif request.param == "partly":
+            daily_usage_refresh(start=date(2026, 1, 31), end=date(2026, 2, 14))
+
+    return reach
+
+
+def over(price_limit, **options):
+    """{subscription: {type: (price, exceeded by)}}"""
+    return {
+        row.subscription_id: {
+            str(one.usage_type): (f"{one.total_price:f}", f"{one.exceeded_by:f}") for one in row.exceeded
+        }
+        for row in subscription_list_over_price(price_limit=Decimal(price_limit), **options).rows
+    }
+
+
+# --- Usage -----------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def winter(state):
+    """Two subscriptions with usage from 30 January to 2 March."""
+    one, other = subscribe(2)
+    add(
+        event(one, 30, "0.01", 1),
+        event(one, 31, "0.02", 2),
+        event(one, 31, "0.02", 2),
+        event(one, 1, "0.08", 8, month=2),
+        event(one, 15, "0.16", 16, month=2),
+        event(one, 28, "0.32", 32, month=2),
+        event(one, 2, "0.64", 64, month=3),
+        event(other, 15, "5", 5, month=2),
+    )
+    add(event(one, 15, "100", 3600, month=2), usage_type=VOICE)
+    state()
+    return one, other
+
+
+@pytest.mark.parametrize(
+    ("start", "end", "price", "usage"),
+    [
+        # A day, days of a month, a whole month, days around a month, months with days before or behind.
+        ((1, 31), (1, 31), "0.04", 4),
+        ((1, 30), (1, 31), "0.05", 5),
+        ((2, 1), (2, 28), "0.56", 56),
+        ((2, 2), (2, 28), "0.48", 48),
+        ((2, 1), (2, 27), "0.24", 24),
+        ((1, 31), (2, 28), "0.60", 60),
+        ((2, 1), (3, 1), "0.56", 56),
+        ((1, 31), (3, 2), "1.24", 124),
+        ((1, 1), (3, 31), "1.25", 125),
+        ((1, 2), (3, 30), "1.25", 125),
+    ],
+)
+def test_a_range_has_both_its_ends(winter, start, end, price, usage):
+    one = winter[0]
+    found = sums(date(2026, *start), date(2026, *end), usage_type=DATA, subscription_id=one.pk)
+    assert found == {(one.pk, "data"): (price, usage)}
+
+
+def test_from_the_first_day_there_is_to_the_last(winter):
+    one, other = winter
+    assert sums(date.min, date.max) == {
+        (one.pk, "data"): ("1.25", 125),
+        (one.pk, "voice"): ("100.00", 3600),
+        (other.pk, "data"): ("5.00", 5),
+    }
+
+
+def test_usage_of_one_type_and_of_one_subscription(winter):
+    one, other = winter
+    february = date(2026, 2, 1), date(2026, 2, 28)
+    assert sums(*february, usage_type=VOICE) == {(one.pk, "voice"): ("100.00", 3600)}
+    assert sums(*february, subscription_id=other.pk) == {(other.pk, "data"): ("5.00", 5)}
+    assert sums(*february, subscription_id=other.pk, usage_type=VOICE) == {}
+
+
+def test_usage_by_day(winter):
+    one, other = winter
+    assert sums(date(2026, 1, 31), date(2026, 2, 15), by_day=True) == {
+        (one.pk, "data", date(2026, 1, 31)): ("0.04", 4),
+        (one.pk, "data", date(2026, 2, 1)): ("0.08", 8),
+        (one.pk, "data", date(2026, 2, 15)): ("0.16", 16),
+        (one.pk, "voice", date(2026, 2, 15)): ("100.00", 3600),
+        (other.pk, "data", date(2026, 2, 15)): ("5.00", 5),
+    }
+
+
+def test_days_of_more_than_two_months_by_day(winter):
+    assert len(sums(date(2026, 1, 1), date(2026, 12, 31), by_day=True)) == 8
+
+
+def test_rows_come_by_subscription_type_and_day(winter):
+    one, other = winter
+    rows = subscription_usage_totals(start=date(2026, 1, 1), end=date(2026, 3, 31)).rows
+    assert [(row.subscription_id, row.usage_type) for row in rows] == [
+        (one.pk, DATA),
+        (one.pk, VOICE),
+        (other.pk, DATA),
+    ]
+    assert [row.unit for row in rows] == ["kilobytes", "seconds", "kilobytes"]
+    days = subscription_usage_totals(start=date(2026, 1, 1), end=date(2026, 3, 31), by_day=True).rows
+    keys = [(row.subscription_id, str(row.usage_type), row.day) for row in days]
+    assert keys == sorted(keys)
+
+
+@pytest.mark.parametrize("by_day", [False, True])
+@pytest.mark.parametrize("limit", [1, 2, 3, 100])
+def test_pages_of_any_size_make_the_whole(winter, by_day, limit):
+    asked = {"start": date(2026, 1, 1), "end": date(2026, 3, 31), "by_day": by_day}
+    whole = subscription_usage_totals(**asked).rows
+    pages, after = [], None
+    while rows := subscription_usage_totals(**asked, after=after, limit=limit).rows:
+        assert len(rows) <= limit
+        pages += rows
+        after = rows[-1].key
+    assert pages == whole
+
+
+def test_a_page_finds_the_few_that_have_usage_among_many():
+    many = subscribe(30)
+    add(event(many[29]), event(many[14]))
+    rows = subscription_usage_totals(start=date(2026, 1, 1), end=date(2026, 1, 31), limit=2).rows
+    assert [row.subscription_id for row in rows] == [many[14].pk, many[29].pk]
+    rows = subscription_usage_totals(
+        start=date(2026, 1, 1), end=date(2026, 1, 31), limit=2, after=UsageKey(many[14].pk, UsageType.DATA)
+    ).rows
+    assert [row.subscription_id for row in rows] == [many[29].pk]
+
+
+def test_a_record_of_nothing_is_a_record(state):
+    someone = subscribe()
+    add(event(someone, price="0", amount=0))
+    state()
+    assert sums() == {(someone.pk, "data"): ("0.00", 0)}
+
+
+def test_nothing_is_answered_with_nothing():
+    assert sums() == {}
+    assert over(0) == {}
+
+
+@pytest.mark.parametrize(
+    ("prices", "total"),
+    [
+        (["1.10", "2.2"], "3.30"),
+        (["0.1", "0.2"], "0.30"),
+        (["9" * 30, "-" + "9" * 30, "1e-30"], "0.000000000000000000000000000001"),
+        (["2.220446049250313e-16", "1"], "1.0000000000000002220446049250313"),
+        (["1.000", "1.0"], "2.00"),
+        (["-5", "2"], "-3.00"),
+    ],
+)
+def test_prices_are_added_exactly(state, prices, total):
+    someone = subscribe()
+    add(*[event(someone, 5, price) for price in prices])
+    state()
+    assert sums() == {(someone.pk, "data"): (total, len(prices))}
+
+
+# --- Over a price ----------------------------------------------------------------------------------------------
+
+
+def test_a_price_is_reached_from_the_limit_on(state):
+    below, at, above = subscribe(3)
+    add(event(below, price="9.999"), event(at, price="10"), event(above, price="12.50"))
+    state()
+    assert over("10") == {at.pk: {"data": ("10.00", "0.00")}, above.pk: {"data": ("12.50", "2.50")}}
+
+
+def test_each_usage_type_is_judged_by_itself(state):
+    split, both = subscribe(2)
+    add(event(split, price="6"), event(both, price="11"))
+    add(event(split, price="6"), event(both, price="10.5"), usage_type=VOICE)
+    state()
+    assert over("10") == {both.pk: {"data": ("11.00", "1.00"), "voice": ("10.50", "0.50")}}
+    assert over("6") == {
+        split.pk: {"data": ("6.00", "0.00"), "voice": ("6.00", "0.00")},
+        both.pk: {"data": ("11.00", "5.00"), "voice": ("10.50", "4.50")},
+    }
+
+
+def test_the_answer_has_the_shape_that_it_says(state):
+    someone = subscribe()
+    add(event(someone, price="12.50"))
+    state()
+    assert subscription_list_over_price(price_limit=Decimal(10)).rows == [
+        SubscriptionOverPrice(someone.pk, [ReachedPrice(DATA, Decimal("12.50"), Decimal("2.50"))])
+    ]
+
+
+def test_only_the_range_counts(state):
+    someone = subscribe()
+    add(event(someone, 31, "6"), event(someone, 1, "6", month=2), event(someone, 28, "5", month=2))
+    state()
+    assert over("11") == {someone.pk: {"data": ("17.00", "6.00")}}
+    assert over("11", start=date(2026, 2, 1)) == {someone.pk: {"data": ("11.00", "0.00")}}
+    assert over("11", end=date(2026, 2, 1)) == {someone.pk: {"data": ("12.00", "1.00")}}
+    assert over("11", start=date(2026, 2, 1), end=date(2026, 2, 27)) == {}
+    assert over("6", start=date(2026, 1, 31), end=date(2026, 1, 31)) == {someone.pk: {"data": ("6.00", "0.00")}}
+
+
+def test_at_a_limit_of_zero_are_those_with_a_record_in_the_range(state):
+    free, credited, _idle = subscribe(3)
+    add(event(free, price="0"), event(credited, price="-1"))
+    state()
+    assert over("0") == {free.pk: {"data": ("0.00", "0.00")}}
+    assert over("0", start=date(2026, 2, 1)) == {}
+
+
+def test_pages_of_subscriptions(state):
+    subscriptions = subscribe(5)
+    add(*[event(one, price="3") for one in subscriptions])
+    state()
+    first = over("1", limit=2)
+    assert list(first) == [subscriptions[0].pk, subscriptions[1].pk]
+    assert list(over("1", after=subscriptions[1].pk, limit=10)) == [one.pk for one in subscriptions[2:]]
+    assert over("1", after=2**63 - 1) == {}
+
+
+# --- How it is answered ----------------------------------------------------------------------------------------
+
+
+def test_the_moment_of_the_answer_is_told(state):
+    add(event(subscribe()))
+    state()
+    before = timezone.now()
+    answer = subscription_usage_totals(start=date(2026, 1, 1), end=date(2026, 1, 31))
+    assert before <= answer.as_of <= timezone.now()
+    assert answer.as_of.utcoffset() is not None
+
+
+def test_a_hundred_subscriptions_take_as_many_statements_as_one(state):
+    def statements():
+        with CaptureQueriesContext(connection) as queries:
+            sums(by_day=True)
+            sums(limit=500)
+            over("1", limit=500)
+        return len(queries)
+
+    add(event(subscribe()))
+    state()
+    one = statements()
+    add(*[event(someone) for someone in subscribe(99)])
+    state()
+    assert statements() == one
+    # Each asks for the marked days and then for the answer; a page first asks for its likely end.
+    assert marks() or one == 7
+
+
+def test_without_marks_no_raw_record_is_read():
+    add(event(subscribe()))
+    daily_usage_refresh()
+    assert marks() == []
+    with CaptureQueriesContext(connection) as queries:
+        over("1")
+    assert not any('FROM "subscriptions_datausagerecord"' in query["sql"] for query in queries)
+
+
+def test_usage_in_the_last_moment_of_a_day_belongs_to_it(state):
+    someone = subscribe()
+    add(
+        event(someone, datetime(2026, 1, 31, 23, 59, 59, 999999, tzinfo=UTC)),
+        event(someone, datetime(2026, 2, 1, tzinfo=UTC)),
+    )
+    state()
+    assert sums(date(2026, 1, 31), date(2026, 1, 31)) == {(someone.pk, "data"): ("1.00", 1)}
+    assert sums(date(2026, 2, 1), date(2026, 2, 28)) == {(someone.pk, "data"): ("1.00", 1)}

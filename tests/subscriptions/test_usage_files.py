@@ -1,0 +1,244 @@
+"""`usage_file_import` and the command: files of usage, wholly or not at all."""
+
+import gzip
+from datetime import date
+from decimal import Decimal
+
+import pytest
+from django.core.management import CommandError, call_command
+
+from subscriptions.exceptions import InvalidUsage, UsageConflict
+from subscriptions.models import DataUsageRecord, SealedDay, VoiceUsageRecord
+from subscriptions.services import UsageAdded, usage_file_import
+from tests.subscriptions.helpers import marks, subscribe, sums
+
+pytestmark = pytest.mark.django_db
+
+DATA_HEADER = "subscription_id,usage_date,price,kilobytes_used,external_id"
+
+
+def write(folder, *lines, name="usage.csv", end="\n", encoding="utf-8"):
+    path = folder / name
+    content = "".join(line + end for line in lines).encode(encoding)
+    path.write_bytes(gzip.compress(content) if name.endswith(".gz") else content)
+    return path
+
+
+def problems(folder, *lines, **options):
+    """What is wrong, as (line, field, value, code), where nothing went in."""
+    with pytest.raises(InvalidUsage) as refusal:
+        usage_file_import(path=write(folder, *lines, **options))
+    assert not DataUsageRecord.objects.exists()
+    assert marks() == []
+    return [(one.line, one.field, one.value, one.code) for one in refusal.value.extra["problems"]]
+
+
+@pytest.fixture
+def someone():
+    return subscribe()
+
+
+# --- What goes in ----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", ["usage.csv", "usage.tsv", "usage.csv.gz", "usage.tsv.gz", "usage"])
+@pytest.mark.parametrize("end", ["\n", "\r\n"])
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig"])
+def test_a_file_is_read_whatever_it_is_wrapped_in(tmp_path, someone, name, end, encoding):
+    separator = "\t" if "tsv" in name else ","
+    lines = [
+        DATA_HEADER.split(","),
+        [str(someone.pk), "2026-01-05T12:00:00Z", "1.50", "2048", "a"],
+        [str(someone.pk), "2026-01-05 23:30:00.5-01:00", "1e-3", "1", ""],
+    ]
+    path = write(tmp_path, *[separator.join(cells) for cells in lines], name=name, end=end, encoding=encoding)
+    assert usage_file_import(path=path) == UsageAdded(added=2, repeated=0)
+    rows = DataUsageRecord.objects.order_by("day").values_list("day", "price", "kilobytes_used", "external_id")
+    assert list(rows) == [
+        (date(2026, 1, 5), Decimal("1.50"), 2048, "a"),
+        (date(2026, 1, 6), Decimal("0.001"), 1, None),
+    ]
+
+
+def test_columns_come_in_any_order_and_the_amount_tells_the_type(tmp_path, someone):
+    path = write(tmp_path, "price,seconds_used,subscription_id,usage_date", f"2,61,{someone.pk},2026-01-05T00:00Z")
+    usage_file_import(path=path)
+    assert VoiceUsageRecord.objects.get().seconds_used == 61
+
+
+def test_quotes_are_quotes_between_commas_and_data_between_tabs(tmp_path, someone):
+    usage_file_import(path=write(tmp_path, DATA_HEADER, f'"{someone.pk}",2026-01-05T00:00Z,"1","2","a,""b"""'))
+    tabs = write(tmp_path, DATA_HEADER.replace(",", "\t"), f'{someone.pk}\t2026-01-05T00:00Z\t1\t2\t"a', name="b")
+    usage_file_import(path=tabs)
+    assert sorted(DataUsageRecord.objects.values_list("external_id", flat=True)) == ['"a', 'a,"b"']
+
+
+def test_a_header_alone_is_a_file(tmp_path):
+    assert usage_file_import(path=write(tmp_path, DATA_HEADER)) == UsageAdded(added=0, repeated=0)
+
+
+def test_a_file_may_come_again(tmp_path, someone):
+    path = write(tmp_path, DATA_HEADER, *[f"{someone.pk},2026-01-05T00:00Z,1,1,a{number}" for number in range(3)])
+    usage_file_import(path=path)
+    assert usage_file_import(path=path) == UsageAdded(added=0, repeated=3)
+    assert sums() == {(someone.pk, "data"): ("3.00", 3)}
+
+
+def test_progress_tells_every_byte_once(tmp_path, someone):
+    path = write(tmp_path, DATA_HEADER, *[f"{someone.pk},2026-01-05T00:00Z,1,1," for _ in range(12_000)])
+    told = []
+    usage_file_import(path=path, progress=told.append)
+    assert sum(told) == path.stat().st_size
+    assert len(told) > 1
+
+
+# --- What is refused -------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("cells", "field", "value", "code"),
+    [
+        (["x", "2026-01-05T00:00Z", "1", "1"], "subscription_id", "x", "not_a_whole_number"),
+        (["", "2026-01-05T00:00Z", "1", "1"], "subscription_id", "", "not_a_whole_number"),
+        (["1.0", "2026-01-05T00:00Z", "1", "1"], "subscription_id", "1.0", "not_a_whole_number"),
+        (["1", "yesterday", "1", "1"], "usage_date", "yesterday", "not_a_time"),
+        (["1", "2026-01-05", "1", "1"], "usage_date", "2026-01-05", "not_a_time"),
+        (["1", "2026-02-30T00:00Z", "1", "1"], "usage_date", "2026-02-30T00:00Z", "not_a_time"),
+        (["1", "20260105T000000Z", "1", "1"], "usage_date", "20260105T000000Z", "not_a_time"),
+        (["1", "2026-01-05T00:00", "1", "1"], "usage_date", "2026-01-05 00:00:00", "time_zone_missing"),
+        (["1", "2026-01-05T00:00Z", "1,5", "1"], "price", "1,5", "not_a_number"),
+        (["1", "2026-01-05T00:00Z", "1_0", "1"], "price", "1_0", "not_a_number"),
+        (["1", "2026-01-05T00:00Z", "NaN", "1"], "price", "NaN", "not_a_number"),
+        (["1", "2026-01-05T00:00Z", "١", "1"], "price", "١", "not_a_number"),
+        (["1", "2026-01-05T00:00Z", "1e400", "1"], "price", "1E+400", "number_out_of_range"),
+        (["1", "2026-01-05T00:00Z", "1", "-1"], "kilobytes_used", "-1", "not_a_whole_number"),
+        (["1", "2026-01-05T00:00Z", "1", "1.5"], "kilobytes_used", "1.5", "not_a_whole_number"),
+        (
+            ["1", "2026-01-05T00:00Z", "1", "99999999999999999999"],
+            "amount",
+            "99999999999999999999",
+            "number_out_of_range",
+        ),
+        (["1", "2026-01-05T00:00Z", "1", "1", "", ""], "line", "6 of 4 cells", "wrong_cell_count"),
+        (["1"], "line", "1 of 4 cells", "wrong_cell_count"),
+        ([], "line", "0 of 4 cells", "wrong_cell_count"),
+        (["999999999", "2026-01-05T00:00Z", "1", "1"], "subscription", "999999999", "unknown_subscription"),
+        (["1", "1950-01-05T00:00Z", "1", "1"], "usage_date", "1950-01-05 00:00:00+00:00", "time_out_of_range"),
+    ],
+)
+def test_an_error_is_told_with_its_line(tmp_path, someone, cells, field, value, code):
+    right = f"{someone.pk}\t2026-01-05T00:00Z\t1\t1"
+    cells = [str(someone.pk) if cell == "1" and at == 0 else cell for at, cell in enumerate(cells)]
+    lines = [DATA_HEADER.replace(",", "\t").removesuffix("\texternal_id"), right, "\t".join(cells), right]
+    found = problems(tmp_path, *lines)
+    assert found == [(3, field, value.replace("1 of", f"{len(cells)} of"), code)]
+
+
+def test_all_errors_are_told_in_the_order_of_their_lines(tmp_path, someone):
+    found = problems(
+        tmp_path,
+        DATA_HEADER,
+        f"{someone.pk},2026-01-05T00:00Z,x,1,",
+        "999999999,2026-01-05T00:00Z,1,1,",
+        f"{someone.pk},2026-01-05T00:00Z,1,1,ok",
+        f"{someone.pk},2026-01-05T00:00Z,1,x,",
+    )
+    assert [(line, code) for line, _, _, code in found] == [
+        (2, "not_a_number"),
+        (3, "unknown_subscription"),
+        (5, "not_a_whole_number"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("header", "field", "code"),
+    [
+        ("", "subscription_id", "column_missing"),
+        ("subscription_id,usage_date,price", "kilobytes_used or seconds_used", "exactly_one_needed"),
+        (f"{DATA_HEADER},seconds_used", "kilobytes_used or seconds_used", "exactly_one_needed"),
+        (f"{DATA_HEADER},price", "price", "column_repeated"),
+        (f"{DATA_HEADER},color", "color", "column_unknown"),
+        ("usage_date,price,kilobytes_used", "subscription_id", "column_missing"),
+    ],
+)
+def test_a_header_that_is_none_is_refused(tmp_path, header, field, code):
+    assert [(line, name, why) for line, name, _, why in problems(tmp_path, header)] == [(1, field, code)]
+
+
+def test_what_is_not_utf_8_is_found_where_it_is(tmp_path, someone):
+    lines = [DATA_HEADER, f"{someone.pk},2026-01-05T00:00Z,1,1,ok", f"{someone.pk},2026-01-05T00:00Z,1,1,caf\xe9"]
+    ((line, field, _, code),) = problems(tmp_path, *lines, encoding="latin-1")
+    assert (line, field, code) == (3, "external_id", "not_printable")
+
+
+def test_a_line_break_in_a_cell_is_refused(tmp_path, someone):
+    line = f'{someone.pk},2026-01-05T00:00Z,1,1,"a\nb"'
+    assert problems(tmp_path, DATA_HEADER, line) == [(2, "line", "", "line_break_in_a_cell")]
+
+
+@pytest.mark.parametrize("cut", [3, 60, -9])
+def test_a_damaged_gzip_file_is_refused(tmp_path, someone, cut):
+    path = write(tmp_path, DATA_HEADER, *[f"{someone.pk},2026-01-05T00:00Z,1,1,{n}" for n in range(5000)], name="a.gz")
+    path.write_bytes(path.read_bytes()[:cut])
+    with pytest.raises(InvalidUsage) as refusal:
+        usage_file_import(path=path)
+    assert [one.code for one in refusal.value.extra["problems"]] == ["gzip_damaged"]
+    assert not DataUsageRecord.objects.exists()
+
+
+def test_a_conflict_is_told_with_its_position(tmp_path, someone):
+    usage_file_import(path=write(tmp_path, DATA_HEADER, f"{someone.pk},2026-01-05T00:00Z,1,1,a"))
+    with pytest.raises(UsageConflict, match=f"record 2: subscription {someone.pk} has another record .* 'a'"):
+        usage_file_import(
+            path=write(
+                tmp_path,
+                DATA_HEADER,
+                f"{someone.pk},2026-01-05T00:00Z,1,1,b",
+                f"{someone.pk},2026-01-05T00:00Z,2,1,a",
+            )
+        )
+    assert DataUsageRecord.objects.count() == 1
+
+
+# --- The command -----------------------------------------------------------------------------------------------
+
+
+def test_the_command_takes_each_file_by_itself(tmp_path, someone, capsys):
+    good = write(tmp_path, DATA_HEADER, f"{someone.pk},2026-01-05T00:00Z,1,1,a", name="good.csv")
+    bad = write(tmp_path, DATA_HEADER, f"{someone.pk},2026-01-05T00:00Z,x,1,b", "y", name="bad.csv")
+    conflict = write(tmp_path, DATA_HEADER, f"{someone.pk},2026-01-05T00:00Z,2,1,a", name="conflict.csv")
+    with pytest.raises(CommandError, match="2 of 3 files refused"):
+        call_command("import_usage", bad, good, conflict)
+    told = capsys.readouterr().out
+    assert "good.csv: 1 added, 0 were there already" in told
+    assert "bad.csv: refused: 2 errors" in told
+    assert "  line 2, price: not_a_number: 'x'\n  line 3, line: wrong_cell_count: '1 of 5 cells'\n" in told
+    assert "conflict.csv: refused" in told
+    assert "another record with the external id 'a'" in told
+    assert "  line 2\n" in told
+    assert sums() == {(someone.pk, "data"): ("1.00", 1)}
+
+
+def test_the_command_shows_the_first_of_very_many_errors(tmp_path, capsys):
+    path = write(tmp_path, DATA_HEADER, *["x"] * 150)
+    with pytest.raises(CommandError):
+        call_command("import_usage", path)
+    told = capsys.readouterr().out.splitlines()
+    assert told[1:] == [
+        *[f"  line {line}, line: wrong_cell_count: '1 of 5 cells'" for line in range(2, 22)],
+        "  and 130 more",
+    ]
+
+
+def test_the_command_backfills_when_it_is_told_to(tmp_path, someone):
+    SealedDay.objects.create(usage_type="data", day=date(2026, 1, 5))
+    path = write(tmp_path, DATA_HEADER, f"{someone.pk},2026-01-05T00:00Z,1,1,")
+    with pytest.raises(CommandError):
+        call_command("import_usage", path)
+    call_command("import_usage", path, "--backfill")
+    assert sums() == {(someone.pk, "data"): ("1.00", 1)}
+
+
+def test_the_command_names_a_file_that_is_not_there(tmp_path):
+    with pytest.raises(CommandError, match=r"nothing\.csv: no such file"):
+        call_command("import_usage", tmp_path / "nothing.csv")
