@@ -3,7 +3,7 @@
 import re
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
-from datetime import date, datetime
+from datetime import UTC, date, datetime, tzinfo
 from decimal import Decimal
 from itertools import chain, islice
 from typing import NamedTuple
@@ -37,9 +37,11 @@ class UsageEvent(NamedTuple):
     external_id: str | None = None
 
 
-def usage_zone() -> ZoneInfo:
+def usage_zone() -> tzinfo:
     """The time zone that makes a day."""
-    return ZoneInfo(settings.DSRHUB_USAGE_TIME_ZONE)
+    name: str = settings.DSRHUB_USAGE_TIME_ZONE
+    # Most records come in UTC; to stay in the same zone costs nothing.
+    return UTC if name == "UTC" else ZoneInfo(name)
 
 
 def usage_day(usage_date: datetime) -> date:
@@ -52,17 +54,20 @@ def usage_day(usage_date: datetime) -> date:
 def record_problem(position: int, record: UsageEvent) -> RecordProblem | None:
     """What is wrong with the values of a record by themselves."""
     subscription, usage_date, price, amount, external_id = record
-    checks = (
-        ("subscription", subscription, _whole_number_code(subscription, 1)),
-        ("usage_date", usage_date, _usage_date_code(usage_date)),
-        ("price", price, _price_code(price)),
-        ("amount", amount, _whole_number_code(amount, 0)),
-        ("external_id", external_id, _external_id_code(external_id)),
+    codes = (
+        _whole_number_code(subscription, 1),
+        _usage_date_code(usage_date),
+        _price_code(price),
+        _whole_number_code(amount, 0),
+        _external_id_code(external_id),
     )
-    for name, value, code in checks:
-        if code is not None:
-            return RecordProblem(position, name, str(value)[:LONGEST_ID], code)
-    return None
+    if codes == ALL_RIGHT:
+        return None
+    name, value, code = next(found for found in zip(record._fields, record, codes, strict=True) if found[2])
+    return RecordProblem(position, name, str(value)[:LONGEST_ID], str(code))
+
+
+ALL_RIGHT = (None,) * 5
 
 
 def _whole_number_code(number: object, minimum: int) -> str | None:
@@ -115,8 +120,8 @@ PLAIN_LINE = re.compile(
 )
 
 
-# A record that is right in itself: its position, itself, its day, and its line for COPY.
-Accepted = tuple[int, UsageEvent, date, str]
+# A record that is right in itself: its position, subscription, external id and day, and its line for COPY.
+Accepted = tuple[int, int, str | None, date, str]
 
 
 class RecordLoad:
@@ -147,25 +152,26 @@ class RecordLoad:
     def lines(self) -> Iterator[str]:
         """Lines for COPY into the records, up to one that cannot go this way, or not yet."""
         self.missing_day = None
+        open_days, marks = self.open_days, self.marks
         for accepted in chain(self._taken_back(), self._accepted):
-            _, (subscription, _, _, _, external_id), day, line = accepted
-            if external_id is not None or day not in self.open_days:
+            position, subscription, external_id, day, line = accepted
+            if external_id is not None or day not in open_days:
                 self.missing_day = day if external_id is None else None
                 self._put_back.append(accepted)
                 return
-            self.count += 1
-            keys = self.marks[day]
+            self.count = position
+            keys = marks[day]
             if len(keys) <= KEYS_MARKED_SINGLY:
                 keys.add(subscription)
             yield line
 
     def staged_lines(self) -> Iterator[str]:
         """Lines for COPY into the table of staged records: the rest."""
-        for position, record, day, line in chain(self._taken_back(), self._accepted):
-            self.count += 1
+        for position, _, external_id, day, line in chain(self._taken_back(), self._accepted):
+            self.count = position
             self.staged_days.add(day)
-            external_id = "\\N" if record.external_id is None else record.external_id.replace("\\", "\\\\")
-            yield f"{line[:-1]}\t{external_id}\t{position}\n"
+            text = "\\N" if external_id is None else external_id.replace("\\", "\\\\")
+            yield f"{line[:-1]}\t{text}\t{position}\n"
 
     def refuse_problems(self, unknown: list[RecordProblem]) -> None:
         """Raise what the records are refused for, or what happened while they were read."""
@@ -180,12 +186,13 @@ class RecordLoad:
 
     def _accept(self) -> Iterator[Accepted]:
         """The records up to the first problem; the rest is read to tell all problems."""
-        accept = _quick_check(self._sealed)
+        accept, first_positions = _quick_check(self._sealed), self.first_positions
         try:
             for position, record in enumerate(self._records, 1):
                 accepted = accept(position, record) or self._examined(position, record)
                 if accepted is not None:
-                    self.first_positions.setdefault(accepted[1].subscription, position)
+                    if accepted[1] not in first_positions:
+                        first_positions[accepted[1]] = position
                     if not self._problem_count:
                         yield accepted
         except Exception as error:  # noqa: BLE001 - COPY would make an error of its own of it
@@ -197,8 +204,9 @@ class RecordLoad:
         if problem is None and isinstance(record, UsageEvent):
             day = usage_day(record.usage_date)
             if day not in self._sealed:
-                subscription, usage_date, price, amount, _ = record
-                return position, record, day, f"{subscription}\t{usage_date}\t{day}\t{price:f}\t{amount}\n"
+                subscription, usage_date, price, amount, external_id = record
+                line = f"{subscription}\t{usage_date}\t{day}\t{price:f}\t{amount}\n"
+                return position, subscription, external_id, day, line
             problem = RecordProblem(position, "usage_date", str(record.usage_date), "day_sealed")
         if problem is not None:
             self._problem_count += 1
@@ -238,7 +246,7 @@ def _quick_check(sealed: set[date]) -> Callable[[int, UsageEvent | RecordProblem
                 return None
             text = texts[day] = day.isoformat()
         line = f"{subscription}\t{usage_date.isoformat()}\t{text}\t{price}\t{amount}\n"
-        return (position, record, day, line) if is_plain(line) else None
+        return (position, subscription, external_id, day, line) if is_plain(line) else None
 
     return accepted
 

@@ -1,7 +1,6 @@
 """How raw records are added, edited and deleted: always with the marks of their keys, and all or nothing."""
 
 from collections.abc import Collection, Iterable, Iterator, Sequence
-from contextlib import AbstractContextManager, nullcontext
 from datetime import date
 from typing import Any
 
@@ -177,10 +176,17 @@ REFUSED = {"subscription": "unknown_subscription", "day": "day_sealed"}
 
 def _rows(statement: str | sql.Composed, parameters: Any) -> list[Any]:
     """The rows of a statement, which may fail without breaking the transaction that it may be in."""
-    savepoint: AbstractContextManager[Any] = transaction.atomic() if connection.in_atomic_block else nullcontext()
-    with savepoint, connection.cursor() as cursor:
+    if connection.in_atomic_block:
+        with transaction.atomic():
+            return _fetched(statement, parameters)
+    return _fetched(statement, parameters)
+
+
+def _fetched(statement: str | sql.Composed, parameters: Any) -> list[Any]:
+    with connection.cursor() as cursor:
         cursor.execute(statement, parameters)
-        return list(cursor.fetchall())
+        rows: list[Any] = cursor.fetchall()
+    return rows
 
 
 def _lacks_partition(error: IntegrityError) -> bool:

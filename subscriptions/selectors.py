@@ -4,6 +4,8 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
 from functools import partial
+from itertools import groupby, islice
+from operator import itemgetter
 from typing import Any, Generic, NamedTuple, TypeVar
 
 from psycopg2 import sql
@@ -23,8 +25,7 @@ class Answer(Generic[Row]):
     rows: list[Row]
 
 
-@dataclass(frozen=True)
-class ReachedPrice:
+class ReachedPrice(NamedTuple):
     """A usage type whose price reached the limit."""
 
     usage_type: UsageType
@@ -32,8 +33,7 @@ class ReachedPrice:
     exceeded_by: Decimal
 
 
-@dataclass(frozen=True)
-class SubscriptionOverPrice:
+class SubscriptionOverPrice(NamedTuple):
     subscription_id: int
     exceeded: list[ReachedPrice]
 
@@ -77,15 +77,15 @@ class UsageTotal(NamedTuple):
 # Of how many subscriptions the rows of a page are looked for at first, and how many times more if they are too few.
 FEWEST_SUBSCRIPTIONS, MORE_SUBSCRIPTIONS = 200, 8
 
+TYPES = {str(usage_type): usage_type for usage_type in UsageType}
+
 # An amount without superfluous zeros, but with two decimals: the same however it was added up.
 AMOUNT = sql.SQL("round({0}, greatest(2, min_scale({0})))")
 
 OVER_PRICE = sql.SQL(
     """
-    SELECT subscription_id, array_agg(usage_type ORDER BY usage_type),
-        array_agg({price} ORDER BY usage_type), array_agg({excess} ORDER BY usage_type)
-    FROM ({sums}) AS total WHERE price >= {price_limit} AND record_count > 0
-    GROUP BY subscription_id ORDER BY subscription_id LIMIT {limit}
+    SELECT subscription_id, usage_type, {price}, {excess} FROM ({sums}) AS total
+    WHERE price >= {price_limit} AND record_count > 0 ORDER BY subscription_id, usage_type LIMIT {limit}
     """
 )
 TOTALS = sql.SQL(
@@ -116,31 +116,21 @@ def subscription_list_over_price(
 
     By id, behind `after`. Only what has a record in the range is there, so a limit of 0 lists who used anything.
     """
-    as_of, rows = read_exactly(
-        partial(
-            OVER_PRICE.format,
-            price=AMOUNT.format(sql.SQL("price")),
-            excess=AMOUNT.format(sql.SQL("price - ") + sql.Literal(price_limit)),
-            price_limit=sql.Literal(price_limit),
-            limit=sql.Literal(limit),
-        ),
-        UsageRange(start=start or date.min, end=end or date.max, first=after + 1),
-        order="subscription_id",
-        few_rows=limit is not None,
+    answer = partial(
+        OVER_PRICE.format,
+        price=AMOUNT.format(sql.SQL("price")),
+        excess=AMOUNT.format(sql.SQL("price - ") + sql.Literal(price_limit)),
+        price_limit=sql.Literal(price_limit),
+        # So many subscriptions have at the most this many rows.
+        limit=sql.Literal(limit and limit * len(UsageType)),
     )
-    return Answer(
-        as_of,
-        [
-            SubscriptionOverPrice(
-                subscription_id,
-                [
-                    ReachedPrice(UsageType(usage_type), price, exceeded_by)
-                    for usage_type, price, exceeded_by in zip(*columns, strict=True)
-                ],
-            )
-            for _, subscription_id, *columns in rows
-        ],
+    wanted = UsageRange(start=start or date.min, end=end or date.max, first=after + 1)
+    as_of, rows = read_exactly(answer, wanted, order="subscription_id, usage_type", few_rows=limit is not None)
+    over = (
+        SubscriptionOverPrice(subscription_id, [ReachedPrice(TYPES[name], *prices) for _, _, name, *prices in reached])
+        for subscription_id, reached in groupby(rows, itemgetter(1))
     )
+    return Answer(as_of, list(islice(over, limit)))
 
 
 def subscription_usage_totals(
@@ -194,7 +184,6 @@ def _nth_subscription(first: int, last: int, count: int) -> int:
 
 
 def _usage_totals(rows: list[tuple[Any, ...]], by_day: bool) -> list[UsageTotal]:
-    types = {str(usage_type): usage_type for usage_type in UsageType}
     if by_day:
-        return [UsageTotal(one, types[name], day, price, int(amount)) for _, one, name, day, price, amount in rows]
-    return [UsageTotal(one, types[name], None, price, int(amount)) for _, one, name, price, amount in rows]
+        return [UsageTotal(one, TYPES[name], day, price, int(amount)) for _, one, name, day, price, amount in rows]
+    return [UsageTotal(one, TYPES[name], None, price, int(amount)) for _, one, name, price, amount in rows]

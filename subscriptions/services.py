@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from datetime import date
 from itertools import chain, islice
 from pathlib import Path
+from typing import NamedTuple
 
 from django.db import OperationalError, transaction
 from django.utils import timezone
@@ -24,8 +25,7 @@ LOCK_NOT_AVAILABLE = "55P03"  # PostgreSQL's code
 DROP_TRIES, DROP_PAUSE = 3, 0.1
 
 
-@dataclass(frozen=True)
-class UsageAdded:
+class UsageAdded(NamedTuple):
     """How many records were added, and how many were there already under their external id."""
 
     added: int
