@@ -212,6 +212,21 @@ READ = sql.SQL(
 ALONE = sql.SQL("SET LOCAL max_parallel_workers_per_gather = 0;")
 
 
+# Aggregates of one level are sums already. Where only some subscriptions have marks, theirs alone are added up.
+SUMMED = "SELECT {key}, {type}::text AS usage_type, {values} FROM ({parts}) AS part"
+TO_BE_SUMMED = "SELECT {key}, {type}::text AS usage_type, {sums} FROM ({all_parts}) AS part GROUP BY {key}"
+SUMMED_BUT_MARKED = """
+SELECT {key}, {type}::text AS usage_type, {values} FROM ({parts}) AS part
+WHERE subscription_id NOT IN (SELECT subscription_id FROM key WHERE usage_type = {type})
+UNION ALL
+SELECT {key}, {type}::text, {sums} FROM (
+    SELECT subscription_id, usage_type, day, {values} FROM ({parts}) AS part
+    WHERE subscription_id IN (SELECT subscription_id FROM key WHERE usage_type = {type})
+    UNION ALL {corrections}
+) AS part GROUP BY {key}
+"""
+
+
 @dataclass(frozen=True)
 class Marked:
     """Days of a usage type that have marks: of the whole day, or of single keys."""
@@ -275,22 +290,26 @@ def _is_exact(marked: list[Marked], partitions: str | None) -> sql.Composable:
 def _sums(wanted: UsageRange, usage_type: UsageType, marked: list[Marked], by_day: bool) -> sql.Composed:
     """What each subscription used of a type: its aggregates, corrected where there are marks."""
     parts = [_of_days(wanted, usage_type, wanted.start, wanted.end)] if by_day else _of_months(wanted, usage_type)
-    is_summed = by_day or wanted.is_of_one_level
-    for each in marked:
-        if each.usage_type == usage_type:
-            aggregated = wanted.summed(usage_type, "subscriptions_dailyusage", one_of(each.days), TAKEN_AWAY)
-            parts += of_marked([aggregated, *wanted.live(usage_type, each.days)], whole_days=each.whole_days)
-            is_summed = False
-    key = "subscription_id, day" if by_day else "subscription_id"
-    template = "SELECT {key}, {type}::text AS usage_type, {values} FROM ({parts}) AS part"
-    if not is_summed:
-        template += " GROUP BY {key}"
+    marked = [each for each in marked if each.usage_type == usage_type]
+    corrections = [correction for each in marked for correction in _corrections(wanted, each)]
+    is_summed = (by_day or wanted.is_of_one_level) and not any(each.whole_days for each in marked)
+    template = TO_BE_SUMMED if not is_summed else SUMMED_BUT_MARKED if marked else SUMMED
     return sql.SQL(template).format(
-        key=sql.SQL(key),
+        key=sql.SQL("subscription_id, day" if by_day else "subscription_id"),
         type=sql.Literal(usage_type.value),
-        values=sql.SQL(VALUES if is_summed else SUMS),
+        values=sql.SQL(VALUES),
+        sums=sql.SQL(SUMS),
         parts=together(parts),
+        corrections=together(corrections),
+        all_parts=together([*parts, *corrections]),
     )
+
+
+def _corrections(wanted: UsageRange, marked: Marked) -> list[sql.Composed]:
+    """What leads from the aggregates of marked keys to their live values."""
+    usage_type, days = marked.usage_type, marked.days
+    aggregated = wanted.summed(usage_type, "subscriptions_dailyusage", one_of(days), TAKEN_AWAY)
+    return of_marked([aggregated, *wanted.live(usage_type, days)], whole_days=marked.whole_days)
 
 
 def _of_days(wanted: UsageRange, usage_type: UsageType, start: date, end: date) -> sql.Composed:

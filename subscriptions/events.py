@@ -2,7 +2,7 @@
 
 import re
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from datetime import UTC, date, datetime, tzinfo
 from decimal import Decimal
 from itertools import chain, islice
@@ -144,6 +144,8 @@ class RecordLoad:
         self._problems: list[RecordProblem] = []
         self._problem_count = 0
         self._failure: Exception | None = None
+        self._zone = usage_zone()
+        self._days: dict[date, str] = {}
 
     @property
     def is_unfinished(self) -> bool:
@@ -186,10 +188,10 @@ class RecordLoad:
 
     def _accept(self) -> Iterator[Accepted]:
         """The records up to the first problem; the rest is read to tell all problems."""
-        accept, first_positions = _quick_check(self._sealed), self.first_positions
+        first_positions = self.first_positions
         try:
             for position, record in enumerate(self._records, 1):
-                accepted = accept(position, record) or self._examined(position, record)
+                accepted = self._plain(position, record) or self._examined(position, record)
                 if accepted is not None:
                     if accepted[1] not in first_positions:
                         first_positions[accepted[1]] = position
@@ -197,6 +199,32 @@ class RecordLoad:
                         yield accepted
         except Exception as error:  # noqa: BLE001 - COPY would make an error of its own of it
             self._failure = error
+
+    def _plain(self, position: int, record: UsageEvent | RecordProblem) -> Accepted | None:
+        """The quick way, which nearly every record passes: one expression looks at all values at once."""
+        if type(record) is not UsageEvent:
+            return None
+        subscription, usage_date, price, amount, external_id = record
+        if (
+            type(subscription) is not int
+            or type(amount) is not int
+            or type(price) is not Decimal
+            or type(usage_date) is not datetime
+            or (external_id is not None and _external_id_code(external_id) is not None)
+        ):
+            return None
+        try:
+            day = usage_date.astimezone(self._zone).date()
+        except OverflowError:
+            return None
+        # Its text is made once a day.
+        text = self._days.get(day)
+        if text is None:
+            if day in self._sealed:
+                return None
+            text = self._days[day] = day.isoformat()
+        line = f"{subscription}\t{usage_date.isoformat()}\t{text}\t{price}\t{amount}\n"
+        return (position, subscription, external_id, day, line) if PLAIN_LINE.fullmatch(line) else None
 
     def _examined(self, position: int, record: UsageEvent | RecordProblem) -> Accepted | None:
         """The careful way: an uncommon record is written as plainly as others, or its problem is noted."""
@@ -213,42 +241,6 @@ class RecordLoad:
             if len(self._problems) < PROBLEM_LIMIT:
                 self._problems.append(problem)
         return None
-
-
-def _quick_check(sealed: set[date]) -> Callable[[int, UsageEvent | RecordProblem], Accepted | None]:
-    """A check that nearly every record passes; what it does not take is to be examined.
-
-    It runs a million times: a day's text is made once, and one expression looks at all values.
-    """
-    zone = usage_zone()
-    texts: dict[date, str] = {}
-    is_plain = PLAIN_LINE.fullmatch
-
-    def accepted(position: int, record: UsageEvent | RecordProblem) -> Accepted | None:
-        if type(record) is not UsageEvent:
-            return None
-        subscription, usage_date, price, amount, external_id = record
-        if (
-            type(subscription) is not int
-            or type(amount) is not int
-            or type(price) is not Decimal
-            or type(usage_date) is not datetime
-            or (external_id is not None and _external_id_code(external_id) is not None)
-        ):
-            return None
-        try:
-            day = usage_date.astimezone(zone).date()
-        except OverflowError:
-            return None
-        text = texts.get(day)
-        if text is None:
-            if day in sealed:
-                return None
-            text = texts[day] = day.isoformat()
-        line = f"{subscription}\t{usage_date.isoformat()}\t{text}\t{price}\t{amount}\n"
-        return (position, subscription, external_id, day, line) if is_plain(line) else None
-
-    return accepted
 
 
 def blocks(lines: Iterator[str]) -> Iterator[bytes]:

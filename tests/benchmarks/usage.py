@@ -5,6 +5,7 @@ the ratios of their medians. It works in a database of its own, which it drops a
 """
 
 import argparse
+import itertools
 import os
 import resource
 import statistics
@@ -97,10 +98,10 @@ def marked_insert(event):
     usage_records_add(usage_type=UsageType.DATA, records=[event])
 
 
-def repeat(write, count=SINGLE_ROWS):
+def repeat(write, count=SINGLE_ROWS, external_ids=None):
     def work():
         for _ in range(count):
-            write(one_record())
+            write(one_record(str(next(external_ids)) if external_ids else None))
 
     return work
 
@@ -167,6 +168,7 @@ def measure_writing(ids):
         {
             "bare insert": repeat(bare_insert),
             "with its mark": repeat(marked_insert),
+            "with its mark and an external id": repeat(marked_insert, external_ids=itertools.count()),
             "with a signal": repeat(signal_based.add),
         },
         unit=SINGLE_ROWS,

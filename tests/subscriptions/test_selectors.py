@@ -8,6 +8,7 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
+from subscriptions import record_storage
 from subscriptions.models import UsageType
 from subscriptions.selectors import (
     ReachedPrice,
@@ -164,6 +165,24 @@ def test_a_record_of_nothing_is_a_record(state):
     add(event(someone, price="0", amount=0))
     state()
     assert sums() == {(someone.pk, "data"): ("0.00", 0)}
+
+
+@pytest.mark.parametrize("singly", [0, 500])
+def test_a_key_that_is_marked_more_than_once_counts_once(monkeypatch, singly):
+    someone = subscribe()
+    add(event(someone, price="1"))
+    daily_usage_refresh()
+    add(event(someone, price="2"))
+    add(event(someone, price="4"))
+    # With the whole day as well.
+    monkeypatch.setattr(record_storage, "KEYS_MARKED_SINGLY", singly)
+    add(event(someone, price="8"), event(someone, price="16"))
+    assert len(marks()) == 3
+    assert sums() == {(someone.pk, "data"): ("31.00", 5)}
+    assert sums(by_day=True) == {(someone.pk, "data", date(2026, 1, 5)): ("31.00", 5)}
+    assert over("31") == {someone.pk: {"data": ("31.00", "0.00")}}
+    daily_usage_refresh()
+    assert sums() == {(someone.pk, "data"): ("31.00", 5)}
 
 
 def test_nothing_is_answered_with_nothing():
