@@ -145,6 +145,9 @@ class DSR(models.Model):
     error_count = models.BigIntegerField(_("errors"), default=0)
     warning_count = models.BigIntegerField(_("warnings"), default=0)
 
+    is_catalogued = models.BooleanField(
+        _("catalogued"), default=False, editable=False, help_text=_("Its resources are registered.")
+    )
     imported_at = models.DateTimeField(_("imported at"), auto_now_add=True)
     imported_by = models.ForeignKey(
         settings.AUTH_USER_MODEL,
@@ -225,6 +228,28 @@ class UsageLine(models.Model):
         return f"{self.dsr_id}:{self.line_number}"
 
 
+class Resource(models.Model):
+    """What was used: a recording as a DSP knows it, by its natural key (DSP, dsp_id).
+
+    Its title, artists and ISRC are each the value of the latest line that has one. No unique index guards the key,
+    as a dsp_id may be too long for any: one at a time registers the resources of a DSP. Two more columns live in the
+    database alone (see the migration): hashes of the dsp_id and of all that is known, which tell at once what a new
+    DSR does not change.
+    """
+
+    dsp = models.CharField("DSP", max_length=100)
+    dsp_id = models.TextField("dsp_id", db_collation="C")
+    title = models.TextField(_("title"), null=True)  # noqa: DJ001 - blank is NULL, here and below
+    artists = models.TextField(_("artists"), null=True, help_text=_("Separated by |."))  # noqa: DJ001
+    isrc = models.TextField("ISRC", null=True)  # noqa: DJ001
+
+    class Meta:
+        ordering = ["id"]
+
+    def __str__(self) -> str:
+        return f"{self.dsp} {self.dsp_id}"
+
+
 class ReportProblem(models.Model):
     """An error or a warning in a DSR. Of very many only the first are kept; the DSR has their true number."""
 
@@ -293,10 +318,12 @@ class RateChange(models.Model):
 
 
 class LeftoverLines(models.Model):
-    """Lines of a DSR that is gone, which still have to be removed from the disk."""
+    """Lines of a DSR that is gone, which still have to be removed from the catalogue and from the disk."""
 
     dsr_number = models.IntegerField(unique=True)
     partition = models.IntegerField()
+    dsp = models.CharField("DSP", max_length=100, default="")
+    is_catalogued = models.BooleanField(default=False)
 
     class Meta:
         verbose_name_plural = "leftover lines"
