@@ -21,6 +21,14 @@ class DSRQuerySet(models.QuerySet["DSR"]):
         """The DSRs that count. Every question about lines starts here: what is not ingested is not there."""
         return self.filter(status="ingested")
 
+    def catalogued(self, dsp: str) -> Self:
+        """The ingested DSRs of a DSP whose resources are registered."""
+        return self.ingested().filter(dsp=dsp, is_catalogued=True)
+
+    def uncatalogued(self) -> Self:
+        """The ingested DSRs whose resources are still to be registered."""
+        return self.ingested().filter(is_catalogued=False)
+
     def failed(self) -> Self:
         return self.filter(status="failed")
 

@@ -9,7 +9,7 @@ from django.db import connection
 from django.db.models import Q, QuerySet
 
 from catalogue.exceptions import DSRNotFound
-from catalogue.models import DSR, ReportProblem, UsageLine
+from catalogue.models import DSR, LeftoverLines, ReportProblem, UsageLine
 from catalogue.ranking import IngestedDSR, Ranked, top_percentile
 
 
@@ -28,6 +28,14 @@ class RankedResource:
     usages: int | None
     revenue: Decimal
     dsrs: list[int]
+
+
+@dataclass(frozen=True)
+class CatalogueState:
+    """How far the catalogue of resources is behind: DSRs to be registered, and deleted ones to be cleared up."""
+
+    uncatalogued_count: int
+    leftover_count: int
 
 
 def dsr_list() -> QuerySet[DSR]:
@@ -56,6 +64,10 @@ def dsr_lines(*, dsr: DSR, after: int, limit: int) -> list[UsageLine]:
 def dsr_problems(*, dsr: DSR, after: int, limit: int) -> QuerySet[ReportProblem]:
     """The next `limit` problems of a DSR behind the problem with id `after`."""
     return dsr.problems.filter(id__gt=after).order_by("id")[:limit]
+
+
+def catalogue_state() -> CatalogueState:
+    return CatalogueState(DSR.objects.uncatalogued().count(), LeftoverLines.objects.count())
 
 
 def resource_top_percentile(

@@ -36,6 +36,7 @@ from catalogue.parsing import (
     shown,
 )
 from catalogue.rates import ExchangeRate, exchange_rate, rates_lock
+from catalogue.resources import dsp_lock, resources_forget, resources_register
 
 logger = logging.getLogger(__name__)
 
@@ -91,7 +92,6 @@ def dsr_import(
         raise
     delivery = Delivery(path, name)
     problems = ProblemLog(settings.DSRHUB_PROBLEM_LIMIT)
-    leftovers_drop()
     try:
         # Durable: inside another transaction, a failure could not be kept, nor locks be let go in time.
         with transaction.atomic(durable=True):
@@ -107,12 +107,15 @@ def dsr_import(
         if not dry_run:
             refusal.extra["dsr"] = _failure_keep(delivery, name, report_name, problems, user).pk
         raise
+    if not dry_run:
+        catalogue_refresh()
     report.seconds = time.monotonic() - started
     return report
 
 
 def dsr_delete(*, dsr_number: int) -> None:
-    """Delete a DSR with its lines and problems. Its lines count no more at once; the disk is freed afterwards.
+    """Delete a DSR with its lines and problems. Its lines count no more at once; the next `catalogue_refresh` frees
+    the disk and forgets what only this DSR reported.
 
     Raises DSRNotFound.
     """
@@ -121,13 +124,44 @@ def dsr_delete(*, dsr_number: int) -> None:
             raise DSRNotFound(f"There is no DSR {dsr_number}.", id=dsr_number)
 
 
-def leftovers_drop() -> int:
-    """Drop the lines of DSRs that are gone, and return how many DSRs' lines still lie there."""
+def catalogue_refresh() -> None:
+    """Bring the catalogue of resources up to what is ingested, and drop the lines of deleted DSRs from the disk.
+
+    Done DSR by DSR and DSP by DSP, each in a transaction of its own: what is killed goes on from there, and several
+    at once share the work. Lines that somebody is reading are left to a later run.
+    """
+    for dsp in LeftoverLines.objects.filter(is_catalogued=True).order_by("dsp").values_list("dsp").distinct():
+        _resources_forget(*dsp)
+    _leftovers_drop()
+    # The latest first: what it says, earlier ones do not change.
+    for dsr_number in DSR.objects.uncatalogued().order_by("-period_end", "-id").values_list("pk", flat=True):
+        _resources_register(dsr_number)
+
+
+def _leftovers_drop() -> None:
+    """Drop the lines of DSRs that are gone, from the catalogue too."""
     # Those in the shared partition first, which wait for no reader. Who keeps one table from being dropped keeps all.
-    for leftover in LeftoverLines.objects.order_by("partition", "dsr_number"):
+    for leftover in LeftoverLines.objects.filter(is_catalogued=False).order_by("partition", "dsr_number"):
         if not any(_leftover_is_dropped(leftover, pause) for pause in [0, *[DROP_PAUSE] * (DROP_TRIES - 1)]):
             break
-    return LeftoverLines.objects.count()
+
+
+def _resources_forget(dsp: str) -> None:
+    with transaction.atomic():
+        dsp_lock(dsp)
+        if leftovers := list(LeftoverLines.objects.filter(dsp=dsp, is_catalogued=True)):
+            resources_forget(dsp, leftovers)
+
+
+def _resources_register(dsr_number: int) -> None:
+    dsr = DSR.objects.uncatalogued().filter(pk=dsr_number).first()
+    if dsr is None:
+        return
+    with transaction.atomic():
+        dsp_lock(dsr.dsp)
+        # Somebody else may have done it while this one waited.
+        if DSR.objects.uncatalogued().filter(pk=dsr_number).exists() and not resources_register(dsr):
+            transaction.set_rollback(True)
 
 
 def _leftover_is_dropped(leftover: LeftoverLines, pause: float) -> bool:
@@ -384,7 +418,8 @@ def _remove(dsr_number: int) -> bool:
     if dsr is None:
         return False
     if dsr.status == DSR.Status.INGESTED:
-        LeftoverLines.objects.create(dsr_number=dsr.pk, partition=dsr.partition)
-        transaction.on_commit(leftovers_drop)
+        LeftoverLines.objects.create(
+            dsr_number=dsr.pk, partition=dsr.partition, dsp=dsr.dsp, is_catalogued=dsr.is_catalogued
+        )
     dsr.delete()
     return True

@@ -11,6 +11,7 @@ from django.test.utils import CaptureQueriesContext
 from catalogue import services
 from catalogue.exceptions import DSRNotFound
 from catalogue.models import DSR, RateChange, ReportProblem, UsageLine
+from catalogue.services import catalogue_refresh
 from tests.catalogue.helpers import (
     ES_JANUARY,
     NO_JANUARY,
@@ -128,6 +129,7 @@ def test_a_deleted_dsr_is_gone_with_all_its_contents(admin_client, settings, tmp
     assert response.redirect_chain == [(DSRS, 302)]
     assert told(response) == [f"The DSR “{NO_JANUARY}” was deleted successfully."]
     assert shown(response, "path") == [ES_JANUARY]
+    catalogue_refresh()
     assert list(UsageLine.objects.values_list("dsr", "dsp_id")) == [(kept.pk, "b")]
     assert list(ReportProblem.objects.values_list("dsr", "code")) == [(kept.pk, "isrc_invalid")]
     assert not RateChange.objects.exists()
@@ -142,6 +144,7 @@ def test_the_action_deletes_the_selected_dsrs_and_no_other(admin_client, dsr, ot
     response = admin_client.post(DSRS, action(dsr, other, post="yes"), follow=True)
     assert told(response) == ["Successfully deleted 2 DSRs."]
     assert list(DSR.objects.all()) == [kept]
+    catalogue_refresh()
     assert not UsageLine.objects.exists()
     assert sorted(deletions()) == [("admin", NO_JANUARY), ("admin", ES_JANUARY)]
 

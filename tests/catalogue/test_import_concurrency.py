@@ -21,7 +21,7 @@ from catalogue import delivery
 from catalogue.exceptions import DSRExists, ReportRefused
 from catalogue.models import DSR, LeftoverLines, OperatorRate, RateChange, UsageLine
 from catalogue.rates import operator_rate_delete, operator_rate_set, rates_lock
-from catalogue.services import Outcome, dsr_delete, dsr_import, leftovers_drop
+from catalogue.services import Outcome, catalogue_refresh, dsr_delete, dsr_import
 from tests.catalogue.helpers import (
     ES_JANUARY,
     NO_JANUARY,
@@ -49,7 +49,7 @@ def _large_reports_in_small_pieces(transactional_db, settings, monkeypatch):
     yield
     for dsr in DSR.objects.all():
         dsr_delete(dsr_number=dsr.pk)
-    leftovers_drop()
+    catalogue_refresh()
 
 
 @pytest.fixture
@@ -250,6 +250,7 @@ def test_a_table_is_dropped_while_another_report_is_loading(tmp_path, in_thread)
     assert stop.is_there.wait(PATIENCE)
 
     dsr_delete(dsr_number=gone.pk)
+    catalogue_refresh()
 
     assert not LeftoverLines.objects.exists()
     assert f"catalogue_usageline_{gone.pk}" not in line_storage()

@@ -12,7 +12,7 @@ from catalogue.exceptions import ReportRefused
 from catalogue.models import DSR, SHARED_PARTITION, EcbRate
 from catalogue.rates import operator_rate_set
 from catalogue.selectors import RankedResource, resource_top_percentile
-from catalogue.services import dsr_delete, dsr_import, leftovers_drop
+from catalogue.services import catalogue_refresh, dsr_delete, dsr_import
 from tests.catalogue.helpers import ES_JANUARY, NO_JANUARY, add_dsr, add_lines, line, write_report
 
 NO_FEBRUARY = "Spotify_SpotifyDuo_NO_NOK_20200201-20200229.tsv"
@@ -539,7 +539,7 @@ def import_later(ingest):
 
 def delete(ingest):
     dsr_delete(dsr_number=DSR.objects.get(path=NO_JANUARY).pk)
-    leftovers_drop()
+    catalogue_refresh()
 
 
 def import_and_delete(ingest):
@@ -549,7 +549,7 @@ def import_and_delete(ingest):
 
 def replace(ingest):
     ingest(NO_JANUARY, line("a", "Cascade", usages="7", revenue="10"), line("d", revenue="1"), replace=True)
-    leftovers_drop()
+    catalogue_refresh()
 
 
 def rate_anew(ingest):
@@ -575,7 +575,7 @@ def test_a_change_while_the_question_runs_is_in_the_answer_wholly_or_not_at_all(
         assert answer in (before, resource_top_percentile(percentile=100))
         for dsr in DSR.objects.all():
             dsr_delete(dsr_number=dsr.pk)
-        leftovers_drop()
+        catalogue_refresh()
     # The question had statements for the change to come between.
     assert number > 1
 

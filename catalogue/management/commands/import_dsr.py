@@ -1,10 +1,13 @@
 import sys
 from argparse import ArgumentParser
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from threading import Lock
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
+from django.db import connection
 from tqdm import tqdm
 
 from catalogue.exceptions import ReportRefused
@@ -28,31 +31,28 @@ class Command(BaseCommand):
             "--replace", action="store_true", help="replace an earlier DSR that has the same key and another content"
         )
         parser.add_argument("--dry-run", action="store_true", help="do all the work, and keep nothing of it")
+        parser.add_argument(
+            "--jobs",
+            type=int,
+            choices=range(1, 17),
+            default=2,
+            metavar="N",
+            help="how many files are imported at a time (2): one is checked while another is indexed",
+        )
 
     def handle(self, *args: Any, **options: Any) -> None:
         files = list(_report_files(options["paths"]))
-        total = sum(path.stat().st_size for path in files)
         refused = 0
-        bar: Any  # whose `update` returns what nobody needs
-        with tqdm(total=total, unit="B", unit_scale=True, disable=not sys.stderr.isatty()) as bar:
-            for path in files:
-                bar.set_description(path.name)
-                done_before = bar.n
-                try:
-                    report = dsr_import(
-                        path=path,
-                        name=path.name,
-                        replace=options["replace"],
-                        dry_run=options["dry_run"],
-                        progress=bar.update,
-                    )
-                except (DsrhubError, OSError) as error:
-                    refused += 1
-                    self._tell(bar, _refusal(path, error), is_error=True)
-                else:
-                    self._tell(bar, f"{path.name}: {_summary(report)}", is_error=False)
-                # What was read twice, or not to its end, still is this file's share of the whole.
-                bar.update(done_before + path.stat().st_size - bar.n)
+        with tqdm(
+            total=sum(path.stat().st_size for path in files),
+            unit="B",
+            unit_scale=True,
+            disable=not sys.stderr.isatty(),
+        ) as bar:
+            importing = Importing(bar, replace=options["replace"], dry_run=options["dry_run"])
+            for text, is_refusal in _in_parallel(importing, files, min(options["jobs"], len(files))):
+                refused += is_refusal
+                self._tell(bar, text, is_error=is_refusal)
         if refused:
             raise CommandError(f"{refused} of {_counted(len(files), 'file')} refused.")
         self.stdout.write(f"{_counted(len(files), 'file')} {'checked' if options['dry_run'] else 'in'}.")
@@ -64,6 +64,69 @@ class Command(BaseCommand):
                 self.stderr.write(text)
             else:
                 self.stdout.write(text)
+
+
+class Importing:
+    """What is done with each file, by any number of threads: its import, which moves the bar on."""
+
+    def __init__(self, bar: Any, *, replace: bool, dry_run: bool) -> None:
+        self._bar = bar
+        self._replace = replace
+        self._dry_run = dry_run
+        self._lock = Lock()
+        self._is_stopped = False
+
+    def __call__(self, path: Path) -> tuple[str, bool]:
+        """What became of the file, and whether it was refused."""
+        left = path.stat().st_size
+
+        def advance(count: int) -> None:
+            nonlocal left
+            if self._is_stopped:
+                raise KeyboardInterrupt
+            # What is read twice counts once.
+            count = min(count, left)
+            left -= count
+            self._move_bar(count)
+
+        try:
+            report = dsr_import(
+                path=path, name=path.name, replace=self._replace, dry_run=self._dry_run, progress=advance
+            )
+        except (DsrhubError, OSError) as error:
+            return _refusal(path, error), True
+        else:
+            return f"{path.name}: {_summary(report)}", False
+        finally:
+            self._move_bar(left)
+
+    def _move_bar(self, count: int) -> None:
+        with self._lock:
+            self._bar.update(count)
+
+    def stop(self) -> None:
+        """Let files that are being read be left as they are."""
+        self._is_stopped = True
+
+
+def _in_parallel(importing: Importing, files: list[Path], jobs: int) -> Iterator[tuple[str, bool]]:
+    """What became of each file, in their order; one is read and checked while the server indexes another."""
+    if jobs == 1:
+        yield from map(importing, files)
+        return
+
+    def import_on_own_connection(path: Path) -> tuple[str, bool]:
+        try:
+            return importing(path)
+        finally:
+            connection.close()
+
+    with ThreadPoolExecutor(jobs) as pool:
+        try:
+            yield from pool.map(import_on_own_connection, files)
+        except BaseException:
+            importing.stop()
+            raise
 
 
 def _report_files(paths: list[Path]) -> Iterator[Path]:

@@ -1,0 +1,19 @@
+from typing import Any
+
+from catalogue.selectors import catalogue_state
+from catalogue.services import catalogue_refresh
+from dsrhub.commands import DsrhubCommand
+
+
+class Command(DsrhubCommand):
+    help = "Register the resources of DSRs that are not catalogued yet, and clear up what deleted DSRs left."
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        before = catalogue_state()
+        catalogue_refresh()
+        after = catalogue_state()
+        self.stdout.write(
+            f"{before.uncatalogued_count - after.uncatalogued_count} DSRs catalogued, "
+            f"{before.leftover_count - after.leftover_count} deleted ones cleared up; "
+            f"{after.uncatalogued_count} and {after.leftover_count} still to be done."
+        )

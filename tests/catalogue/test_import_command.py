@@ -1,0 +1,123 @@
+"""`import_dsr`: what it says of each file, in the order of the files, whatever the number of those done at a time."""
+
+import io
+
+import pytest
+from django.core.management import CommandError, call_command
+
+from catalogue.models import DSR, Resource
+from tests.catalogue.helpers import line, write_report
+
+NAMES = [f"Spotify_Duo_ES_EUR_2020{month:02}01-2020{month:02}28.tsv.gz" for month in range(1, 8)]
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+def import_dsr(*paths, **options):
+    """What the command says, and what it says of refused files; its failure last, if it failed."""
+    out, err = io.StringIO(), io.StringIO()
+    try:
+        call_command("import_dsr", *paths, **options, stdout=out, stderr=err)
+    except CommandError as failure:
+        err.write(f"{failure}\n")
+    return out.getvalue().splitlines(), err.getvalue().splitlines()
+
+
+@pytest.mark.parametrize("jobs", [1, 3])
+def test_files_are_imported_and_told_in_their_order(tmp_path, jobs):
+    for number, name in enumerate(NAMES, 1):
+        write_report(tmp_path, name, *(line(f"{number} {nth}", revenue="1") for nth in range(number)))
+
+    out, err = import_dsr(tmp_path, jobs=jobs)
+
+    assert [text.split(":")[0] for text in out[:-1]] == NAMES
+    assert [text.split(" line")[0][-1] for text in out[:-1]] == list("1234567")
+    assert out[-1] == "7 files in."
+    assert err == []
+    assert sorted(DSR.objects.values_list("line_count", flat=True)) == [1, 2, 3, 4, 5, 6, 7]
+    assert Resource.objects.count() == 28
+    assert not DSR.objects.uncatalogued().exists()
+
+
+@pytest.mark.parametrize("jobs", [1, 3])
+def test_a_bad_file_does_not_stop_the_others(tmp_path, jobs):
+    for name in NAMES:
+        write_report(tmp_path, name, line(name, revenue="1e" if name == NAMES[2] else "1"))
+    (tmp_path / NAMES[4]).write_bytes(b"\x1f\x8b")
+
+    out, err = import_dsr(tmp_path, jobs=jobs)
+
+    assert len(out) == 5
+    assert err == [
+        f"refused: {NAMES[2]}: 1 error, nothing is loaded. The first: not_a_number at line 2, column 'revenue', "
+        "value '1e'",
+        "  line 2, column revenue: not_a_number: '1e'",
+        f"refused: {NAMES[4]}: 1 error, nothing is loaded. The first: gzip_truncated",
+        "  file: gzip_truncated",
+        "2 of 7 files refused.",
+    ]
+    assert DSR.objects.ingested().count() == 5
+
+
+def test_what_is_in_already_is_unchanged(tmp_path):
+    path = write_report(tmp_path, NAMES[0], line("a"))
+    import_dsr(path)
+
+    assert import_dsr(path) == (
+        [f"{NAMES[0]}: unchanged, its content is DSR {DSR.objects.get().pk} already", "1 file in."],
+        [],
+    )
+
+
+def test_a_dry_run_keeps_nothing(tmp_path):
+    out, _ = import_dsr(write_report(tmp_path, NAMES[0], line("a")), dry_run=True)
+
+    assert out[0].startswith(f"{NAMES[0]}: checked, would be loaded: 1 line,")
+    assert out[1] == "1 file checked."
+    assert not DSR.objects.exists()
+
+
+def test_another_content_under_the_key_takes_the_flag_that_replaces(tmp_path):
+    import_dsr(write_report(tmp_path, NAMES[0], line("a")))
+    path = write_report(tmp_path, NAMES[0], line("b"))
+
+    assert import_dsr(path)[1][-1] == "1 of 1 file refused."
+    assert import_dsr(path, replace=True)[1] == []
+    assert Resource.objects.get().dsp_id == "b"
+
+
+@pytest.mark.parametrize("what", ["missing", "empty"])
+def test_no_file_is_an_error(tmp_path, what):
+    (tmp_path / "empty").mkdir()
+
+    out, err = import_dsr(tmp_path / what)
+
+    assert out == []
+    assert err[0].startswith(str(tmp_path / what))
+
+
+@pytest.mark.parametrize("jobs", [1, 3])
+def test_ctrl_c_leaves_what_is_being_read(tmp_path, jobs, monkeypatch):
+    for name in NAMES:
+        write_report(tmp_path, name, line("a"))
+
+    def interrupt(*args, **kwargs):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("catalogue.management.commands.import_dsr.Command._tell", interrupt)
+    with pytest.raises(KeyboardInterrupt):
+        import_dsr(tmp_path, jobs=jobs)
+
+    assert DSR.objects.count() < len(NAMES)
+
+
+def test_resources_that_wait_are_registered_by_a_command_of_its_own(tmp_path):
+    import_dsr(write_report(tmp_path, NAMES[0], line("a"), line("b")))
+    DSR.objects.update(is_catalogued=False)
+    Resource.objects.all().delete()
+    out = io.StringIO()
+
+    call_command("refresh_catalogue", stdout=out)
+
+    assert out.getvalue() == "1 DSRs catalogued, 0 deleted ones cleared up; 0 and 0 still to be done.\n"
+    assert Resource.objects.count() == 2
