@@ -18,7 +18,7 @@ Progress = Callable[[int], None]
 
 
 class DamagedDelivery(Exception):
-    """The bytes cannot be unpacked to their end."""
+    """The bytes cannot be unpacked to their end, or must not be."""
 
     def __init__(self, problem: Problem) -> None:
         super().__init__(problem.code)
@@ -28,11 +28,13 @@ class DamagedDelivery(Exception):
 class Delivery:
     """A delivered file at `path`, which was named `name` (an upload lies under another name).
 
+    Of its content no more than `unpacked_limit` bytes are taken: a packed megabyte may hold a gigabyte of nothing.
     `sha256` (of the unpacked content) is complete once `chunks` has ended.
     """
 
-    def __init__(self, path: Path, name: str) -> None:
+    def __init__(self, path: Path, name: str, unpacked_limit: int | None = None) -> None:
         self.path = path
+        self.unpacked_limit = unpacked_limit
         self.is_packed = name.endswith(".gz")
         self.packed_bytes = path.stat().st_size
         self.gzip_name = stored_gzip_name(path) if self.is_packed else None
@@ -45,10 +47,11 @@ class Delivery:
     def chunks(self, progress: Progress | None = None) -> Iterator[bytes]:
         """The unpacked content, piece by piece.
 
-        Raises DamagedDelivery for a gzip file that is cut off or is none, however late that shows.
+        Raises DamagedDelivery for a gzip file that is cut off or is none, and for too much content, however late
+        that shows.
         """
         self._hash = hashlib.sha256()
-        told = 0
+        told = unpacked = 0
         if self.is_packed and not self.packed_bytes:
             # No byte at all is no gzip either, though gzip's reader takes it for empty content.
             raise DamagedDelivery(Problem(ErrorCode.GZIP_TRUNCATED))
@@ -57,6 +60,10 @@ class Delivery:
             # The reader of isal may see the end of its thread before the last piece that the thread left (this
             # happened on a busy machine): only who asks again gets it.
             while chunk := self._read(content) or self._read(content):
+                unpacked += len(chunk)
+                if self.unpacked_limit is not None and unpacked > self.unpacked_limit:
+                    limit = f"more than {self.unpacked_limit} bytes"
+                    raise DamagedDelivery(Problem(ErrorCode.UNPACKED_TOO_LARGE, value=limit))
                 self._hash.update(chunk)
                 if progress is not None:
                     position = file.tell()

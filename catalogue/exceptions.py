@@ -1,6 +1,6 @@
 """What can be wrong with a delivery or a question about DSRs."""
 
-from dsrhub.exceptions import ConflictError, DsrhubError, NotFoundError
+from dsrhub.exceptions import ConflictError, DsrhubError, NotFoundError, NotReadyError
 
 
 class InvalidReportName(DsrhubError):
@@ -52,3 +52,27 @@ class InvalidRate(DsrhubError):
     """An operator's rate that cannot be one."""
 
     code = "invalid_rate"
+
+
+class SearchTooWide(DsrhubError):
+    """More resources would have to be added up than an answer may take."""
+
+    code = "search_too_wide"
+
+
+class RankingNotReady(NotReadyError):
+    """A ranking could not be made in the time there was. It is being made by a worker now."""
+
+    code = "ranking_not_ready"
+
+
+class ImportJobChanged(ConflictError):
+    """An import job is in another state than the one that was seen, so what was asked for makes no sense any more."""
+
+    code = "import_job_changed"
+
+
+class ReplacementNotChosen(ConflictError):
+    """There is an earlier delivery of the same report, and nobody said that it may be replaced."""
+
+    code = "replacement_not_chosen"

@@ -4,6 +4,7 @@ from datetime import date
 from typing import ClassVar
 
 from django.conf import settings
+from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.db.models import F, Q
 from django.utils.translation import gettext_lazy as _
@@ -173,6 +174,7 @@ class DSR(models.Model):
         verbose_name = "DSR"
         verbose_name_plural = "DSRs"
         ordering = ["id"]
+        permissions = [("import_dsr", "Can import DSRs in the admin"), ("export_dsr", "Can export DSRs")]
         constraints = [
             models.UniqueConstraint(
                 fields=["dsp", "offer", "society", "territory", "currency", "period_start", "period_end"],
@@ -251,6 +253,7 @@ class Resource(models.Model):
 
     class Meta:
         ordering = ["id"]
+        permissions = [("export_resource", "Can export resources")]
 
     def __str__(self) -> str:
         return f"{self.dsp} {self.dsp_id}"
@@ -336,3 +339,105 @@ class LeftoverLines(models.Model):
 
     def __str__(self) -> str:
         return str(self.dsr_number)
+
+
+class ImportJob(models.Model):
+    """An uploaded file on its way to a DSR: to be checked, then confirmed by somebody, then loaded.
+
+    Whether anybody works on it at this moment is no column but a lock: see `catalogue.import_jobs`.
+    """
+
+    class State(models.TextChoices):
+        TO_CHECK = "to_check", _("to be checked")
+        CHECKED = "checked", _("to be confirmed")
+        TO_LOAD = "to_load", _("to be loaded")
+        REFUSED = "refused", _("refused")
+        DONE = "done", _("done")
+        ABANDONED = "abandoned", _("abandoned")
+
+    WORK = (State.TO_CHECK, State.TO_LOAD)
+    OPEN = (*WORK, State.CHECKED, State.REFUSED)
+
+    # Four bytes, as the lock of a job has.
+    id = models.AutoField(primary_key=True)
+    upload = models.CharField(_("upload"), max_length=32, help_text=_("Files that came together have it in common."))
+    name = models.CharField(_("name"), max_length=255, help_text=_("Of the file as it was uploaded."))
+    stored_name = models.CharField(max_length=64, help_text=_("In the upload folder."))
+    size = models.BigIntegerField(_("size"), help_text=_("Packed, in bytes."))
+    file_sha256 = models.CharField(max_length=64, blank=True, help_text=_("Of the packed bytes that were checked."))
+    state = models.CharField(_("state"), max_length=9, choices=State, default=State.TO_CHECK)
+    preview = models.JSONField(null=True, help_text=_("What the check found."))
+    message = models.CharField(_("message"), max_length=1000, blank=True)
+    replace = models.BooleanField(default=False, help_text=_("An earlier delivery may be replaced."))
+    dsr_number = models.IntegerField("DSR", null=True)
+    tries = models.IntegerField(default=0, help_text=_("How often the present step was begun."))
+    started_at = models.DateTimeField(null=True, help_text=_("When it was begun the last time."))
+    bytes_done = models.BigIntegerField(default=0)
+    uploaded_at = models.DateTimeField(_("uploaded at"), auto_now_add=True)
+    changed_at = models.DateTimeField(_("changed at"), auto_now=True)
+    uploaded_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, models.SET_NULL, related_name="+", null=True, verbose_name=_("uploaded by")
+    )
+    confirmed_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, models.SET_NULL, related_name="+", null=True, verbose_name=_("confirmed by")
+    )
+
+    request_id = models.CharField(
+        max_length=64,
+        blank=True,
+        help_text=_("Of the request that asked for the present step: logs are kept under it."),
+    )
+
+    class Meta:
+        ordering = ["-id"]
+        default_permissions = ()  # who may import sees all of them
+        indexes = [
+            models.Index(fields=["upload"], name="import_job_upload"),
+            # What the workers look for, again and again.
+            models.Index(fields=["id"], condition=Q(state__in=["to_check", "to_load"]), name="import_job_work"),
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class KeptRanking(models.Model):
+    """Resources by their revenue in EUR, as some state of the DSRs has it: see kept_rankings.
+
+    Its rows are in a table that no model has, or in one of their own. All of it is unlogged: a crash of the server
+    empties it.
+    """
+
+    id = models.AutoField(primary_key=True)
+    key = models.CharField(max_length=64, help_text=_("A hash of the state of the DSRs that it was made from."))
+    ends = ArrayField(
+        models.BigIntegerField(null=True),
+        help_text=_("The rank with which the top 1, 2, ... per cent end; empty where that is not known."),
+    )
+    total = NumericField(help_text=_("All revenue in EUR, to 20 digits."))
+    row_count = models.BigIntegerField()
+    has_own_table = models.BooleanField()
+    used_at = models.DateTimeField()
+
+    class Meta:
+        default_permissions = ()  # nobody sees it
+        indexes = [models.Index(fields=["key"], name="kept_ranking_key")]
+
+    def __str__(self) -> str:
+        return f"{self.key}: {self.row_count}"
+
+
+class WantedRanking(models.Model):
+    """A ranking that somebody asked for and that could not be made in the time there was: workers make it."""
+
+    key = models.CharField(max_length=64, unique=True, help_text=_("Of the state of the DSRs when it was asked for."))
+    percentile = models.IntegerField()
+    dsr_numbers = ArrayField(models.IntegerField(), help_text=_("The DSRs that count."))
+    wanted_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        default_permissions = ()  # nobody sees it
+        ordering = ["id"]
+
+    def __str__(self) -> str:
+        return f"{self.percentile} % of {len(self.dsr_numbers)} DSRs"

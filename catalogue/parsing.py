@@ -42,6 +42,7 @@ class ErrorCode(StrEnum):
     LINE_TOO_LONG = "line_too_long"
     GZIP_TRUNCATED = "gzip_truncated"
     GZIP_CORRUPT = "gzip_corrupt"
+    UNPACKED_TOO_LARGE = "unpacked_too_large"
     EXCHANGE_RATE_MISSING = "exchange_rate_missing"
     EXCHANGE_RATE_INCOMPLETE = "exchange_rate_incomplete"
 

@@ -7,6 +7,7 @@ from datetime import date
 from typing import TYPE_CHECKING, Self
 
 from django.db import models
+from django.db.models import Func
 
 if TYPE_CHECKING:
     from catalogue.models import DSR, UsageLine  # noqa: F401 - named in a base class
@@ -31,6 +32,13 @@ class DSRQuerySet(models.QuerySet["DSR"]):
 
     def failed(self) -> Self:
         return self.filter(status="failed")
+
+    def described(self) -> Self:
+        """With their territory and currency, and `total_revenue_eur`."""
+        eur = Func("total_revenue", "exchange_rate", function="catalogue_eur")
+        return self.select_related("territory__local_currency", "currency").annotate(
+            total_revenue_eur=Func(eur, function="trim_scale")
+        )
 
     def of_territory(self, code_2: str) -> Self:
         return self.filter(territory_id=code_2)

@@ -1,8 +1,8 @@
-"""The resources with the most revenue, exactly, without adding up those that cannot be among them.
+"""The resources with the most revenue, exactly: ranked inside the database, which keeps them for whoever reads them.
 
-This is the three-phase uniform threshold algorithm (P. Cao, Z. Wang: Efficient top-K query calculation in distributed
-networks, PODC 2004, after R. Fagin's threshold algorithm). A DSR has one exchange rate, so the order of its lines by
-revenue is their order in EUR, and an index has it.
+For a small share this is the three-phase uniform threshold algorithm (P. Cao, Z. Wang: Efficient top-K query
+calculation in distributed networks, PODC 2004, after R. Fagin's threshold algorithm). A DSR has one exchange rate, so
+the order of its lines by revenue is their order in EUR, and an index has it.
 
 1. The first lines of every DSR give a lower bound of the revenue of the answer's last member.
 2. A resource that reaches the bound has a line of at least its share of it: only those with such a line are looked
@@ -14,8 +14,7 @@ The bounds are rounded, always to the safe side; the answer never is. Where a bo
 
 from collections import Counter
 from collections.abc import Sequence
-from datetime import date
-from decimal import ROUND_CEILING, ROUND_FLOOR, Context, Decimal
+from decimal import MAX_PREC, ROUND_CEILING, ROUND_FLOOR, Context, Decimal
 from typing import Any, NamedTuple
 
 from django.db import connection
@@ -24,16 +23,29 @@ from django.db import connection
 # which keeps 16 digits of a quotient.
 UP = Context(prec=50, rounding=ROUND_CEILING)
 DOWN = Context(prec=50, rounding=ROUND_FLOOR)
+EXACT = Context(prec=MAX_PREC)
 SLACK = Decimal("1e-12")
 # A resource's amount in one DSR is rounded to 40 decimals.
-STEP = Decimal("1e-40")
+DECIMALS = 40
+STEP = Decimal(1).scaleb(-DECIMALS)
 # Below this bound the slack would no longer cover that rounding.
 LOWEST_BOUND = Decimal("1e-20")
+# The total is told to so many digits, which are known without adding up all.
+TOTAL_DIGITS = Context(prec=20)
 # Fewer lines are added up as fast as they are searched.
 FEW_LINES = 20_000
 # How many first lines are looked at in all to begin with, by how much more each time the share is not reached, and
 # up to which part of all lines: beyond it, to add up everything is faster.
 FIRST_HEAD, HEAD_GROWTH, LARGEST_HEAD = 2_000, 6, Decimal("0.05")
+
+# Where the rows of a ranking lie: in a table with those of others, or in one of their own, which is quickly dropped,
+# and which several workers fill.
+SHARED_TABLE = "catalogue_rankedresource"
+MANY_LINES = 200_000
+# What one step of one worker may hold in memory before it goes to the disk; a hash takes twice as much.
+WORK_MEM = "64MB"
+# What the planner has to think of a row that a worker hands over, so that workers hand over sums alone.
+SUMS_ALONE = 10
 
 
 class IngestedDSR(NamedTuple):
@@ -50,28 +62,44 @@ class IngestedDSR(NamedTuple):
     total_revenue: Decimal
     lowest_revenue: Decimal | None
     most_repeats: int
-    period_end: date
-    period_start: date
-    path: str
     counts: bool
 
 
-class Ranked(NamedTuple):
-    """A resource's sums over the DSRs that count; `dsrs` are the ids, ascending, of those that report it."""
+class Made(NamedTuple):
+    """A ranking that was made: its table, how many rows it has there, the total, and with which rank each of the top
+    1, 2, ... per cent ends; None where only adding up all tells."""
 
-    dsp: str
-    dsp_id: str
-    usages: int | None
-    revenue: Decimal
-    dsrs: list[int]
+    table: str
+    row_count: int
+    total: Decimal
+    ends: list[int | None]
 
 
-def top_percentile(dsrs: Sequence[IngestedDSR], percentile: int) -> list[Ranked]:
-    """The shortest list of resources, highest revenue first, that has `percentile` per cent of the total."""
-    if not dsrs:
-        return []
-    ranked = _by_threshold(dsrs, percentile) if _has_bounds(dsrs, percentile) else None
-    return _by_adding_all_up(dsrs, percentile) if ranked is None else ranked
+def ranking_make(number: int, dsrs: Sequence[IngestedDSR], percentile: int) -> Made:
+    """Rank the resources that have `percentile` per cent of the total, highest revenue first.
+
+    In the caller's transaction, under a number that no other ranking has. `dsrs` are all that describe a resource.
+    """
+    counting = [dsr for dsr in dsrs if dsr.counts]
+    if not counting:
+        return Made(SHARED_TABLE, 0, Decimal(0), [0] * percentile)
+    # What is asked costs little, however much it seems to: compiling it would cost more.
+    _execute("SET LOCAL jit = off")
+    parameters = {"ranking": number, "percentile": percentile, **_describing(dsrs, counting)}
+    made = _by_threshold(counting, parameters) if _has_bounds(counting, percentile) else None
+    return made or _by_adding_all_up(counting, parameters)
+
+
+def ranking_drop(number: int, table: str) -> None:
+    """Remove the rows of a ranking."""
+    if table == SHARED_TABLE:
+        _execute(f"DELETE FROM {SHARED_TABLE} WHERE ranking = %(ranking)s", ranking=number)  # noqa: S608
+    else:
+        _execute(f"DROP TABLE IF EXISTS {table}")
+
+
+def own_table(number: int) -> str:
+    return f"catalogue_ranking_{number}"
 
 
 def _has_bounds(dsrs: Sequence[IngestedDSR], percentile: int) -> bool:
@@ -83,59 +111,208 @@ def _has_bounds(dsrs: Sequence[IngestedDSR], percentile: int) -> bool:
     )
 
 
-# --- Adding up all ---------------------------------------------------------------------------------------------
+# --- What a ranking has of each resource -----------------------------------------------------------------------
 
-# The ranking of `reported` (dsr_id, dsp, dsp_id, usages, revenue in EUR), which is what a resource comes to in a DSR.
 RANKED = """
-resource AS (
-    SELECT dsp, dsp_id, sum(usages) AS usages, sum(revenue) AS revenue, array_agg(dsr_id) AS dsrs
-    FROM reported GROUP BY dsp, dsp_id HAVING count(revenue) > 0
-),
-ranked AS (
-    SELECT *, row_number() OVER ranking AS rank, sum(revenue) OVER ranking AS running, sum(revenue) OVER () AS total
-    FROM resource
-    WINDOW ranking AS (
-        ORDER BY revenue DESC, dsp_id COLLATE "C", dsp COLLATE "C" ROWS UNBOUNDED PRECEDING
-    )
-)
+SELECT *, row_number() OVER ranking AS rank, catalogue_sum(revenue) OVER ranking AS running
+FROM {} AS resource
+WINDOW ranking AS (ORDER BY revenue DESC, dsp_id COLLATE "C", dsp COLLATE "C" ROWS UNBOUNDED PRECEDING)
 """
 
-ADD_ALL_UP = f"""
-WITH counting AS (
-    SELECT * FROM unnest(%(ids)s::integer[], %(dsps)s::text[], %(rates)s::numeric[]) AS dsr (id, dsp, rate)
-),
-reported AS (
-    SELECT dsr.id AS dsr_id, dsr.dsp, line.dsp_id, line.usages, catalogue_eur(line.revenue, dsr.rate) AS revenue
-    FROM catalogue_usageline AS line JOIN counting AS dsr ON dsr.id = line.dsr_id
-    WHERE line.partition = ANY(%(once_partitions)s) AND line.dsr_id = ANY(%(once)s)
+ROW = """
+%(ranking)s::integer AS ranking, rank, ranked.dsp, ranked.dsp_id, title, artists, isrc, usages, revenue, running, dsrs
+"""
+
+# A resource is described by the latest report that says anything, whichever was imported first.
+LATEST = """
+    (array_agg(title ORDER BY lateness DESC, line_number DESC) FILTER (WHERE title IS NOT NULL))[1] AS title,
+    (array_agg(artists ORDER BY lateness DESC, line_number DESC) FILTER (WHERE artists IS NOT NULL))[1] AS artists,
+    (array_agg(isrc ORDER BY lateness DESC, line_number DESC) FILTER (WHERE isrc IS NOT NULL))[1] AS isrc
+"""
+REPORT = """(
+    SELECT id, dsp, partition, row_number() OVER (ORDER BY period_end, period_start, path COLLATE "C") AS lateness
+    FROM catalogue_dsr WHERE id = ANY(%(describing)s)
+)"""
+
+# The DSPs whose resources are described in the catalogue as the DSRs of the question describe them: as the statement
+# sees it, no other DSR is there, all of them are registered, and what is gone is forgotten.
+CATALOGUED = """ARRAY(
+    SELECT described.dsp FROM unnest(%(described)s::text[], %(dsr_counts)s::bigint[]) AS described (dsp, dsr_count)
+    WHERE (dsr_count, dsr_count) = (
+            SELECT count(*), count(*) FILTER (WHERE is_catalogued) FROM catalogue_dsr AS dsr
+            WHERE status = 'ingested' AND dsr.dsp = described.dsp
+        )
+        AND NOT EXISTS (SELECT FROM catalogue_leftoverlines AS gone WHERE gone.dsp = described.dsp AND is_catalogued)
+)"""
+
+# For few resources, each is looked up by its index.
+DESCRIBED_ONE_BY_ONE = f"""
+LEFT JOIN LATERAL (
+    SELECT title, artists, isrc FROM catalogue_resource AS known
+    WHERE known.dsp_id_hash = hashtextextended(ranked.dsp_id, 0) AND known.dsp_id = ranked.dsp_id
+        AND known.dsp = ranked.dsp AND known.dsp = ANY({CATALOGUED})
     UNION ALL
-    SELECT dsr.id, dsr.dsp, line.dsp_id, sum(line.usages), catalogue_eur(sum(line.revenue), dsr.rate)
-    FROM catalogue_usageline AS line JOIN counting AS dsr ON dsr.id = line.dsr_id
-    WHERE line.partition = ANY(%(repeating_partitions)s) AND line.dsr_id = ANY(%(repeating)s)
-    GROUP BY dsr.id, dsr.dsp, dsr.rate, line.dsp_id
-),
-{RANKED}
-SELECT dsp, dsp_id, usages, revenue, dsrs FROM ranked
-WHERE total > 0 AND (
-    %(percentile)s = 100 OR rank <= (SELECT min(rank) FROM ranked WHERE running * 100 >= total * %(percentile)s)
+    SELECT {LATEST}
+    FROM (SELECT DISTINCT partition FROM {REPORT} AS report WHERE report.dsp = ranked.dsp) AS storage
+    CROSS JOIN LATERAL (
+        SELECT dsr_id, line_number, title, artists, isrc FROM catalogue_usageline
+        WHERE partition = storage.partition AND partition = ANY(%(describing_partitions)s)
+            AND hashtextextended(dsp_id, 0) = hashtextextended(ranked.dsp_id, 0) AND dsp_id = ranked.dsp_id
+        OFFSET 0
+    ) AS line
+    JOIN {REPORT} AS report ON report.id = line.dsr_id AND report.dsp = ranked.dsp
+    HAVING ranked.dsp <> ALL({CATALOGUED})
+) AS described ON true
+"""  # noqa: S608 - no value is in it
+
+DESCRIBED_ALL_AT_ONCE = f"""
+LEFT JOIN (
+    SELECT dsp, dsp_id, title, artists, isrc FROM catalogue_resource WHERE dsp = ANY({CATALOGUED})
+    UNION ALL
+    SELECT report.dsp, dsp_id, {LATEST}
+    FROM catalogue_usageline AS line JOIN {REPORT} AS report ON report.id = line.dsr_id
+    WHERE line.partition = ANY(%(describing_partitions)s) AND report.dsp <> ALL({CATALOGUED})
+    GROUP BY report.dsp, dsp_id
+) AS described ON described.dsp = ranked.dsp AND described.dsp_id = ranked.dsp_id
+"""  # noqa: S608 - no value is in it
+
+# The rank with which each per cent ends, found by halving: the running sum reaches a share from some rank on. NULL
+# where the ranking does not reach it, or where it depends on the total, which lies between `lowest` and `highest`.
+ENDS = """
+WITH RECURSIVE search (percentile, low, high) AS (
+    SELECT percentile, 1::bigint, %(row_count)s::bigint + 1 FROM generate_series(1, %(percentile)s) AS percentile
+    UNION ALL
+    SELECT percentile, CASE WHEN is_reached THEN low ELSE middle + 1 END, CASE WHEN is_reached THEN middle ELSE high END
+    FROM (SELECT *, (low + high) / 2 AS middle FROM search WHERE low < high) AS half
+    CROSS JOIN LATERAL (
+        SELECT running * 100 >= %(highest)s * percentile AS is_reached FROM {table}
+        WHERE ranking = %(ranking)s AND rank = middle LIMIT 1
+    ) AS sum
 )
+SELECT CASE WHEN low <= %(row_count)s AND NOT EXISTS (
+    SELECT FROM {table} WHERE ranking = %(ranking)s AND rank = low - 1 AND running * 100 >= %(lowest)s * percentile
+) THEN low END
+FROM search WHERE low = high ORDER BY percentile
+"""
+
+
+def _ends(table: str, row_count: int, lowest: Decimal, highest: Decimal, parameters: dict[str, Any]) -> list[Any]:
+    statement = ENDS.format(table=table)
+    rows = _rows(statement, **parameters, row_count=row_count, lowest=lowest, highest=highest)
+    return [end for (end,) in rows]
+
+
+# --- Adding up all ---------------------------------------------------------------------------------------------
+
+# A line's amount in EUR by one division, where that rounds as catalogue_eur does: see _short_scale.
+EUR = """
+CASE WHEN line.revenue >= dsr.least AND scale(line.revenue) <= dsr.short_scale THEN line.revenue / dsr.divisor
+    ELSE catalogue_eur(line.revenue, dsr.rate) END
+"""
+
+# Where no dsp_id is repeated, as nearly always, a line is all that a resource has in its DSR.
+ONCE = f"""
+SELECT dsr.dsp, line.dsp_id, line.usages::numeric AS usages, {EUR} AS revenue, dsr.ids
+FROM catalogue_usageline AS line JOIN (
+    SELECT *, round(rate, 40) AS divisor, rate * 1e-16 AS least, ARRAY[id] AS ids
+    FROM unnest(%(once)s::integer[], %(once_dsps)s::text[], %(once_rates)s::numeric[], %(short_scales)s::integer[])
+        AS dsr (id, dsp, rate, short_scale)
+) AS dsr ON dsr.id = line.dsr_id
+WHERE line.partition = ANY(%(once_partitions)s) AND line.dsr_id = ANY(%(once)s) AND {{half}}
+"""  # noqa: S608 - no value is in it
+
+REPEATING = """
+SELECT dsr.dsp, line.dsp_id, catalogue_sum(line.usages) AS usages,
+    catalogue_eur(catalogue_sum(line.revenue), dsr.rate) AS revenue, ARRAY[dsr.id] AS ids
+FROM catalogue_usageline AS line JOIN unnest(
+    %(repeating)s::integer[], %(repeating_dsps)s::text[], %(repeating_rates)s::numeric[]
+) AS dsr (id, dsp, rate) ON dsr.id = line.dsr_id
+WHERE line.partition = ANY(%(repeating_partitions)s) AND line.dsr_id = ANY(%(repeating)s) AND {half}
+GROUP BY dsr.id, dsr.dsp, dsr.rate, line.dsp_id
+"""
+
+# A worker adds up one half of the resources, whose hashes have one sign. Sharing out the lines instead, workers would
+# hand over nearly as many sums as there are lines, to be added up once more.
+HALVES = ("hashtextextended(line.dsp_id, 1) < 0", "hashtextextended(line.dsp_id, 1) >= 0")
+HALF = """
+SELECT dsp, dsp_id, catalogue_sum(usages) AS usages, catalogue_sum(revenue) AS revenue, catalogue_ids(ids) AS dsrs
+FROM ({reported}) AS reported GROUP BY dsp, dsp_id HAVING catalogue_sum(revenue) IS NOT NULL
+"""
+
+# Who comes behind the last member has the share before him.
+RANK_ALL = f"""
+SELECT {ROW}
+FROM ({RANKED.format("{sums}")}) AS ranked
+{DESCRIBED_ALL_AT_ONCE}
+WHERE %(percentile)s = 100 OR (running - revenue) * 100 < %(total)s * %(percentile)s
 ORDER BY rank
 """  # noqa: S608 - no value is in it
 
 
-def _by_adding_all_up(dsrs: Sequence[IngestedDSR], percentile: int) -> list[Ranked]:
-    # Where no dsp_id is repeated, as nearly always, a line is all that a resource has in its DSR.
+def _by_adding_all_up(dsrs: Sequence[IngestedDSR], parameters: dict[str, Any]) -> Made:
+    number, percentile = parameters["ranking"], parameters["percentile"]
+    has_many_lines = sum(dsr.line_count for dsr in dsrs) >= MANY_LINES
+    table = own_table(number) if has_many_lines else SHARED_TABLE
+    sums = f"{own_table(number)}_sums"
+    _execute(f"SET LOCAL work_mem = '{WORK_MEM}'")
+    if has_many_lines:
+        # One at a time, whatever is asked at once: memory, disk and cores are for one.
+        _execute("SELECT pg_advisory_xact_lock(hashtextextended('ranking by adding all up', 0))")
+    _add_all_up(sums, dsrs)
+    ((total,),) = _rows(f"SELECT coalesce(catalogue_sum(revenue), 0) FROM {sums}")  # noqa: S608
+    row_count = 0
+    if total > 0:
+        target = f"CREATE UNLOGGED TABLE {table} AS" if has_many_lines else f"INSERT INTO {table}"
+        row_count = _execute(f"{target} {RANK_ALL.format(sums=sums)}", **parameters, total=total)
+    _execute(f"DROP TABLE {sums}")
+    if not row_count:
+        return Made(SHARED_TABLE, 0, TOTAL_DIGITS.plus(total), [0] * percentile)
+    if has_many_lines:
+        _execute(f"CREATE UNIQUE INDEX ON {table} (ranking, rank)")
+    ends = _ends(table, row_count, total, total, parameters)
+    if percentile == 100:  # noqa: PLR2004 - the last resource that has revenue, though it be zero or less
+        ends[-1] = row_count
+    return Made(table, row_count, TOTAL_DIGITS.plus(total), ends)
+
+
+def _add_all_up(sums: str, dsrs: Sequence[IngestedDSR]) -> None:
     once = [dsr for dsr in dsrs if dsr.most_repeats == 1]
     repeating = [dsr for dsr in dsrs if dsr.most_repeats > 1]
-    parameters = {
-        **_parameters(dsrs),
-        "once": [dsr.id for dsr in once],
-        "once_partitions": _partitions(once),
-        "repeating": [dsr.id for dsr in repeating],
-        "repeating_partitions": _partitions(repeating),
-        "percentile": percentile,
-    }
-    return [_ranked(row) for row in _rows(ADD_ALL_UP, parameters)]
+    parts = [part for part, of_part in ((ONCE, once), (REPEATING, repeating)) if of_part]
+    reported = " UNION ALL ".join(parts)
+    halves = " UNION ALL ".join(HALF.format(reported=reported.format(half=half)) for half in HALVES)
+    _execute(f"SET LOCAL parallel_tuple_cost = {SUMS_ALONE}")
+    _execute(
+        f"CREATE UNLOGGED TABLE {sums} AS SELECT * FROM ({halves}) AS sums",  # noqa: S608 - no value is in it
+        once=[dsr.id for dsr in once],
+        once_dsps=[dsr.dsp for dsr in once],
+        once_rates=[dsr.exchange_rate for dsr in once],
+        once_partitions=_partitions(once),
+        short_scales=[_short_scale(dsr) for dsr in once],
+        repeating=[dsr.id for dsr in repeating],
+        repeating_dsps=[dsr.dsp for dsr in repeating],
+        repeating_rates=[dsr.exchange_rate for dsr in repeating],
+        repeating_partitions=_partitions(repeating),
+    )
+    _execute("SET LOCAL parallel_tuple_cost TO DEFAULT")
+
+
+def _short_scale(dsr: IngestedDSR) -> int:
+    """Up to how many decimals an amount of a DSR, divided by its rate, is never a tie at the 41st decimal; or -1.
+
+    With the rate written to 40 decimals, numeric rounds a quotient that is not tiny at the 40th, a tie away from zero,
+    and half-even differs in ties alone. Let the amount be a / 10^s and the rate r / 10^40 with r = 2^i * 5^j * q: only
+    where q divides a can the quotient end at the 41st decimal, so there is no tie as long as 0 < a < q.
+    """
+    if not isinstance(exponent := dsr.exchange_rate.as_tuple().exponent, int) or exponent < -DECIMALS:
+        return -1
+    q = int(EXACT.scaleb(dsr.exchange_rate, DECIMALS))
+    for factor in (2, 5):
+        while q % factor == 0:
+            q //= factor
+    is_below = [EXACT.scaleb(dsr.total_revenue, scale) < q for scale in range(DECIMALS + 1)]
+    has_negative = dsr.lowest_revenue is not None and dsr.lowest_revenue < 0
+    return -1 if has_negative else is_below.count(True) - 1
 
 
 # --- Adding up by threshold ------------------------------------------------------------------------------------
@@ -194,49 +371,59 @@ candidate AS MATERIALIZED (
 )
 """
 
-ADD_CANDIDATES_UP = f"""
+# The inner OFFSET 0 keep the order of the joins: by each lookup's storage, and the DSR last.
+RANK_CANDIDATES = f"""
 WITH {CANDIDATES},
 storage AS MATERIALIZED (SELECT DISTINCT dsp, partition FROM counting),
 reported AS (
     SELECT dsr.id AS dsr_id, dsr.dsp, line.dsp_id, sum(line.usages) AS usages,
         catalogue_eur(sum(line.revenue), dsr.rate) AS revenue
-    FROM candidate JOIN storage ON storage.dsp = candidate.dsp
-    CROSS JOIN LATERAL (
-        SELECT dsr_id, dsp_id, usages, revenue FROM catalogue_usageline
-        WHERE partition = storage.partition AND partition = ANY(%(partitions)s)
-            AND hashtextextended(dsp_id, 0) = hashtextextended(candidate.dsp_id, 0) AND dsp_id = candidate.dsp_id
+    FROM (
+        SELECT candidate.dsp, found.*
+        FROM candidate JOIN storage ON storage.dsp = candidate.dsp
+        CROSS JOIN LATERAL (
+            SELECT dsr_id, dsp_id, usages, revenue FROM catalogue_usageline
+            WHERE partition = storage.partition AND partition = ANY(%(partitions)s)
+                AND hashtextextended(dsp_id, 0) = hashtextextended(candidate.dsp_id, 0) AND dsp_id = candidate.dsp_id
+            OFFSET 0
+        ) AS found
         OFFSET 0
     ) AS line
-    JOIN counting AS dsr ON dsr.id = line.dsr_id AND dsr.dsp = candidate.dsp
+    JOIN counting AS dsr ON dsr.id = line.dsr_id AND dsr.dsp = line.dsp
     GROUP BY dsr.id, dsr.dsp, dsr.rate, line.dsp_id
 ),
-{RANKED}
-SELECT dsp, dsp_id, usages, revenue, dsrs, running FROM ranked
+resource AS (
+    SELECT dsp, dsp_id, sum(usages) AS usages, sum(revenue) AS revenue, array_agg(dsr_id ORDER BY dsr_id) AS dsrs
+    FROM reported GROUP BY dsp, dsp_id HAVING count(revenue) > 0
+)
+INSERT INTO {SHARED_TABLE}
+SELECT {ROW}
+FROM ({RANKED.format("resource")}) AS ranked
+{DESCRIBED_ONE_BY_ONE}
 -- Below the bound others may stand between.
-WHERE revenue >= (SELECT revenue FROM bound) ORDER BY rank
+WHERE revenue >= (SELECT revenue FROM bound) AND running - revenue < %(reached)s
 """  # noqa: S608 - no value is in it
 
 
-def _by_threshold(dsrs: Sequence[IngestedDSR], percentile: int) -> list[Ranked] | None:
-    """The answer, or None where bounds cannot give it at less than the cost of adding all up."""
-    lowest_total, highest_total = _total_bounds(dsrs)
-    if lowest_total <= 0:
+def _by_threshold(dsrs: Sequence[IngestedDSR], parameters: dict[str, Any]) -> Made | None:
+    """The ranking, or None where bounds cannot give it at less than the cost of adding all up."""
+    lowest, highest = _total_bounds(dsrs)
+    total = TOTAL_DIGITS.plus(lowest)
+    if lowest <= 0 or total != TOTAL_DIGITS.plus(highest):
         return None
     # The lines seen must come to a little more than the share, so that they surely reach it.
-    reached = UP.multiply(highest_total, Decimal(percentile).scaleb(-2))
-    not_reached = DOWN.multiply(lowest_total, Decimal(percentile).scaleb(-2))
-    share = UP.multiply(reached, 1 + SLACK)
-    parameters = {**_parameters(dsrs), "own": [dsr.partition for dsr in dsrs], "share": share, "slack": SLACK}
-    bound = _first_bound(dsrs, parameters)
+    reached = UP.multiply(highest, Decimal(parameters["percentile"]).scaleb(-2))
+    searched = {**_searched(dsrs), "share": UP.multiply(reached, 1 + SLACK)}
+    bound = _first_bound(dsrs, searched)
     if bound is None or bound < LOWEST_BOUND:
         return None
-    rows = _rows(ADD_CANDIDATES_UP, {**parameters, **_floors(dsrs, bound), "bound": bound})
-    for count, (*_, running) in enumerate(rows, start=1):
-        if running >= reached:
-            return [_ranked(row[:-1]) for row in rows[:count]]
-        if running >= not_reached:
-            return None  # Whether it is reached, only the exact total tells.
-    return None
+    floors = _floors(dsrs, bound)
+    row_count = _execute(RANK_CANDIDATES, **parameters, **searched, **floors, bound=bound, reached=reached, slack=SLACK)
+    ends = _ends(SHARED_TABLE, row_count, lowest, highest, parameters)
+    if ends[-1] is None:
+        ranking_drop(parameters["ranking"], SHARED_TABLE)
+        return None
+    return Made(SHARED_TABLE, row_count, total, ends)
 
 
 def _total_bounds(dsrs: Sequence[IngestedDSR]) -> tuple[Decimal, Decimal]:
@@ -251,11 +438,11 @@ def _total_bounds(dsrs: Sequence[IngestedDSR]) -> tuple[Decimal, Decimal]:
     return totals[0], totals[1]
 
 
-def _first_bound(dsrs: Sequence[IngestedDSR], parameters: dict[str, Any]) -> Decimal | None:
+def _first_bound(dsrs: Sequence[IngestedDSR], searched: dict[str, Any]) -> Decimal | None:
     line_count = sum(dsr.line_count for dsr in dsrs)
     head = max(FIRST_HEAD // len(dsrs), 1)
     while head * len(dsrs) <= max(int(line_count * LARGEST_HEAD), FIRST_HEAD):
-        rows = _rows(FIRST_BOUND, {**parameters, "head": head})
+        rows = _rows(FIRST_BOUND, **searched, head=head)
         if rows:
             bound: Decimal = DOWN.multiply(rows[0][0], 1 - SLACK)
             return bound
@@ -276,12 +463,28 @@ def _floors(dsrs: Sequence[IngestedDSR], bound: Decimal) -> dict[str, list[Any]]
     }
 
 
-def _parameters(dsrs: Sequence[IngestedDSR]) -> dict[str, Any]:
+# --- Parameters and statements ---------------------------------------------------------------------------------
+
+
+def _searched(dsrs: Sequence[IngestedDSR]) -> dict[str, Any]:
     return {
         "ids": [dsr.id for dsr in dsrs],
         "dsps": [dsr.dsp for dsr in dsrs],
         "rates": [dsr.exchange_rate for dsr in dsrs],
+        "own": [dsr.partition for dsr in dsrs],
         "partitions": _partitions(dsrs),
+    }
+
+
+def _describing(dsrs: Sequence[IngestedDSR], counting: Sequence[IngestedDSR]) -> dict[str, Any]:
+    dsps = {dsr.dsp for dsr in counting}
+    describing = [dsr for dsr in dsrs if dsr.dsp in dsps]
+    dsr_counts = Counter(dsr.dsp for dsr in describing)
+    return {
+        "describing": [dsr.id for dsr in describing],
+        "describing_partitions": _partitions(describing),
+        "described": list(dsr_counts.keys()),
+        "dsr_counts": list(dsr_counts.values()),
     }
 
 
@@ -289,13 +492,16 @@ def _partitions(dsrs: Sequence[IngestedDSR]) -> list[int]:
     return sorted({dsr.partition for dsr in dsrs})
 
 
-def _rows(statement: str, parameters: dict[str, Any]) -> list[Any]:
+def _execute(statement: str, **parameters: Any) -> int:
+    """How many rows it wrote."""
+    with connection.cursor() as cursor:
+        cursor.execute(statement, parameters)
+        row_count: int = cursor.rowcount
+    return row_count
+
+
+def _rows(statement: str, **parameters: Any) -> list[Any]:
     with connection.cursor() as cursor:
         cursor.execute(statement, parameters)
         rows: list[Any] = cursor.fetchall()
     return rows
-
-
-def _ranked(row: Sequence[Any]) -> Ranked:
-    dsp, dsp_id, usages, revenue, dsrs = row
-    return Ranked(dsp, dsp_id, None if usages is None else int(usages), revenue, sorted(dsrs))

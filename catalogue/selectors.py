@@ -1,33 +1,28 @@
 """Questions about DSRs and what they report. REST, GraphQL and the admin ask these."""
 
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from datetime import date
-from decimal import Decimal
-from typing import Any
 
-from django.db import connection
+from django.db import OperationalError, transaction
 from django.db.models import Q, QuerySet
+from psycopg2.errors import QueryCanceled
 
-from catalogue.exceptions import DSRNotFound
-from catalogue.models import DSR, LeftoverLines, ReportProblem, UsageLine
-from catalogue.ranking import IngestedDSR, Ranked, top_percentile
-
-
-@dataclass(frozen=True)
-class RankedResource:
-    """A resource with its sums over the DSRs that count. What has no value is None.
-
-    `revenue` is in EUR and exact; `dsrs` are the ids, ascending, of the counting DSRs that report it.
-    """
-
-    dsp: str
-    dsp_id: str
-    title: str | None
-    artists: str | None
-    isrc: str | None
-    usages: int | None
-    revenue: Decimal
-    dsrs: list[int]
+from catalogue.exceptions import DSRNotFound, RankingNotReady
+from catalogue.kept_rankings import (
+    RankedResource,
+    Ranking,
+    ranking_close,
+    ranking_keep,
+    ranking_key,
+    ranking_lock,
+    ranking_open,
+    ranking_want,
+    rankings_drop_surplus,
+)
+from catalogue.models import DSR, LeftoverLines, ReportProblem, UsageLine, WantedRanking
+from catalogue.ranking import IngestedDSR
 
 
 @dataclass(frozen=True)
@@ -84,86 +79,85 @@ def resource_top_percentile(
     sum reaches the share of the total; at 100 it ends with the last resource that has revenue. A total of zero or
     less has no answer: an empty list. Resources without any revenue are never in it.
     """
-    while True:
-        ingested = _ingested(territory, period_start, period_end)
-        ranked = _ranked(ingested, percentile)
-        # A DSR's lines go only after its row is gone: where all rows stand afterwards, all their lines were there
-        # to be read, without any lock. What was imported meanwhile is in the next answer, and in no part of this.
-        if set(ingested) <= set(_ingested(territory, period_start, period_end)):
-            return ranked
+    dsrs = _counting(territory, period_start, period_end)
+    return dsrs_top_percentile(percentile=percentile, dsrs=dsrs)
 
 
-def _ingested(territory: str | None, period_start: date | None, period_end: date | None) -> list[IngestedDSR]:
-    counting = DSR.objects.ingested().within(start=period_start, end=period_end)
-    if territory is not None:
-        counting = counting.of_territory(territory)
-    dsrs = DSR.objects.ingested().annotate(counts=Q(pk__in=counting)).order_by("id")
+def resource_ranking(
+    *,
+    percentile: int,
+    territory: str | None = None,
+    period_start: date | None = None,
+    period_end: date | None = None,
+) -> AbstractContextManager[Ranking]:
+    """The same answer of any size, to be read page by page: it stays as long as the context."""
+    return dsrs_ranking(percentile=percentile, dsrs=_counting(territory, period_start, period_end))
+
+
+def dsrs_top_percentile(*, percentile: int, dsrs: QuerySet[DSR]) -> list[RankedResource]:
+    """The same of any choice of DSRs, of which the ingested ones count."""
+    with dsrs_ranking(percentile=percentile, dsrs=dsrs) as ranking:
+        return ranking.rows(limit=ranking.count)
+
+
+@contextmanager
+def dsrs_ranking(*, percentile: int, dsrs: QuerySet[DSR]) -> Iterator[Ranking]:
+    ranking = None
+    while ranking is None:
+        ingested = _ingested(dsrs)
+        key = ranking_key(ingested)
+        ranking = ranking_open(key, percentile) or _made(key, percentile, ingested, dsrs)
+    try:
+        yield ranking
+    finally:
+        ranking_close(ranking)
+
+
+def _counting(territory: str | None, period_start: date | None, period_end: date | None) -> QuerySet[DSR]:
+    dsrs = DSR.objects.within(start=period_start, end=period_end)
+    return dsrs if territory is None else dsrs.of_territory(territory)
+
+
+def _ingested(counting: QuerySet[DSR]) -> list[IngestedDSR]:
+    dsrs = DSR.objects.ingested().annotate(counts=Q(pk__in=counting.order_by().values("pk"))).order_by("id")
     return [IngestedDSR._make(row) for row in dsrs.values_list(*IngestedDSR._fields)]
 
 
-def _ranked(ingested: list[IngestedDSR], percentile: int) -> list[RankedResource]:
-    counting = [dsr for dsr in ingested if dsr.counts]
-    ranked = top_percentile(counting, percentile)
-    return _described(ranked, ingested) if ranked else []
+def wanted_rankings_make() -> int:
+    """Make the rankings that questions had no time for, as a worker does, and return how many."""
+    wanted = WantedRanking.objects.all()
+    for one in wanted:
+        # Of these DSRs as they are now: that may be another state, and then nobody asks for the earlier one.
+        with dsrs_ranking(percentile=one.percentile, dsrs=DSR.objects.filter(pk__in=one.dsr_numbers)):
+            one.delete()
+    return len(wanted)
 
 
-# A resource is described by the latest report that says anything, whichever was imported first.
-DESCRIPTIONS = """
-WITH asked AS MATERIALIZED (
-    SELECT * FROM unnest(%(dsps)s::text[], %(dsp_ids)s::text[]) WITH ORDINALITY AS asked (dsp, dsp_id, place)
-),
-dsr AS MATERIALIZED (
-    SELECT * FROM unnest(%(of_dsps)s::text[], %(ids)s::integer[], %(own)s::integer[]) WITH ORDINALITY
-        AS dsr (dsp, id, partition, lateness)
-),
-storage AS MATERIALIZED (SELECT DISTINCT dsp, partition FROM dsr)
-SELECT described.*
-FROM asked CROSS JOIN LATERAL (
-    SELECT (array_agg(title ORDER BY lateness DESC, line_number DESC) FILTER (WHERE title IS NOT NULL))[1],
-        (array_agg(artists ORDER BY lateness DESC, line_number DESC) FILTER (WHERE artists IS NOT NULL))[1],
-        (array_agg(isrc ORDER BY lateness DESC, line_number DESC) FILTER (WHERE isrc IS NOT NULL))[1]
-    FROM storage CROSS JOIN LATERAL (
-        SELECT dsr_id, line_number, title, artists, isrc FROM catalogue_usageline
-        WHERE partition = storage.partition AND partition = ANY(%(partitions)s)
-            AND hashtextextended(dsp_id, 0) = hashtextextended(asked.dsp_id, 0) AND dsp_id = asked.dsp_id
-        OFFSET 0
-    ) AS line
-    JOIN dsr ON dsr.id = line.dsr_id AND dsr.dsp = asked.dsp
-    WHERE storage.dsp = asked.dsp
-) AS described (title, artists, isrc)
-ORDER BY asked.place
-"""
+def _made(key: str, percentile: int, ingested: list[IngestedDSR], counting: QuerySet[DSR]) -> Ranking | None:
+    """A ranking of this state, or None where the state is another by now.
+
+    Raises RankingNotReady where the statements may not take as long; then a worker makes it.
+    """
+    try:
+        return _made_now(key, percentile, ingested, counting)
+    except OperationalError as error:
+        if not isinstance(error.__cause__, QueryCanceled):
+            raise
+        ranking_want(key, percentile, [dsr.id for dsr in ingested if dsr.counts])
+        raise RankingNotReady("This ranking takes a while, and is being made: ask again later.") from error
 
 
-def _described(ranked: list[Ranked], ingested: list[IngestedDSR]) -> list[RankedResource]:
-    """The resources with title, artists and ISRC: each by itself the value of the latest line that has one."""
-    dsps = {resource.dsp for resource in ranked}
-    dsrs = sorted((dsr for dsr in ingested if dsr.dsp in dsps), key=_lateness)
-    parameters: dict[str, Any] = {
-        "dsps": [resource.dsp for resource in ranked],
-        "dsp_ids": [resource.dsp_id for resource in ranked],
-        "of_dsps": [dsr.dsp for dsr in dsrs],
-        "ids": [dsr.id for dsr in dsrs],
-        "own": [dsr.partition for dsr in dsrs],
-        "partitions": sorted({dsr.partition for dsr in dsrs}),
-    }
-    with connection.cursor() as cursor:
-        cursor.execute(DESCRIPTIONS, parameters)
-        return [
-            RankedResource(
-                dsp=resource.dsp,
-                dsp_id=resource.dsp_id,
-                title=title,
-                artists=artists,
-                isrc=isrc,
-                usages=resource.usages,
-                revenue=resource.revenue,
-                dsrs=resource.dsrs,
-            )
-            for resource, (title, artists, isrc) in zip(ranked, cursor.fetchall(), strict=True)
-        ]
-
-
-def _lateness(dsr: IngestedDSR) -> tuple[date, date, bytes]:
-    """Reports in the order of their periods; those of one period by file name, byte by byte."""
-    return dsr.period_end, dsr.period_start, dsr.path.encode()
+def _made_now(key: str, percentile: int, ingested: list[IngestedDSR], counting: QuerySet[DSR]) -> Ranking | None:
+    with transaction.atomic():
+        ranking_lock(key)
+        ranking = ranking_open(key, percentile)
+        if ranking is None:
+            ranking_keep(key, percentile, ingested)
+            # A DSR's lines go only after its row is gone: where all rows stand afterwards, all their lines were there
+            # to be read, without any lock. What was imported meanwhile is in the next answer, and in no part of this.
+            if not set(ingested) <= set(_ingested(counting)):
+                transaction.set_rollback(True)
+                return None
+            ranking = ranking_open(key, percentile)
+    rankings_drop_surplus()
+    return ranking

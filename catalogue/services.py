@@ -22,6 +22,7 @@ from catalogue.exceptions import (
     InvalidReportName,
     ReportRefused,
 )
+from catalogue.kept_files import file_forget, file_keep
 from catalogue.line_storage import LineLoad, Repeats, lines_drop
 from catalogue.models import DSR, Currency, LeftoverLines, RejectedDelivery, ReportProblem, Territory
 from catalogue.parsing import (
@@ -73,12 +74,15 @@ def dsr_import(
     dry_run: bool = False,
     user: User | None = None,
     progress: Progress | None = None,
+    and_catalogue: bool = True,
+    unpacked_limit: int | None = None,
 ) -> ImportReport:
     """Import the file at `path`, delivered as `name`: wholly, or not at all.
 
     The key of a DSR is all that its name says. The same content under a key again is a no-op that succeeds;
     another content is refused, or with `replace` takes the place of the earlier one. A dry run does all the work
-    and keeps nothing of it.
+    and keeps nothing of it. Without `and_catalogue` somebody else brings the catalogue of resources up to date.
+    A content of more than `unpacked_limit` bytes is refused: files of people, unlike those of operators, have one.
 
     Raises InvalidReportName (kept as a rejected delivery), DSRExists, and ReportRefused with the problems, which
     are kept with a DSR that has failed.
@@ -90,7 +94,7 @@ def dsr_import(
         if not dry_run:
             _rejection_keep(name, error.message, user)
         raise
-    delivery = Delivery(path, name)
+    delivery = Delivery(path, name, unpacked_limit)
     problems = ProblemLog(settings.DSRHUB_PROBLEM_LIMIT)
     try:
         # Durable: inside another transaction, a failure could not be kept, nor locks be let go in time.
@@ -107,7 +111,7 @@ def dsr_import(
         if not dry_run:
             refusal.extra["dsr"] = _failure_keep(delivery, name, report_name, problems, user).pk
         raise
-    if not dry_run:
+    if and_catalogue and not dry_run:
         catalogue_refresh()
     report.seconds = time.monotonic() - started
     return report
@@ -262,6 +266,8 @@ def _loaded(
     )
     dsr.save(force_insert=True)
     _problems_keep(dsr, problems)
+    if not dry_run:
+        file_keep(delivery.path, dsr)
     outcome = Outcome.CHECKED if dry_run else Outcome.REPLACED if earlier is not None else Outcome.LOADED
     return ImportReport(dsr, outcome, problems, reader.rewritten_count)
 
@@ -421,5 +427,6 @@ def _remove(dsr_number: int) -> bool:
         LeftoverLines.objects.create(
             dsr_number=dsr.pk, partition=dsr.partition, dsp=dsr.dsp, is_catalogued=dsr.is_catalogued
         )
+        file_forget(dsr)
     dsr.delete()
     return True

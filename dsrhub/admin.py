@@ -3,16 +3,23 @@
 from typing import Any
 
 from django.contrib import admin, messages
+from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
 from django.db import transaction
 from django.http import HttpRequest, HttpResponse
 from django.utils.translation import gettext_lazy as _
+from rest_framework.authtoken.admin import TokenAdmin
+from rest_framework.authtoken.models import TokenProxy
 
 from dsrhub.exceptions import DsrhubError
+from dsrhub.models import ApiToken
 
 admin.site.site_header = admin.site.site_title = "dsrhub"
 admin.site.index_title = "Digital Sales Reports"
 # Lists of reports need the width; the way around is the line of links at the top.
 admin.site.enable_nav_sidebar = False
+
+# Its lists, logs and pages would show every key.
+admin.site.unregister(TokenProxy)
 
 
 class UneditedAdmin(admin.ModelAdmin):
@@ -35,6 +42,9 @@ class ReadOnlyAdmin(UneditedAdmin):
 class DeletedByServiceAdmin(admin.ModelAdmin):
     """Records that a service deletes. Where it refuses, nothing stays of the request, its log entries included."""
 
+    # It sends all ids as one value: of thousands of fields, Django would refuse the form.
+    delete_selected_confirmation_template = "admin/dsrhub/delete_selected_confirmation.html"
+
     def delete_view(self, request: HttpRequest, object_id: str, extra_context: Any = None) -> HttpResponse:
         try:
             return super().delete_view(request, object_id, extra_context)
@@ -47,6 +57,10 @@ class DeletedByServiceAdmin(admin.ModelAdmin):
         return self.response_post_save_change(request, None)
 
     def response_action(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse | None:
+        form = request.POST.copy()
+        selected = ",".join(form.getlist(ACTION_CHECKBOX_NAME))
+        form.setlist(ACTION_CHECKBOX_NAME, selected.split(",") if selected else [])
+        request.POST = form  # type: ignore[assignment]
         try:
             with transaction.atomic():
                 return super().response_action(request, *args, **kwargs)
@@ -56,3 +70,18 @@ class DeletedByServiceAdmin(admin.ModelAdmin):
     def _refused(self, request: HttpRequest, error: DsrhubError) -> HttpResponse:
         messages.error(request, _("Nothing was deleted. %s") % error.message)
         return self.response_post_save_change(request, None)
+
+
+@admin.register(ApiToken)
+class ApiTokenAdmin(TokenAdmin):
+    """Tokens are made and revoked. A key is shown once, to who made it."""
+
+    list_display = ["user", "created"]
+    autocomplete_fields = ["user"]
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def response_add(self, request: HttpRequest, obj: ApiToken, post_url_continue: str | None = None) -> HttpResponse:
+        messages.warning(request, _("Keep the token now, it is not shown again: %s") % obj.key)
+        return super().response_add(request, obj, post_url_continue)

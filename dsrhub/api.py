@@ -17,7 +17,7 @@ from rest_framework.exceptions import ErrorDetail
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from dsrhub.exceptions import ConflictError, DsrhubError, NotFoundError
+from dsrhub.exceptions import ConflictError, DsrhubError, NotFoundError, NotReadyError
 
 PAGE_LIMIT = 1000
 LARGEST_PAGE = 10_000
@@ -147,12 +147,19 @@ READS_CLOSED = OpenApiResponse(ErrorSerializer, description="Not signed in, wher
 NOT_ALLOWED = OpenApiResponse(ErrorSerializer, description="Signed in without the permission.")
 TOO_LARGE = OpenApiResponse(ErrorSerializer, description="The request is too large.")
 NOT_THIS_TYPE = OpenApiResponse(ErrorSerializer, description="A body of this content type is not read here.")
+TOO_MANY = OpenApiResponse(ErrorSerializer, description="Too many attempts; `Retry-After` tells how long to wait.")
 
 # What Django raises, and DRF's error that says the same.
 TRANSLATED: tuple[tuple[type[Exception], type[exceptions.APIException]], ...] = (
     (PermissionDenied, exceptions.PermissionDenied),
     (RequestDataTooBig, TooLarge),
     (SuspiciousOperation, exceptions.ParseError),
+)
+
+
+STATUS = (
+    (ConflictError, status.HTTP_409_CONFLICT),
+    (NotReadyError, status.HTTP_503_SERVICE_UNAVAILABLE),
 )
 
 
@@ -165,8 +172,7 @@ def exception_handler(error: Exception, context: Mapping[str, Any]) -> Response 
     if isinstance(error, (Http404, NotFoundError, exceptions.NotFound)):
         return Response({"detail": "Not found."}, status=status.HTTP_404_NOT_FOUND)
     if isinstance(error, DsrhubError):
-        is_conflict = isinstance(error, ConflictError)
-        code = status.HTTP_409_CONFLICT if is_conflict else status.HTTP_400_BAD_REQUEST
+        code = next((code for kind, code in STATUS if isinstance(error, kind)), status.HTTP_400_BAD_REQUEST)
         return Response({"detail": error.message, "code": error.code, **_plain(error.extra)}, status=code)
     error = next((same() for kind, same in TRANSLATED if isinstance(error, kind)), error)
     if not isinstance(error, exceptions.APIException):
@@ -174,7 +180,9 @@ def exception_handler(error: Exception, context: Mapping[str, Any]) -> Response 
     if isinstance(error, exceptions.ValidationError):
         return Response(error.get_full_details(), status=error.status_code)
     how_to_sign_in = getattr(error, "auth_header", None)
-    headers = {"WWW-Authenticate": how_to_sign_in} if how_to_sign_in else None
+    headers = {"WWW-Authenticate": how_to_sign_in} if how_to_sign_in else {}
+    if isinstance(error, exceptions.Throttled):
+        headers["Retry-After"] = str(error.wait)  # type: ignore[attr-defined]
     details = {"detail": error.detail, "code": error.get_codes()}
     return Response(details, status=error.status_code, headers=headers)
 

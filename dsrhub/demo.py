@@ -7,6 +7,7 @@ it keeps what is there.
 import argparse
 import os
 import secrets
+import subprocess
 import sys
 from pathlib import Path
 from typing import Any
@@ -88,6 +89,7 @@ def serve(port: int) -> None:
     say(f"""
 Open
   http://localhost:{port}/docs/      the REST API, to try out
+  http://localhost:{port}/graphql    GraphQL, to try out
   http://localhost:{port}/admin/     the back office
   http://localhost:{port}/dsrs/      the DSRs
   http://localhost:{port}/resources/percentile/10
@@ -95,6 +97,9 @@ Stop with Ctrl-C.
 """)
     # The workers are copies of this process, and a connection cannot be shared.
     connections.close_all()
+    # It checks and loads large uploads of the admin, and ends with this process, however that ends.
+    command = [sys.executable, str(PROJECT / "manage.py"), "worker", "--parent", str(os.getpid())]
+    subprocess.Popen(command, stdout=subprocess.DEVNULL)  # noqa: S603
     Server().run()
 
 

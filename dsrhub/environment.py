@@ -1,6 +1,7 @@
 """Settings from environment variables: a value that makes no sense stops the start and is named."""
 
 import os
+import re
 import secrets
 from pathlib import Path
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -9,6 +10,7 @@ from django.core.exceptions import ImproperlyConfigured
 
 TRUE_WORDS = {"1", "true", "yes", "on"}
 FALSE_WORDS = {"0", "false", "no", "off"}
+SECONDS = {"second": 1, "minute": 60, "hour": 3600, "day": 24 * 3600}
 
 
 def env_bool(name: str, *, default: bool) -> bool:
@@ -32,6 +34,17 @@ def env_int(name: str, *, default: int, minimum: int = 0) -> int:
 def env_list(name: str) -> list[str]:
     """The comma-separated words of a variable, blanks dropped."""
     return [word for word in (part.strip() for part in os.environ.get(name, "").split(",")) if word]
+
+
+def env_rate(name: str) -> tuple[int, int] | None:
+    """How many in how many seconds, from `600/minute`; None where nothing is set."""
+    word = os.environ.get(name, "").strip()
+    if not word:
+        return None
+    found = re.fullmatch(f"([1-9][0-9]{{0,8}})/({'|'.join(SECONDS)})", word)
+    if found is None:
+        raise ImproperlyConfigured(f"{name}={word!r} is not a rate such as 600/minute.")
+    return int(found[1]), SECONDS[found[2]]
 
 
 def env_time_zone(name: str, *, default: str) -> str:

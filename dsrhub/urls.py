@@ -11,6 +11,7 @@ from dsrhub.session import TokenView
 urlpatterns = [
     path("", include("catalogue.api.urls")),
     path("", include("subscriptions.api.urls")),
+    path("", include("graphql_schema.urls")),
     *either_slash("token/", TokenView.as_view(), "token"),
     path("openapi.yaml", SpectacularYAMLAPIView.as_view(), name="openapi"),
     path("docs/", SpectacularSwaggerSplitView.as_view(url_name="openapi"), name="docs"),

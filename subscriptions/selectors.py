@@ -1,5 +1,7 @@
 """Questions about usage. REST, GraphQL and the admin ask these, and every answer is exact at its moment."""
 
+from collections import defaultdict
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
@@ -8,6 +10,7 @@ from itertools import groupby, islice
 from operator import itemgetter
 from typing import Any, Generic, NamedTuple, TypeVar
 
+from django.db.models import QuerySet
 from psycopg2 import sql
 
 from subscriptions.aggregates import LARGEST_ID, UsageRange, read_exactly
@@ -74,6 +77,20 @@ class UsageTotal(NamedTuple):
         return "-".join(str(part) for part in (self.subscription_id, self.usage_type, *day))
 
 
+class UsageMetric(NamedTuple):
+    """What all subscriptions together used of a type, in a range or on a day of it, and how many of them did."""
+
+    usage_type: UsageType
+    day: date | None
+    subscription_count: int
+    total_price: Decimal
+    total_usage: int
+
+    @property
+    def unit(self) -> str:
+        return self.usage_type.unit
+
+
 # Of how many subscriptions the rows of a page are looked for at first, and how many times more if they are too few.
 FEWEST_SUBSCRIPTIONS, MORE_SUBSCRIPTIONS = 200, 8
 
@@ -88,12 +105,46 @@ OVER_PRICE = sql.SQL(
     WHERE price >= {price_limit} AND record_count > 0 ORDER BY subscription_id, usage_type LIMIT {limit}
     """
 )
+COUNT_OVER_PRICE = sql.SQL(
+    """
+    SELECT count(DISTINCT subscription_id) AS reached FROM ({sums}) AS total
+    WHERE price >= {price_limit} AND record_count > 0
+    """
+)
 TOTALS = sql.SQL(
     """
     SELECT {key}, {price}, amount FROM ({sums}) AS total
     WHERE record_count > 0{behind} ORDER BY {key} LIMIT {limit}
     """
 )
+OF_SOME = sql.SQL(
+    """
+    SELECT {key}, {price}, amount
+    FROM (
+        SELECT *, row_number() OVER (PARTITION BY subscription_id ORDER BY {key}) AS place FROM ({sums}) AS total
+        WHERE record_count > 0 AND subscription_id = ANY({ids}){behind}
+    ) AS total
+    WHERE place <= {limit} ORDER BY {key}
+    """
+)
+COUNTS_OF_SOME = sql.SQL(
+    """
+    SELECT subscription_id, count(*) FROM ({sums}) AS total
+    WHERE record_count > 0 AND subscription_id = ANY({ids}) GROUP BY subscription_id
+    """
+)
+METRICS = sql.SQL(
+    """
+    SELECT {key}, count(*), {price}, sum(amount) FROM ({sums}) AS total
+    WHERE record_count > 0 GROUP BY {key}
+    """
+)
+
+
+def subscription_list(*, carrier: str | None = None, status: str | None = None) -> QuerySet[Subscription]:
+    """The subscriptions of a carrier or status; in no order."""
+    asked = {"carrier": carrier, "status": status}
+    return Subscription.objects.filter(**{name: value for name, value in asked.items() if value is not None}).order_by()
 
 
 def subscription_get(*, subscription_id: int) -> Subscription:
@@ -133,6 +184,13 @@ def subscription_list_over_price(
     return Answer(as_of, list(islice(over, limit)))
 
 
+def subscription_count_over_price(*, price_limit: Decimal, start: date | None = None, end: date | None = None) -> int:
+    """How many `subscription_list_over_price` has in all."""
+    answer = partial(COUNT_OVER_PRICE.format, price_limit=sql.Literal(price_limit))
+    _, rows = read_exactly(answer, UsageRange(start=start or date.min, end=end or date.max), order="reached")
+    return int(rows[0][1])
+
+
 def subscription_usage_totals(
     *,
     start: date,
@@ -170,7 +228,73 @@ def subscription_usage_totals(
         count *= MORE_SUBSCRIPTIONS
 
 
-def _behind(key: list[str], after: UsageKey) -> sql.Composed:
+def usage_by_subscription(
+    *,
+    subscription_ids: Collection[int],
+    start: date,
+    end: date,
+    usage_type: UsageType | None = None,
+    by_day: bool = False,
+    after: tuple[str, date | None] | None = None,
+    limit: int,
+) -> Mapping[int, list[UsageTotal]]:
+    """What each of some subscriptions used between two days: the next `limit` rows of each behind a type and day."""
+    own_key = ["usage_type", "day"] if by_day else ["usage_type"]
+    answer = partial(
+        OF_SOME.format,
+        key=sql.SQL(", ".join(["subscription_id", *own_key])),
+        price=AMOUNT.format(sql.SQL("price")),
+        ids=sql.Literal(list(subscription_ids)),
+        behind=_behind(own_key, after) if after else sql.SQL(""),
+        limit=sql.Literal(limit),
+    )
+    wanted = _range_of(subscription_ids, start, end, usage_type)
+    order = ", ".join(["subscription_id", *own_key])
+    _, rows = read_exactly(answer, wanted, order=order, by_day=by_day, few_rows=True)
+    totals = defaultdict(list)
+    for total in _usage_totals(rows, by_day):
+        totals[total.subscription_id].append(total)
+    return totals
+
+
+def usage_counts_by_subscription(
+    *,
+    subscription_ids: Collection[int],
+    start: date,
+    end: date,
+    usage_type: UsageType | None = None,
+    by_day: bool = False,
+) -> Mapping[int, int]:
+    """How many rows `usage_by_subscription` has for each."""
+    answer = partial(COUNTS_OF_SOME.format, ids=sql.Literal(list(subscription_ids)))
+    wanted = _range_of(subscription_ids, start, end, usage_type)
+    _, rows = read_exactly(answer, wanted, order="subscription_id", by_day=by_day, few_rows=True)
+    return {subscription_id: count for _, subscription_id, count in rows}
+
+
+def _range_of(subscription_ids: Collection[int], start: date, end: date, usage_type: UsageType | None) -> UsageRange:
+    usage_types = (usage_type,) if usage_type else tuple(UsageType)
+    return UsageRange(start, end, usage_types, min(subscription_ids), max(subscription_ids))
+
+
+def usage_metrics(
+    *, start: date, end: date, usage_type: UsageType | None = None, by_day: bool = False
+) -> Answer[UsageMetric]:
+    """What all subscriptions used between two days, both included: a row for each usage type and, if asked, day."""
+    key = "usage_type, day" if by_day else "usage_type"
+    answer = partial(METRICS.format, key=sql.SQL(key), price=AMOUNT.format(sql.SQL("sum(price)")))
+    wanted = UsageRange(start, end, (usage_type,) if usage_type else tuple(UsageType))
+    as_of, rows = read_exactly(answer, wanted, order=key, by_day=by_day)
+    return Answer(
+        as_of,
+        [
+            UsageMetric(TYPES[name], day[0] if day else None, count, price, int(amount))
+            for _, name, *day, count, price, amount in rows
+        ],
+    )
+
+
+def _behind(key: list[str], after: tuple[Any, ...]) -> sql.Composed:
     values = sql.SQL(", ").join(sql.Literal(value) for value in after[: len(key)])
     return sql.SQL(" AND ({}) > ({})").format(sql.SQL(", ".join(key)), values)
 

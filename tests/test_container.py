@@ -17,7 +17,7 @@ NO_DATABASE = "postgres://nobody@127.0.0.1:9/none"
 ENVIRONMENT = {"DATABASE_URL": NO_DATABASE, "DSRHUB_SECRET_KEY": "for tests", "DSRHUB_ALLOWED_HOSTS": "localhost"}
 
 COMPOSE = yaml.safe_load((settings.BASE_DIR / "compose.yaml").read_text())
-WEB, DB = COMPOSE["services"]["web"], COMPOSE["services"]["db"]
+WEB, DB, WORKER = (COMPOSE["services"][name] for name in ("web", "db", "worker"))
 
 
 def dockerfile(instruction):
@@ -198,6 +198,15 @@ def test_compose_migrates_once_the_database_is_healthy():
     assert WEB["command"] == ["serve", "--migrate"]
     assert WEB["depends_on"] == {"db": {"condition": "service_healthy"}}
     assert "pg_isready" in DB["healthcheck"]["test"]
+
+
+def test_composes_worker_shares_settings_and_uploads_with_the_server():
+    assert WORKER["command"] == ["worker"]
+    assert WORKER["environment"] == WEB["environment"]
+    assert "uploads:/var/lib/dsrhub" in WORKER["volumes"]
+    assert WORKER["read_only"] is True
+    # The tables are there once the server answers.
+    assert WORKER["depends_on"] == {"web": {"condition": "service_healthy"}}
 
 
 def test_compose_keeps_the_database_and_only_reads_the_reports():

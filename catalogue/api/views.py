@@ -1,11 +1,14 @@
 """The endpoints of DSRs and resources: each reads parameters, asks one selector or service, and shows the answer."""
 
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any, cast
 
 from django.conf import settings
 from django.contrib.auth.models import User
 from django.core.files.uploadedfile import TemporaryUploadedFile
+from django.http import HttpResponse, HttpResponseBase, StreamingHttpResponse
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, PolymorphicProxySerializer, extend_schema
 from rest_framework import status
@@ -16,6 +19,7 @@ from rest_framework.views import APIView
 
 from catalogue import selectors, services
 from catalogue.api.serializers import (
+    PIECE,
     CountingParameters,
     DSRPageParameters,
     DSRSerializer,
@@ -26,6 +30,7 @@ from catalogue.api.serializers import (
     TopPercentileParameters,
     UploadParameters,
     UsageLineSerializer,
+    resources_rendered,
 )
 from catalogue.exceptions import DSRNotFound
 from dsrhub.api import (
@@ -113,6 +118,7 @@ class DSRListView(APIView):
             name=str(file.name),
             replace=upload["replace"],
             user=cast(User, request.user),
+            unpacked_limit=settings.DSRHUB_UPLOAD_UNPACKED_LIMIT_BYTES,
         )
         is_new = report.outcome != services.Outcome.UNCHANGED
         code = status.HTTP_201_CREATED if is_new else status.HTTP_200_OK
@@ -184,8 +190,27 @@ class TopPercentileView(APIView):
         ],
         responses={200: ResourceSerializer(many=True), 400: WRONG_PARAMETERS, 401: READS_CLOSED},
     )
-    def get(self, request: Request, number: str) -> Response:
+    def get(self, request: Request, number: str) -> HttpResponseBase:
         """The fewest resources that together have `number` per cent of the revenue, highest first."""
         asked = TopPercentileParameters.of(request.query_params, ignore_unknown=True, number=number)
-        resources = selectors.resource_top_percentile(percentile=asked.pop("number"), **asked)
-        return Response(ResourceSerializer(resources, many=True).data)
+        with ExitStack() as reading:
+            # Made before the answer begins, so that what goes wrong is told by its status.
+            ranking = reading.enter_context(selectors.resource_ranking(percentile=asked.pop("number"), **asked))
+            pieces = resources_rendered(ranking)
+            if ranking.count <= PIECE:
+                return HttpResponse(b"".join(pieces), content_type="application/json")
+            if request.method == "HEAD":
+                return HttpResponse(content_type="application/json")
+            streamed = Pieces(pieces, reading.pop_all().close)
+            return StreamingHttpResponse(streamed, content_type="application/json")
+
+
+class Pieces:
+    """Pieces of an answer, and what is to be done once it is sent, or given up."""
+
+    def __init__(self, pieces: Iterator[bytes], close: Callable[[], None]) -> None:
+        self._pieces = pieces
+        self.close = close
+
+    def __iter__(self) -> Iterator[bytes]:
+        return self._pieces

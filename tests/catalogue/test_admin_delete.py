@@ -1,6 +1,7 @@
 """Deleting DSRs in the admin: who may, what the confirmation says, and that all of it goes through the one service."""
 
 import re
+from datetime import date
 
 import pytest
 from django.contrib.admin.models import DELETION, LogEntry
@@ -25,6 +26,7 @@ from tests.catalogue.helpers import (
 )
 
 DSRS = "/admin/catalogue/dsr/"
+JANUARY = {"period_start": date(2020, 1, 1), "period_end": date(2020, 1, 31)}
 TRANSACTIONAL = pytest.mark.django_db(transaction=True)
 
 
@@ -72,6 +74,7 @@ def test_the_confirmation_says_what_goes(admin_client, dsr):
     assert summary(response) == [
         "DSRs: 1",
         "Lines: 3",
+        "Resources that no other DSR reports: counted once the DSRs are gone",
         "Revenue in NOK: 1,234.50",
         "Problems: 2",
         "Rate changes: 0",
@@ -89,6 +92,7 @@ def test_the_confirmation_of_the_action_adds_up_exactly_and_each_currency_by_its
     assert summary(response) == [
         "DSRs: 4",
         "Lines: 1,000,004",
+        "Resources that no other DSR reports: counted once the DSRs are gone",
         "Revenue in EUR: 100,000,000,000,000,000,000,000,000,000.0000000000000000000000000000001",
         "Revenue in NOK: 1,234.50",
         "Problems: 3",
@@ -147,6 +151,24 @@ def test_the_action_deletes_the_selected_dsrs_and_no_other(admin_client, dsr, ot
     catalogue_refresh()
     assert not UsageLine.objects.exists()
     assert sorted(deletions()) == [("admin", NO_JANUARY), ("admin", ES_JANUARY)]
+
+
+@TRANSACTIONAL
+@pytest.mark.parametrize("choice", ["each of them", "all of the list"])
+def test_more_dsrs_than_a_form_has_fields_are_deleted(admin_client, choice):
+    DSR.objects.bulk_create(
+        DSR(path=f"{number}.tsv", dsp="Spotify", territory_id="NO", currency_id="NOK", status="failed", **JANUARY)
+        for number in range(1200)
+    )
+    across = {"select_across": "1"} if choice == "all of the list" else {}
+    shown = list(DSR.objects.all())[: 100 if across else 900]  # no list shows more to be selected
+    response = admin_client.post(DSRS, action(*shown, index="0", **across))
+    assert ("and 1,100 more" if across else "and 800 more") in response.content.decode()
+    fields = dict(re.findall('<input type="hidden" name="(.+?)" value="(.*?)">', response.content.decode()))
+    response = admin_client.post(DSRS, fields, follow=True)
+    assert told(response) == [f"Successfully deleted {1200 if across else 900} DSRs."]
+    assert DSR.objects.count() == (0 if across else 300)
+    assert len(deletions()) == (1200 if across else 900)
 
 
 @pytest.mark.django_db

@@ -6,9 +6,17 @@ What the top of the revenue is, the tests of the selector say.
 from urllib.parse import quote, urlencode
 
 import pytest
-from django.db import connection
+from django.core.signals import request_finished
+from django.db import close_old_connections, connection
 from django.test.utils import CaptureQueriesContext
+from rest_framework.renderers import JSONRenderer
+from rest_framework.test import APIRequestFactory
 
+from catalogue import kept_rankings
+from catalogue.api import serializers, views
+from catalogue.exceptions import RankingNotReady
+from catalogue.models import KeptRanking
+from catalogue.selectors import resource_top_percentile
 from tests.catalogue.helpers import ES_JANUARY, NO_JANUARY, import_report, line
 
 pytestmark = pytest.mark.django_db
@@ -145,6 +153,108 @@ def test_the_number_of_queries_is_the_same_for_1_and_for_100_resources(client, t
     hundred, for_hundred = queries()
     assert (one, hundred) == (1, 100)
     assert for_one == for_hundred
+
+
+# --- Large answers ---------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def _small_pieces(monkeypatch):
+    """Answers of more than two resources are sent in pieces of two."""
+    for module in (serializers, views):
+        monkeypatch.setattr(module, "PIECE", 2)
+
+
+def rankings_read():
+    """How many rankings this session keeps from being dropped."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND classid = %s AND mode = 'ShareLock' "
+            "AND pid = pg_backend_pid()",
+            [kept_rankings.READERS],
+        )
+        return cursor.fetchone()[0]
+
+
+DIRT = [
+    line("plain", "One", "Ana|Eva", "ESABC2000001", "5", "9"),
+    line('quote " and \\', "tab is no data, but / is", "<b>&amp;</b>", "ESABC2000002", "-3", "8.5"),
+    line("é ß 音 😀", "line\u2028separator", "paragraph\u2029separator", "", "0", "1e-7"),
+    line("syntax", "{}[],:null", "'", "", "", "2e-60"),
+    line("many", "", "", "", "9223372036854775807", "123456789012345678"),
+    line("many", "", "", "", "9223372036854775807", "1234567890123456.8"),
+    line("blank", revenue="0"),
+    line("tiny", revenue="1e-40"),
+]
+
+
+@pytest.mark.parametrize("number", [50, 100])
+def test_an_answer_is_what_rest_framework_renders_byte_for_byte(client, tmp_path, norway, number):
+    import_report(tmp_path, ES_JANUARY, *DIRT)
+    resources = resource_top_percentile(percentile=number)
+    assert len(resources) == (1 if number == 50 else 8)
+
+    rendered = JSONRenderer().render(serializers.ResourceSerializer(resources, many=True).data)
+    assert client.get(f"/resources/percentile/{number}").content == rendered
+
+
+@pytest.mark.usefixtures("_small_pieces")
+@pytest.mark.parametrize("count", [2, 3, 4, 5])
+def test_a_large_answer_comes_in_pieces_and_is_the_same(client, tmp_path, count, monkeypatch):
+    import_report(tmp_path, ES_JANUARY, *(line(f"r{number}", f"{number}", revenue="1") for number in range(count)))
+
+    response = client.get("/resources/percentile/100")
+    assert response.streaming == (count > 2)
+    assert response["Content-Type"] == "application/json"
+    content = response.getvalue()
+    monkeypatch.undo()
+    whole = client.get("/resources/percentile/100")
+    assert not whole.streaming
+    assert content == whole.content
+    assert [resource["title"] for resource in whole.json()] == [f"{number}" for number in range(count)]
+
+
+@pytest.fixture
+def _connection_stays():
+    """The end of a response does not end the connection, which has the test's transaction."""
+    request_finished.disconnect(close_old_connections)
+    yield
+    request_finished.connect(close_old_connections)
+
+
+@pytest.mark.usefixtures("_small_pieces", "_connection_stays")
+@pytest.mark.parametrize("pieces", [0, 1, 2, 100])
+def test_the_ranking_is_let_go_however_much_of_it_the_client_takes(tmp_path, pieces, settings):
+    settings.DSRHUB_KEPT_RANKING_ROWS = 0
+    import_report(tmp_path, ES_JANUARY, *(line(f"r{number}", revenue="1") for number in range(7)))
+
+    response = views.TopPercentileView.as_view()(APIRequestFactory().get(""), number="100")
+    for _ in zip(range(pieces), response, strict=False):
+        assert rankings_read() == 1
+    response.close()
+    assert rankings_read() == 0
+    assert not KeptRanking.objects.exists()
+
+
+@pytest.mark.usefixtures("_small_pieces")
+def test_head_of_a_large_answer_has_no_body(client, tmp_path):
+    import_report(tmp_path, ES_JANUARY, *(line(f"r{number}", revenue="1") for number in range(7)))
+
+    response = client.head("/resources/percentile/100")
+    assert (response.status_code, response["Content-Type"], response.content) == (200, "application/json", b"")
+    assert rankings_read() == 0
+
+
+@pytest.mark.usefixtures("_small_pieces")
+def test_what_goes_wrong_with_a_large_answer_is_told_by_its_status(client, tmp_path, monkeypatch):
+    def no_time(*args):
+        raise RankingNotReady("Ask again later.")
+
+    import_report(tmp_path, ES_JANUARY, *(line(f"r{number}", revenue="1") for number in range(7)))
+    monkeypatch.setattr(kept_rankings, "ranking_make", no_time)
+
+    response = client.get("/resources/percentile/100")
+    assert (response.status_code, response.json()["code"]) == (503, "ranking_not_ready")
 
 
 # --- The number ------------------------------------------------------------------------------------------------

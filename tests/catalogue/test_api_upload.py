@@ -263,6 +263,19 @@ def test_a_body_far_over_the_limit_is_refused_before_it_is_read(uploader, settin
     assert response.json() == {"detail": "The request may have 66536 bytes.", "code": "too_large"}
 
 
+def test_a_content_over_the_limit_is_refused_while_it_is_read(uploader, settings):
+    content = f"{HEADER}\n{ONE_LINE}\n"
+    settings.DSRHUB_UPLOAD_UNPACKED_LIMIT_BYTES = len(content)
+    bomb = gzip.compress((content + ONE_LINE * 1_000_000).encode())
+    response = uploader.post("/dsrs/", {"file": SimpleUploadedFile(f"{ES_JANUARY}.gz", bomb)})
+    assert response.status_code == 400
+    problem = {"code": "unpacked_too_large", "value": f"more than {len(content)} bytes"}
+    assert response.json()["problems"] == [problem]
+    assert nothing_is_loaded()
+    fitting = SimpleUploadedFile(f"{ES_JANUARY}.gz", gzip.compress(content.encode()))
+    assert uploader.post("/dsrs/", {"file": fitting}).status_code == 201
+
+
 def test_a_field_that_fills_the_memory_is_refused(uploader):
     response = upload(uploader, ES_JANUARY, ONE_LINE, replace="x" * 3_000_000)
     assert response.status_code == 413

@@ -311,3 +311,25 @@ def test_only_what_is_named_as_packed_is_asked_for_a_stored_name(path):
 
     assert Delivery(path, "report.tsv.gz").gzip_name == "report.tsv"
     assert Delivery(path, "report.tsv").gzip_name is None
+
+
+# --- Too much of it --------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", ["report.tsv", "report.tsv.gz"])
+def test_no_more_content_is_taken_than_the_limit(path, name):
+    content = b"a" * 1000
+    path.write_bytes(gzip.compress(content) if name.endswith(".gz") else content)
+    assert b"".join(Delivery(path, name, 1000).chunks()) == content
+    with pytest.raises(DamagedDelivery) as caught:
+        list(Delivery(path, name, 999).chunks())
+    assert caught.value.problem.code == ErrorCode.UNPACKED_TOO_LARGE
+    assert caught.value.problem.value == "more than 999 bytes"
+
+
+def test_of_a_bomb_no_more_is_unpacked_than_the_limit(path):
+    path.write_bytes(gzip.compress(bytes(200 * CHUNK_BYTES)))
+    delivery, taken = Delivery(path, "report.tsv.gz", 3 * CHUNK_BYTES), []
+    with pytest.raises(DamagedDelivery):
+        taken.extend(map(len, delivery.chunks()))
+    assert sum(taken) == 3 * CHUNK_BYTES

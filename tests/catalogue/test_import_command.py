@@ -4,9 +4,11 @@ import io
 
 import pytest
 from django.core.management import CommandError, call_command
+from django.db import connection
 
 from catalogue.models import DSR, Resource
-from tests.catalogue.helpers import line, write_report
+from catalogue.parsing import parse_report_name
+from tests.catalogue.helpers import line, other_transaction, write_report
 
 NAMES = [f"Spotify_Duo_ES_EUR_2020{month:02}01-2020{month:02}28.tsv.gz" for month in range(1, 8)]
 
@@ -67,6 +69,24 @@ def test_what_is_in_already_is_unchanged(tmp_path):
         [f"{NAMES[0]}: unchanged, its content is DSR {DSR.objects.get().pk} already", "1 file in."],
         [],
     )
+
+
+def test_what_the_database_refuses_is_told_in_a_line_and_the_others_go_in(tmp_path):
+    for name in NAMES[:2]:
+        write_report(tmp_path, name, line("a"))
+    with other_transaction() as other, connection.cursor() as cursor:
+        cursor.execute("SET lock_timeout = '50ms'")
+        # Somebody else imports the first one.
+        other.execute("SELECT pg_advisory_lock(hashtextextended(%s, 0))", [repr(parse_report_name(NAMES[0]))])
+        out, err = import_dsr(tmp_path, jobs=1)
+        cursor.execute("RESET lock_timeout")
+
+    assert [text.split(":")[0] for text in out] == [NAMES[1]]
+    assert err == [
+        f"failed: {tmp_path / NAMES[0]}: canceling statement due to lock timeout",
+        "1 of 2 files refused.",
+    ]
+    assert [dsr.path for dsr in DSR.objects.all()] == [NAMES[1]]
 
 
 def test_a_dry_run_keeps_nothing(tmp_path):

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from catalogue import ranking
 from catalogue.selectors import resource_top_percentile
+from catalogue.services import catalogue_refresh
 from tests.catalogue.helpers import add_dsr, add_lines, line
 
 STEP = Fraction(1, 10**40)
@@ -152,6 +153,11 @@ def hit_exactly(everything):
     return [int(share) for share in shares if share.denominator == 1 and 1 <= share <= 99]
 
 
+def cumulative_shares(answer, everything):
+    total = sum(revenue for *_, revenue, _ in everything)
+    return [running * 100 / total for running in accumulate(revenue for *_, revenue, _ in answer)]
+
+
 # --- The test --------------------------------------------------------------------------------------------------
 
 
@@ -159,11 +165,16 @@ def delivered(cells):
     return line(**{column: "" if value is None else str(value) for column, value in cells.items()})
 
 
-@pytest.fixture(scope="module", params=["all added up", "by threshold", "by threshold, from the first line on"])
+@pytest.fixture(
+    scope="module",
+    params=["all added up", "into a table of its own", "by threshold", "by threshold, from the first line on"],
+)
 def _way(request):
     """Reports of tests are so small that all is added up; what they mean must not depend on the way."""
     with pytest.MonkeyPatch.context() as patch:
-        if request.param != "all added up":
+        if request.param == "into a table of its own":
+            patch.setattr(ranking, "MANY_LINES", 0)
+        if request.param.startswith("by threshold"):
             patch.setattr(ranking, "FEW_LINES", 0)
             patch.setattr(ranking, "LARGEST_HEAD", Decimal(4))
         if request.param.endswith("on"):
@@ -178,6 +189,7 @@ def _way(request):
 @given(
     made=deliveries(),
     percentile=st.sampled_from(range(1, 100)),
+    is_catalogued=st.booleans(),
     question=st.fixed_dictionaries(
         {
             "territory": st.sampled_from([None, None, None, "ES", "ES", "NO"]),
@@ -186,7 +198,7 @@ def _way(request):
         }
     ),
 )
-def test_the_answer_is_that_of_a_plain_calculation(made, percentile, question):
+def test_the_answer_is_that_of_a_plain_calculation(made, percentile, is_catalogued, question):
     with transaction.atomic():
         reports = []
         for fields, lines, own_partition in made:
@@ -194,12 +206,20 @@ def test_the_answer_is_that_of_a_plain_calculation(made, percentile, question):
             add_lines(dsr, *(delivered(one) for one in lines), own_partition=own_partition)
             reports.append((dsr, lines))
 
+        if is_catalogued:
+            catalogue_refresh()
+
         everything = top_percentile(reports, 100, **question)
-        for share in (percentile, 100, *hit_exactly(everything)):
+        # The third is in the first's ranking, those that are hit are in that of everything.
+        for share in (percentile, 100, (percentile + 1) // 2, *hit_exactly(everything)):
+            resources = resource_top_percentile(percentile=share, **question)
             answer = [
                 (one.dsp, one.dsp_id, one.title, one.artists, one.isrc, one.usages, Fraction(one.revenue), one.dsrs)
-                for one in resource_top_percentile(percentile=share, **question)
+                for one in resources
             ]
             assert answer == top_percentile(reports, share, **question)
+            assert [one.rank for one in resources] == [*range(1, len(answer) + 1)]
+            for one, cumulative_share in zip(resources, cumulative_shares(answer, everything), strict=True):
+                assert abs(Fraction(one.cumulative_share) - cumulative_share) <= Fraction(1, 10**10)
 
         transaction.set_rollback(True)

@@ -6,8 +6,9 @@ from pathlib import Path
 from threading import Lock
 from typing import Any
 
+import psycopg2
 from django.core.management.base import BaseCommand, CommandError
-from django.db import connection
+from django.db import Error, connection
 from tqdm import tqdm
 
 from catalogue.exceptions import ReportRefused
@@ -95,6 +96,9 @@ class Importing:
             )
         except (DsrhubError, OSError) as error:
             return _refusal(path, error), True
+        except (Error, psycopg2.Error) as error:  # COPY's errors are the driver's
+            # The database is gone, or full, or gave up: whether the file is in, the next run finds out.
+            return f"failed: {path}: {str(error).partition(chr(10))[0]}", True
         else:
             return f"{path.name}: {_summary(report)}", False
         finally:

@@ -1,0 +1,110 @@
+"""What can be exported of the list of DSRs. Rows are read page by page while they are sent."""
+
+from collections.abc import Iterator
+from typing import Any
+
+from django import forms
+from django.db.models import QuerySet, Sum
+from django.utils.translation import gettext_lazy as _
+from import_export.forms import ExportForm
+
+from catalogue import selectors
+from catalogue.models import DSR, ReportProblem
+from catalogue.parsing import COLUMNS
+from dsrhub.import_export import PAGE_ROWS, StreamedExportForm, StreamedResource, rows_by_id
+
+
+class DSRExportForm(StreamedExportForm):
+    percentile = forms.IntegerField(
+        label=_("Top N percent"),
+        min_value=1,
+        max_value=100,
+        initial=10,
+        required=False,
+        help_text=_("For the top recordings: those that together have N percent of the revenue in EUR."),
+    )
+
+    def clean(self) -> dict[str, Any]:
+        cleaned: dict[str, Any] = super().clean()
+        chosen = EXPORTS_OF_DSRS[int(cleaned.get("resource") or 0)]
+        if chosen is TopRecordings and not self.errors and cleaned.get("percentile") is None:
+            self.add_error("percentile", _("Choose a number from 1 to 100."))
+        return cleaned
+
+
+class Reports(StreamedResource):
+    """A row for each DSR."""
+
+    columns = (
+        *("id", "path", "status", "dsp", "offer", "society", "territory", "currency", "period_start", "period_end"),
+        *("line_count", "total_usages", "total_revenue", "lowest_revenue", *DSR.BLANK_COUNTS),
+        *("error_count", "warning_count", "exchange_rate", "rate_method", "rate_source"),
+        *("gzip_name", "sha256", "imported_at", "imported_by"),
+    )
+    title, file_name = _("DSRs"), "dsrs"
+
+    def rows(self, queryset: QuerySet, export_form: ExportForm) -> Iterator[tuple[Any, ...]]:
+        return rows_by_id(_chosen(queryset), *self.columns[:-1], "imported_by__username")
+
+    def row_count(self, queryset: QuerySet, most: int) -> int:
+        return queryset.count()
+
+
+class Lines(StreamedResource):
+    """A row for each line of the ingested DSRs, as it was delivered, in the order of DSRs and lines."""
+
+    columns = ("dsr", "line", *COLUMNS)
+    title, file_name = _("Lines of the DSRs"), "lines"
+
+    def rows(self, queryset: QuerySet, export_form: ExportForm) -> Iterator[tuple[Any, ...]]:
+        for dsr in _chosen(queryset).filter(status=DSR.Status.INGESTED).order_by("id"):
+            after = 0
+            # A DSR that goes meanwhile breaks the download off, rather than to let it look complete.
+            while lines := selectors.dsr_lines(dsr=dsr, after=after, limit=PAGE_ROWS):
+                for line in lines:
+                    yield (dsr.pk, line.line_number, *(getattr(line, column) for column in COLUMNS))
+                after = lines[-1].line_number
+
+    def row_count(self, queryset: QuerySet, most: int) -> int:
+        return _chosen(queryset).aggregate(lines=Sum("line_count"))["lines"] or 0
+
+
+class Problems(StreamedResource):
+    """A row for each error and warning that is kept."""
+
+    columns = ("dsr", "path", "level", "code", "line", "column", "value")
+    title, file_name = _("Problems of the DSRs"), "problems"
+
+    def rows(self, queryset: QuerySet, export_form: ExportForm) -> Iterator[tuple[Any, ...]]:
+        return rows_by_id(self._problems(queryset), "dsr_id", "dsr__path", *self.columns[2:])
+
+    def row_count(self, queryset: QuerySet, most: int) -> int:
+        return self._problems(queryset).count()
+
+    def _problems(self, queryset: QuerySet) -> QuerySet[ReportProblem]:
+        return ReportProblem.objects.filter(dsr__in=_chosen(queryset).values("pk"))
+
+
+class TopRecordings(StreamedResource):
+    """The recordings with the most revenue in EUR, highest first, over the ingested DSRs of the list."""
+
+    columns = ("rank", "dsp", "dsp_id", "title", "artists", "isrc", "usages", "revenue_eur", "dsrs")
+    title, file_name = _("Top recordings of the DSRs"), "top-recordings"
+
+    def rows(self, queryset: QuerySet, export_form: ExportForm) -> Iterator[tuple[Any, ...]]:
+        percentile = export_form.cleaned_data["percentile"]
+        with selectors.dsrs_ranking(percentile=percentile, dsrs=_chosen(queryset)) as ranking:
+            after = 0
+            while page := ranking.rows(after_rank=after, limit=PAGE_ROWS):
+                for found in page:
+                    recording = (found.rank, found.dsp, found.dsp_id, found.title, found.artists, found.isrc)
+                    yield (*recording, found.usages, found.revenue, "|".join(map(str, found.dsrs)))
+                after = page[-1].rank
+
+
+EXPORTS_OF_DSRS = [Reports, Lines, Problems, TopRecordings]
+
+
+def _chosen(queryset: QuerySet) -> QuerySet[DSR]:
+    """The DSRs of a list by themselves: not as the list orders, joins and repeats them."""
+    return DSR.objects.filter(pk__in=queryset.order_by().values("pk"))

@@ -1,0 +1,339 @@
+"""The Import button of DSRs: files are uploaded, checked, looked at, confirmed and loaded.
+
+What takes longer than a request should is left to a worker, and the page follows it.
+"""
+
+from pathlib import Path
+from typing import Any, cast
+
+from django import forms
+from django.conf import settings
+from django.contrib import admin, messages
+from django.contrib.admin.utils import label_for_field
+from django.contrib.auth.models import User
+from django.core.exceptions import PermissionDenied
+from django.core.files.uploadedfile import TemporaryUploadedFile
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect, JsonResponse
+from django.template.defaultfilters import filesizeformat
+from django.template.response import TemplateResponse
+from django.urls import URLPattern, path, reverse
+from django.utils import timezone
+from django.utils.decorators import method_decorator
+from django.utils.safestring import SafeString
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+from django.views.decorators.http import require_POST
+from import_export.admin import ImportMixin
+from import_export.fields import Field
+from import_export.forms import ImportForm
+from import_export.resources import Resource
+from import_export.results import Result
+
+from catalogue import import_jobs
+from catalogue.admin.cells import grouped, link
+from catalogue.import_jobs import Deadline, JobProgress
+from catalogue.models import DSR, ImportJob
+from catalogue.parsing import COLUMNS
+from dsrhub.admin import ReadOnlyAdmin
+from dsrhub.exceptions import DsrhubError
+from dsrhub.import_export import PathFormat, PathImportMixin
+
+# What is not done by then is left to a worker: checking is two thirds reading, and a page may take 5 seconds.
+AT_ONCE_SECONDS = 3
+ENDINGS = (".tsv", ".tsv.gz")
+State = ImportJob.State
+
+
+class ReportFormat(PathFormat):
+    def get_title(self) -> str:
+        return "TSV (.tsv, .tsv.gz)"
+
+
+class SeveralFilesInput(forms.ClearableFileInput):
+    allow_multiple_selected = True
+
+
+class SeveralFilesField(forms.FileField):
+    widget = SeveralFilesInput
+
+    def clean(self, data: Any, initial: Any = None) -> list[TemporaryUploadedFile]:
+        return [super(SeveralFilesField, self).clean(one, initial) for one in data or [None]]
+
+
+class ReportImportForm(ImportForm):  # type: ignore[misc]
+    import_file = SeveralFilesField(
+        label=gettext_lazy("Files"),
+        help_text=gettext_lazy(
+            "One or several. Each is named as it was delivered: "
+            "{DSP}_{Offer}[_{Society}]_{TT}_{CCC}_{yyyymmdd}-{yyyymmdd}.tsv[.gz]"
+        ),
+        # An empty file is a report without a header, and told as that.
+        allow_empty_file=True,
+    )
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["import_file"].widget.attrs["accept"] = ".tsv,.gz"
+
+    @property
+    def media(self) -> forms.Media:
+        return forms.Media()  # there is one format, and none to be guessed
+
+    def clean_import_file(self) -> list[TemporaryUploadedFile]:
+        files: list[TemporaryUploadedFile] = self.cleaned_data["import_file"]
+        limit = settings.DSRHUB_UPLOAD_LIMIT_BYTES
+        for file in files:
+            told = {"name": file.name, "limit": filesizeformat(limit)}
+            if not str(file.name).endswith(ENDINGS):
+                self.add_error("import_file", _("%(name)s is neither a .tsv nor a .tsv.gz file.") % told)
+            if (file.size or 0) > limit:
+                self.add_error("import_file", _("%(name)s is larger than %(limit)s.") % told)
+        return files
+
+
+class DeliveredReport(Resource):  # type: ignore[misc]
+    """A report in a file of the upload folder. The dry run is its check; what that found, its job keeps."""
+
+    def import_data(
+        self, dataset: Path, dry_run: bool = False, *, user: User, progress: Deadline, **kwargs: Any
+    ) -> Result:
+        if dry_run:
+            upload, name = kwargs["upload"], kwargs["file_name"]
+            job = import_jobs.import_job_add(upload=upload, path=dataset, name=name, user=user)
+        else:
+            job = ImportJob.objects.get(stored_name=dataset.name)
+            import_jobs.import_job_confirm(job=job, replace=kwargs["replace"], user=user)
+        run_at_once(job, progress)
+        return Result()
+
+    @classmethod
+    def get_display_name(cls) -> str:
+        return "DSR"
+
+    def get_user_visible_fields(self) -> list[Field]:
+        return [Field(column_name=column) for column in COLUMNS]
+
+
+def run_at_once(job: ImportJob, progress: Deadline) -> None:
+    """Do the next step of a job now, if that is no long matter."""
+    if job.size <= settings.DSRHUB_IMPORT_AT_ONCE_BYTES and not progress.is_over():
+        import_jobs.import_job_run(job=job, progress=progress)
+
+
+class ReportImportMixin(PathImportMixin, ImportMixin):  # type: ignore[misc]
+    """import-export's Import button, for whole reports of any size."""
+
+    import_form_class = ReportImportForm
+    import_template_name = "admin/catalogue/dsr/import.html"
+
+    def get_import_formats(self) -> list[type[PathFormat]]:
+        return [ReportFormat]
+
+    def get_import_resource_classes(self, request: HttpRequest) -> list[type[Resource]]:
+        return [DeliveredReport]
+
+    def get_urls(self) -> list[URLPattern]:
+        views = [
+            path("import/<slug:upload>/", self.upload_view, name="upload"),
+            path("import/<slug:upload>/progress/", self.progress_view, name="upload_progress"),
+        ]
+        for view in views:
+            view.callback, view.name = self.admin_site.admin_view(view.callback), f"catalogue_dsr_{view.name}"
+        return [*views, *super().get_urls()]
+
+    def import_action(self, request: HttpRequest, **kwargs: Any) -> HttpResponse:
+        """Take files in, check those at once that are small, and lead to what was found."""
+        self._need_permission(request)
+        form = self.create_import_form(request)
+        if not (request.method == "POST" and form.is_valid()):
+            page: HttpResponse = super().import_action(request, **kwargs)
+            return page
+        upload = import_jobs.upload_begin()
+        progress = Deadline(AT_ONCE_SECONDS)
+        for file in form.cleaned_data["import_file"]:
+            dataset = ReportFormat().create_dataset(self.write_to_tmp_storage(file, ReportFormat()).read())
+            DeliveredReport().import_data(
+                dataset, dry_run=True, upload=upload, file_name=file.name, user=_user(request), progress=progress
+            )
+        return HttpResponseRedirect(reverse("admin:catalogue_dsr_upload", args=[upload]))
+
+    @method_decorator(require_POST)
+    def process_import(self, request: HttpRequest, **kwargs: Any) -> HttpResponse:
+        """Do with the files of an upload what was chosen for them."""
+        self._need_permission(request)
+        upload = request.POST.get("upload", "")
+        jobs = _jobs(upload)
+        progress = Deadline(AT_ONCE_SECONDS)
+        for job in jobs:
+            try:
+                self._process(request, job, progress)
+            except DsrhubError as error:
+                messages.error(request, error.message)
+        return HttpResponseRedirect(reverse("admin:catalogue_dsr_upload", args=[upload]))
+
+    def _process(self, request: HttpRequest, job: ImportJob, progress: Deadline) -> None:
+        number, form = str(job.pk), request.POST
+        if form.get("abandon") == number:
+            import_jobs.import_job_abandon(job=job)
+        elif form.get("check") == number:
+            import_jobs.import_job_check_again(job=job)
+            run_at_once(job, progress)
+        elif "confirm" in form and number in form.getlist("job") and job.state == State.CHECKED:
+            replace = number in form.getlist("replace")
+            if replace and not may_replace(request):
+                raise PermissionDenied
+            dataset = Path(settings.DSRHUB_UPLOAD_DIR) / job.stored_name
+            DeliveredReport().import_data(dataset, user=_user(request), progress=progress, replace=replace)
+
+    def upload_view(self, request: HttpRequest, upload: str) -> HttpResponse:
+        """The files of an upload, and how far each is: one may leave this page and come back."""
+        self._need_permission(request)
+        jobs = _jobs(upload)
+        in_work = import_jobs.jobs_in_work()
+        context = {
+            **self.admin_site.each_context(request),
+            "title": _("Import"),
+            "opts": self.opts,
+            "upload": upload,
+            "cards": [_card(job, in_work) for job in jobs],
+            "can_confirm": any(job.state == State.CHECKED for job in jobs),
+            "may_replace": may_replace(request),
+            "lacks_worker": import_jobs.WORKER not in in_work and any(job.state in ImportJob.WORK for job in jobs),
+        }
+        return TemplateResponse(request, "admin/catalogue/dsr/upload.html", context)
+
+    def progress_view(self, request: HttpRequest, upload: str) -> JsonResponse:
+        """What the page asks for while somebody looks at it."""
+        self._need_permission(request)
+        in_work = import_jobs.jobs_in_work()
+        told = {job.pk: _told(job, in_work) for job in _jobs(upload)}
+        return JsonResponse({"jobs": told, "has_worker": import_jobs.WORKER in in_work})
+
+    def _need_permission(self, request: HttpRequest) -> None:
+        if not self.has_import_permission(request):
+            raise PermissionDenied
+
+
+def may_replace(request: HttpRequest) -> bool:
+    """As over REST: what is there changes."""
+    return request.user.has_perm("catalogue.change_dsr")
+
+
+def _user(request: HttpRequest) -> User:
+    return cast(User, request.user)
+
+
+def _jobs(upload: str) -> list[ImportJob]:
+    jobs = list(ImportJob.objects.filter(upload=upload).order_by("id"))
+    if not jobs:
+        raise Http404("There is no such upload.")
+    return jobs
+
+
+# --- How a job is told -----------------------------------------------------------------------------------------
+
+
+def _card(job: ImportJob, in_work: set[int]) -> dict[str, Any]:
+    """What the page shows of a file."""
+    preview = job.preview or {}
+    totals = preview.get("totals")
+    return {
+        "job": job,
+        "size": filesizeformat(job.size),
+        "told": _told(job, in_work),
+        "preview": preview,
+        "totals": totals and _totals(totals),
+        "more_problems": max(
+            preview.get("error_count", 0) + preview.get("warning_count", 0) - len(preview.get("problems", [])), 0
+        ),
+        "has_dsr": job.dsr_number is not None and DSR.objects.filter(pk=job.dsr_number).exists(),
+        "is_waiting": job.state in ImportJob.WORK,
+        "is_open": job.state in ImportJob.OPEN and job.stored_name != "",
+        "can_check_again": job.state in (State.CHECKED, State.REFUSED) and job.stored_name != "",
+    }
+
+
+def _totals(totals: dict[str, Any]) -> list[tuple[str, str]]:
+    return [
+        (_("lines"), grouped(totals["line_count"])),
+        (_("usages"), grouped(totals["total_usages"])),
+        (_("revenue"), f"{grouped(totals['total_revenue'])} {totals['currency']}"),
+        *((str(label_for_field(name, DSR)), grouped(totals["blank"][name])) for name in DSR.BLANK_COUNTS),
+    ]
+
+
+def _told(job: ImportJob, in_work: set[int]) -> dict[str, Any]:
+    """How far a job is, in words and as a share. Another `state` means that the page has more to show."""
+    progress = import_jobs.job_progress(job, is_worked_on=job.pk in in_work, now=timezone.now())
+    return {
+        "state": job.state,
+        "label": job.get_state_display(),
+        "share": progress.share,
+        "text": _progress_text(job, progress),
+    }
+
+
+def _progress_text(job: ImportJob, progress: JobProgress) -> str:
+    if job.state not in ImportJob.WORK:
+        return ""
+    if not progress.is_worked_on:
+        return _("Waiting for a worker.")
+    doing = _("Checking") if job.state == State.TO_CHECK else _("Loading")
+    if progress.bytes_per_second is None or progress.seconds_left is None:
+        return f"{doing} …"
+    if progress.share >= 1:
+        return _("%s: all is read; indexing and adding up …") % doing
+    parts = [
+        f"{doing}: {progress.share:.0%}",
+        _("%(done)s of %(size)s") % {"done": filesizeformat(job.bytes_done), "size": filesizeformat(job.size)},
+        _("%s per second") % filesizeformat(progress.bytes_per_second),
+        _("%s left") % _seconds(progress.seconds_left),
+    ]
+    if progress.line_count is not None:
+        parts.insert(1, _("about %(done)s of %(all)s lines") % _of(progress))
+    return ", ".join(parts)
+
+
+def _of(progress: JobProgress) -> dict[str, str]:
+    return {"done": grouped(progress.lines_done or 0), "all": grouped(progress.line_count or 0)}
+
+
+def _seconds(seconds: float) -> str:
+    minutes, seconds = divmod(round(seconds), 60)
+    return f"{minutes} min {seconds} s" if minutes else f"{seconds} s"
+
+
+# --- The list of jobs ------------------------------------------------------------------------------------------
+
+
+@admin.register(ImportJob)
+class ImportJobAdmin(ReadOnlyAdmin):
+    list_display = ["file", "state", "message", "dsr", "uploaded_by", "uploaded_at"]
+    list_display_links = None
+    list_filter = ["state", "uploaded_at"]
+    list_select_related = ["uploaded_by"]
+    search_fields = ["name"]
+    search_help_text = gettext_lazy("File name")
+
+    def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return request.user.has_perm("catalogue.import_dsr")
+
+    def get_queryset(self, request: HttpRequest) -> Any:
+        return super().get_queryset(request).defer("preview")
+
+    def change_view(self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: Any = None) -> Any:
+        """A job is looked at where it is worked on."""
+        if not self.has_view_permission(request):
+            raise PermissionDenied
+        job = self.get_object(request, object_id)
+        if job is None:
+            raise Http404("There is no such job.")
+        return HttpResponseRedirect(reverse("admin:catalogue_dsr_upload", args=[job.upload]))
+
+    @admin.display(description=gettext_lazy("file"), ordering="name")
+    def file(self, job: ImportJob) -> SafeString:
+        return link(job.name, "dsr_upload", job.upload)
+
+    @admin.display(description="DSR")
+    def dsr(self, job: ImportJob) -> int | None:
+        return job.dsr_number

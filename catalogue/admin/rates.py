@@ -1,0 +1,94 @@
+"""What DSRs are measured in: territories, currencies and exchange rates."""
+
+from typing import Any
+
+from django import forms
+from django.contrib import admin, messages
+from django.http import HttpRequest
+from django.utils.safestring import SafeString
+from django.utils.translation import gettext_lazy as _
+from django.utils.translation import ngettext
+
+from catalogue import rates
+from catalogue.admin.cells import link
+from catalogue.models import Currency, EcbRate, OperatorRate, Territory
+from dsrhub.admin import DeletedByServiceAdmin, ReadOnlyAdmin
+from dsrhub.exceptions import DsrhubError
+
+
+@admin.register(Territory)
+class TerritoryAdmin(ReadOnlyAdmin):
+    list_display = ["code_2", "name", "local_currency"]
+    list_select_related = ["local_currency"]
+    search_fields = ["code_2", "name"]
+
+
+@admin.register(Currency)
+class CurrencyAdmin(ReadOnlyAdmin):
+    list_display = ["code", "name", "symbol"]
+    search_fields = ["code", "name"]
+
+
+@admin.register(EcbRate)
+class EcbRateAdmin(ReadOnlyAdmin):
+    list_display = ["day", "currency", "rate"]
+    list_filter = [("currency", admin.RelatedOnlyFieldListFilter)]
+    list_select_related = ["currency"]
+    date_hierarchy = "day"
+    show_full_result_count = False
+
+
+class OperatorRateForm(forms.ModelForm):
+    class Meta:
+        help_texts = {
+            "period_start": _("The rate is for DSRs of exactly this period."),
+            "period_end": _("The last day that belongs to it."),
+        }
+
+    def clean(self) -> dict[str, Any]:
+        """The service's own checks, told beside the field that they are about."""
+        cleaned: dict[str, Any] = super().clean() or self.cleaned_data
+        if not self.errors:
+            instance = self.instance
+            try:
+                rates.operator_rate_check(
+                    currency=cleaned["currency"].pk if "currency" in cleaned else instance.currency_id,
+                    period_start=cleaned.get("period_start", instance.period_start),
+                    period_end=cleaned.get("period_end", instance.period_end),
+                    rate=cleaned["rate"],
+                )
+            except DsrhubError as error:
+                field = next((name for name in error.extra if name in self.fields), None)
+                self.add_error(field, forms.ValidationError(error.message, code=error.code))
+        return cleaned
+
+
+@admin.register(OperatorRate)
+class OperatorRateAdmin(DeletedByServiceAdmin):
+    form = OperatorRateForm
+    list_display = ["currency", "period_start", "period_end", "rate", "note", "dsrs", "entered_by", "entered_at"]
+    list_filter = [("currency", admin.RelatedOnlyFieldListFilter)]
+    list_select_related = ["currency", "entered_by"]
+    actions = None  # Each is taken back by itself, as its DSRs must find another rate.
+
+    @admin.display(description="DSRs")
+    def dsrs(self, rate: OperatorRate) -> SafeString:
+        period = {"period_start": rate.period_start, "period_end": rate.period_end}
+        return link(_("Show"), "dsr_changelist", currency__code__exact=rate.currency_id, **period)
+
+    def get_readonly_fields(self, request: HttpRequest, obj: OperatorRate | None = None) -> list[str]:
+        # Another currency or period is another rate.
+        return ["currency", "period_start", "period_end"] if obj else []
+
+    def save_model(self, request: HttpRequest, obj: OperatorRate, form: Any, change: bool) -> None:
+        key = {"currency": obj.currency_id, "period_start": obj.period_start, "period_end": obj.period_end}
+        changed = rates.operator_rate_set(**key, rate=obj.rate, note=obj.note, user=request.user)  # type: ignore[arg-type]
+        obj.pk = OperatorRate.objects.get(**key).pk
+        self._tell(request, changed)
+
+    def delete_model(self, request: HttpRequest, obj: OperatorRate) -> None:
+        self._tell(request, rates.operator_rate_delete(operator_rate=obj, user=request.user))  # type: ignore[arg-type]
+
+    def _tell(self, request: HttpRequest, changed: rates.RatesChanged) -> None:
+        text = ngettext("%d DSR has a new rate.", "%d DSRs have a new rate.", changed.dsrs)
+        messages.info(request, text % changed.dsrs)

@@ -1,0 +1,405 @@
+"""Resources: finding them, those with the most revenue, and who reports each, and how much of it."""
+
+import json
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from decimal import Decimal
+from operator import attrgetter
+from typing import Any, ClassVar
+
+from django import forms
+from django.contrib import admin
+from django.contrib.admin.options import IncorrectLookupParameters
+from django.core.exceptions import PermissionDenied
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.template.response import TemplateResponse
+from django.urls import URLPattern, path, reverse
+from django.utils.safestring import SafeString
+from django.utils.translation import gettext_lazy as _
+from import_export.forms import ExportForm
+
+from catalogue import dsr_selectors, resource_selectors
+from catalogue.admin.cells import exact, grouped, link
+from catalogue.exceptions import RankingNotReady
+from catalogue.models import DSR, Resource
+from catalogue.resource_selectors import (
+    WIDE,
+    Counting,
+    FoundResource,
+    ResourceDescription,
+    ResourceKey,
+    ResourceReport,
+    ResourceSearch,
+    TopResource,
+)
+from dsrhub.admin import ReadOnlyAdmin
+from dsrhub.import_export import PAGE_ROWS, StreamedResource, StreamingExportMixin
+from dsrhub.time_limits import OutOfTime, answered_within
+
+RESOURCES_ON_A_PAGE = 100
+# Of those that a text finds. Who finds more needs another word rather than more pages.
+MOST_FOUND = 1000
+# On the page of a resource: DSRs, in how many different ways they may call it, and lines of each way to name.
+DSRS_ON_A_PAGE, DESCRIPTIONS_ON_A_PAGE, LINES_OF_A_DESCRIPTION = 200, 1000, 5
+# Longer, nobody waits for a search, and for a ranking that has to be made.
+SEARCH_SECONDS, TOP_SECONDS = 10, 10
+
+# --- What is asked for -----------------------------------------------------------------------------------------
+
+
+class CountingForm(forms.Form):
+    """Whose reports count."""
+
+    territory = forms.ChoiceField(label=_("Territory"), required=False)
+    dsp = forms.ChoiceField(label="DSP", required=False)
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        ingested = DSR.objects.ingested()
+        territories = ingested.order_by("territory").values_list("territory", "territory__name").distinct()
+        dsps = ingested.order_by("dsp").values_list("dsp", "dsp").distinct()
+        self.fields["territory"].choices = [("", _("All territories")), *((code, f"{code} {name}") for code, name in territories)]  # type: ignore[attr-defined]  # fmt: skip  # noqa: E501
+        self.fields["dsp"].choices = [("", _("All DSPs")), *dsps]  # type: ignore[attr-defined]
+
+    def counting(self) -> Counting:
+        chosen = self.cleaned_data
+        return Counting(territory=chosen["territory"] or None, dsp=chosen["dsp"] or None)
+
+
+class SearchForm(CountingForm):
+    """What is looked for. One text may be any of these: the first by which something is found is meant."""
+
+    BY = ("dsp_id", "isrc", "words", "dsp_id_prefix")
+
+    q = forms.CharField(label=_("Title, artists, ISRC or dsp_id"), max_length=1000, required=False)
+    by = forms.ChoiceField(choices=[("", ""), *zip(BY, BY, strict=True)], required=False)
+    after = forms.CharField(required=False)
+
+    def clean_after(self) -> tuple[bool, str, int] | None:
+        """The place in the list behind which it goes on."""
+        if not self.cleaned_data["after"]:
+            return None
+        try:
+            place = json.loads(self.cleaned_data["after"])
+        except (ValueError, RecursionError):
+            place = None
+        match place:
+            case [bool(is_untitled), str(title), int(number)] if "\0" not in title and 0 <= number < 2**63:
+                return is_untitled, title.encode(errors="replace").decode(), number
+        raise forms.ValidationError(_("This is no place in the list."))
+
+    def searches(self) -> list[ResourceSearch]:
+        text, counting = self.cleaned_data["q"], self.counting()
+        if not text:
+            return [ResourceSearch(counting=counting)]
+        ways = [self.cleaned_data["by"]] if self.cleaned_data["by"] else self.BY
+        return [ResourceSearch(**{way: text}, counting=counting) for way in ways]
+
+    def found(self) -> "Found":
+        after = self.cleaned_data["after"]
+        for search in self.searches():
+            if not self.cleaned_data["q"]:
+                page = resource_selectors.resource_list(search=search, after=after, limit=RESOURCES_ON_A_PAGE + 1)
+                return _found(search, page)
+            resources = resource_selectors.resource_find(search=search, most=MOST_FOUND + 1)
+            if resources:
+                break
+        if len(resources) > MOST_FOUND:
+            return Found(search, resources[:RESOURCES_ON_A_PAGE], is_cut=True)
+        # Bytewise, as the database orders, is the order of code points.
+        return _found(search, [one for one in resources if after is None or one.place > after])
+
+
+@dataclass
+class Found:
+    """A page of what is found. Where it is cut, there are more than anybody looks through."""
+
+    search: ResourceSearch
+    resources: list[FoundResource]
+    has_more: bool = False
+    is_cut: bool = False
+
+    @property
+    def by(self) -> str:
+        return next((way for way in SearchForm.BY if getattr(self.search, way) is not None), "")
+
+    @property
+    def place(self) -> str:
+        """Of the last one."""
+        return json.dumps(self.resources[-1].place)
+
+
+def _found(search: ResourceSearch, rest: list[FoundResource]) -> Found:
+    return Found(search, rest[:RESOURCES_ON_A_PAGE], has_more=len(rest) > RESOURCES_ON_A_PAGE)
+
+
+class TopForm(CountingForm):
+    percentile = forms.IntegerField(label=_("Top N percent"), min_value=1, max_value=100, required=False)
+    after = forms.IntegerField(min_value=0, max_value=2**62, required=False)
+
+    def clean_percentile(self) -> int:
+        return self.cleaned_data["percentile"] or 10
+
+
+# --- Export ----------------------------------------------------------------------------------------------------
+
+
+class Recordings(StreamedResource):
+    """A row for each resource that the search of the list finds, in its order."""
+
+    columns = ("dsp", "dsp_id", "title", "artists", "isrc")
+    title, file_name = _("Resources"), "resources"
+
+    def rows(self, queryset: Any, export_form: ExportForm) -> Iterator[tuple[Any, ...]]:
+        search, after = queryset, None
+        while page := resource_selectors.resource_list(search=search, after=after, limit=PAGE_ROWS):
+            for found in page:
+                yield tuple(getattr(found, column) for column in self.columns)
+            after = page[-1].place
+
+    def row_count(self, queryset: Any, most: int) -> int:
+        return resource_selectors.resource_count(search=queryset)
+
+
+# --- Pages -----------------------------------------------------------------------------------------------------
+
+
+@admin.register(Resource)
+class ResourceAdmin(StreamingExportMixin, ReadOnlyAdmin):
+    """By their natural key: a ranking and a DSR know no other."""
+
+    resource_classes: ClassVar = [Recordings]
+
+    def get_urls(self) -> list[URLPattern]:
+        view = self.admin_site.admin_view
+        return [
+            path("page/", view(self.page_view), name="catalogue_resource_page"),
+            path("top/", view(self.top_view), name="catalogue_resource_top"),
+            *super().get_urls(),
+        ]
+
+    def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> HttpResponse:
+        """Page by page, and none is counted. Django's list counts, and goes past all pages to the one asked for."""
+        self._need_permission(request)
+        form = SearchForm(request.GET)
+        found, status = None, 400
+        if form.is_valid():
+            try:
+                with answered_within(SEARCH_SECONDS):
+                    found, status = form.found(), 200
+            except OutOfTime:
+                form.add_error(None, _("This takes too long: narrow the search."))
+                status = 503
+        context = {
+            "title": _("Resources"),
+            "form": form,
+            "found": found,
+            "rows": [(resource, recording_link(resource)) for resource in found.resources] if found else [],
+            "next": found and found.has_more and _query(form, by=found.by, after=found.place),
+            "export": found and self.has_export_permission(request) and _query(form, by=found.by),
+            "may_see_amounts": may_see_amounts(request),
+        }
+        return self._page(request, "list", context, status)
+
+    def get_export_queryset(self, request: HttpRequest) -> ResourceSearch:
+        """What the list shows."""
+        form = SearchForm(request.GET)
+        if not form.is_valid():
+            raise IncorrectLookupParameters
+        return form.found().search
+
+    def change_view(self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: Any = None) -> Any:
+        self._need_permission(request)
+        resource = self.get_object(request, object_id)
+        if resource is None:
+            raise Http404("There is no such resource.")
+        return HttpResponseRedirect(recording_address(resource))
+
+    def page_view(self, request: HttpRequest) -> HttpResponse:
+        """A resource: how it is called, and who reports it. Amounts are those of DSRs: who may see them sees these."""
+        self._need_permission(request)
+        key = ResourceKey(request.GET.get("dsp", ""), request.GET.get("dsp_id", ""))
+        known = _known(key)
+        reported = _reported(key, after=_number(request.GET.get("after", "0"))) if may_see_amounts(request) else None
+        if known is None and (reported is None or not reported.rows):
+            raise Http404("There is no such resource.")
+        context = {
+            "title": (known and known.title) or key.dsp_id,
+            "key": key,
+            "known": known,
+            "reported": reported,
+            "next": reported and reported.last and _address("page", **key._asdict(), after=reported.last),
+        }
+        return self._page(request, "page", context)
+
+    def top_view(self, request: HttpRequest) -> HttpResponse:
+        """The resources with the most revenue, page by page. A ranking of them is made where none is kept."""
+        self._need_permission(request)
+        if not may_see_amounts(request):
+            raise PermissionDenied
+        form = TopForm(request.GET)
+        top: list[TopResource] = []
+        status = 400
+        if form.is_valid():
+            percentile, after = form.cleaned_data["percentile"], form.cleaned_data["after"] or 0
+            try:
+                with answered_within(TOP_SECONDS):
+                    top = resource_selectors.resource_top(
+                        percentile=percentile, counting=form.counting(), after=after, limit=RESOURCES_ON_A_PAGE + 1
+                    )
+                status = 200
+            except (OutOfTime, RankingNotReady):
+                form.add_error(None, _("This ranking takes a while, and is being made: come back in a minute."))
+                status = 503
+        shown = top[:RESOURCES_ON_A_PAGE]
+        context = {
+            "title": _("Top recordings"),
+            "form": form,
+            "top": top_rows(shown),
+            "next": len(top) > len(shown) and _query(form, after=shown[-1].rank),
+        }
+        return self._page(request, "top", context, status)
+
+    def _need_permission(self, request: HttpRequest) -> None:
+        if not self.has_view_permission(request):
+            raise PermissionDenied
+
+    def _page(self, request: HttpRequest, name: str, context: dict[str, Any], status: int = 200) -> TemplateResponse:
+        context = {**self.admin_site.each_context(request), "opts": self.opts, **context}
+        return TemplateResponse(request, f"admin/catalogue/resource/{name}.html", context, status=status)
+
+
+def may_see_amounts(request: HttpRequest) -> bool:
+    return admin.site.get_model_admin(DSR).has_view_permission(request)
+
+
+def recording_address(resource: Resource | FoundResource) -> str:
+    return _address("page", dsp=resource.dsp, dsp_id=resource.dsp_id)
+
+
+def recording_link(resource: FoundResource) -> SafeString:
+    return link(resource.title or resource.dsp_id, "resource_page", dsp=resource.dsp, dsp_id=resource.dsp_id)
+
+
+def top_rows(top: Iterable[TopResource]) -> list[dict[str, Any]]:
+    return [
+        {
+            "rank": one.rank,
+            "link": recording_link(one.resource),
+            "artists": one.resource.artists,
+            "usages": one.resource.sums and _amount(one.resource.sums.usages),
+            "revenue": _amount(one.revenue_eur),
+            "share": f"{one.cumulative_share:.2f}",
+        }
+        for one in top
+    ]
+
+
+def _address(view: str, **query: Any) -> str:
+    return reverse(f"admin:catalogue_resource_{view}", query=query)
+
+
+def _query(form: forms.Form, **changed: Any) -> str:
+    """The same question with something else in it, as a link says it."""
+    asked = {name: form.data.get(name, "") for name in form.fields if name != "after"} | changed
+    return _address("changelist", **{name: value for name, value in asked.items() if value != ""}).partition("?")[2]
+
+
+def _amount(number: Decimal | int | None) -> SafeString | None:
+    """Without the zeros that a sum has behind its last decimal."""
+    return None if number is None else exact(Decimal(number).normalize(WIDE))
+
+
+def _number(text: str) -> int:
+    try:
+        return min(max(int(text[:20]), 0), 2**31 - 1)
+    except ValueError as error:
+        raise Http404("There is no such page.") from error
+
+
+# --- A resource ------------------------------------------------------------------------------------------------
+
+
+def _known(key: ResourceKey) -> FoundResource | None:
+    """As the catalogue has it, once it is registered."""
+    search = ResourceSearch(dsp_id=key.dsp_id, counting=Counting(dsp=key.dsp))
+    same = resource_selectors.resource_list(search=search, after=None, limit=1)
+    return same[0] if same else None
+
+
+@dataclass
+class Reported:
+    """Who reports a resource: the DSRs of this page, and what all of them come to."""
+
+    usages: SafeString | None
+    revenue_eur: SafeString | None
+    dsr_count: str
+    rows: list[dict[str, Any]]
+    isrcs: list["Origin"]
+    is_cut: bool
+    last: int | None
+
+
+@dataclass
+class Origin:
+    """Where a value comes from."""
+
+    value: str
+    line_count: int = 0
+    dsrs: list[tuple[DSR, SafeString]] = field(default_factory=list)
+
+
+def _reported(key: ResourceKey, *, after: int) -> Reported:
+    # Of one DSP: no other DSR has it.
+    counting = Counting(dsp=key.dsp)
+    sums = resource_selectors.resource_sums(resources=[key], counting=counting)[key]
+    reports = resource_selectors.reports_by_resource(
+        resources=[key], counting=counting, after=after, limit=DSRS_ON_A_PAGE + 1
+    ).get(key, [])
+    descriptions = resource_selectors.resource_descriptions(
+        resource=key, counting=counting, after=after, limit=DESCRIPTIONS_ON_A_PAGE + 1, lines=LINES_OF_A_DESCRIPTION
+    )
+    shown = reports[:DSRS_ON_A_PAGE]
+    dsrs = dsr_selectors.dsrs_by_id(report.dsr_id for report in shown)
+    called = defaultdict(list)
+    for description in descriptions[:DESCRIPTIONS_ON_A_PAGE]:
+        if description.dsr_id in dsrs:
+            called[description.dsr_id].append(description)
+    latest = sorted((report for report in shown if report.dsr_id in dsrs), key=lambda one: dsrs[one.dsr_id].lateness)
+    rows = [_row(dsrs[report.dsr_id], report, called[report.dsr_id]) for report in reversed(latest)]
+    return Reported(
+        usages=_amount(sums.usages),
+        revenue_eur=_amount(sums.revenue_eur),
+        dsr_count=grouped(sums.report_count),
+        rows=rows,
+        isrcs=_isrcs(rows),
+        is_cut=len(descriptions) > DESCRIPTIONS_ON_A_PAGE,
+        last=shown[-1].dsr_id if len(reports) > len(shown) else None,
+    )
+
+
+def _row(dsr: DSR, report: ResourceReport, descriptions: list[ResourceDescription]) -> dict[str, Any]:
+    return {
+        "dsr": dsr,
+        "descriptions": [(one, _lines(dsr, one)) for one in descriptions],
+        "usages": _amount(report.usages),
+        "revenue": _amount(report.revenue),
+        "revenue_eur": _amount(report.revenue_eur),
+    }
+
+
+def _lines(dsr: DSR, description: ResourceDescription) -> list[SafeString]:
+    return [link(grouped(line), "dsr_lines", dsr.pk, after=line - 1) for line in description.lines]
+
+
+def _isrcs(rows: Iterable[dict[str, Any]]) -> list[Origin]:
+    """The ISRCs with the DSRs and lines that they come from, the one of most lines first."""
+    origins: dict[str, Origin] = {}
+    for row in rows:
+        for description, lines in row["descriptions"]:
+            if description.isrc is not None:
+                origin = origins.setdefault(description.isrc, Origin(description.isrc))
+                origin.line_count += description.line_count
+                origin.dsrs.append((row["dsr"], lines))
+    return sorted(origins.values(), key=attrgetter("line_count"), reverse=True)

@@ -1,0 +1,195 @@
+"""Rankings that were made are kept, so that asking again, for less, or for the next page costs what is shown of it.
+
+A ranking is kept under the exact state of the DSRs that it was made from: which count and at which rate, and which
+describe the resources. Every question reads that state first, so a ranking can never be stale: where a DSR comes,
+goes or is rated anew, it is only not found any more.
+
+Who reads a ranking holds a lock of the session on it, and no transaction; only what nobody reads is dropped. The lock
+ends with the session at the latest, and all else is in tables that a crash of the server empties.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from decimal import Decimal
+from hashlib import sha256
+from typing import Any, NamedTuple
+
+from django.conf import settings
+from django.db import connection, transaction
+from django.utils import timezone
+
+from catalogue.models import KeptRanking
+from catalogue.ranking import SHARED_TABLE, IngestedDSR, own_table, ranking_drop, ranking_make
+
+# The class of the locks of those who read; the other half of the lock is the ranking's number.
+READERS = 0x72616E6B
+# Longer unused, a ranking is most likely of a state that has passed.
+KEPT_FOR = timedelta(days=7)
+
+
+class RankedResource(NamedTuple):
+    """A resource with its sums over the DSRs that count. What has no value is None.
+
+    `revenue` is in EUR and exact; `dsrs` are the ids, ascending, of the counting DSRs that report it;
+    `cumulative_share` is what the resources up to this one have, in per cent of the total, to 10 decimals.
+    """
+
+    rank: int
+    dsp: str
+    dsp_id: str
+    title: str | None
+    artists: str | None
+    isrc: str | None
+    usages: int | None
+    revenue: Decimal
+    dsrs: list[int]
+    cumulative_share: Decimal
+
+
+@dataclass(frozen=True)
+class Ranking:
+    """The first `count` resources by revenue, with which the share that was asked for ends.
+
+    `total` is all revenue in EUR, to 20 digits. `key` names the state of the DSRs that all this is of.
+    """
+
+    number: int
+    key: str
+    count: int
+    total: Decimal
+    table: str
+    row_count: int
+
+    def rows(self, *, after_rank: int = 0, limit: int) -> list[RankedResource]:
+        """The next resources behind a rank. The first has rank 1."""
+        columns = "rank, dsp, dsp_id, title, artists, isrc, usages, revenue, dsrs, round(running * 100 / %(total)s, 10)"
+        return [
+            RankedResource._make((*named, None if usages is None else int(usages), revenue, sorted(dsrs), share))
+            for *named, usages, revenue, dsrs, share in self.select(columns, after_rank=after_rank, limit=limit)
+        ]
+
+    def select(self, expressions: str, *, after_rank: int = 0, limit: int) -> list[Any]:
+        """What SQL expressions make of the columns of the same resources. In `dsrs`, ids have no order."""
+        return _rows(
+            f"""
+            SELECT {expressions} FROM {self.table}
+            WHERE ranking = %(ranking)s AND rank > %(after)s AND rank <= least(%(after)s + %(limit)s, %(count)s)
+            ORDER BY rank
+            """,  # noqa: S608 - no value is in it
+            ranking=self.number,
+            after=after_rank,
+            limit=limit,
+            count=self.count,
+            total=self.total,
+        )
+
+
+def ranking_key(dsrs: Sequence[IngestedDSR]) -> str:
+    """Names the state of the DSRs that a question sees."""
+    dsps = {dsr.dsp for dsr in dsrs if dsr.counts}
+    state = [(dsr.id, dsr.counts and str(dsr.exchange_rate)) for dsr in dsrs if dsr.dsp in dsps]
+    return sha256(repr(state).encode()).hexdigest()
+
+
+def ranking_open(key: str, percentile: int) -> Ranking | None:
+    """A ranking of this state that goes as far, or None. Whoever gets one closes it."""
+    rows = _rows(
+        """
+        UPDATE catalogue_keptranking SET used_at = statement_timestamp()
+        WHERE id = (
+            SELECT id FROM catalogue_keptranking WHERE key = %(key)s AND ends[%(percentile)s] IS NOT NULL
+            ORDER BY id LIMIT 1
+        )
+        RETURNING id, ends[%(percentile)s], total, has_own_table, row_count,
+            pg_try_advisory_lock_shared(%(readers)s, id)
+        """,
+        key=key,
+        percentile=percentile,
+        readers=READERS,
+    )
+    for number, count, total, has_own_table, row_count, is_locked in rows:
+        if is_locked:  # or it is just being dropped
+            table = own_table(number) if has_own_table else SHARED_TABLE
+            return Ranking(number, key, count, total, table, row_count)
+    return None
+
+
+def ranking_lock(key: str) -> None:
+    """Let others who want a ranking of this state wait until this transaction ends: then there is one."""
+    _rows("SELECT pg_advisory_xact_lock(hashtextextended('ranking ' || %(key)s, 0))", key=key)
+
+
+def ranking_keep(key: str, percentile: int, dsrs: Sequence[IngestedDSR]) -> None:
+    """Make a ranking of this state. In the caller's transaction, which has locked the state."""
+    ((number,),) = _rows("SELECT nextval(pg_get_serial_sequence('catalogue_keptranking', 'id'))")
+    made = ranking_make(number, dsrs, percentile)
+    KeptRanking.objects.create(
+        id=number,
+        key=key,
+        ends=made.ends,
+        total=made.total,
+        row_count=made.row_count,
+        has_own_table=made.table != SHARED_TABLE,
+        used_at=timezone.now(),
+    )
+
+
+def ranking_want(key: str, percentile: int, dsr_numbers: Sequence[int]) -> None:
+    """Have a worker make a ranking. By a connection of its own: there is no time left on that of the question."""
+    own = connection.copy()
+    try:
+        with own.cursor() as cursor:
+            cursor.execute(
+                """
+                INSERT INTO catalogue_wantedranking (key, percentile, dsr_numbers, wanted_at)
+                VALUES (%s, %s, %s, statement_timestamp())
+                ON CONFLICT (key) DO UPDATE
+                SET percentile = greatest(catalogue_wantedranking.percentile, excluded.percentile)
+                """,
+                [key, percentile, list(dsr_numbers)],
+            )
+    finally:
+        own.close()
+
+
+def ranking_close(ranking: Ranking) -> None:
+    _rows("SELECT pg_advisory_unlock_shared(%(readers)s, %(number)s)", readers=READERS, number=ranking.number)
+    if ranking.row_count >= settings.DSRHUB_KEPT_RANKING_ROWS:  # nobody else will want it
+        rankings_drop_surplus()
+
+
+def rankings_drop_surplus() -> None:
+    """Keep the rankings that were used last, as many as the setting allows, and those that somebody reads."""
+    surplus = _rows(
+        """
+        SELECT id, has_own_table
+        FROM (
+            SELECT *, sum(row_count + 1) FILTER (WHERE row_count < %(bound)s) OVER (ORDER BY used_at DESC, id) AS kept
+            FROM catalogue_keptranking
+        ) AS ranking
+        WHERE (row_count >= %(bound)s OR kept > %(bound)s OR used_at < statement_timestamp() - %(kept_for)s)
+            AND NOT EXISTS (
+                SELECT FROM pg_locks
+                WHERE locktype = 'advisory' AND classid = %(readers)s AND objid = id AND pid = pg_backend_pid()
+            )
+        """,
+        bound=settings.DSRHUB_KEPT_RANKING_ROWS,
+        kept_for=KEPT_FOR,
+        readers=READERS,
+    )
+    for number, has_own_table in surplus:
+        with transaction.atomic():
+            ((nobody_reads,),) = _rows(
+                "SELECT pg_try_advisory_xact_lock(%(readers)s, %(number)s)", readers=READERS, number=number
+            )
+            if nobody_reads:
+                KeptRanking.objects.filter(id=number).delete()
+                ranking_drop(number, own_table(number) if has_own_table else SHARED_TABLE)
+
+
+def _rows(statement: str, **parameters: Any) -> list[Any]:
+    with connection.cursor() as cursor:
+        cursor.execute(statement, parameters)
+        rows: list[Any] = cursor.fetchall()
+    return rows

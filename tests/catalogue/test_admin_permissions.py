@@ -1,0 +1,180 @@
+"""Who may do what in the admin, asked of every address that it has."""
+
+from datetime import date
+
+import pytest
+from django.contrib import admin
+from django.contrib.auth.models import Permission
+from django.urls import URLPattern, reverse
+
+from catalogue.models import (
+    DSR,
+    Currency,
+    EcbRate,
+    ImportJob,
+    OperatorRate,
+    RateChange,
+    RejectedDelivery,
+    Resource,
+    Territory,
+)
+from tests.catalogue.helpers import NO_JANUARY, import_report, line, staff_with
+
+pytestmark = pytest.mark.django_db
+
+# What each address of the catalogue needs: one of these is enough. Nobody may do what has none.
+# Who may change sees, as everywhere in Django; that allows to replace DSRs.
+VIEW_DSR = {"view_dsr", "change_dsr"}
+DSR_NEEDS = {
+    "changelist": VIEW_DSR,
+    "change": VIEW_DSR,
+    "history": VIEW_DSR,
+    "lines": VIEW_DSR,
+    "add": set(),
+    "delete": {"delete_dsr"},
+    "import": {"import_dsr"},
+    "process_import": {"import_dsr"},
+    "upload": {"import_dsr"},
+    "upload_progress": {"import_dsr"},
+    "export": {"export_dsr"},
+    "file": {"export_dsr"},
+}
+
+
+def read_only(model, *also):
+    seen = {f"view_{model}", *also}
+    return {"changelist": seen, "change": seen, "history": seen, "add": set(), "delete": set()}
+
+
+NEEDS = {
+    "dsr": DSR_NEEDS,
+    "importjob": {"changelist": {"import_dsr"}, "change": {"import_dsr"}, "history": {"import_dsr"}}
+    | {"add": set(), "delete": set()},
+    "resource": read_only("resource") | {"export": {"export_resource"}, "page": {"view_resource"}, "top": set()},
+    "reportproblem": read_only("reportproblem", "view_dsr"),
+    "ratechange": read_only("ratechange", "view_dsr"),
+    "rejecteddelivery": read_only("rejecteddelivery"),
+    "territory": read_only("territory"),
+    "currency": read_only("currency"),
+    "ecbrate": read_only("ecbrate"),
+    "operatorrate": {
+        "changelist": {"view_operatorrate", "change_operatorrate"},
+        "change": {"view_operatorrate", "change_operatorrate"},
+        "history": {"view_operatorrate", "change_operatorrate"},
+        "add": {"add_operatorrate"},
+        "delete": {"delete_operatorrate"},
+    },
+}
+
+
+def catalogue_views():
+    """(model, view) of every named address of the catalogue in the admin."""
+    found = []
+    for model, model_admin in admin.site._registry.items():
+        if model._meta.app_label == "catalogue":
+            names = [pattern.name for pattern in model_admin.urls if isinstance(pattern, URLPattern) and pattern.name]
+            prefix = f"catalogue_{model._meta.model_name}_"
+            found += [(model._meta.model_name, name.removeprefix(prefix)) for name in names]
+    return found
+
+
+CASES = [(model, view, needed) for model, views in NEEDS.items() for view, needed in views.items()]
+# Every permission there is, one at a time.
+ALL = sorted({permission for *_, needed in CASES for permission in needed} | {"add_dsr", "change_dsr"})
+
+
+@pytest.fixture
+def address(tmp_path, settings):
+    """The address of a view, of an object that exists where it needs one."""
+    settings.DSRHUB_UPLOAD_DIR = tmp_path / "uploads"
+    dsr = import_report(tmp_path, NO_JANUARY, line("a", isrc="bad"))
+    rate = {"old_rate": 1, "new_rate": 2}
+    key = {"currency_id": "NOK", "period_start": date(2020, 1, 1), "period_end": date(2020, 1, 31)}
+    objects = {
+        "dsr": dsr,
+        "importjob": ImportJob.objects.create(upload="some", name=NO_JANUARY, size=1),
+        "reportproblem": dsr.problems.get(),
+        "ratechange": RateChange.objects.create(dsr=dsr, **rate),
+        "rejecteddelivery": RejectedDelivery.objects.create(name="hello.tsv"),
+        "operatorrate": OperatorRate.objects.create(rate=1, **key),
+        "territory": Territory.objects.first(),
+        "currency": Currency.objects.first(),
+        "ecbrate": EcbRate.objects.first(),
+        "resource": Resource.objects.create(dsp="Spotify", dsp_id="a"),
+    }
+
+    def address(model, view):
+        arguments = {"upload": ["some"], "upload_progress": ["some"], "lines": [dsr.pk], "file": [dsr.pk]}
+        if view in ("change", "delete", "history"):
+            arguments[view] = [objects[model].pk]
+        return reverse(f"admin:catalogue_{model}_{view}", args=arguments.get(view, []))
+
+    return address
+
+
+def test_every_address_has_a_row_in_the_matrix():
+    assert sorted(catalogue_views()) == sorted((model, view) for model, view, _ in CASES)
+
+
+def is_let_in(client, address):
+    # Only who is let in learns that it wants a POST, that the object is not there, or where else to look.
+    return client.get(address).status_code != 403
+
+
+@pytest.mark.parametrize(("model", "view", "needed"), CASES, ids=[f"{model}-{view}" for model, view, _ in CASES])
+def test_each_address_is_open_to_its_permission_and_to_no_other(client, address, model, view, needed):
+    url = address(model, view)
+    user = staff_with()
+    client.force_login(user)
+    open_to = set()
+    for codename in ALL:
+        permission = Permission.objects.get(codename=codename, content_type__app_label="catalogue")
+        user.user_permissions.set([permission])
+        if is_let_in(client, url):
+            open_to.add(codename)
+    assert open_to == expected(view, needed)
+
+
+def expected(view, needed):
+    if view == "process_import":
+        return set(ALL)  # a GET is refused to all alike; what a POST needs is tested below
+    return needed
+
+
+@pytest.mark.parametrize(("model", "view"), [case[:2] for case in CASES])
+def test_nobody_from_outside_comes_in(client, address, model, view):
+    url = address(model, view)
+    for response in (client.get(url), client.post(url)):
+        assert response.status_code == 302
+        assert response["Location"].startswith("/admin/login/?next=")
+
+
+@pytest.mark.parametrize(("model", "view"), [case[:2] for case in CASES])
+def test_staff_without_any_permission_may_post_nowhere(client, address, model, view):
+    url = address(model, view)
+    user = staff_with()
+    client.force_login(user)
+    assert client.post(url, {"upload": "some"}).status_code == 403
+    assert DSR.objects.count() == 1
+
+
+@pytest.mark.parametrize(
+    ("permissions", "buttons"),
+    [
+        (["view_dsr"], set()),
+        (["view_dsr", "import_dsr"], {"import"}),
+        (["view_dsr", "export_dsr"], {"export"}),
+        (["view_dsr", "delete_dsr"], {"delete"}),
+        (["view_dsr", "import_dsr", "export_dsr", "delete_dsr"], {"import", "export", "delete"}),
+    ],
+)
+def test_buttons_are_shown_to_those_who_may_use_them(client, address, permissions, buttons):
+    user = staff_with(*permissions)
+    client.force_login(user)
+    page = client.get(address("dsr", "changelist")).content.decode()
+    detail = client.get(address("dsr", "change")).content.decode()
+    on_list = {"import": 'class="import_link"', "export": 'class="export_link"', "delete": "delete_selected"}
+    assert {button for button, mark in on_list.items() if mark in page} == buttons
+    on_detail = {"export": "/admin/catalogue/dsr/export/", "delete": 'class="deletelink"'}
+    assert {button for button, mark in on_detail.items() if mark in detail} == buttons - {"import"}
+    assert ("export_selected" in page) == ("export" in buttons)

@@ -1,0 +1,53 @@
+"""Questions for tests, asked of the schema itself."""
+
+from types import SimpleNamespace
+
+from django.contrib.auth.models import AnonymousUser
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+
+from graphql_schema.schema import schema
+
+
+def execute(query, user=None, **variables):
+    """What the schema answers, errors included."""
+    context = SimpleNamespace(user=user or AnonymousUser())
+    return schema.execute(query, context_value=context, variable_values=variables)
+
+
+def ask(query, user=None, **variables):
+    """The data of an answer, which must have no error."""
+    answer = execute(query, user, **variables)
+    assert answer.errors is None, answer.errors
+    return answer.data
+
+
+def nodes(query, **variables):
+    """The objects on a page of the one connection that is asked for."""
+    (connection_,) = ask(query, **variables).values()
+    return [edge["node"] for edge in connection_["edges"]]
+
+
+def refusal(query, user=None, **variables):
+    """The code of the one error that an answer has, and what else the error tells."""
+    (error,) = execute(query, user, **variables).errors
+    return error.original_error.code, error.original_error.extra
+
+
+def pages(query, **variables):
+    """The objects of all pages of the one connection that is asked for with `$after`."""
+    after, found = None, []
+    while True:
+        (page,) = ask(query, after=after, **variables).values()
+        found.append([edge["node"] for edge in page["edges"]])
+        if not page["pageInfo"]["hasNextPage"]:
+            return found
+        after = page["pageInfo"]["endCursor"]
+        assert after == page["edges"][-1]["cursor"]
+
+
+def statements(query, **variables):
+    """The SQL of an answer without errors."""
+    with CaptureQueriesContext(connection) as captured:
+        ask(query, **variables)
+    return [query["sql"] for query in captured]

@@ -1,0 +1,235 @@
+"""Who comes in by which request, and how it is answered."""
+
+import json
+
+import pytest
+from django.test import Client
+from rest_framework.authtoken.models import Token
+
+pytestmark = [pytest.mark.django_db, pytest.mark.urls("tests.graphql_schema.door")]
+
+JSON = {"content_type": "application/json"}
+
+
+def post(client, query, headers=None, **body):
+    return client.post("/graphql", {"query": query, **body}, headers=headers, **JSON)
+
+
+def codes(answer):
+    return [error["extensions"]["code"] for error in answer.json()["errors"]]
+
+
+# --- Requests --------------------------------------------------------------------------------------------------
+
+
+def test_a_query_is_answered(client):
+    answer = post(client, "{ node { number } }")
+    assert (answer.status_code, answer.json()) == (200, {"data": {"node": {"number": 1}}})
+    assert answer["Content-Type"] == "application/json"
+    assert "no-store" in answer["Cache-Control"]
+
+
+def test_the_media_type_of_graphql_is_used_where_the_client_knows_it(client):
+    answer = post(client, "{ user }", {"Accept": "application/graphql-response+json, application/json;q=0.9"})
+    assert answer["Content-Type"] == "application/graphql-response+json"
+
+
+def test_the_named_operation_is_executed_with_its_variables(client):
+    query = "query A { user } query B($texts: [String]) { length(texts: $texts) }"
+    answer = post(client, query, operationName="B", variables={"texts": ["x", "y"]})
+    assert answer.json() == {"data": {"length": 2}}
+
+
+@pytest.mark.parametrize("name", [None, "C", ""])
+def test_without_a_name_of_one_of_them_several_operations_are_refused(client, name):
+    answer = post(client, "query A { user } query B { user }", operationName=name)
+    assert (answer.status_code, codes(answer)) == (400, ["graphql_operation"])
+
+
+def test_a_subscription_is_refused(client):
+    answer = post(client, "subscription { user }")
+    assert (answer.status_code, codes(answer)) == (400, ["graphql_operation"])
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        "{",
+        "null",
+        '"{ user }"',
+        "{}",
+        '{"query": null}',
+        '{"query": " "}',
+        '{"query": ["{ user }"]}',
+        '{"query": "{ user }", "variables": []}',
+        '{"query": "{ user }", "variables": "{}"}',
+        '{"query": "{ user }", "operationName": 1}',
+        '{"query": "{ user }", "variables": {"x": NaN}}',
+        '{"query": "{ user }", "variables": ' + "[" * 30_000 + "]" * 30_000 + "}",
+        b'{"query": "\xff"}',
+        '{"query": "{ user }"}'.encode("utf-16"),
+    ],
+)
+def test_a_body_that_is_none_of_an_operation_is_refused(client, body):
+    answer = client.generic("POST", "/graphql", body, **JSON)
+    assert (answer.status_code, codes(answer)) == (400, ["bad_request"])
+
+
+def test_operations_are_taken_one_at_a_time(client):
+    answer = client.post("/graphql", [{"query": "{ user }"}, {"query": "{ user }"}], **JSON)
+    assert (answer.status_code, codes(answer)) == (400, ["bad_request"])
+    assert "several operations at once are not taken" in answer.json()["errors"][0]["message"]
+
+
+@pytest.mark.parametrize(
+    "content_type", ["", "text/plain", "application/x-www-form-urlencoded", "multipart/form-data; boundary=x"]
+)
+def test_what_a_form_of_another_site_can_send_is_refused(client, content_type):
+    answer = client.generic("POST", "/graphql", '{"query": "{ user }"}', content_type=content_type)
+    assert (answer.status_code, codes(answer)) == (415, ["unsupported_media_type"])
+
+
+def test_by_get_nothing_is_executed(client):
+    answer = client.get("/graphql", {"query": "{ user }"}, headers={"Accept": "application/json"})
+    assert (answer.status_code, codes(answer)) == (405, ["method_not_allowed"])
+    assert b"<title>" in client.get("/graphql", {"query": "{ user }"}, headers={"Accept": "text/html,*/*"}).content
+
+
+@pytest.mark.parametrize("method", ["PUT", "DELETE", "PATCH", "OPTIONS"])
+def test_other_methods_are_refused(client, method):
+    answer = client.generic(method, "/graphql", '{"query": "{ user }"}', **JSON)
+    assert (answer.status_code, codes(answer)) == (405, ["method_not_allowed"])
+
+
+# --- Who -------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def careful():
+    """A client whose CSRF tokens are looked at, as those of browsers are."""
+    return Client(enforce_csrf_checks=True)
+
+
+def test_anybody_may_read(careful):
+    assert post(careful, "{ user }").json() == {"data": {"user": ""}}
+
+
+def test_who_is_signed_in_by_a_session_sends_the_token_of_the_page(careful, admin_user):
+    careful.force_login(admin_user)
+    answer = post(careful, "{ user }")
+    assert (answer.status_code, codes(answer)) == (403, ["permission_denied"])
+    assert answer.json()["errors"][0]["message"].startswith("CSRF Failed")
+
+    page = careful.get("/graphql", headers={"Accept": "text/html"})
+    token = page.content.decode().split('data-csrf-token="')[1].split('"')[0]
+    assert post(careful, "{ user }", {"X-CSRFToken": token}).json() == {"data": {"user": "admin"}}
+    assert post(careful, "{ user }", {"X-CSRFToken": "x" * len(token)}).status_code == 403
+
+
+def test_who_sends_a_token_of_rest_needs_no_other(careful, admin_user):
+    careful.force_login(admin_user)
+    authorization = {"Authorization": f"Token {Token.objects.create(user=admin_user).key}"}
+    assert post(careful, "{ user }", authorization).json() == {"data": {"user": "admin"}}
+
+
+def test_a_wrong_token_is_refused(client):
+    answer = post(client, "{ user }", {"Authorization": "Token nonsense"})
+    assert (answer.status_code, codes(answer)) == (401, ["authentication_failed"])
+    assert answer["WWW-Authenticate"] == "Token"
+
+
+def test_a_private_installation_is_closed_to_strangers(client, admin_user, settings):
+    settings.DSRHUB_PRIVATE = True
+    answer = post(client, "{ __typename }")
+    assert (answer.status_code, codes(answer)) == (401, ["not_authenticated"])
+    client.force_login(admin_user)
+    assert post(client, "{ user }").json() == {"data": {"user": "admin"}}
+
+
+# --- Errors ----------------------------------------------------------------------------------------------------
+
+
+def test_what_cannot_be_parsed_is_told_with_its_place(client):
+    answer = post(client, "{ user")
+    assert answer.status_code == 400
+    assert answer.json() == {
+        "errors": [
+            {
+                "message": "Syntax Error: Expected Name, found <EOF>.",
+                "locations": [{"line": 1, "column": 7}],
+                "extensions": {"code": "graphql_syntax"},
+            }
+        ]
+    }
+
+
+def test_what_is_not_valid_is_told_with_its_place(client):
+    answer = post(client, "{ node { size } user(x: 1) }")
+    assert (answer.status_code, codes(answer)) == (400, ["graphql_validation"] * 2)
+    assert [error["locations"] for error in answer.json()["errors"]] == [
+        [{"line": 1, "column": 10}],
+        [{"line": 1, "column": 22}],
+    ]
+
+
+def test_fields_that_contradict_each_other_are_not_valid(client):
+    answer = post(client, "{ page { first } page(first: 5) { first } }")
+    assert (answer.status_code, codes(answer)) == (400, ["graphql_validation"])
+
+
+def test_a_wrong_variable_is_named(client):
+    answer = post(client, "query ($n: Int) { length(first: $n) }", variables={"n": "many"})
+    assert (answer.status_code, codes(answer)) == (400, ["graphql_variables"])
+    assert "$n" in answer.json()["errors"][0]["message"]
+    assert "data" not in answer.json()
+
+
+def test_an_error_of_ours_has_its_code_its_data_and_its_path(client):
+    answer = post(client, "{ it: broken user }")
+    assert answer.status_code == 200
+    assert answer.json() == {
+        "data": {"it": None, "user": ""},
+        "errors": [
+            {
+                "message": "It is broken.",
+                "locations": [{"line": 1, "column": 3}],
+                "path": ["it"],
+                "extensions": {"code": "broken", "day": "2020-01-31"},
+            }
+        ],
+    }
+
+
+@pytest.mark.parametrize(("field", "data"), [("fault", {"fault": None}), ("faultRequired", None)])
+def test_a_fault_shows_nothing_but_an_id_that_the_log_has(client, caplog, field, data):
+    answer = post(client, f"{{ {field} }}")
+    (error,) = answer.json()["errors"]
+    assert (answer.status_code, answer.json()["data"]) == (200, data)
+    assert (error["message"], error["path"], error["extensions"]["code"]) == (
+        "Internal error.",
+        [field],
+        "internal_error",
+    )
+    assert "secret" not in answer.content.decode()
+    (record,) = (record for record in caplog.records if record.name == "graphql_schema.errors")
+    assert error["extensions"]["id"] in record.getMessage()
+    assert "a secret of the inside" in record.exc_text
+
+
+def test_a_fault_of_the_door_itself_is_masked_too(client, caplog, monkeypatch):
+    def fail(*arguments):
+        raise KeyError("a secret of the inside")
+
+    monkeypatch.setattr("graphql_schema.view.check", fail)
+    answer = post(client, "{ user }")
+    assert (answer.status_code, codes(answer)) == (500, ["internal_error"])
+    assert "secret" not in answer.content.decode()
+    assert answer.json()["errors"][0]["extensions"]["id"] in caplog.text
+
+
+@pytest.mark.parametrize("text", ["\0", "\ud800", "\U0001f3b5", "x" * 60_000])
+def test_any_text_is_answered(client, text):
+    body = json.dumps({"query": "query ($texts: [String]) { length(texts: $texts) }", "variables": {"texts": [text]}})
+    assert client.generic("POST", "/graphql", body, **JSON).json() == {"data": {"length": 1}}
+    answer = client.generic("POST", "/graphql", json.dumps({"query": f"{{ {text} }}"}), **JSON)
+    assert answer.status_code == 400

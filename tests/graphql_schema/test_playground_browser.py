@@ -1,0 +1,113 @@
+"""The playground in a browser: its examples work on the samples, under the content security policy of all pages.
+
+The fixture `page` fails a test with an error on the console or a request to another host.
+"""
+
+import pytest
+from django.conf import settings
+from django.core.management import call_command
+from playwright.sync_api import expect
+
+pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
+
+EDITOR = "document.querySelector('.graphiql-query-editor .CodeMirror').CodeMirror"
+# Each with something of its answer: what the files say.
+EXAMPLES = {
+    "TopPercentile": '"revenueEur": "9054.8079881750077"',
+    "OneResource": '"revenue": "21571.474227928647"',
+    "UsageByMonth": '"usages": "1094017203"',
+    "Statistics": '"name": "Switzerland"',
+}
+
+
+def wait_until(page, condition):
+    """Until something holds for the editor. Playwright's own way needs what the policy of the page forbids."""
+    page.evaluate(f"""() => new Promise(resolve => {{
+        const look = () => {EDITOR}.{condition} ? resolve() : requestAnimationFrame(look);
+        look();
+    }})""")
+
+
+@pytest.fixture
+def playground(live_server, page):
+    page.set_default_timeout(20_000)
+    page.goto(f"{live_server.url}/graphql")
+    expect(page.locator(".graphiql-query-editor .CodeMirror-line").first).to_be_visible()
+    wait_until(page, "options.hintOptions.schema")
+    return page
+
+
+def execute(playground, name):
+    """Press the button, once GraphiQL has read the text, which it does a moment after that is there."""
+    wait_until(playground, f"operationName === {name!r}")
+    playground.click(".graphiql-execute-button")
+
+
+def response(playground):
+    """What GraphiQL shows of the answer: CodeMirror draws the lines in sight alone."""
+    return playground.locator(".result-window .CodeMirror-code")
+
+
+def test_each_example_works_on_the_samples(playground):
+    call_command("import_dsr", str(settings.BASE_DIR / "data"))
+    tabs = playground.locator(".graphiql-tab-button")
+    expect(tabs).to_have_text(list(EXAMPLES))
+    for name, answer in EXAMPLES.items():
+        playground.click(f".graphiql-tab-button:text-is('{name}')")
+        execute(playground, name)
+        expect(response(playground)).to_contain_text('"data"')
+        playground.evaluate("document.querySelector('.result-window .CodeMirror').CodeMirror.setSize(null, 4000)")
+        expect(response(playground)).to_contain_text(answer)
+        expect(response(playground)).not_to_contain_text('"errors"')
+
+
+def test_the_documentation_tells_the_schema(playground):
+    playground.click("[aria-label='Show Documentation Explorer']")
+    docs = playground.locator(".graphiql-doc-explorer")
+    docs.locator("a:text-is('Query')").click()
+    expect(docs).to_contain_text("topResources")
+    docs.locator("a:text-is('topResources')").click()
+    expect(docs).to_contain_text("The fewest resources that together have a share of all revenue")
+
+
+def test_who_is_signed_in_is_known_in_the_playground(playground, live_server, admin_user):
+    playground.goto(f"{live_server.url}/admin/")
+    playground.fill("#id_username", "admin")
+    playground.fill("#id_password", "password")
+    playground.click("text=Log in")
+    playground.goto(f"{live_server.url}/graphql")
+    query = 'mutation Delete { deleteDsr(id: "1") { id } }'
+    expect(playground.locator(".graphiql-query-editor .CodeMirror-line").first).to_be_visible()
+    playground.evaluate(f"{EDITOR}.setValue({query!r})")
+    execute(playground, "Delete")
+    expect(response(playground)).to_contain_text("dsr_not_found")
+
+
+def test_it_helps_to_write(playground):
+    playground.click(".graphiql-query-editor .CodeMirror-line >> nth=6")
+    playground.keyboard.press("End")
+    playground.keyboard.press("Enter")
+    playground.keyboard.type("res")
+    expect(playground.locator(".CodeMirror-hints")).to_contain_text("resource")
+    playground.keyboard.press("Escape")
+    playground.keyboard.type("x ")
+    expect(playground.locator(".CodeMirror-lint-mark-error").first).to_be_visible()
+
+
+@pytest.mark.parametrize("dialog", ["Open settings dialog", "Open short keys dialog"])
+def test_its_dialogs_open(playground, dialog):
+    playground.click(f"[aria-label='{dialog}']")
+    expect(playground.locator("[role=dialog]")).to_be_visible()
+    playground.keyboard.press("Escape")
+    expect(playground.locator("[role=dialog]")).to_have_count(0)
+
+
+@pytest.mark.parametrize(("width", "height"), [(1280, 800), (390, 844)])
+def test_it_fits_the_window(playground, width, height):
+    playground.set_viewport_size({"width": width, "height": height})
+    execute(playground, "TopPercentile")
+    expect(response(playground)).to_contain_text('"data"')
+    editor, answer = (playground.locator(part).bounding_box() for part in (".graphiql-editors", ".graphiql-response"))
+    assert min(editor["width"], answer["width"], editor["height"], answer["height"]) > 250
+    size = playground.evaluate("[document.documentElement.scrollWidth, document.documentElement.scrollHeight]")
+    assert size == [width, height]

@@ -1,0 +1,84 @@
+"""The schema as a whole: its text, and that everything in it is described."""
+
+from pathlib import Path
+
+from graphql import (
+    GraphQLEnumType,
+    GraphQLInputObjectType,
+    GraphQLObjectType,
+    get_named_type,
+    is_introspection_type,
+    is_specified_scalar_type,
+    print_schema,
+)
+
+import graphql_schema
+from catalogue.models import DSR, RateMethod, ReportProblem
+from graphql_schema.schema import schema
+from subscriptions.models import Subscription, UsageType
+
+TYPES = {
+    name: of_type
+    for name, of_type in schema.graphql_schema.type_map.items()
+    if not is_introspection_type(of_type) and not is_specified_scalar_type(of_type)
+}
+
+
+def parts(of_type):
+    """The fields of a type with their arguments, or its values."""
+    if isinstance(of_type, GraphQLEnumType):
+        yield from of_type.values.items()
+    if isinstance(of_type, (GraphQLObjectType, GraphQLInputObjectType)):
+        for name, field in of_type.fields.items():
+            yield name, field
+            yield from ((f"{name}({argument})", each) for argument, each in getattr(field, "args", {}).items())
+
+
+def test_the_text_of_the_schema_is_up_to_date():
+    """If it is not: `python manage.py graphql_schema`."""
+    text = (Path(graphql_schema.__file__).parent / "schema.graphql").read_text()
+    assert text == print_schema(schema.graphql_schema)
+
+
+def test_everything_is_described():
+    assert [name for name, of_type in TYPES.items() if not of_type.description] == []
+    assert [
+        f"{name}.{part}" for name, of_type in TYPES.items() for part, each in parts(of_type) if not each.description
+    ] == []
+
+
+def test_values_are_the_codes_of_rest():
+    choices = {
+        "DSRStatus": DSR.Status,
+        "RateMethod": RateMethod,
+        "ProblemLevel": ReportProblem.Level,
+        "UsageType": UsageType,
+        "Carrier": Subscription.Carrier,
+        "SubscriptionStatus": Subscription.Status,
+    }
+    assert {name: list(TYPES[name].values) for name in choices} == {
+        name: [choice.value for choice in of_name] for name, of_name in choices.items()
+    }
+    assert list(TYPES["DSRStatus"].values) == ["ingested", "failed"]
+    assert list(TYPES["UsageType"].values) == ["data", "voice"]
+
+
+def test_every_list_comes_in_pages():
+    lists = {
+        f"{name}.{field}"
+        for name, of_type in TYPES.items()
+        if isinstance(of_type, GraphQLObjectType) and not name.endswith("Connection")
+        for field, each in of_type.fields.items()
+        if "[" in str(each.type) and each.args == {}
+    }
+    # At most data and voice.
+    assert lists == {"SubscriptionOverLimit.exceeded"}
+    pages = [
+        each
+        for of_type in TYPES.values()
+        if isinstance(of_type, GraphQLObjectType)
+        for each in of_type.fields.values()
+        if get_named_type(each.type).name.endswith("Connection")
+    ]
+    assert len(pages) == 15
+    assert all({"first", "after"} <= each.args.keys() for each in pages)

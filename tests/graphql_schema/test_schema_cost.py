@@ -1,0 +1,141 @@
+"""Every field costs the same number of queries for 1 and for 100 objects, however deep it is nested."""
+
+from datetime import date
+
+import pytest
+from graphql import GraphQLObjectType, TypeInfo, TypeInfoVisitor, Visitor, is_introspection_type, parse, visit
+
+from catalogue import dsr_selectors
+from catalogue.exceptions import DSRNotFound
+from catalogue.models import OperatorRate
+from graphql_schema.schema import schema
+from tests.catalogue.helpers import ES_JANUARY, NO_JANUARY, add_dsr, add_lines, import_report, line
+from tests.graphql_schema.helpers import ask, execute, statements
+from tests.subscriptions.helpers import VOICE, add, event, subscribe
+
+pytestmark = pytest.mark.django_db
+
+TERRITORY = "territory { code2 name localCurrency { code name symbol } }"
+CURRENCY = "currency { code name symbol }"
+PAGE_INFO = "totalCount pageInfo { hasNextPage hasPreviousPage startCursor endCursor }"
+LINE = "lineNumber dspId title artists isrc usages revenue"
+LINES = f"lines(first: 2) {{ {PAGE_INFO} edges {{ cursor node {{ {LINE} }} }} }}"
+PROBLEMS = f"problems(first: 2) {{ {PAGE_INFO} edges {{ cursor node {{ id level code line column value }} }} }}"
+DSR = f"""
+    id path gzipName sha256 dsp offer society {TERRITORY} {CURRENCY} periodStart periodEnd status
+    exchangeRate rateMethod rateSource lineCount totalUsages totalRevenue totalRevenueEur blankTitleCount
+    blankArtistsCount blankIsrcCount blankUsagesCount blankRevenueCount errorCount warningCount importedAt
+    {LINES} {PROBLEMS}
+"""
+RESOURCE = f"""
+    dsp dspId title artists isrc usages revenueEur
+    reports(first: 2) {{ {PAGE_INFO} edges {{ cursor node {{ dsr {{ {DSR} }} usages revenue revenueEur }} }} }}
+"""
+USAGE = f"{PAGE_INFO} edges {{ cursor node {{ usageType day totalPrice totalUsage unit }} }}"
+RANGE = 'from: "2026-01-01", to: "2026-02-28"'
+SUBSCRIPTION = f"""
+    id carrier status
+    byType: usage({RANGE}) {{ {USAGE} }} byDay: usage({RANGE}, groupBy: DAY, first: 1) {{ {USAGE} }}
+"""
+
+QUESTIONS = {
+    "dsrs": ("dsrs", DSR),
+    "resources": ("resources", RESOURCE),
+    "resources of a territory": ('resources(territory: "NO")', RESOURCE),
+    "resources by revenue": ("resources(orderBy: REVENUE)", RESOURCE),
+    "resources by usages": ("resources(orderBy: USAGES)", RESOURCE),
+    "top resources": ("topResources(percentile: 100)", f"rank cumulativeShare resource {{ {RESOURCE} }}"),
+    "territories": ("territories", "code2 name localCurrency { code name symbol }"),
+    "currencies": ("currencies", "code name symbol"),
+    "exchange rates": ("exchangeRates", f"{CURRENCY} day rate"),
+    "operator rates": ("operatorRates", f"{CURRENCY} periodStart periodEnd rate note enteredAt"),
+    "statistics": (
+        "statistics(groupBy: OFFER)",
+        f"{TERRITORY} {CURRENCY} periodStart periodEnd offer dsp dsrCount lineCount usages revenueEur withoutIsrcShare",
+    ),
+    "statistics of territories": ("statistics(groupBy: TERRITORY)", f"{TERRITORY} dsrCount"),
+    "statistics of currencies": ("statistics(groupBy: CURRENCY)", f"{CURRENCY} dsrCount"),
+    "subscriptions": ("subscriptions", SUBSCRIPTION),
+    "usage metrics": (
+        f"usageMetrics({RANGE}, groupBy: DAY)",
+        "usageType day subscriptionCount totalPrice totalUsage unit",
+    ),
+    "over the limit": (
+        'subscriptionsOverLimit(priceLimit: "0")',
+        f"subscription {{ {SUBSCRIPTION} }} exceeded {{ usageType totalPrice exceededBy }}",
+    ),
+}
+
+
+@pytest.fixture
+def hundred(tmp_path):
+    """A hundred of everything that there may be so many of."""
+    lines = [line(f"a{number}", f"Title {number}", isrc="x", usages="1", revenue="1") for number in range(100)]
+    for name in (ES_JANUARY, NO_JANUARY):
+        import_report(tmp_path, name, *lines)
+    for number in range(100):
+        month = date(1900 + number, 1, 1)
+        dsr = add_dsr(offer=f"Offer {number}", period_start=month, period_end=month)
+        add_lines(dsr, line(f"a{number}", revenue="1"), line("b", revenue="1"))
+        dsr.problems.create(level="warning", code="isrc_invalid")
+        OperatorRate.objects.create(currency_id="NOK", period_start=month, period_end=month, rate=1)
+    everybody = subscribe(100)
+    add(*[event(each, day, "1") for each in everybody for day in (5, 6)])
+    add(*[event(each, day, "1") for each in everybody for day in (5, 6)], usage_type=VOICE)
+
+
+def questions(first):
+    for name, (field, selection) in QUESTIONS.items():
+        paged = field.replace(")", f", first: {first})") if ")" in field else f"{field}(first: {first})"
+        yield name, f"{{ page: {paged} {{ {PAGE_INFO} edges {{ cursor node {{ {selection} }} }} }} }}"
+
+
+@pytest.mark.usefixtures("hundred")
+def test_as_many_queries_for_1_object_as_for_100(subtests):
+    for (name, of_one), (_, of_many) in zip(questions(1), questions(100), strict=True):
+        with subtests.test(name):
+            assert len(ask(of_one)["page"]["edges"]) == 1
+            assert len(ask(of_many)["page"]["edges"]) > 1
+            assert len(statements(of_one)) == len(statements(of_many))
+
+
+def test_no_field_is_left_out_above():
+    known = TypeInfo(schema.graphql_schema)
+    asked = set()
+
+    class Fields(Visitor):
+        def enter_field(self, node, *_):
+            asked.add(f"{known.get_parent_type()}.{node.name.value}")
+
+    for _, query in questions(1):
+        visit(parse(query), TypeInfoVisitor(known, Fields()))
+    every = {
+        f"{name}.{field}"
+        for name, of_type in schema.graphql_schema.type_map.items()
+        if isinstance(of_type, GraphQLObjectType) and not is_introspection_type(of_type)
+        for field in of_type.fields
+    }
+    mutations = {"Mutation.deleteDsr", "Mutation.setOperatorRate", "DeleteDSR.id"}
+    mutations |= {"SetOperatorRate.rate", "SetOperatorRate.changedDsrCount"}
+    assert every - asked == mutations | {"Query.dsr", "Query.subscription"}
+
+
+def test_a_question_that_fails_is_asked_once_for_a_whole_page(monkeypatch):
+    dsrs, asked = [add_dsr(offer=str(number)) for number in range(3)], []
+
+    def fail(page, **_):
+        asked.append([dsr.pk for dsr in page])
+        raise DSRNotFound("gone")
+
+    monkeypatch.setattr(dsr_selectors, "problems_by_dsr", fail)
+    answer = execute("{ dsrs { edges { node { problems { edges { cursor } } } } } }")
+    assert {error.original_error.code for error in answer.errors} == {"dsr_not_found"}
+    assert asked == [[dsr.pk for dsr in dsrs]]
+
+
+def test_what_is_counted_is_only_counted_where_it_is_asked_for():
+    for field in ("dsrs", "resources", "territories", "exchangeRates", "subscriptions"):
+        with_count = statements(f"{{ {field} {{ totalCount }} }}")
+        without = statements(f"{{ {field} {{ edges {{ cursor }} }} }}")
+        assert any("count(" in sql.lower() for sql in with_count)
+        assert not any("count(*)" in sql.lower() for sql in without)

@@ -1,0 +1,234 @@
+"""`dsr` and `dsrs`: what they show, in which order, and how they are walked through."""
+
+from datetime import date
+
+import pytest
+from django.contrib.auth.models import AnonymousUser
+
+from catalogue.exceptions import ReportRefused
+from catalogue.models import DSR
+from tests.catalogue.helpers import ES_JANUARY, NO_JANUARY, add_dsr, import_report, line, user_with
+from tests.graphql_schema.helpers import ask, nodes, pages, refusal
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def norway(tmp_path):
+    return import_report(
+        tmp_path,
+        NO_JANUARY,
+        line("a", "One", "Ana|Eva", "NOABC2000001", "9223372036854775807", "0.10"),
+        line("b", isrc="x"),
+        line("c", usages="9223372036854775807", revenue="1.5e-7"),
+    )
+
+
+def failed(tmp_path):
+    with pytest.raises(ReportRefused) as refused:
+        import_report(tmp_path, ES_JANUARY, line("a", isrc="x"), "b", line("c", usages="1.5"))
+    return refused.value.extra["dsr"]
+
+
+# --- What is shown ---------------------------------------------------------------------------------------------
+
+
+def test_a_dsr_tells_where_it_is_from_and_what_it_comes_to(norway):
+    query = """query ($id: ID!) { dsr(id: $id) {
+        id path gzipName dsp offer society territory { code2 name localCurrency { code } } currency { code name symbol }
+        periodStart periodEnd status exchangeRate rateMethod rateSource lineCount totalUsages totalRevenue
+        totalRevenueEur blankTitleCount blankArtistsCount blankIsrcCount blankUsagesCount blankRevenueCount
+        errorCount warningCount
+    } }"""
+    assert ask(query, id=norway.pk)["dsr"] == {
+        "id": str(norway.pk),
+        "path": NO_JANUARY,
+        "gzipName": None,
+        "dsp": "Spotify",
+        "offer": "SpotifyDuo",
+        "society": None,
+        "territory": {"code2": "NO", "name": "Norway", "localCurrency": {"code": "NOK"}},
+        "currency": {"code": "NOK", "name": "Norwegian Krone", "symbol": "NOK"},
+        "periodStart": "2020-01-01",
+        "periodEnd": "2020-01-31",
+        "status": "ingested",
+        "exchangeRate": "9.9384227272727272727272727272727272727273",
+        "rateMethod": "ecb_mean",
+        "rateSource": "ECB reference rates of 22 days, 2020-01-02 to 2020-01-31",
+        "lineCount": "3",
+        "totalUsages": "18446744073709551614",
+        "totalRevenue": "0.10000015",
+        # 0.10000015 / 9.9384227272727272727272727272727272727273, where `bc` goes on with 286.
+        "totalRevenueEur": "0.0100619738910463659635034459922074702726",
+        "blankTitleCount": "2",
+        "blankArtistsCount": "2",
+        "blankIsrcCount": "1",
+        "blankUsagesCount": "1",
+        "blankRevenueCount": "1",
+        "errorCount": "0",
+        "warningCount": "1",
+    }
+
+
+def test_a_dsr_that_failed_has_neither_rate_nor_amount_in_eur(tmp_path):
+    query = "query ($id: ID!) { dsr(id: $id) { status exchangeRate rateMethod lineCount totalRevenueEur errorCount } }"
+    assert ask(query, id=failed(tmp_path))["dsr"] == {
+        "status": "failed",
+        "exchangeRate": None,
+        "rateMethod": None,
+        "lineCount": "0",
+        "totalRevenueEur": None,
+        "errorCount": "2",
+    }
+
+
+def test_lines_are_shown_as_delivered_and_blank_cells_are_null(norway):
+    query = """query ($id: ID!) { dsr(id: $id) { lines {
+        totalCount edges { node { lineNumber dspId title artists isrc usages revenue } }
+    } } }"""
+    shown = ask(query, id=norway.pk)["dsr"]["lines"]
+    blank = {"title": None, "artists": None, "isrc": None}
+    assert shown["totalCount"] == 3
+    assert [edge["node"] for edge in shown["edges"]] == [
+        {
+            "lineNumber": 2,
+            "dspId": "a",
+            "title": "One",
+            "artists": "Ana|Eva",
+            "isrc": "NOABC2000001",
+            "usages": "9223372036854775807",
+            "revenue": "0.10",
+        },
+        {"lineNumber": 3, "dspId": "b", **blank, "isrc": "x", "usages": None, "revenue": None},
+        {"lineNumber": 4, "dspId": "c", **blank, "usages": "9223372036854775807", "revenue": "0.00000015"},
+    ]
+
+
+def test_problems_are_shown_by_place_and_value(tmp_path):
+    query = """query ($id: ID!) { dsr(id: $id) { problems(first: 2) {
+        totalCount pageInfo { hasNextPage } edges { node { level code line column value } }
+    } } }"""
+    problems = ask(query, id=failed(tmp_path))["dsr"]["problems"]
+    assert (problems["totalCount"], problems["pageInfo"]) == (3, {"hasNextPage": True})
+    assert [edge["node"] for edge in problems["edges"]] == [
+        {"level": "warning", "code": "isrc_invalid", "line": 2, "column": "isrc", "value": "x"},
+        {"level": "error", "code": "wrong_cell_count", "line": 3, "column": None, "value": "1"},
+    ]
+
+
+@pytest.mark.parametrize("id", ["2147483647", "0"])
+def test_a_dsr_that_is_not_there_is_an_error(id):
+    assert refusal("query ($id: ID!) { dsr(id: $id) { id } }", id=id) == ("dsr_not_found", {"id": int(id)})
+
+
+@pytest.mark.parametrize("id", ["", "x", "-1", "1.0", "2147483648", "9" * 100, "٣"])
+def test_what_is_no_id_is_refused(id):
+    assert refusal("query ($id: ID!) { dsr(id: $id) { id } }", id=id) == ("invalid_argument", {"argument": "id"})
+
+
+# --- Which, and in which order ---------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def four():
+    """DSRs of two months, currencies, DSPs, offers and states."""
+    january, february = (
+        {"period_start": date(2020, month, 1), "period_end": date(2020, month, day)}
+        for month, day in ((1, 31), (2, 29))
+    )
+    return [
+        add_dsr(**february),
+        add_dsr(**january, dsp="Deezer", offer="Free"),
+        add_dsr(**january, territory_id="ES", currency_id="EUR"),
+        add_dsr(**january, status=DSR.Status.FAILED, path="x.tsv"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("search", "found"),
+    [
+        ("", [0, 1, 2, 3]),
+        ("(orderBy: ID)", [0, 1, 2, 3]),
+        ("(orderBy: NEWEST)", [3, 2, 1, 0]),
+        ("(orderBy: PERIOD)", [1, 2, 3, 0]),
+        ("(status: ingested)", [0, 1, 2]),
+        ("(status: failed)", [3]),
+        ('(dsp: "Deezer")', [1]),
+        ('(offer: "SpotifyDuo")', [0, 2, 3]),
+        ('(territory: "es")', [2]),
+        ('(territory: "SE")', []),
+        ('(currency: "NOK", status: ingested)', [0, 1]),
+        ('(periodStart: "2020-02-01")', [0]),
+        ('(periodStart: "2020-02-02")', []),
+        ('(periodEnd: "2020-01-31")', [1, 2, 3]),
+        ('(periodEnd: "2020-01-30")', []),
+        ('(periodStart: "2020-01-01", periodEnd: "2020-02-29")', [0, 1, 2, 3]),
+    ],
+)
+def test_dsrs_are_found_by_what_they_are(four, search, found):
+    ids = [int(node["id"]) for node in nodes(f"{{ dsrs{search} {{ edges {{ node {{ id }} }} }} }}")]
+    assert ids == [four[number].pk for number in found]
+
+
+@pytest.mark.parametrize(
+    ("argument", "value"),
+    [
+        ("territory", "E"),
+        ("territory", "ESP"),
+        ("territory", "E1"),
+        ("territory", ""),
+        ("currency", "EU"),
+        ("dsp", "\0"),
+    ],
+)
+def test_what_cannot_be_a_value_is_refused_by_name(argument, value):
+    query = f"query ($value: String) {{ dsrs({argument}: $value) {{ totalCount }} }}"
+    assert refusal(query, value=value) == ("invalid_argument", {"argument": argument})
+
+
+@pytest.mark.parametrize(("order", "found"), [("ID", [0, 1, 2, 3]), ("NEWEST", [3, 2, 1, 0]), ("PERIOD", [1, 2, 3, 0])])
+@pytest.mark.parametrize("first", [1, 2, 3, 4, 5])
+def test_every_order_is_walked_through_page_by_page(four, order, found, first):
+    query = f"""query ($after: String) {{ dsrs(orderBy: {order}, first: {first}, after: $after) {{
+        edges {{ cursor node {{ id }} }} pageInfo {{ hasNextPage endCursor }}
+    }} }}"""
+    walked = pages(query)
+    assert [len(page) for page in walked] == [len(found[start : start + first]) for start in range(0, 4, first)]
+    assert [int(node["id"]) for page in walked for node in page] == [four[number].pk for number in found]
+
+
+@pytest.mark.parametrize("limit_bytes", [0, 1024**2], ids=["own partition", "shared partition"])
+def test_lines_are_walked_through_page_by_page(tmp_path, settings, limit_bytes):
+    settings.DSRHUB_SHARED_PARTITION_BYTES = limit_bytes
+    import_report(tmp_path, NO_JANUARY, line("x"), line("y"))
+    dsr = import_report(tmp_path, ES_JANUARY, *[line(f"a{number}") for number in range(5)])
+    query = """query ($id: ID!, $after: String) { dsr(id: $id) { lines(first: 2, after: $after) {
+        edges { cursor node { lineNumber } } pageInfo { hasNextPage endCursor }
+    } } }"""
+    walked, after = [], None
+    for _ in range(3):
+        page = ask(query, id=dsr.pk, after=after)["dsr"]["lines"]
+        walked.append([edge["node"]["lineNumber"] for edge in page["edges"]])
+        after = page["pageInfo"]["endCursor"]
+    assert walked == [[2, 3], [4, 5], [6]]
+    assert not page["pageInfo"]["hasNextPage"]
+
+
+# --- Deleting --------------------------------------------------------------------------------------------------
+
+DELETE = "mutation ($id: ID!) { deleteDsr(id: $id) { id } }"
+
+
+def test_who_may_deletes_a_dsr(norway):
+    assert ask(DELETE, user_with("delete_dsr"), id=norway.pk) == {"deleteDsr": {"id": str(norway.pk)}}
+    assert not DSR.objects.exists()
+
+
+def test_nobody_else_deletes_a_dsr(norway):
+    assert refusal(DELETE, AnonymousUser(), id=norway.pk)[0] == "not_authenticated"
+    assert refusal(DELETE, user_with("change_dsr"), id=norway.pk)[0] == "permission_denied"
+    assert list(DSR.objects.all()) == [norway]
+
+
+def test_a_dsr_that_is_not_there_cannot_be_deleted(norway):
+    assert refusal(DELETE, user_with("delete_dsr"), id=norway.pk + 1) == ("dsr_not_found", {"id": norway.pk + 1})

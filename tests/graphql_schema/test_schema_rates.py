@@ -1,0 +1,158 @@
+"""Territories, currencies and exchange rates, and how an operator sets one."""
+
+from datetime import date
+from decimal import Decimal
+
+import pytest
+from django.contrib.auth.models import AnonymousUser
+from django.db import connection
+
+from catalogue.models import DSR, Currency, EcbRate, OperatorRate, RateChange, Territory
+from tests.catalogue.helpers import add_dsr, user_with
+from tests.graphql_schema.helpers import ask, nodes, pages, refusal, statements
+
+pytestmark = pytest.mark.django_db
+
+PAGE = "pageInfo { hasNextPage endCursor }"
+
+
+def test_territories_come_by_code_with_their_currency():
+    found = [
+        node
+        for page in pages(
+            "query ($after: String) { territories(first: 100, after: $after) "
+            f"{{ edges {{ cursor node {{ code2 name localCurrency {{ code symbol }} }} }} {PAGE} }} }}"
+        )
+        for node in page
+    ]
+    assert [node["code2"] for node in found] == sorted(Territory.objects.values_list("code_2", flat=True))
+    assert {"code2": "ES", "name": "Spain", "localCurrency": {"code": "EUR", "symbol": "€"}} in found
+    assert {"code2": "XK", "name": "Kosovo", "localCurrency": {"code": "EUR", "symbol": "€"}} in found
+    count = ask("{ territories(first: 1) { totalCount } }")["territories"]["totalCount"]
+    assert count == len(found) == Territory.objects.count()
+
+
+def test_currencies_come_by_code():
+    found = [
+        node
+        for page in pages(
+            "query ($after: String) { currencies(first: 100, after: $after) "
+            f"{{ edges {{ cursor node {{ code name }} }} {PAGE} }} }}"
+        )
+        for node in page
+    ]
+    assert [node["code"] for node in found] == sorted(Currency.objects.values_list("code", flat=True))
+    assert {"code": "HRK", "name": "Croatian Kuna"} in found
+
+
+RATES = """query ($currency: String, $from: Date, $to: Date, $first: Int, $after: String) {
+    exchangeRates(currency: $currency, from: $from, to: $to, first: $first, after: $after) {
+        totalCount edges { cursor node { currency { code } day rate } } pageInfo { hasNextPage endCursor }
+    }
+}"""
+
+
+def test_rates_of_the_ecb_come_by_currency_and_day():
+    # The first days of 2020, as the ECB published them.
+    assert nodes(RATES, currency="nok", **{"from": "2020-01-01", "to": "2020-01-03"}) == [
+        {"currency": {"code": "NOK"}, "day": "2020-01-02", "rate": "9.8408"},
+        {"currency": {"code": "NOK"}, "day": "2020-01-03", "rate": "9.8315"},
+    ]
+
+
+def test_all_rates_of_some_days_are_walked_through():
+    days = {"from": "2020-01-02", "to": "2020-01-03"}
+    found = [(node["currency"]["code"], node["day"]) for page in pages(RATES, first=7, **days) for node in page]
+    known = EcbRate.objects.filter(day__range=(date(2020, 1, 2), date(2020, 1, 3)))
+    assert found == sorted((rate.currency_id, rate.day.isoformat()) for rate in known)
+    assert ask(RATES, **days)["exchangeRates"]["totalCount"] == len(found) == 64
+
+
+def test_a_page_of_rates_is_a_range_of_an_index():
+    cursor = ask(RATES, currency="USD", first=1)["exchangeRates"]["pageInfo"]["endCursor"]
+    page = next(sql for sql in statements(RATES, first=2, after=cursor) if "LIMIT 3" in sql)
+    with connection.cursor() as plan:
+        plan.execute(f"EXPLAIN {page}")
+        assert "Index Cond: (ROW((currency_id)::text, day) > ROW(" in "".join(row for (row,) in plan.fetchall())
+
+
+def test_rates_of_operators_come_by_currency_and_period():
+    for currency, month in (("NOK", 2), ("AED", 3), ("NOK", 1)):
+        OperatorRate.objects.create(
+            currency_id=currency, period_start=date(2020, month, 1), period_end=date(2020, month, 28), rate="1.50"
+        )
+    query = """query ($currency: String, $after: String) { operatorRates(currency: $currency, first: 2, after: $after) {
+        edges { cursor node { currency { code } periodStart periodEnd rate note } } pageInfo { hasNextPage endCursor }
+    } }"""
+    found = [node for page in pages(query) for node in page]
+    assert [(node["currency"]["code"], node["periodStart"]) for node in found] == [
+        ("AED", "2020-03-01"),
+        ("NOK", "2020-01-01"),
+        ("NOK", "2020-02-01"),
+    ]
+    assert found[0] == {
+        "currency": {"code": "AED"},
+        "periodStart": "2020-03-01",
+        "periodEnd": "2020-03-28",
+        "rate": "1.50",
+        "note": "",
+    }
+    assert len(nodes(query, currency="NOK")) == 2
+
+
+# --- Setting one -----------------------------------------------------------------------------------------------
+
+SET = """mutation ($currency: String!, $start: Date!, $rate: Decimal!, $note: String) {
+    setOperatorRate(currency: $currency, periodStart: $start, periodEnd: "2020-01-31", rate: $rate, note: $note) {
+        changedDsrCount rate { currency { code } periodStart periodEnd rate note }
+    }
+}"""
+NOK = {"currency": "NOK", "start": "2020-01-01", "rate": "0.0000001"}
+
+
+def test_who_may_sets_a_rate_and_the_dsrs_follow():
+    dsr, other = add_dsr(), add_dsr(period_start=date(2020, 1, 2))
+    user = user_with("add_operatorrate", "change_operatorrate")
+    assert ask(SET, user, **NOK, note="by letter")["setOperatorRate"] == {
+        "changedDsrCount": 1,
+        "rate": {
+            "currency": {"code": "NOK"},
+            "periodStart": "2020-01-01",
+            "periodEnd": "2020-01-31",
+            "rate": "0.0000001",
+            "note": "by letter",
+        },
+    }
+    assert DSR.objects.get(pk=dsr.pk).exchange_rate == Decimal("0.0000001")
+    assert DSR.objects.get(pk=other.pk).exchange_rate == other.exchange_rate
+    assert RateChange.objects.get().changed_by == user
+    # It is replaced by the next.
+    assert ask(SET, user, **NOK | {"rate": "2"})["setOperatorRate"]["rate"]["rate"] == "2"
+    assert OperatorRate.objects.get().rate == 2
+
+
+@pytest.mark.parametrize("permissions", [["add_operatorrate"], ["change_operatorrate"], []])
+def test_who_may_not_sets_none(permissions):
+    assert refusal(SET, user_with(*permissions), **NOK)[0] == "permission_denied"
+    assert refusal(SET, AnonymousUser(), **NOK)[0] == "not_authenticated"
+    assert not OperatorRate.objects.exists()
+
+
+@pytest.mark.parametrize(
+    ("change", "named"),
+    [
+        ({"rate": "0"}, "rate"),
+        ({"rate": "-1"}, "rate"),
+        ({"rate": "0." + "1" * 41}, "rate"),
+        ({"currency": "EUR"}, "currency"),
+        ({"currency": "QQQ"}, "currency"),
+        ({"start": "2020-02-01"}, "period_end"),
+        ({"note": "n" * 201}, "note"),
+    ],
+)
+def test_what_can_be_no_rate_is_refused(change, named):
+    user = user_with("add_operatorrate", "change_operatorrate")
+    code, extra = refusal(SET, user, **NOK | change)
+    assert code == "invalid_rate"
+    assert named in extra
+    assert not OperatorRate.objects.exists()

@@ -1,0 +1,222 @@
+"""Subscriptions and their usage: the numbers of REST, in pages."""
+
+import pytest
+
+from subscriptions.models import Subscription
+from subscriptions.services import daily_usage_refresh
+from tests.graphql_schema.helpers import ask, nodes, pages, refusal
+from tests.subscriptions.helpers import VOICE, add, event, subscribe
+
+pytestmark = pytest.mark.django_db
+
+WINTER = 'from: "2026-01-01", to: "2026-02-28"'
+
+
+@pytest.fixture(params=["marked", "refreshed"])
+def three(request):
+    """Three subscriptions: the first has data on two days and voice on one, the second data, the third nothing."""
+    one, two, three = subscribe(3)
+    add(
+        event(one, 5, "0.10", 1024),
+        event(one, 5, "2.40", 1),
+        event(one, 3, "10", 2**62, month=2),
+        event(two, 5, "7", 3),
+    )
+    add(event(one, 6, "12.50", 60), usage_type=VOICE)
+    if request.param == "refreshed":
+        daily_usage_refresh()
+    return one, two, three
+
+
+# --- Subscriptions ---------------------------------------------------------------------------------------------
+
+
+def test_subscriptions_come_by_number():
+    ids = [
+        Subscription.objects.create(carrier=carrier, status=status).pk
+        for carrier, status in (("att", "new"), ("sprint", "active"), ("att", "expired"))
+    ]
+    query = """query ($carrier: Carrier, $status: SubscriptionStatus, $after: String) {
+        subscriptions(carrier: $carrier, status: $status, first: 2, after: $after) {
+            totalCount edges { cursor node { id carrier status } } pageInfo { hasNextPage endCursor }
+        }
+    }"""
+    assert pages(query) == [
+        [
+            {"id": str(ids[0]), "carrier": "att", "status": "new"},
+            {"id": str(ids[1]), "carrier": "sprint", "status": "active"},
+        ],
+        [{"id": str(ids[2]), "carrier": "att", "status": "expired"}],
+    ]
+    assert [node["id"] for node in nodes(query, carrier="att")] == [str(ids[0]), str(ids[2])]
+    assert [node["id"] for node in nodes(query, status="active")] == [str(ids[1])]
+    assert ask(query, carrier="sprint")["subscriptions"]["totalCount"] == 1
+
+
+def test_one_subscription():
+    subscription = subscribe()
+    query = "query ($id: ID!) { subscription(id: $id) { id carrier status } }"
+    assert ask(query, id=subscription.pk)["subscription"] == {
+        "id": str(subscription.pk),
+        "carrier": "att",
+        "status": "active",
+    }
+    missing = subscription.pk + 1
+    assert refusal(query, id=missing) == ("subscription_not_found", {"id": missing})
+    assert refusal(query, id="9223372036854775808") == ("invalid_argument", {"argument": "id"})
+
+
+# --- Usage -----------------------------------------------------------------------------------------------------
+
+USAGE = "totalCount edges { node { usageType day totalPrice totalUsage unit } }"
+
+
+def usage(subscription, arguments):
+    query = f"query ($id: ID!) {{ subscription(id: $id) {{ usage({arguments}) {{ {USAGE} }} }} }}"
+    found = ask(query, id=subscription.pk)["subscription"]["usage"]
+    assert found["totalCount"] == len(found["edges"])
+    return [tuple(edge["node"].values()) for edge in found["edges"]]
+
+
+def test_usage_by_type(three):
+    assert usage(three[0], WINTER) == [
+        ("data", None, "12.50", "4611686018427388929", "kilobytes"),
+        ("voice", None, "12.50", "60", "seconds"),
+    ]
+    assert usage(three[0], f"{WINTER}, type: voice") == [("voice", None, "12.50", "60", "seconds")]
+    assert usage(three[1], 'from: "2026-01-05", to: "2026-01-05"') == [("data", None, "7.00", "3", "kilobytes")]
+    assert usage(three[2], WINTER) == []
+
+
+def test_usage_by_day(three):
+    assert usage(three[0], f"{WINTER}, groupBy: DAY") == [
+        ("data", "2026-01-05", "2.50", "1025", "kilobytes"),
+        ("data", "2026-02-03", "10.00", "4611686018427387904", "kilobytes"),
+        ("voice", "2026-01-06", "12.50", "60", "seconds"),
+    ]
+
+
+@pytest.mark.parametrize("group", ["TYPE", "DAY"])
+@pytest.mark.parametrize("first", [1, 2, 3])
+def test_usage_is_walked_through_page_by_page(three, group, first):
+    query = f"""query ($id: ID!, $after: String) {{ subscription(id: $id) {{
+        usage({WINTER}, groupBy: {group}, first: {first}, after: $after) {{
+            edges {{ node {{ usageType day totalPrice totalUsage unit }} }} pageInfo {{ hasNextPage endCursor }}
+        }}
+    }} }}"""
+    found, after, goes_on = [], None, True
+    while goes_on:
+        page = ask(query, id=three[0].pk, after=after)["subscription"]["usage"]
+        found += [tuple(edge["node"].values()) for edge in page["edges"]]
+        after, goes_on = page["pageInfo"]["endCursor"], page["pageInfo"]["hasNextPage"]
+    assert found == usage(three[0], f"{WINTER}, groupBy: {group}")
+
+
+def test_usage_is_the_same_as_over_rest(client, three):
+    for arguments, parameters in (("", {}), (", groupBy: DAY", {"group_by": "day"})):
+        rest = client.get("/subscriptions/usage/", {"from": "2026-01-01", "to": "2026-02-28", **parameters}).json()
+        query = f"{{ subscriptions {{ edges {{ node {{ id usage({WINTER}{arguments}) {{ {USAGE} }} }} }} }} }}"
+        assert rest == [
+            {
+                "subscription_id": int(node["id"]),
+                "usage_type": edge["node"]["usageType"],
+                **({"day": edge["node"]["day"]} if parameters else {}),
+                "total_price": edge["node"]["totalPrice"],
+                "total_usage": int(edge["node"]["totalUsage"]),
+                "unit": edge["node"]["unit"],
+            }
+            for node in nodes(query)
+            for edge in node["usage"]["edges"]
+        ]
+
+
+METRICS = "edges { node { usageType day subscriptionCount totalPrice totalUsage unit } }"
+
+
+def metrics(arguments):
+    return [tuple(node.values()) for node in nodes(f"{{ usageMetrics({arguments}) {{ {METRICS} }} }}")]
+
+
+@pytest.mark.usefixtures("three")
+def test_metrics_add_all_subscriptions_up():
+    assert metrics(WINTER) == [
+        ("data", None, "2", "19.50", "4611686018427388932", "kilobytes"),
+        ("voice", None, "1", "12.50", "60", "seconds"),
+    ]
+    assert metrics(f"{WINTER}, groupBy: DAY") == [
+        ("data", "2026-01-05", "2", "9.50", "1028", "kilobytes"),
+        ("data", "2026-02-03", "1", "10.00", "4611686018427387904", "kilobytes"),
+        ("voice", "2026-01-06", "1", "12.50", "60", "seconds"),
+    ]
+    assert metrics(f"{WINTER}, groupBy: DAY, type: voice") == [
+        ("voice", "2026-01-06", "1", "12.50", "60", "seconds"),
+    ]
+    assert metrics('from: "2025-01-01", to: "2025-12-31"') == []
+    query = f"""query ($after: String) {{ usageMetrics({WINTER}, groupBy: DAY, first: 2, after: $after) {{
+        totalCount edges {{ cursor node {{ day }} }} pageInfo {{ hasNextPage endCursor }}
+    }} }}"""
+    assert [[node["day"] for node in page] for page in pages(query)] == [["2026-01-05", "2026-02-03"], ["2026-01-06"]]
+    assert ask(query)["usageMetrics"]["totalCount"] == 3
+
+
+@pytest.mark.parametrize("field", ["usageMetrics", "subscription", "subscriptionsOverLimit"])
+def test_a_range_that_ends_before_it_begins_is_refused(field):
+    days = 'from: "2026-01-02", to: "2026-01-01"'
+    query = {
+        "usageMetrics": f"{{ usageMetrics({days}) {{ totalCount }} }}",
+        "subscription": f"{{ subscriptions {{ edges {{ node {{ usage({days}) {{ totalCount }} }} }} }} }}",
+        "subscriptionsOverLimit": f'{{ subscriptionsOverLimit(priceLimit: "1", {days}) {{ totalCount }} }}',
+    }[field]
+    subscribe()
+    assert refusal(query) == ("invalid_argument", {"argument": "to"})
+
+
+# --- Over the limit --------------------------------------------------------------------------------------------
+
+OVER = """query ($limit: Decimal!, $from: Date, $to: Date, $after: String) {
+    subscriptionsOverLimit(priceLimit: $limit, from: $from, to: $to, first: 1, after: $after) {
+        totalCount pageInfo { hasNextPage endCursor }
+        edges { cursor node { subscription { id carrier } exceeded { usageType totalPrice exceededBy } } }
+    }
+}"""
+
+
+def test_who_reached_a_price_is_the_same_as_over_rest(client, three):
+    one, two, _ = three
+    assert pages(OVER, limit="7") == [
+        [
+            {
+                "subscription": {"id": str(one.pk), "carrier": "att"},
+                "exceeded": [
+                    {"usageType": "data", "totalPrice": "12.50", "exceededBy": "5.50"},
+                    {"usageType": "voice", "totalPrice": "12.50", "exceededBy": "5.50"},
+                ],
+            }
+        ],
+        [
+            {
+                "subscription": {"id": str(two.pk), "carrier": "att"},
+                "exceeded": [{"usageType": "data", "totalPrice": "7.00", "exceededBy": "0.00"}],
+            }
+        ],
+    ]
+    assert refusal(OVER, limit="-0.01") == ("invalid_argument", {"argument": "priceLimit"})
+    for asked in ({}, {"from": "2026-01-06"}, {"to": "2026-01-31"}):
+        for limit in ("0", "2.5", "7", "12.5", "12.51"):
+            rest = client.get("/subscriptions/over-limit/", {"price_limit": limit, **asked}).json()
+            found = [node for page in pages(OVER, limit=limit, **asked) for node in page]
+            assert rest == [
+                {
+                    "subscription_id": int(node["subscription"]["id"]),
+                    "exceeded": [
+                        {
+                            "usage_type": reached["usageType"],
+                            "total_price": reached["totalPrice"],
+                            "exceeded_by": reached["exceededBy"],
+                        }
+                        for reached in node["exceeded"]
+                    ],
+                }
+                for node in found
+            ]
+            assert ask(OVER, limit=limit, **asked)["subscriptionsOverLimit"]["totalCount"] == len(rest)

@@ -1,0 +1,93 @@
+"""The product as processes of their own, on the tests' database."""
+
+import os
+import re
+import subprocess
+import sys
+from contextlib import contextmanager
+from urllib.parse import quote
+
+from django.conf import settings
+from django.db import connection
+
+
+def database_url(name=None):
+    """Of the tests' database, or of another one on its server."""
+    server = connection.get_connection_params()
+    where = f"{quote(str(server['host']), safe='')}:{server.get('port', 5432)}"
+    who = quote(server["user"]) + (f":{quote(server['password'])}" if server.get("password") else "")
+    return f"postgres://{who}@{where}/{name or server['dbname']}"
+
+
+def environment(**variables):
+    return {
+        "PATH": os.environ["PATH"],
+        "DATABASE_URL": database_url(),
+        "DJANGO_SETTINGS_MODULE": "tests.settings",
+        "DSRHUB_UPLOAD_DIR": str(settings.DSRHUB_UPLOAD_DIR),
+        "DSRHUB_SECRET_KEY": settings.SECRET_KEY,
+        **variables,
+    }
+
+
+class Server:
+    """What `serving` starts: its address, its process, and what it has logged once it has ended."""
+
+    def __init__(self, process, port):
+        self.process, self.port = process, int(port)
+        self.url = f"http://127.0.0.1:{port}"
+        self.log = ""
+
+    def stop(self):
+        """Let it end in order; its exit status."""
+        self.process.terminate()
+        return self.ended()
+
+    def ended(self):
+        self.log += self.process.communicate(timeout=30)[1]
+        return self.process.returncode
+
+
+@contextmanager
+def serving(*, options="--workers 1", **variables):
+    """The container's server, on a free port."""
+    process = subprocess.Popen(
+        [sys.executable, "-m", "dsrhub.entrypoint", "serve"],
+        cwd=settings.BASE_DIR,
+        env=environment(GUNICORN_CMD_ARGS=f"--bind 127.0.0.1:0 {options}", **variables),
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        said = []
+        for line in process.stderr:
+            said.append(line)
+            if found := re.search(r"Listening at: http://127.0.0.1:(\d+)", line):
+                break
+        else:
+            raise RuntimeError("".join(said))
+        server = Server(process, found[1])
+        server.log = "".join(said)
+        yield server
+        if process.poll() is None:
+            server.stop()
+    finally:
+        process.kill()
+        process.wait()
+        process.stderr.close()
+
+
+def manage(*arguments, **variables):
+    """A command of manage.py; what it printed."""
+    process = subprocess.run(
+        [sys.executable, "manage.py", *arguments],
+        cwd=settings.BASE_DIR,
+        env=environment(**variables),
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert process.returncode == 0, process.stderr
+    return process.stdout

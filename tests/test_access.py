@@ -1,0 +1,496 @@
+"""Who may do what, asked of every route and of every field and mutation of GraphQL; and how often one may try."""
+
+import json
+import re
+
+import pytest
+from django.contrib.auth.models import Group, Permission, User
+from django.db import connection
+from django.test import Client
+from django.urls import URLPattern, get_resolver
+from rest_framework.authtoken.models import Token
+
+from dsrhub import throttling
+from dsrhub.models import ApiToken, Tally
+from graphql_schema.schema import schema
+
+pytestmark = pytest.mark.django_db
+
+NOT_ADMITTED = {401, 403, 405}
+
+
+def routes(patterns=None, before=""):
+    for pattern in get_resolver().url_patterns if patterns is None else patterns:
+        route = before + str(pattern.pattern)
+        if isinstance(pattern, URLPattern):
+            yield route
+        else:
+            yield from routes(pattern.url_patterns, route)
+
+
+ADMIN_ROUTES = [route for route in routes() if route.startswith("admin/")]
+OTHER_ROUTES = [route for route in routes() if not route.startswith("admin/")]
+
+
+def address(route):
+    """An address of a route, of something that need not be there."""
+    plain = re.sub(r"\(\?P<app_label>(\w+)\|.*?\)|\(\?P<url>\.\*\)", r"\1", route).replace("^", "").replace("$", "")
+    return "/" + re.sub(r"<\w*:?\w+>", "1", plain).replace("/?", "")
+
+
+# --- Who asks --------------------------------------------------------------------------------------------------
+
+
+def user_of(kind, permission=None):
+    user = User.objects.create_user(
+        kind, password="lovelace", is_staff=kind in ("staff", "superuser"), is_superuser=kind == "superuser"
+    )
+    if permission:
+        label, codename = permission.split(".")
+        user.user_permissions.add(Permission.objects.get(content_type__app_label=label, codename=codename))
+    return user
+
+
+def client_of(kind, permission=None):
+    """A client like a browser or a program: it is not spared the check against forged requests."""
+    if kind == "anonymous":
+        return Client(enforce_csrf_checks=True)
+    if kind == "token":
+        key = Token.objects.create(user=user_of(kind, permission)).key
+        return Client(enforce_csrf_checks=True, headers={"Authorization": f"Token {key}"})
+    client = Client()
+    client.force_login(user_of(kind, permission))
+    return client
+
+
+KINDS = ["anonymous", "signed_in", "staff", "token", "superuser"]
+
+# --- REST ------------------------------------------------------------------------------------------------------
+
+# Whoever may read; nobody is kept out; or a permission.
+READ, OPEN = "read", "open"
+REST = {
+    "dsrs/": {"GET": READ, "POST": "catalogue.add_dsr"},
+    "dsrs/<str:id>/": {"GET": READ, "DELETE": "catalogue.delete_dsr"},
+    "dsrs/<str:id>/lines/": {"GET": READ},
+    "dsrs/<str:id>/problems/": {"GET": READ},
+    "resources/percentile/": {"GET": READ},
+    "resources/percentile/<str:number>/": {"GET": READ},
+    "subscriptions/over-limit/": {"GET": READ},
+    "subscriptions/usage/": {"GET": READ},
+    "subscriptions/<str:id>/usage/": {"GET": READ},
+    "token/": {"POST": OPEN},
+    # The documentation, which is the same everywhere, and the way to it.
+    "openapi.yaml/": {"GET": OPEN},
+    "docs/": {"GET": OPEN},
+}
+# Its fields and mutations have a matrix of their own, below.
+GRAPHQL_ROUTE = "^graphql/?$"
+# It leads to the documentation.
+ROOT_ROUTE = ""
+WRITES = sorted(
+    (route, method, need)
+    for route, methods in REST.items()
+    for method, need in methods.items()
+    if need not in (READ, OPEN)
+)
+
+
+def test_every_route_has_a_row_in_the_matrix():
+    others = {GRAPHQL_ROUTE, ROOT_ROUTE}
+    assert others <= set(OTHER_ROUTES)
+    assert {route.rstrip("/") + "/" for route in OTHER_ROUTES if route not in others} == REST.keys()
+
+
+def ask(client, method, path):
+    return client.generic(method, path).status_code
+
+
+@pytest.mark.parametrize("is_private", [False, True], ids=["public", "private"])
+@pytest.mark.parametrize("kind", KINDS)
+def test_each_route_of_rest_admits_those_whom_it_should(kind, is_private, settings):
+    settings.DSRHUB_PRIVATE = is_private
+    client = client_of(kind)
+    wrong = []
+    for route in OTHER_ROUTES:
+        if route in (GRAPHQL_ROUTE, ROOT_ROUTE):
+            continue
+        needs = REST[route.rstrip("/") + "/"]
+        for method in ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"):
+            need = needs.get("GET" if method == "HEAD" else method)
+            status = ask(client, method, address(route))
+            if need is None:
+                is_right = status == 405
+            elif need == OPEN or (need == READ and (not is_private or kind != "anonymous")) or kind == "superuser":
+                is_right = status not in NOT_ADMITTED
+            else:
+                is_right = status == (401 if kind == "anonymous" else 403)
+            if not is_right:
+                wrong.append((method, route, status))
+    assert wrong == []
+
+
+@pytest.mark.parametrize("kind", ["signed_in", "token"])
+@pytest.mark.parametrize("permission", [need for _, _, need in WRITES])
+def test_a_permission_admits_to_its_write_alone(kind, permission):
+    client = client_of(kind, permission)
+    admitted = [need for route, method, need in WRITES if ask(client, method, address(route)) not in NOT_ADMITTED]
+    assert admitted == [permission]
+
+
+@pytest.mark.parametrize(("route", "method", "need"), WRITES)
+def test_a_session_writes_only_with_its_csrf_token(route, method, need):
+    client = Client(enforce_csrf_checks=True)
+    client.force_login(user_of("superuser"))
+    assert ask(client, method, address(route)) == 403
+
+
+# --- GraphQL ---------------------------------------------------------------------------------------------------
+
+QUERIES = {
+    "currencies": "{ currencies { edges { node { code } } } }",
+    "dsr": "{ dsr(id: 1) { id } }",
+    "dsrs": "{ dsrs { edges { node { id } } } }",
+    "exchangeRates": "{ exchangeRates { edges { node { rate } } } }",
+    "operatorRates": "{ operatorRates { edges { node { rate } } } }",
+    "resources": "{ resources { edges { node { dspId } } } }",
+    "statistics": "{ statistics(groupBy: DSP) { edges { node { dsrCount } } } }",
+    "subscription": "{ subscription(id: 1) { id } }",
+    "subscriptions": "{ subscriptions { edges { node { id } } } }",
+    "subscriptionsOverLimit": '{ subscriptionsOverLimit(priceLimit: "1") { edges { node { subscription { id } } } } }',
+    "territories": "{ territories { edges { node { code2 } } } }",
+    "topResources": "{ topResources(percentile: 10) { edges { node { rank } } } }",
+    "usageMetrics": '{ usageMetrics(from: "2020-01-01", to: "2020-01-02") { edges { node { totalPrice } } } }',
+}
+RATE = 'currency: "NOK", periodStart: "2020-01-01", periodEnd: "2020-01-31", rate: "10"'
+MUTATIONS = {
+    "deleteDsr": ("mutation { deleteDsr(id: 1) { id } }", {"catalogue.delete_dsr"}),
+    "setOperatorRate": (
+        f"mutation {{ setOperatorRate({RATE}) {{ changedDsrCount }} }}",
+        {"catalogue.add_operatorrate", "catalogue.change_operatorrate"},
+    ),
+}
+CLOSED = {"not_authenticated", "permission_denied"}
+
+
+def codes(client, operation):
+    """The codes of the errors with which GraphQL keeps somebody out."""
+    response = client.post("/graphql", {"query": operation}, content_type="application/json")
+    errors = json.loads(response.content).get("errors", [])
+    return {error["extensions"]["code"] for error in errors}
+
+
+def test_every_field_and_mutation_has_a_row_in_the_matrix():
+    assert schema.graphql_schema.query_type.fields.keys() == QUERIES.keys()
+    assert schema.graphql_schema.mutation_type.fields.keys() == MUTATIONS.keys()
+
+
+@pytest.mark.parametrize("is_private", [False, True], ids=["public", "private"])
+@pytest.mark.parametrize("kind", KINDS)
+def test_each_field_of_graphql_is_told_to_those_who_may_read(kind, is_private, settings):
+    settings.DSRHUB_PRIVATE = is_private
+    client = client_of(kind)
+    told = {name: codes(client, operation) for name, operation in QUERIES.items()}
+    if is_private and kind == "anonymous":
+        assert told == {name: {"not_authenticated"} for name in QUERIES}
+    else:
+        there_is_none = {"dsr": {"dsr_not_found"}, "subscription": {"subscription_not_found"}}
+        assert told == {name: there_is_none.get(name, set()) for name in QUERIES}
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("name", MUTATIONS)
+def test_each_mutation_is_refused_without_its_permissions(kind, name):
+    expected = {"anonymous": {"not_authenticated"}, "superuser": set()}.get(kind, {"permission_denied"})
+    assert codes(client_of(kind), MUTATIONS[name][0]) & CLOSED == expected
+
+
+@pytest.mark.parametrize("kind", ["signed_in", "token"])
+@pytest.mark.parametrize("name", MUTATIONS)
+def test_a_mutation_needs_each_of_its_permissions_and_no_other(kind, name):
+    operation, needed = MUTATIONS[name]
+    user = user_of(kind)
+    client = Client(headers={"Authorization": f"Token {Token.objects.create(user=user).key}"})
+    if kind == "signed_in":
+        client = Client()
+        client.force_login(user)
+    every = {f"{p.content_type.app_label}.{p.codename}": p for p in Permission.objects.select_related("content_type")}
+    for missing in needed:
+        user.user_permissions.set([permission for name, permission in every.items() if name != missing])
+        assert codes(client, operation) == {"permission_denied"}
+    user.user_permissions.set([every[name] for name in needed])
+    assert codes(client, operation) & CLOSED == set()
+
+
+# --- The admin -------------------------------------------------------------------------------------------------
+
+# What needs no permission, as it shows nothing of anybody else: signing in and out, one's own password, and pages
+# that list what the other pages allow.
+OPEN_TO_STAFF = {
+    "admin/",
+    "admin/login/",
+    "admin/logout/",
+    "admin/password_change/",
+    "admin/password_change/done/",
+    "admin/jsi18n/",
+}
+CATCH_ALL = "admin/(?P<url>.*)$"
+# The admin's pages of people and tokens; those of catalogue and subscriptions have tests beside theirs.
+PEOPLE = {
+    "auth/user/": {"view_user", "change_user"},
+    "auth/user/add/": set(),  # a new user's page asks for more than to add: to change too
+    "auth/user/1/change/": {"view_user", "change_user"},
+    "auth/user/1/history/": {"view_user", "change_user"},
+    "auth/user/1/delete/": {"delete_user"},
+    "auth/user/1/password/": {"change_user"},
+    "auth/group/": {"view_group", "change_group"},
+    "auth/group/add/": {"add_group"},
+    "auth/group/1/change/": {"view_group", "change_group"},
+    "auth/group/1/history/": {"view_group", "change_group"},
+    "auth/group/1/delete/": {"delete_group"},
+    "dsrhub/apitoken/": {"view_apitoken"},
+    "dsrhub/apitoken/add/": {"add_apitoken"},
+    "dsrhub/apitoken/1/change/": {"view_apitoken"},
+    "dsrhub/apitoken/1/history/": {"view_apitoken"},
+    "dsrhub/apitoken/1/delete/": {"delete_apitoken"},
+}
+
+
+@pytest.mark.parametrize("kind", ["anonymous", "signed_in", "token"])
+def test_nobody_enters_the_admin_but_staff(kind):
+    client = client_of(kind)
+    for route in ADMIN_ROUTES:
+        path = address(route)
+        if route in ("admin/login/", "admin/logout/", "admin/jsi18n/"):
+            continue
+        for response in (client.get(path), client.post(path)):
+            is_refused = response.status_code == 302 and response["Location"].startswith("/admin/login/?next=")
+            # A post without its CSRF token does not come so far.
+            assert is_refused or (response.status_code == 403 and kind != "signed_in"), (route, response)
+
+
+def test_staff_without_a_permission_sees_nothing_of_anybody_else():
+    client = client_of("staff")
+    closed = [route for route in ADMIN_ROUTES if route not in OPEN_TO_STAFF and route != CATCH_ALL]
+    asked = [(route, send(address(route))) for route in closed for send in (client.get, client.post)]
+    # Where an object is asked for by its number, that there is none may be told before who may.
+    seen = [(route, said) for route, said in asked if said.status_code not in (403, 404, 405) and not leads_away(said)]
+    assert seen == []
+
+
+def leads_away(response):
+    return response.status_code in (301, 302) and (
+        response["Location"] == "/admin/" or response["Location"].endswith("/change/")
+    )
+
+
+@pytest.fixture
+def people_addresses():
+    somebody = User.objects.create_user("somebody")
+    group = Group.objects.create(name="some")
+    Token.objects.create(user=somebody)
+
+    def at(path):
+        return "/admin/" + path.replace("1", str(group.pk if "group" in path else somebody.pk))
+
+    return at
+
+
+def test_every_page_of_people_has_a_row():
+    of_people = {
+        address(route).removeprefix("/admin/") for route in ADMIN_ROUTES if re.search("auth/|apitoken/", route)
+    }
+    assert of_people - {"auth/user/1/", "auth/group/1/", "dsrhub/apitoken/1/"} == PEOPLE.keys()
+
+
+def test_each_page_of_people_is_open_to_its_permission_and_to_no_other(people_addresses):
+    staff = user_of("staff")
+    client = Client()
+    client.force_login(staff)
+    permissions = Permission.objects.filter(content_type__app_label__in=["auth", "dsrhub"])
+    open_to = {path: set() for path in PEOPLE}
+    for permission in permissions.exclude(content_type__model="permission"):
+        staff.user_permissions.set([permission])
+        for path, found in open_to.items():
+            if client.get(people_addresses(path)).status_code == 200:
+                found.add(permission.codename)
+    assert open_to == PEOPLE
+
+
+def test_a_superuser_may_open_every_page(people_addresses):
+    client = client_of("superuser")
+    assert {path: client.get(people_addresses(path)).status_code for path in PEOPLE} == dict.fromkeys(PEOPLE, 200)
+
+
+# --- Tokens in the admin ---------------------------------------------------------------------------------------
+
+
+def test_a_token_is_made_in_the_admin_shown_once_and_works(settings):
+    settings.DSRHUB_PRIVATE = True
+    bob = User.objects.create_user("bob")
+    client = client_of("superuser")
+    page = client.post("/admin/dsrhub/apitoken/add/", {"user": bob.pk}, follow=True).content.decode()
+    (key,) = re.findall("not shown again: ([0-9a-f]{40})", page)
+    assert page.count(key) == 1
+    assert Client(headers={"Authorization": f"Token {key}"}).get("/dsrs/").status_code == 200
+    for path in ("", f"{bob.pk}/change/", f"{bob.pk}/history/", f"{bob.pk}/delete/"):
+        page = client.get(f"/admin/dsrhub/apitoken/{path}").content.decode()
+        assert "bob" in page
+        assert key not in page
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT object_id, object_repr, change_message FROM django_admin_log")
+        assert cursor.fetchall() == [(str(bob.pk), "Token of bob", '[{"added": {}}]')]
+
+
+def test_a_token_is_revoked_in_the_admin():
+    token = Token.objects.create(user=User.objects.create_user("bob"))
+    client = client_of("superuser")
+    assert client.post(f"/admin/dsrhub/apitoken/{token.user_id}/delete/", {"post": "yes"}).status_code == 302
+    assert ApiToken.objects.count() == 0
+    assert Client(headers={"Authorization": f"Token {token.key}"}).get("/dsrs/").status_code == 401
+
+
+# --- Signing in, again and again -------------------------------------------------------------------------------
+
+SIGN_INS = ["/token/", "/admin/login/"]
+
+
+def sign_in(path, name="ada", password="wrong", address="10.0.0.1"):  # noqa: S107
+    return Client(REMOTE_ADDR=address).post(path, {"username": name, "password": password})
+
+
+@pytest.fixture
+def ada(settings):
+    settings.DSRHUB_SIGN_IN_FAILURES = 3
+    return User.objects.create_superuser("ada", password="lovelace")
+
+
+@pytest.mark.parametrize("path", SIGN_INS)
+def test_after_some_failures_an_address_has_to_wait_at_every_door(ada, path):
+    for number in range(3):
+        assert sign_in(path, name=f"name-{number}").status_code in (200, 400)
+    for door in SIGN_INS:
+        response = sign_in(door, password="lovelace")
+        assert response.status_code == 429
+        assert 0 < int(response["Retry-After"]) <= 900
+    assert sign_in("/token/").json()["code"] == "throttled"
+    assert sign_in(path, password="lovelace", address="10.0.0.2").status_code in (200, 302)
+
+
+def test_signing_in_does_not_count(ada):
+    for _ in range(5):
+        assert sign_in("/token/", password="lovelace").status_code == 200
+
+
+def test_a_name_may_fail_from_ten_addresses(ada):
+    for number in range(30):
+        assert sign_in("/token/", address=f"10.0.1.{number}", name="Ada" if number % 2 else "ada").status_code == 400
+    assert sign_in("/token/", address="10.0.2.1", password="lovelace").status_code == 429
+    assert sign_in("/token/", address="10.0.2.1", name="bob").status_code == 400
+
+
+def test_time_ends_the_wait(ada):
+    for _ in range(4):
+        response = sign_in("/token/")
+    assert response.status_code == 429
+    with connection.cursor() as cursor:
+        cursor.execute("UPDATE dsrhub_tally SET ends_at = statement_timestamp()")
+    assert sign_in("/token/", password="lovelace").status_code == 200
+
+
+def test_what_is_over_is_cleared(ada):
+    sign_in("/token/")
+    assert Tally.objects.count() == 2
+    with connection.cursor() as cursor:
+        cursor.execute("UPDATE dsrhub_tally SET ends_at = statement_timestamp() - interval '1 second'")
+    sign_in("/token/", name="bob", address="10.0.0.9")
+    assert Tally.objects.count() == 2
+
+
+def test_neither_names_nor_addresses_are_kept(ada):
+    sign_in("/token/", name="my-password")
+    assert all(re.fullmatch("[0-9a-f]{64}", key) for key in Tally.objects.values_list("key", flat=True))
+
+
+# --- Who an address is -----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("is_behind_proxy", "remote", "forwarded", "expected"),
+    [
+        (False, "10.0.0.1", "1.2.3.4", "10.0.0.1"),  # anybody can send the header
+        (True, "10.0.0.1", "6.6.6.6, 1.2.3.4", "1.2.3.4"),
+        (True, "10.0.0.1", None, "10.0.0.1"),
+        (False, "2001:db8:1:2:3:4:5:6", None, "2001:db8:1:2::"),  # one customer has them all
+        (False, "::ffff:1.2.3.4", None, "1.2.3.4"),
+        (False, "", None, ""),  # a Unix socket
+    ],
+)
+def test_an_address_is_what_our_side_saw(rf, settings, is_behind_proxy, remote, forwarded, expected):
+    settings.DSRHUB_BEHIND_PROXY = is_behind_proxy
+    headers = {"X-Forwarded-For": forwarded} if forwarded else {}
+    assert throttling.client_address(rf.get("/", REMOTE_ADDR=remote, headers=headers)) == expected
+
+
+# --- The rate of anonymous clients -----------------------------------------------------------------------------
+
+
+def ask_graphql(client):
+    return client.post("/graphql", {"query": "{ __typename }"}, content_type="application/json")
+
+
+def test_without_a_rate_nobody_is_counted(client, settings):
+    assert settings.DSRHUB_ANONYMOUS_RATE is None
+    client.get("/dsrs/")
+    ask_graphql(client)
+    assert Tally.objects.count() == 0
+
+
+def test_beyond_the_rate_rest_and_graphql_say_how_long_to_wait(client, settings):
+    settings.DSRHUB_ANONYMOUS_RATE = (2, 60)
+    assert client.get("/dsrs/").status_code == 200
+    assert ask_graphql(client).status_code == 200
+    answers = [client.get("/dsrs/"), ask_graphql(client), client.get("/subscriptions/usage/")]
+    assert [answer.status_code for answer in answers] == [429, 429, 429]
+    assert all(0 < int(answer["Retry-After"]) <= 60 for answer in answers)
+    assert answers[0].json()["code"] == "throttled"
+    assert answers[1].json()["errors"][0]["extensions"]["code"] == "throttled"
+    assert client.get("/healthz").status_code == 200
+    assert client.get("/dsrs/", REMOTE_ADDR="10.0.0.2").status_code == 200
+
+
+@pytest.mark.parametrize("kind", ["signed_in", "token"])
+def test_who_is_signed_in_has_no_rate(kind, settings):
+    settings.DSRHUB_ANONYMOUS_RATE = (1, 60)
+    client = client_of(kind)
+    assert [client.get("/dsrs/").status_code for _ in range(3)] == [200, 200, 200]
+    assert Tally.objects.count() == 0
+
+
+def test_who_is_over_the_rate_may_sign_in(client, settings, ada):
+    settings.DSRHUB_ANONYMOUS_RATE = (1, 60)
+    assert [client.get("/dsrs/").status_code for _ in range(2)] == [200, 429]
+    assert sign_in("/token/", password="lovelace", address="127.0.0.1").status_code == 200
+
+
+# --- Headers ---------------------------------------------------------------------------------------------------
+
+STRICT = (
+    "base-uri 'self'; default-src 'self'; form-action 'self'; frame-ancestors 'none'; img-src 'self' data:; "
+    "object-src 'none'"
+)
+
+
+@pytest.mark.parametrize("path", ["/dsrs/", "/admin/login/", "/admin/", "/nowhere", "/docs/"])
+def test_no_page_may_run_or_load_what_is_not_ours(client, path):
+    policy = client.get(path)["Content-Security-Policy"]
+    assert "; ".join(sorted(policy.split("; "))) == STRICT
+    assert "unsafe" not in policy
+
+
+def test_the_playground_alone_may_have_the_styles_that_know_its_nonce(client):
+    policy = client.get("/graphql", headers={"Accept": "text/html"})["Content-Security-Policy"]
+    parts = sorted(policy.split("; "))
+    (styles,) = (part for part in parts if part.startswith("style-src"))
+    assert re.fullmatch("style-src 'self' 'nonce-[A-Za-z0-9_=+/-]{16,}'", styles)
+    assert "; ".join(part for part in parts if part != styles) == STRICT
