@@ -39,6 +39,7 @@ class Subscription(models.Model):
 
     class Meta:
         ordering = ["id"]
+        permissions = [("export_subscription", "Can export subscriptions and their daily usage")]
         constraints = [
             models.CheckConstraint(condition=Q(carrier__in=["att", "sprint"]), name="subscription_carrier_known"),
             models.CheckConstraint(
@@ -110,6 +111,10 @@ class DataUsageRecord(UsageRecord):
 
     class Meta(UsageRecord.Meta):
         verbose_name = _("data usage record")
+        permissions = [
+            ("import_datausagerecord", "Can import data usage records in the admin"),
+            ("export_datausagerecord", "Can export data usage records"),
+        ]
 
 
 class VoiceUsageRecord(UsageRecord):
@@ -120,6 +125,10 @@ class VoiceUsageRecord(UsageRecord):
 
     class Meta(UsageRecord.Meta):
         verbose_name = _("voice usage record")
+        permissions = [
+            ("import_voiceusagerecord", "Can import voice usage records in the admin"),
+            ("export_voiceusagerecord", "Can export voice usage records"),
+        ]
 
 
 RECORD_MODELS: dict[UsageType, type[UsageRecord]] = {

@@ -91,6 +91,20 @@ FROM given JOIN there USING (external_id, subscription_id)
 WHERE (there.usage_date, there.price, there.amount) IS DISTINCT FROM (given.usage_date, given.price, given.amount)
 ORDER BY position DESC LIMIT 1
 """
+# What staged records come to, and how many of them are not there yet.
+STAGED_TOTALS = """
+SELECT count(*), count(*) FILTER (WHERE external_id IS NULL) + (
+    SELECT count(*) FROM (
+        SELECT DISTINCT external_id, subscription_id, day FROM usage_staged WHERE external_id IS NOT NULL
+    ) AS given
+    WHERE NOT EXISTS (
+        SELECT FROM {table} AS there
+        WHERE (there.external_id, there.subscription_id, there.day)
+            = (given.external_id, given.subscription_id, given.day)
+    )
+), coalesce(sum(price), 0), coalesce(sum(amount), 0), count(DISTINCT day), min(day), max(day)
+FROM usage_staged
+"""
 
 
 def records_add(usage_type: UsageType, records: Sequence[UsageEvent], *, backfill: bool) -> int:
@@ -141,6 +155,23 @@ def records_load(
             added += _add(usage_type, STAGED, {}, load.staged_days, backfill=backfill)
             cursor.execute("DROP TABLE usage_staged")
     return load.count, added
+
+
+def records_check(
+    usage_type: UsageType, records: Iterator[UsageEvent | RecordProblem], *, backfill: bool
+) -> tuple[Any, ...]:
+    """What records would come to, refused as by `records_load`. Nobody waits, and no day gets a partition for it."""
+    with transaction.atomic(), connection.cursor() as cursor:
+        load = RecordLoad(records, set(), set() if backfill else sealed_days(usage_type))
+        cursor.execute(CREATE_STAGED)
+        cursor.copy_expert("COPY usage_staged FROM STDIN", BlockStream(blocks(load.staged_lines())))
+        cursor.execute("ANALYZE usage_staged")
+        load.refuse_problems(_unknown(load.first_positions))
+        _refuse_found_conflict(usage_type, STAGED, {})
+        cursor.execute(_statement(STAGED_TOTALS, usage_type))
+        totals: tuple[Any, ...] = cursor.fetchone()
+        cursor.execute("DROP TABLE usage_staged")
+    return totals
 
 
 def _add(
@@ -198,6 +229,11 @@ def _lacks_partition(error: IntegrityError) -> bool:
 def _refuse_conflicts(usage_type: UsageType, given: sql.SQL, parameters: dict[str, Any]) -> None:
     with connection.cursor() as cursor:
         cursor.execute(_statement(LOCK_SUBSCRIPTIONS, usage_type, given), parameters)
+    _refuse_found_conflict(usage_type, given, parameters)
+
+
+def _refuse_found_conflict(usage_type: UsageType, given: sql.SQL, parameters: dict[str, Any]) -> None:
+    with connection.cursor() as cursor:
         cursor.execute(_statement(CONFLICT, usage_type, given), parameters)
         conflict = cursor.fetchone()
     if conflict is not None:
@@ -278,6 +314,8 @@ marked AS (
 )
 SELECT count(*) FROM deleted
 """
+# Of more records, all are locked by one lock: the database has room for some thousands, those of others included.
+RECORDS_LOCKED_SINGLY = 100
 SAME_EXTERNAL_ID = """
 SELECT 1 FROM {table}
 WHERE external_id = %(external_id)s AND subscription_id = %(subscription)s AND id <> %(id)s LIMIT 1
@@ -319,10 +357,13 @@ def _locked_day(usage_type: UsageType, record_id: int) -> date:
     raise UsageRecordNotFound(f"There is no {usage_type} usage record {record_id}.", id=record_id)
 
 
-def _lock_records(usage_type: UsageType, record_ids: Iterable[int]) -> None:
+def _lock_records(usage_type: UsageType, record_ids: Collection[int]) -> None:
     """Let nobody else change these records: a row that moves to another partition under somebody is an error."""
+    is_many = len(record_ids) > RECORDS_LOCKED_SINGLY
     with connection.cursor() as cursor:
-        for record_id in sorted(record_ids):
+        lock = "pg_advisory_xact_lock" if is_many else "pg_advisory_xact_lock_shared"
+        cursor.execute(f"SELECT {lock}(hashtextextended(%s, 0))", [f"dsrhub.usage.{usage_type}.records"])
+        for record_id in [] if is_many else sorted(record_ids):
             name = f"dsrhub.usage.{usage_type}.{record_id}"
             cursor.execute("SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))", [name])
 

@@ -4,6 +4,7 @@ import time
 from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass, field
 from datetime import date
+from decimal import Decimal
 from itertools import chain, islice
 from pathlib import Path
 from typing import NamedTuple
@@ -30,6 +31,18 @@ class UsageAdded(NamedTuple):
 
     added: int
     repeated: int
+
+
+class UsageChecked(NamedTuple):
+    """What a file has, and how many of its records would be added: the others are there already."""
+
+    record_count: int
+    to_add: int
+    price: Decimal
+    amount: Decimal
+    day_count: int
+    first_day: date | None
+    last_day: date | None
 
 
 @dataclass(frozen=True)
@@ -82,15 +95,27 @@ def usage_records_add(*, usage_type: UsageType, records: Iterable[UsageEvent], b
     return UsageAdded(added, given - added)
 
 
-def usage_file_import(*, path: Path, backfill: bool = False, progress: Progress | None = None) -> UsageAdded:
+def usage_file_import(
+    *, path: Path, usage_type: UsageType | None = None, backfill: bool = False, progress: Progress | None = None
+) -> UsageAdded:
     """Add the records of a file: all of them, or none. `progress` is told how many bytes were read since.
 
-    Raises what `usage_records_add` does; the header of the file is its line 1, the first record is on line 2.
+    Raises what `usage_records_add` does; the header of the file is its line 1, the first record is on line 2. With a
+    `usage_type`, a file of the other one is refused.
     """
     with path.open("rb") as file:
-        usage_type, records = usage_file_records(file, progress)
-        given, added = record_storage.records_load(usage_type, records, backfill=backfill)
+        found, records = usage_file_records(file, progress, usage_type=usage_type)
+        given, added = record_storage.records_load(found, records, backfill=backfill)
     return UsageAdded(added, given - added)
+
+
+def usage_file_check(
+    *, path: Path, usage_type: UsageType | None = None, backfill: bool = False, progress: Progress | None = None
+) -> UsageChecked:
+    """What `usage_file_import` would add now. It raises the same, and writes nothing."""
+    with path.open("rb") as file:
+        found, records = usage_file_records(file, progress, usage_type=usage_type)
+        return UsageChecked(*record_storage.records_check(found, records, backfill=backfill))
 
 
 def usage_record_edit(*, usage_type: UsageType, record_id: int, values: UsageEvent, backfill: bool = False) -> None:

@@ -10,10 +10,13 @@ import gzip
 import re
 import zlib
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from datetime import datetime
 from decimal import Decimal
-from io import BufferedReader, TextIOWrapper
+from io import BufferedIOBase, BufferedReader, TextIOWrapper
+from itertools import chain, islice
 from operator import itemgetter
+from pathlib import Path
 from typing import Any
 
 from subscriptions.events import UsageEvent
@@ -25,6 +28,8 @@ Progress = Callable[[int], object]
 GZIP_MAGIC = b"\x1f\x8b"
 LINES_BETWEEN_REPORTS = 5000
 LONGEST_SHOWN = 100
+# In bytes. Without a limit, a file of zeros that gzip packed to megabytes would be a line of gigabytes in memory.
+LONGEST_LINE = 64 * 1024
 
 REQUIRED_COLUMNS = ("subscription_id", "usage_date", "price")
 EXTERNAL_ID = "external_id"
@@ -40,25 +45,70 @@ TIME = re.compile(
 DAMAGE = (EOFError, zlib.error, gzip.BadGzipFile)
 
 
-def usage_file_records(
-    file: BufferedReader, progress: Progress | None = None
-) -> tuple[UsageType, Iterator[UsageEvent | RecordProblem]]:
-    """The usage type of a file, and its records. `progress` is told how many bytes were read since.
+def usage_file_columns(usage_type: UsageType) -> tuple[str, ...]:
+    """The columns of a file, the last of which may be missing."""
+    return (*REQUIRED_COLUMNS, RECORD_MODELS[usage_type].amount_column, EXTERNAL_ID)
 
-    Raises InvalidUsage for a header that is none.
+
+def usage_file_records(
+    file: BufferedReader, progress: Progress | None = None, *, usage_type: UsageType | None = None
+) -> tuple[UsageType, Iterator[UsageEvent | RecordProblem]]:
+    """The usage type of a file, which may be asked for, and its records. `progress` is told how many bytes were read
+    since.
+
+    Raises InvalidUsage for a header that is none, or of another usage type.
     """
-    unpacked: Any = gzip.GzipFile(fileobj=file) if file.peek(2)[:2] == GZIP_MAGIC else file
-    # What is not UTF-8 is found in the cell where it stands, as nothing valid has it.
-    text = TextIOWrapper(unpacked, "utf-8-sig", errors="surrogateescape", newline="")
     try:
-        first = text.readline()
+        first, text, dialect = _begun(file)
+        header = next(csv.reader([first], **dialect), [])
     except DAMAGE as damage:
         raise _header_error("file", str(damage), "gzip_damaged") from damage
+    except csv.Error as error:
+        raise _header_error("line", str(error), "not_readable") from error
+    found = _usage_type(header)
+    if usage_type not in (None, found):
+        raise _header_error(RECORD_MODELS[found].amount_column, "", "other_usage_type")
+    return found, _records(csv.reader(text, **dialect), header, _reporter(file, progress))
+
+
+def usage_file_first_lines(path: Path, count: int) -> list[list[str]]:
+    """The header and the lines behind it, as many in all, cell by cell as they can be read and shown."""
+    lines: list[list[str]] = []
+    with path.open("rb") as file, suppress(*DAMAGE, csv.Error):
+        first, text, dialect = _begun(file)
+        reader = csv.reader(chain([first], text), **dialect)
+        lines.extend([_shown(cell) for cell in cells] for cells in islice(reader, count))
+    return lines
+
+
+def _begun(file: BufferedReader) -> tuple[str, TextIOWrapper, dict[str, Any]]:
+    """The first line of a file, the rest, and how their cells are separated."""
+    unpacked: Any = gzip.GzipFile(fileobj=file) if file.peek(2)[:2] == GZIP_MAGIC else file
+    # What is not UTF-8 is found in the cell where it stands, as nothing valid has it.
+    bounded: Any = BoundedLines(unpacked)
+    text = TextIOWrapper(bounded, "utf-8-sig", errors="surrogateescape", newline="")
+    first = text.readline()
     by_tabs = "\t" in first
-    dialect: dict[str, Any] = {"delimiter": "\t", "quoting": csv.QUOTE_NONE} if by_tabs else {"strict": True}
-    header = next(csv.reader([first], **dialect), [])
-    usage_type = _usage_type(header)
-    return usage_type, _records(csv.reader(text, **dialect), header, _reporter(file, progress))
+    return first, text, {"delimiter": "\t", "quoting": csv.QUOTE_NONE} if by_tabs else {"strict": True}
+
+
+class BoundedLines(BufferedIOBase):
+    """The bytes of a file, as long as no line is too long."""
+
+    def __init__(self, file: Any) -> None:
+        self._file = file
+        self._length = 0
+
+    def readable(self) -> bool:
+        return True
+
+    def read1(self, size: int = -1) -> bytes:
+        block: bytes = self._file.read1(size)
+        behind_line_end = len(block) - block.rfind(b"\n") - 1
+        self._length = behind_line_end if behind_line_end < len(block) else self._length + len(block)
+        if self._length > LONGEST_LINE:
+            raise csv.Error(f"a line is longer than {LONGEST_LINE:,} bytes")
+        return block
 
 
 def _usage_type(header: list[str]) -> UsageType:
@@ -81,7 +131,7 @@ def _header_error(column: str, value: str, code: str) -> InvalidUsage:
 
 
 def _records(reader: Any, header: list[str], report: Callable[[int], None]) -> Iterator[UsageEvent | RecordProblem]:
-    columns = [*REQUIRED_COLUMNS, next(column for column in header if column in AMOUNT_COLUMNS), EXTERNAL_ID]
+    columns = usage_file_columns(_usage_type(header))
     # A file without external ids has blank ones, so to speak, behind its last cell.
     pick = itemgetter(*(header.index(column) if column in header else len(header) for column in columns))
     position = 0
@@ -103,7 +153,7 @@ def _records(reader: Any, header: list[str], report: Callable[[int], None]) -> I
     report(0)
 
 
-def _record(position: int, columns: list[str], cells: tuple[str, ...]) -> UsageEvent | RecordProblem:
+def _record(position: int, columns: tuple[str, ...], cells: tuple[str, ...]) -> UsageEvent | RecordProblem:
     subscription, usage_date, price, amount, external_id = cells
     codes = (
         None if WHOLE_NUMBER.fullmatch(subscription) else "not_a_whole_number",

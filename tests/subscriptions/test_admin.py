@@ -10,7 +10,7 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
-from subscriptions import admin as usage_admin
+from subscriptions.admin import records as record_admin
 from subscriptions.models import DataUsageRecord, SealedDay, Subscription, VoiceUsageRecord
 from subscriptions.services import daily_usage_refresh
 from tests.subscriptions.helpers import add, event, marks, subscribe, sums
@@ -78,6 +78,19 @@ def test_an_edit_moves_the_usage(ada):
     assert DataUsageRecord.objects.get().usage_date == datetime(2026, 2, 1, 12, tzinfo=UTC)
 
 
+def test_an_edit_of_something_else_keeps_the_fractions_of_a_second(ada):
+    someone = subscribe()
+    moment = datetime(2026, 1, 5, 12, 0, 0, 123456, tzinfo=UTC)
+    add(event(someone, moment))
+    record = DataUsageRecord.objects.get()
+    assert ada.post(change(record), form(someone, price="3")).status_code == 302
+    record.refresh_from_db()
+    assert (record.price, record.usage_date) == (Decimal(3), moment)
+    assert ada.post(change(record), form(someone) | {"usage_date_1": "12:00:01"}).status_code == 302
+    record.refresh_from_db()
+    assert record.usage_date == datetime(2026, 1, 5, 12, 0, 1, tzinfo=UTC)
+
+
 def test_what_the_service_refuses_is_told_beside_the_form(ada):
     someone = subscribe()
     SealedDay.objects.create(usage_type="data", day=date(2026, 1, 6))
@@ -124,6 +137,34 @@ def test_many_are_deleted_through_the_service(ada):
     assert sums(by_day=True) == {(someone.pk, "data", date(2026, 1, 7)): ("1.00", 1)}
 
 
+def test_the_confirmation_says_what_goes(ada):
+    someone = subscribe()
+    add(*[event(someone, 5, "0.5", 1000)] * 101, event(someone, 6, "-" + "0." + "0" * 39 + "1"))
+    ids = list(DataUsageRecord.objects.values_list("pk", flat=True))
+    page = ada.post(LIST, {"action": "delete_selected", "_selected_action": ids})
+    assert dict(page.context["model_count"]) == {
+        "data usage records": "102",
+        "price": "50.4" + "9" * 39,
+        "kilobytes used": "101,001",
+    }
+    assert len(page.context["deletable_objects"][0]) == 101
+    assert page.context["deletable_objects"][0][-1] == "and 2 more"
+
+
+def test_thousands_are_deleted_at_once_and_no_more_than_the_list_has_counted(ada, monkeypatch):
+    add(*[event(subscribe())] * 8000)
+    chosen = {"action": "delete_selected", "_selected_action": [1], "select_across": "1", "post": "yes"}
+    monkeypatch.setattr(record_admin, "MOST_COUNTED", 7999)
+    page = ada.post(LIST, chosen, follow=True)
+    assert [str(message) for message in page.context["messages"]] == [
+        "Nothing was deleted. At most 7,999 records are deleted at once, and these are more."
+    ]
+    assert DataUsageRecord.objects.count() == 8000
+    monkeypatch.setattr(record_admin, "MOST_COUNTED", 8000)
+    assert ada.post(LIST, chosen).status_code == 302
+    assert sums() == {}
+
+
 def test_the_list_takes_as_many_queries_for_a_hundred_as_for_one(ada):
     def queries():
         with CaptureQueriesContext(connection) as captured:
@@ -137,7 +178,7 @@ def test_the_list_takes_as_many_queries_for_a_hundred_as_for_one(ada):
 
 
 def test_the_list_does_not_count_millions(ada, monkeypatch):
-    monkeypatch.setattr(usage_admin, "MOST_COUNTED", 2)
+    monkeypatch.setattr(record_admin, "MOST_COUNTED", 2)
     add(*[event(subscribe())] * 5)
     assert ada.get(LIST).context["cl"].result_count == 2
 

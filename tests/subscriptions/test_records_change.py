@@ -114,3 +114,9 @@ def test_when_all_is_deleted_nothing_is_left(someone):
     daily_usage_refresh()
     assert sums() == {}
     assert sums(by_day=True) == {}
+
+
+def test_a_deletion_of_very_many_fits_into_the_memory_for_locks():
+    add(event(subscribe()))
+    record = DataUsageRecord.objects.get().pk
+    assert usage_records_delete(usage_type=DATA, record_ids=range(record, record + 20_000)) == 1

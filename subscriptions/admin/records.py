@@ -1,28 +1,37 @@
-"""The back office: subscriptions and their raw records. Every change of a record goes through the services."""
+"""Raw records: listed, added, edited and deleted, always by the services."""
 
-from datetime import timedelta
+from datetime import datetime
 from typing import Any, cast
 
 from django import forms
 from django.contrib import admin, messages
+from django.contrib.admin.utils import label_for_field
 from django.core.paginator import Paginator
-from django.db.models import QuerySet
+from django.db.models import QuerySet, Sum
 from django.http import HttpRequest
-from django.urls import reverse
-from django.utils import timezone
 from django.utils.functional import cached_property
-from django.utils.html import format_html
-from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 
+from dsrhub.admin import DeletedByServiceAdmin
 from dsrhub.exceptions import DsrhubError
+from dsrhub.import_export import StreamingExportMixin
 from subscriptions import services
-from subscriptions.events import UsageEvent, usage_day
-from subscriptions.models import DataUsageRecord, SealedDay, Subscription, UsageRecord, VoiceUsageRecord
+from subscriptions.admin.exports import DataRecords, DataRecordsToImport, VoiceRecords, VoiceRecordsToImport
+from subscriptions.admin.imports import UsageImportMixin
+from subscriptions.events import UsageEvent
+from subscriptions.models import DataUsageRecord, UsageRecord, VoiceUsageRecord
 
-# Counting millions of records takes longer than anybody looks at their pages.
+# Counting millions of records takes longer than anybody looks at their pages. Nor are more deleted at once: a list
+# that says 10,000 may have millions.
 MOST_COUNTED = 10_000
-DAYS_SHOWN = 31
+# More than these nobody reads before a deletion.
+RECORDS_IN_A_CONFIRMATION = 100
+
+
+class TooManyRecords(DsrhubError):
+    """More records are to be deleted than the list has counted."""
+
+    code = "too_many_records"
 
 
 class BoundedPaginator(Paginator):
@@ -32,36 +41,17 @@ class BoundedPaginator(Paginator):
         return len(records.order_by().values_list("pk")[:MOST_COUNTED])
 
 
-@admin.register(Subscription)
-class SubscriptionAdmin(admin.ModelAdmin):
-    list_display = ["id", "carrier", "status", "usage_link"]
-    list_filter = ["carrier", "status"]
-    search_fields = ["=id"]
-    readonly_fields = ["usage_link"]
-
-    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        # It ends by its status: its usage is history.
-        return False
-
-    @admin.display(description=_("usage"))
-    def usage_link(self, subscription: Subscription) -> SafeString | str:
-        if subscription._state.adding:
-            return ""
-        today = usage_day(timezone.now())
-        url = reverse(
-            "subscription-usage-of-one",
-            args=[subscription.pk],
-            query={"from": today - timedelta(days=DAYS_SHOWN - 1), "to": today, "group_by": "day"},
-        )
-        return format_html('<a href="{}">{}</a>', url, _("Last %(days)s days") % {"days": DAYS_SHOWN})
-
-
 class UsageRecordForm(forms.ModelForm):
     """A record, which is written where the form is checked: the service alone can tell whether it is accepted."""
 
     backfill = forms.BooleanField(
         label=_("Backfill"), required=False, help_text=_("Add to a day whose raw records were purged, too.")
     )
+
+    def clean_usage_date(self) -> datetime:
+        """The page shows no fractions of a second: they stay, unless another time is entered."""
+        entered: datetime = self.cleaned_data["usage_date"]
+        return entered if "usage_date" in self.changed_data else self.initial["usage_date"]
 
     def _post_clean(self) -> None:
         super()._post_clean()  # type: ignore[misc]
@@ -83,13 +73,16 @@ class UsageRecordForm(forms.ModelForm):
             )
 
 
-class UsageRecordAdmin(admin.ModelAdmin):
+class UsageRecordAdmin(UsageImportMixin, StreamingExportMixin, DeletedByServiceAdmin):
+    import_export_change_list_template = "admin/import_export/change_list_import_export.html"
     form = UsageRecordForm
     autocomplete_fields = ["subscription"]
     search_fields = ["=subscription__id", "=external_id"]
-    list_filter = ["subscription__carrier"]
+    search_help_text = _("Subscription or external id")
+    list_filter = ["day", "subscription__carrier"]
     list_select_related = ["subscription"]
     show_full_result_count = False
+    show_facets = admin.ShowFacets.NEVER
     paginator = BoundedPaginator
 
     def save_model(self, request: HttpRequest, obj: UsageRecord, form: Any, change: bool) -> None:
@@ -97,6 +90,27 @@ class UsageRecordAdmin(admin.ModelAdmin):
         if not change:
             values = {name: value for name, value in form.cleaned_data.items() if name != "backfill"}
             obj.pk = type(obj)._default_manager.filter(**values).latest("pk").pk
+
+    def get_deleted_objects(self, objs: Any, request: HttpRequest) -> tuple[Any, dict[str, Any], set[str], list[str]]:
+        """What the confirmation says: counted, and the first by name."""
+        records = list(objs[: MOST_COUNTED + 1])
+        if len(records) > MOST_COUNTED:
+            raise TooManyRecords(
+                _("At most %(most)s records are deleted at once, and these are more.") % {"most": f"{MOST_COUNTED:,}"}
+            )
+        amount_column = self.model.amount_column
+        kept = self.model._default_manager.filter(pk__in=[record.pk for record in records])
+        # The database adds up, as Python's decimals would be rounded to 28 digits.
+        sums = kept.aggregate(price=Sum("price"), amount=Sum(amount_column))
+        counts: dict[str, Any] = {
+            str(self.opts.verbose_name_plural): f"{len(records):,}",
+            str(_("price")): f"{sums['price'] or 0:,f}",
+            str(label_for_field(amount_column, self.model)): f"{sums['amount'] or 0:,}",
+        }
+        told = [str(record) for record in records[:RECORDS_IN_A_CONFIRMATION]]
+        if len(records) > len(told):
+            told.append(_("and %s more") % f"{len(records) - len(told):,}")
+        return told, counts, set(), []
 
     def delete_model(self, request: HttpRequest, obj: UsageRecord) -> None:
         services.usage_records_delete(usage_type=obj.usage_type, record_ids=[obj.pk])
@@ -110,26 +124,13 @@ class UsageRecordAdmin(admin.ModelAdmin):
 
 @admin.register(DataUsageRecord)
 class DataUsageRecordAdmin(UsageRecordAdmin):
+    resource_classes = [DataRecords, DataRecordsToImport]
     list_display = ["id", "subscription", "usage_date", "price", "kilobytes_used", "external_id"]
     fields = ["subscription", "usage_date", "price", "kilobytes_used", "external_id", "backfill"]
 
 
 @admin.register(VoiceUsageRecord)
 class VoiceUsageRecordAdmin(UsageRecordAdmin):
+    resource_classes = [VoiceRecords, VoiceRecordsToImport]
     list_display = ["id", "subscription", "usage_date", "price", "seconds_used", "external_id"]
     fields = ["subscription", "usage_date", "price", "seconds_used", "external_id", "backfill"]
-
-
-@admin.register(SealedDay)
-class SealedDayAdmin(admin.ModelAdmin):
-    list_display = ["day", "usage_type", "record_count", "purges", "sealed_at"]
-    list_filter = ["usage_type"]
-
-    def has_add_permission(self, request: HttpRequest) -> bool:
-        return False
-
-    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
-
-    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False

@@ -1,0 +1,5 @@
+"""The back office: subscriptions and their raw records. Every change of a record goes through the services."""
+
+from subscriptions.admin import records, subscriptions
+
+__all__ = ["records", "subscriptions"]

@@ -1,0 +1,120 @@
+"""What can be exported of the lists of subscriptions and of raw records, read page by page while it is sent."""
+
+from collections.abc import Iterator
+from datetime import timedelta
+from itertools import islice
+from typing import Any
+
+from django import forms
+from django.db.models import QuerySet
+from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
+from import_export.forms import ExportForm
+
+from dsrhub.import_export import StreamedExportForm, StreamedResource, rows_by_id
+from subscriptions import selectors
+from subscriptions.events import usage_day
+from subscriptions.models import UsageType
+from subscriptions.usage_files import usage_file_columns
+
+DAYS_SHOWN = 31
+# Sums of one query at most: of as many subscriptions as cannot have more.
+MOST_SUMS = 20_000
+
+
+class SubscriptionExportForm(StreamedExportForm):
+    start = forms.DateField(label=_("From"), required=False, help_text=_("For the daily usage: its first day."))
+    end = forms.DateField(label=_("To"), required=False, help_text=_("The last day, which belongs to it."))
+    usage_type = forms.ChoiceField(label=_("Usage type"), required=False, choices=[("", _("both")), *UsageType.choices])
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        today = usage_day(timezone.now())
+        for name, day in (("start", today - timedelta(days=DAYS_SHOWN - 1)), ("end", today)):
+            self.fields[name].initial = day
+            self.fields[name].widget = forms.DateInput(format="%Y-%m-%d", attrs={"type": "date", "class": "vTextField"})
+
+    def clean(self) -> dict[str, Any]:
+        cleaned: dict[str, Any] = super().clean()
+        if EXPORTS_OF_SUBSCRIPTIONS[int(cleaned.get("resource") or 0)] is not DailyUsage or self.errors:
+            return cleaned
+        for name in ("start", "end"):
+            if cleaned[name] is None:
+                self.add_error(name, _("Choose a day."))
+        if not self.errors and cleaned["start"] > cleaned["end"]:
+            self.add_error("end", _("The range ends before it begins."))
+        return cleaned
+
+
+class DailyUsage(StreamedResource):
+    """What the subscriptions of the list used, a row for each, usage type and day with a record: the exact sums.
+
+    Each page is exact at the moment when it is read.
+    """
+
+    title, file_name = _("Daily usage of the subscriptions"), "daily-usage"
+    columns = ("subscription_id", "usage_type", "day", "total_price", "total_usage", "unit")
+
+    def rows(self, queryset: QuerySet, export_form: ExportForm) -> Iterator[tuple[Any, ...]]:
+        start, end = export_form.cleaned_data["start"], export_form.cleaned_data["end"]
+        chosen = export_form.cleaned_data["usage_type"]
+        rows_of_one = ((end - start).days + 1) * (1 if chosen else len(UsageType))
+        subscriptions = (number for (number,) in rows_by_id(queryset, "id"))
+        while ids := list(islice(subscriptions, max(MOST_SUMS // rows_of_one, 1))):
+            totals = selectors.usage_by_subscription(
+                subscription_ids=ids,
+                start=start,
+                end=end,
+                usage_type=UsageType(chosen) if chosen else None,
+                by_day=True,
+                limit=rows_of_one,
+            )
+            for one in ids:
+                for total in totals.get(one, ()):
+                    yield (one, total.usage_type.value, total.day, total.total_price, total.total_usage, total.unit)
+
+
+class Subscriptions(StreamedResource):
+    """A row for each subscription."""
+
+    title, file_name = _("Subscriptions"), "subscriptions"
+    columns = ("id", "carrier", "status")
+
+    def rows(self, queryset: QuerySet, export_form: ExportForm) -> Iterator[tuple[Any, ...]]:
+        return rows_by_id(queryset, *self.columns)
+
+    def row_count(self, queryset: QuerySet, most: int) -> int:
+        return queryset.count()
+
+
+EXPORTS_OF_SUBSCRIPTIONS = [DailyUsage, Subscriptions]
+
+
+class Records(StreamedResource):
+    """A row for each raw record."""
+
+    def rows(self, queryset: QuerySet, export_form: ExportForm) -> Iterator[tuple[Any, ...]]:
+        return rows_by_id(queryset, *self.columns)
+
+    def row_count(self, queryset: QuerySet, most: int) -> int:
+        return len(queryset.order_by().values_list("pk")[: most + 1])
+
+
+class DataRecordsToImport(Records):
+    columns = usage_file_columns(UsageType.DATA)
+    title, file_name = _("Data usage records, as a file to import"), "data-usage"
+
+
+class DataRecords(Records):
+    columns = ("id", "day", *DataRecordsToImport.columns)
+    title, file_name = _("Data usage records"), "data-usage-records"
+
+
+class VoiceRecordsToImport(Records):
+    columns = usage_file_columns(UsageType.VOICE)
+    title, file_name = _("Voice usage records, as a file to import"), "voice-usage"
+
+
+class VoiceRecords(Records):
+    columns = ("id", "day", *VoiceRecordsToImport.columns)
+    title, file_name = _("Voice usage records"), "voice-usage-records"

@@ -1,0 +1,281 @@
+"""The Import button of raw records: a file of usage is uploaded, checked, looked at, confirmed and added."""
+
+import hashlib
+import time
+from pathlib import Path
+from typing import Any
+
+from django import forms
+from django.conf import settings
+from django.contrib import messages
+from django.contrib.admin.models import ADDITION, LogEntry
+from django.contrib.auth.models import User
+from django.contrib.contenttypes.models import ContentType
+from django.core.files.uploadedfile import TemporaryUploadedFile
+from django.db import OperationalError, connection, transaction
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.template.defaultfilters import filesizeformat
+from django.urls import reverse
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+from import_export.admin import ImportMixin
+from import_export.fields import Field
+from import_export.forms import ConfirmImportForm, ImportForm
+from import_export.resources import Resource
+from import_export.results import Result
+
+from dsrhub.exceptions import DsrhubError
+from dsrhub.import_export import PathFormat, PathImportMixin, UploadStorage
+from subscriptions import services
+from subscriptions.exceptions import RecordProblem, UsageConflict
+from subscriptions.models import RECORD_MODELS, UsageType
+from subscriptions.services import UsageAdded, UsageChecked
+from subscriptions.usage_files import EXTERNAL_ID, Progress, usage_file_columns, usage_file_first_lines
+
+# Reading takes most of the time, and a page may take 5 seconds.
+AT_ONCE_SECONDS = 3
+PREVIEW_RECORDS = 20
+ENDINGS = (".csv", ".tsv", ".csv.gz", ".tsv.gz")
+LOCK_NOT_AVAILABLE = "55P03"  # PostgreSQL's code
+
+
+class NotAtOnce(DsrhubError):
+    """A file takes longer than a page may."""
+
+    code = "not_at_once"
+
+
+class NothingToAdd(DsrhubError):
+    """All records of a file are there already."""
+
+    code = "nothing_to_add"
+
+
+class FileChanged(DsrhubError):
+    """An uploaded file is not what was checked, or not there any more."""
+
+    code = "file_changed"
+
+
+# --- Forms -----------------------------------------------------------------------------------------------------
+
+
+class UsageFormat(PathFormat):
+    def get_title(self) -> str:
+        return "CSV or TSV (.csv, .tsv, .csv.gz, .tsv.gz)"
+
+
+class UsageImportForm(ImportForm):  # type: ignore[misc]
+    # An empty file is one without a header, and told as that.
+    import_file = forms.FileField(label=gettext_lazy("File"), allow_empty_file=True)
+    backfill = forms.BooleanField(
+        label=gettext_lazy("Backfill"),
+        required=False,
+        help_text=gettext_lazy("Add to days whose raw records were purged, too."),
+    )
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["import_file"].widget.attrs["accept"] = ".csv,.tsv,.gz"
+
+    @property
+    def media(self) -> forms.Media:
+        return forms.Media()  # there is one format, and none to be guessed
+
+    def clean_import_file(self) -> TemporaryUploadedFile:
+        file: TemporaryUploadedFile = self.cleaned_data["import_file"]
+        limit = settings.DSRHUB_IMPORT_AT_ONCE_BYTES
+        told = {"name": file.name, "limit": filesizeformat(limit)}
+        if not str(file.name).endswith(ENDINGS):
+            self.add_error("import_file", _("%(name)s is neither a .csv nor a .tsv file, nor a .gz of one.") % told)
+        if (file.size or 0) > limit:
+            self.add_error(
+                "import_file",
+                _("%(name)s is larger than %(limit)s. Import it on the server: manage.py import_usage %(name)s") % told,
+            )
+        return file
+
+
+class UsageConfirmForm(ConfirmImportForm):  # type: ignore[misc]
+    import_file_name = forms.RegexField("^[0-9a-f]{32}$", widget=forms.HiddenInput)
+    sha256 = forms.RegexField("^[0-9a-f]{64}$", widget=forms.HiddenInput)
+    format = forms.ChoiceField(choices=[("0", "")], widget=forms.HiddenInput)
+    backfill = forms.BooleanField(required=False, widget=forms.HiddenInput)
+
+
+# --- The import ------------------------------------------------------------------------------------------------
+
+
+class UsageResult(Result):  # type: ignore[misc]
+    """What a check found, or an import did."""
+
+    def __init__(self, path: Path, file_name: str, usage_type: UsageType) -> None:
+        super().__init__()
+        self.file_name, self.usage_type = file_name, usage_type
+        self.size = path.stat().st_size if path.exists() else 0
+        self.columns: list[str] = []
+        self.records: list[list[str]] = []
+        self.checked: UsageChecked | None = None
+        self.added: UsageAdded | None = None
+        self.refusal = ""
+        self.problems: list[RecordProblem] = []
+        self.error_count = 0
+
+    def refuse(self, error: DsrhubError) -> None:
+        self.refusal = error.message
+        self.problems = error.extra.get("problems", [])
+        if isinstance(error, UsageConflict):
+            extra = error.extra
+            self.problems = [RecordProblem(extra["position"], EXTERNAL_ID, extra["external_id"], error.code)]
+        self.error_count = error.extra.get("error_count", len(self.problems))
+
+    def has_errors(self) -> bool:
+        return self.refusal != ""
+
+    @property
+    def more_problems(self) -> int:
+        return self.error_count - len(self.problems)
+
+    @property
+    def facts(self) -> list[tuple[str, str]]:
+        if self.checked is None:
+            return []
+        count, to_add, price, amount, days, first, last = self.checked
+        period = f" ({first} – {last})" if days else ""
+        return [
+            (_("records"), f"{count:,}"),
+            (_("there already"), f"{count - to_add:,}"),
+            (_("price"), f"{price:,f}"),
+            (self.usage_type.unit, f"{amount:,f}"),
+            (_("days"), f"{days:,}{period}"),
+        ]
+
+
+class UsageFile(Resource):  # type: ignore[misc]
+    """A file of usage in the upload folder. The dry run is its check."""
+
+    def __init__(self, usage_type: UsageType) -> None:
+        super().__init__()
+        self.usage_type = usage_type
+
+    @classmethod
+    def get_display_name(cls) -> str:
+        return _("Columns")
+
+    def get_user_visible_fields(self) -> list[Field]:
+        return [Field(column_name=column) for column in usage_file_columns(self.usage_type)]
+
+    def import_data(
+        self, dataset: Path, dry_run: bool = False, *, file_name: str, user: User, backfill: bool, **kwargs: Any
+    ) -> UsageResult:
+        result = UsageResult(dataset, file_name, self.usage_type)
+        try:
+            if dry_run:
+                self._check(dataset, backfill, result)
+            else:
+                result.added = self._add(dataset, file_name, user, backfill, kwargs["sha256"])
+        except DsrhubError as error:
+            result.refuse(error)
+            if dry_run:
+                dataset.unlink()  # it will not be confirmed
+        return result
+
+    def _check(self, path: Path, backfill: bool, result: UsageResult) -> None:
+        result.columns, *result.records = usage_file_first_lines(path, PREVIEW_RECORDS + 1) or [[]]
+        result.checked = services.usage_file_check(
+            path=path, usage_type=self.usage_type, backfill=backfill, progress=_at_once(result.file_name)
+        )
+        if not result.checked.to_add:
+            raise NothingToAdd(_("Nothing to do: all its records are there already."))
+
+    def _add(self, path: Path, file_name: str, user: User, backfill: bool, sha256: str) -> UsageAdded:
+        taken = path.with_suffix(".taken")
+        try:
+            if file_sha256(path) != sha256:
+                raise FileChanged(_("The stored file is not the one that was checked. Nothing was added."))
+            path.rename(taken)  # of two who confirm it, one is too late
+        except FileNotFoundError as error:
+            raise FileChanged(_("%s was confirmed before, or is not kept any more.") % file_name) from error
+        try:
+            # Patience is for the request that waits: others may be sending the same external ids.
+            with transaction.atomic(), connection.cursor() as cursor:
+                cursor.execute("SELECT set_config('lock_timeout', %s, true)", [f"{AT_ONCE_SECONDS}s"])
+                added = services.usage_file_import(path=taken, usage_type=self.usage_type, backfill=backfill)
+                self._log(file_name, user, added)
+        except OperationalError as error:
+            if getattr(error.__cause__, "pgcode", None) != LOCK_NOT_AVAILABLE:
+                raise
+            raise NotAtOnce(_("Others are adding the same usage. Nothing was added; upload it again.")) from error
+        finally:
+            taken.unlink(missing_ok=True)
+        return added
+
+    def _log(self, file_name: str, user: User, added: UsageAdded) -> None:
+        model = RECORD_MODELS[self.usage_type]
+        LogEntry.objects.create(
+            user=user,
+            content_type=ContentType.objects.get_for_model(model),
+            object_repr=file_name[:200],
+            action_flag=ADDITION,
+            change_message=f"Imported: {added.added:,} added, {added.repeated:,} were there already.",
+        )
+
+
+def _at_once(file_name: str) -> Progress:
+    until = time.monotonic() + AT_ONCE_SECONDS
+
+    def progress(_read: int) -> None:
+        if time.monotonic() > until:
+            message = _("It takes longer than a page may. Import it on the server: manage.py import_usage %s")
+            raise NotAtOnce(message % file_name)
+
+    return progress
+
+
+def file_sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+class UsageImportMixin(PathImportMixin, ImportMixin):  # type: ignore[misc]
+    """import-export's Import button, for files of usage."""
+
+    import_form_class = UsageImportForm
+    confirm_form_class = UsageConfirmForm
+    import_template_name = "admin/subscriptions/import.html"
+
+    def get_import_formats(self) -> list[type[PathFormat]]:
+        return [UsageFormat]
+
+    def get_import_resource_classes(self, request: HttpRequest) -> list[type[Resource]]:
+        return [UsageFile]
+
+    def get_import_resource_kwargs(self, request: HttpRequest, **kwargs: Any) -> dict[str, Any]:
+        return {"usage_type": self.model.usage_type}
+
+    def get_import_data_kwargs(self, *, form: Any, **kwargs: Any) -> dict[str, Any]:
+        return {name: form.cleaned_data[name] for name in ("backfill", "sha256") if name in form.cleaned_data}
+
+    def write_to_tmp_storage(self, import_file: Any, input_format: PathFormat) -> UploadStorage:
+        storage = super().write_to_tmp_storage(import_file, input_format)
+        import_file.sha256 = file_sha256(storage.read())
+        return storage
+
+    def get_confirm_form_initial(self, request: HttpRequest, import_form: Any) -> dict[str, Any]:
+        initial: dict[str, Any] = super().get_confirm_form_initial(request, import_form)
+        if import_form is not None:
+            cleaned = import_form.cleaned_data
+            initial |= {"sha256": cleaned["import_file"].sha256, "backfill": cleaned["backfill"]}
+        return initial
+
+    def process_result(self, result: UsageResult, request: HttpRequest) -> HttpResponse:
+        if result.added is None:
+            messages.error(request, result.refusal)
+            page = "import"
+        else:
+            told = {"name": result.file_name} | {name: f"{n:,}" for name, n in result.added._asdict().items()}
+            messages.success(
+                request, _("Imported %(name)s: %(added)s records added, %(repeated)s were there already.") % told
+            )
+            page = "changelist"
+        return HttpResponseRedirect(reverse(f"admin:subscriptions_{self.opts.model_name}_{page}"))

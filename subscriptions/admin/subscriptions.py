@@ -1,0 +1,51 @@
+"""Subscriptions, and the days whose raw records were purged."""
+
+from datetime import timedelta
+from typing import Any
+
+from django.contrib import admin
+from django.http import HttpRequest
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+from django.utils.translation import gettext_lazy as _
+
+from dsrhub.admin import ReadOnlyAdmin
+from dsrhub.import_export import StreamingExportMixin
+from subscriptions.admin.exports import DAYS_SHOWN, EXPORTS_OF_SUBSCRIPTIONS, SubscriptionExportForm
+from subscriptions.events import usage_day
+from subscriptions.models import SealedDay, Subscription
+
+
+@admin.register(Subscription)
+class SubscriptionAdmin(StreamingExportMixin, admin.ModelAdmin):
+    resource_classes = EXPORTS_OF_SUBSCRIPTIONS
+    export_form_class = SubscriptionExportForm
+    list_display = ["id", "carrier", "status", "usage_link"]
+    list_filter = ["carrier", "status"]
+    search_fields = ["=id"]
+    search_help_text = _("Id")
+    readonly_fields = ["usage_link"]
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        # It ends by its status: its usage is history.
+        return False
+
+    @admin.display(description=_("usage"))
+    def usage_link(self, subscription: Subscription) -> SafeString | str:
+        if subscription._state.adding:
+            return ""
+        today = usage_day(timezone.now())
+        url = reverse(
+            "subscription-usage-of-one",
+            args=[subscription.pk],
+            query={"from": today - timedelta(days=DAYS_SHOWN - 1), "to": today, "group_by": "day"},
+        )
+        return format_html('<a href="{}">{}</a>', url, _("Last %(days)s days") % {"days": DAYS_SHOWN})
+
+
+@admin.register(SealedDay)
+class SealedDayAdmin(ReadOnlyAdmin):
+    list_display = ["day", "usage_type", "record_count", "purges", "sealed_at"]
+    list_filter = ["usage_type"]

@@ -1,0 +1,224 @@
+"""The Export buttons of subscriptions and of raw records."""
+
+import csv
+import io
+import json
+from datetime import date
+from decimal import Decimal
+
+import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+from openpyxl import load_workbook
+
+from dsrhub import import_export
+from subscriptions.admin import exports
+from subscriptions.models import DataUsageRecord, Subscription
+from subscriptions.services import daily_usage_refresh, usage_file_import, usage_records_delete
+from tests.subscriptions.helpers import DATA, VOICE, add, event, subscribe
+
+pytestmark = pytest.mark.django_db
+
+RECORDS = "/admin/subscriptions/datausagerecord/"
+VOICE_RECORDS = "/admin/subscriptions/voiceusagerecord/"
+SUBSCRIPTIONS = "/admin/subscriptions/subscription/"
+CSV, TSV, XLSX, JSON = range(4)
+ALL_COLUMNS, TO_IMPORT = 0, 1
+DAILY_USAGE, ALL_SUBSCRIPTIONS = 0, 1
+JANUARY = {"start": "2026-01-01", "end": "2026-01-31"}
+
+
+def export(client, at, resource, file_format, query="", **fields):
+    response = client.post(f"{at}export/{query}", {"resource": resource, "format": file_format, **fields})
+    assert response.status_code == 200
+    assert response.streaming, response.context["form"].errors
+    return b"".join(response.streaming_content)
+
+
+def rows(client, at, resource, query="", **fields):
+    """The rows of the CSV, without the header."""
+    text = export(client, at, resource, CSV, query, **fields).decode()
+    return list(csv.reader(io.StringIO(text, newline="")))[1:]
+
+
+def daily(client, query="", **fields):
+    return rows(client, SUBSCRIPTIONS, DAILY_USAGE, query, **(JANUARY | fields))
+
+
+# --- Records ---------------------------------------------------------------------------------------------------
+
+
+def test_tsv_has_texts_as_they_are_and_all_digits(admin_client):
+    someone = subscribe()
+    digits = "2.220446049250313000000000000000000000001"
+    add(event(someone, 5, digits, 2**63 - 1, '=1+"1"'), event(someone, 6, "-1"))
+    first, second = DataUsageRecord.objects.order_by("pk").values_list("pk", flat=True)
+    noons = "2026-01-05T12:00:00+00:00", "2026-01-06T12:00:00+00:00"
+    assert export(admin_client, RECORDS, ALL_COLUMNS, TSV).decode().splitlines() == [
+        "id\tday\tsubscription_id\tusage_date\tprice\tkilobytes_used\texternal_id",
+        f'{first}\t2026-01-05\t{someone.pk}\t{noons[0]}\t{digits}\t9223372036854775807\t=1+"1"',
+        f"{second}\t2026-01-06\t{someone.pk}\t{noons[1]}\t-1\t1\t",
+    ]
+
+
+def test_formulas_are_disarmed_in_csv_and_xlsx(admin_client):
+    someone = subscribe()
+    add(event(someone, 5, "-1.5", external_id="=1+1"), event(someone, 6, external_id="@sum"))
+    disarmed = ["'=1+1", "'@sum"]
+    in_csv = rows(admin_client, RECORDS, ALL_COLUMNS)
+    assert [row[-1] for row in in_csv] == disarmed
+    assert in_csv[0][4] == "-1.5"
+    sheet = load_workbook(io.BytesIO(export(admin_client, RECORDS, ALL_COLUMNS, XLSX))).active
+    _, *in_xlsx = sheet.iter_rows()
+    assert [row[-1].value for row in in_xlsx] == disarmed
+    assert (in_xlsx[0][4].value, in_xlsx[0][4].data_type) == (-1.5, "n")
+
+
+def test_json_has_exact_numbers_and_nulls(admin_client):
+    someone = subscribe()
+    add(event(someone, 5, "0.1234567890123456789", 61), usage_type=VOICE)
+    (record,) = json.loads(export(admin_client, VOICE_RECORDS, TO_IMPORT, JSON), parse_float=Decimal)
+    assert record == {
+        "subscription_id": someone.pk,
+        "usage_date": "2026-01-05T12:00:00+00:00",
+        "price": Decimal("0.1234567890123456789"),
+        "seconds_used": 61,
+        "external_id": None,
+    }
+
+
+def test_what_is_exported_to_import_is_imported_as_it_was(admin_client, tmp_path):
+    someone = subscribe()
+    add(event(someone, 5, "-0.00000000000000000000000000001", 3, "=a"), event(someone, 6))
+    values = ("subscription", "usage_date", "day", "price", "kilobytes_used", "external_id")
+    before = list(DataUsageRecord.objects.order_by("day").values_list(*values))
+    path = tmp_path / "usage.tsv"
+    path.write_bytes(export(admin_client, RECORDS, TO_IMPORT, TSV))
+    usage_records_delete(usage_type=DATA, record_ids=DataUsageRecord.objects.values_list("pk", flat=True))
+    usage_file_import(path=path)
+    assert list(DataUsageRecord.objects.order_by("day").values_list(*values)) == before
+
+
+def test_the_filters_and_the_search_of_the_list_hold(admin_client):
+    one = subscribe()
+    other = Subscription.objects.create(carrier="sprint")
+    add(event(one, 5, external_id="a"), event(one, 6), event(other, 7))
+
+    def days(query):
+        return [row[1] for row in rows(admin_client, RECORDS, ALL_COLUMNS, query)]
+
+    assert days("?subscription__carrier__exact=att") == ["2026-01-05", "2026-01-06"]
+    assert days("?day__gte=2026-01-06&day__lt=2026-01-07") == ["2026-01-06"]
+    assert days("?q=a") == ["2026-01-05"]
+    assert days(f"?q={other.pk}") == ["2026-01-07"]
+
+
+def test_the_action_exports_what_is_selected(admin_client):
+    add(*[event(subscribe(), day) for day in (5, 6)])
+    chosen = DataUsageRecord.objects.latest("pk")
+    form = {"action": "export_selected", "_selected_action": [chosen.pk], "index": "0"}
+    where = admin_client.post(RECORDS, form)["Location"]
+    assert where == f"export/?id__in={chosen.pk}"
+    (row,) = rows(admin_client, RECORDS, ALL_COLUMNS, where.removeprefix("export/"))
+    assert row[0] == str(chosen.pk)
+
+
+def test_records_are_read_page_by_page_while_they_are_sent(admin_client, monkeypatch):
+    monkeypatch.setattr(import_export, "PAGE_ROWS", 2)
+    add(*[event(subscribe())] * 5)
+    pieces = iter(admin_client.post(f"{RECORDS}export/", {"resource": ALL_COLUMNS, "format": TSV}).streaming_content)
+    reads = []
+    for _ in range(3):
+        with CaptureQueriesContext(connection) as captured:
+            assert next(pieces)
+        reads.append(len(captured))
+    assert (sum(reads), max(reads)) == (3, 1)
+    assert list(pieces) == []
+
+
+# --- Daily usage -----------------------------------------------------------------------------------------------
+
+
+def test_daily_usage_is_the_exact_sum_refreshed_or_not(admin_client):
+    one, other = subscribe(2)
+    add(event(one, 5, "0.1", 3), event(one, 5, "0.2", 4), event(one, 6, "1"), event(other, 31, "7"))
+    add(event(one, 5, "5", 60), usage_type=VOICE)
+    expected = [
+        [str(one.pk), "data", "2026-01-05", "0.30", "7", "kilobytes"],
+        [str(one.pk), "data", "2026-01-06", "1.00", "1", "kilobytes"],
+        [str(one.pk), "voice", "2026-01-05", "5.00", "60", "seconds"],
+        [str(other.pk), "data", "2026-01-31", "7.00", "1", "kilobytes"],
+    ]
+    assert daily(admin_client) == expected
+    daily_usage_refresh()
+    assert daily(admin_client) == expected
+    add(event(one, 6, "0.0000001"))
+    expected[1] = [str(one.pk), "data", "2026-01-06", "1.0000001", "2", "kilobytes"]
+    assert daily(admin_client) == expected
+
+
+def test_daily_usage_is_of_the_days_and_the_type_that_are_chosen(admin_client):
+    someone = subscribe()
+    add(*[event(someone, day) for day in (4, 5, 6, 7)])
+    add(event(someone, 5), usage_type=VOICE)
+    assert [row[1:3] for row in daily(admin_client, start="2026-01-05", end="2026-01-06")] == [
+        ["data", "2026-01-05"],
+        ["data", "2026-01-06"],
+        ["voice", "2026-01-05"],
+    ]
+    assert [row[1:3] for row in daily(admin_client, usage_type="voice")] == [["voice", "2026-01-05"]]
+
+
+def test_daily_usage_is_of_the_subscriptions_of_the_list(admin_client):
+    one = subscribe()
+    other = Subscription.objects.create(carrier="sprint", status="expired")
+    add(event(one), event(other))
+    assert [row[0] for row in daily(admin_client, "?carrier__exact=sprint")] == [str(other.pk)]
+    assert [row[0] for row in daily(admin_client, "?status__exact=active")] == [str(one.pk)]
+    assert [row[0] for row in daily(admin_client, f"?q={one.pk}")] == [str(one.pk)]
+
+
+def test_daily_usage_comes_in_pages_that_miss_and_repeat_nothing(admin_client, monkeypatch):
+    monkeypatch.setattr(import_export, "PAGE_ROWS", 2)
+    monkeypatch.setattr(exports, "MOST_SUMS", 2 * 2 * 31)  # two subscriptions, of two types, for 31 days
+    everyone = subscribe(7)
+    add(*[event(someone, day) for someone in everyone for day in range(1, 32)])
+    expected = [[str(one.pk), f"2026-01-{day:02}"] for one in everyone for day in range(1, 32)]
+    assert [[row[0], row[2]] for row in daily(admin_client)] == expected
+
+
+def test_xlsx_and_json_of_daily_usage(admin_client):
+    someone = subscribe()
+    add(event(someone, 5, "0.25", 7))
+    cells = [someone.pk, "data", "2026-01-05", 0.25, 7, "kilobytes"]
+    sheet = load_workbook(io.BytesIO(export(admin_client, SUBSCRIPTIONS, DAILY_USAGE, XLSX, **JANUARY))).active
+    header, row = ([cell.value for cell in line] for line in sheet.iter_rows())
+    assert row == cells
+    assert json.loads(export(admin_client, SUBSCRIPTIONS, DAILY_USAGE, JSON, **JANUARY)) == [
+        dict(zip(header, cells, strict=True))
+    ]
+
+
+@pytest.mark.parametrize(
+    ("days", "errors"),
+    [
+        ({}, {"start": ["Choose a day."], "end": ["Choose a day."]}),
+        ({"start": "2026-01-02", "end": "2026-01-01"}, {"end": ["The range ends before it begins."]}),
+        ({"start": "yesterday", "end": "2026-01-01"}, {"start": ["Enter a valid date."]}),
+    ],
+)
+def test_days_that_make_no_range_are_told(admin_client, days, errors):
+    form = {"resource": DAILY_USAGE, "format": CSV, **days}
+    assert admin_client.post(f"{SUBSCRIPTIONS}export/", form).context["form"].errors == errors
+
+
+def test_the_form_offers_the_last_31_days(admin_client, monkeypatch):
+    monkeypatch.setattr(exports, "usage_day", lambda _: date(2026, 3, 1))
+    page = admin_client.get(f"{SUBSCRIPTIONS}export/").content.decode()
+    assert 'value="2026-01-30"' in page
+    assert 'value="2026-03-01"' in page
+
+
+def test_subscriptions_are_exported(admin_client):
+    one = subscribe()
+    assert rows(admin_client, SUBSCRIPTIONS, ALL_SUBSCRIPTIONS) == [[str(one.pk), "att", "active"]]

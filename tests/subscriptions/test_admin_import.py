@@ -1,0 +1,328 @@
+"""The Import button of raw records: upload, preview, confirm, and what is refused."""
+
+import gzip
+from datetime import date
+
+import pytest
+from django.contrib.admin.models import LogEntry
+from django.core.files.uploadedfile import SimpleUploadedFile
+from django.db import OperationalError
+
+from subscriptions import services
+from subscriptions.admin import imports
+from subscriptions.models import DataUsageRecord, SealedDay, VoiceUsageRecord
+from tests.subscriptions.helpers import add, event, marks, noon, partitions, subscribe, sums
+
+pytestmark = pytest.mark.django_db
+
+DATA = "/admin/subscriptions/datausagerecord/"
+VOICE = "/admin/subscriptions/voiceusagerecord/"
+HEADER = "subscription_id,usage_date,price,kilobytes_used,external_id"
+
+
+@pytest.fixture(autouse=True)
+def uploads(settings, tmp_path):
+    """The upload folder."""
+    settings.DSRHUB_UPLOAD_DIR = tmp_path / "uploads"
+    return settings.DSRHUB_UPLOAD_DIR
+
+
+@pytest.fixture
+def someone():
+    return subscribe()
+
+
+def usage(*lines, name="usage.csv", header=HEADER):
+    content = "".join(line + "\n" for line in (header, *lines)).encode()
+    return SimpleUploadedFile(name, gzip.compress(content) if name.endswith(".gz") else content)
+
+
+def record(someone, day=5, price="1", kilobytes="1", external_id=""):
+    return f"{someone.pk},2026-01-{day:02}T12:00:00Z,{price},{kilobytes},{external_id}"
+
+
+def upload(client, file, at=DATA, **more):
+    response = client.post(f"{at}import/", {"import_file": file, "format": "0", "resource": "0", **more})
+    assert response.status_code == 200
+    return response
+
+
+def file_errors(page):
+    return page.context["form"].errors.get("import_file")
+
+
+def confirm(client, page, at=DATA, **changed):
+    form = page.context["confirm_form"].initial | {"confirm": "yes"} | changed
+    return client.post(f"{at}process_import/", {name: value for name, value in form.items() if value is not False})
+
+
+def told(client, response):
+    """The messages of the page that a confirmation leads to."""
+    return [str(message) for message in client.get(response["Location"]).context["messages"]]
+
+
+def refusal(page):
+    assert "confirm_form" not in page.context
+    assert "Confirm import" not in page.content.decode()
+    return page.context["result"].refusal
+
+
+def stored(folder):
+    return list(folder.iterdir())
+
+
+# --- The preview -----------------------------------------------------------------------------------------------
+
+
+def test_the_preview_shows_the_first_records_and_totals_and_adds_nothing(admin_client, someone):
+    add(event(someone, 5, "0.5", 7, external_id="a"))
+    before = marks(), partitions()
+    lines = [record(someone, 6 + number // 20, "1.25", "1000") for number in range(40)]
+    page = upload(admin_client, usage(record(someone, 5, "0.50", "7", "a"), *lines))
+    result = page.context["result"]
+    assert result.columns == HEADER.split(",")
+    assert result.records == [
+        [str(someone.pk), "2026-01-05T12:00:00Z", "0.50", "7", "a"],
+        *[[str(someone.pk), "2026-01-06T12:00:00Z", "1.25", "1000", ""]] * 19,
+    ]
+    assert result.facts == [
+        ("records", "41"),
+        ("there already", "1"),
+        ("price", "50.50"),
+        ("kilobytes", "40,007"),
+        ("days", "3 (2026-01-05 – 2026-01-07)"),
+    ]
+    assert "Confirm import" in page.content.decode()
+    assert DataUsageRecord.objects.count() == 1
+    assert (marks(), partitions()) == before
+
+
+def test_prices_are_added_up_with_all_digits(admin_client, someone):
+    prices = ["1" + "0" * 29, "0." + "0" * 59 + "1", "-0.5"]
+    page = upload(admin_client, usage(*[record(someone, price=price) for price in prices]))
+    expected = "99,999" + ",999" * 8 + ".5" + "0" * 58 + "1"
+    assert dict(page.context["result"].facts)["price"] == expected
+
+
+def test_amounts_beyond_64_bits_in_sum_are_added_up(admin_client, someone):
+    page = upload(admin_client, usage(*[record(someone, kilobytes=str(2**63 - 1))] * 2))
+    assert dict(page.context["result"].facts)["kilobytes"] == "18,446,744,073,709,551,614"
+
+
+def test_an_external_id_that_comes_twice_is_added_once(admin_client, someone):
+    page = upload(admin_client, usage(*[record(someone, external_id="a")] * 3))
+    assert page.context["result"].facts[:2] == [("records", "3"), ("there already", "2")]
+
+
+def test_the_first_100_problems_are_shown_by_line_with_column_and_value(admin_client, someone, uploads):
+    bad = [record(someone, price="much")] * 150
+    page = upload(admin_client, usage(record(someone), *bad))
+    result = page.context["result"]
+    assert refusal(page).startswith("150 errors, nothing is added.")
+    first = result.problems[0]
+    assert (first.line, first.field, first.value, first.code) == (3, "price", "much", "not_a_number")
+    assert (len(result.problems), result.error_count, result.more_problems) == (100, 150, 50)
+    assert result.records[1] == [str(someone.pk), "2026-01-05T12:00:00Z", "much", "1", ""]
+    assert "and 50 more" in page.content.decode()
+    assert stored(uploads) == []
+
+
+@pytest.mark.parametrize(
+    ("header", "line", "expected"),
+    [
+        (HEADER, "999,2026-01-05T12:00:00Z,1,1,", (2, "subscription", "999", "unknown_subscription")),
+        (HEADER, "1,2026-01-05T12:00:00,1,1,", (2, "usage_date", "2026-01-05 12:00:00", "time_zone_missing")),
+        (HEADER, "1,2026-01-05T12:00:00Z,1", (2, "line", "3 of 5 cells", "wrong_cell_count")),
+        (HEADER.replace("kilobytes", "seconds"), "", (1, "seconds_used", "", "other_usage_type")),
+        ("subscription_id,usage_date", "", (1, "price", "", "column_missing")),
+        ('subscription_id,"usage"_date', "", (1, "line", "',' expected after '\"'", "not_readable")),
+        ("", "", (1, "subscription_id", "", "column_missing")),
+    ],
+)
+def test_what_is_wrong_with_a_file_is_told(admin_client, header, line, expected):
+    (problem,) = upload(admin_client, usage(line, header=header)).context["result"].problems
+    assert (problem.line, problem.field, problem.value, problem.code) == expected
+
+
+def test_an_empty_file_is_told(admin_client):
+    (problem,) = upload(admin_client, SimpleUploadedFile("usage.csv", b"")).context["result"].problems
+    assert (problem.line, problem.code) == (1, "column_missing")
+
+
+def test_records_before_an_unreadable_line_are_shown(admin_client, someone):
+    page = upload(admin_client, usage(record(someone), '"a"b,,,,'))
+    assert page.context["result"].records == [[str(someone.pk), "2026-01-05T12:00:00Z", "1", "1", ""]]
+    (problem,) = page.context["result"].problems
+    assert (problem.line, problem.code) == (3, "not_readable")
+
+
+@pytest.mark.parametrize("as_header", [True, False])
+def test_a_line_that_has_no_end_is_not_read_into_memory(admin_client, as_header):
+    content = gzip.compress(("" if as_header else HEADER + "\n").encode() + b"1" * 10_000_000)
+    page = upload(admin_client, SimpleUploadedFile("usage.csv.gz", content))
+    (problem,) = page.context["result"].problems
+    assert (problem.value, problem.code) == ("a line is longer than 65,536 bytes", "not_readable")
+
+
+def test_damaged_gzip_is_told(admin_client, someone):
+    content = gzip.compress("\n".join([HEADER, *[record(someone)] * 1000]).encode())
+    page = upload(admin_client, SimpleUploadedFile("usage.csv.gz", content[:-20]))
+    assert page.context["result"].problems[-1].code == "gzip_damaged"
+
+
+def test_a_conflict_with_a_record_that_is_there_is_told(admin_client, someone):
+    add(event(someone, external_id="a"))
+    page = upload(admin_client, usage(record(someone), record(someone, price="2", external_id="a")))
+    assert "has another record with the external id 'a'" in refusal(page)
+    (problem,) = page.context["result"].problems
+    assert (problem.line, problem.field, problem.value, problem.code) == (3, "external_id", "a", "usage_conflict")
+
+
+def test_what_is_there_already_needs_no_confirmation(admin_client, someone, uploads):
+    add(event(someone, external_id="a"))
+    page = upload(admin_client, usage(record(someone, external_id="a")))
+    assert refusal(page) == "Nothing to do: all its records are there already."
+    assert "<strong>Done</strong>" in page.content.decode()
+    assert stored(uploads) == []
+
+
+@pytest.mark.parametrize("name", ["usage.xlsx", "usage.csv.zip", "usage"])
+def test_other_kinds_of_files_are_not_taken(admin_client, name, uploads):
+    page = upload(admin_client, usage(name=name))
+    assert file_errors(page) == [f"{name} is neither a .csv nor a .tsv file, nor a .gz of one."]
+    assert not uploads.exists()
+
+
+def test_a_file_that_is_too_large_for_a_page_is_left_to_the_command(admin_client, settings, uploads):
+    settings.DSRHUB_IMPORT_AT_ONCE_BYTES = 60
+    page = upload(admin_client, usage("1" * 60))
+    assert file_errors(page) == [
+        "usage.csv is larger than 60\xa0bytes. Import it on the server: manage.py import_usage usage.csv"
+    ]
+    assert not uploads.exists()
+
+
+def test_a_file_that_takes_too_long_is_left_to_the_command(admin_client, someone, monkeypatch, uploads):
+    monkeypatch.setattr(imports, "AT_ONCE_SECONDS", -1)
+    page = upload(admin_client, usage(*[record(someone)] * 5000))
+    assert refusal(page) == (
+        "It takes longer than a page may. Import it on the server: manage.py import_usage usage.csv"
+    )
+    assert stored(uploads) == []
+
+
+def test_a_form_without_a_file_says_so(admin_client):
+    page = admin_client.post(f"{DATA}import/", {"format": "0", "resource": "0"})
+    assert file_errors(page) == ["This field is required."]
+
+
+# --- Confirm ---------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", ["usage.csv", "usage.tsv", "usage.csv.gz", "usage.tsv.gz"])
+def test_what_is_confirmed_is_added_logged_and_leaves_no_file(admin_client, someone, uploads, name):
+    add(event(someone, 5, "2", 3, external_id="a"))
+    separated = [
+        text.replace(",", "\t" if ".tsv" in name else ",")
+        for text in (HEADER, record(someone, 5, "2", "3", "a"), record(someone, 6, "0.001", "10"))
+    ]
+    page = upload(admin_client, usage(*separated[1:], name=name, header=separated[0]))
+    assert len(stored(uploads)) == 1
+    response = confirm(admin_client, page)
+    assert response["Location"] == DATA
+    assert told(admin_client, response) == [f"Imported {name}: 1 records added, 1 were there already."]
+    assert sums(by_day=True) == {
+        (someone.pk, "data", date(2026, 1, 5)): ("2.00", 3),
+        (someone.pk, "data", date(2026, 1, 6)): ("0.001", 10),
+    }
+    assert stored(uploads) == []
+    entry = LogEntry.objects.get()
+    assert (entry.user.username, entry.object_repr, entry.is_addition()) == ("admin", name, True)
+    assert entry.change_message == "Imported: 1 added, 1 were there already."
+    assert admin_client.get("/admin/").status_code == 200  # which shows the log
+
+
+def test_a_file_of_voice_is_imported_among_voice(admin_client, someone):
+    file = usage(record(someone, kilobytes="61"), header=HEADER.replace("kilobytes", "seconds"))
+    page = upload(admin_client, file, at=VOICE)
+    assert ("seconds", "61") in page.context["result"].facts
+    assert confirm(admin_client, page, at=VOICE)["Location"] == VOICE
+    assert VoiceUsageRecord.objects.get().seconds_used == 61
+
+
+def test_a_checked_file_cannot_be_confirmed_as_another_type(admin_client, someone):
+    page = upload(admin_client, usage(record(someone)))
+    (message,) = told(admin_client, confirm(admin_client, page, at=VOICE))
+    assert "other_usage_type" in message
+    assert not DataUsageRecord.objects.exists()
+
+
+def test_a_file_is_added_once_however_often_it_is_confirmed(admin_client, someone):
+    page = upload(admin_client, usage(record(someone)))
+    confirm(admin_client, page)
+    again = confirm(admin_client, page)
+    assert again["Location"] == f"{DATA}import/"
+    assert told(admin_client, again)[-1] == "usage.csv was confirmed before, or is not kept any more."
+    assert DataUsageRecord.objects.count() == 1
+    assert LogEntry.objects.count() == 1
+
+
+def test_a_file_that_is_another_since_its_check_is_not_added(admin_client, someone, uploads):
+    page = upload(admin_client, usage(record(someone)))
+    (path,) = stored(uploads)
+    path.write_bytes(path.read_bytes() + record(someone, 6).encode())
+    message = "The stored file is not the one that was checked. Nothing was added."
+    assert told(admin_client, confirm(admin_client, page)) == [message]
+    assert not DataUsageRecord.objects.exists()
+
+
+def test_what_is_refused_since_the_check_is_not_added(admin_client, someone, uploads):
+    page = upload(admin_client, usage(record(someone, 5), record(someone, 6)))
+    SealedDay.objects.create(usage_type="data", day=date(2026, 1, 6))
+    (message,) = told(admin_client, confirm(admin_client, page))
+    assert "only a backfill adds to it" in message
+    assert not DataUsageRecord.objects.exists()
+    assert not LogEntry.objects.exists()
+    assert stored(uploads) == []
+
+
+def test_a_sealed_day_takes_a_backfill_alone(admin_client, someone):
+    SealedDay.objects.create(usage_type="data", day=date(2026, 1, 6))
+    page = upload(admin_client, usage(record(someone, 6)))
+    assert page.context["result"].problems[0].code == "day_sealed"
+    page = upload(admin_client, usage(record(someone, 6)), backfill="on")
+    confirm(admin_client, page)
+    assert DataUsageRecord.objects.get().usage_date == noon(6)
+
+
+def test_who_waits_too_long_for_others_is_told(admin_client, someone, monkeypatch):
+    class LockTimeout(Exception):
+        pgcode = "55P03"
+
+    def busy(**_):
+        raise OperationalError from LockTimeout()
+
+    page = upload(admin_client, usage(record(someone)))
+    monkeypatch.setattr(services, "usage_file_import", busy)
+    message = "Others are adding the same usage. Nothing was added; upload it again."
+    assert told(admin_client, confirm(admin_client, page)) == [message]
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"import_file_name": ".."},
+        {"import_file_name": "../../etc/passwd"},
+        {"import_file_name": ""},
+        {"format": "x"},
+        {"format": "7"},
+        {"sha256": "x"},
+    ],
+)
+def test_a_confirmation_that_is_made_up_is_refused(admin_client, someone, uploads, changed):
+    page = upload(admin_client, usage(record(someone)))
+    response = confirm(admin_client, page, **changed)
+    assert response.status_code == 200
+    assert "Nothing was added. Upload the file again." in response.content.decode()
+    assert not DataUsageRecord.objects.exists()
+    assert len(stored(uploads)) == 1
