@@ -1,0 +1,61 @@
+"""An import by the command, in this process: `import_process DATABASE JOBS WITH_RESOURCES PATH...` gives JSON."""
+
+import io
+import json
+import os
+import sys
+import time
+from collections import defaultdict
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+from unittest.mock import patch
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "tests.settings")
+
+import django
+
+django.setup()
+
+from django.core.management import call_command
+from django.db import connection
+
+from catalogue import services
+from catalogue.line_storage import LineLoad
+
+STEPS = {"copy": "check and copy", "totals": "totals", "repeats": "dsp_id index", "store": "other indexes, attach"}
+
+
+def main(database: str, jobs: str, with_resources: str, *files: str) -> None:
+    connection.settings_dict["NAME"] = database
+    phases: dict[str, float] = defaultdict(float)
+
+    def timed(phase: str, step: Callable[..., Any]) -> Callable[..., Any]:
+        def run(*args: Any, **kwargs: Any) -> Any:
+            started = time.perf_counter()
+            try:
+                return step(*args, **kwargs)
+            finally:
+                phases[phase] += time.perf_counter() - started
+
+        return run
+
+    steps = {name: timed(phase, getattr(LineLoad, name)) for name, phase in STEPS.items()}
+    register = timed("resources", services.catalogue_refresh) if with_resources == "True" else lambda: None
+    at_start = peak_memory()
+    with patch.multiple(LineLoad, **steps), patch.object(services, "catalogue_refresh", register):
+        started = time.perf_counter()
+        call_command("import_dsr", *files, jobs=int(jobs), skip_checks=False, stdout=io.StringIO())
+        seconds = time.perf_counter() - started
+    figures = {"seconds": seconds, "phases": phases, "mebibytes_at_start": at_start, "mebibytes": peak_memory()}
+    sys.stdout.write(json.dumps(figures))
+
+
+def peak_memory() -> float:
+    """Of this process, in MiB. What `getrusage` tells, a process inherits from the one that started it."""
+    status = Path("/proc/self/status").read_text()
+    return int(status.partition("VmHWM:")[2].split()[0]) / 1024
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

@@ -1,0 +1,100 @@
+"""What the benchmarks of reports share: clocks, memory, and the reports themselves."""
+
+import contextlib
+import os
+import resource
+import shutil
+import statistics
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "tests.settings")
+
+import django
+
+django.setup()
+
+import psutil
+from django.db import connection
+
+from catalogue.samples import sample_list, samples_write
+
+MEBIBYTE = 1024 * 1024
+TIMES = 5
+
+
+def say(text: str) -> None:
+    sys.stdout.write(text + "\n")
+    sys.stdout.flush()
+
+
+def report_files(dsrs: int, lines: int) -> list[Path]:
+    """Reports of so many lines each, made once and kept in a temporary folder."""
+    folder = Path(tempfile.gettempdir()) / f"dsrhub-benchmark-{dsrs}x{lines}"
+    if not folder.exists():
+        say(f"making {dsrs} reports of {lines:,} lines in {folder} ...")
+        unfinished = folder.with_suffix(".unfinished")
+        shutil.rmtree(unfinished, ignore_errors=True)
+        unfinished.mkdir()
+        for _ in samples_write(unfinished, sample_list(dsrs), seed=1, lines=lines):
+            pass
+        unfinished.rename(folder)
+    return sorted(folder.iterdir())
+
+
+def seconds_of(step: Callable[[], Any]) -> float:
+    started = time.perf_counter()
+    step()
+    return time.perf_counter() - started
+
+
+def median_seconds(step: Callable[[], Any], times: int = TIMES) -> float:
+    """The median of some runs after a first one, which fills caches."""
+    step()
+    return statistics.median(seconds_of(step) for _ in range(times))
+
+
+def peak_memory() -> float:
+    """Of this process, in MiB."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+
+
+@contextmanager
+def server_memory() -> Iterator[list[float]]:
+    """The most memory, in MiB and without what is shared, that any process of the server has meanwhile."""
+    most = [0.0]
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_backend_pid()")
+        (pid,) = cursor.fetchone()
+    ended = threading.Event()
+
+    def watch() -> None:
+        try:
+            postmaster = psutil.Process(pid).parent()
+            while not ended.wait(0.1):
+                for process in postmaster.children() if postmaster else []:
+                    with contextlib.suppress(psutil.NoSuchProcess):
+                        memory = process.memory_info()
+                        most[0] = max(most[0], (memory.rss - memory.shared) / MEBIBYTE)
+        except (psutil.Error, AttributeError):
+            most[0] = float("nan")  # a server elsewhere
+
+    watcher = threading.Thread(target=watch)
+    watcher.start()
+    try:
+        yield most
+    finally:
+        ended.set()
+        watcher.join()
+
+
+def server_version() -> str:
+    with connection.cursor() as cursor:
+        cursor.execute("SHOW server_version")
+        return f"PostgreSQL {cursor.fetchone()[0]}"

@@ -1,0 +1,160 @@
+"""How fast questions about reports are answered, beside a full GROUP BY or a bare query of the same bytes."""
+
+import json
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+# Before models: it sets Django up.
+from tests.benchmarks.measuring import TIMES, median_seconds, say, seconds_of  # isort: skip
+
+from django.db import connection
+from django.http import HttpRequest, HttpResponse
+from django.test import Client, override_settings
+from django.urls import path
+
+from catalogue.kept_rankings import rankings_drop_surplus
+from catalogue.models import DSR
+from catalogue.selectors import dsr_lines
+from catalogue.services import catalogue_refresh, dsr_delete
+from dsrhub.urls import urlpatterns as product_urls
+
+ALL_UP = """
+SELECT dsr.dsp, line.dsp_id, sum(line.revenue / dsr.exchange_rate) AS revenue
+FROM catalogue_usageline AS line JOIN catalogue_dsr AS dsr ON dsr.id = line.dsr_id
+WHERE {} GROUP BY dsr.dsp, line.dsp_id ORDER BY revenue DESC NULLS LAST LIMIT 1
+"""
+LISTS = ("/dsrs/", "/resources/percentile/{}?territory=ES")
+ASKED = 200
+
+
+def measure_ranking() -> None:
+    first = DSR.objects.order_by("period_start").first()
+    assert first is not None
+    period = f"period_start={first.period_start}&period_end={first.period_end}"
+    client = Client(headers={"host": "localhost"})
+    for name, query, where in (
+        ("one territory", "territory=ES", "dsr.territory_id = 'ES'"),
+        ("one period", period, f"dsr.period_start = '{first.period_start}' AND dsr.period_end = '{first.period_end}'"),
+        ("everything", "", "true"),
+    ):
+        with connection.cursor() as cursor:
+            reference = median_seconds(lambda: cursor.execute(ALL_UP.format(where)), times=2)  # noqa: B023
+        for percentile in (10, 25, 50, 90, 100):
+            answer: list[Any] = []
+
+            def ask(percentile: int = percentile, query: str = query, answer: list[Any] = answer) -> None:
+                response = client.get(f"/resources/percentile/{percentile}?{query}")
+                assert response.status_code == 200, response.content
+                answer[:] = [response.getvalue().count(b'"dsp_id"')]
+
+            def ask_anew() -> None:
+                rankings_forget()
+                ask()
+
+            cold = median_seconds(ask_anew, times=1 if percentile > 50 else TIMES)
+            again = median_seconds(ask, times=1 if percentile > 50 else TIMES)
+            say(
+                f"top {percentile:>3} % of {name:<13} {cold * 1000:>9,.1f} ms cold {again * 1000:>9,.1f} ms again "
+                f"{answer[0]:>9,} resources   full GROUP BY {reference * 1000:>9,.1f} ms   "
+                f"ratio {reference / cold:,.1f}"
+            )
+
+
+def rankings_forget() -> None:
+    with override_settings(DSRHUB_KEPT_RANKING_ROWS=0):
+        rankings_drop_surplus()
+
+
+def measure_pages() -> None:
+    dsr = DSR.objects.order_by("-line_count").first()
+    assert dsr is not None
+    start = median_seconds(lambda: dsr_lines(dsr=dsr, after=0, limit=1000))
+    deep = median_seconds(lambda: dsr_lines(dsr=dsr, after=dsr.line_count - 1000, limit=1000))
+    say(f"1,000 lines of a DSR: the first {start * 1000:.1f} ms, the last {deep * 1000:.1f} ms")
+
+
+def measure_lists() -> None:
+    """Requests a second of the lists, beside a view with one indexed query that answers with the same bytes."""
+    percentile = next(number for number in range(1, 101) if len(ranked(number)) >= 30 or number == 100)
+    bodies = [Client(headers={"host": "localhost"}).get(address.format(percentile)).getvalue() for address in LISTS]
+    with override_settings(ROOT_URLCONF=__name__):
+        for number, address in enumerate(LISTS):
+            ours = median_seconds(lambda: ask_often(address.format(percentile)), times=3)  # noqa: B023
+            BARE[:] = [bodies[number]]
+            bare = median_seconds(lambda: ask_often("/bare/"), times=3)
+            say(
+                f"{address.format(percentile)}: {ASKED / ours:,.0f} requests/s, a bare view of the same "
+                f"{len(bodies[number]):,} bytes {ASKED / bare:,.0f}, ratio {bare / ours:.2f}"
+            )
+
+
+def ranked(percentile: int) -> list[Any]:
+    answer: list[Any] = json.loads(
+        Client(headers={"host": "localhost"}).get(f"/resources/percentile/{percentile}?territory=ES").getvalue()
+    )
+    return answer
+
+
+def ask_often(address: str) -> None:
+    client = Client(headers={"host": "localhost"})
+    for _ in range(ASKED):
+        client.get(address).getvalue()
+
+
+BARE: list[bytes] = []
+
+
+def bare(request: HttpRequest) -> HttpResponse:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT * FROM catalogue_dsr WHERE id = 1")
+        cursor.fetchall()
+    return HttpResponse(BARE[0], content_type="application/json")
+
+
+urlpatterns = [path("bare/", bare), *product_urls]
+
+
+def measure_delete() -> None:
+    """Deleting a DSR, the clearing up while somebody reads all lines, and how long others wait meanwhile."""
+    for dsr in list(DSR.objects.order_by("-line_count")[:3]):
+        deleting = seconds_of(lambda: dsr_delete(dsr_number=dsr.pk))  # noqa: B023
+        with reader_of_all_lines(), waits_of_others() as waits:
+            beside = seconds_of(catalogue_refresh)
+        after = seconds_of(catalogue_refresh)
+        say(
+            f"a DSR of {dsr.line_count:,} lines deleted in {deleting * 1000:.1f} ms; cleared up in {beside:.1f} s "
+            f"beside a reader of all lines, while others waited {max(waits) * 1000:.0f} ms at most; dropped "
+            f"after it in {after:.1f} s"
+        )
+
+
+@contextmanager
+def reader_of_all_lines() -> Iterator[None]:
+    reader = connection.copy()
+    reader.set_autocommit(False)
+    with reader.cursor() as cursor:
+        cursor.execute("SELECT 1 FROM catalogue_usageline LIMIT 1")
+        yield
+    reader.close()
+
+
+@contextmanager
+def waits_of_others() -> Iterator[list[float]]:
+    """How long each of many small questions takes meanwhile."""
+    waits: list[float] = []
+    ended = threading.Event()
+
+    def ask_again_and_again() -> None:
+        other = connection.copy()
+        while not ended.wait(0.02):
+            with other.cursor() as cursor:
+                waits.append(seconds_of(lambda: cursor.execute("SELECT 1 FROM catalogue_usageline LIMIT 1")))
+        other.close()
+
+    asking = threading.Thread(target=ask_again_and_again)
+    asking.start()
+    yield waits
+    ended.set()
+    asking.join()
