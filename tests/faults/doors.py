@@ -1,0 +1,217 @@
+"""The ways into dsrhub, each tried with a delivery, and what must hold whatever the delivery is."""
+
+import io
+import json
+import os
+from collections.abc import Callable
+from decimal import Decimal
+from pathlib import Path
+
+from django.conf import settings
+from django.contrib.auth.models import User
+from django.core.management import CommandError, call_command
+from django.db import connection
+from django.http import HttpResponse
+from django.test import Client
+
+from catalogue import delivery
+from catalogue.exceptions import InvalidReportName
+from catalogue.import_jobs import import_jobs_work
+from catalogue.models import DSR, ImportJob
+from catalogue.parsing import ProblemLog, ReportReader, parse_report_name
+from catalogue.services import catalogue_refresh, dsr_delete, dsr_import
+from tests.faults.deliveries import HEADER, RESIDENT, UNPACKED_LIMIT, Delivery
+from tests.faults.reference import Totals, rows, totals, totals_of
+
+RESIDENT_CONTENT = HEADER + b"a\tOne\tAna\tESABC2000001\t1\t1.50\r\nb\t\t\t\t\t0.25\r\n"
+RESIDENT_TOTALS = Totals(2, 2, (1, 1, 1, 1, 2), 1, Decimal("1.75"))
+BOUNDARY = "a-line-that-no-file-has"
+
+# What the fuzz run changes: some reports have tables of their own, and bombs need not be large.
+SETTINGS = {"DSRHUB_SHARED_PARTITION_BYTES": 1500, "DSRHUB_UPLOAD_UNPACKED_LIMIT_BYTES": UNPACKED_LIMIT}
+
+IN_DATABASE = """
+SELECT dsr_id, count(*), count(DISTINCT dsp_id), count(title), count(artists), count(isrc), count(usages),
+    count(revenue), coalesce(sum(usages), 0), coalesce(sum(revenue), 0)
+FROM catalogue_usageline GROUP BY dsr_id
+"""
+
+
+def stored() -> dict[int, Totals]:
+    """What is in of each ingested DSR: the lines themselves say so, and the row of the DSR says the same."""
+    with connection.cursor() as cursor:
+        cursor.execute(IN_DATABASE)
+        lines = {
+            number: Totals(count, ids, tuple(filled), usages, revenue)
+            for number, count, ids, *filled, usages, revenue in cursor.fetchall()
+        }
+        cursor.execute("SELECT dsr_number FROM catalogue_leftoverlines")
+        leftovers = {number for (number,) in cursor.fetchall()}
+    found = {}
+    for dsr in DSR.objects.ingested():
+        found[dsr.pk] = lines.pop(dsr.pk, Totals(0, 0, (0, 0, 0, 0, 0), 0, Decimal(0)))
+        told = (dsr.line_count, dsr.total_usages, dsr.total_revenue)
+        assert told == (found[dsr.pk].lines, found[dsr.pk].usages, found[dsr.pk].revenue)
+    assert lines.keys() <= leftovers, "lines that belong to no DSR"
+    return found
+
+
+class Door:
+    """`deliver` says under which status a delivery was taken or refused; `is_in`, whether that means loaded."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.told: dict[str, int] = {}
+        self.cases = 0
+
+    def try_with(self, one: Delivery) -> None:
+        """Deliver, and look at what became of it."""
+        self._make_ready()
+        before = stored()
+        status, is_in = self.deliver(one)
+        self.cases += 1
+        self.told[status] = self.told.get(status, 0) + 1
+        after = stored()
+        if not is_in:
+            assert after == before, "something of a refused file is loaded, or something else is gone"
+            return
+        (number,) = after.keys() - before.keys()
+        assert len(before.keys() - after.keys()) <= one.replace, "another DSR is gone"
+        assert after[number] == totals_of(DSR.objects.get(pk=number).path, one.data)
+
+    def deliver(self, one: Delivery) -> tuple[str, bool]:
+        raise NotImplementedError
+
+    def _make_ready(self) -> None:
+        """One DSR is there, the same each time, so that a case can be told from its delivery alone."""
+        if [*stored().values()] == [RESIDENT_TOTALS]:
+            return
+        for dsr in DSR.objects.all():
+            dsr_delete(dsr_number=dsr.pk)
+        catalogue_refresh()
+        path = self.folder / "resident"
+        path.write_bytes(RESIDENT_CONTENT)
+        dsr_import(path=path, name=RESIDENT)
+
+
+class ParserDoor(Door):
+    """Names and bytes to checked values, without a database. Here the reference must agree in every case."""
+
+    def try_with(self, one: Delivery) -> None:
+        self.cases += 1
+        name = one.name.decode(errors="replace")
+        try:
+            parse_report_name(name)
+        except InvalidReportName:
+            name = RESIDENT + ".gz" * name.endswith(".gz")
+        path = self.folder / "report"
+        path.write_bytes(one.data)
+        content, problems = b"", ProblemLog(100)
+        try:
+            reader = ReportReader(delivery.Delivery(path, name).chunks(), problems)
+            header = "\t".join(reader.columns).encode() + reader.line_end
+            content = header + b"".join(reader)
+        except delivery.DamagedDelivery as damage:
+            problems.add(damage.problem)
+        expected = totals_of(name, one.data)
+        status = problems.errors[0].code if problems.error_count else "valid"
+        self.told[status] = self.told.get(status, 0) + 1
+        assert (problems.error_count == 0) == (expected is not None)
+        if expected is not None:
+            assert totals(rows(content)) == expected
+
+
+class CommandDoor(Door):
+    """`import_dsr`."""
+
+    def deliver(self, one: Delivery) -> tuple[str, bool]:
+        path = self.folder / "delivered" / os.fsdecode(one.name)
+        path.parent.mkdir(exist_ok=True)
+        if b"/" in one.name or b"\0" in one.name or one.name in (b"", b".", b"..") or len(one.name) > 255:
+            return "no name for a file", False
+        path.write_bytes(one.data)
+        # As strict as a terminal.
+        said = io.TextIOWrapper(io.BytesIO(), "utf-8")
+        complained = io.TextIOWrapper(io.BytesIO(), "utf-8", errors="backslashreplace")
+        try:
+            call_command(
+                "import_dsr", str(path), jobs=1, replace=one.replace, stdout=said, stderr=complained, no_color=True
+            )
+        except CommandError:
+            return "refused", False
+        finally:
+            path.unlink()
+        said.seek(0)
+        outcome = said.read().removeprefix(path.name + ": ").split()[0].strip(",")
+        return outcome, outcome in ("loaded", "replaced")
+
+
+class BrowserDoor(Door):
+    def __init__(self, folder: Path) -> None:
+        super().__init__(folder)
+        user = User.objects.filter(username="fuzz").first() or User.objects.create_superuser("fuzz", password="fuzz")
+        self.client = Client()
+        self.client.force_login(user)
+
+    def post(self, url: str, field: str, one: Delivery, **others: str) -> HttpResponse:
+        """A form as a program sends it that cares for nothing: the name's bytes as they are."""
+        parts = [
+            f'Content-Disposition: form-data; name="{name}"\r\n\r\n{value}\r\n'.encode()
+            for name, value in others.items()
+        ]
+        head = b'Content-Disposition: form-data; name="%s"; filename="%s"\r\n\r\n' % (field.encode(), one.name)
+        parts.append(head + one.data + b"\r\n")
+        line = b"--" + BOUNDARY.encode()
+        body = b"".join(line + b"\r\n" + part for part in parts) + line + b"--\r\n"
+        return self.client.generic("POST", url, body, f"multipart/form-data; boundary={BOUNDARY}")
+
+
+class RESTDoor(BrowserDoor):
+    """`POST /dsrs/`."""
+
+    def deliver(self, one: Delivery) -> tuple[str, bool]:
+        response = self.post("/dsrs/", "file", one, replace=str(one.replace).lower())
+        assert response.status_code in (200, 201, 400, 409, 413)
+        answer = json.loads(response.content)
+        assert isinstance(answer, dict)
+        return str(response.status_code), response.status_code == 201
+
+
+class AdminDoor(BrowserDoor):
+    """The Import button: the check, then its confirmation."""
+
+    def deliver(self, one: Delivery) -> tuple[str, bool]:
+        response = self.post("/admin/catalogue/dsr/import/", "import_file", one, format="0", resource="0")
+        assert response.status_code in (200, 302, 400)
+        if response.status_code != 302:
+            return "no upload", False
+        try:
+            return self._confirmed(response["Location"], one)
+        finally:
+            ImportJob.objects.all().delete()
+            for path in settings.DSRHUB_UPLOAD_DIR.iterdir():
+                path.unlink()
+
+    def _confirmed(self, page: str, one: Delivery) -> tuple[str, bool]:
+        assert self.client.get(page).status_code == 200
+        # What took too long for a page is a worker's.
+        import_jobs_work()
+        job = ImportJob.objects.get()
+        if job.state == ImportJob.State.CHECKED:
+            chosen = {"upload": job.upload, "job": str(job.pk), "confirm": "yes"}
+            if one.replace:
+                chosen["replace"] = str(job.pk)
+            assert self.client.post("/admin/catalogue/dsr/process_import/", chosen).status_code == 302
+            import_jobs_work()
+            assert self.client.get(page).status_code == 200
+            job.refresh_from_db()
+        assert "inner error" not in job.message
+        return job.state, job.message.startswith(("Loaded", "Replaced"))
+
+
+DOORS: dict[str, Callable[[Path], Door]] = {
+    "parser": ParserDoor,
+    "command": CommandDoor,
+    "REST": RESTDoor,
+    "admin": AdminDoor,
+}

@@ -1,0 +1,108 @@
+"""Deliveries that are wrong in every way, through every door: none may end in a fault, or be loaded in part.
+
+    python -m tests.faults.fuzz [--cases 20000] [--seed N]
+
+works in a database of its own, on the embedded server or on that of DATABASE_URL, and removes it. The first failure
+ends the run and shows the smallest delivery that fails alike; the same seed gives the same deliveries.
+"""
+
+import argparse
+import logging
+import os
+import resource
+import sys
+import tempfile
+import time
+from pathlib import Path
+from random import SystemRandom
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "tests.settings")
+
+import django
+
+django.setup()
+
+import hypothesis
+from django.db import connection
+from django.test import override_settings
+from django.test.utils import setup_test_environment
+from hypothesis import HealthCheck, Phase, given
+
+from tests.faults.deliveries import deliveries
+from tests.faults.doors import DOORS, SETTINGS, Door
+
+# Of ten cases so many go through each door: the nearer to the bytes, the quicker.
+SHARES = {"parser": 5, "command": 2, "REST": 2, "admin": 1}
+# Hypothesis remembers what it has tried: it starts anew after so many.
+BATCH = 250
+# What the process may grow by once each door was tried, in MiB.
+MEMORY_LIMIT = 200
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--cases", type=int, default=20_000)
+    parser.add_argument("--seed", type=int, default=SystemRandom().randrange(10**9))
+    options = parser.parse_args()
+    say(f"seed {options.seed}")
+    # Refusals are what is looked for, and no news.
+    logging.disable(logging.WARNING)
+    setup_test_environment()
+    name = connection.creation.create_test_db(verbosity=0, autoclobber=True)
+    try:
+        with (
+            tempfile.TemporaryDirectory() as folder,
+            override_settings(**SETTINGS, DSRHUB_UPLOAD_DIR=Path(folder, "up")),
+        ):
+            run(Path(folder), options.cases, options.seed)
+    finally:
+        connection.creation.destroy_test_db(name, verbosity=0)
+
+
+def run(folder: Path, cases: int, seed: int) -> None:
+    doors = {name: door(folder) for name, door in DOORS.items()}
+    for door in doors.values():
+        batch(door, min(BATCH, cases // 10), seed)
+    memory = peak_memory()
+    for name, door in doors.items():
+        started, wanted = time.monotonic(), cases * SHARES[name] // 10
+        while door.cases < wanted:
+            batch(door, min(BATCH, wanted - door.cases), seed + door.cases)
+        told = ", ".join(f"{status} {count:,}" for status, count in sorted(door.told.items(), key=lambda one: -one[1]))
+        say(f"{name}: {door.cases:,} cases in {time.monotonic() - started:,.0f} s: {told}")
+    grown = peak_memory() - memory
+    say(f"{sum(door.cases for door in doors.values()):,} cases, memory grew by {grown:.0f} MiB to {peak_memory():.0f}")
+    if grown > MEMORY_LIMIT:
+        sys.exit(f"Memory grew by more than {MEMORY_LIMIT} MiB.")
+
+
+def batch(door: Door, cases: int, seed: int) -> None:
+    """Try a door with as many deliveries."""
+
+    @hypothesis.seed(seed)
+    @hypothesis.settings(
+        max_examples=cases,
+        database=None,
+        deadline=None,
+        phases=[Phase.generate, Phase.shrink],
+        suppress_health_check=list(HealthCheck),
+    )
+    @given(deliveries())
+    def try_door(one):
+        door.try_with(one)
+
+    try_door()
+
+
+def peak_memory() -> float:
+    """In MiB."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+
+
+def say(text: str) -> None:
+    sys.stdout.write(text + "\n")
+    sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    main()

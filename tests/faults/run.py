@@ -1,0 +1,461 @@
+"""dsrhub under faults: after each, every DSR is wholly there or wholly not, and the next import works.
+
+    python -m tests.faults.run [--times 30] [--seed N] [--only killed ...]
+
+works on a PostgreSQL of its own in a temporary folder, with the programs of the embedded server. There are two editions
+of each report; every fault meets an import that replaces one by the other. The first thing that does not hold ends
+the run.
+"""
+
+import argparse
+import http.client
+import io
+import json
+import logging
+import os
+import signal
+import socket
+import struct
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
+from http import HTTPStatus
+from pathlib import Path
+from random import Random, SystemRandom
+from typing import Any
+
+import django
+import psycopg2
+from django.core.management import call_command
+from django.db import connections
+
+from catalogue.samples import sample_list, sample_write
+from tests.faults.server import PATIENCE, PAUSE, Server
+from tests.faults.state import assert_catalogued, ingested, used
+
+PROJECT = Path(__file__).resolve().parent.parent.parent
+# Two reports share a table with others, the rest have tables of their own.
+LINE_COUNTS = (8_000, 1_000, 8_000, 6_000, 1_000, 8_000)
+SHARED_PARTITION_BYTES = 200_000
+CSRF_TOKEN = "a" * 32
+MEBIBYTE = 1024 * 1024
+
+
+# Lines that wait for a later run are no news here.
+logging.disable(logging.WARNING)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--times", type=int, default=30, help="how often an import is killed; the others in proportion")
+    parser.add_argument("--seed", type=int, default=SystemRandom().randrange(10**9))
+    parser.add_argument("--only", nargs="*", choices=[fault.__name__ for fault in FAULTS])
+    options = parser.parse_args()
+    say(f"seed {options.seed}")
+    # Whoever ends this program ends its server too.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit("stopped"))
+    server = Server()
+    try:
+        with tempfile.TemporaryDirectory() as folder:
+            trial = Trial(server, Path(folder), Random(options.seed))  # noqa: S311 - when a fault comes
+            for fault in FAULTS:
+                if not options.only or fault.__name__ in options.only:
+                    trial.run(fault, times=max(1, options.times * SHARES.get(fault.__name__, 5) // 30))
+    finally:
+        server.remove()
+    say("All of it held.")
+
+
+class Trial:
+    """A server with two editions of the reports, one of which is in."""
+
+    def __init__(self, server: Server, folder: Path, random: Random) -> None:
+        self.server, self.random = server, random
+        self.editions = [folder / "first", folder / "second"]
+        for seed, edition in enumerate(self.editions):
+            edition.mkdir()
+            for sample, lines in zip(sample_list(len(LINE_COUNTS)), LINE_COUNTS, strict=True):
+                sample_write(edition, sample, seed=seed, lines=lines, recordings=2 * lines)
+        self.names = sorted(path.name for path in self.editions[0].iterdir())
+        self.environment = {
+            **os.environ,
+            "DJANGO_SETTINGS_MODULE": "dsrhub.settings",
+            "DATABASE_URL": server.url,
+            "DSRHUB_SECRET_KEY": "a key for tests alone, which protect nothing",
+            "DSRHUB_ALLOWED_HOSTS": "localhost,127.0.0.1",
+            "DSRHUB_HTTPS": "false",
+            "DSRHUB_SHARED_PARTITION_BYTES": str(SHARED_PARTITION_BYTES),
+            "DSRHUB_DATA_DIR": str(folder / "data"),
+        }
+        os.environ |= self.environment
+        server.start()
+        django.setup()
+        self.manage("migrate", "--verbosity=0")
+        self.import_all(self.editions[0])
+        # How long an import takes that replaces another, from its first statement to its end.
+        with self.importing() as process:
+            started = time.monotonic()
+            process.communicate()
+            self.seconds = time.monotonic() - started
+        self.count: Counter[str] = Counter()
+
+    def run(self, fault: Callable[["Trial"], None], times: int) -> None:
+        started = time.monotonic()
+        self.count.clear()
+        for _ in range(times):
+            # The other edition than the one that is in.
+            self.editions.reverse()
+            fault(self)
+            self.assert_whole()
+        what = ", ".join(f"{name} {count}" for name, count in sorted(self.count.items()))
+        say(f"{fault.__doc__} {times} times in {time.monotonic() - started:,.0f} s: {what}")
+
+    def assert_whole(self) -> None:
+        """What is in is whole; its catalogue becomes right; and the next import works."""
+        assert_idle(self.server.url)
+        found = ingested(self.server.url, self.editions)
+        news = sum(edition == self.new for edition in found.values())
+        self.count[f"{news} of {len(self.names)} replaced"] += 1
+        self.manage("refresh_catalogue")
+        assert ingested(self.server.url, self.editions) == found
+        assert_catalogued(self.server.url, found)
+        self.import_all(self.new)
+        self.count["DSRs compared with their files"] += 2 * len(found) + len(self.names)
+
+    @property
+    def new(self) -> Path:
+        return self.editions[1]
+
+    def manage(self, *arguments: str) -> None:
+        """A command in this process, which starts sooner than one of its own."""
+        call_command(*arguments, stdout=io.StringIO())
+        connections.close_all()
+
+    def import_all(self, edition: Path) -> None:
+        self.manage("import_dsr", "--replace", str(edition))
+        # What one of its imports could not drop from the disk, as the other was reading, is dropped now.
+        self.manage("refresh_catalogue")
+        found = ingested(self.server.url, self.editions)
+        assert found == dict.fromkeys(self.names, edition)
+        assert_catalogued(self.server.url, found)
+
+    @contextmanager
+    def importing(self, **environment: str) -> Iterator[subprocess.Popen[str]]:
+        """An import of the new edition, from the moment that it is at the database."""
+        with watching(self.server.url) as cursor:
+            before = backends(cursor)
+            process = self.popen("import_dsr", "--replace", str(self.new), **environment)
+            while backends(cursor) == before and process.poll() is None:
+                time.sleep(PAUSE / 5)
+        try:
+            yield process
+        finally:
+            process.kill()
+            process.communicate()
+
+    def popen(self, *arguments: str, **environment: str) -> subprocess.Popen[str]:
+        return subprocess.Popen(
+            [sys.executable, "manage.py", *arguments],
+            cwd=PROJECT,
+            env=self.environment | environment,
+            text=True,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+        )
+
+    def wait(self) -> None:
+        """Until some moment of an import."""
+        time.sleep(self.random.uniform(0, self.seconds))
+
+    @contextmanager
+    def serving(self) -> Iterator[int]:
+        """A server as in a container, on the port that it gives."""
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            port = free.getsockname()[1]
+        process = subprocess.Popen(
+            [
+                sys.executable,
+                "-m",
+                "gunicorn",
+                "--config=python:dsrhub.gunicorn",
+                f"--bind=127.0.0.1:{port}",
+                "--workers=1",
+                "dsrhub.wsgi",
+            ],
+            cwd=PROJECT,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
+        try:
+            deadline = time.monotonic() + PATIENCE
+            while True:
+                try:
+                    assert get(port, "/healthz") == (200, b"ok\n")
+                    break
+                except OSError:
+                    assert time.monotonic() < deadline, "the server does not start"
+                    time.sleep(PAUSE)
+            yield port
+        finally:
+            process.terminate()
+            process.wait(PATIENCE)
+
+    def sign_in(self) -> dict[str, str]:
+        """The headers of somebody who may do anything, by token and in the admin."""
+        code = (
+            "from django.contrib.auth.models import User; from django.test import Client;"
+            "from rest_framework.authtoken.models import Token;"
+            "user = User.objects.filter(username='a').first() or User.objects.create_superuser('a', password='a');"
+            "client = Client(); client.force_login(user);"
+            "print(Token.objects.get_or_create(user=user)[0].key, client.cookies['sessionid'].value)"
+        )
+        out = subprocess.run(
+            [sys.executable, "manage.py", "shell", "--no-imports", "-c", code],
+            cwd=PROJECT,
+            check=True,
+            capture_output=True,
+            text=True,
+        ).stdout
+        token, session = out.split()
+        return {"token": token, "session": session}
+
+
+# --- The faults ------------------------------------------------------------------------------------------------
+
+
+def killed(trial: Trial) -> None:
+    """An import killed at any moment,"""
+    with trial.importing() as process:
+        trial.wait()
+        process.kill()
+
+
+def stopped(trial: Trial) -> None:
+    """PostgreSQL stopped in order and started again in mid-import,"""
+    _stop_and_start(trial, signal.SIGINT)
+
+
+def crashed(trial: Trial) -> None:
+    """PostgreSQL stopped without order, as if it crashed, and started again in mid-import,"""
+    _stop_and_start(trial, signal.SIGQUIT)
+
+
+def _stop_and_start(trial: Trial, how: signal.Signals) -> None:
+    with trial.importing() as process:
+        trial.wait()
+        trial.server.stop(how)
+        trial.server.start()
+        _ended(trial, process)
+
+
+def disk_full(trial: Trial) -> None:
+    """A disk that is full for all files above a size,"""
+    trial.server.stop()
+    trial.server.start(largest_file=trial.random.randrange(MEBIBYTE, 2 * MEBIBYTE))
+    process = trial.popen("import_dsr", "--replace", str(trial.new))
+    _ended(trial, process)
+    # Nor can it write down all that it holds: the log has it.
+    trial.server.stop(signal.SIGQUIT)
+    trial.server.start()
+
+
+def timed_out(trial: Trial) -> None:
+    """An import whose statements may take a few milliseconds,"""
+    milliseconds = int(1.5 ** trial.random.uniform(0, 18))
+    with trial.importing(PGOPTIONS=f"-c statement_timeout={milliseconds}") as process:
+        _ended(trial, process)
+
+
+def _ended(trial: Trial, process: subprocess.Popen[str]) -> None:
+    _, complaint = process.communicate(timeout=PATIENCE)
+    trial.count["imports that say so" if process.returncode else "imports that got through"] += 1
+    assert "Traceback" not in complaint, complaint
+
+
+def cut(trial: Trial) -> None:
+    """A connection cut in mid-response and in mid-upload,"""
+    url = trial.server.url
+    with watching(url) as cursor:
+        cursor.execute("SELECT id FROM catalogue_dsr ORDER BY line_count DESC LIMIT 1")
+        number = cursor.fetchone()[0]
+    with trial.serving() as port:
+        keys = trial.sign_in()
+        lines = f"/dsrs/{number}/lines?limit=10000"
+        whole = get(port, lines)
+        form = f"resource=1&format=1&percentile=100&csrfmiddlewaretoken={CSRF_TOKEN}".encode()
+        cookies = f"Cookie: sessionid={keys['session']}; csrftoken={CSRF_TOKEN}"
+        upload = multipart(trial.new / trial.names[0])
+        token = f"Authorization: Token {keys['token']}"
+        requests = [
+            request("GET", lines),
+            request("GET", "/resources/percentile/100"),
+            request(
+                "POST",
+                f"/admin/catalogue/dsr/export/?id={number}",
+                form,
+                cookies,
+                "Content-Type: application/x-www-form-urlencoded",
+            ),
+            request("POST", "/dsrs/", upload, token, f"Content-Type: {FORM}"),
+        ]
+        for sent in requests:
+            is_upload = sent is requests[-1]
+            for _ in range(5):
+                _cut_off(trial, port, sent, is_upload)
+                trial.count["uploads cut" if is_upload else "responses cut"] += 1
+        assert get(port, lines) == whole
+        assert_idle(url)
+
+
+def _cut_off(trial: Trial, port: int, sent: bytes, is_upload: bool) -> None:
+    """Send a request and break off, in its middle or in that of the answer, as if a cable was cut."""
+    with socket.create_connection(("127.0.0.1", port), PATIENCE) as client:
+        client.sendall(sent[: trial.random.randrange(300, len(sent))] if is_upload else sent)
+        if not is_upload:
+            assert client.recv(20).startswith(b"HTTP/1.1 200")
+            client.recv(trial.random.randrange(1, 100_000))
+        # Without a farewell.
+        client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+
+
+def crowd(trial: Trial) -> None:
+    """Two servers, an upload to each, and three importers of both editions at once,"""
+    ended, faults = threading.Event(), []
+
+    def repeat(step: Callable[..., str | None], *arguments: Any) -> None:
+        while not ended.is_set():
+            faults.append(step(trial, *arguments))
+
+    with trial.serving() as one, trial.serving() as other:
+        key = trial.sign_in()["token"]
+        threads = [threading.Thread(target=repeat, args=[_ask, port]) for port in (one, other)]
+        threads += [threading.Thread(target=repeat, args=[_upload, port, key]) for port in (one, other)]
+        for thread in threads:
+            thread.start()
+        editions = [trial.new, trial.editions[0], trial.new]
+        importers = [trial.popen("import_dsr", "--replace", str(edition)) for edition in editions]
+        try:
+            for importer in importers:
+                _, complaint = importer.communicate(timeout=5 * PATIENCE)
+                assert importer.returncode == 0, complaint
+        finally:
+            ended.set()
+            for thread in threads:
+                thread.join()
+    assert not any(faults), [fault for fault in faults if fault]
+
+
+def _ask(trial: Trial, port: int) -> str | None:
+    """What is wrong with the ranking of a territory that has one report: it is of one edition or of the other."""
+    territories = [name.split("_")[-3] for name in trial.names]
+    name, territory = next(
+        pair for pair in zip(trial.names, territories, strict=True) if territories.count(pair[1]) == 1
+    )
+    status, body = get(port, f"/resources/percentile/100?territory={territory}")
+    trial.count["answers compared"] += 1
+    if status != HTTPStatus.OK:
+        return f"an answer of {status}"
+    found = frozenset((one["dsp_id"], one.get("usages", 0)) for one in json.loads(body))
+    return None if found in [used(edition / name) for edition in trial.editions] else "an answer of neither edition"
+
+
+def _upload(trial: Trial, port: int, key: str) -> str | None:
+    """What is wrong with the answer to an upload of either edition of a report."""
+    status = post(port, multipart(trial.random.choice(trial.editions) / trial.names[0]), key)
+    trial.count["uploads"] += 1
+    return None if status in (HTTPStatus.OK, HTTPStatus.CREATED) else f"an upload was answered {status}"
+
+
+FAULTS: list[Callable[[Trial], None]] = [killed, stopped, crashed, disk_full, timed_out, cut, crowd]
+# How often, of 30 times that an import is killed.
+SHARES = {"killed": 30, "timed_out": 10, "disk_full": 8, "crowd": 2, "cut": 2}
+
+
+# --- What they need --------------------------------------------------------------------------------------------
+
+FORM = "multipart/form-data; boundary=a-line-that-no-file-has"
+
+
+def assert_idle(url: str) -> None:
+    """Soon nothing goes on in the database of what nobody waits for any more."""
+    with watching(url) as cursor:
+        deadline = time.monotonic() + PATIENCE
+        while True:
+            cursor.execute(
+                "SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'client backend' "
+                "AND state <> 'idle' AND pid <> pg_backend_pid()"
+            )
+            if cursor.fetchone() == (0,):
+                break
+            assert time.monotonic() < deadline, "what nobody waits for goes on"
+            time.sleep(PAUSE)
+
+
+@contextmanager
+def watching(url: str) -> Iterator[Any]:
+    """A cursor without transactions: in one, what the server says of its connections would stay as it was."""
+    with closing(psycopg2.connect(url)) as connection:
+        connection.autocommit = True
+        with connection.cursor() as cursor:
+            yield cursor
+
+
+def backends(cursor: Any) -> int:
+    cursor.execute("SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'client backend'")
+    return int(cursor.fetchone()[0])
+
+
+def get(port: int, path: str) -> tuple[int, bytes]:
+    client = http.client.HTTPConnection("127.0.0.1", port, timeout=PATIENCE)
+    client.request("GET", path)
+    response = client.getresponse()
+    answer = response.status, response.read()
+    client.close()
+    return answer
+
+
+def post(port: int, body: bytes, token: str) -> int:
+    client = http.client.HTTPConnection("127.0.0.1", port, timeout=PATIENCE)
+    client.request("POST", "/dsrs/", body, {"Authorization": f"Token {token}", "Content-Type": FORM})
+    status = client.getresponse().status
+    client.close()
+    return status
+
+
+def multipart(path: Path) -> bytes:
+    line = b"--" + FORM.partition("=")[2].encode()
+    head = b'Content-Disposition: form-data; name="%s"'
+    return b"\r\n".join(
+        [
+            line,
+            head % b"replace",
+            b"",
+            b"true",
+            line,
+            head % b"file" + b'; filename="%s"' % path.name.encode(),
+            b"",
+            path.read_bytes(),
+            line + b"--",
+            b"",
+        ]
+    )
+
+
+def request(method: str, path: str, body: bytes = b"", *headers: str) -> bytes:
+    head = [f"{method} {path} HTTP/1.1", "Host: 127.0.0.1", f"Content-Length: {len(body)}", *headers, "", ""]
+    return "\r\n".join(head).encode() + body
+
+
+def say(text: str) -> None:
+    sys.stdout.write(text + "\n")
+    sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    main()

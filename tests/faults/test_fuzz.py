@@ -1,0 +1,78 @@
+"""A small share of the fuzz run, the same each time: see `tests/faults/fuzz.py`."""
+
+import gzip
+import resource
+
+import pytest
+from hypothesis import HealthCheck, given
+from hypothesis import settings as examples
+
+from tests.faults.deliveries import HEADER, RESIDENT, Delivery, bomb, deliveries
+from tests.faults.doors import DOORS, SETTINGS
+from tests.faults.reference import Totals, totals_of
+
+MEBIBYTE = 1024
+
+
+@pytest.fixture
+def door(request, tmp_path, settings, transactional_db):
+    settings.DSRHUB_UPLOAD_DIR = tmp_path / "uploads"
+    for name, value in SETTINGS.items():
+        setattr(settings, name, value)
+    return DOORS[request.param](tmp_path)
+
+
+# The nearer to the bytes, the quicker.
+@pytest.mark.parametrize(
+    ("door", "cases"), [("parser", 200), ("command", 40), ("REST", 40), ("admin", 20)], indirect=["door"]
+)
+def test_no_delivery_ends_in_a_fault_or_is_loaded_in_part(door, cases):
+    @examples(
+        max_examples=cases, derandomize=True, database=None, deadline=None, suppress_health_check=list(HealthCheck)
+    )
+    @given(deliveries(with_bombs=False))
+    def try_door(one):
+        door.try_with(one)
+
+    try_door()
+    assert door.cases >= cases
+
+
+@pytest.mark.parametrize("door", ["REST", "admin"], indirect=True)
+@pytest.mark.parametrize("kind", ["zeros", "lines", "one cell", "tabs"])
+def test_a_bomb_is_refused_in_little_memory(door, kind):
+    name = (RESIDENT.replace("Duo", "Student") + ".gz").encode()
+    # What the doors need for themselves.
+    door.try_with(Delivery(name, gzip.compress(HEADER), False, ("a header alone",)))
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    door.try_with(Delivery(name, bomb(kind), True, ("bomb",)))
+    assert door.told.keys() & {"400", "refused"}
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 64 * MEBIBYTE
+
+
+# --- The reference itself --------------------------------------------------------------------------------------
+
+
+def test_the_reference_tells_what_a_report_says():
+    content = HEADER + b"a\tOne\t\t\t2\t0.10\r\nb\t\tAna\tX\t\t-1e-2\r\na\t\t\t\t5.0\t\r\n"
+    expected = (3, 2, (1, 1, 1, 2, 2), 7)
+    for name, data in ((RESIDENT, content), (RESIDENT + ".gz", gzip.compress(content))):
+        found = totals_of(name, data)
+        assert isinstance(found, Totals)
+        assert (found.lines, found.dsp_ids, found.filled, found.usages, str(found.revenue)) == (*expected, "0.09")
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        b"a\t\t\t\t1.5\t",
+        b"a\t\t\t\t\tNaN",
+        b"\t\t\t\t1\t1",
+        b"a\t\t\t\t1",
+        b"a\t\0\t\t\t1\t1",
+        b"a\t\xff\t\t1\t1",
+        b"a\r\t\t\t\t1\t",
+    ],
+)
+def test_the_reference_refuses(line):
+    assert totals_of(RESIDENT, HEADER + line + b"\r\n") is None
