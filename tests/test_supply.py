@@ -1,0 +1,38 @@
+"""What dsrhub is built on: pinned, locked with hashes, and its licences listed."""
+
+import re
+
+from django.conf import settings
+
+REQUIREMENTS = (settings.BASE_DIR / "requirements.txt").read_text()
+LOCK = (settings.BASE_DIR / "docs" / "requirements.lock").read_text()
+LICENCES = (settings.BASE_DIR / "docs" / "licences.md").read_text()
+
+
+def pins(text):
+    found = re.findall(r"^([A-Za-z0-9._-]+)(?:\[\w+\])?==([^\s\\]+)", text, re.MULTILINE)
+    return {re.sub("[-_.]+", "-", name).lower(): version for name, version in found}
+
+
+def test_every_requirement_is_pinned():
+    asked = [line for line in REQUIREMENTS.splitlines() if line and not line.startswith("#")]
+    assert len(pins(REQUIREMENTS)) == len(asked) > 0
+
+
+def test_the_lock_has_every_requirement_as_it_is_pinned():
+    assert pins(REQUIREMENTS).items() <= pins(LOCK).items()
+
+
+def test_all_that_is_locked_has_a_hash_and_comes_from_anywhere():
+    packages = re.split(r"\n(?=[A-Za-z])", LOCK.strip())
+    assert len(packages) == len(pins(LOCK))
+    assert all(re.search(r"--hash=sha256:[0-9a-f]{64}", package) for package in packages)
+    assert "://" not in LOCK
+
+
+def test_the_licence_of_all_that_is_locked_is_listed():
+    rows = re.findall(r"^\| (\S+) \| [^|]+ \| ([^|]+) \|$", LICENCES, re.MULTILINE)
+    listed = {re.sub("[-_.]+", "-", name).lower(): licence for name, licence in rows}
+    listed.pop("name", None)
+    assert listed.keys() == pins(LOCK).keys()
+    assert "UNKNOWN" not in listed.values()

@@ -1,0 +1,93 @@
+"""A database of the first release, with data in it, brought up to date: nothing is lost, and all of it is found."""
+
+import json
+
+import psycopg2
+import pytest
+from django.db import connection
+
+from tests.processes import database_url, manage
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+# What the first release had written of three reports: a large one, whose lines have a table of their own, a small one,
+# and one that failed.
+FIRST_RELEASE = """
+INSERT INTO catalogue_dsr (
+    id, path, sha256, dsp, offer, period_start, period_end, status, exchange_rate, rate_method, rate_source,
+    partition, line_count, total_usages, total_revenue, lowest_revenue, most_repeats, blank_title_count,
+    blank_artists_count, blank_isrc_count, blank_usages_count, blank_revenue_count, error_count, warning_count,
+    imported_at, currency_id, territory_id
+) VALUES
+    (1, 'Spotify_Duo_ES_EUR_20200101-20200131.tsv', repeat('1', 64), 'Spotify', 'Duo', '2020-01-01', '2020-01-31',
+     'ingested', 1, 'identity', '', 1, 3, 6, 4.1, 0.1, 2, 1, 3, 1, 0, 0, 0, 1, '2020-02-01Z', 'EUR', 'ES'),
+    (2, 'Spotify_Duo_NO_NOK_20200201-20200229.tsv', repeat('2', 64), 'Spotify', 'Duo', '2020-02-01', '2020-02-29',
+     'ingested', 10, 'operator', 'our bank', 0, 2, 3, 30, 10, 1, 0, 2, 2, 0, 0, 0, 0, '2020-03-01Z', 'NOK', 'NO'),
+    (3, 'Spotify_Duo_CH_CHF_20200201-20200229.tsv', NULL, 'Spotify', 'Duo', '2020-02-01', '2020-02-29',
+     'failed', NULL, '', '', 0, 0, 0, 0, NULL, 0, 0, 0, 0, 0, 0, 1, 0, '2020-03-02Z', 'CHF', 'CH');
+INSERT INTO catalogue_reportproblem (dsr_id, line, "column", value, code, level)
+    VALUES (3, 2, 'revenue', 'ten', 'not_a_number', 'error');
+CREATE TABLE catalogue_usageline_1 (LIKE catalogue_usageline_shared INCLUDING STORAGE);
+INSERT INTO catalogue_usageline_1 (dsr_id, partition, line_number, usages, dsp_id, title, isrc, revenue) VALUES
+    (1, 1, 2, 1, 'a', 'Old title', 'ESA001900001', 2.5),
+    (1, 1, 3, 2, 'b', NULL, NULL, 0.1),
+    (1, 1, 4, 3, 'a', 'Old title', 'ESA001900001', 1.5);
+CREATE INDEX ON catalogue_usageline_1 (hashtextextended(dsp_id, 0));
+CREATE INDEX ON catalogue_usageline_1 (revenue DESC NULLS LAST);
+ALTER TABLE catalogue_usageline ATTACH PARTITION catalogue_usageline_1 FOR VALUES IN (1);
+INSERT INTO catalogue_usageline (dsr_id, partition, line_number, usages, dsp_id, title, revenue) VALUES
+    (2, 0, 2, 1, 'a', 'New title', 20),
+    (2, 0, 3, 2, 'c', 'Third', 10);
+INSERT INTO subscriptions_subscription (id, carrier, status) VALUES (7, 'att', 'active');
+CREATE TABLE subscriptions_datausagerecord_20200101 PARTITION OF subscriptions_datausagerecord
+    FOR VALUES FROM ('2020-01-01') TO ('2020-01-02');
+INSERT INTO subscriptions_datausagerecord (subscription_id, usage_date, kilobytes_used, day, price)
+    VALUES (7, '2020-01-01 12:00Z', 5, '2020-01-01', 0.123456789012345678901);
+"""
+
+# Asked by the program of today.
+QUESTIONS = """
+import json
+from catalogue.models import DSR, Resource
+from catalogue.selectors import resource_top_percentile
+from subscriptions.models import DataUsageRecord
+
+top = resource_top_percentile(percentile=100)
+dsrs = DSR.objects.order_by("id")
+print(json.dumps({
+    "dsrs": [[d.pk, d.status, d.line_count, str(d.total_revenue), d.problems.count()] for d in dsrs],
+    "top": [[r.dsp_id, str(r.revenue.normalize())] for r in top],
+    "resources": list(Resource.objects.order_by("dsp_id").values_list("dsp_id", "title", "isrc")),
+    "records": [str(price) for price in DataUsageRecord.objects.values_list("price", flat=True)],
+}))
+"""
+
+
+@pytest.fixture
+def first_release():
+    """The address of a database as the first release left it."""
+    with connection.cursor() as cursor:
+        cursor.execute("DROP DATABASE IF EXISTS test_first_release")
+        cursor.execute("CREATE DATABASE test_first_release")
+    address = database_url("test_first_release")
+    for app, name in (("catalogue", "0003"), ("subscriptions", "0001")):
+        manage("migrate", app, name, DATABASE_URL=address)
+    database = psycopg2.connect(address)
+    with database, database.cursor() as cursor:
+        cursor.execute(FIRST_RELEASE)
+    database.close()
+    yield address
+    with connection.cursor() as cursor:
+        cursor.execute("DROP DATABASE test_first_release WITH (FORCE)")
+
+
+def test_an_upgrade_loses_nothing_and_catalogues_what_was_there(first_release):
+    manage("migrate", DATABASE_URL=first_release)
+    manage("refresh_catalogue", DATABASE_URL=first_release)
+    answers = json.loads(manage("shell", "--no-imports", "--command", QUESTIONS, DATABASE_URL=first_release))
+    assert answers == {
+        "dsrs": [[1, "ingested", 3, "4.1", 0], [2, "ingested", 2, "30", 0], [3, "failed", 0, "0", 1]],
+        "top": [["a", "6"], ["c", "1"], ["b", "0.1"]],
+        "resources": [["a", "New title", "ESA001900001"], ["b", None, None], ["c", "Third", None]],
+        "records": ["0.123456789012345678901"],
+    }
