@@ -1,7 +1,6 @@
 """The errors of GraphQL: each has a stable code in its `extensions`, and what is none of the caller's is masked."""
 
 import logging
-import secrets
 from collections.abc import Iterable
 from dataclasses import asdict, is_dataclass
 from typing import Any, ClassVar
@@ -14,6 +13,7 @@ from psycopg2.errors import QueryCanceled
 from rest_framework import exceptions, status
 
 from dsrhub.exceptions import DsrhubError
+from dsrhub.logs import request_id
 
 logger = logging.getLogger(__name__)
 
@@ -118,7 +118,7 @@ def explained(error: DsrhubError) -> dict[str, Any]:
 
 
 def masked(error: Exception) -> dict[str, Any]:
-    """An error that tells nothing of the inside but an id, under which the log has all of it."""
-    number = secrets.token_hex(8)
-    logger.error("Internal error %s", number, exc_info=error)
+    """An error that tells nothing of the inside but the request's id, under which the log has all of it."""
+    number = request_id()
+    logger.error("Internal error in request %s", number, exc_info=error)
     return {"message": "Internal error.", "extensions": {"code": "internal_error", "id": number}}
