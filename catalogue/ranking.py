@@ -36,7 +36,7 @@ TOTAL_DIGITS = Context(prec=20)
 FEW_LINES = 20_000
 # How many first lines are looked at in all to begin with, by how much more each time the share is not reached, and
 # up to which part of all lines: beyond it, to add up everything is faster.
-FIRST_HEAD, HEAD_GROWTH, LARGEST_HEAD = 2_000, 6, Decimal("0.05")
+FIRST_HEAD, HEAD_GROWTH, LARGEST_HEAD = 2_000, 6, Decimal("0.01")
 
 # Where the rows of a ranking lie: in a table with those of others, or in one of their own, which is quickly dropped,
 # and which several workers fill.
@@ -119,9 +119,7 @@ FROM {} AS resource
 WINDOW ranking AS (ORDER BY revenue DESC, dsp_id COLLATE "C", dsp COLLATE "C" ROWS UNBOUNDED PRECEDING)
 """
 
-ROW = """
-%(ranking)s::integer AS ranking, rank, ranked.dsp, ranked.dsp_id, title, artists, isrc, usages, revenue, running, dsrs
-"""
+ROW = "%(ranking)s::integer AS ranking, rank, dsp, dsp_id, title, artists, isrc, usages, revenue, running, dsrs"
 
 # A resource is described by the latest report that says anything, whichever was imported first.
 LATEST = """
@@ -165,15 +163,19 @@ LEFT JOIN LATERAL (
 ) AS described ON true
 """  # noqa: S608 - no value is in it
 
+# For many, all are at once: those of a DSP that is not catalogued from the lines of all its DSRs.
 DESCRIBED_ALL_AT_ONCE = f"""
+SELECT resource.*, coalesce(known.title, told.title) AS title, coalesce(known.artists, told.artists) AS artists,
+    coalesce(known.isrc, told.isrc) AS isrc
+FROM {{sums}} AS resource
+LEFT JOIN catalogue_resource AS known
+    ON known.dsp_id = resource.dsp_id AND known.dsp = resource.dsp AND known.dsp = ANY({CATALOGUED})
 LEFT JOIN (
-    SELECT dsp, dsp_id, title, artists, isrc FROM catalogue_resource WHERE dsp = ANY({CATALOGUED})
-    UNION ALL
     SELECT report.dsp, dsp_id, {LATEST}
     FROM catalogue_usageline AS line JOIN {REPORT} AS report ON report.id = line.dsr_id
     WHERE line.partition = ANY(%(describing_partitions)s) AND report.dsp <> ALL({CATALOGUED})
     GROUP BY report.dsp, dsp_id
-) AS described ON described.dsp = ranked.dsp AND described.dsp_id = ranked.dsp_id
+) AS told ON told.dsp_id = resource.dsp_id AND told.dsp = resource.dsp
 """  # noqa: S608 - no value is in it
 
 # The rank with which each per cent ends, found by halving: the running sum reaches a share from some rank on. NULL
@@ -239,13 +241,10 @@ SELECT dsp, dsp_id, catalogue_sum(usages) AS usages, catalogue_sum(revenue) AS r
 FROM ({reported}) AS reported GROUP BY dsp, dsp_id HAVING catalogue_sum(revenue) IS NOT NULL
 """
 
-# Who comes behind the last member has the share before him.
+# Who comes behind the last member has the share before him. Rows come, and so lie, in the order of their rank.
 RANK_ALL = f"""
-SELECT {ROW}
-FROM ({RANKED.format("{sums}")}) AS ranked
-{DESCRIBED_ALL_AT_ONCE}
+SELECT {ROW} FROM ({RANKED.format(f"({DESCRIBED_ALL_AT_ONCE})")}) AS ranked
 WHERE %(percentile)s = 100 OR (running - revenue) * 100 < %(total)s * %(percentile)s
-ORDER BY rank
 """  # noqa: S608 - no value is in it
 
 
@@ -259,6 +258,7 @@ def _by_adding_all_up(dsrs: Sequence[IngestedDSR], parameters: dict[str, Any]) -
         # One at a time, whatever is asked at once: memory, disk and cores are for one.
         _execute("SELECT pg_advisory_xact_lock(hashtextextended('ranking by adding all up', 0))")
     _add_all_up(sums, dsrs)
+    _execute(f"ANALYZE {sums} (dsp, dsp_id)")
     ((total,),) = _rows(f"SELECT coalesce(catalogue_sum(revenue), 0) FROM {sums}")  # noqa: S608
     row_count = 0
     if total > 0:
