@@ -193,10 +193,10 @@ PARTITIONS = sql.SQL(
         sql.SQL("{}::regclass").format(sql.Literal(model._meta.db_table)) for model in RECORD_MODELS.values()
     )
 )
-# What an earlier statement has to tell the one that answers: where marks are.
+# What an earlier statement has to tell the one that answers: where marks are, and how many.
 HINTS = sql.SQL(
     """
-    SELECT usage_type, subscription_id = {all}, array_agg(DISTINCT day), {partitions}
+    SELECT usage_type, subscription_id = {all}, array_agg(DISTINCT day), {partitions}, count(*)
     FROM ({marks}) AS mark GROUP BY 1, 2
     """
 )
@@ -210,6 +210,9 @@ READ = sql.SQL(
     """
 )
 ALONE = sql.SQL("SET LOCAL max_parallel_workers_per_gather = 0;")
+# What was just written has no statistics yet, and a plan without them looks each marked key up in every partition.
+WITHOUT_LOOKUPS = sql.SQL("SET LOCAL enable_nestloop = off;")
+FEW_MARKS = 100
 
 
 # Aggregates of one level are sums already. Where only some subscriptions have marks, theirs alone are added up.
@@ -252,13 +255,11 @@ def read_exactly(
     `answer(sums=...)` makes the query over sums of (subscription_id, usage_type, [day,] price, amount, record_count).
     """
     marks = wanted.marks()
-    # To start other processes takes longer than to add up a page. Not in a transaction, whose rest would obey as well.
-    before = ALONE if few_rows and not connection.in_atomic_block else sql.SQL("")
     with connection.cursor() as cursor:
         while True:
             cursor.execute(HINTS.format(all=sql.Literal(ALL_SUBSCRIPTIONS), partitions=PARTITIONS, marks=marks))
             hints = cursor.fetchall()
-            marked = [Marked(UsageType(usage_type), whole_days, days) for usage_type, whole_days, days, _ in hints]
+            marked = [Marked(UsageType(usage_type), whole_days, days) for usage_type, whole_days, days, *_ in hints]
             if marked:
                 partitions_notice()
             statement = READ.format(
@@ -268,12 +269,19 @@ def read_exactly(
                 is_exact=_is_exact(marked, hints[0][3] if hints else None),
                 order=sql.SQL(order),
             )
-            cursor.execute(before + statement)
+            cursor.execute(_settings(few_rows=few_rows, mark_count=sum(hint[4] for hint in hints)) + statement)
             rows = cursor.fetchall()
             as_of = next((row[0] for row in rows if row[0] is not None), None)
             if as_of is not None:
                 # The second column of an answer is never NULL: where it is, the row is the outer join's.
                 return as_of, rows if rows[0][1] is not None else []
+
+
+def _settings(*, few_rows: bool, mark_count: int) -> sql.Composed:
+    """How one statement is to be planned. None in a transaction, whose rest would obey as well."""
+    # To start other processes takes longer than to add up a page.
+    wanted = [(ALONE, few_rows), (WITHOUT_LOOKUPS, mark_count > FEW_MARKS)]
+    return sql.Composed([] if connection.in_atomic_block else [setting for setting, is_wanted in wanted if is_wanted])
 
 
 def _is_exact(marked: list[Marked], partitions: str | None) -> sql.Composable:
