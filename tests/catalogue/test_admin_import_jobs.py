@@ -187,7 +187,11 @@ def worker_process(*options):
 
 def somebody_waits():
     with connection.cursor() as cursor:
-        cursor.execute("SELECT FROM pg_locks WHERE locktype = 'advisory' AND NOT granted")
+        # Of this database: other tests run at the same time on the same server.
+        cursor.execute(
+            "SELECT FROM pg_locks JOIN pg_database ON pg_database.oid = pg_locks.database "
+            "WHERE datname = current_database() AND locktype = 'advisory' AND NOT granted"
+        )
         return cursor.fetchone() is not None
 
 

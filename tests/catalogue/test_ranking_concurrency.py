@@ -153,7 +153,10 @@ def wait_for_a_waiter():
     deadline = time.monotonic() + PATIENCE
     with connection.cursor() as cursor:
         while time.monotonic() < deadline:
-            cursor.execute("SELECT 1 FROM pg_locks WHERE NOT granted AND locktype = 'advisory'")
+            cursor.execute(
+                "SELECT 1 FROM pg_locks JOIN pg_database ON pg_database.oid = pg_locks.database "
+                "WHERE datname = current_database() AND NOT granted AND locktype = 'advisory'"
+            )
             if cursor.fetchone():
                 return
     pytest.fail("nobody waited")
