@@ -51,7 +51,8 @@ class RankedResource(NamedTuple):
 class Ranking:
     """The first `count` resources by revenue, with which the share that was asked for ends.
 
-    `total` is all revenue in EUR, to 20 digits. `key` names the state of the DSRs that all this is of.
+    `total` is all revenue in EUR, to 20 digits, or exact where some revenue is negative. `key` names the state of the
+    DSRs that all this is of.
     """
 
     number: int

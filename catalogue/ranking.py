@@ -107,8 +107,12 @@ def _has_bounds(dsrs: Sequence[IngestedDSR], percentile: int) -> bool:
     return (
         percentile < 100  # noqa: PLR2004 - all of it
         and sum(dsr.line_count for dsr in dsrs) >= FEW_LINES
-        and all(dsr.lowest_revenue is None or dsr.lowest_revenue >= 0 for dsr in dsrs)
+        and not _has_negative(dsrs)
     )
+
+
+def _has_negative(dsrs: Sequence[IngestedDSR]) -> bool:
+    return any(dsr.lowest_revenue is not None and dsr.lowest_revenue < 0 for dsr in dsrs)
 
 
 # --- What a ranking has of each resource -----------------------------------------------------------------------
@@ -272,7 +276,8 @@ def _by_adding_all_up(dsrs: Sequence[IngestedDSR], parameters: dict[str, Any]) -
     ends = _ends(table, row_count, total, total, parameters)
     if percentile == 100:  # noqa: PLR2004 - the last resource that has revenue, though it be zero or less
         ends[-1] = row_count
-    return Made(table, row_count, TOTAL_DIGITS.plus(total), ends)
+    # Where negative revenue nearly cancels the rest, a share of the total can have any number of digits.
+    return Made(table, row_count, total if _has_negative(dsrs) else TOTAL_DIGITS.plus(total), ends)
 
 
 def _add_all_up(sums: str, dsrs: Sequence[IngestedDSR]) -> None:
@@ -311,8 +316,7 @@ def _short_scale(dsr: IngestedDSR) -> int:
         while q % factor == 0:
             q //= factor
     is_below = [EXACT.scaleb(dsr.total_revenue, scale) < q for scale in range(DECIMALS + 1)]
-    has_negative = dsr.lowest_revenue is not None and dsr.lowest_revenue < 0
-    return -1 if has_negative else is_below.count(True) - 1
+    return -1 if _has_negative([dsr]) else is_below.count(True) - 1
 
 
 # --- Adding up by threshold ------------------------------------------------------------------------------------

@@ -231,6 +231,19 @@ def test_the_total_is_told_to_twenty_digits_and_the_last_has_all_of_it(tmp_path)
         assert [str(row.cumulative_share) for row in ranked.rows(limit=2)] == ["100.0000000000"] * 2
 
 
+def test_where_negative_revenue_nearly_cancels_the_rest_a_share_has_all_its_digits(tmp_path):
+    # The total is 1 + 10^-24, and 10^31 / (1 + 10^-24) = 10^31 - 10^7 + 10^-17 - ...
+    cancelling = "-99999999999999999999999999998.999999999999999999999999"
+    import_report(tmp_path, ES_JANUARY, line("a", revenue="1" + "0" * 29), line("b", revenue=cancelling))
+
+    with resource_ranking(percentile=100) as ranked:
+        assert ranked.total == Decimal("1.000000000000000000000001")
+        assert [str(row.cumulative_share) for row in ranked.rows(limit=2)] == [
+            "9999999999999999999999990000000.0000000000",
+            "100.0000000000",
+        ]
+
+
 @pytest.mark.usefixtures("_few_or_many")
 def test_pages_follow_each_other_by_rank_up_to_the_end_of_what_was_asked(tmp_path):
     import_report(tmp_path, ES_JANUARY, *(line(dsp_id, revenue="1") for dsp_id in "abcdefghij"))

@@ -233,7 +233,11 @@ def test_who_reads_holds_no_transaction(ingest):
         assert not connection.in_atomic_block
         ranked.rows(limit=1)
         with other_transaction() as cursor:
-            cursor.execute("SELECT count(*) FROM pg_stat_activity WHERE state LIKE 'idle in transaction%'")
+            # In this database: other tests run at the same time on the same server.
+            cursor.execute(
+                "SELECT count(*) FROM pg_stat_activity "
+                "WHERE datname = current_database() AND state LIKE 'idle in transaction%'"
+            )
             assert cursor.fetchone() == (0,)
 
 
