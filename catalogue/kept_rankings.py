@@ -21,6 +21,7 @@ from django.utils import timezone
 
 from catalogue.models import KeptRanking
 from catalogue.ranking import SHARED_TABLE, IngestedDSR, own_table, ranking_drop, ranking_make
+from catalogue.statements import rows_of
 
 # The class of the locks of those who read; the other half of the lock is the ranking's number.
 READERS = 0x72616E6B
@@ -72,7 +73,7 @@ class Ranking:
 
     def select(self, expressions: str, *, after_rank: int = 0, limit: int) -> list[Any]:
         """What SQL expressions make of the columns of the same resources. In `dsrs`, ids have no order."""
-        return _rows(
+        return rows_of(
             f"""
             SELECT {expressions} FROM {self.table}
             WHERE ranking = %(ranking)s AND rank > %(after)s AND rank <= least(%(after)s + %(limit)s, %(count)s)
@@ -95,7 +96,7 @@ def ranking_key(dsrs: Sequence[IngestedDSR]) -> str:
 
 def ranking_open(key: str, percentile: int) -> Ranking | None:
     """A ranking of this state that goes as far, or None. Whoever gets one closes it."""
-    rows = _rows(
+    rows = rows_of(
         """
         UPDATE catalogue_keptranking SET used_at = statement_timestamp()
         WHERE id = (
@@ -118,12 +119,12 @@ def ranking_open(key: str, percentile: int) -> Ranking | None:
 
 def ranking_lock(key: str) -> None:
     """Let others who want a ranking of this state wait until this transaction ends: then there is one."""
-    _rows("SELECT pg_advisory_xact_lock(hashtextextended('ranking ' || %(key)s, 0))", key=key)
+    rows_of("SELECT pg_advisory_xact_lock(hashtextextended('ranking ' || %(key)s, 0))", key=key)
 
 
 def ranking_keep(key: str, percentile: int, dsrs: Sequence[IngestedDSR]) -> None:
     """Make a ranking of this state. In the caller's transaction, which has locked the state."""
-    ((number,),) = _rows("SELECT nextval(pg_get_serial_sequence('catalogue_keptranking', 'id'))")
+    ((number,),) = rows_of("SELECT nextval(pg_get_serial_sequence('catalogue_keptranking', 'id'))")
     made = ranking_make(number, dsrs, percentile)
     KeptRanking.objects.create(
         id=number,
@@ -155,14 +156,14 @@ def ranking_want(key: str, percentile: int, dsr_numbers: Sequence[int]) -> None:
 
 
 def ranking_close(ranking: Ranking) -> None:
-    _rows("SELECT pg_advisory_unlock_shared(%(readers)s, %(number)s)", readers=READERS, number=ranking.number)
+    rows_of("SELECT pg_advisory_unlock_shared(%(readers)s, %(number)s)", readers=READERS, number=ranking.number)
     if ranking.row_count >= settings.DSRHUB_KEPT_RANKING_ROWS:  # nobody else will want it
         rankings_drop_surplus()
 
 
 def rankings_drop_surplus() -> None:
     """Keep the rankings that were used last, as many as the setting allows, and those that somebody reads."""
-    surplus = _rows(
+    surplus = rows_of(
         """
         SELECT id, has_own_table
         FROM (
@@ -181,16 +182,9 @@ def rankings_drop_surplus() -> None:
     )
     for number, has_own_table in surplus:
         with transaction.atomic():
-            ((nobody_reads,),) = _rows(
+            ((nobody_reads,),) = rows_of(
                 "SELECT pg_try_advisory_xact_lock(%(readers)s, %(number)s)", readers=READERS, number=number
             )
             if nobody_reads:
                 KeptRanking.objects.filter(id=number).delete()
                 ranking_drop(number, own_table(number) if has_own_table else SHARED_TABLE)
-
-
-def _rows(statement: str, **parameters: Any) -> list[Any]:
-    with connection.cursor() as cursor:
-        cursor.execute(statement, parameters)
-        rows: list[Any] = cursor.fetchall()
-    return rows

@@ -17,7 +17,7 @@ from collections.abc import Sequence
 from decimal import MAX_PREC, ROUND_CEILING, ROUND_FLOOR, Context, Decimal
 from typing import Any, NamedTuple
 
-from django.db import connection
+from catalogue.statements import LATEST, execute, rows_of
 
 # Bounds need few digits. Whoever rounds up or down by this much more is on the safe side of numeric's own rounding,
 # which keeps 16 digits of a quotient.
@@ -84,7 +84,7 @@ def ranking_make(number: int, dsrs: Sequence[IngestedDSR], percentile: int) -> M
     if not counting:
         return Made(SHARED_TABLE, 0, Decimal(0), [0] * percentile)
     # What is asked costs little, however much it seems to: compiling it would cost more.
-    _execute("SET LOCAL jit = off")
+    execute("SET LOCAL jit = off")
     parameters = {"ranking": number, "percentile": percentile, **_describing(dsrs, counting)}
     made = _by_threshold(counting, parameters) if _has_bounds(counting, percentile) else None
     return made or _by_adding_all_up(counting, parameters)
@@ -93,9 +93,9 @@ def ranking_make(number: int, dsrs: Sequence[IngestedDSR], percentile: int) -> M
 def ranking_drop(number: int, table: str) -> None:
     """Remove the rows of a ranking."""
     if table == SHARED_TABLE:
-        _execute(f"DELETE FROM {SHARED_TABLE} WHERE ranking = %(ranking)s", ranking=number)  # noqa: S608
+        execute(f"DELETE FROM {SHARED_TABLE} WHERE ranking = %(ranking)s", ranking=number)  # noqa: S608
     else:
-        _execute(f"DROP TABLE IF EXISTS {table}")
+        execute(f"DROP TABLE IF EXISTS {table}")
 
 
 def own_table(number: int) -> str:
@@ -125,12 +125,6 @@ WINDOW ranking AS (ORDER BY revenue DESC, dsp_id COLLATE "C", dsp COLLATE "C" RO
 
 ROW = "%(ranking)s::integer AS ranking, rank, dsp, dsp_id, title, artists, isrc, usages, revenue, running, dsrs"
 
-# A resource is described by the latest report that says anything, whichever was imported first.
-LATEST = """
-    (array_agg(title ORDER BY lateness DESC, line_number DESC) FILTER (WHERE title IS NOT NULL))[1] AS title,
-    (array_agg(artists ORDER BY lateness DESC, line_number DESC) FILTER (WHERE artists IS NOT NULL))[1] AS artists,
-    (array_agg(isrc ORDER BY lateness DESC, line_number DESC) FILTER (WHERE isrc IS NOT NULL))[1] AS isrc
-"""
 REPORT = """(
     SELECT id, dsp, partition, row_number() OVER (ORDER BY period_end, period_start, path COLLATE "C") AS lateness
     FROM catalogue_dsr WHERE id = ANY(%(describing)s)
@@ -204,7 +198,7 @@ FROM search WHERE low = high ORDER BY percentile
 
 def _ends(table: str, row_count: int, lowest: Decimal, highest: Decimal, parameters: dict[str, Any]) -> list[Any]:
     statement = ENDS.format(table=table)
-    rows = _rows(statement, **parameters, row_count=row_count, lowest=lowest, highest=highest)
+    rows = rows_of(statement, **parameters, row_count=row_count, lowest=lowest, highest=highest)
     return [end for (end,) in rows]
 
 
@@ -257,22 +251,22 @@ def _by_adding_all_up(dsrs: Sequence[IngestedDSR], parameters: dict[str, Any]) -
     has_many_lines = sum(dsr.line_count for dsr in dsrs) >= MANY_LINES
     table = own_table(number) if has_many_lines else SHARED_TABLE
     sums = f"{own_table(number)}_sums"
-    _execute(f"SET LOCAL work_mem = '{WORK_MEM}'")
+    execute(f"SET LOCAL work_mem = '{WORK_MEM}'")
     if has_many_lines:
         # One at a time, whatever is asked at once: memory, disk and cores are for one.
-        _execute("SELECT pg_advisory_xact_lock(hashtextextended('ranking by adding all up', 0))")
+        execute("SELECT pg_advisory_xact_lock(hashtextextended('ranking by adding all up', 0))")
     _add_all_up(sums, dsrs)
-    _execute(f"ANALYZE {sums} (dsp, dsp_id)")
-    ((total,),) = _rows(f"SELECT coalesce(catalogue_sum(revenue), 0) FROM {sums}")  # noqa: S608
+    execute(f"ANALYZE {sums} (dsp, dsp_id)")
+    ((total,),) = rows_of(f"SELECT coalesce(catalogue_sum(revenue), 0) FROM {sums}")  # noqa: S608
     row_count = 0
     if total > 0:
         target = f"CREATE UNLOGGED TABLE {table} AS" if has_many_lines else f"INSERT INTO {table}"
-        row_count = _execute(f"{target} {RANK_ALL.format(sums=sums)}", **parameters, total=total)
-    _execute(f"DROP TABLE {sums}")
+        row_count = execute(f"{target} {RANK_ALL.format(sums=sums)}", **parameters, total=total)
+    execute(f"DROP TABLE {sums}")
     if not row_count:
         return Made(SHARED_TABLE, 0, TOTAL_DIGITS.plus(total), [0] * percentile)
     if has_many_lines:
-        _execute(f"CREATE UNIQUE INDEX ON {table} (ranking, rank)")
+        execute(f"CREATE UNIQUE INDEX ON {table} (ranking, rank)")
     ends = _ends(table, row_count, total, total, parameters)
     if percentile == 100:  # noqa: PLR2004 - the last resource that has revenue, though it be zero or less
         ends[-1] = row_count
@@ -286,8 +280,8 @@ def _add_all_up(sums: str, dsrs: Sequence[IngestedDSR]) -> None:
     parts = [part for part, of_part in ((ONCE, once), (REPEATING, repeating)) if of_part]
     reported = " UNION ALL ".join(parts)
     halves = " UNION ALL ".join(HALF.format(reported=reported.format(half=half)) for half in HALVES)
-    _execute(f"SET LOCAL parallel_tuple_cost = {SUMS_ALONE}")
-    _execute(
+    execute(f"SET LOCAL parallel_tuple_cost = {SUMS_ALONE}")
+    execute(
         f"CREATE UNLOGGED TABLE {sums} AS SELECT * FROM ({halves}) AS sums",  # noqa: S608 - no value is in it
         once=[dsr.id for dsr in once],
         once_dsps=[dsr.dsp for dsr in once],
@@ -299,7 +293,7 @@ def _add_all_up(sums: str, dsrs: Sequence[IngestedDSR]) -> None:
         repeating_rates=[dsr.exchange_rate for dsr in repeating],
         repeating_partitions=_partitions(repeating),
     )
-    _execute("SET LOCAL parallel_tuple_cost TO DEFAULT")
+    execute("SET LOCAL parallel_tuple_cost TO DEFAULT")
 
 
 def _short_scale(dsr: IngestedDSR) -> int:
@@ -422,7 +416,7 @@ def _by_threshold(dsrs: Sequence[IngestedDSR], parameters: dict[str, Any]) -> Ma
     if bound is None or bound < LOWEST_BOUND:
         return None
     floors = _floors(dsrs, bound)
-    row_count = _execute(RANK_CANDIDATES, **parameters, **searched, **floors, bound=bound, reached=reached, slack=SLACK)
+    row_count = execute(RANK_CANDIDATES, **parameters, **searched, **floors, bound=bound, reached=reached, slack=SLACK)
     ends = _ends(SHARED_TABLE, row_count, lowest, highest, parameters)
     if ends[-1] is None:
         ranking_drop(parameters["ranking"], SHARED_TABLE)
@@ -446,7 +440,7 @@ def _first_bound(dsrs: Sequence[IngestedDSR], searched: dict[str, Any]) -> Decim
     line_count = sum(dsr.line_count for dsr in dsrs)
     head = max(FIRST_HEAD // len(dsrs), 1)
     while head * len(dsrs) <= max(int(line_count * LARGEST_HEAD), FIRST_HEAD):
-        rows = _rows(FIRST_BOUND, **searched, head=head)
+        rows = rows_of(FIRST_BOUND, **searched, head=head)
         if rows:
             bound: Decimal = DOWN.multiply(rows[0][0], 1 - SLACK)
             return bound
@@ -494,18 +488,3 @@ def _describing(dsrs: Sequence[IngestedDSR], counting: Sequence[IngestedDSR]) ->
 
 def _partitions(dsrs: Sequence[IngestedDSR]) -> list[int]:
     return sorted({dsr.partition for dsr in dsrs})
-
-
-def _execute(statement: str, **parameters: Any) -> int:
-    """How many rows it wrote."""
-    with connection.cursor() as cursor:
-        cursor.execute(statement, parameters)
-        row_count: int = cursor.rowcount
-    return row_count
-
-
-def _rows(statement: str, **parameters: Any) -> list[Any]:
-    with connection.cursor() as cursor:
-        cursor.execute(statement, parameters)
-        rows: list[Any] = cursor.fetchall()
-    return rows

@@ -12,7 +12,6 @@ from enum import StrEnum
 from functools import partial
 from typing import Any, NamedTuple, TypeVar
 
-from django.db import connection
 from django.db.models import QuerySet
 
 from catalogue.exceptions import SearchTooWide
@@ -20,6 +19,7 @@ from catalogue.kept_rankings import RankedResource
 from catalogue.models import DSR, LeftoverLines
 from catalogue.parsing import plain_isrc
 from catalogue.selectors import dsrs_ranking
+from catalogue.statements import rows_of
 
 Answer = TypeVar("Answer")
 
@@ -287,7 +287,7 @@ def resource_find(*, search: ResourceSearch, most: int) -> list[FoundResource]:
         source = FIRST_RESOURCES.format(conditions=_and(*conditions), is_reported=is_reported)
         order = ORDERS[search.order]
         text = WALK.format(order=order, source=source, conditions="true", is_reported="true")
-        return _rows(text, _parameters(dsrs, **_values(search), limit=most))
+        return rows_of(text, **_parameters(dsrs, **_values(search), limit=most))
 
     return [_found(search, row[:5], row[5:]) for row in _consistently(search.counting, answer)]
 
@@ -307,7 +307,7 @@ def _walked(search: ResourceSearch, statement: Callable[..., str], **values: Any
         # What is found is in no order yet, lest the order be walked to find it.
         source = SOME_RESOURCES.format(conditions=_and(*conditions)) if conditions else ALL_RESOURCES
         text = statement(source=source, is_reported=IS_REPORTED if _has_unreported(search) else "true")
-        return _rows(text, _parameters(dsrs, **_values(search), **values))
+        return rows_of(text, **_parameters(dsrs, **_values(search), **values))
 
     return _consistently(search.counting, answer)
 
@@ -327,7 +327,7 @@ def _with_sums(search: ResourceSearch, statement: str, **values: Any) -> list[tu
         if not _of_few_lines(dsrs):
             _refuse_many(search)
         parameters = _parameters(dsrs, **_values(search), **values)
-        return _rows(ADDED_UP.format(candidates=_and(*candidates)) + statement, parameters)
+        return rows_of(ADDED_UP.format(candidates=_and(*candidates)) + statement, **parameters)
 
     return _consistently(search.counting, answer)
 
@@ -335,12 +335,12 @@ def _with_sums(search: ResourceSearch, statement: str, **values: Any) -> list[tu
 def _ranked(search: ResourceSearch, statement: str, **values: Any) -> list[tuple[Any, ...]]:
     with dsrs_ranking(percentile=100, dsrs=search.counting.dsrs()) as ranking:
         parameters = {"ranking": ranking.number, "count": ranking.count, **_values(search), **values}
-        return _rows(RANKED.format(table=ranking.table) + statement, parameters)
+        return rows_of(RANKED.format(table=ranking.table) + statement, **parameters)
 
 
 def _refuse_many(search: ResourceSearch) -> None:
     statement = COUNT_SOME.format(conditions=_and(*_wanted(search)))
-    ((count,),) = _rows(statement, _values(search) | {"few": FEW_RESOURCES})
+    ((count,),) = rows_of(statement, **_values(search), few=FEW_RESOURCES)
     if count > FEW_RESOURCES:
         raise SearchTooWide(
             f"More than {FEW_RESOURCES} resources would have to be added up: narrow the search.", limit=FEW_RESOURCES
@@ -506,7 +506,7 @@ def _of_asked(
         "resource_dsps": [resource.dsp for resource in resources],
         "resource_ids": [resource.dsp_id for resource in resources],
     }
-    return _consistently(counting, lambda dsrs: _rows(statement, _parameters(dsrs, **asked, **parameters)))
+    return _consistently(counting, lambda dsrs: rows_of(statement, **_parameters(dsrs, **asked, **parameters)))
 
 
 def _sums(row: tuple[Any, ...]) -> ResourceSums:
@@ -527,10 +527,3 @@ def _parameters(dsrs: Sequence[CountingDSR], **others: Any) -> dict[str, Any]:
         "partitions": sorted({dsr.partition for dsr in dsrs}),
         **others,
     }
-
-
-def _rows(statement: str, parameters: dict[str, Any]) -> list[tuple[Any, ...]]:
-    with connection.cursor() as cursor:
-        cursor.execute(statement, parameters)
-        rows: list[tuple[Any, ...]] = cursor.fetchall()
-    return rows

@@ -12,9 +12,8 @@ are equal only where all of a line's texts are.
 
 from collections.abc import Sequence
 
-from django.db import connection
-
 from catalogue.models import DSR, LeftoverLines
+from catalogue.statements import LATEST, execute
 
 # What one step may sort in memory before it goes to the disk. Sorted, the index is met in its own order.
 WORK_MEM = "64MB"
@@ -52,12 +51,6 @@ LEFT JOIN LATERAL (
 WHERE is_known IS NULL
 ORDER BY dsp_id_hash, dsp_id, line_number DESC
 """  # noqa: S608 - no value is in it
-
-LATEST = """
-    (array_agg(title ORDER BY lateness DESC, line_number DESC) FILTER (WHERE title IS NOT NULL))[1] AS title,
-    (array_agg(artists ORDER BY lateness DESC, line_number DESC) FILTER (WHERE artists IS NOT NULL))[1] AS artists,
-    (array_agg(isrc ORDER BY lateness DESC, line_number DESC) FILTER (WHERE isrc IS NOT NULL))[1] AS isrc
-"""
 
 # A resource that a line contradicts takes what the DSR or a later one says; what none of them says stays.
 # Nobody else changes it meanwhile, so that its place is known: no plan can go wrong on the way back to it.
@@ -134,7 +127,7 @@ WHERE is_reported AND resource.dsp_id_hash = remaining.dsp_id_hash AND resource.
 
 def dsp_lock(dsp: str) -> None:
     """Let others who change the resources of a DSP wait until this transaction ends."""
-    _execute("SELECT pg_advisory_xact_lock(hashtextextended('resources of ' || %(dsp)s, 0))", dsp=dsp)
+    execute("SELECT pg_advisory_xact_lock(hashtextextended('resources of ' || %(dsp)s, 0))", dsp=dsp)
 
 
 def resources_register(dsr: DSR) -> bool:
@@ -146,11 +139,11 @@ def resources_register(dsr: DSR) -> bool:
     place = dsr.lateness
     later = [other for other in catalogued if other.lateness > place]
     reports = [dsr, *sorted(later, key=lambda other: other.lateness)]
-    _execute(f"SET LOCAL work_mem = '{WORK_MEM}'")
-    _execute(NEWS, dsp=dsr.dsp, partition=dsr.partition, dsr=dsr.pk)
-    _execute(NEW_RESOURCES, dsp=dsr.dsp)
-    _execute(CHANGED_RESOURCES, dsp=dsr.dsp, own=[report.partition for report in reports], **_of(reports))
-    _execute("DROP TABLE news")
+    execute(f"SET LOCAL work_mem = '{WORK_MEM}'")
+    execute(NEWS, dsp=dsr.dsp, partition=dsr.partition, dsr=dsr.pk)
+    execute(NEW_RESOURCES, dsp=dsr.dsp)
+    execute(CHANGED_RESOURCES, dsp=dsr.dsp, own=[report.partition for report in reports], **_of(reports))
+    execute("DROP TABLE news")
     return bool(DSR.objects.filter(pk=dsr.pk, is_catalogued=False).update(is_catalogued=True))
 
 
@@ -159,16 +152,16 @@ def resources_forget(dsp: str, leftovers: Sequence[LeftoverLines]) -> None:
 
     In the caller's transaction, which has locked the DSP.
     """
-    _execute(f"SET LOCAL work_mem = '{WORK_MEM}'")
-    _execute(
+    execute(f"SET LOCAL work_mem = '{WORK_MEM}'")
+    execute(
         LEFT,
         gone=[leftover.dsr_number for leftover in leftovers],
         gone_partitions=sorted({leftover.partition for leftover in leftovers}),
         **_of(sorted(DSR.objects.catalogued(dsp), key=lambda dsr: dsr.lateness)),
     )
-    _execute(ORPHANS, dsp=dsp)
-    _execute(DESCRIBED_ANEW, dsp=dsp)
-    _execute("DROP TABLE remaining")
+    execute(ORPHANS, dsp=dsp)
+    execute(DESCRIBED_ANEW, dsp=dsp)
+    execute("DROP TABLE remaining")
     LeftoverLines.objects.filter(pk__in=[leftover.pk for leftover in leftovers]).update(is_catalogued=False)
 
 
@@ -177,8 +170,3 @@ def _of(reports: Sequence[DSR]) -> dict[str, list[int]]:
         "ids": [report.pk for report in reports],
         "partitions": sorted({report.partition for report in reports}),
     }
-
-
-def _execute(statement: str, **parameters: str | int | list[int]) -> None:
-    with connection.cursor() as cursor:
-        cursor.execute(statement, parameters)

@@ -332,18 +332,18 @@ def test_a_share_is_from_1_to_100(percentile):
 @pytest.mark.parametrize("order", ["TITLE", "DSP_ID", "USAGES"])
 def test_an_answer_is_asked_anew_where_a_dsr_is_replaced_meanwhile(dsrs, tmp_path, monkeypatch, order):
     """Neither without the DSR nor with both: at each statement about lines, the report for Norway is replaced."""
-    rows, replaced = resource_selectors._rows, []
+    rows, replaced = resource_selectors.rows_of, []
 
-    def rows_while_replaced(*asked):
+    def rows_while_replaced(*statement, **asked):
         if len(replaced) < 3:
             name, revenue = NO_JANUARY, f"{20 + len(replaced)}"
             path = write_report(
                 tmp_path, name, line("a", usages="1", revenue=revenue), line("n", usages="1", revenue="1")
             )
             replaced.append(dsr_import(path=path, name=name, replace=True).dsr.pk)
-        return rows(*asked)
+        return rows(*statement, **asked)
 
-    monkeypatch.setattr(resource_selectors, "_rows", rows_while_replaced)
+    monkeypatch.setattr(resource_selectors, "rows_of", rows_while_replaced)
     query = f"""{{ resources(territory: "NO", orderBy: {order}) {{ edges {{ node {{
         dspId usages reports {{ edges {{ node {{ revenue dsr {{ id }} }} }} }}
     }} }} }} }}"""
