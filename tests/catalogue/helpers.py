@@ -89,6 +89,7 @@ def other_transaction() -> Iterator:
         with other.cursor() as cursor:
             yield cursor
     finally:
+        other.rollback()  # Closing alone would leave its locks until the server notices.
         other.close()
 
 

@@ -7,6 +7,7 @@ import pytest
 from playwright.sync_api import expect
 
 from catalogue.models import DSR, OperatorRate
+from tests.browser import signed_in
 from tests.catalogue.helpers import ES_JANUARY, NO_JANUARY, import_report, line
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
@@ -15,13 +16,7 @@ pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 @pytest.fixture
 def admin(live_server, page, admin_user):
     """The first page, signed in."""
-    page.set_default_timeout(10_000)
-    page.goto(f"{live_server.url}/admin/")
-    page.fill("#id_username", "admin")
-    page.fill("#id_password", "password")
-    page.click("text=Log in")
-    expect(page.locator("h1")).to_have_text("Digital Sales Reports")
-    return page
+    return signed_in(page, f"{live_server.url}/admin/", "Digital Sales Reports")
 
 
 def expect_column(admin, name, *texts):

@@ -13,6 +13,7 @@ from playwright.sync_api import expect
 
 from catalogue.import_jobs import import_jobs_work
 from catalogue.models import DSR
+from tests.browser import signed_in
 from tests.catalogue.helpers import NO_JANUARY, import_report, line, write_report
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
@@ -23,19 +24,14 @@ SAMPLE = product.BASE_DIR / "data" / "Spotify_FamilyPlan_ES_EUR_20200101-2020013
 def admin(live_server, page, admin_user, settings, tmp_path):
     """The list of DSRs, signed in."""
     settings.DSRHUB_UPLOAD_DIR = tmp_path / "uploads"
-    page.set_default_timeout(10_000)
-    page.goto(f"{live_server.url}/admin/login/?next=/admin/catalogue/dsr/")
-    page.fill("#id_username", "admin")
-    page.fill("#id_password", "password")
-    page.click("text=Log in")
-    expect(page.locator("h1")).to_have_text("Select DSR to view")
-    return page
+    return signed_in(page, f"{live_server.url}/admin/catalogue/dsr/", "Select DSR to view")
 
 
 def upload(admin, *paths):
     admin.click("text=Import >> nth=0")
     admin.set_input_files("#id_import_file", paths)
     admin.click("text=Upload and check")
+    expect(admin.locator(".import-job")).to_have_count(len(paths))
 
 
 def expect_state(admin, *states):
@@ -89,7 +85,7 @@ def test_a_queued_import_is_followed_to_its_end(admin, settings, tmp_path):
     admin.goto(where.split("/admin/")[0] + "/admin/")  # left, and come back to by the list
     admin.click(".model-importjob th a")
     admin.click(f"text={NO_JANUARY}")
-    assert admin.url == where
+    expect(admin).to_have_url(where)
     import_jobs_work()
     expect_state(admin, "To be confirmed")  # the page sees it by itself
     expect(admin.locator("#no-worker")).to_be_hidden()
@@ -129,8 +125,10 @@ def test_the_pages_fit_the_screen(admin, tmp_path, width):
     upload(admin, write_report(tmp_path, long, *problems))
     pages.append(widths(admin))
     admin.click("text=Import more")
+    expect(admin.locator("#id_import_file")).to_be_visible()
     pages.append(widths(admin))
     admin.click("text=Earlier imports")
+    expect(admin.locator("#changelist")).to_be_visible()
     pages.append(widths(admin))
     assert pages == [(width, width)] * 3
 

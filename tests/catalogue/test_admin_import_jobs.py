@@ -120,12 +120,16 @@ def test_a_worker_that_is_asked_to_stop_begins_nothing(job):
 def test_a_job_that_somebody_holds_is_left_alone_and_is_taken_up_when_he_is_gone(job):
     other = connection.copy()
     with other.cursor() as cursor:
-        cursor.execute("SELECT pg_advisory_lock(%s, %s)", [JOB_LOCKS, job.pk])
+        cursor.execute("SELECT pg_advisory_lock(%s, %s), pg_backend_pid()", [JOB_LOCKS, job.pk])
+        ((_, session),) = cursor.fetchall()
     assert jobs_in_work() == {job.pk}
     assert import_jobs_work() == 0
     assert not import_job_run(job=job, progress=Deadline(60))
     with pytest.raises(import_jobs.ImportJobChanged, match="is being worked on"):
         import_jobs.import_job_abandon(job=job)
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_terminate_backend(%s, 10000)", [session])  # which waits until it is gone
+        assert cursor.fetchone() == (True,)
     other.close()
     assert import_jobs_work() == 1
     assert jobs_in_work() == set()

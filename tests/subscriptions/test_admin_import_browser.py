@@ -10,6 +10,7 @@ import pytest
 from playwright.sync_api import expect
 
 from subscriptions.models import DataUsageRecord
+from tests.browser import signed_in
 from tests.subscriptions.helpers import add, event, subscribe, sums
 
 pytestmark = [pytest.mark.browser, pytest.mark.usefixtures("real_commits")]
@@ -20,13 +21,9 @@ HEADER = "subscription_id,usage_date,price,kilobytes_used,external_id"
 def admin(live_server, page, admin_user, settings, tmp_path):
     """The list of data usage records, signed in."""
     settings.DSRHUB_UPLOAD_DIR = tmp_path / "uploads"
-    page.set_default_timeout(10_000)
-    page.goto(f"{live_server.url}/admin/login/?next=/admin/subscriptions/datausagerecord/")
-    page.fill("#id_username", "admin")
-    page.fill("#id_password", "password")
-    page.click("text=Log in")
-    expect(page.locator("h1")).to_have_text("Select data usage record to change")
-    return page
+    return signed_in(
+        page, f"{live_server.url}/admin/subscriptions/datausagerecord/", "Select data usage record to change"
+    )
 
 
 def upload(admin, folder, *lines):
@@ -35,6 +32,7 @@ def upload(admin, folder, *lines):
     admin.click(".import_link")
     admin.set_input_files("#id_import_file", path)
     admin.click("text=Upload and check")
+    expect(admin.locator(".import-job")).to_be_visible()
 
 
 def download(admin, **choices):
