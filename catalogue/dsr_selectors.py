@@ -10,6 +10,7 @@ from django.db.models import Count
 from catalogue.exceptions import DSRNotFound
 from catalogue.models import DSR, ReportProblem, UsageLine
 from catalogue.querysets import DSRQuerySet
+from catalogue.statements import rows_of
 
 
 @dataclass(frozen=True)
@@ -41,6 +42,19 @@ ORDER BY problem.dsr_id, problem.id
 
 
 EVERY_DSR = DSRSearch()
+
+# The search in the other DSRs ends with the first that has the recording.
+OWN_RESOURCES = """
+WITH own AS MATERIALIZED (
+    SELECT DISTINCT dsp_id FROM catalogue_usageline
+    WHERE partition = ANY(%(own_partitions)s) AND dsr_id = ANY(%(own)s)
+)
+SELECT count(*) FROM own WHERE NOT EXISTS (
+    SELECT FROM catalogue_usageline AS line
+    WHERE partition = ANY(%(partitions)s) AND dsr_id = ANY(%(others)s)
+        AND hashtextextended(line.dsp_id, 0) = hashtextextended(own.dsp_id, 0) AND line.dsp_id = own.dsp_id
+)
+"""
 
 
 def dsrs_matching(search: DSRSearch) -> DSRQuerySet:
@@ -85,3 +99,22 @@ def problem_counts_by_dsr(dsrs: Sequence[DSR]) -> Mapping[int, int]:
     """How many problems of each DSR are kept."""
     kept = ReportProblem.objects.filter(dsr__in=[dsr.pk for dsr in dsrs]).order_by()
     return dict(kept.values_list("dsr").annotate(Count("id")))
+
+
+def own_resource_count(dsrs: Sequence[DSR]) -> int:
+    """How many resources these DSRs report and no other ingested one."""
+    ingested = [dsr for dsr in dsrs if dsr.status == DSR.Status.INGESTED]
+    return sum(_own_resource_count(dsp, ingested) for dsp in {dsr.dsp for dsr in ingested})
+
+
+def _own_resource_count(dsp: str, dsrs: Sequence[DSR]) -> int:
+    own = [dsr for dsr in dsrs if dsr.dsp == dsp]
+    others = DSR.objects.ingested().filter(dsp=dsp).exclude(pk__in=[dsr.pk for dsr in own])
+    ((count,),) = rows_of(
+        OWN_RESOURCES,
+        own=[dsr.pk for dsr in own],
+        own_partitions=sorted({dsr.partition for dsr in own}),
+        others=[dsr.pk for dsr in others],
+        partitions=sorted({dsr.partition for dsr in others}),
+    )
+    return int(count)

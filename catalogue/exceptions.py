@@ -12,7 +12,8 @@ class InvalidReportName(DsrhubError):
 class ReportRefused(DsrhubError):
     """A report has errors, and nothing of it was loaded.
 
-    `extra` has `error_count`, the `problems` that are kept, and in `dsr` the id of the DSR that failed.
+    `extra` has `error_count` and `warning_count`, the `problems` that are kept, and in `dsr` the id of the DSR that
+    failed.
     """
 
     code = "report_refused"

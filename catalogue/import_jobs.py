@@ -9,7 +9,7 @@ import hashlib
 import logging
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import islice
@@ -41,6 +41,8 @@ WORKER = 0
 # Who began a step so often did not come to its end: perhaps the file is what kills its workers.
 MOST_TRIES = 5
 PREVIEW_LINES, PREVIEW_PROBLEMS = 20, 100
+# What is told of a problem.
+PROBLEM_PARTS = ("level", "code", "line", "column", "value")
 # Seconds between two notes of how far a job is.
 NOTE_PAUSE = 0.5
 
@@ -226,6 +228,13 @@ def job_progress(job: ImportJob, *, is_worked_on: bool, now: datetime) -> JobPro
     )
 
 
+def import_job_problems(*, upload: str, job_number: int) -> tuple[str, list[list[Any]]] | None:
+    """The name of a job's file and all problems that are kept of it, errors first; None if there are none."""
+    jobs = ImportJob.objects.filter(upload=upload, pk=job_number, problems__isnull=False)
+    found: Any = jobs.values_list("name", "problems").first()
+    return found  # type: ignore[no-any-return]
+
+
 # --- What is done ----------------------------------------------------------------------------------------------
 
 
@@ -329,9 +338,10 @@ def import_jobs_clear() -> None:
     yesterday = (now - timedelta(days=1)).timestamp()
     if settings.DSRHUB_UPLOAD_DIR.is_dir():
         for path in settings.DSRHUB_UPLOAD_DIR.iterdir():
-            # A younger one may belong to a job that is just being made.
-            if path.name not in needed and path.stat().st_mtime < yesterday:
-                path.unlink(missing_ok=True)
+            with suppress(FileNotFoundError):  # Another worker clears up as well.
+                # A younger one may belong to a job that is just being made.
+                if path.name not in needed and path.stat().st_mtime < yesterday:
+                    path.unlink()
 
 
 @contextmanager
@@ -366,9 +376,10 @@ def _check(job: ImportJob, progress: StepProgress) -> None:
             unpacked_limit=settings.DSRHUB_UPLOAD_UNPACKED_LIMIT_BYTES,
         )
     except DsrhubError as error:
-        _refuse(job, error.message, _preview(job, error=error))
+        _findings_keep(job, error=error)
+        _refuse(job, error.message)
         return
-    job.preview = _preview(job, report=report)
+    _findings_keep(job, report=report)
     if report.outcome == Outcome.UNCHANGED:
         _end(job, f"Nothing to do: its content is DSR {report.dsr.pk} already.", report.dsr)
         return
@@ -400,7 +411,8 @@ def _load(job: ImportJob, progress: StepProgress) -> None:
         return
     except DsrhubError as error:
         job.dsr_number = error.extra.get("dsr")
-        _refuse(job, error.message, _preview(job, error=error))
+        _findings_keep(job, error=error)
+        _refuse(job, error.message)
         return
     _end(job, f"{report.outcome.capitalize()} as DSR {report.dsr.pk}.", report.dsr, report.outcome)
 
@@ -412,10 +424,9 @@ def _is_as_shown(job: ImportJob) -> bool:
     return earlier is not None and was_shown is not None and earlier.pk == was_shown["id"]
 
 
-def _refuse(job: ImportJob, message: str, preview: dict[str, Any] | None = None) -> None:
+def _refuse(job: ImportJob, message: str) -> None:
     """The file stays for another check: a rate may be missing, or an earlier delivery come in."""
     job.state, job.message = State.REFUSED, message[:1000]
-    job.preview = preview or job.preview
     job.save()
 
 
@@ -438,8 +449,8 @@ def _path(job: ImportJob) -> Path:
 
 def _file_remove(job: ImportJob) -> None:
     _path(job).unlink(missing_ok=True)
-    job.stored_name = ""
-    job.save(update_fields=["stored_name"])
+    job.stored_name, job.problems = "", None
+    job.save(update_fields=["stored_name", "problems"])
 
 
 def _file_sha256(path: Path) -> str:
@@ -450,11 +461,17 @@ def _file_sha256(path: Path) -> str:
 # --- The preview -----------------------------------------------------------------------------------------------
 
 
-def _preview(job: ImportJob, *, report: ImportReport | None = None, error: DsrhubError | None = None) -> dict[str, Any]:
+def _findings_keep(job: ImportJob, *, report: ImportReport | None = None, error: DsrhubError | None = None) -> None:
     """What people see before they confirm: plain values, which a page shows and JSON can hold."""
-    problems: list[Problem] = report.problems.kept if report else error.extra.get("problems", []) if error else []
+    kept: list[Problem] = report.problems.kept if report else error.extra.get("problems", []) if error else []
+    # What keeps the file out comes first.
+    problems = sorted(kept, key=lambda problem: not problem.is_error)
+    job.problems = [
+        ["error" if problem.is_error else "warning", problem.code, problem.line, problem.column, problem.value]
+        for problem in problems
+    ]
     columns, lines = _first_lines(_path(job), job.name)
-    return {
+    job.preview = {
         "report": _described(job.name),
         "rate": report and {"value": str(report.dsr.exchange_rate), "source": report.dsr.rate_source},
         "earlier": _described_earlier(_earlier(job.name)),
@@ -462,13 +479,9 @@ def _preview(job: ImportJob, *, report: ImportReport | None = None, error: Dsrhu
         "lines": lines,
         "totals": report and _totals(report.dsr),
         "error_count": error.extra.get("error_count", 0) if error else 0,
-        "warning_count": report.dsr.warning_count if report else sum(not problem.is_error for problem in problems),
-        # What keeps the file out comes first.
-        "problems": [
-            {"code": problem.code, "line": problem.line, "column": problem.column, "value": problem.value}
-            | {"level": "error" if problem.is_error else "warning"}
-            for problem in sorted(problems, key=lambda problem: not problem.is_error)[:PREVIEW_PROBLEMS]
-        ],
+        "warning_count": report.dsr.warning_count if report else error.extra.get("warning_count", 0) if error else 0,
+        "problems": [dict(zip(PROBLEM_PARTS, found, strict=True)) for found in job.problems[:PREVIEW_PROBLEMS]],
+        "kept_count": len(problems),
     }
 
 

@@ -341,6 +341,13 @@ class LeftoverLines(models.Model):
         return str(self.dsr_number)
 
 
+class ImportJobManager(models.Manager["ImportJob"]):
+    """Jobs without their problems, which only a download of them needs."""
+
+    def get_queryset(self) -> models.QuerySet["ImportJob"]:
+        return super().get_queryset().defer("problems")
+
+
 class ImportJob(models.Model):
     """An uploaded file on its way to a DSR: to be checked, then confirmed by somebody, then loaded.
 
@@ -366,7 +373,8 @@ class ImportJob(models.Model):
     size = models.BigIntegerField(_("size"), help_text=_("Packed, in bytes."))
     file_sha256 = models.CharField(max_length=64, blank=True, help_text=_("Of the packed bytes that were checked."))
     state = models.CharField(_("state"), max_length=9, choices=State, default=State.TO_CHECK)
-    preview = models.JSONField(null=True, help_text=_("What the check found."))
+    preview = models.JSONField(null=True, help_text=_("What the check found, and the first of its problems."))
+    problems = models.JSONField(null=True, help_text=_("All that it kept, as long as the file is there."))
     message = models.CharField(_("message"), max_length=1000, blank=True)
     replace = models.BooleanField(default=False, help_text=_("An earlier delivery may be replaced."))
     dsr_number = models.IntegerField("DSR", null=True)
@@ -387,6 +395,8 @@ class ImportJob(models.Model):
         blank=True,
         help_text=_("Of the request that asked for the present step: logs are kept under it."),
     )
+
+    objects = ImportJobManager()
 
     class Meta:
         ordering = ["-id"]

@@ -9,7 +9,7 @@ from django.core.exceptions import PermissionDenied, RequestDataTooBig, Suspicio
 from django.http import Http404, HttpRequest, HttpResponseBase, JsonResponse
 from django.urls import URLPattern, path
 from django.utils.http import urlencode
-from django.views.defaults import page_not_found
+from django.views import defaults
 from drf_spectacular.extensions import OpenApiSerializerExtension
 from drf_spectacular.utils import OpenApiResponse
 from rest_framework import exceptions, serializers, status
@@ -201,10 +201,12 @@ def _plain(value: Any) -> Any:
 def not_found(request: HttpRequest, exception: Exception) -> HttpResponseBase:
     """The answer where no route leads."""
     if request.path.startswith("/admin/"):
-        return page_not_found(request, exception)
+        return defaults.page_not_found(request, exception)
     return JsonResponse({"detail": "Not found."}, status=status.HTTP_404_NOT_FOUND)
 
 
 def server_error(request: HttpRequest) -> HttpResponseBase:
     """The answer to a fault of ours, which the log has."""
+    if request.path.startswith("/admin/"):
+        return defaults.server_error(request)
     return JsonResponse({"detail": "Server error.", "code": "server_error"}, status=500)

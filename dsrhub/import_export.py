@@ -300,6 +300,14 @@ def _sent(file: IO[bytes]) -> Iterator[bytes]:
 # --- The Export button -----------------------------------------------------------------------------------------
 
 
+def streamed(table: Table, file_format: ExportFormat, file_name: str) -> StreamingHttpResponse:
+    """A table as a file to keep."""
+    response = StreamingHttpResponse(file_format.export_data(table), content_type=file_format.get_content_type())
+    name = f"{file_name}-{timezone.localdate()}.{file_format.get_extension()}"
+    response["Content-Disposition"] = f'attachment; filename="{name}"'
+    return response
+
+
 class StreamedExportForm(ExportForm):  # type: ignore[misc]
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -349,7 +357,4 @@ class StreamingExportMixin(ExportMixin):  # type: ignore[misc]
         if most is not None and resource.row_count(queryset, most) > most:
             raise too_many_rows(most)
         table = resource.export(queryset=queryset, export_form=export_form)
-        response = StreamingHttpResponse(file_format.export_data(table), content_type=file_format.get_content_type())
-        name = f"{resource.file_name}-{timezone.localdate()}.{file_format.get_extension()}"
-        response["Content-Disposition"] = f'attachment; filename="{name}"'
-        return response
+        return streamed(table, file_format, resource.file_name)

@@ -3,7 +3,7 @@
 from django.db import models
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
-from rest_framework.authtoken.models import TokenProxy
+from rest_framework.authtoken.models import Token, TokenProxy
 
 
 class Tally(models.Model):
@@ -36,3 +36,7 @@ class ApiToken(TokenProxy):
     def __str__(self) -> str:
         text: str = gettext("Token of %s") % self.user
         return text
+
+
+# The framework's own text is the whole secret, and the admin shows it where a user is deleted with his token.
+Token.__str__ = ApiToken.__str__  # type: ignore[method-assign,assignment]

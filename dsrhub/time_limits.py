@@ -7,6 +7,7 @@ from typing import Any
 
 from django.db import OperationalError, connection
 from psycopg2.errors import QueryCanceled
+from psycopg2.extensions import TRANSACTION_STATUS_INERROR
 
 # What follows in any case, such as to give a lock back, has always so much.
 TIDYING_MILLISECONDS = 100
@@ -20,7 +21,7 @@ class OutOfTime(Exception):
 def answered_within(seconds: float) -> Iterator[None]:
     """Let the database end any statement of the block that goes on after that time, but for what only tidies up.
 
-    Raises OutOfTime. A statement that fails leaves a transaction broken: begin none outside.
+    Raises OutOfTime. A statement that fails leaves its transaction broken: where there is one, begin another inside.
     """
     end = monotonic() + seconds
 
@@ -42,6 +43,8 @@ def answered_within(seconds: float) -> Iterator[None]:
 
 
 def _set_timeout(milliseconds: int) -> None:
+    if connection.connection.info.transaction_status == TRANSACTION_STATUS_INERROR:
+        return  # What comes next ends the transaction, and takes no time.
     # By psycopg's own cursor: it is no statement of the block.
     with connection.connection.cursor() as cursor:
         cursor.execute("SELECT set_config('statement_timeout', %s, false)", [f"{milliseconds}ms"])

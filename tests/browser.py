@@ -5,7 +5,6 @@ from playwright.sync_api import Page, expect
 
 def signed_in(page: Page, address: str, heading: str) -> Page:
     """The page of the admin at an address, once the admin has signed in, under the heading that it must have."""
-    page.set_default_timeout(10_000)
     page.goto(address)
     page.fill("#id_username", "admin")
     page.fill("#id_password", "password")

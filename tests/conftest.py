@@ -1,13 +1,47 @@
-"""What tests of several kinds share: a database that keeps its reference data, and a browser."""
+"""What tests of several kinds share: a database that keeps its reference data, threads, and a browser.
+
+Nothing here or in any test may depend on how fast the machine is: what comes is waited for, and what bounds the
+patience of the product in requests is far away, but in the tests that are about such a bound.
+"""
 
 import os
 import shutil
+from concurrent.futures import ThreadPoolExecutor
 from unittest.mock import patch
 from urllib.parse import urlsplit
 
+import hypothesis
 import pytest
 from django.db import connection
-from playwright.sync_api import sync_playwright
+from playwright.sync_api import expect, sync_playwright
+
+from tests.waiting import PATIENCE
+
+# The same examples each time and on each machine, however long one takes, and nothing that two runs at once share.
+hypothesis.settings.register_profile(
+    "dsrhub",
+    derandomize=True,
+    database=None,
+    deadline=None,
+    suppress_health_check=[hypothesis.HealthCheck.too_slow, hypothesis.HealthCheck.function_scoped_fixture],
+)
+hypothesis.settings.load_profile("dsrhub")
+expect.set_options(timeout=PATIENCE * 1000)
+
+# How long the product lets somebody wait, in seconds, and how often it tries what somebody is in the way of.
+BOUNDS = {
+    "catalogue.admin.dsrs.COUNT_SECONDS": PATIENCE,
+    "catalogue.admin.imports.AT_ONCE_SECONDS": PATIENCE,
+    "catalogue.admin.resources.SEARCH_SECONDS": PATIENCE,
+    "catalogue.admin.resources.TOP_SECONDS": PATIENCE,
+    "catalogue.admin.start.TOP_SECONDS": PATIENCE,
+    "catalogue.services.DROP_TRIES": 10 * PATIENCE,
+    "dsrhub.readiness.SECONDS": PATIENCE,
+    "subscriptions.admin.imports.AT_ONCE_SECONDS": PATIENCE,
+    "subscriptions.partitions.FREEZE_LOCK_TIMEOUT": f"{PATIENCE}s",
+    "subscriptions.partitions.OPEN_LOCK_TIMEOUT": f"{PATIENCE}s",
+    "subscriptions.services.DROP_TRIES": 10 * PATIENCE,
+}
 
 # What the migrations load. It stays when a transactional test empties the tables at its end.
 REFERENCE_TABLES = {"catalogue_currency", "catalogue_territory", "catalogue_ecbrate"}
@@ -22,6 +56,14 @@ def _reference_data_stays():
         return [table for table in all_tables(self, *args, **kwargs) if table not in REFERENCE_TABLES]
 
     with patch.object(introspection, "django_table_names", other_tables):
+        yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _nobody_is_hurried():
+    with pytest.MonkeyPatch.context() as patched:
+        for name, bound in BOUNDS.items():
+            patched.setattr(name, bound)
         yield
 
 
@@ -40,6 +82,20 @@ def _no_partition_stays(request):
             cursor.execute(f'DROP TABLE "{name}"')
 
 
+@pytest.fixture
+def in_thread(transactional_db):
+    """Start a function in a thread with a connection of its own: gives its future."""
+
+    def on_own_connection(function, *arguments, **options):
+        try:
+            return function(*arguments, **options)
+        finally:
+            connection.close()
+
+    with ThreadPoolExecutor(8) as pool:
+        yield lambda function, *arguments, **options: pool.submit(on_own_connection, function, *arguments, **options)
+
+
 @pytest.fixture(scope="module")
 def browser():
     """Chromium, started once for a module: as long as Playwright runs, it keeps the thread's event loop."""
@@ -53,6 +109,7 @@ def browser():
         browser = playwright.chromium.launch(
             executable_path=executable,
             args=["--no-sandbox", "--disable-background-networking", "--disable-component-update"],
+            timeout=PATIENCE * 1000,
         )
         yield browser
         browser.close()
@@ -65,12 +122,15 @@ def page(browser):
     Its lists `console_errors` and `outside_requests` must be empty at the end of the test.
     """
     context = browser.new_context()
+    context.set_default_timeout(PATIENCE * 1000)
     page = context.new_page()
     page.console_errors, page.outside_requests = [], []
     page.on("console", lambda said: page.console_errors.append(said.text) if said.type == "error" else None)
     page.on("pageerror", lambda error: page.console_errors.append(str(error)))
     page.on("request", lambda request: page.outside_requests.append(request.url) if _is_outside(request.url) else None)
     yield page
+    # What the server still answers would meet the data, and the log, of the next test.
+    page.wait_for_load_state("networkidle")
     context.close()
     assert (page.console_errors, page.outside_requests) == ([], [])
 

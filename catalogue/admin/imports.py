@@ -3,6 +3,7 @@
 What takes longer than a request should is left to a worker, and the page follows it.
 """
 
+from itertools import zip_longest
 from pathlib import Path
 from typing import Any, cast
 
@@ -13,7 +14,14 @@ from django.contrib.admin.utils import label_for_field
 from django.contrib.auth.models import User
 from django.core.exceptions import PermissionDenied
 from django.core.files.uploadedfile import TemporaryUploadedFile
-from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect, JsonResponse
+from django.http import (
+    Http404,
+    HttpRequest,
+    HttpResponse,
+    HttpResponseRedirect,
+    JsonResponse,
+    StreamingHttpResponse,
+)
 from django.template.defaultfilters import filesizeformat
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
@@ -30,13 +38,14 @@ from import_export.resources import Resource
 from import_export.results import Result
 
 from catalogue import import_jobs
-from catalogue.admin.cells import grouped, link
+from catalogue.admin.cells import grouped, link, problem_counts
+from catalogue.admin.exports import Problems
 from catalogue.import_jobs import Deadline, JobProgress
 from catalogue.models import DSR, ImportJob
 from catalogue.parsing import COLUMNS
 from dsrhub.admin import ReadOnlyAdmin
 from dsrhub.exceptions import DsrhubError
-from dsrhub.import_export import PathFormat, PathImportMixin
+from dsrhub.import_export import CSV, PathFormat, PathImportMixin, Table, streamed
 
 # What is not done by then is left to a worker: checking is two thirds reading, and a page may take 5 seconds.
 AT_ONCE_SECONDS = 3
@@ -133,13 +142,15 @@ class ReportImportMixin(PathImportMixin, ImportMixin):  # type: ignore[misc]
         return [DeliveredReport]
 
     def get_urls(self) -> list[URLPattern]:
-        views = [
-            path("import/<slug:upload>/", self.upload_view, name="upload"),
-            path("import/<slug:upload>/progress/", self.progress_view, name="upload_progress"),
+        upload, progress, problems = map(
+            self.admin_site.admin_view, (self.upload_view, self.progress_view, self.problems_view)
+        )
+        return [
+            path("import/<slug:upload>/", upload, name="catalogue_dsr_upload"),
+            path("import/<slug:upload>/progress/", progress, name="catalogue_dsr_upload_progress"),
+            path("import/<slug:upload>/<int:number>/problems/", problems, name="catalogue_dsr_upload_problems"),
+            *super().get_urls(),
         ]
-        for view in views:
-            view.callback, view.name = self.admin_site.admin_view(view.callback), f"catalogue_dsr_{view.name}"
-        return [*views, *super().get_urls()]
 
     def import_action(self, request: HttpRequest, **kwargs: Any) -> HttpResponse:
         """Take files in, check those at once that are small, and lead to what was found."""
@@ -209,6 +220,16 @@ class ReportImportMixin(PathImportMixin, ImportMixin):  # type: ignore[misc]
         told = {job.pk: _told(job, in_work) for job in _jobs(upload)}
         return JsonResponse({"jobs": told, "has_worker": import_jobs.WORKER in in_work})
 
+    def problems_view(self, request: HttpRequest, upload: str, number: int) -> StreamingHttpResponse:
+        """All problems that are kept of a file, as a table; the page shows the first."""
+        self._need_permission(request)
+        found = import_jobs.import_job_problems(upload=upload, job_number=number)
+        if found is None:
+            raise Http404("No problems of such a file are kept.")
+        name, problems = found
+        table = Table(Problems.columns[1:], ((name, *problem) for problem in problems))
+        return streamed(table, CSV(), f"problems-of-import-{number}")
+
     def _need_permission(self, request: HttpRequest) -> None:
         if not self.has_import_permission(request):
             raise PermissionDenied
@@ -237,20 +258,32 @@ def _card(job: ImportJob, in_work: set[int]) -> dict[str, Any]:
     """What the page shows of a file."""
     preview = job.preview or {}
     totals = preview.get("totals")
+    errors, warnings = preview.get("error_count", 0), preview.get("warning_count", 0)
+    more_problems = errors + warnings - len(preview.get("problems", []))
     return {
         "job": job,
         "size": filesizeformat(job.size),
         "told": _told(job, in_work),
         "preview": preview,
         "totals": totals and _totals(totals),
-        "more_problems": max(
-            preview.get("error_count", 0) + preview.get("warning_count", 0) - len(preview.get("problems", [])), 0
-        ),
+        "problem_counts": problem_counts(errors, warnings),
+        "more_problems": grouped(more_problems) if more_problems > 0 else "",
+        "download": _download(preview.get("kept_count", 0), errors + warnings) if job.stored_name else "",
+        # A line may have more cells than there are columns.
+        "first_lines": [list(zip_longest(preview["columns"], line)) for line in preview.get("lines", [])],
         "has_dsr": job.dsr_number is not None and DSR.objects.filter(pk=job.dsr_number).exists(),
         "is_waiting": job.state in ImportJob.WORK,
         "is_open": job.state in ImportJob.OPEN and job.stored_name != "",
         "can_check_again": job.state in (State.CHECKED, State.REFUSED) and job.stored_name != "",
     }
+
+
+def _download(kept: int, count: int) -> str:
+    """What is offered of the problems, which go with the file."""
+    if kept < count:
+        told = {"kept": grouped(kept), "count": grouped(count)}
+        return _("Download the problems that are kept (%(kept)s of %(count)s) as CSV") % told if kept else ""
+    return _("Download all problems (%s) as CSV") % grouped(count)
 
 
 def _totals(totals: dict[str, Any]) -> list[tuple[str, str]]:

@@ -220,8 +220,9 @@ class ImportReportSerializer(serializers.Serializer[Any]):
 
 
 class RefusalSerializer(ErrorSerializer):
-    """Why a report was refused. `problems` are the first of `error_count` errors, and warnings."""
+    """Why a report was refused. `problems` are the first of `error_count` errors and `warning_count` warnings."""
 
     error_count = serializers.IntegerField(required=False)
+    warning_count = serializers.IntegerField(required=False)
     problems = ProblemSerializer(many=True, required=False)
     dsr = serializers.IntegerField(required=False, help_text="The id of the DSR that failed.")

@@ -2,6 +2,7 @@
 
 import hashlib
 import time
+from itertools import zip_longest
 from pathlib import Path
 from typing import Any
 
@@ -131,6 +132,11 @@ class UsageResult(Result):  # type: ignore[misc]
 
     def has_errors(self) -> bool:
         return self.refusal != ""
+
+    @property
+    def named_records(self) -> list[list[tuple[str | None, str | None]]]:
+        """The cells of each record with their columns; a line may have more cells than there are."""
+        return [list(zip_longest(self.columns, record)) for record in self.records]
 
     @property
     def more_problems(self) -> int:

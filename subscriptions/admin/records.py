@@ -125,12 +125,20 @@ class UsageRecordAdmin(UsageImportMixin, StreamingExportMixin, DeletedByServiceA
 @admin.register(DataUsageRecord)
 class DataUsageRecordAdmin(UsageRecordAdmin):
     resource_classes = [DataRecords, DataRecordsToImport]
-    list_display = ["id", "subscription", "usage_date", "price", "kilobytes_used", "external_id"]
+    list_display = ["id", "subscription", "usage_date", "price", "kilobytes", "external_id"]
     fields = ["subscription", "usage_date", "price", "kilobytes_used", "external_id", "backfill"]
+
+    @admin.display(description=_("kilobytes used"), ordering="kilobytes_used")
+    def kilobytes(self, record: DataUsageRecord) -> str:
+        return f"{record.kilobytes_used:,}"
 
 
 @admin.register(VoiceUsageRecord)
 class VoiceUsageRecordAdmin(UsageRecordAdmin):
     resource_classes = [VoiceRecords, VoiceRecordsToImport]
-    list_display = ["id", "subscription", "usage_date", "price", "seconds_used", "external_id"]
+    list_display = ["id", "subscription", "usage_date", "price", "seconds", "external_id"]
     fields = ["subscription", "usage_date", "price", "seconds_used", "external_id", "backfill"]
+
+    @admin.display(description=_("seconds used"), ordering="seconds_used")
+    def seconds(self, record: VoiceUsageRecord) -> str:
+        return f"{record.seconds_used:,}"

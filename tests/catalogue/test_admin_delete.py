@@ -74,7 +74,7 @@ def test_the_confirmation_says_what_goes(admin_client, dsr):
     assert summary(response) == [
         "DSRs: 1",
         "Lines: 3",
-        "Resources that no other DSR reports: counted once the DSRs are gone",
+        "Resources that no other DSR reports: 2",
         "Revenue in NOK: 1,234.50",
         "Problems: 2",
         "Rate changes: 0",
@@ -92,7 +92,7 @@ def test_the_confirmation_of_the_action_adds_up_exactly_and_each_currency_by_its
     assert summary(response) == [
         "DSRs: 4",
         "Lines: 1,000,004",
-        "Resources that no other DSR reports: counted once the DSRs are gone",
+        "Resources that no other DSR reports: 3",
         "Revenue in EUR: 100,000,000,000,000,000,000,000,000,000.0000000000000000000000000000001",
         "Revenue in NOK: 1,234.50",
         "Problems: 3",
@@ -103,7 +103,54 @@ def test_the_confirmation_of_the_action_adds_up_exactly_and_each_currency_by_its
 
 
 @pytest.mark.django_db
-def test_the_confirmation_takes_the_same_queries_for_1_and_for_1000_lines_and_reads_none_of_them(
+@pytest.mark.parametrize("partitions", ["shared", "own"])
+def test_the_confirmation_counts_the_resources_that_no_other_dsr_reports(admin_client, settings, tmp_path, partitions):
+    settings.DSRHUB_SHARED_PARTITION_BYTES = 1024**2 if partitions == "shared" else 0
+    first = import_report(tmp_path, NO_JANUARY, line("a"), line("b"), line("b"), line("c"), line("d"))
+    second = import_report(tmp_path, ES_JANUARY, line("b"), line("c"), line("e"))
+    # What another DSP calls the same is another recording.
+    deezer = import_report(tmp_path, "Deezer_Family_ES_EUR_20200101-20200131.tsv", line("a"), line("c"))
+    # What failed reports nothing.
+    failed = add_dsr(path="failed.tsv", status="failed")
+
+    def told_of(*dsrs):
+        return next(line for line in summary(admin_client.post(DSRS, action(*dsrs))) if line.startswith("Resources"))
+
+    for dsrs, count in [
+        ([first], 2),  # a, d
+        ([second], 1),  # e
+        ([deezer], 2),
+        ([first, second], 5),
+        ([first, deezer, failed], 4),
+        ([failed], 0),
+    ]:
+        assert told_of(*dsrs) == f"Resources that no other DSR reports: {count}"
+    assert f"<li>{told_of(first)}</li>" in admin_client.get(deletion_of(first)).content.decode()
+
+
+@pytest.mark.django_db
+def test_what_takes_too_long_to_count_is_left_out_and_can_be_deleted_all_the_same(admin_client, dsr, monkeypatch):
+    def takes_long(_dsrs):
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT pg_sleep(600)")
+
+    monkeypatch.setattr("catalogue.admin.dsrs.COUNT_SECONDS", 0)
+    monkeypatch.setattr("catalogue.admin.dsrs.own_resource_count", takes_long)
+    for response in (admin_client.get(deletion_of(dsr)), admin_client.post(DSRS, action(dsr))):
+        assert "Resources that no other DSR reports: not counted, as that takes more than 0 seconds" in summary(
+            response
+        )
+        assert "Revenue in NOK: 1,234.50" in summary(response)
+    # Nothing is counted where nobody is shown it.
+    assert admin_client.post(deletion_of(dsr), {"post": "yes"}).status_code == 302
+    assert not DSR.objects.exists()
+    with connection.cursor() as cursor:
+        cursor.execute("SHOW statement_timeout")
+        assert cursor.fetchone() == ("0",)
+
+
+@pytest.mark.django_db
+def test_the_confirmation_takes_the_same_queries_for_1_and_for_1000_lines_and_loads_none_of_them(
     admin_client, other, tmp_path
 ):
     lines = (line(f"id{number}", isrc="bad", revenue="1") for number in range(1000))
@@ -116,7 +163,7 @@ def test_the_confirmation_takes_the_same_queries_for_1_and_for_1000_lines_and_re
         statements.append([query["sql"] for query in captured])
     for_1, for_1000 = statements
     assert len(for_1) == len(for_1000)
-    assert "catalogue_usageline" not in str(statements)
+    assert all("SELECT count(*) FROM own" in sql for sql in for_1000 if "catalogue_usageline" in sql)
 
 
 # --- The deletion ----------------------------------------------------------------------------------------------

@@ -1,8 +1,10 @@
 """The Import button of DSRs: upload, preview, confirm, what is queued, and what becomes of the files."""
 
+import csv
 import gzip
 import io
 import os
+import re
 import time
 import tracemalloc
 from datetime import date, timedelta
@@ -11,6 +13,8 @@ from decimal import Decimal
 import pytest
 from django.contrib.admin.models import LogEntry
 from django.core.files.uploadedfile import SimpleUploadedFile
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from catalogue.import_jobs import import_jobs_clear, import_jobs_work
@@ -126,10 +130,74 @@ def test_a_file_with_errors_shows_the_first_100_and_cannot_be_confirmed(admin_cl
     assert len(problems) == 100
     # Errors before warnings, though the warning comes first in the file.
     assert problems[0] == {"level": "error", "code": "not_a_number", "line": 3, "column": "revenue", "value": "much"}
-    assert card["more_problems"] == 51
+    assert (card["problem_counts"], card["more_problems"]) == ("150 errors, 1 warning", "51")
     assert "Confirm import" not in page.content.decode()
     confirm(admin_client, page)
     assert not DSR.objects.exists()
+
+
+def problems_of(client, page):
+    """The address from which the page offers all problems, and the rows that it has."""
+    ((path, offer),) = re.findall('<a href="(.*?/problems/)">(.*?)</a>', page.content.decode())
+    response = client.get(path)
+    assert (response.status_code, response.streaming) == (200, True)
+    content = b"".join(response.streaming_content).decode()
+    return path, offer, list(csv.reader(io.StringIO(content, newline="")))
+
+
+def test_all_problems_of_a_refused_file_can_be_downloaded(admin_client):
+    bad = [line(f"id{number}", revenue="=1+1") for number in range(1200)]
+    page = upload(admin_client, report(NO_JANUARY, line("a", isrc="bad"), *bad))
+    path, offer, rows = problems_of(admin_client, page)
+    assert offer == "Download all problems (1,201) as CSV"
+    assert rows[0] == ["path", "level", "code", "line", "column", "value"]
+    # As in every export, what a spreadsheet would take for a formula is none.
+    assert rows[1] == [NO_JANUARY, "error", "not_a_number", "3", "revenue", "'=1+1"]
+    assert [row[3] for row in rows[1:1201]] == [str(number) for number in range(3, 1203)]
+    assert rows[1201:] == [[NO_JANUARY, "warning", "isrc_invalid", "2", "isrc", "bad"]]
+    response = admin_client.get(path)
+    number = page.context["cards"][0]["job"].pk
+    assert response["Content-Type"] == "text/csv; charset=utf-8"
+    assert response["Content-Disposition"].startswith(f'attachment; filename="problems-of-import-{number}-2')
+
+
+def test_where_not_all_problems_are_kept_the_download_says_so(admin_client, settings):
+    settings.DSRHUB_PROBLEM_LIMIT = 2
+    page = upload(admin_client, report(NO_JANUARY, *(line("a", revenue="much") for _ in range(3))))
+    _, offer, rows = problems_of(admin_client, page)
+    assert offer == "Download the problems that are kept (2 of 3) as CSV"
+    assert [row[3] for row in rows[1:]] == ["2", "3"]
+
+
+def test_warnings_of_a_file_to_be_confirmed_can_be_downloaded_too(admin_client):
+    page = upload(admin_client, report(NO_JANUARY, line("a", isrc="bad")))
+    _, offer, rows = problems_of(admin_client, page)
+    assert offer == "Download all problems (1) as CSV"
+    assert rows[1:] == [[NO_JANUARY, "warning", "isrc_invalid", "2", "isrc", "bad"]]
+
+
+def test_the_problems_go_with_the_file(admin_client):
+    page = upload(admin_client, report(NO_JANUARY, line("a", revenue="much")))
+    path, *_ = problems_of(admin_client, page)
+    page = process(admin_client, page, abandon=page.context["cards"][0]["job"].pk)
+    assert "/problems/" not in page.content.decode()
+    assert admin_client.get(path).status_code == 404
+    assert ImportJob.objects.values_list("problems", flat=True).get() is None
+
+
+def test_problems_are_found_under_their_own_upload_alone(admin_client):
+    page = upload(admin_client, report(NO_JANUARY, line("a", revenue="much")))
+    number = page.context["cards"][0]["job"].pk
+    assert admin_client.get(f"{IMPORT}another/{number}/problems/").status_code == 404
+    assert admin_client.get(f"{IMPORT}{page.context['upload']}/{number + 1}/problems/").status_code == 404
+
+
+def test_the_page_of_an_upload_does_not_read_the_problems_that_it_does_not_show(admin_client):
+    page = upload(admin_client, report(NO_JANUARY, line("a", revenue="much")))
+    with CaptureQueriesContext(connection) as captured:
+        admin_client.get(f"{IMPORT}{page.context['upload']}/")
+    assert '"catalogue_importjob"."preview"' in str(captured.captured_queries)
+    assert '"catalogue_importjob"."problems"' not in str(captured.captured_queries)
 
 
 def test_several_files_are_checked_each_by_itself(admin_client):

@@ -1,17 +1,15 @@
 """The queue of imports: a job is done once, whoever works at it, and however its worker ends."""
 
-import os
 import signal
 import subprocess
 import sys
-import threading
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
-from urllib.parse import quote
 
 import pytest
 from django.conf import settings as product
 from django.contrib.admin.models import LogEntry
-from django.db import connection, connections
+from django.db import connection
 
 from catalogue import import_jobs
 from catalogue.import_jobs import (
@@ -33,6 +31,8 @@ from catalogue.import_jobs import (
 from catalogue.models import DSR, ImportJob, UsageLine
 from catalogue.parsing import parse_report_name
 from tests.catalogue.helpers import NO_JANUARY, line, line_storage, other_transaction, write_report
+from tests.processes import environment
+from tests.waiting import PATIENCE, wait_for_lock_waiter, wait_until, wait_until_alone
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -124,7 +124,7 @@ def test_a_job_that_somebody_holds_is_left_alone_and_is_taken_up_when_he_is_gone
         ((_, session),) = cursor.fetchall()
     assert jobs_in_work() == {job.pk}
     assert import_jobs_work() == 0
-    assert not import_job_run(job=job, progress=Deadline(60))
+    assert not import_job_run(job=job, progress=Deadline(PATIENCE))
     with pytest.raises(import_jobs.ImportJobChanged, match="is being worked on"):
         import_jobs.import_job_abandon(job=job)
     with connection.cursor() as cursor:
@@ -135,25 +135,15 @@ def test_a_job_that_somebody_holds_is_left_alone_and_is_taken_up_when_he_is_gone
     assert jobs_in_work() == set()
 
 
-def test_several_workers_do_each_job_once(uploads, admin_user):
+def test_several_workers_do_each_job_once(uploads, admin_user, in_thread):
     names = [f"Spotify_Offer{number}_ES_EUR_20200101-20200131.tsv" for number in range(8)]
     for name in names:
         add_job(uploads, admin_user, name, line("a", revenue="1"))
     import_jobs_work()
     for job in ImportJob.objects.all():
         import_job_confirm(job=job, replace=False, user=admin_user)
-    done = []
-
-    def work():
-        done.append(import_jobs_work())
-        connections.close_all()
-
-    workers = [threading.Thread(target=work) for _ in range(3)]
-    for worker in workers:
-        worker.start()
-    for worker in workers:
-        worker.join()
-    assert sum(done) == 8
+    workers = [in_thread(import_jobs_work) for _ in range(3)]
+    assert sum(worker.result(PATIENCE) for worker in workers) == 8
     assert set(ImportJob.objects.values_list("state", "tries")) == {("done", 1)}
     assert sorted(DSR.objects.values_list("path", flat=True)) == names
     assert LogEntry.objects.count() == UsageLine.objects.count() == 8
@@ -170,39 +160,21 @@ def test_a_job_is_confirmed_once(job, admin_user):
 # --- Killed ----------------------------------------------------------------------------------------------------
 
 
+@contextmanager
 def worker_process(*options):
-    """The worker as a process of its own, on the tests' database."""
-    server = connection.get_connection_params()
-    where = f"{quote(str(server['host']), safe='')}:{server.get('port', 5432)}"
-    who = quote(server["user"]) + (f":{quote(server['password'])}" if server.get("password") else "")
-    return subprocess.Popen(
+    """The worker as a process of its own, on the tests' database, which does not outlive the block."""
+    worker = subprocess.Popen(
         [sys.executable, "manage.py", "worker", *options],
         cwd=product.BASE_DIR,
-        env=os.environ
-        | {
-            "DJANGO_SETTINGS_MODULE": "tests.settings",
-            "DATABASE_URL": f"postgres://{who}@{where}/{server['dbname']}",
-            "DSRHUB_UPLOAD_DIR": str(product.DSRHUB_UPLOAD_DIR),
-        },
+        env=environment(),
         stdout=subprocess.PIPE,
         text=True,
     )
-
-
-def somebody_waits():
-    with connection.cursor() as cursor:
-        # Of this database: other tests run at the same time on the same server.
-        cursor.execute(
-            "SELECT FROM pg_locks JOIN pg_database ON pg_database.oid = pg_locks.database "
-            "WHERE datname = current_database() AND locktype = 'advisory' AND NOT granted"
-        )
-        return cursor.fetchone() is not None
-
-
-def wait_for_lock(number):
-    """Until nobody holds a job, and as long as the server takes to see that its holder is gone."""
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_advisory_lock(%s, %s), pg_advisory_unlock(%s, %s)", [JOB_LOCKS, number] * 2)
+    with worker:
+        try:
+            yield worker
+        finally:
+            worker.kill()
 
 
 def test_a_killed_workers_job_is_taken_up_again_and_done_once(job, admin_user):
@@ -211,16 +183,12 @@ def test_a_killed_workers_job_is_taken_up_again_and_done_once(job, admin_user):
     import_job_confirm(job=job, replace=False, user=admin_user)
     with other_transaction() as cursor:
         lock_key(cursor, NO_JANUARY)  # where the worker waits in the middle of its work
-        worker = worker_process()
-        while not somebody_waits():
-            assert worker.poll() is None
-        worker.kill()
-        worker.wait()
-        worker.stdout.close()
+        with worker_process():
+            wait_for_lock_waiter("advisory")
         job.refresh_from_db()
         assert (job.state, job.tries) == ("to_load", 1)
         assert import_jobs_work() == 0  # the server has not seen yet that its client is gone
-    wait_for_lock(job.pk)
+    wait_until_alone()
     assert import_jobs_work() == 1
     job.refresh_from_db()
     assert (job.state, job.tries) == ("done", 2)
@@ -229,23 +197,22 @@ def test_a_killed_workers_job_is_taken_up_again_and_done_once(job, admin_user):
 
 def test_a_worker_works_until_it_is_asked_to_stop(job):
     with worker_process() as worker:
-        assert worker.stdout.readline() == "Waiting for work.\n"
-        while job.state != "checked":
-            assert worker.poll() is None
-            job.refresh_from_db()
+        wait_until(lambda: ImportJob.objects.get().state != "to_check", "the end of the check")
+        assert ImportJob.objects.get().state == "checked"
         assert WORKER in jobs_in_work()
         worker.send_signal(signal.SIGTERM)
-        assert worker.wait(timeout=20) == 0
+        assert worker.communicate(timeout=PATIENCE) == ("Waiting for work.\n", None)
+        assert worker.returncode == 0
 
 
 def test_a_worker_ends_with_its_parent():
     with worker_process("--parent", "1") as worker:  # which is not the parent
-        assert worker.wait(timeout=20) == 0
+        assert worker.wait(PATIENCE) == 0
 
 
 def test_a_worker_does_once_what_waits(job):
     with worker_process("--once") as worker:
-        assert worker.wait(timeout=30) == 0
+        assert worker.wait(PATIENCE) == 0
     job.refresh_from_db()
     assert job.state == "checked"
 

@@ -36,6 +36,7 @@ DSR_NEEDS = {
     "process_import": {"import_dsr"},
     "upload": {"import_dsr"},
     "upload_progress": {"import_dsr"},
+    "upload_problems": {"import_dsr"},
     "export": {"export_dsr"},
     "file": {"export_dsr"},
 }
@@ -105,6 +106,7 @@ def address(tmp_path, settings):
 
     def address(model, view):
         arguments = {"upload": ["some"], "upload_progress": ["some"], "lines": [dsr.pk], "file": [dsr.pk]}
+        arguments["upload_problems"] = ["some", objects["importjob"].pk]
         if view in ("change", "delete", "history"):
             arguments[view] = [objects[model].pk]
         return reverse(f"admin:catalogue_{model}_{view}", args=arguments.get(view, []))

@@ -168,7 +168,7 @@ def test_of_too_many_only_some_are_shown(admin_client, monkeypatch):
 
 
 def test_half_a_character_in_a_place_is_no_error(admin_client):
-    assert search(admin_client, after='[false, "\\ud800", 1]') == []
+    assert search(admin_client, after='["\\ud800", 1]') == []
 
 
 def test_a_search_that_takes_too_long_says_so(admin_client, monkeypatch):

@@ -1,0 +1,5 @@
+"""Days and times in the admin: as in reports and their names, and short enough for a column of a list."""
+
+DATE_FORMAT = SHORT_DATE_FORMAT = "Y-m-d"
+TIME_FORMAT = "H:i"
+DATETIME_FORMAT = SHORT_DATETIME_FORMAT = "Y-m-d H:i"

@@ -1,0 +1,43 @@
+"""What people see in the admin where a page is not there, not for them, or broken: a page of the admin."""
+
+import re
+
+import pytest
+from django.contrib import admin
+from django.test import Client
+
+from tests.catalogue.helpers import staff_with
+
+pytestmark = pytest.mark.django_db
+
+
+def heading(response):
+    text = response.content.decode()
+    assert '<div id="site-name"><a href="/admin/">dsrhub</a></div>' in text
+    assert "dsrhub/admin.css" in text
+    return re.search("<h[12]>(.*?)</h[12]>", text)[1]
+
+
+@pytest.mark.parametrize("path", ["/admin/catalogue/nowhere/", "/admin/catalogue/dsr/1/lines/", "/admin/nowhere"])
+def test_a_page_that_is_not_there(admin_client, path):
+    response = admin_client.get(path)
+    assert (response.status_code, heading(response)) == (404, "Page not found")
+
+
+def test_a_page_that_somebody_may_not_see(client):
+    client.force_login(staff_with())
+    response = client.get("/admin/catalogue/dsr/")
+    assert (response.status_code, heading(response)) == (403, "Forbidden")
+
+
+def test_a_fault_of_ours(admin_user, monkeypatch):
+    client = Client(raise_request_exception=False)
+    client.force_login(admin_user)
+
+    def breaks(request):
+        raise RuntimeError("secret")
+
+    monkeypatch.setattr(admin.site, "each_context", breaks)
+    response = client.get("/admin/catalogue/dsr/")
+    assert (response.status_code, heading(response)) == (500, "Server Error <em>(500)</em>")
+    assert "secret" not in response.content.decode()
