@@ -23,6 +23,9 @@ INTEGER_DIGITS = 30
 DECIMAL_DIGITS = 60
 # A value is kept with its problem so that people recognise it, not as a second copy of the file.
 LONGEST_VALUE = 200
+# Whoever looks at so many errors needs no more of them. A packed megabyte can be a gigabyte of wrong lines, each of
+# which costs microseconds: without a bound, a small file would keep a worker busy for hours.
+MOST_ERRORS = 1_000_000
 
 
 class ErrorCode(StrEnum):
@@ -43,6 +46,7 @@ class ErrorCode(StrEnum):
     GZIP_TRUNCATED = "gzip_truncated"
     GZIP_CORRUPT = "gzip_corrupt"
     UNPACKED_TOO_LARGE = "unpacked_too_large"
+    TOO_MANY_ERRORS = "too_many_errors"
     EXCHANGE_RATE_MISSING = "exchange_rate_missing"
     EXCHANGE_RATE_INCOMPLETE = "exchange_rate_incomplete"
 
@@ -73,7 +77,10 @@ class Problem:
 
 @dataclass
 class ProblemLog:
-    """The first `limit` errors and the first `limit` warnings of a report, and how many there were in truth."""
+    """The first `limit` errors and the first `limit` warnings of a report, and how many there were in truth.
+
+    A report whose first problem is `too_many_errors` was read so far, and may have more.
+    """
 
     limit: int
     kept: list[Problem] = field(default_factory=list)
@@ -314,6 +321,10 @@ class ReportReader:
         for block in chain([self._first_block], self._blocks):
             if block:
                 yield self._checked(block)
+            if self.problems.error_count >= MOST_ERRORS:
+                value = "there may be more: the rest is not checked"
+                self.problems.kept.insert(0, Problem(ErrorCode.TOO_MANY_ERRORS, self.line_number, value=value))
+                return
 
     def _read_header(self, header: bytes) -> tuple[str, ...]:
         """The columns; none at all if they cannot be used."""
@@ -338,7 +349,7 @@ class ReportReader:
         is_utf8 = _is_utf8(block)
         pieces = []
         at = 0
-        while at < len(block):
+        while at < len(block) and self.problems.error_count < MOST_ERRORS:
             valid = self._valid_lines.match(block, at) if is_utf8 else None
             # Such a Python also counts the beginning of the line that is not valid.
             valid_stop = block.rfind(b"\n", at, valid.end()) + 1 if valid else 0

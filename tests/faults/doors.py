@@ -125,10 +125,10 @@ class CommandDoor(Door):
     """`import_dsr`."""
 
     def deliver(self, one: Delivery) -> tuple[str, bool]:
-        path = self.folder / "delivered" / os.fsdecode(one.name)
-        path.parent.mkdir(exist_ok=True)
         if b"/" in one.name or b"\0" in one.name or one.name in (b"", b".", b"..") or len(one.name) > 255:
             return "no name for a file", False
+        path = self.folder / "delivered" / os.fsdecode(one.name)
+        path.parent.mkdir(exist_ok=True)
         path.write_bytes(one.data)
         # As strict as a terminal.
         said = io.TextIOWrapper(io.BytesIO(), "utf-8")

@@ -1,6 +1,6 @@
 """Deliveries that are wrong in every way, through every door: none may end in a fault, or be loaded in part.
 
-    python -m tests.faults.fuzz [--cases 20000] [--seed N]
+    python -m tests.faults.fuzz [--cases 20000] [--seed N] [--only parser ...]
 
 works in a database of its own, on the embedded server or on that of DATABASE_URL, and removes it. The first failure
 ends the run and shows the smallest delivery that fails alike; the same seed gives the same deliveries.
@@ -13,6 +13,7 @@ import resource
 import sys
 import tempfile
 import time
+from collections.abc import Iterable
 from pathlib import Path
 from random import SystemRandom
 
@@ -43,6 +44,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--cases", type=int, default=20_000)
     parser.add_argument("--seed", type=int, default=SystemRandom().randrange(10**9))
+    parser.add_argument("--only", nargs="*", choices=DOORS, default=DOORS, help="try no other doors with their share")
     options = parser.parse_args()
     say(f"seed {options.seed}")
     # Refusals are what is looked for, and no news.
@@ -54,13 +56,13 @@ def main() -> None:
             tempfile.TemporaryDirectory() as folder,
             override_settings(**SETTINGS, DSRHUB_UPLOAD_DIR=Path(folder, "up")),
         ):
-            run(Path(folder), options.cases, options.seed)
+            run(Path(folder), options.cases, options.seed, options.only)
     finally:
         connection.creation.destroy_test_db(name, verbosity=0)
 
 
-def run(folder: Path, cases: int, seed: int) -> None:
-    doors = {name: door(folder) for name, door in DOORS.items()}
+def run(folder: Path, cases: int, seed: int, only: Iterable[str]) -> None:
+    doors = {name: DOORS[name](folder) for name in only}
     for door in doors.values():
         batch(door, min(BATCH, cases // 10), seed)
     memory = peak_memory()

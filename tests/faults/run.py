@@ -25,6 +25,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from http import HTTPStatus
+from importlib import import_module
 from pathlib import Path
 from random import Random, SystemRandom
 from typing import Any
@@ -39,8 +40,8 @@ from tests.faults.server import PATIENCE, PAUSE, Server
 from tests.faults.state import assert_catalogued, ingested, used
 
 PROJECT = Path(__file__).resolve().parent.parent.parent
-# Two reports share a table with others, the rest have tables of their own.
-LINE_COUNTS = (8_000, 1_000, 8_000, 6_000, 1_000, 8_000)
+# Two reports share a table with others, the rest have tables of their own, the first one of more than 1.5 MiB.
+LINE_COUNTS = (14_000, 1_000, 6_000, 5_000, 1_000, 5_000)
 SHARED_PARTITION_BYTES = 200_000
 CSRF_TOKEN = "a" * 32
 MEBIBYTE = 1024 * 1024
@@ -168,9 +169,9 @@ class Trial:
             stderr=subprocess.PIPE,
         )
 
-    def wait(self) -> None:
-        """Until some moment of an import."""
-        time.sleep(self.random.uniform(0, self.seconds))
+    def wait(self, part: float = 1) -> None:
+        """Until some moment of an import, or of its first part."""
+        time.sleep(self.random.uniform(0, part * self.seconds))
 
     @contextmanager
     def serving(self) -> Iterator[int]:
@@ -256,13 +257,35 @@ def _stop_and_start(trial: Trial, how: signal.Signals) -> None:
 
 def disk_full(trial: Trial) -> None:
     """A disk that is full for all files above a size,"""
+    with watching(trial.server.url) as cursor:
+        # The system's own tables, which grow with every import, shall not be what is too large.
+        cursor.execute("VACUUM FULL")
     trial.server.stop()
-    trial.server.start(largest_file=trial.random.randrange(MEBIBYTE, 2 * MEBIBYTE))
-    process = trial.popen("import_dsr", "--replace", str(trial.new))
-    _ended(trial, process)
-    # Nor can it write down all that it holds: the log has it.
+    # No COPY of the first report gets through, and few of the others' do not.
+    trial.server.start(largest_file=trial.random.randrange(MEBIBYTE, 3 * MEBIBYTE // 2))
+    _import_without_room(trial)
+    # Nor can it write down all that it holds: its log has it.
     trial.server.stop(signal.SIGQUIT)
     trial.server.start()
+
+
+def disk_filled(trial: Trial) -> None:
+    """A disk with little room left, for the log of the database too,"""
+    if not trial.server.user:
+        trial.count["left out, as it takes root"] += 1
+        return
+    with trial.server.disk_filled(but_for=trial.random.randrange(10 * MEBIBYTE)):
+        _import_without_room(trial)
+    trial.server.stop(signal.SIGQUIT)
+    trial.server.start()
+
+
+def _import_without_room(trial: Trial) -> None:
+    said_before = len(trial.server.log())
+    _ended(trial, trial.popen("import_dsr", "--replace", str(trial.new)))
+    said = trial.server.log()[said_before:]
+    for word, meaning in (("COPY ", "met by a COPY"), ("PANIC", "met by the database's log")):
+        trial.count[meaning] += any(word in line for line in said.splitlines())
 
 
 def timed_out(trial: Trial) -> None:
@@ -276,6 +299,25 @@ def _ended(trial: Trial, process: subprocess.Popen[str]) -> None:
     _, complaint = process.communicate(timeout=PATIENCE)
     trial.count["imports that say so" if process.returncode else "imports that got through"] += 1
     assert "Traceback" not in complaint, complaint
+
+
+def worker_ended(trial: Trial) -> None:
+    """A worker asked to stop, or killed, at any moment, whose jobs another takes up,"""
+    # It loads models, which takes a Django that is set up.
+    queue = import_module("tests.faults.queue").Queue(sorted(trial.new.iterdir()))
+    how = trial.random.choice([signal.SIGTERM, signal.SIGKILL])
+    worker = trial.popen("worker")
+    try:
+        queue.wait_for_worker()
+        trial.wait(part=0.5)
+        worker.send_signal(how)
+        _, complaint = worker.communicate(timeout=PATIENCE)
+    finally:
+        worker.kill()
+    assert worker.returncode == (0 if how == signal.SIGTERM else -how)
+    assert "Traceback" not in complaint, complaint
+    trial.count[f"{how.name} with {queue.done()} jobs done"] += 1
+    queue.finish()
 
 
 def cut(trial: Trial) -> None:
@@ -372,9 +414,10 @@ def _upload(trial: Trial, port: int, key: str) -> str | None:
     return None if status in (HTTPStatus.OK, HTTPStatus.CREATED) else f"an upload was answered {status}"
 
 
-FAULTS: list[Callable[[Trial], None]] = [killed, stopped, crashed, disk_full, timed_out, cut, crowd]
+FAULTS: list[Callable[[Trial], None]] = [killed, stopped, crashed, disk_full, disk_filled, timed_out]
+FAULTS += [worker_ended, cut, crowd]
 # How often, of 30 times that an import is killed.
-SHARES = {"killed": 30, "timed_out": 10, "disk_full": 8, "crowd": 2, "cut": 2}
+SHARES = {"killed": 30, "timed_out": 10, "disk_full": 8, "disk_filled": 10, "worker_ended": 10, "crowd": 2, "cut": 2}
 
 
 # --- What they need --------------------------------------------------------------------------------------------

@@ -1,4 +1,4 @@
-"""A PostgreSQL of a test's own, which can be stopped, killed, and kept from writing large files."""
+"""A PostgreSQL of a test's own, which can be stopped, killed, kept from writing large files, and left without room."""
 
 import os
 import pwd
@@ -8,6 +8,8 @@ import signal
 import subprocess
 import tempfile
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
@@ -15,9 +17,10 @@ from urllib.parse import quote
 
 import psycopg2
 
-PATIENCE = 60
+PATIENCE = 300
 # Seconds between two looks at something that will come.
 PAUSE = 0.05
+DISK_BYTES = 2 * 1024**3
 
 
 def binaries() -> Path:
@@ -29,7 +32,9 @@ def binaries() -> Path:
 
 
 class Server:
-    """Listens on a Unix socket in a temporary folder alone. PostgreSQL refuses to be root, so then it is `nobody`."""
+    """Listens on a Unix socket in a temporary folder alone. PostgreSQL refuses to be root, so then it is `nobody`,
+    and the folder is a disk of its own, in memory.
+    """
 
     def __init__(self) -> None:
         self.folder = Path(tempfile.mkdtemp(prefix="dsrhub-faults-"))
@@ -37,6 +42,8 @@ class Server:
         self.url = f"postgres://postgres@{quote(str(self.folder), safe='')}/postgres"
         self._process: subprocess.Popen[bytes] | None = None
         if self.user:
+            mount = ["mount", "-t", "tmpfs", "-o", f"size={DISK_BYTES}", "tmpfs", str(self.folder)]
+            subprocess.run(mount, check=True)
             os.chown(self.folder, pwd.getpwnam(self.user).pw_uid, -1)
         # Small pieces of the log, so that a limit on the size of files can be small too. That the machine itself
         # may lose its power is not tried here, so nothing has to be synced.
@@ -69,6 +76,9 @@ class Server:
                     "",
                     "-c",
                     "fsync=off",
+                    # So that its log, too, needs room.
+                    "-c",
+                    "min_wal_size=2MB",
                 ],
                 user=self.user,
                 cwd=self.folder,
@@ -93,6 +103,24 @@ class Server:
             self._process.wait(PATIENCE)
             self._process = None
 
+    @contextmanager
+    def disk_filled(self, but_for: int) -> Iterator[None]:
+        """Leave so many bytes on the disk. This takes a disk of its own."""
+        room = os.statvfs(self.folder)
+        ballast = self.folder / "ballast"
+        with ballast.open("wb") as file:
+            os.posix_fallocate(file.fileno(), 0, room.f_bavail * room.f_frsize - but_for)
+        try:
+            yield
+        finally:
+            ballast.unlink()
+
+    def log(self) -> str:
+        """What it has said."""
+        return (self.folder / "log").read_text()
+
     def remove(self) -> None:
         self.stop(signal.SIGQUIT)
+        if self.user:
+            subprocess.run(["umount", str(self.folder)], check=True)
         shutil.rmtree(self.folder)

@@ -1,0 +1,49 @@
+"""Imports that were queued in the admin, for the faults of their workers. Django must be set up before."""
+
+import shutil
+import time
+from pathlib import Path
+from uuid import uuid4
+
+from django.conf import settings
+from django.contrib.admin.models import LogEntry
+from django.contrib.auth.models import User
+from django.db import connections
+
+from catalogue.import_jobs import WORKER, import_job_add, import_job_confirm, import_jobs_work, jobs_in_work
+from catalogue.models import ImportJob
+from tests.faults.server import PAUSE
+
+
+class Queue:
+    """Reports that were uploaded, checked and confirmed, each to replace an earlier one: a worker has to load them."""
+
+    def __init__(self, paths: list[Path]) -> None:
+        user = User.objects.filter(username="a").first() or User.objects.create_superuser("a", password="a")
+        settings.DSRHUB_UPLOAD_DIR.mkdir(parents=True, exist_ok=True)
+        added = []
+        for path in paths:
+            stored = shutil.copy(path, settings.DSRHUB_UPLOAD_DIR / uuid4().hex)
+            added.append(import_job_add(upload="u", path=stored, name=path.name, user=user).pk)
+        self.jobs = ImportJob.objects.filter(pk__in=added)
+        import_jobs_work()
+        for job in self.jobs:
+            import_job_confirm(job=job, replace=True, user=user)
+        connections.close_all()
+
+    def done(self) -> int:
+        return self.jobs.filter(state="done").count()
+
+    def wait_for_worker(self) -> None:
+        while not jobs_in_work() - {WORKER} and not self.done():
+            time.sleep(PAUSE / 5)
+
+    def finish(self) -> None:
+        """Do what is left, once the server has seen that the last worker is gone; each was done exactly once."""
+        while jobs_in_work():
+            time.sleep(PAUSE)
+        left = len(self.jobs) - self.done()
+        assert import_jobs_work() == left
+        loaded = [str(number) for number in self.jobs.all().values_list("dsr_number", flat=True)]
+        assert self.done() == len(set(loaded)) == LogEntry.objects.filter(object_id__in=loaded).count() == len(loaded)
+        connections.close_all()
