@@ -167,7 +167,8 @@ SELECT resource.*, coalesce(known.title, told.title) AS title, coalesce(known.ar
     coalesce(known.isrc, told.isrc) AS isrc
 FROM {{sums}} AS resource
 LEFT JOIN catalogue_resource AS known
-    ON known.dsp_id = resource.dsp_id AND known.dsp = resource.dsp AND known.dsp = ANY({CATALOGUED})
+    ON known.dsp_id_hash = hashtextextended(resource.dsp_id, 0) AND known.dsp_id = resource.dsp_id
+        AND known.dsp = resource.dsp AND known.dsp = ANY({CATALOGUED})
 LEFT JOIN (
     SELECT report.dsp, dsp_id, {LATEST}
     FROM catalogue_usageline AS line JOIN {REPORT} AS report ON report.id = line.dsr_id
@@ -239,11 +240,16 @@ SELECT dsp, dsp_id, catalogue_sum(usages) AS usages, catalogue_sum(revenue) AS r
 FROM ({reported}) AS reported GROUP BY dsp, dsp_id HAVING catalogue_sum(revenue) IS NOT NULL
 """
 
-# Who comes behind the last member has the share before him. Rows come, and so lie, in the order of their rank.
+# Who comes behind the last member has the share before him.
+MEMBERS = f"""
+SELECT dsp, dsp_id, usages, revenue, dsrs FROM ({RANKED}) AS ranked
+WHERE (running - revenue) * 100 < %(total)s * %(percentile)s
+"""  # noqa: S608 - no value is in it, here and below
+
+# Rows come, and so lie, in the order of their rank.
 RANK_ALL = f"""
 SELECT {ROW} FROM ({RANKED.format(f"({DESCRIBED_ALL_AT_ONCE})")}) AS ranked
-WHERE %(percentile)s = 100 OR (running - revenue) * 100 < %(total)s * %(percentile)s
-"""  # noqa: S608 - no value is in it
+"""  # noqa: S608
 
 
 def _by_adding_all_up(dsrs: Sequence[IngestedDSR], parameters: dict[str, Any]) -> Made:
@@ -260,6 +266,8 @@ def _by_adding_all_up(dsrs: Sequence[IngestedDSR], parameters: dict[str, Any]) -
     ((total,),) = rows_of(f"SELECT coalesce(catalogue_sum(revenue), 0) FROM {sums}")  # noqa: S608
     row_count = 0
     if total > 0:
+        if percentile < 100:  # noqa: PLR2004 - all of them
+            sums = _members(sums, total, percentile)
         target = f"CREATE UNLOGGED TABLE {table} AS" if has_many_lines else f"INSERT INTO {table}"
         row_count = execute(f"{target} {RANK_ALL.format(sums=sums)}", **parameters, total=total)
     execute(f"DROP TABLE {sums}")
@@ -272,6 +280,15 @@ def _by_adding_all_up(dsrs: Sequence[IngestedDSR], parameters: dict[str, Any]) -
         ends[-1] = row_count
     # Where negative revenue nearly cancels the rest, a share of the total can have any number of digits.
     return Made(table, row_count, total if _has_negative(dsrs) else TOTAL_DIGITS.plus(total), ends)
+
+
+def _members(sums: str, total: Decimal, percentile: int) -> str:
+    """The table of those alone that have the share: they are so few that only they should be described."""
+    members = f"{sums}_members"
+    execute(f"CREATE UNLOGGED TABLE {members} AS {MEMBERS.format(sums)}", total=total, percentile=percentile)
+    execute(f"ANALYZE {members} (dsp, dsp_id)")
+    execute(f"DROP TABLE {sums}")
+    return members
 
 
 def _add_all_up(sums: str, dsrs: Sequence[IngestedDSR]) -> None:

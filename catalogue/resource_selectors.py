@@ -174,9 +174,11 @@ WIDE = Context(prec=500)
 # Where the DSRs that count have no more lines than these, all that they report is added up; or so many resources.
 FEW_LINES, FEW_RESOURCES = 20_000, 1_000
 
+# Behind all titles comes what has none: the greatest character, which is no letter.
+LOWER_TITLE = """(coalesce(lower(left(title, 100)), U&'\\+10FFFF') COLLATE "C")"""
 # The first two are what the indexes of the catalogue are made of.
 ORDERS = {
-    ResourceOrder.TITLE: """(title IS NULL), (lower(left(coalesce(title, ''), 100)) COLLATE "C"), id""",
+    ResourceOrder.TITLE: f"""{LOWER_TITLE}, id""",
     ResourceOrder.DSP_ID: "left(dsp_id, 100), id",
     ResourceOrder.REVENUE: "(-revenue_eur), left(dsp_id, 100), id",
     ResourceOrder.USAGES: "(-usages), left(dsp_id, 100), id",
@@ -356,7 +358,7 @@ def _wanted(search: ResourceSearch) -> list[str]:
     conditions = {
         "left(dsp_id, 100) = left(%(dsp_id)s, 100) AND dsp_id = %(dsp_id)s": search.dsp_id,
         "left(dsp_id, 100) ^@ left(%(prefix)s, 100) AND dsp_id ^@ %(prefix)s": search.dsp_id_prefix,
-        "left(isrc, 15) = left(%(isrc)s, 15) AND isrc = %(isrc)s": search.isrc,
+        """left(isrc, 15) COLLATE "C" = left(%(isrc)s, 15) AND isrc = %(isrc)s""": search.isrc,
         f"{WORDS} @@ to_tsquery('simple', %(words)s)": search.words,
     }
     return [condition for condition, value in conditions.items() if value is not None]

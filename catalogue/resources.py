@@ -127,7 +127,13 @@ WHERE is_reported AND resource.dsp_id_hash = remaining.dsp_id_hash AND resource.
 
 def dsp_lock(dsp: str) -> None:
     """Let others who change the resources of a DSP wait until this transaction ends."""
+    execute("SELECT pg_advisory_xact_lock_shared(hashtextextended('resources', 0))")
     execute("SELECT pg_advisory_xact_lock(hashtextextended('resources of ' || %(dsp)s, 0))", dsp=dsp)
+
+
+def resources_lock() -> None:
+    """Let others who change the resources of any DSP wait until this transaction ends."""
+    execute("SELECT pg_advisory_xact_lock(hashtextextended('resources', 0))")
 
 
 def resources_register(dsr: DSR) -> bool:

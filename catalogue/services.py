@@ -2,7 +2,7 @@
 
 import logging
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from enum import StrEnum
 from itertools import chain
@@ -12,6 +12,7 @@ from typing import Any
 from django.conf import settings
 from django.contrib.auth.models import User
 from django.db import OperationalError, connection, transaction
+from psycopg2.errors import LockNotAvailable
 
 from catalogue.delivery import DamagedDelivery, Delivery, Progress
 from catalogue.exceptions import (
@@ -37,13 +38,18 @@ from catalogue.parsing import (
     shown,
 )
 from catalogue.rates import ExchangeRate, exchange_rate, rates_lock
-from catalogue.resources import dsp_lock, resources_forget, resources_register
+from catalogue.resources import dsp_lock, resources_forget, resources_lock, resources_register
+from catalogue.resources_anew import resources_make, resources_replace
 
 logger = logging.getLogger(__name__)
 
-# How long dropping lines may make others wait, in milliseconds, how often it is tried, and the pause in seconds.
+# How long what is dropped may make others wait, in milliseconds, how often lines are tried, and the pause in seconds.
 # What is still in use then is dropped by a later run.
 DROP_LOCK_TIMEOUT, DROP_TRIES, DROP_PAUSE = 100, 3, 0.1
+# The catalogue of resources is made anew where so many lines are to be registered, and half of all or more.
+ANEW_LINES = 100_000
+# What was made anew waits so often for a moment in which nobody reads the old: that is some minutes.
+REPLACE_TRIES = 1_000
 
 
 class Outcome(StrEnum):
@@ -132,11 +138,14 @@ def catalogue_refresh() -> None:
     """Bring the catalogue of resources up to what is ingested, and drop the lines of deleted DSRs from the disk.
 
     Done DSR by DSR and DSP by DSP, each in a transaction of its own: what is killed goes on from there, and several
-    at once share the work. Lines that somebody is reading are left to a later run.
+    at once share the work. Where most of it is new, it is all made at once. Lines that somebody is reading are left
+    to a later run.
     """
     for dsp in LeftoverLines.objects.filter(is_catalogued=True).order_by("dsp").values_list("dsp").distinct():
         _resources_forget(*dsp)
     _leftovers_drop()
+    if _are_mostly_new(DSR.objects.ingested()):
+        _resources_make_anew()
     # The latest first: what it says, earlier ones do not change.
     for dsr_number in DSR.objects.uncatalogued().order_by("-period_end", "-id").values_list("pk", flat=True):
         _resources_register(dsr_number)
@@ -168,12 +177,59 @@ def _resources_register(dsr_number: int) -> None:
             transaction.set_rollback(True)
 
 
+def _are_mostly_new(dsrs: Iterable[DSR]) -> bool:
+    new, known = 0, 0
+    for dsr in dsrs:
+        if dsr.is_catalogued:
+            known += dsr.line_count
+        else:
+            new += dsr.line_count
+    return new >= ANEW_LINES and new >= known
+
+
+def _resources_make_anew() -> None:
+    with transaction.atomic():
+        resources_lock()
+        dsrs = list(DSR.objects.ingested())
+        # Somebody else may have done it while this one waited.
+        if not _are_mostly_new(dsrs):
+            return
+        resources_make(dsrs)
+        if not _resources_replace(dsrs):
+            # Then they are registered one by one.
+            transaction.set_rollback(True)
+
+
+def _resources_replace(dsrs: Sequence[DSR]) -> bool:
+    """Let the resources of these DSRs be all that there are; False where a DSR is gone by now, or nothing helps."""
+    for _ in range(REPLACE_TRIES):
+        try:
+            with transaction.atomic():
+                _wait_at_most(DROP_LOCK_TIMEOUT)
+                resources_replace()
+                LeftoverLines.objects.exclude(dsr_number__in=[dsr.pk for dsr in dsrs]).update(is_catalogued=False)
+                new = [dsr.pk for dsr in dsrs if not dsr.is_catalogued]
+                return DSR.objects.uncatalogued().filter(pk__in=new).update(is_catalogued=True) == len(new)
+        except OperationalError as error:
+            if not isinstance(error.__cause__, LockNotAvailable):
+                raise
+            time.sleep(DROP_PAUSE)
+    logger.warning("the catalogue of resources is read all the time, and cannot be replaced")
+    return False
+
+
+def _wait_at_most(milliseconds: int) -> None:
+    """For a lock, in this transaction: whoever comes after waits behind it."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT set_config('lock_timeout', %s, true)", [f"{milliseconds}ms"])
+
+
 def _leftover_is_dropped(leftover: LeftoverLines, pause: float) -> bool:
     time.sleep(pause)
     try:
-        with transaction.atomic(), connection.cursor() as cursor:
-            # Dropping waits for the readers of all DSRs, and whoever comes after waits behind it.
-            cursor.execute("SELECT set_config('lock_timeout', %s, true)", [f"{DROP_LOCK_TIMEOUT}ms"])
+        with transaction.atomic():
+            # Dropping waits for the readers of all DSRs.
+            _wait_at_most(DROP_LOCK_TIMEOUT)
             if LeftoverLines.objects.select_for_update(skip_locked=True).filter(pk=leftover.pk).exists():
                 lines_drop(dsr_number=leftover.dsr_number, partition=leftover.partition)
                 leftover.delete()
@@ -333,7 +389,12 @@ def _refuse_errors(name: str, problems: ProblemLog) -> None:
 
 
 def _refusal(message: str, problems: ProblemLog) -> ReportRefused:
-    return ReportRefused(message, error_count=problems.error_count, problems=problems.kept)
+    return ReportRefused(
+        message,
+        error_count=problems.error_count,
+        warning_count=problems.warning_count,
+        problems=problems.kept,
+    )
 
 
 def _warn(delivery: Delivery, name: str, report_name: ReportName, repeats: Repeats, problems: ProblemLog) -> None:

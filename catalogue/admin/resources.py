@@ -76,7 +76,7 @@ class SearchForm(CountingForm):
     by = forms.ChoiceField(choices=[("", ""), *zip(BY, BY, strict=True)], required=False)
     after = forms.CharField(required=False)
 
-    def clean_after(self) -> tuple[bool, str, int] | None:
+    def clean_after(self) -> tuple[str, int] | None:
         """The place in the list behind which it goes on."""
         if not self.cleaned_data["after"]:
             return None
@@ -85,8 +85,8 @@ class SearchForm(CountingForm):
         except (ValueError, RecursionError):
             place = None
         match place:
-            case [bool(is_untitled), str(title), int(number)] if "\0" not in title and 0 <= number < 2**63:
-                return is_untitled, title.encode(errors="replace").decode(), number
+            case [str(title), int(number)] if "\0" not in title and 0 <= number < 2**63:
+                return title.encode(errors="replace").decode(), number
         raise forms.ValidationError(_("This is no place in the list."))
 
     def searches(self) -> list[ResourceSearch]:
@@ -135,7 +135,13 @@ def _found(search: ResourceSearch, rest: list[FoundResource]) -> Found:
 
 
 class TopForm(CountingForm):
-    percentile = forms.IntegerField(label=_("Top N percent"), min_value=1, max_value=100, required=False)
+    percentile = forms.IntegerField(
+        label=_("Top N percent"),
+        min_value=1,
+        max_value=100,
+        required=False,
+        widget=forms.NumberInput(attrs={"placeholder": 10}),
+    )
     after = forms.IntegerField(min_value=0, max_value=2**62, required=False)
 
     def clean_percentile(self) -> int:

@@ -57,7 +57,7 @@ class ResourceQueries(graphene.ObjectType):
 
 
 PLACES: dict[ResourceOrder, tuple[type, ...]] = {
-    ResourceOrder.TITLE: (bool, str, int),
+    ResourceOrder.TITLE: (str, int),
     ResourceOrder.DSP_ID: (str, int),
     ResourceOrder.REVENUE: (Decimal, str, int),
     ResourceOrder.USAGES: (Decimal, str, int),

@@ -20,8 +20,8 @@ django.setup()
 from django.core.management import call_command
 from django.db import connection
 
-from catalogue import services
 from catalogue.line_storage import LineLoad
+from catalogue.management.commands import import_dsr
 
 STEPS = {"copy": "check and copy", "totals": "totals", "repeats": "dsp_id index", "store": "other indexes, attach"}
 
@@ -41,9 +41,9 @@ def main(database: str, jobs: str, with_resources: str, *files: str) -> None:
         return run
 
     steps = {name: timed(phase, getattr(LineLoad, name)) for name, phase in STEPS.items()}
-    register = timed("resources", services.catalogue_refresh) if with_resources == "True" else lambda: None
+    register = timed("resources", import_dsr.catalogue_refresh) if with_resources == "True" else lambda: None
     at_start = peak_memory()
-    with patch.multiple(LineLoad, **steps), patch.object(services, "catalogue_refresh", register):
+    with patch.multiple(LineLoad, **steps), patch.object(import_dsr, "catalogue_refresh", register):
         started = time.perf_counter()
         call_command("import_dsr", *files, jobs=int(jobs), skip_checks=False, stdout=io.StringIO())
         seconds = time.perf_counter() - started

@@ -41,7 +41,7 @@ def measure_imports(files: list[Path]) -> None:
     for name, jobs, with_resources in (
         ("DSRs alone", JOBS, False),
         ("DSRs alone, one file at a time", 1, False),
-        ("with the catalogue of resources", JOBS + 1, True),
+        ("with the catalogue of resources", JOBS, True),
     ):
         everything_delete()
         with server_memory() as most:

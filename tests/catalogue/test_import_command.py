@@ -1,14 +1,17 @@
 """`import_dsr`: what it says of each file, in the order of the files, whatever the number of those done at a time."""
 
 import io
+from threading import Event
 
 import pytest
 from django.core.management import CommandError, call_command
 from django.db import connection
 
+from catalogue.management.commands import import_dsr as command
 from catalogue.models import DSR, Resource
 from catalogue.parsing import parse_report_name
 from tests.catalogue.helpers import line, other_transaction, write_report
+from tests.waiting import PATIENCE
 
 NAMES = [f"Spotify_Duo_ES_EUR_2020{month:02}01-2020{month:02}28.tsv.gz" for month in range(1, 8)]
 
@@ -121,14 +124,27 @@ def test_ctrl_c_leaves_what_is_being_read(tmp_path, jobs, monkeypatch):
     for name in NAMES:
         write_report(tmp_path, name, line("a"))
 
+    is_stopped, stop, real = Event(), command.Importing.stop, command.dsr_import
+
     def interrupt(*args, **kwargs):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("catalogue.management.commands.import_dsr.Command._tell", interrupt)
+    def stop_and_say_so(importing):
+        stop(importing)
+        is_stopped.set()
+
+    def import_slowly(*, name, **options):
+        """The first file goes in; the others are being read when it is told."""
+        assert name == NAMES[0] or is_stopped.wait(PATIENCE)
+        return real(name=name, **options)
+
+    monkeypatch.setattr(command.Command, "_tell", interrupt)
+    monkeypatch.setattr(command.Importing, "stop", stop_and_say_so)
+    monkeypatch.setattr(command, "dsr_import", import_slowly)
     with pytest.raises(KeyboardInterrupt):
         import_dsr(tmp_path, jobs=jobs)
 
-    assert DSR.objects.count() < len(NAMES)
+    assert [dsr.path for dsr in DSR.objects.all()] == [NAMES[0]]
 
 
 def test_resources_that_wait_are_registered_by_a_command_of_its_own(tmp_path):
@@ -141,3 +157,19 @@ def test_resources_that_wait_are_registered_by_a_command_of_its_own(tmp_path):
 
     assert out.getvalue() == "1 DSRs catalogued, 0 deleted ones cleared up; 0 and 0 still to be done.\n"
     assert Resource.objects.count() == 2
+
+
+def test_where_resources_cannot_be_registered_the_dsrs_are_in_all_the_same(tmp_path):
+    write_report(tmp_path, NAMES[0], line("a"))
+    with other_transaction() as other, connection.cursor() as cursor:
+        other.execute("SELECT pg_advisory_xact_lock(hashtextextended('resources', 0))")
+        cursor.execute("SET lock_timeout = '50ms'")
+        out, err = import_dsr(tmp_path, jobs=1)
+        cursor.execute("RESET lock_timeout")
+
+    assert [text.split(":")[0] for text in out] == [NAMES[0]]
+    assert err == [
+        "Resources are not all registered, refresh_catalogue goes on with them: canceling statement due to lock timeout"
+    ]
+    assert DSR.objects.uncatalogued().count() == 1
+    assert not Resource.objects.exists()
