@@ -10,6 +10,8 @@ from urllib.parse import quote
 from django.conf import settings
 from django.db import connection
 
+from tests.waiting import PATIENCE
+
 
 def database_url(name=None):
     """Of the tests' database, or of another one on its server."""
@@ -44,7 +46,7 @@ class Server:
         return self.ended()
 
     def ended(self):
-        self.log += self.process.communicate(timeout=30)[1]
+        self.log += self.process.communicate(timeout=PATIENCE)[1]
         return self.process.returncode
 
 
@@ -86,7 +88,7 @@ def manage(*arguments, **variables):
         env=environment(**variables),
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=2 * PATIENCE,
         check=False,
     )
     assert process.returncode == 0, process.stderr

@@ -14,6 +14,7 @@ from django.contrib.auth.models import User
 
 from tests.catalogue.helpers import ES_JANUARY, NO_JANUARY, import_report, line, write_report
 from tests.processes import manage, serving
+from tests.waiting import PATIENCE
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -61,12 +62,12 @@ def test_a_generated_client_asks_signs_in_uploads_and_deletes(server, tmp_path):
     generate = ["openapi-python-client", "generate", "--path", document, "--output-path", client, "--meta", "none"]
     path = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
     generated = subprocess.run(
-        generate, env=os.environ | {"PATH": path}, capture_output=True, text=True, timeout=120, check=True
+        generate, env=os.environ | {"PATH": path}, capture_output=True, text=True, timeout=2 * PATIENCE, check=True
     )
     assert "Warning" not in generated.stdout + generated.stderr
     report = write_report(tmp_path, NO_JANUARY, line("a", revenue="10"))
     program = [sys.executable, "-c", PROGRAM, server.url, str(report)]
-    process = subprocess.run(program, cwd=tmp_path, capture_output=True, text=True, timeout=60, check=False)
+    process = subprocess.run(program, cwd=tmp_path, capture_output=True, text=True, timeout=PATIENCE, check=False)
     assert process.stderr == ""
     assert process.stdout.splitlines() == [
         "[('a', 0.75, 3)]",
@@ -98,7 +99,7 @@ def said_by(language, text, server, folder):
         "path/to/report.tsv.gz": str(write_report(folder, f"{NO_JANUARY}.gz", line("a", revenue="10"))),
     }.items():
         text = text.replace(theirs, ours)
-    process = subprocess.run([*program, text], capture_output=True, text=True, timeout=60, check=False)
+    process = subprocess.run([*program, text], capture_output=True, text=True, timeout=PATIENCE, check=False)
     assert process.returncode == 0, process.stderr
     return process.stdout
 

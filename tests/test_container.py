@@ -11,6 +11,7 @@ import yaml
 from django.conf import settings
 
 from dsrhub import gunicorn
+from tests.waiting import PATIENCE
 
 # Nothing listens there.
 NO_DATABASE = "postgres://nobody@127.0.0.1:9/none"
@@ -37,7 +38,7 @@ def python(*arguments, environment):
         env=environment,
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=PATIENCE,
         check=False,
     )
 
@@ -141,13 +142,13 @@ def test_it_becomes_gunicorn_which_serves_until_it_is_asked_to_stop():
         try:
             said = (re.search(r"Listening at: http://127.0.0.1:(\d+) \((\d+)\)", line) for line in server.stderr)
             port, pid = next(found.groups() for found in said if found)
-            connection = http.client.HTTPConnection("127.0.0.1", int(port), timeout=30)
+            connection = http.client.HTTPConnection("127.0.0.1", int(port), timeout=PATIENCE)
             connection.request("GET", "/healthz")
             assert connection.getresponse().status == 200
             connection.close()
             assert int(pid) == server.pid
             server.terminate()
-            assert server.wait(timeout=20) == 0
+            assert server.wait(timeout=PATIENCE) == 0
         finally:
             server.kill()
 

@@ -16,6 +16,7 @@ from catalogue.models import DSR, ImportJob
 from dsrhub import readiness
 from tests.catalogue.helpers import NO_JANUARY, line, write_report
 from tests.processes import serving
+from tests.waiting import PATIENCE
 
 
 @pytest.mark.parametrize("method", ["GET", "HEAD"])
@@ -115,7 +116,7 @@ def test_a_request_in_progress_ends_before_the_server_does(tmp_path):
     head = f'--b\r\nContent-Disposition: form-data; name="file"; filename="{NO_JANUARY}"\r\n\r\n'.encode()
     body = head + content + b"\r\n--b--\r\n"
     with serving() as server:
-        client = http.client.HTTPConnection("127.0.0.1", server.port, timeout=30)
+        client = http.client.HTTPConnection("127.0.0.1", server.port, timeout=PATIENCE)
         client.putrequest("POST", "/dsrs/")
         for name, value in {
             "Authorization": f"Token {token}",

@@ -14,6 +14,7 @@ from catalogue.models import ImportJob
 from dsrhub import logs
 from tests.catalogue.helpers import NO_JANUARY, line, write_report
 from tests.processes import serving
+from tests.waiting import PATIENCE
 
 pytestmark = pytest.mark.django_db
 
@@ -171,7 +172,7 @@ def test_a_line_for_programs_is_one_object_whatever_is_in_it():
 @pytest.mark.django_db(transaction=True)
 def test_all_that_a_server_says_is_json_where_it_is_asked_for(client):
     with serving(DSRHUB_LOG_JSON="true") as server:
-        response = requests.get(f"{server.url}/dsrs/", headers={"X-Request-ID": "abc"}, timeout=30)
+        response = requests.get(f"{server.url}/dsrs/", headers={"X-Request-ID": "abc"}, timeout=PATIENCE)
         assert response.headers["X-Request-ID"] == "abc"
         assert server.stop() == 0
     lines = [json.loads(line) for line in server.log.splitlines()]

@@ -8,7 +8,7 @@ import yaml
 from django.contrib.auth.models import User
 from django.core.signals import request_finished, request_started
 from django.db import close_old_connections
-from hypothesis import HealthCheck, settings
+from hypothesis import settings
 from openapi_spec_validator import validate
 from playwright.sync_api import expect
 from rest_framework.authtoken.models import Token
@@ -19,9 +19,7 @@ from dsrhub.wsgi import application
 from tests.catalogue.helpers import ES_JANUARY, HEADER, NO_JANUARY, import_report, line
 
 DOCUMENT = schemathesis.openapi.from_wsgi("/openapi.yaml", application, config=schemathesis.Config(seed=1))
-few_examples = settings(
-    max_examples=25, database=None, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+few_examples = settings(max_examples=25)
 
 
 @pytest.fixture

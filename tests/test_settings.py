@@ -10,6 +10,8 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from django.conf import settings
 
+from tests.waiting import PATIENCE
+
 # Nothing listens there.
 DATABASE_URL = "postgres://nobody@127.0.0.1:9/none"
 SERVER = {"DATABASE_URL": DATABASE_URL, "DSRHUB_SECRET_KEY": "for tests", "DSRHUB_ALLOWED_HOSTS": "localhost"}
@@ -26,7 +28,7 @@ def python(tmp_path):
             env={"PATH": os.environ["PATH"], "DSRHUB_DATA_DIR": str(tmp_path / "data"), **environment},
             capture_output=True,
             text=True,
-            timeout=60,
+            timeout=PATIENCE,
             check=False,
         )
 

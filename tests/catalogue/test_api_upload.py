@@ -121,6 +121,7 @@ def test_errors_are_told_by_line_column_value_and_code_and_nothing_is_loaded(upl
         "detail": f"{ES_JANUARY}: {detail}",
         "code": "report_refused",
         "error_count": 4,
+        "warning_count": 1,
         "problems": [
             {"code": "not_an_integer", "line": 3, "column": "usages", "value": "1.5"},
             {"code": "not_a_number", "line": 3, "column": "revenue", "value": "much"},

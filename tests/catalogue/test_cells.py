@@ -187,7 +187,7 @@ numbers = st.builds(
 ).filter(lambda cell: re.match(r"[+-]?\.?[0-9]", cell))
 
 
-@settings(deadline=None, max_examples=300)
+@settings(max_examples=300)
 @given(numbers)
 @example("9" * 30 + "." + "9" * 60)
 @example("123456e-58")
@@ -205,7 +205,7 @@ def test_a_plain_number_equals_the_decimal(cell):
             plain_number(cell)
 
 
-@settings(deadline=None, max_examples=200)
+@settings(max_examples=200)
 @given(st.floats(allow_nan=False, allow_infinity=False))
 def test_doubles_as_python_writes_them_keep_their_digits(number):
     cell = repr(number)
@@ -217,7 +217,7 @@ def test_doubles_as_python_writes_them_keep_their_digits(number):
             plain_number(cell)
 
 
-@settings(deadline=None, max_examples=200)
+@settings(max_examples=200)
 @given(st.text("0123456789+-.eE_ nN", max_size=12) | st.text(max_size=6))
 def test_a_number_is_what_the_grammar_says(cell):
     try:
@@ -362,7 +362,7 @@ written_isrcs = st.tuples(
 ).map("".join)
 
 
-@settings(deadline=None, max_examples=300)
+@settings(max_examples=300)
 @given(written_isrcs)
 @example("is-rca-20-00001")
 def test_what_an_independent_judge_accepts_is_accepted_and_written_alike(cell):
@@ -372,7 +372,7 @@ def test_what_an_independent_judge_accepts_is_accepted_and_written_alike(cell):
     assert plain_isrc("ISRC " + cell) == plain_isrc(cell)
 
 
-@settings(deadline=None, max_examples=300)
+@settings(max_examples=300)
 @given(st.text("AZ09- ", max_size=14) | written_isrcs.flatmap(lambda cell: st.permutations(cell).map("".join)))
 def test_what_the_judge_refuses_is_refused_unless_for_its_country(cell):
     plain = plain_isrc(cell)

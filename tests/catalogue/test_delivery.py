@@ -239,7 +239,7 @@ def test_rubbish_behind_the_end_is_damage(path, rubbish):
     assert damage_of(path, FULL_MEMBER + rubbish) == ErrorCode.GZIP_TRUNCATED
 
 
-@settings(deadline=None, max_examples=300)
+@settings(max_examples=300)
 @given(st.integers(0, len(FULL_MEMBER) - 1), st.integers(1, 255))
 @example(3, 0x08)
 def test_a_changed_byte_never_changes_the_content(tmp_path_factory, position, change):

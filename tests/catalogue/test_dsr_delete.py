@@ -1,5 +1,7 @@
 """What `dsr_delete` and `catalogue_refresh` promise: lines count no more at once, and the disk is freed afterwards."""
 
+from contextlib import contextmanager
+
 import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
@@ -112,15 +114,23 @@ def test_as_many_queries_for_1_line_as_for_1_000(tmp_path):
 # --- Storage that others are reading ---------------------------------------------------------------------------
 
 
+@contextmanager
+def reading(monkeypatch):
+    """A cursor of somebody who reads all lines: dropping them is tried as often as the product does, without pauses."""
+    with other_transaction() as reader, monkeypatch.context() as patched:
+        patched.setattr(services, "DROP_TRIES", 3)
+        patched.setattr(services, "DROP_PAUSE", 0)
+        reader.execute("SELECT dsp_id FROM catalogue_usageline")
+        yield reader
+
+
 @TRANSACTIONAL
 @pytest.mark.usefixtures("own_partition")
 def test_a_reader_keeps_the_table_and_a_later_run_drops_it(tmp_path, monkeypatch):
-    monkeypatch.setattr(services, "DROP_PAUSE", 0)
     gone = import_lines(tmp_path, ES_JANUARY, line("a", revenue="1"))
     table = f"catalogue_usageline_{gone.pk}"
 
-    with other_transaction() as reader:
-        reader.execute("SELECT dsp_id FROM catalogue_usageline")
+    with reading(monkeypatch) as reader:
         # The deletion does not wait for the reader, who still sees what it has begun to read.
         dsr_delete(dsr_number=gone.pk)
         assert top() == []
@@ -139,10 +149,8 @@ def test_a_reader_keeps_the_table_and_a_later_run_drops_it(tmp_path, monkeypatch
 @TRANSACTIONAL
 @pytest.mark.usefixtures("own_partition")
 def test_a_reader_of_many_tables_is_waited_for_once_and_the_shared_partition_is_cleared(tmp_path, monkeypatch):
-    monkeypatch.setattr(services, "DROP_PAUSE", 0)
     tables = [import_lines(tmp_path, name, line("a")) for name in (ES_JANUARY, ES_FEBRUARY)]
-    with other_transaction() as reader:
-        reader.execute("SELECT dsp_id FROM catalogue_usageline")
+    with reading(monkeypatch):
         for dsr in tables:
             dsr_delete(dsr_number=dsr.pk)
         LeftoverLines.objects.create(dsr_number=tables[1].pk + 1, partition=0)
@@ -161,10 +169,8 @@ def test_a_reader_of_many_tables_is_waited_for_once_and_the_shared_partition_is_
 @TRANSACTIONAL
 @pytest.mark.usefixtures("own_partition")
 def test_the_next_import_drops_what_was_left(tmp_path, monkeypatch):
-    monkeypatch.setattr(services, "DROP_PAUSE", 0)
     gone = import_lines(tmp_path, ES_JANUARY, line("a"))
-    with other_transaction() as reader:
-        reader.execute("SELECT dsp_id FROM catalogue_usageline")
+    with reading(monkeypatch):
         dsr_delete(dsr_number=gone.pk)
     assert LeftoverLines.objects.count() == 1
 

@@ -1,14 +1,12 @@
 """What happens when several import, delete and change rates at once, or one of them dies. All commits are real.
 
 Each test leads its threads to the moment that it is about: a callback of the import holds it in the middle of its
-COPY, and `wait_for` looks at the database's locks until somebody waits.
+COPY, and `wait_for_lock_waiter` looks at the database's locks until somebody waits.
 """
 
 import os
 import subprocess
 import sys
-import time
-from concurrent.futures import ThreadPoolExecutor
 from datetime import date
 from decimal import Decimal
 from threading import Barrier, Event
@@ -31,13 +29,12 @@ from tests.catalogue.helpers import (
     other_transaction,
     write_report,
 )
+from tests.waiting import PATIENCE, wait_for_lock_waiter
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
 AR_JANUARY = "Spotify_SpotifyDuo_AR_ARS_20200101-20200131.tsv"
 ES_FEBRUARY = "Spotify_SpotifyFamilyPlan_ES_EUR_20200201-20200229.tsv"
-# Nothing here takes a second; where something never comes, the test fails instead of hanging.
-PATIENCE = 20
 MANY_LINES = [line(f"a{number}", revenue="0.10") for number in range(100)]
 
 
@@ -50,20 +47,6 @@ def _large_reports_in_small_pieces(transactional_db, settings, monkeypatch):
     for dsr in DSR.objects.all():
         dsr_delete(dsr_number=dsr.pk)
     catalogue_refresh()
-
-
-@pytest.fixture
-def in_thread():
-    """Start a function in a thread with a connection of its own: gives its future."""
-
-    def on_own_connection(function, **arguments):
-        try:
-            return function(**arguments)
-        finally:
-            connection.close()
-
-    with ThreadPoolExecutor() as pool:
-        yield lambda function, **arguments: pool.submit(on_own_connection, function, **arguments)
 
 
 class InMidCopy:
@@ -79,23 +62,6 @@ class InMidCopy:
         if self.pieces == 3:
             self.is_there.set()
             assert self.go_on.wait(PATIENCE)
-
-
-def wait_for(kind):
-    """Return when somebody waits for a lock of a kind, as PostgreSQL calls it: a row's is its `transactionid`."""
-    deadline = time.monotonic() + PATIENCE
-    with connection.cursor() as cursor:
-        while time.monotonic() < deadline:
-            # In a transaction, the activity would stay as it was seen first.
-            cursor.execute("SELECT pg_stat_clear_snapshot()")
-            cursor.execute(
-                "SELECT 1 FROM pg_locks JOIN pg_stat_activity USING (pid) "
-                "WHERE datname = current_database() AND NOT granted AND locktype = %s",
-                [kind],
-            )
-            if cursor.fetchone():
-                return
-    pytest.fail(f"nobody waited for a lock: {kind}")
 
 
 def importing(path, **options):
@@ -119,7 +85,7 @@ def test_of_two_imports_of_one_file_the_second_waits_and_changes_nothing(tmp_pat
     first = in_thread(**importing(path, progress=stop))
     assert stop.is_there.wait(PATIENCE)
     second = in_thread(**importing(path))
-    wait_for("advisory")
+    wait_for_lock_waiter("advisory")
     stop.go_on.set()
 
     assert first.result(PATIENCE).outcome == Outcome.LOADED
@@ -138,7 +104,7 @@ def test_of_two_imports_under_one_key_the_second_is_refused(tmp_path, in_thread)
     first = in_thread(**importing(path, progress=stop))
     assert stop.is_there.wait(PATIENCE)
     second = in_thread(**importing(other))
-    wait_for("advisory")
+    wait_for_lock_waiter("advisory")
     stop.go_on.set()
 
     assert first.result(PATIENCE).outcome == Outcome.LOADED
@@ -265,7 +231,7 @@ def test_a_dsr_that_is_deleted_while_its_replacement_loads_is_gone_once(tmp_path
     with transaction.atomic():
         dsr_delete(dsr_number=earlier.pk)
         replacing = in_thread(**importing(path, replace=True))
-        wait_for("transactionid")
+        wait_for_lock_waiter("transactionid")
 
     dsr = replacing.result(PATIENCE).dsr
     assert DSR.objects.get() == dsr
@@ -311,9 +277,9 @@ def test_who_sets_a_rate_waits_for_the_import_that_has_read_the_old_one(tmp_path
         # The import can read DSRs, and not write one: it stops when it has its rate.
         other.execute("LOCK TABLE catalogue_dsr IN SHARE MODE")
         loading = in_thread(**importing(path))
-        wait_for("relation")
+        wait_for_lock_waiter("relation")
         setting = in_thread(function=set_rate, currency="NOK", rate="9.5")
-        wait_for("advisory")
+        wait_for_lock_waiter("advisory")
 
     assert loading.result(PATIENCE).dsr.rate_method == "ecb_mean"
     assert setting.result(PATIENCE).dsrs == 1
@@ -329,7 +295,7 @@ def test_an_import_that_replaces_waits_for_who_changes_rates_and_takes_the_new_o
     with transaction.atomic():
         rates_lock(shared=False)
         replacing = in_thread(**importing(path, replace=True))
-        wait_for("advisory")
+        wait_for_lock_waiter("advisory")
         assert set_rate("NOK", "9.5").dsrs == 1
 
     report = replacing.result(PATIENCE)

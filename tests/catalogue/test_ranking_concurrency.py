@@ -1,7 +1,5 @@
 """Rankings while others ask, read and change DSRs at once. All commits are real."""
 
-import time
-from concurrent.futures import ThreadPoolExecutor
 from datetime import date
 from decimal import Decimal
 from itertools import count
@@ -16,12 +14,11 @@ from catalogue.rates import operator_rate_set
 from catalogue.selectors import resource_ranking, resource_top_percentile
 from catalogue.services import catalogue_refresh, dsr_delete, dsr_import
 from tests.catalogue.helpers import ES_JANUARY, NO_JANUARY, line, other_transaction, write_report
+from tests.waiting import PATIENCE, wait_for_lock_waiter
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
 NO_FEBRUARY = "Spotify_SpotifyDuo_NO_NOK_20200201-20200229.tsv"
-# Nothing here takes a second; where something never comes, the test fails instead of hanging.
-PATIENCE = 20
 
 
 @pytest.fixture(params=["few lines", "many lines"], autouse=True)
@@ -44,20 +41,6 @@ def ingest(tmp_path):
         return dsr_import(path=write_report(tmp_path, name, *lines), name=name, replace=replace).dsr.pk
 
     return ingest
-
-
-@pytest.fixture
-def in_thread():
-    """Start a function in a thread with a connection of its own: gives its future."""
-
-    def on_own_connection(function, *arguments):
-        try:
-            return function(*arguments)
-        finally:
-            connection.close()
-
-    with ThreadPoolExecutor() as pool:
-        yield lambda function, *arguments: pool.submit(on_own_connection, function, *arguments)
 
 
 def nok_rate(rate):
@@ -148,20 +131,6 @@ def test_a_change_while_a_ranking_is_made_is_in_it_wholly_or_not_at_all(ingest, 
 # --- Two at once -----------------------------------------------------------------------------------------------
 
 
-def wait_for_a_waiter():
-    """Return when somebody waits for an advisory lock."""
-    deadline = time.monotonic() + PATIENCE
-    with connection.cursor() as cursor:
-        while time.monotonic() < deadline:
-            cursor.execute(
-                "SELECT 1 FROM pg_locks JOIN pg_database ON pg_database.oid = pg_locks.database "
-                "WHERE datname = current_database() AND NOT granted AND locktype = 'advisory'"
-            )
-            if cursor.fetchone():
-                return
-    pytest.fail("nobody waited")
-
-
 def test_of_two_that_ask_at_once_one_makes_the_ranking_and_the_other_reads_it(ingest, in_thread, monkeypatch):
     ingest(ES_JANUARY, line("a", revenue="3"), line("b", revenue="1"))
     is_made, go_on, made = Event(), Event(), []
@@ -176,7 +145,7 @@ def test_of_two_that_ask_at_once_one_makes_the_ranking_and_the_other_reads_it(in
     first = in_thread(everything)
     assert is_made.wait(PATIENCE)
     second = in_thread(everything)
-    wait_for_a_waiter()
+    wait_for_lock_waiter("advisory")
     go_on.set()
 
     assert [one.dsp_id for one in first.result(PATIENCE)] == ["a", "b"]
@@ -199,7 +168,7 @@ def test_where_making_fails_the_other_makes_it(ingest, in_thread, monkeypatch):
     first = in_thread(everything)
     assert is_made.wait(PATIENCE)
     second = in_thread(everything)
-    wait_for_a_waiter()
+    wait_for_lock_waiter("advisory")
     go_on.set()
 
     with pytest.raises(OSError, match="the disk is full"):

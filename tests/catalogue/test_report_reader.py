@@ -744,7 +744,7 @@ def cut(draw, content: st.SearchStrategy[bytes]) -> list[bytes]:
     return [whole[start:stop] for start, stop in zip([0, *cuts], [*cuts, len(whole)], strict=True)]
 
 
-@settings(deadline=None, max_examples=250)
+@settings(max_examples=250)
 @given(cut(reports(NORMALISABLE, WRONG, with_garbage=True)))
 def test_the_reader_finds_what_an_obvious_one_finds(chunks):
     reading = Reading(*chunks)
@@ -754,7 +754,7 @@ def test_the_reader_finds_what_an_obvious_one_finds(chunks):
     assert reading.reader.line_count == len(values)
 
 
-@settings(deadline=None, max_examples=150)
+@settings(max_examples=150)
 @given(cut(reports(NORMALISABLE)))
 def test_the_reader_hands_on_the_values_that_an_obvious_one_reads(chunks):
     reading = Reading(*chunks)
@@ -764,7 +764,7 @@ def test_the_reader_hands_on_the_values_that_an_obvious_one_reads(chunks):
     assert loaded_values(reading.output, reading.reader.columns, reading.reader.line_end) == values
 
 
-@settings(deadline=None, max_examples=100)
+@settings(max_examples=100)
 @given(cut(reports(NORMALISABLE)))
 def test_what_was_handed_on_is_handed_on_unchanged_when_it_is_read_again(chunks):
     first = Reading(*chunks)
@@ -776,7 +776,7 @@ def test_what_was_handed_on_is_handed_on_unchanged_when_it_is_read_again(chunks)
     assert second.problems == first.problems
 
 
-@settings(deadline=None, max_examples=100)
+@settings(max_examples=100)
 @given(cut(reports()))
 def test_what_is_valid_is_not_touched(chunks):
     reading = Reading(*chunks)
@@ -802,7 +802,7 @@ def load(reading_chunks: list[bytes]) -> tuple[tuple[str, ...], list[tuple]]:
 
 
 @pytest.mark.django_db
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 @given(cut(reports(NORMALISABLE)))
 def test_the_database_holds_what_the_report_says(chunks):
     _, stored = load(chunks)

@@ -5,7 +5,7 @@ from itertools import permutations
 import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from catalogue import services
@@ -199,7 +199,7 @@ steps = st.lists(
 
 
 @given(steps=steps, register_late=st.booleans())
-@settings(max_examples=60, deadline=None, database=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=60)
 def test_the_catalogue_is_what_the_lines_say_after_any_imports_and_deletions(
     tmp_path_factory, monkeypatch, steps, register_late
 ):

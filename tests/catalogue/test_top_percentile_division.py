@@ -64,7 +64,7 @@ TIES = st.builds(tie, st.sampled_from([2, 4, 12, 28, 80]), st.integers(10**25, 1
 
 
 @pytest.mark.django_db
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(st.tuples(RATES, AMOUNTS) | TIES)
 def test_an_amount_is_rounded_half_even_however_it_is_divided(pair):
     rate, revenue = pair

@@ -185,7 +185,7 @@ def _way(request):
 
 @pytest.mark.django_db
 @pytest.mark.usefixtures("_way")
-@settings(max_examples=70, deadline=None)
+@settings(max_examples=70)
 @given(
     made=deliveries(),
     percentile=st.sampled_from(range(1, 100)),

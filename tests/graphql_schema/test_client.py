@@ -21,7 +21,7 @@ PROGRAMS = re.findall(r"```python\n(from gql .+?|import os\n.+?)```", DOCS, re.D
 
 @pytest.fixture
 def server(live_server):
-    call_command("import_dsr", str(settings.BASE_DIR / "data"))
+    call_command("import_dsr", str(settings.BASE_DIR / "data"), jobs=1)  # so their ids are in the order of the names
     return live_server
 
 

@@ -23,11 +23,7 @@ SCALARS = {
 
 
 @pytest.mark.django_db
-@settings(
-    max_examples=60,
-    deadline=None,
-    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow, HealthCheck.filter_too_much],
-)
+@settings(max_examples=60, suppress_health_check=list(HealthCheck))
 @given(query=from_schema(str(schema), custom_scalars=SCALARS))
 def test_any_query_is_answered(client, query):
     answer = post(client, query)

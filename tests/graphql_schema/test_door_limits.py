@@ -4,7 +4,7 @@ import json
 from time import thread_time
 
 import pytest
-from graphql import get_introspection_query
+from graphql import get_introspection_query, parse
 
 from tests.graphql_schema.test_door import JSON, codes, post
 
@@ -209,12 +209,16 @@ ATTACKS = {
 }
 
 
+# Times of reading an honest query 20 times, which took 30 ms when this was written: on a slow machine both take longer.
+AT_ONCE = 4
+
+
 @pytest.mark.parametrize("name", ATTACKS)
 def test_an_attack_is_refused_at_once(client, name):
     query, code = ATTACKS[name]
-    answer, seconds = timed(lambda: post(client, query))
+    answer, taken = measured(lambda: post(client, query))
     assert (answer.status_code, set(codes(answer))) == (400, {code})
-    assert seconds < 0.1
+    assert taken < AT_ONCE
 
 
 @pytest.mark.parametrize(
@@ -226,9 +230,9 @@ def test_an_attack_is_refused_at_once(client, name):
     ],
 )
 def test_huge_wrong_variables_are_refused_at_once(client, query, variables):
-    answer, seconds = timed(lambda: post(client, query, variables={"x": variables}))
+    answer, taken = measured(lambda: post(client, query, variables={"x": variables}))
     assert (answer.status_code, set(codes(answer))) == (400, {"graphql_variables"})
-    assert seconds < 0.1
+    assert taken < AT_ONCE
 
 
 def test_deeply_nested_variables_are_refused_at_once(client):
@@ -238,23 +242,26 @@ def test_deeply_nested_variables_are_refused_at_once(client):
     for depth in (400, 5_000):
         nested = '{"inner": ' * depth + "{}" + "}" * depth
         body = f'{{"query": "query ($x: Filter) {{ length(filter: $x) }}", "variables": {{"x": {nested}}}}}'
-        answer, seconds = timed(lambda body=body: client.generic("POST", "/graphql", body, **JSON))
+        answer, taken = measured(lambda body=body: client.generic("POST", "/graphql", body, **JSON))
         assert answer.status_code in {200, 400}
-        assert seconds < 0.1
+        assert taken < AT_ONCE
 
 
 def test_10_megabytes_are_refused_at_once(client):
     body = json.dumps({"query": "{" + "user " * 2_000_000 + "}"})
-    answer, seconds = timed(lambda: client.generic("POST", "/graphql", body, **JSON))
+    answer, taken = measured(lambda: client.generic("POST", "/graphql", body, **JSON))
     assert (answer.status_code, codes(answer)) == (413, ["too_large"])
-    assert seconds < 0.1
+    assert taken < AT_ONCE
 
 
-def timed(call):
-    """What a call gives, and the seconds that it takes: the best of three, and of this thread alone."""
+def measured(call):
+    """What a call gives, and the processor's time that it takes, the best of three: see AT_ONCE."""
     times = []
     for _ in range(3):
         begin = thread_time()
         answer = call()
-        times.append(thread_time() - begin)
+        end = thread_time()
+        for _ in range(20):
+            parse(INTROSPECTION)
+        times.append((end - begin) / (thread_time() - end))
     return answer, min(times)

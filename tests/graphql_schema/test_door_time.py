@@ -32,10 +32,10 @@ def test_what_asks_no_database_is_stopped_as_well(client, tenth):
 
 
 def test_the_time_is_the_statement_timeout_while_the_operation_lasts(client, settings):
-    settings.DSRHUB_GRAPHQL_SECONDS = 1
+    settings.DSRHUB_GRAPHQL_SECONDS = 3600
     (left,) = post(client, "{ timeout }").json()["data"].values()
     assert left.endswith("ms")
-    assert 0 < int(left.removesuffix("ms")) <= 1000
+    assert 0 < int(left.removesuffix("ms")) <= 3_600_000
     with connection.cursor() as cursor:
         cursor.execute("SHOW statement_timeout")
         assert cursor.fetchone() == ("0",)

@@ -8,6 +8,9 @@ from django.conf import settings
 from django.core.management import call_command
 from playwright.sync_api import expect
 
+from tests.browser import signed_in
+from tests.waiting import PATIENCE
+
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 
 EDITOR = "document.querySelector('.graphiql-query-editor .CodeMirror').CodeMirror"
@@ -22,16 +25,21 @@ EXAMPLES = {
 
 def wait_until(page, condition):
     """Until something holds for the editor. Playwright's own way needs what the policy of the page forbids."""
-    page.evaluate(f"""() => new Promise(resolve => {{
+    page.evaluate(f"""() => new Promise((resolve, reject) => {{
         const look = () => {EDITOR}.{condition} ? resolve() : requestAnimationFrame(look);
+        setTimeout(reject, {PATIENCE * 1000}, new Error("this never came: " + {condition!r}));
         look();
     }})""")
 
 
 @pytest.fixture
 def playground(live_server, page):
-    page.set_default_timeout(20_000)
-    page.goto(f"{live_server.url}/graphql")
+    return opened(page, f"{live_server.url}/graphql")
+
+
+def opened(page, address):
+    """The page, once its editor knows the schema."""
+    page.goto(address)
     expect(page.locator(".graphiql-query-editor .CodeMirror-line").first).to_be_visible()
     wait_until(page, "options.hintOptions.schema")
     return page
@@ -49,7 +57,7 @@ def response(playground):
 
 
 def test_each_example_works_on_the_samples(playground):
-    call_command("import_dsr", str(settings.BASE_DIR / "data"))
+    call_command("import_dsr", str(settings.BASE_DIR / "data"), jobs=1)  # so their ids are in the order of the names
     tabs = playground.locator(".graphiql-tab-button")
     expect(tabs).to_have_text(list(EXAMPLES))
     for name, answer in EXAMPLES.items():
@@ -71,13 +79,9 @@ def test_the_documentation_tells_the_schema(playground):
 
 
 def test_who_is_signed_in_is_known_in_the_playground(playground, live_server, admin_user):
-    playground.goto(f"{live_server.url}/admin/")
-    playground.fill("#id_username", "admin")
-    playground.fill("#id_password", "password")
-    playground.click("text=Log in")
-    playground.goto(f"{live_server.url}/graphql")
+    signed_in(playground, f"{live_server.url}/admin/", "Digital Sales Reports")
+    opened(playground, f"{live_server.url}/graphql")
     query = 'mutation Delete { deleteDsr(id: "1") { id } }'
-    expect(playground.locator(".graphiql-query-editor .CodeMirror-line").first).to_be_visible()
     playground.evaluate(f"{EDITOR}.setValue({query!r})")
     execute(playground, "Delete")
     expect(response(playground)).to_contain_text("dsr_not_found")

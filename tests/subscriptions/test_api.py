@@ -15,7 +15,7 @@ from django.core.signals import request_finished, request_started
 from django.db import close_old_connections, connection
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
-from hypothesis import HealthCheck, settings
+from hypothesis import settings
 from rest_framework.authtoken.models import Token
 from werkzeug import Client as WSGIClient
 
@@ -348,9 +348,7 @@ def map_query(context, query):
     return query
 
 
-few_examples = settings(
-    max_examples=20, database=None, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+few_examples = settings(max_examples=20)
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from subscriptions import events as usage_events
@@ -146,7 +146,7 @@ def assert_exact(books, start, end):
 
 
 @pytest.mark.parametrize("way", ["few", "many"])
-@settings(max_examples=20, deadline=None, database=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=20)
 @given(sequence=st.lists(steps, min_size=1, max_size=12), bounds=st.tuples(days, days))
 def test_an_answer_is_always_the_sum_of_all_records(real_commits, monkeypatch, way, sequence, bounds):
     if way == "many":  # by COPY, and with marks of whole days
