@@ -454,14 +454,15 @@ def _total_bounds(dsrs: Sequence[IngestedDSR]) -> tuple[Decimal, Decimal]:
 
 
 def _first_bound(dsrs: Sequence[IngestedDSR], searched: dict[str, Any]) -> Decimal | None:
-    line_count = sum(dsr.line_count for dsr in dsrs)
-    head = max(FIRST_HEAD // len(dsrs), 1)
-    while head * len(dsrs) <= max(int(line_count * LARGEST_HEAD), FIRST_HEAD):
-        rows = rows_of(FIRST_BOUND, **searched, head=head)
+    most = max(int(sum(dsr.line_count for dsr in dsrs) * LARGEST_HEAD), FIRST_HEAD)
+    heads = [FIRST_HEAD]
+    while heads[-1] < most:
+        heads.append(min(heads[-1] * HEAD_GROWTH, most))
+    for head in heads:
+        rows = rows_of(FIRST_BOUND, **searched, head=max(head // len(dsrs), 1))
         if rows:
             bound: Decimal = DOWN.multiply(rows[0][0], 1 - SLACK)
             return bound
-        head *= HEAD_GROWTH
     return None
 
 
