@@ -8,6 +8,7 @@ from functools import lru_cache
 from json.encoder import encode_basestring
 from typing import Any
 
+from django.db.models import QuerySet
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
@@ -111,6 +112,28 @@ class DSRSerializer(serializers.ModelSerializer[DSR]):
     class Meta:
         model = DSR
         fields = ["id", "path", "period_start", "period_end", "status", "territory", "currency"]
+
+
+SHOWN = (
+    *("id", "path", "period_start", "period_end", "status"),
+    *("territory_id", "territory__name", "currency_id", "currency__name"),
+)
+
+
+def dsrs_shown(dsrs: QuerySet[DSR]) -> list[dict[str, Any]]:
+    """What DSRSerializer shows of DSRs. It takes ten times as long, and the list of all may have thousands."""
+    return [
+        {
+            "id": number,
+            "path": path,
+            "period_start": f"{start}T00:00:00Z",
+            "period_end": f"{end}T00:00:00Z",
+            "status": status,
+            "territory": {"name": territory, "code_2": code_2},
+            "currency": {"name": currency, "code": code},
+        }
+        for number, path, start, end, status, code_2, territory, code, currency in dsrs.values_list(*SHOWN)
+    ]
 
 
 class WithoutEmpty(serializers.Serializer[Any]):

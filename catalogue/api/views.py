@@ -30,6 +30,7 @@ from catalogue.api.serializers import (
     TopPercentileParameters,
     UploadParameters,
     UsageLineSerializer,
+    dsrs_shown,
     resources_rendered,
 )
 from catalogue.exceptions import DSRNotFound
@@ -87,7 +88,7 @@ class DSRListView(APIView):
         page = DSRPageParameters.of(request.query_params, ignore_unknown=True)
         dsrs = selectors.dsr_list().filter(id__gt=page["cursor"])
         if "limit" not in page:
-            return Response(DSRSerializer(dsrs, many=True).data)
+            return Response(dsrs_shown(dsrs))
         return page_response(request, dsrs[: page["limit"] + 1], DSRSerializer, limit=page["limit"], key="id")
 
     @extend_schema(

@@ -60,6 +60,13 @@ def test_the_list_is_an_array_of_all_dsrs_failed_ones_included(client, dsr, fail
     assert response.json() == [es_january(dsr.pk), no_january(failed.pk)]
 
 
+@pytest.mark.usefixtures("dsr", "failed")
+def test_the_list_shows_each_dsr_as_it_is_shown_alone(client):
+    shown = client.get("/dsrs/").json()
+    assert shown == [client.get(f"/dsrs/{one['id']}").json() for one in shown]
+    assert len(shown) == 2
+
+
 def test_without_dsrs_the_list_is_an_empty_array(client):
     assert client.get("/dsrs/").content == b"[]"
 
