@@ -11,7 +11,7 @@ from isal import igzip_threaded, isal_zlib
 from catalogue.parsing import LONGEST_NAME, ErrorCode, Problem, shown
 
 # Large enough that no cost per chunk is felt, small enough that a few of them are no memory to speak of.
-CHUNK_BYTES = 128 * 1024
+CHUNK_BYTES = 64 * 1024
 
 # Called with the number of delivered (packed) bytes read since the last call.
 Progress = Callable[[int], None]

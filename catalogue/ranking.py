@@ -36,7 +36,7 @@ TOTAL_DIGITS = Context(prec=20)
 FEW_LINES = 20_000
 # How many first lines are looked at in all to begin with, by how much more each time the share is not reached, and
 # up to which part of all lines: beyond it, to add up everything is faster.
-FIRST_HEAD, HEAD_GROWTH, LARGEST_HEAD = 2_000, 6, Decimal("0.01")
+FIRST_HEAD, HEAD_GROWTH, LARGEST_HEAD = 2_000, 6, Decimal("0.05")
 
 # Where the rows of a ranking lie: in a table with those of others, or in one of their own, which is quickly dropped,
 # and which several workers fill.
