@@ -2,7 +2,7 @@
 
 import logging
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from enum import StrEnum
 from itertools import chain
@@ -12,6 +12,7 @@ from typing import Any
 from django.conf import settings
 from django.contrib.auth.models import User
 from django.db import OperationalError, connection, transaction
+from django.db.models import Q, Sum
 from psycopg2.errors import LockNotAvailable
 
 from catalogue.delivery import DamagedDelivery, Delivery, Progress
@@ -144,7 +145,7 @@ def catalogue_refresh() -> None:
     for dsp in LeftoverLines.objects.filter(is_catalogued=True).order_by("dsp").values_list("dsp").distinct():
         _resources_forget(*dsp)
     _leftovers_drop()
-    if _are_mostly_new(DSR.objects.ingested()):
+    if _are_mostly_new():
         _resources_make_anew()
     # The latest first: what it says, earlier ones do not change.
     for dsr_number in DSR.objects.uncatalogued().order_by("-period_end", "-id").values_list("pk", flat=True):
@@ -177,23 +178,21 @@ def _resources_register(dsr_number: int) -> None:
             transaction.set_rollback(True)
 
 
-def _are_mostly_new(dsrs: Iterable[DSR]) -> bool:
-    new, known = 0, 0
-    for dsr in dsrs:
-        if dsr.is_catalogued:
-            known += dsr.line_count
-        else:
-            new += dsr.line_count
-    return new >= ANEW_LINES and new >= known
+def _are_mostly_new() -> bool:
+    lines = DSR.objects.ingested().aggregate(
+        new=Sum("line_count", filter=Q(is_catalogued=False), default=0),
+        known=Sum("line_count", filter=Q(is_catalogued=True), default=0),
+    )
+    return bool(lines["new"] >= ANEW_LINES and lines["new"] >= lines["known"])
 
 
 def _resources_make_anew() -> None:
     with transaction.atomic():
         resources_lock()
-        dsrs = list(DSR.objects.ingested())
         # Somebody else may have done it while this one waited.
-        if not _are_mostly_new(dsrs):
+        if not _are_mostly_new():
             return
+        dsrs = list(DSR.objects.ingested())
         resources_make(dsrs)
         if not _resources_replace(dsrs):
             # Then they are registered one by one.
