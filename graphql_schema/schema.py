@@ -1,5 +1,7 @@
 """The whole schema, joined from its domains. `schema.graphql` is its text; `manage.py graphql_schema` writes it."""
 
+from inspect import getdoc
+
 import graphene
 
 from graphql_schema.dsrs.mutations import DeleteDSR
@@ -18,8 +20,8 @@ class Query(DSRQueries, ResourceQueries, StatisticQueries, RateQueries, Subscrip
 class Mutation(graphene.ObjectType):
     """What can be done by who is signed in and has the permission."""
 
-    delete_dsr = DeleteDSR.Field(description=DeleteDSR.__doc__)
-    set_operator_rate = SetOperatorRate.Field(description=SetOperatorRate.__doc__)
+    delete_dsr = DeleteDSR.Field(description=getdoc(DeleteDSR))
+    set_operator_rate = SetOperatorRate.Field(description=getdoc(SetOperatorRate))
 
 
 schema = graphene.Schema(query=Query, mutation=Mutation)
