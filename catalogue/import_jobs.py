@@ -463,7 +463,8 @@ def _file_sha256(path: Path) -> str:
 
 def _findings_keep(job: ImportJob, *, report: ImportReport | None = None, error: DsrhubError | None = None) -> None:
     """What people see before they confirm: plain values, which a page shows and JSON can hold."""
-    kept: list[Problem] = report.problems.kept if report else error.extra.get("problems", []) if error else []
+    told = error.extra if error else {}
+    kept: list[Problem] = report.problems.kept if report else told.get("problems", [])
     # What keeps the file out comes first.
     problems = sorted(kept, key=lambda problem: not problem.is_error)
     job.problems = [
@@ -478,8 +479,8 @@ def _findings_keep(job: ImportJob, *, report: ImportReport | None = None, error:
         "columns": columns,
         "lines": lines,
         "totals": report and _totals(report.dsr),
-        "error_count": error.extra.get("error_count", 0) if error else 0,
-        "warning_count": report.dsr.warning_count if report else error.extra.get("warning_count", 0) if error else 0,
+        "error_count": told.get("error_count", 0),
+        "warning_count": report.dsr.warning_count if report else told.get("warning_count", 0),
         "problems": [dict(zip(PROBLEM_PARTS, found, strict=True)) for found in job.problems[:PREVIEW_PROBLEMS]],
         "kept_count": len(problems),
     }

@@ -11,7 +11,7 @@ from typing import Any
 
 from django.conf import settings
 from django.contrib.auth.models import User
-from django.db import OperationalError, connection, transaction
+from django.db import OperationalError, transaction
 from django.db.models import Q, Sum
 from psycopg2.errors import LockNotAvailable
 
@@ -41,6 +41,7 @@ from catalogue.parsing import (
 from catalogue.rates import ExchangeRate, exchange_rate, rates_lock
 from catalogue.resources import dsp_lock, resources_forget, resources_lock, resources_register
 from catalogue.resources_anew import resources_make, resources_replace
+from catalogue.statements import execute, rows_of
 
 logger = logging.getLogger(__name__)
 
@@ -219,8 +220,7 @@ def _resources_replace(dsrs: Sequence[DSR]) -> bool:
 
 def _wait_at_most(milliseconds: int) -> None:
     """For a lock, in this transaction: whoever comes after waits behind it."""
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT set_config('lock_timeout', %s, true)", [f"{milliseconds}ms"])
+    execute("SELECT set_config('lock_timeout', %(limit)s, true)", limit=f"{milliseconds}ms")
 
 
 def _leftover_is_dropped(leftover: LeftoverLines, pause: float) -> bool:
@@ -261,8 +261,7 @@ def _rejection_keep(name: str, reason: str, user: User | None) -> None:
 
 def _lock_key(report_name: ReportName) -> None:
     """Let others who import a report under the same key wait until this transaction ends."""
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))", [repr(report_name)])
+    execute("SELECT pg_advisory_xact_lock(hashtextextended(%(key)s, 0))", key=repr(report_name))
 
 
 def _loaded(
@@ -412,10 +411,8 @@ def _warn(delivery: Delivery, name: str, report_name: ReportName, repeats: Repea
 
 
 def _next_dsr_number() -> int:
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT nextval(pg_get_serial_sequence('catalogue_dsr', 'id'))")
-        number: int = cursor.fetchone()[0]
-    return number
+    ((number,),) = rows_of("SELECT nextval(pg_get_serial_sequence('catalogue_dsr', 'id'))")
+    return int(number)
 
 
 def _described(delivery: Delivery, name: str, report_name: ReportName, user: User | None) -> dict[str, Any]:

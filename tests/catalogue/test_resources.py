@@ -49,6 +49,15 @@ def naive_catalogue(dsp="Spotify"):
     return sorted(((dsp_id, *texts) for dsp_id, texts in known.items()), key=lambda row: row[0].encode())
 
 
+def assert_follows_the_lines_to_the_end():
+    """The catalogue is what the lines say, and nothing once all DSRs are deleted."""
+    assert catalogue() == naive_catalogue()
+    for dsr in DSR.objects.all():
+        dsr_delete(dsr_number=dsr.pk)
+    catalogue_refresh()
+    assert catalogue() == []
+
+
 @pytest.mark.usefixtures("either_partition")
 def test_an_import_registers_what_it_reports(tmp_path):
     dsr = import_report(tmp_path, ES_JANUARY, line("a", "One", "Ann|Bo", "ESA010000001"), line("b"), line("B", "Two"))
@@ -215,11 +224,7 @@ def test_the_catalogue_is_what_the_lines_say_after_any_imports_and_deletions(
                     dsr_delete(dsr_number=dsr.pk)
     catalogue_refresh()
 
-    assert catalogue() == naive_catalogue()
-    for dsr in DSR.objects.all():
-        dsr_delete(dsr_number=dsr.pk)
-    catalogue_refresh()
-    assert catalogue() == []
+    assert_follows_the_lines_to_the_end()
 
 
 def test_as_many_queries_for_1_resource_as_for_300(tmp_path):

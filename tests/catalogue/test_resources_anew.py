@@ -12,7 +12,15 @@ from catalogue.models import DSR, LeftoverLines, Resource
 from catalogue.selectors import CatalogueState, catalogue_state
 from catalogue.services import catalogue_refresh, dsr_delete, dsr_import
 from tests.catalogue.helpers import line, other_transaction, write_report
-from tests.catalogue.test_resources import DESCRIBED, REPORTS, YOUTUBE, catalogue, lines, naive_catalogue, names
+from tests.catalogue.test_resources import (
+    DESCRIBED,
+    REPORTS,
+    YOUTUBE,
+    assert_follows_the_lines_to_the_end,
+    catalogue,
+    lines,
+    names,
+)
 
 pytestmark = pytest.mark.django_db
 
@@ -93,11 +101,7 @@ def test_the_catalogue_is_what_the_lines_say_whenever_it_is_made_anew(tmp_path_f
                 dsr_delete(dsr_number=dsr.pk)
     catalogue_refresh()
 
-    assert catalogue() == naive_catalogue()
-    for dsr in DSR.objects.all():
-        dsr_delete(dsr_number=dsr.pk)
-    catalogue_refresh()
-    assert catalogue() == []
+    assert_follows_the_lines_to_the_end()
 
 
 # --- The table ---------------------------------------------------------------------------------------------------

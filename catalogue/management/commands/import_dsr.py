@@ -67,9 +67,8 @@ class Command(BaseCommand):
         try:
             catalogue_refresh()
         except Error as error:
-            reason = str(error).partition("\n")[0]
             raise CommandError(
-                f"Resources are not all registered, refresh_catalogue goes on with them: {reason}"
+                f"Resources are not all registered, refresh_catalogue goes on with them: {_first_line(error)}"
             ) from None
 
     def _tell(self, bar: Any, text: str, *, is_error: bool) -> None:
@@ -117,7 +116,7 @@ class Importing:
             return _refusal(path, error), True
         except (Error, psycopg2.Error) as error:  # COPY's errors are the driver's
             # The database is gone, or full, or gave up: whether the file is in, the next run finds out.
-            return f"failed: {path}: {str(error).partition(chr(10))[0]}", True
+            return f"failed: {path}: {_first_line(error)}", True
         else:
             return f"{path.name}: {_summary(report)}", False
         finally:
@@ -189,6 +188,11 @@ def _refusal(path: Path, error: DsrhubError | OSError) -> str:
         problems: list[Problem] = [problem for problem in error.extra["problems"] if problem.is_error]
         return "\n".join([f"refused: {error}", *_shown(problems, error.extra["error_count"])])
     return f"refused: {error}" if isinstance(error, DsrhubError) else f"refused: {path}: {error.strerror or error}"
+
+
+def _first_line(error: Exception) -> str:
+    """What the database says, without where in the statement."""
+    return str(error).partition("\n")[0]
 
 
 def _shown(problems: list[Problem], count: int) -> list[str]:
