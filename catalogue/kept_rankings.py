@@ -12,15 +12,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from decimal import Decimal
-from hashlib import sha256
 from typing import Any, NamedTuple
 
 from django.conf import settings
 from django.db import connection, transaction
 from django.utils import timezone
 
+from catalogue.counting import KEY, Counting, IngestedDSR
 from catalogue.models import KeptRanking
-from catalogue.ranking import SHARED_TABLE, IngestedDSR, own_table, ranking_drop, ranking_make
+from catalogue.ranking import SHARED_TABLE, own_table, ranking_drop, ranking_make
 from catalogue.statements import rows_of
 
 # The class of the locks of those who read; the other half of the lock is the ranking's number.
@@ -52,12 +52,10 @@ class RankedResource(NamedTuple):
 class Ranking:
     """The first `count` resources by revenue, with which the share that was asked for ends.
 
-    `total` is all revenue in EUR, to 20 digits, or exact where some revenue is negative. `key` names the state of the
-    DSRs that all this is of.
+    `total` is all revenue in EUR, to 20 digits, or exact where some revenue is negative.
     """
 
     number: int
-    key: str
     count: int
     total: Decimal
     table: str
@@ -87,33 +85,35 @@ class Ranking:
         )
 
 
-def ranking_key(dsrs: Sequence[IngestedDSR]) -> str:
-    """Names the state of the DSRs that a question sees."""
-    dsps = {dsr.dsp for dsr in dsrs if dsr.counts}
-    state = [(dsr.id, dsr.counts and str(dsr.exchange_rate)) for dsr in dsrs if dsr.dsp in dsps]
-    return sha256(repr(state).encode()).hexdigest()
+def ranking_find(counting: Counting, percentile: int) -> Ranking | None:
+    """A ranking of the state as it is, that goes as far, or None. Whoever gets one closes it."""
+    return _opened(f"WITH {counting.state()}", KEY, percentile, counting.parameters())
 
 
 def ranking_open(key: str, percentile: int) -> Ranking | None:
-    """A ranking of this state that goes as far, or None. Whoever gets one closes it."""
+    """The same of the state with this key."""
+    return _opened("", "%(key)s", percentile, {"key": key})
+
+
+def _opened(state: str, key: str, percentile: int, parameters: dict[str, Any]) -> Ranking | None:
     rows = rows_of(
-        """
-        UPDATE catalogue_keptranking SET used_at = statement_timestamp()
+        f"""
+        {state} UPDATE catalogue_keptranking SET used_at = statement_timestamp()
         WHERE id = (
-            SELECT id FROM catalogue_keptranking WHERE key = %(key)s AND ends[%(percentile)s] IS NOT NULL
+            SELECT id FROM catalogue_keptranking WHERE key = {key} AND ends[%(percentile)s] IS NOT NULL
             ORDER BY id LIMIT 1
         )
         RETURNING id, ends[%(percentile)s], total, has_own_table, row_count,
             pg_try_advisory_lock_shared(%(readers)s, id)
-        """,
-        key=key,
+        """,  # noqa: S608 - no value is in it
+        **parameters,
         percentile=percentile,
         readers=READERS,
     )
     for number, count, total, has_own_table, row_count, is_locked in rows:
         if is_locked:  # or it is just being dropped
             table = own_table(number) if has_own_table else SHARED_TABLE
-            return Ranking(number, key, count, total, table, row_count)
+            return Ranking(number, count, total, table, row_count)
     return None
 
 

@@ -17,6 +17,7 @@ from collections.abc import Sequence
 from decimal import MAX_PREC, ROUND_CEILING, ROUND_FLOOR, Context, Decimal
 from typing import Any, NamedTuple
 
+from catalogue.counting import IngestedDSR
 from catalogue.statements import LATEST, execute, rows_of
 
 # Bounds need few digits. Whoever rounds up or down by this much more is on the safe side of numeric's own rounding,
@@ -46,23 +47,6 @@ MANY_LINES = 200_000
 WORK_MEM = "64MB"
 # What the planner has to think of a row that a worker hands over, so that workers hand over sums alone.
 SUMS_ALONE = 10
-
-
-class IngestedDSR(NamedTuple):
-    """What a question needs of a DSR, and whether the DSR counts for it.
-
-    `most_repeats` is the largest number of its lines that one dsp_id has.
-    """
-
-    id: int
-    dsp: str
-    exchange_rate: Decimal
-    partition: int
-    line_count: int
-    total_revenue: Decimal
-    lowest_revenue: Decimal | None
-    most_repeats: int
-    counts: bool
 
 
 class Made(NamedTuple):

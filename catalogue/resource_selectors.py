@@ -6,44 +6,20 @@ An answer is of the DSRs that counted all the while: where one of them went mean
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date
 from decimal import Context, Decimal
 from enum import StrEnum
 from functools import partial
 from typing import Any, NamedTuple, TypeVar
 
-from django.db.models import QuerySet
-
+from catalogue.counting import ALL, Counting, IngestedDSR, counting_dsrs, stand
 from catalogue.exceptions import SearchTooWide
 from catalogue.kept_rankings import RankedResource
-from catalogue.models import DSR, LeftoverLines
+from catalogue.models import LeftoverLines
 from catalogue.parsing import plain_isrc
-from catalogue.selectors import dsrs_ranking
+from catalogue.selectors import resource_ranking
 from catalogue.statements import rows_of
 
 Answer = TypeVar("Answer")
-
-
-@dataclass(frozen=True)
-class Counting:
-    """Which ingested DSRs count: those of a territory or DSP, those wholly between two days, one alone."""
-
-    territory: str | None = None
-    period_start: date | None = None
-    period_end: date | None = None
-    dsr: int | None = None
-    dsp: str | None = None
-
-    def dsrs(self) -> QuerySet[DSR]:
-        dsrs = DSR.objects.ingested().within(start=self.period_start, end=self.period_end)
-        if self.territory is not None:
-            dsrs = dsrs.of_territory(self.territory)
-        if self.dsp is not None:
-            dsrs = dsrs.filter(dsp=self.dsp)
-        return dsrs if self.dsr is None else dsrs.filter(pk=self.dsr)
-
-
-ALL = Counting()
 
 
 class ResourceOrder(StrEnum):
@@ -144,26 +120,13 @@ class ResourceDescription:
     lines: list[int]
 
 
-class CountingDSR(NamedTuple):
-    id: int
-    dsp: str
-    exchange_rate: Decimal
-    partition: int
-    line_count: int
-
-
-def _consistently(counting: Counting, answer: Callable[[Sequence[CountingDSR]], Answer]) -> Answer:
-    """An answer from the lines of the DSRs that count. A DSR's lines go only after its row is gone."""
+def _consistently(counting: Counting, answer: Callable[[Sequence[IngestedDSR]], Answer]) -> Answer:
+    """An answer from the lines of the DSRs that count."""
     while True:
-        dsrs = _counting_dsrs(counting)
+        dsrs = counting_dsrs(counting)
         found = answer(dsrs)
-        if set(dsrs) <= set(_counting_dsrs(counting)):
+        if stand(dsrs):
             return found
-
-
-def _counting_dsrs(counting: Counting) -> list[CountingDSR]:
-    rows = counting.dsrs().order_by("id").values_list(*CountingDSR._fields)
-    return [CountingDSR._make(row) for row in rows]
 
 
 # Wide enough for any sum: zeros behind the last decimal go, and nothing else.
@@ -283,7 +246,7 @@ def resource_find(*, search: ResourceSearch, most: int) -> list[FoundResource]:
     Where there are more, it is open which: to sort all that have a frequent word takes seconds.
     """
 
-    def answer(dsrs: Sequence[CountingDSR]) -> list[tuple[Any, ...]]:
+    def answer(dsrs: Sequence[IngestedDSR]) -> list[tuple[Any, ...]]:
         conditions = [*_wanted(search), *(_of_few_lines(dsrs) if search.counting != ALL else [])]
         is_reported = IS_REPORTED if _has_unreported(search) else "true"
         source = FIRST_RESOURCES.format(conditions=_and(*conditions), is_reported=is_reported)
@@ -304,7 +267,7 @@ def resource_count(*, search: ResourceSearch) -> int:
 def _walked(search: ResourceSearch, statement: Callable[..., str], **values: Any) -> list[tuple[Any, ...]]:
     """Rows of a statement about all resources that are reported, or about what the indexes find of them."""
 
-    def answer(dsrs: Sequence[CountingDSR]) -> list[tuple[Any, ...]]:
+    def answer(dsrs: Sequence[IngestedDSR]) -> list[tuple[Any, ...]]:
         conditions = [*_wanted(search), *(_of_few_lines(dsrs) if search.counting != ALL else [])]
         # What is found is in no order yet, lest the order be walked to find it.
         source = SOME_RESOURCES.format(conditions=_and(*conditions)) if conditions else ALL_RESOURCES
@@ -322,7 +285,7 @@ def _has_unreported(search: ResourceSearch) -> bool:
 def _with_sums(search: ResourceSearch, statement: str, **values: Any) -> list[tuple[Any, ...]]:
     """Rows of a statement about what is found with its sums: added up where it is little, or else from a ranking."""
 
-    def answer(dsrs: Sequence[CountingDSR]) -> list[tuple[Any, ...]]:
+    def answer(dsrs: Sequence[IngestedDSR]) -> list[tuple[Any, ...]]:
         candidates = [*_wanted(search), *_of_few_lines(dsrs)]
         if not candidates:
             return _ranked(search, statement, **values)
@@ -335,7 +298,7 @@ def _with_sums(search: ResourceSearch, statement: str, **values: Any) -> list[tu
 
 
 def _ranked(search: ResourceSearch, statement: str, **values: Any) -> list[tuple[Any, ...]]:
-    with dsrs_ranking(percentile=100, dsrs=search.counting.dsrs()) as ranking:
+    with resource_ranking(percentile=100, counting=search.counting) as ranking:
         parameters = {"ranking": ranking.number, "count": ranking.count, **_values(search), **values}
         return rows_of(RANKED.format(table=ranking.table) + statement, **parameters)
 
@@ -349,7 +312,7 @@ def _refuse_many(search: ResourceSearch) -> None:
         )
 
 
-def _of_few_lines(dsrs: Sequence[CountingDSR]) -> list[str]:
+def _of_few_lines(dsrs: Sequence[IngestedDSR]) -> list[str]:
     return [OF_FEW_LINES] if sum(dsr.line_count for dsr in dsrs) <= FEW_LINES else []
 
 
@@ -418,13 +381,13 @@ def _found(
 
 def resource_top(*, percentile: int, counting: Counting, after: int, limit: int) -> list[TopResource]:
     """The next `limit` behind a rank of the fewest resources that have `percentile` per cent of all revenue."""
-    with dsrs_ranking(percentile=percentile, dsrs=counting.dsrs()) as ranking:
+    with resource_ranking(percentile=percentile, counting=counting) as ranking:
         rows = ranking.rows(after_rank=after, limit=limit)
     return [TopResource(one.rank, one.revenue, one.cumulative_share, _of_rank(one, counting)) for one in rows]
 
 
 def resource_top_count(*, percentile: int, counting: Counting) -> int:
-    with dsrs_ranking(percentile=percentile, dsrs=counting.dsrs()) as ranking:
+    with resource_ranking(percentile=percentile, counting=counting) as ranking:
         return ranking.count
 
 
@@ -520,7 +483,7 @@ def _whole(usages: Decimal | None) -> int | None:
     return None if usages is None else int(usages)
 
 
-def _parameters(dsrs: Sequence[CountingDSR], **others: Any) -> dict[str, Any]:
+def _parameters(dsrs: Sequence[IngestedDSR], **others: Any) -> dict[str, Any]:
     return {
         "ids": [dsr.id for dsr in dsrs],
         "dsps": [dsr.dsp for dsr in dsrs],

@@ -1,28 +1,30 @@
 """Questions about DSRs and what they report. REST, GraphQL and the admin ask these."""
 
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date
+from typing import NamedTuple
 
 from django.db import OperationalError, transaction
-from django.db.models import Q, QuerySet
+from django.db.models import QuerySet
 from psycopg2.errors import QueryCanceled
 
+from catalogue.counting import ALL, Counting, IngestedDSR, counting_state, stand
 from catalogue.exceptions import DSRNotFound, RankingNotReady
 from catalogue.kept_rankings import (
     RankedResource,
     Ranking,
     ranking_close,
+    ranking_find,
     ranking_keep,
-    ranking_key,
     ranking_lock,
     ranking_open,
     ranking_want,
     rankings_drop_surplus,
 )
 from catalogue.models import DSR, LeftoverLines, ReportProblem, UsageLine, WantedRanking
-from catalogue.ranking import IngestedDSR
+from catalogue.statements import rows_of
 
 
 @dataclass(frozen=True)
@@ -33,14 +35,38 @@ class CatalogueState:
     leftover_count: int
 
 
-def dsr_list() -> QuerySet[DSR]:
-    """All DSRs, failed ones included, by id."""
-    return DSR.objects.select_related("territory", "currency").order_by("id")
+class ListedDSR(NamedTuple):
+    """What a list shows of a DSR."""
+
+    id: int
+    path: str
+    period_start: date
+    period_end: date
+    status: str
+    territory: str
+    territory_code: str
+    currency: str
+    currency_code: str
+
+
+# Plain SQL: with thousands of DSRs, model instances would be most of the work.
+DSRS = """
+SELECT dsr.id, path, period_start, period_end, status, territory.name, territory.code_2, currency.name, currency.code
+FROM catalogue_dsr AS dsr
+JOIN catalogue_territory AS territory ON territory.code_2 = dsr.territory_id
+JOIN catalogue_currency AS currency ON currency.code = dsr.currency_id
+WHERE dsr.id > %(after)s ORDER BY dsr.id LIMIT %(limit)s
+"""
+
+
+def dsr_list(*, after: int = 0, limit: int | None = None) -> list[ListedDSR]:
+    """The next `limit` DSRs behind an id, or all of them; failed ones included."""
+    return [ListedDSR._make(row) for row in rows_of(DSRS, after=after, limit=limit)]
 
 
 def dsr_get(*, dsr_number: int) -> DSR:
     """Raises DSRNotFound."""
-    dsr = dsr_list().filter(pk=dsr_number).first()
+    dsr = DSR.objects.select_related("territory", "currency").filter(pk=dsr_number).first()
     if dsr is None:
         raise DSRNotFound(f"There is no DSR {dsr_number}.", id=dsr_number)
     return dsr
@@ -79,48 +105,21 @@ def resource_top_percentile(
     sum reaches the share of the total; at 100 it ends with the last resource that has revenue. A total of zero or
     less has no answer: an empty list. Resources without any revenue are never in it.
     """
-    dsrs = _counting(territory, period_start, period_end)
-    return dsrs_top_percentile(percentile=percentile, dsrs=dsrs)
-
-
-def resource_ranking(
-    *,
-    percentile: int,
-    territory: str | None = None,
-    period_start: date | None = None,
-    period_end: date | None = None,
-) -> AbstractContextManager[Ranking]:
-    """The same answer of any size, to be read page by page: it stays as long as the context."""
-    return dsrs_ranking(percentile=percentile, dsrs=_counting(territory, period_start, period_end))
-
-
-def dsrs_top_percentile(*, percentile: int, dsrs: QuerySet[DSR]) -> list[RankedResource]:
-    """The same of any choice of DSRs, of which the ingested ones count."""
-    with dsrs_ranking(percentile=percentile, dsrs=dsrs) as ranking:
+    counting = Counting(territory, period_start, period_end)
+    with resource_ranking(percentile=percentile, counting=counting) as ranking:
         return ranking.rows(limit=ranking.count)
 
 
 @contextmanager
-def dsrs_ranking(*, percentile: int, dsrs: QuerySet[DSR]) -> Iterator[Ranking]:
+def resource_ranking(*, percentile: int, counting: Counting = ALL) -> Iterator[Ranking]:
+    """The same answer of any size, to be read page by page: it stays as long as the context."""
     ranking = None
     while ranking is None:
-        ingested = _ingested(dsrs)
-        key = ranking_key(ingested)
-        ranking = ranking_open(key, percentile) or _made(key, percentile, ingested, dsrs)
+        ranking = ranking_find(counting, percentile) or _made(counting, percentile)
     try:
         yield ranking
     finally:
         ranking_close(ranking)
-
-
-def _counting(territory: str | None, period_start: date | None, period_end: date | None) -> QuerySet[DSR]:
-    dsrs = DSR.objects.within(start=period_start, end=period_end)
-    return dsrs if territory is None else dsrs.of_territory(territory)
-
-
-def _ingested(counting: QuerySet[DSR]) -> list[IngestedDSR]:
-    dsrs = DSR.objects.ingested().annotate(counts=Q(pk__in=counting.order_by().values("pk"))).order_by("id")
-    return [IngestedDSR._make(row) for row in dsrs.values_list(*IngestedDSR._fields)]
 
 
 def wanted_rankings_make() -> int:
@@ -128,34 +127,34 @@ def wanted_rankings_make() -> int:
     wanted = WantedRanking.objects.all()
     for one in wanted:
         # Of these DSRs as they are now: that may be another state, and then nobody asks for the earlier one.
-        with dsrs_ranking(percentile=one.percentile, dsrs=DSR.objects.filter(pk__in=one.dsr_numbers)):
+        with resource_ranking(percentile=one.percentile, counting=Counting(dsrs=tuple(one.dsr_numbers))):
             one.delete()
     return len(wanted)
 
 
-def _made(key: str, percentile: int, ingested: list[IngestedDSR], counting: QuerySet[DSR]) -> Ranking | None:
+def _made(counting: Counting, percentile: int) -> Ranking | None:
     """A ranking of this state, or None where the state is another by now.
 
     Raises RankingNotReady where the statements may not take as long; then a worker makes it.
     """
+    key, dsrs = counting_state(counting)
     try:
-        return _made_now(key, percentile, ingested, counting)
+        return _made_now(key, percentile, dsrs)
     except OperationalError as error:
         if not isinstance(error.__cause__, QueryCanceled):
             raise
-        ranking_want(key, percentile, [dsr.id for dsr in ingested if dsr.counts])
+        ranking_want(key, percentile, [dsr.id for dsr in dsrs if dsr.counts])
         raise RankingNotReady("This ranking takes a while, and is being made: ask again later.") from error
 
 
-def _made_now(key: str, percentile: int, ingested: list[IngestedDSR], counting: QuerySet[DSR]) -> Ranking | None:
+def _made_now(key: str, percentile: int, dsrs: list[IngestedDSR]) -> Ranking | None:
     with transaction.atomic():
         ranking_lock(key)
         ranking = ranking_open(key, percentile)
         if ranking is None:
-            ranking_keep(key, percentile, ingested)
-            # A DSR's lines go only after its row is gone: where all rows stand afterwards, all their lines were there
-            # to be read, without any lock. What was imported meanwhile is in the next answer, and in no part of this.
-            if not set(ingested) <= set(_ingested(counting)):
+            ranking_keep(key, percentile, dsrs)
+            # What was imported meanwhile is in the next answer, and in no part of this.
+            if not stand(dsrs):
                 transaction.set_rollback(True)
                 return None
             ranking = ranking_open(key, percentile)

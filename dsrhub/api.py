@@ -89,15 +89,20 @@ def page_response(
 ) -> Response:
     """An array of at most `limit` rows. One row more, where there is one, tells that another page follows.
 
-    The header `Link` (RFC 8288) has the address of that page, which starts behind the `key` of the last row.
+    The header `Link` leads to that page, which starts behind the `key` of the last row.
     """
     rows = list(rows)
     page = rows[:limit]
     response = Response(serializer(page, many=True).data)
     if len(rows) > limit:
-        query = request.query_params.dict() | {"limit": limit, "cursor": getattr(page[-1], key)}
-        response["Link"] = f'<{request.build_absolute_uri(request.path)}?{urlencode(query)}>; rel="next"'
+        response["Link"] = link_to_next(request, limit=limit, cursor=getattr(page[-1], key))
     return response
+
+
+def link_to_next(request: Request, *, limit: int, cursor: Any) -> str:
+    """The value of the header `Link` (RFC 8288) with the address of the page that starts behind the cursor."""
+    query = request.query_params.dict() | {"limit": limit, "cursor": cursor}
+    return f'<{request.build_absolute_uri(request.path)}?{urlencode(query)}>; rel="next"'
 
 
 def refuse_large_body(request: Request, limit: int) -> None:

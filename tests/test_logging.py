@@ -91,7 +91,7 @@ def test_supervisors_do_not_bury_the_rest(client, records):
 
 
 def test_an_error_of_ours_is_logged_under_the_id_that_the_client_got(client, records, monkeypatch):
-    def breaks():
+    def breaks(**page):
         raise RuntimeError("a bug")
 
     monkeypatch.setattr("catalogue.selectors.dsr_list", breaks)

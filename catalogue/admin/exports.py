@@ -9,6 +9,7 @@ from django.utils.translation import gettext_lazy as _
 from import_export.forms import ExportForm
 
 from catalogue import selectors
+from catalogue.counting import Counting
 from catalogue.models import DSR, ReportProblem
 from catalogue.parsing import COLUMNS
 from dsrhub.import_export import PAGE_ROWS, StreamedExportForm, StreamedResource, rows_by_id
@@ -93,7 +94,8 @@ class TopRecordings(StreamedResource):
 
     def rows(self, queryset: QuerySet, export_form: ExportForm) -> Iterator[tuple[Any, ...]]:
         percentile = export_form.cleaned_data["percentile"]
-        with selectors.dsrs_ranking(percentile=percentile, dsrs=_chosen(queryset)) as ranking:
+        counting = Counting(dsrs=tuple(_chosen(queryset).values_list("pk", flat=True)))
+        with selectors.resource_ranking(percentile=percentile, counting=counting) as ranking:
             after = 0
             while page := ranking.rows(after_rank=after, limit=PAGE_ROWS):
                 for found in page:

@@ -21,11 +21,11 @@ from import_export.forms import ExportForm
 
 from catalogue import dsr_selectors, resource_selectors
 from catalogue.admin.cells import exact, grouped, link
+from catalogue.counting import Counting
 from catalogue.exceptions import RankingNotReady
 from catalogue.models import DSR, Resource
 from catalogue.resource_selectors import (
     WIDE,
-    Counting,
     FoundResource,
     ResourceDescription,
     ResourceKey,

@@ -16,9 +16,10 @@ from django.utils.translation import gettext as _
 from catalogue import resource_selectors, selectors
 from catalogue.admin.cells import grouped
 from catalogue.admin.resources import top_rows
+from catalogue.counting import ALL
 from catalogue.exceptions import RankingNotReady
 from catalogue.models import DSR, ImportJob, RejectedDelivery, Resource
-from catalogue.resource_selectors import ALL, WIDE
+from catalogue.resource_selectors import WIDE
 from catalogue.statistics import DSRStatistic, Grouping, dsr_statistics
 from dsrhub.time_limits import OutOfTime, answered_within
 

@@ -30,9 +30,10 @@ from catalogue.api.serializers import (
     TopPercentileParameters,
     UploadParameters,
     UsageLineSerializer,
-    dsrs_shown,
+    dsrs_rendered,
     resources_rendered,
 )
+from catalogue.counting import Counting
 from catalogue.exceptions import DSRNotFound
 from dsrhub.api import (
     NOT_ALLOWED,
@@ -45,6 +46,7 @@ from dsrhub.api import (
     PageParameters,
     TooLarge,
     WrongParametersSerializer,
+    link_to_next,
     page_response,
     refuse_large_body,
 )
@@ -83,13 +85,15 @@ class DSRListView(APIView):
         parameters=[DSRPageParameters],
         responses={200: DSRSerializer(many=True), 400: WRONG_PARAMETERS, 401: READS_CLOSED},
     )
-    def get(self, request: Request) -> Response:
+    def get(self, request: Request) -> HttpResponse:
         """All DSRs, those that failed included."""
         page = DSRPageParameters.of(request.query_params, ignore_unknown=True)
-        dsrs = selectors.dsr_list().filter(id__gt=page["cursor"])
-        if "limit" not in page:
-            return Response(dsrs_shown(dsrs))
-        return page_response(request, dsrs[: page["limit"] + 1], DSRSerializer, limit=page["limit"], key="id")
+        limit = page.get("limit")
+        dsrs = selectors.dsr_list(after=page["cursor"], limit=None if limit is None else limit + 1)
+        response = HttpResponse(dsrs_rendered(dsrs[:limit]), content_type="application/json")
+        if limit is not None and len(dsrs) > limit:
+            response["Link"] = link_to_next(request, limit=limit, cursor=dsrs[limit - 1].id)
+        return response
 
     @extend_schema(
         operation_id="dsrs_create",
@@ -194,9 +198,10 @@ class TopPercentileView(APIView):
     def get(self, request: Request, number: str) -> HttpResponseBase:
         """The fewest resources that together have `number` per cent of the revenue, highest first."""
         asked = TopPercentileParameters.of(request.query_params, ignore_unknown=True, number=number)
+        percentile, counting = asked.pop("number"), Counting(**asked)
         with ExitStack() as reading:
             # Made before the answer begins, so that what goes wrong is told by its status.
-            ranking = reading.enter_context(selectors.resource_ranking(percentile=asked.pop("number"), **asked))
+            ranking = reading.enter_context(selectors.resource_ranking(percentile=percentile, counting=counting))
             pieces = resources_rendered(ranking)
             if ranking.count <= PIECE:
                 return HttpResponse(b"".join(pieces), content_type="application/json")

@@ -4,7 +4,8 @@ from typing import Any
 
 import graphene
 
-from catalogue.resource_selectors import Counting, ResourceOrder, ResourceSearch
+from catalogue.counting import Counting
+from catalogue.resource_selectors import ResourceOrder, ResourceSearch
 from graphql_schema.arguments import InvalidArgument, code, id_number
 from graphql_schema.dsrs.filters import period_arguments
 from graphql_schema.scalars import BigInt, Decimal, names_enum
@@ -39,7 +40,9 @@ def resource_arguments() -> dict[str, Any]:
 
 def counting(*, territory: str | None = None, dsr: str | None = None, **period: Any) -> Counting:
     return Counting(
-        territory=code("territory", territory, length=2), dsr=None if dsr is None else id_number("dsr", dsr), **period
+        territory=code("territory", territory, length=2),
+        dsrs=None if dsr is None else (id_number("dsr", dsr),),
+        **period,
     )
 
 

@@ -7,10 +7,10 @@ from typing import Any
 import graphene
 from graphql import GraphQLResolveInfo
 
+from catalogue.counting import Counting
 from catalogue.resource_selectors import (
     FEW_LINES,
     FEW_RESOURCES,
-    Counting,
     FoundResource,
     ResourceOrder,
     ResourceSearch,

@@ -24,7 +24,7 @@ from catalogue.parsing import ProblemLog, ReportReader
 from catalogue.services import catalogue_refresh, dsr_delete, dsr_import
 
 # How many files the command imports at a time.
-JOBS = 2
+JOBS = 3
 WRONG_LINES = 10_000
 
 

@@ -5,7 +5,9 @@ from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from rest_framework.authtoken.models import Token
+from rest_framework.renderers import JSONRenderer
 
+from catalogue.api.serializers import DSRSerializer
 from catalogue.exceptions import ReportRefused
 from catalogue.models import DSR
 from tests.catalogue.helpers import ES_JANUARY, NO_JANUARY, add_dsr, import_report, line, user_with
@@ -65,6 +67,13 @@ def test_the_list_shows_each_dsr_as_it_is_shown_alone(client):
     shown = client.get("/dsrs/").json()
     assert shown == [client.get(f"/dsrs/{one['id']}").json() for one in shown]
     assert len(shown) == 2
+
+
+@pytest.mark.parametrize("path", ['quote " and \\', "<b>&amp;</b>", "é ß 音 😀", "line\u2028and paragraph\u2029"])
+def test_the_list_is_what_rest_framework_renders_byte_for_byte(client, path):
+    dsr = add_dsr(path=path)
+    rendered = JSONRenderer().render(DSRSerializer([dsr], many=True).data)
+    assert client.get("/dsrs/").content == client.get("/dsrs/?limit=1").content == rendered
 
 
 def test_without_dsrs_the_list_is_an_empty_array(client):

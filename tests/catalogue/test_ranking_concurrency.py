@@ -9,6 +9,7 @@ import pytest
 from django.db import connection
 
 from catalogue import kept_rankings, ranking, services
+from catalogue.counting import Counting
 from catalogue.models import DSR, KeptRanking
 from catalogue.rates import operator_rate_set
 from catalogue.selectors import resource_ranking, resource_top_percentile
@@ -188,7 +189,7 @@ def test_what_somebody_reads_stays_whoever_else_asks_and_goes_with_the_next_ques
     def ask(territory):
         return [one.dsp_id for one in resource_top_percentile(percentile=100, territory=territory)]
 
-    with resource_ranking(percentile=100, territory="ES") as ranked:
+    with resource_ranking(percentile=100, counting=Counting(territory="ES")) as ranked:
         assert in_thread(ask, "NO").result(PATIENCE) == ["c", "d"]
         assert [one.dsp_id for one in ranked.rows(limit=10)] == ["a", "b"]
         assert KeptRanking.objects.filter(pk=ranked.number).exists()

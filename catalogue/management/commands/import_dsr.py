@@ -14,6 +14,7 @@ from tqdm import tqdm
 from catalogue.exceptions import ReportRefused
 from catalogue.parsing import Problem
 from catalogue.services import ImportReport, Outcome, catalogue_refresh, dsr_import
+from catalogue.statements import execute
 from dsrhub.exceptions import DsrhubError
 
 ENDINGS = (".tsv", ".tsv.gz")
@@ -22,6 +23,8 @@ SHOWN_PROBLEMS = 20
 
 
 class Command(BaseCommand):
+    # They would load REST, GraphQL and their schemas, of which an import needs nothing.
+    requires_system_checks = []
     help = "Import DSRs: each file wholly or not at all. A bad file does not stop the others."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
@@ -36,9 +39,9 @@ class Command(BaseCommand):
             "--jobs",
             type=int,
             choices=range(1, 17),
-            default=2,
+            default=3,
             metavar="N",
-            help="how many files are imported at a time (2): one is checked while another is indexed",
+            help="how many files are imported at a time (3): one is checked while others are loaded and indexed",
         )
 
     def handle(self, *args: Any, **options: Any) -> None:
@@ -50,8 +53,9 @@ class Command(BaseCommand):
             unit_scale=True,
             disable=not sys.stderr.isatty(),
         ) as bar:
-            importing = Importing(bar, replace=options["replace"], dry_run=options["dry_run"])
-            for text, is_refusal in _in_parallel(importing, files, min(options["jobs"], len(files))):
+            jobs = min(options["jobs"], len(files))
+            importing = Importing(bar, replace=options["replace"], dry_run=options["dry_run"], is_alone=jobs == 1)
+            for text, is_refusal in _in_parallel(importing, files, jobs):
                 refused += is_refusal
                 self._tell(bar, text, is_error=is_refusal)
             if not options["dry_run"]:
@@ -83,10 +87,11 @@ class Command(BaseCommand):
 class Importing:
     """What is done with each file, by any number of threads: its import, which moves the bar on."""
 
-    def __init__(self, bar: Any, *, replace: bool, dry_run: bool) -> None:
+    def __init__(self, bar: Any, *, replace: bool, dry_run: bool, is_alone: bool) -> None:
         self._bar = bar
         self._replace = replace
         self._dry_run = dry_run
+        self._is_alone = is_alone
         self._lock = Lock()
         self._is_stopped = False
 
@@ -104,6 +109,9 @@ class Importing:
             self._move_bar(count)
 
         try:
+            if not self._is_alone:
+                # The other files have work for the server's other cores: parallel workers would only cost more.
+                execute("SET max_parallel_maintenance_workers = 0; SET max_parallel_workers_per_gather = 0")
             report = dsr_import(
                 path=path,
                 name=path.name,
