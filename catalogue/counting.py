@@ -103,9 +103,9 @@ def stand(dsrs: Sequence[IngestedDSR]) -> bool:
     """
     ((all_stand,),) = rows_of(
         """
-        SELECT coalesce(bool_and(dsr.status IS NOT DISTINCT FROM 'ingested'), true)
-        FROM unnest(%(ids)s::integer[], %(rates)s::numeric[]) AS was (id, exchange_rate)
-        LEFT JOIN catalogue_dsr AS dsr USING (id, exchange_rate)
+        SELECT coalesce(bool_and((status, exchange_rate) IS NOT DISTINCT FROM ('ingested', rate)), true)
+        FROM unnest(%(ids)s::integer[], %(rates)s::numeric[]) AS was (id, rate)
+        LEFT JOIN catalogue_dsr AS dsr USING (id)
         """,
         ids=[dsr.id for dsr in dsrs],
         rates=[dsr.exchange_rate for dsr in dsrs],

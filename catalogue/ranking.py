@@ -118,11 +118,9 @@ REPORT = """(
 # sees it, no other DSR is there, all of them are registered, and what is gone is forgotten.
 CATALOGUED = """ARRAY(
     SELECT described.dsp FROM unnest(%(described)s::text[], %(dsr_counts)s::bigint[]) AS described (dsp, dsr_count)
-    WHERE (dsr_count, dsr_count) = (
-            SELECT count(*), count(*) FILTER (WHERE is_catalogued) FROM catalogue_dsr AS dsr
-            WHERE status = 'ingested' AND dsr.dsp = described.dsp
-        )
-        AND NOT EXISTS (SELECT FROM catalogue_leftoverlines AS gone WHERE gone.dsp = described.dsp AND is_catalogued)
+    JOIN catalogue_dsr AS dsr ON dsr.dsp = described.dsp AND status = 'ingested'
+    WHERE NOT EXISTS (SELECT FROM catalogue_leftoverlines AS gone WHERE gone.dsp = described.dsp AND is_catalogued)
+    GROUP BY described.dsp, dsr_count HAVING count(*) = dsr_count AND bool_and(is_catalogued)
 )"""
 
 # For few resources, each is looked up by its index.
@@ -382,7 +380,7 @@ reported AS (
         FROM candidate JOIN storage ON storage.dsp = candidate.dsp
         CROSS JOIN LATERAL (
             SELECT dsr_id, dsp_id, usages, revenue FROM catalogue_usageline
-            WHERE partition = storage.partition AND partition = ANY(%(partitions)s)
+            WHERE partition = storage.partition AND partition = ANY(%(partitions)s) AND dsr_id = ANY(%(ids)s)
                 AND hashtextextended(dsp_id, 0) = hashtextextended(candidate.dsp_id, 0) AND dsp_id = candidate.dsp_id
             OFFSET 0
         ) AS found
