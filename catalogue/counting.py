@@ -5,7 +5,7 @@ found by one statement that reads the state itself.
 """
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
 from typing import Any, NamedTuple
@@ -25,11 +25,11 @@ class Counting:
 
     def state(self) -> str:
         """The tables `ingested` and `state` as SQL, which takes the `parameters`."""
-        conditions = [CONDITIONS[name] for name, value in asdict(self).items() if value is not None]
+        conditions = [CONDITIONS[name] for name, value in vars(self).items() if value is not None]
         return STATE.format(condition=" AND ".join(conditions) or "true")
 
     def parameters(self) -> dict[str, Any]:
-        return {**asdict(self), "dsrs": None if self.dsrs is None else list(self.dsrs)}
+        return {**vars(self), "dsrs": None if self.dsrs is None else list(self.dsrs)}
 
 
 ALL = Counting()
