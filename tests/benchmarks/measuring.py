@@ -60,6 +60,12 @@ def median_seconds(step: Callable[[], Any], times: int = TIMES) -> float:
     return statistics.median(seconds_of(step) for _ in range(times))
 
 
+def medians_in_turns(*steps: Callable[[], Any], times: int = TIMES) -> list[float]:
+    """The median of each step, all of which are run in turns: whoever else uses the machine slows them alike."""
+    rounds = [[seconds_of(step) for step in steps] for _ in range(times + 1)]
+    return [statistics.median(seconds) for seconds in zip(*rounds[1:], strict=True)]
+
+
 def peak_memory() -> float:
     """Of this process, in MiB."""
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024

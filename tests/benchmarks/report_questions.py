@@ -4,10 +4,11 @@ import json
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from typing import Any
 
 # Before models: it sets Django up.
-from tests.benchmarks.measuring import TIMES, median_seconds, say, seconds_of  # isort: skip
+from tests.benchmarks.measuring import TIMES, median_seconds, medians_in_turns, say, seconds_of  # isort: skip
 
 from django.db import connection
 from django.http import HttpRequest, HttpResponse
@@ -26,7 +27,7 @@ FROM catalogue_usageline AS line JOIN catalogue_dsr AS dsr ON dsr.id = line.dsr_
 WHERE {} GROUP BY dsr.dsp, line.dsp_id ORDER BY revenue DESC NULLS LAST LIMIT 1
 """
 LISTS = ("/dsrs/", "/resources/percentile/{}?territory=ES")
-ASKED = 200
+ASKED, ROUNDS = 100, 11
 
 
 def measure_ranking() -> None:
@@ -81,9 +82,10 @@ def measure_lists() -> None:
     bodies = [Client(headers={"host": "localhost"}).get(address.format(percentile)).getvalue() for address in LISTS]
     with override_settings(ROOT_URLCONF=__name__):
         for number, address in enumerate(LISTS):
-            ours = median_seconds(lambda: ask_often(address.format(percentile)), times=3)  # noqa: B023
             BARE[:] = [bodies[number]]
-            bare = median_seconds(lambda: ask_often("/bare/"), times=3)
+            ours, bare = medians_in_turns(
+                partial(ask_often, address.format(percentile)), partial(ask_often, "/bare/"), times=ROUNDS
+            )
             say(
                 f"{address.format(percentile)}: {ASKED / ours:,.0f} requests/s, a bare view of the same "
                 f"{len(bodies[number]):,} bytes {ASKED / bare:,.0f}, ratio {bare / ours:.2f}"
