@@ -45,6 +45,9 @@ SHARED_TABLE = "catalogue_rankedresource"
 MANY_LINES = 200_000
 # What one step of one worker may hold in memory before it goes to the disk; a hash takes twice as much.
 WORK_MEM = "64MB"
+# So many resources are sampled, and with these parts of the tail a bound is tried: the smaller, the more resources are
+# looked at in vain; the larger, the easier the sample is wrong about it.
+SAMPLED, PARTS_OF_TAIL = 20_000, [Decimal("0.2"), Decimal("0.5"), Decimal("0.8"), Decimal("0.95")]
 # What the planner has to think of a row that a worker hands over, so that workers hand over sums alone.
 SUMS_ALONE = 10
 
@@ -222,11 +225,18 @@ SELECT dsp, dsp_id, catalogue_sum(usages) AS usages, catalogue_sum(revenue) AS r
 FROM ({reported}) AS reported GROUP BY dsp, dsp_id HAVING catalogue_sum(revenue) IS NOT NULL
 """
 
-# Who comes behind the last member has the share before him.
-MEMBERS = f"""
-SELECT dsp, dsp_id, usages, revenue, dsrs FROM ({RANKED}) AS ranked
-WHERE (running - revenue) * 100 < %(total)s * %(percentile)s
-"""  # noqa: S608 - no value is in it, here and below
+# What a sample of the resources tells that those have at most who together have so much of the tail: the rest, which
+# the resources in the answer leave over.
+TAILS = """
+SELECT max(revenue) FILTER (WHERE running * %(row_count)s / seen_count <= part * %(tail)s)
+FROM (
+    SELECT revenue, count(*) OVER () AS seen_count,
+        sum(revenue) OVER (ORDER BY revenue ROWS UNBOUNDED PRECEDING) AS running
+    FROM {sums} TABLESAMPLE SYSTEM (%(sample)s) REPEATABLE (0)
+) AS seen
+CROSS JOIN unnest(%(parts)s::numeric[]) AS part GROUP BY part ORDER BY part
+"""
+REVENUE_FROM = "catalogue_sum(revenue) FILTER (WHERE revenue >= (%(amounts)s::numeric[])[{place}])"
 
 # Rows come, and so lie, in the order of their rank.
 RANK_ALL = f"""
@@ -243,15 +253,15 @@ def _by_adding_all_up(dsrs: Sequence[IngestedDSR], parameters: dict[str, Any]) -
     if has_many_lines:
         # One at a time, whatever is asked at once: memory, disk and cores are for one.
         execute("SELECT pg_advisory_xact_lock(hashtextextended('ranking by adding all up', 0))")
-    _add_all_up(sums, dsrs)
-    execute(f"ANALYZE {sums} (dsp, dsp_id)")
-    ((total,),) = rows_of(f"SELECT coalesce(catalogue_sum(revenue), 0) FROM {sums}")  # noqa: S608
+    resource_count = _add_all_up(sums, dsrs)
+    execute(f"ANALYZE {sums} (dsp, dsp_id, revenue)")
+    total, least = _total_and_least(sums, resource_count, dsrs, percentile)
     row_count = 0
     if total > 0:
-        if percentile < 100:  # noqa: PLR2004 - all of them
-            sums = _members(sums, total, percentile)
+        # They are so few that only they should be sorted and described.
+        members = sums if least is None else f"(SELECT * FROM {sums} WHERE revenue >= %(least)s)"  # noqa: S608
         target = f"CREATE UNLOGGED TABLE {table} AS" if has_many_lines else f"INSERT INTO {table}"
-        row_count = execute(f"{target} {RANK_ALL.format(sums=sums)}", **parameters, total=total)
+        row_count = execute(f"{target} {RANK_ALL.format(sums=members)}", **parameters, least=least)
     execute(f"DROP TABLE {sums}")
     if not row_count:
         return Made(SHARED_TABLE, 0, TOTAL_DIGITS.plus(total), [0] * percentile)
@@ -264,23 +274,43 @@ def _by_adding_all_up(dsrs: Sequence[IngestedDSR], parameters: dict[str, Any]) -
     return Made(table, row_count, total if _has_negative(dsrs) else TOTAL_DIGITS.plus(total), ends)
 
 
-def _members(sums: str, total: Decimal, percentile: int) -> str:
-    """The table of those alone that have the share: they are so few that only they should be described."""
-    members = f"{sums}_members"
-    execute(f"CREATE UNLOGGED TABLE {members} AS {MEMBERS.format(sums)}", total=total, percentile=percentile)
-    execute(f"ANALYZE {members} (dsp, dsp_id)")
-    execute(f"DROP TABLE {sums}")
-    return members
+def _total_and_least(
+    sums: str, resource_count: int, dsrs: Sequence[IngestedDSR], percentile: int
+) -> tuple[Decimal, Decimal | None]:
+    """The total, and a revenue that all who have the share together do not come below, if one is found."""
+    amounts = _tails(sums, resource_count, dsrs, percentile)
+    columns = [REVENUE_FROM.format(place=place + 1) for place in range(len(amounts))]
+    ((total, *reached),) = rows_of(
+        f"SELECT {', '.join(['coalesce(catalogue_sum(revenue), 0)', *columns])} FROM {sums}",  # noqa: S608
+        amounts=amounts,
+    )
+    enough = [
+        amount
+        for amount, revenue in zip(amounts, reached, strict=True)
+        if revenue is not None and EXACT.multiply(revenue, 100) >= EXACT.multiply(total, percentile)
+    ]
+    return total, max(enough, default=None)
 
 
-def _add_all_up(sums: str, dsrs: Sequence[IngestedDSR]) -> None:
+def _tails(sums: str, resource_count: int, dsrs: Sequence[IngestedDSR], percentile: int) -> list[Decimal]:
+    """Amounts, ascending, below which resources may together have no more than the answer leaves over."""
+    if resource_count < FEW_LINES or percentile == 100:  # noqa: PLR2004 - which leaves nothing over
+        return []
+    tail = UP.multiply(_total_bounds(dsrs)[1], Decimal(100 - percentile).scaleb(-2))
+    sample = Decimal(100 * SAMPLED) / max(resource_count, SAMPLED)
+    rows = rows_of(TAILS.format(sums=sums), row_count=resource_count, sample=sample, tail=tail, parts=PARTS_OF_TAIL)
+    return [amount for (amount,) in rows if amount is not None]
+
+
+def _add_all_up(sums: str, dsrs: Sequence[IngestedDSR]) -> int:
+    """Make the table of what each resource comes to, and return how many they are."""
     once = [dsr for dsr in dsrs if dsr.most_repeats == 1]
     repeating = [dsr for dsr in dsrs if dsr.most_repeats > 1]
     parts = [part for part, of_part in ((ONCE, once), (REPEATING, repeating)) if of_part]
     reported = " UNION ALL ".join(parts)
     halves = " UNION ALL ".join(HALF.format(reported=reported.format(half=half)) for half in HALVES)
     execute(f"SET LOCAL parallel_tuple_cost = {SUMS_ALONE}")
-    execute(
+    resource_count = execute(
         f"CREATE UNLOGGED TABLE {sums} AS SELECT * FROM ({halves}) AS sums",  # noqa: S608 - no value is in it
         once=[dsr.id for dsr in once],
         once_dsps=[dsr.dsp for dsr in once],
@@ -293,6 +323,7 @@ def _add_all_up(sums: str, dsrs: Sequence[IngestedDSR]) -> None:
         repeating_partitions=_partitions(repeating),
     )
     execute("SET LOCAL parallel_tuple_cost TO DEFAULT")
+    return resource_count
 
 
 def _short_scale(dsr: IngestedDSR) -> int:
