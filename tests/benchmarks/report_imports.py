@@ -78,7 +78,7 @@ def measure_dirt(file: Path) -> None:
             with_hyphens(line) if number % 100 == 1 else line for number, line in enumerate(lines)
         )
         wrong = seconds_to_import(
-            line.replace(b"\t", b"", 1) if number % step == 1 else line for number, line in enumerate(lines)
+            line.replace(b"\t", b"", 1) if number and number % step == 0 else line for number, line in enumerate(lines)
         )
     failed = DSR.objects.failed().get()
     say(
