@@ -51,7 +51,7 @@ WITH own AS MATERIALIZED (
 )
 SELECT count(*) FROM own WHERE NOT EXISTS (
     SELECT FROM catalogue_usageline AS line
-    WHERE partition = ANY(%(partitions)s) AND dsr_id = ANY(%(others)s)
+    WHERE partition = ANY(%(partitions)s) AND dsr_id + 0 = ANY(%(others)s)
         AND hashtextextended(line.dsp_id, 0) = hashtextextended(own.dsp_id, 0) AND line.dsp_id = own.dsp_id
 )
 """

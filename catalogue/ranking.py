@@ -411,7 +411,7 @@ reported AS (
         FROM candidate JOIN storage ON storage.dsp = candidate.dsp
         CROSS JOIN LATERAL (
             SELECT dsr_id, dsp_id, usages, revenue FROM catalogue_usageline
-            WHERE partition = storage.partition AND partition = ANY(%(partitions)s) AND dsr_id = ANY(%(ids)s)
+            WHERE partition = storage.partition AND partition = ANY(%(partitions)s) AND dsr_id + 0 = ANY(%(ids)s)
                 AND hashtextextended(dsp_id, 0) = hashtextextended(candidate.dsp_id, 0) AND dsp_id = candidate.dsp_id
             OFFSET 0
         ) AS found

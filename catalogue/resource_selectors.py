@@ -159,7 +159,7 @@ storage AS MATERIALIZED (SELECT DISTINCT dsp, partition FROM dsr)
 LINES_WITH = """
 storage CROSS JOIN LATERAL (
     SELECT dsr_id, {columns} FROM catalogue_usageline
-    WHERE partition = storage.partition AND partition = ANY(%(partitions)s) AND dsr_id = ANY(%(ids)s)
+    WHERE partition = storage.partition AND partition = ANY(%(partitions)s) AND dsr_id + 0 = ANY(%(ids)s)
         AND hashtextextended(dsp_id, 0) = hashtextextended(resource.dsp_id, 0) AND dsp_id = resource.dsp_id
     OFFSET 0
 ) AS line
