@@ -42,6 +42,7 @@ WINDOW ranking AS (ORDER BY revenue DESC, dsp_id, dsp ROWS UNBOUNDED PRECEDING)
 """
 LISTS = ("/dsrs/", "/resources/percentile/{}?territory=ES")
 ASKED, ROUNDS = 100, 11
+CLIENT = Client(headers={"host": "localhost"})
 
 
 def measure_ranking() -> None:
@@ -77,7 +78,7 @@ def run(statement: str) -> None:
 def asked(address: str) -> tuple[float, float, int]:
     """Seconds until the status is known, and until all is sent, and how many resources that is."""
     started = time.perf_counter()
-    response = Client(headers={"host": "localhost"}).get(address)
+    response = CLIENT.get(address)
     assert response.status_code == 200, response.content
     made = time.perf_counter() - started
     count = response.getvalue().count(b'"dsp_id"')
@@ -105,7 +106,7 @@ def measure_pages() -> None:
 def measure_lists() -> None:
     """Requests a second of the lists, beside a view with one indexed query that answers with the same bytes."""
     percentile = next(number for number in range(1, 101) if len(ranked(number)) >= 30 or number == 100)
-    bodies = [Client(headers={"host": "localhost"}).get(address.format(percentile)).getvalue() for address in LISTS]
+    bodies = [CLIENT.get(address.format(percentile)).getvalue() for address in LISTS]
     with override_settings(ROOT_URLCONF=__name__):
         for number, address in enumerate(LISTS):
             BARE[:] = [bodies[number]]
@@ -119,9 +120,7 @@ def measure_lists() -> None:
 
 
 def ranked(percentile: int) -> list[Any]:
-    answer: list[Any] = json.loads(
-        Client(headers={"host": "localhost"}).get(f"/resources/percentile/{percentile}?territory=ES").getvalue()
-    )
+    answer: list[Any] = json.loads(CLIENT.get(f"/resources/percentile/{percentile}?territory=ES").getvalue())
     return answer
 
 
