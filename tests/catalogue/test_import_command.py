@@ -10,6 +10,7 @@ from django.db import connection
 from catalogue.management.commands import import_dsr as command
 from catalogue.models import DSR, Resource
 from catalogue.parsing import parse_report_name
+from catalogue.statements import rows_of
 from tests.catalogue.helpers import line, other_transaction, write_report
 from tests.waiting import PATIENCE
 
@@ -145,6 +146,27 @@ def test_ctrl_c_leaves_what_is_being_read(tmp_path, jobs, monkeypatch):
         import_dsr(tmp_path, jobs=jobs)
 
     assert [dsr.path for dsr in DSR.objects.all()] == [NAMES[0]]
+
+
+@pytest.mark.parametrize(("jobs", "is_alone"), [(1, True), (3, False)])
+def test_a_file_that_is_alone_may_have_parallel_workers(tmp_path, jobs, is_alone, monkeypatch):
+    def workers():
+        settings = ("max_parallel_maintenance_workers", "max_parallel_workers_per_gather")
+        return tuple(rows_of("SELECT current_setting(%(name)s)", name=name)[0][0] for name in settings)
+
+    def note_and_import(**options):
+        seen.append(workers())
+        return real(**options)
+
+    seen, real, default = [], command.dsr_import, workers()
+    monkeypatch.setattr(command, "dsr_import", note_and_import)
+    for name in NAMES[:3]:
+        write_report(tmp_path, name, line("a"))
+    import_dsr(tmp_path, jobs=jobs)
+
+    assert default != ("0", "0")
+    assert seen == [default if is_alone else ("0", "0")] * 3
+    assert workers() == default
 
 
 def test_resources_that_wait_are_registered_by_a_command_of_its_own(tmp_path):
