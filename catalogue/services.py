@@ -457,20 +457,26 @@ def _failure_forget(name: str) -> None:
         _remove(dsr_number)
 
 
+# Thousands of model instances would take longer than the import of a file of as many lines.
+PROBLEMS_KEEP = """
+INSERT INTO catalogue_reportproblem (dsr_id, level, code, line, "column", value)
+SELECT %(dsr)s, level, code, line, "column", value
+FROM unnest(%(levels)s::text[], %(codes)s::text[], %(lines)s::bigint[], %(columns)s::text[], %(values)s::text[])
+    WITH ORDINALITY AS problem (level, code, line, "column", value, place)
+ORDER BY place
+"""
+
+
 def _problems_keep(dsr: DSR, problems: ProblemLog) -> None:
-    ReportProblem.objects.bulk_create(
-        (
-            ReportProblem(
-                dsr=dsr,
-                level=ReportProblem.Level.ERROR if problem.is_error else ReportProblem.Level.WARNING,
-                code=problem.code,
-                line=problem.line,
-                column=problem.column,
-                value=problem.value,
-            )
-            for problem in problems.kept
-        ),
-        batch_size=1000,
+    levels = {True: ReportProblem.Level.ERROR, False: ReportProblem.Level.WARNING}
+    execute(
+        PROBLEMS_KEEP,
+        dsr=dsr.pk,
+        levels=[levels[problem.is_error].value for problem in problems.kept],
+        codes=[problem.code.value for problem in problems.kept],
+        lines=[problem.line for problem in problems.kept],
+        columns=[problem.column for problem in problems.kept],
+        values=[problem.value for problem in problems.kept],
     )
 
 
