@@ -167,13 +167,24 @@ def delivered(cells):
 
 @pytest.fixture(
     scope="module",
-    params=["all added up", "into a table of its own", "by threshold", "by threshold, from the first line on"],
+    params=[
+        "all added up",
+        "all added up, those who can have the share ranked",
+        "into a table of its own",
+        "by threshold",
+        "by threshold, from the first line on",
+    ],
 )
 def _way(request):
     """Reports of tests are so small that all is added up; what they mean must not depend on the way."""
     with pytest.MonkeyPatch.context() as patch:
         if request.param == "into a table of its own":
             patch.setattr(ranking, "MANY_LINES", 0)
+        if request.param.endswith("ranked"):
+            patch.setattr(ranking, "FEW_LINES", 0)
+            patch.setattr(ranking, "_has_bounds", lambda dsrs, percentile: False)
+            # With the last, the sample of few resources, which are all of them, is as wrong as that of many may be.
+            patch.setattr(ranking, "PARTS_OF_TAIL", [Decimal("0.5"), Decimal(1), Decimal(3)])
         if request.param.startswith("by threshold"):
             patch.setattr(ranking, "FEW_LINES", 0)
             patch.setattr(ranking, "LARGEST_HEAD", Decimal(4))
