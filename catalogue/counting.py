@@ -95,6 +95,21 @@ def counting_dsrs(counting: Counting) -> list[IngestedDSR]:
     return [IngestedDSR._make(row) for row in rows]
 
 
+def arrays_of(dsrs: Sequence[IngestedDSR]) -> dict[str, list[Any]]:
+    """What a statement about the lines of these DSRs takes: `own` is the partition of each, `partitions` are all."""
+    return {
+        "ids": [dsr.id for dsr in dsrs],
+        "dsps": [dsr.dsp for dsr in dsrs],
+        "rates": [dsr.exchange_rate for dsr in dsrs],
+        "own": [dsr.partition for dsr in dsrs],
+        "partitions": partitions_of(dsrs),
+    }
+
+
+def partitions_of(dsrs: Sequence[IngestedDSR]) -> list[int]:
+    return sorted({dsr.partition for dsr in dsrs})
+
+
 def stand(dsrs: Sequence[IngestedDSR]) -> bool:
     """Whether all of them are still there, at the same rates.
 

@@ -40,9 +40,6 @@ class DSRQuerySet(models.QuerySet["DSR"]):
             total_revenue_eur=Func(eur, function="trim_scale")
         )
 
-    def of_territory(self, code_2: str) -> Self:
-        return self.filter(territory_id=code_2)
-
     def within(self, *, start: date | None = None, end: date | None = None) -> Self:
         """Those whose whole period lies between the two days, both included."""
         bounds = {"period_start__gte": start, "period_end__lte": end}

@@ -17,7 +17,7 @@ from collections.abc import Sequence
 from decimal import MAX_PREC, ROUND_CEILING, ROUND_FLOOR, Context, Decimal
 from typing import Any, NamedTuple
 
-from catalogue.counting import IngestedDSR
+from catalogue.counting import IngestedDSR, arrays_of, partitions_of
 from catalogue.statements import LATEST, execute, rows_of
 
 # Bounds need few digits. Whoever rounds up or down by this much more is on the safe side of numeric's own rounding,
@@ -315,12 +315,12 @@ def _add_all_up(sums: str, dsrs: Sequence[IngestedDSR]) -> int:
         once=[dsr.id for dsr in once],
         once_dsps=[dsr.dsp for dsr in once],
         once_rates=[dsr.exchange_rate for dsr in once],
-        once_partitions=_partitions(once),
+        once_partitions=partitions_of(once),
         short_scales=[_short_scale(dsr) for dsr in once],
         repeating=[dsr.id for dsr in repeating],
         repeating_dsps=[dsr.dsp for dsr in repeating],
         repeating_rates=[dsr.exchange_rate for dsr in repeating],
-        repeating_partitions=_partitions(repeating),
+        repeating_partitions=partitions_of(repeating),
     )
     execute("SET LOCAL parallel_tuple_cost TO DEFAULT")
     return resource_count
@@ -441,7 +441,7 @@ def _by_threshold(dsrs: Sequence[IngestedDSR], parameters: dict[str, Any]) -> Ma
         return None
     # The lines seen must come to a little more than the share, so that they surely reach it.
     reached = UP.multiply(highest, Decimal(parameters["percentile"]).scaleb(-2))
-    searched = {**_searched(dsrs), "share": UP.multiply(reached, 1 + SLACK)}
+    searched = {**arrays_of(dsrs), "share": UP.multiply(reached, 1 + SLACK)}
     bound = _first_bound(dsrs, searched)
     if bound is None or bound < LOWEST_BOUND:
         return None
@@ -495,27 +495,13 @@ def _floors(dsrs: Sequence[IngestedDSR], bound: Decimal) -> dict[str, list[Any]]
 # --- Parameters and statements ---------------------------------------------------------------------------------
 
 
-def _searched(dsrs: Sequence[IngestedDSR]) -> dict[str, Any]:
-    return {
-        "ids": [dsr.id for dsr in dsrs],
-        "dsps": [dsr.dsp for dsr in dsrs],
-        "rates": [dsr.exchange_rate for dsr in dsrs],
-        "own": [dsr.partition for dsr in dsrs],
-        "partitions": _partitions(dsrs),
-    }
-
-
 def _describing(dsrs: Sequence[IngestedDSR], counting: Sequence[IngestedDSR]) -> dict[str, Any]:
     dsps = {dsr.dsp for dsr in counting}
     describing = [dsr for dsr in dsrs if dsr.dsp in dsps]
     dsr_counts = Counter(dsr.dsp for dsr in describing)
     return {
         "describing": [dsr.id for dsr in describing],
-        "describing_partitions": _partitions(describing),
+        "describing_partitions": partitions_of(describing),
         "described": list(dsr_counts.keys()),
         "dsr_counts": list(dsr_counts.values()),
     }
-
-
-def _partitions(dsrs: Sequence[IngestedDSR]) -> list[int]:
-    return sorted({dsr.partition for dsr in dsrs})

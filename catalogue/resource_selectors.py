@@ -11,7 +11,7 @@ from enum import StrEnum
 from functools import partial
 from typing import Any, NamedTuple, TypeVar
 
-from catalogue.counting import ALL, Counting, IngestedDSR, counting_dsrs, stand
+from catalogue.counting import ALL, Counting, IngestedDSR, arrays_of, counting_dsrs, stand
 from catalogue.exceptions import SearchTooWide
 from catalogue.kept_rankings import RankedResource
 from catalogue.models import LeftoverLines
@@ -252,7 +252,7 @@ def resource_find(*, search: ResourceSearch, most: int) -> list[FoundResource]:
         source = FIRST_RESOURCES.format(conditions=_and(*conditions), is_reported=is_reported)
         order = ORDERS[search.order]
         text = WALK.format(order=order, source=source, conditions="true", is_reported="true")
-        return rows_of(text, **_parameters(dsrs, **_values(search), limit=most))
+        return rows_of(text, **arrays_of(dsrs), **_values(search), limit=most)
 
     return [_found(search, row[:5], row[5:]) for row in _consistently(search.counting, answer)]
 
@@ -272,7 +272,7 @@ def _walked(search: ResourceSearch, statement: Callable[..., str], **values: Any
         # What is found is in no order yet, lest the order be walked to find it.
         source = SOME_RESOURCES.format(conditions=_and(*conditions)) if conditions else ALL_RESOURCES
         text = statement(source=source, is_reported=IS_REPORTED if _has_unreported(search) else "true")
-        return rows_of(text, **_parameters(dsrs, **_values(search), **values))
+        return rows_of(text, **arrays_of(dsrs), **_values(search), **values)
 
     return _consistently(search.counting, answer)
 
@@ -291,7 +291,7 @@ def _with_sums(search: ResourceSearch, statement: str, **values: Any) -> list[tu
             return _ranked(search, statement, **values)
         if not _of_few_lines(dsrs):
             _refuse_many(search)
-        parameters = _parameters(dsrs, **_values(search), **values)
+        parameters = {**arrays_of(dsrs), **_values(search), **values}
         return rows_of(ADDED_UP.format(candidates=_and(*candidates)) + statement, **parameters)
 
     return _consistently(search.counting, answer)
@@ -471,7 +471,7 @@ def _of_asked(
         "resource_dsps": [resource.dsp for resource in resources],
         "resource_ids": [resource.dsp_id for resource in resources],
     }
-    return _consistently(counting, lambda dsrs: rows_of(statement, **_parameters(dsrs, **asked, **parameters)))
+    return _consistently(counting, lambda dsrs: rows_of(statement, **arrays_of(dsrs), **asked, **parameters))
 
 
 def _sums(row: tuple[Any, ...]) -> ResourceSums:
@@ -481,14 +481,3 @@ def _sums(row: tuple[Any, ...]) -> ResourceSums:
 
 def _whole(usages: Decimal | None) -> int | None:
     return None if usages is None else int(usages)
-
-
-def _parameters(dsrs: Sequence[IngestedDSR], **others: Any) -> dict[str, Any]:
-    return {
-        "ids": [dsr.id for dsr in dsrs],
-        "dsps": [dsr.dsp for dsr in dsrs],
-        "rates": [dsr.exchange_rate for dsr in dsrs],
-        "own": [dsr.partition for dsr in dsrs],
-        "partitions": sorted({dsr.partition for dsr in dsrs}),
-        **others,
-    }
