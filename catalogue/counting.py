@@ -10,7 +10,7 @@ from datetime import date
 from decimal import Decimal
 from typing import Any, NamedTuple
 
-from catalogue.statements import rows_of
+from dsrhub.database.statements import rows_of
 
 
 @dataclass(frozen=True)

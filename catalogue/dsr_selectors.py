@@ -10,7 +10,7 @@ from django.db.models import Count
 from catalogue.exceptions import DSRNotFound
 from catalogue.models import DSR, ReportProblem, UsageLine
 from catalogue.querysets import DSRQuerySet
-from catalogue.statements import rows_of
+from dsrhub.database.statements import rows_of
 
 
 @dataclass(frozen=True)

@@ -30,13 +30,14 @@ from catalogue.exceptions import DSRExists, ImportJobChanged, InvalidReportName,
 from catalogue.models import DSR, ImportJob
 from catalogue.parsing import BOM, Problem, line_blocks, parse_report_name, shown
 from catalogue.services import ImportReport, Outcome, dsr_import
+from dsrhub.database import locks
+from dsrhub.database.statements import execute
 from dsrhub.exceptions import DsrhubError
 from dsrhub.logs import on_behalf_of, request_id
 
 logger = logging.getLogger(__name__)
 
-# The first half of the locks' numbers; the second is the id of the job, and 0 says that a worker lives.
-JOB_LOCKS = 0x44535200
+# The number of the lock that says that a worker is running: no job has this id.
 WORKER = 0
 # Who began a step so often did not come to its end: perhaps the file is what kills its workers.
 MOST_TRIES = 5
@@ -186,14 +187,7 @@ class JobProgress:
 
 def jobs_in_work() -> set[int]:
     """The ids of the jobs that somebody works on at this moment; WORKER is among them if a worker lives."""
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "SELECT objid::bigint FROM pg_locks JOIN pg_database ON pg_database.oid = pg_locks.database "
-            "WHERE locktype = 'advisory' AND granted AND classid = %s AND objsubid = 2 "
-            "AND datname = current_database()",
-            [JOB_LOCKS],
-        )
-        return {number for (number,) in cursor.fetchall()}
+    return locks.IMPORT_JOBS.held_numbers()
 
 
 def queue_state() -> dict[str, Any]:
@@ -280,14 +274,12 @@ def _patience(progress: StepProgress) -> Iterator[None]:
     if not isinstance(progress, Deadline):
         yield
         return
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT set_config('lock_timeout', %s, false)", [f"{progress.seconds}s"])
+    execute("SELECT set_config('lock_timeout', %(limit)s, false)", limit=f"{progress.seconds}s")
     try:
         yield
     finally:
         if connection.is_usable():
-            with connection.cursor() as cursor:
-                cursor.execute("RESET lock_timeout")
+            execute("RESET lock_timeout")
 
 
 def import_jobs_work(*, is_alive: Callable[[], bool] = lambda: True) -> int:
@@ -311,16 +303,13 @@ def _work(job: ImportJob, is_alive: Callable[[], bool]) -> bool:
 @contextmanager
 def worker_lives() -> Iterator[None]:
     """While this lasts, others see that there is a worker."""
-    with connection.cursor() as cursor:
-        # That a worker's machine is gone, the server notices in a minute rather than after hours.
-        cursor.execute("SET tcp_keepalives_idle = 30; SET tcp_keepalives_interval = 10; SET tcp_keepalives_count = 3")
-        cursor.execute("SELECT pg_advisory_lock_shared(%s, %s)", [JOB_LOCKS, WORKER])
+    # That a worker's machine is gone, the server notices in a minute rather than after hours.
+    execute("SET tcp_keepalives_idle = 30; SET tcp_keepalives_interval = 10; SET tcp_keepalives_count = 3")
+    locks.IMPORT_JOBS.take_shared(WORKER)
     try:
         yield
     finally:
-        if connection.is_usable():
-            with connection.cursor() as cursor:
-                cursor.execute("SELECT pg_advisory_unlock_shared(%s, %s)", [JOB_LOCKS, WORKER])
+        locks.IMPORT_JOBS.give_back(WORKER, shared=True)
 
 
 def import_jobs_clear() -> None:
@@ -347,16 +336,12 @@ def import_jobs_clear() -> None:
 @contextmanager
 def _held(job_number: int) -> Iterator[bool]:
     """Whether the job is this session's alone until the end of the block."""
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_try_advisory_lock(%s, %s)", [JOB_LOCKS, job_number])
-        is_held: bool = cursor.fetchone()[0]
+    is_held = locks.IMPORT_JOBS.try_take(job_number)
     try:
         yield is_held
     finally:
-        # With a connection that is lost, the lock is too.
-        if is_held and connection.is_usable():
-            with connection.cursor() as cursor:
-                cursor.execute("SELECT pg_advisory_unlock(%s, %s)", [JOB_LOCKS, job_number])
+        if is_held:
+            locks.IMPORT_JOBS.give_back(job_number)
 
 
 # --- The steps -------------------------------------------------------------------------------------------------

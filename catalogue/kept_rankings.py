@@ -21,10 +21,9 @@ from django.utils import timezone
 from catalogue.counting import KEY, Counting, IngestedDSR
 from catalogue.models import KeptRanking
 from catalogue.ranking import SHARED_TABLE, own_table, ranking_drop, ranking_make
-from catalogue.statements import rows_of
+from dsrhub.database import locks
+from dsrhub.database.statements import rows_of
 
-# The class of the locks of those who read; the other half of the lock is the ranking's number.
-READERS = 0x72616E6B
 # Longer unused, a ranking is most likely of a state that has passed.
 KEPT_FOR = timedelta(days=7)
 
@@ -108,7 +107,7 @@ def _opened(state: str, key: str, percentile: int, parameters: dict[str, Any]) -
         """,  # noqa: S608 - no value is in it
         **parameters,
         percentile=percentile,
-        readers=READERS,
+        readers=locks.RANKING_READERS.space,
     )
     for number, count, total, has_own_table, row_count, is_locked in rows:
         if is_locked:  # or it is just being dropped
@@ -119,7 +118,7 @@ def _opened(state: str, key: str, percentile: int, parameters: dict[str, Any]) -
 
 def ranking_lock(key: str) -> None:
     """Let others who want a ranking of this state wait until this transaction ends: then there is one."""
-    rows_of("SELECT pg_advisory_xact_lock(hashtextextended('ranking ' || %(key)s, 0))", key=key)
+    locks.RANKING.take(key=key)
 
 
 def ranking_keep(key: str, percentile: int, dsrs: Sequence[IngestedDSR]) -> None:
@@ -156,7 +155,7 @@ def ranking_want(key: str, percentile: int, dsr_numbers: Sequence[int]) -> None:
 
 
 def ranking_close(ranking: Ranking) -> None:
-    rows_of("SELECT pg_advisory_unlock_shared(%(readers)s, %(number)s)", readers=READERS, number=ranking.number)
+    locks.RANKING_READERS.give_back(ranking.number, shared=True)
     if ranking.row_count >= settings.DSRHUB_KEPT_RANKING_ROWS:  # nobody else will want it
         rankings_drop_surplus()
 
@@ -178,13 +177,10 @@ def rankings_drop_surplus() -> None:
         """,
         bound=settings.DSRHUB_KEPT_RANKING_ROWS,
         kept_for=KEPT_FOR,
-        readers=READERS,
+        readers=locks.RANKING_READERS.space,
     )
     for number, has_own_table in surplus:
         with transaction.atomic():
-            ((nobody_reads,),) = rows_of(
-                "SELECT pg_try_advisory_xact_lock(%(readers)s, %(number)s)", readers=READERS, number=number
-            )
-            if nobody_reads:
+            if locks.RANKING_READERS.try_take_for_transaction(number):
                 KeptRanking.objects.filter(id=number).delete()
                 ranking_drop(number, own_table(number) if has_own_table else SHARED_TABLE)

@@ -199,7 +199,7 @@ class DSR(models.Model):
         return self.path
 
     @property
-    def lateness(self) -> tuple[date, date, bytes]:
+    def recency(self) -> tuple[date, date, bytes]:
         """DSRs in the order of their periods; those of one period by file name, byte by byte."""
         return self.period_end, self.period_start, self.path.encode()
 

@@ -18,7 +18,9 @@ from decimal import MAX_PREC, ROUND_CEILING, ROUND_FLOOR, Context, Decimal
 from typing import Any, NamedTuple
 
 from catalogue.counting import IngestedDSR, arrays_of, partitions_of
-from catalogue.statements import LATEST, execute, rows_of
+from catalogue.lines.lookups import LATEST
+from dsrhub.database import locks
+from dsrhub.database.statements import execute, rows_of
 
 # Bounds need few digits. Whoever rounds up or down by this much more is on the safe side of numeric's own rounding,
 # which keeps 16 digits of a quotient.
@@ -113,7 +115,7 @@ WINDOW ranking AS (ORDER BY revenue DESC, dsp_id COLLATE "C", dsp COLLATE "C" RO
 ROW = "%(ranking)s::integer AS ranking, rank, dsp, dsp_id, title, artists, isrc, usages, revenue, running, dsrs"
 
 REPORT = """(
-    SELECT id, dsp, partition, row_number() OVER (ORDER BY period_end, period_start, path COLLATE "C") AS lateness
+    SELECT id, dsp, partition, row_number() OVER (ORDER BY period_end, period_start, path COLLATE "C") AS recency
     FROM catalogue_dsr WHERE id = ANY(%(describing)s)
 )"""
 
@@ -252,7 +254,7 @@ def _by_adding_all_up(dsrs: Sequence[IngestedDSR], parameters: dict[str, Any]) -
     execute(f"SET LOCAL work_mem = '{WORK_MEM}'")
     if has_many_lines:
         # One at a time, whatever is asked at once: memory, disk and cores are for one.
-        execute("SELECT pg_advisory_xact_lock(hashtextextended('ranking by adding all up', 0))")
+        locks.RANKING_BY_ADDING_UP.take()
     resource_count = _add_all_up(sums, dsrs)
     execute(f"ANALYZE {sums} (dsp, dsp_id, revenue)")
     total, least = _total_and_least(sums, resource_count, dsrs, percentile)

@@ -14,12 +14,13 @@ from pathlib import Path
 
 from currency_converter import CURRENCY_FILE
 from django.contrib.auth.models import User
-from django.db import connection, transaction
+from django.db import transaction
 from django.db.models import Count, Max, Min, Q, QuerySet, Sum
 from django.utils import timezone
 
 from catalogue.exceptions import ExchangeRateIncomplete, ExchangeRateMissing, InvalidRate, InvalidRateFile
 from catalogue.models import DSR, Currency, EcbRate, OperatorRate, RateChange, RateMethod
+from dsrhub.database import locks
 
 EURO = "EUR"
 RATE_INTEGER_DIGITS = 30
@@ -29,9 +30,6 @@ RATE_STEP = Decimal(1).scaleb(-RATE_DECIMALS)
 WIDE = Context(prec=200, rounding=ROUND_HALF_EVEN)
 LONGEST_NOTE = 200
 SATURDAY = 5
-# An importer holds it shared from reading its rate until its DSR is committed, who changes rates alone: so no DSR
-# slips in with a rate that was just replaced.
-RATES_LOCK = "dsrhub.rates"
 
 DailyRates = dict[tuple[date, str], Decimal]
 
@@ -71,9 +69,7 @@ def exchange_rate(*, currency: str, period_start: date, period_end: date) -> Exc
 
 def rates_lock(*, shared: bool) -> None:
     """Keep rates as they are (shared) or become the only one to change them, until the transaction ends."""
-    function = "pg_advisory_xact_lock_shared" if shared else "pg_advisory_xact_lock"
-    with connection.cursor() as cursor:
-        cursor.execute(f"SELECT {function}(hashtextextended(%s, 0))", [RATES_LOCK])
+    locks.RATES.take(shared=shared)
 
 
 def _ecb_mean(currency: str, start: date, end: date) -> ExchangeRate:

@@ -17,7 +17,7 @@ from catalogue.kept_rankings import RankedResource
 from catalogue.models import LeftoverLines
 from catalogue.parsing import plain_isrc
 from catalogue.selectors import resource_ranking
-from catalogue.statements import rows_of
+from dsrhub.database.statements import rows_of
 
 Answer = TypeVar("Answer")
 

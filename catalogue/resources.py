@@ -12,8 +12,10 @@ are equal only where all of a line's texts are.
 
 from collections.abc import Sequence
 
+from catalogue.lines.lookups import LATEST
 from catalogue.models import DSR, LeftoverLines
-from catalogue.statements import LATEST, execute
+from dsrhub.database import locks
+from dsrhub.database.statements import execute
 
 # What one step may sort in memory before it goes to the disk. Sorted, the index is met in its own order.
 WORK_MEM = "64MB"
@@ -64,7 +66,7 @@ WITH contradicted AS MATERIALIZED (
         OR news.isrc <> coalesce(resource.isrc, '')
 ),
 report AS MATERIALIZED (
-    SELECT * FROM unnest(%(ids)s::integer[], %(own)s::integer[]) WITH ORDINALITY AS dsr (id, partition, lateness)
+    SELECT * FROM unnest(%(ids)s::integer[], %(own)s::integer[]) WITH ORDINALITY AS dsr (id, partition, recency)
 ),
 storage AS MATERIALIZED (SELECT DISTINCT partition FROM report),
 said AS (
@@ -97,7 +99,7 @@ WITH gone AS MATERIALIZED (
     WHERE partition = ANY(%(gone_partitions)s) AND dsr_id = ANY(%(gone)s)
 ),
 report AS MATERIALIZED (
-    SELECT * FROM unnest(%(ids)s::integer[]) WITH ORDINALITY AS dsr (id, lateness)
+    SELECT * FROM unnest(%(ids)s::integer[]) WITH ORDINALITY AS dsr (id, recency)
 ),
 line AS (
     SELECT * FROM catalogue_usageline JOIN report ON report.id = dsr_id
@@ -127,13 +129,13 @@ WHERE is_reported AND resource.dsp_id_hash = remaining.dsp_id_hash AND resource.
 
 def dsp_lock(dsp: str) -> None:
     """Let others who change the resources of a DSP wait until this transaction ends."""
-    execute("SELECT pg_advisory_xact_lock_shared(hashtextextended('resources', 0))")
-    execute("SELECT pg_advisory_xact_lock(hashtextextended('resources of ' || %(dsp)s, 0))", dsp=dsp)
+    locks.RESOURCES.take(shared=True)
+    locks.RESOURCES_OF_DSP.take(dsp=dsp)
 
 
 def resources_lock() -> None:
     """Let others who change the resources of any DSP wait until this transaction ends."""
-    execute("SELECT pg_advisory_xact_lock(hashtextextended('resources', 0))")
+    locks.RESOURCES.take()
 
 
 def resources_register(dsr: DSR) -> bool:
@@ -142,9 +144,9 @@ def resources_register(dsr: DSR) -> bool:
     In the caller's transaction, which has locked the DSP.
     """
     catalogued = DSR.objects.catalogued(dsr.dsp).exclude(pk=dsr.pk)
-    place = dsr.lateness
-    later = [other for other in catalogued if other.lateness > place]
-    reports = [dsr, *sorted(later, key=lambda other: other.lateness)]
+    place = dsr.recency
+    later = [other for other in catalogued if other.recency > place]
+    reports = [dsr, *sorted(later, key=lambda other: other.recency)]
     execute(f"SET LOCAL work_mem = '{WORK_MEM}'")
     execute(NEWS, dsp=dsr.dsp, partition=dsr.partition, dsr=dsr.pk)
     execute(NEW_RESOURCES, dsp=dsr.dsp)
@@ -163,7 +165,7 @@ def resources_forget(dsp: str, leftovers: Sequence[LeftoverLines]) -> None:
         LEFT,
         gone=[leftover.dsr_number for leftover in leftovers],
         gone_partitions=sorted({leftover.partition for leftover in leftovers}),
-        **_of(sorted(DSR.objects.catalogued(dsp), key=lambda dsr: dsr.lateness)),
+        **_of(sorted(DSR.objects.catalogued(dsp), key=lambda dsr: dsr.recency)),
     )
     execute(ORPHANS, dsp=dsp)
     execute(DESCRIBED_ANEW, dsp=dsp)

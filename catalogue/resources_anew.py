@@ -7,8 +7,9 @@ everybody reads, and takes its place in a moment, as everything in the caller's 
 
 from collections.abc import Sequence
 
+from catalogue.lines.lookups import LATEST
 from catalogue.models import DSR
-from catalogue.statements import LATEST, execute, rows_of
+from dsrhub.database.statements import execute, rows_of
 
 # What one sort may take in memory before it goes to the disk.
 WORK_MEM, INDEX_MEM = "64MB", "128MB"
@@ -19,9 +20,9 @@ CREATE TABLE catalogue_resource_anew
 """
 
 REPORTED = """
-    SELECT hashtextextended(dsp_id, 0) AS dsp_id_hash, dsp_id, lateness, line_number, title, artists, isrc
+    SELECT hashtextextended(dsp_id, 0) AS dsp_id_hash, dsp_id, recency, line_number, title, artists, isrc
     FROM catalogue_usageline AS line
-    JOIN unnest(%(ids)s::integer[]) WITH ORDINALITY AS dsr (id, lateness) ON dsr.id = line.dsr_id
+    JOIN unnest(%(ids)s::integer[]) WITH ORDINALITY AS dsr (id, recency) ON dsr.id = line.dsr_id
     WHERE partition = ANY(%(partitions)s)
 """
 
@@ -30,7 +31,7 @@ LAST_LINES = f"""
 CREATE UNLOGGED TABLE catalogue_resource_last AS
 SELECT DISTINCT ON (dsp_id_hash, dsp_id) dsp_id_hash, dsp_id, title, artists, isrc
 FROM ({REPORTED}) AS line
-ORDER BY dsp_id_hash, dsp_id, lateness DESC, line_number DESC
+ORDER BY dsp_id_hash, dsp_id, recency DESC, line_number DESC
 """  # noqa: S608 - no value is in it, here and below
 
 # What the last line leaves open, an earlier one may say.
@@ -65,7 +66,7 @@ ORDER BY indexname
 
 # Whoever may read the table, may still.
 GRANTS = """
-SELECT format('GRANT %%s ON catalogue_resource_anew TO %%s', privilege_type,
+SELECT format('GRANT %s ON catalogue_resource_anew TO %s', privilege_type,
     CASE grantee WHEN 0 THEN 'PUBLIC' ELSE quote_ident(pg_get_userbyid(grantee)) END)
 FROM pg_class CROSS JOIN aclexplode(relacl)
 WHERE pg_class.oid = 'catalogue_resource'::regclass AND grantee <> relowner
@@ -77,7 +78,7 @@ def resources_make(dsrs: Sequence[DSR]) -> None:
     execute(f"SET LOCAL work_mem = '{WORK_MEM}'; SET LOCAL maintenance_work_mem = '{INDEX_MEM}'; SET LOCAL jit = off")
     execute(TABLE)
     for dsp in sorted({dsr.dsp for dsr in dsrs}):
-        _fill(dsp, sorted((dsr for dsr in dsrs if dsr.dsp == dsp), key=lambda dsr: dsr.lateness))
+        _fill(dsp, sorted((dsr for dsr in dsrs if dsr.dsp == dsp), key=lambda dsr: dsr.recency))
     for name, definition in rows_of(INDEXES):
         kind, _, columns = definition.partition(f" {name} ON ")
         execute(f"{kind} {name}_anew ON catalogue_resource_anew USING {columns.partition(' USING ')[2]}")

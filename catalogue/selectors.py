@@ -8,7 +8,6 @@ from typing import NamedTuple
 
 from django.db import OperationalError, transaction
 from django.db.models import QuerySet
-from psycopg2.errors import QueryCanceled
 
 from catalogue.counting import ALL, Counting, IngestedDSR, counting_state, stand
 from catalogue.exceptions import DSRNotFound, RankingNotReady
@@ -24,7 +23,7 @@ from catalogue.kept_rankings import (
     rankings_drop_surplus,
 )
 from catalogue.models import DSR, LeftoverLines, ReportProblem, UsageLine, WantedRanking
-from catalogue.statements import rows_of
+from dsrhub.database.statements import is_canceled, rows_of
 
 
 @dataclass(frozen=True)
@@ -141,7 +140,7 @@ def _made(counting: Counting, percentile: int) -> Ranking | None:
     try:
         return _made_now(key, percentile, dsrs)
     except OperationalError as error:
-        if not isinstance(error.__cause__, QueryCanceled):
+        if not is_canceled(error):
             raise
         ranking_want(key, percentile, [dsr.id for dsr in dsrs if dsr.counts])
         raise RankingNotReady("This ranking takes a while, and is being made: ask again later.") from error

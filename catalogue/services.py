@@ -13,7 +13,6 @@ from django.conf import settings
 from django.contrib.auth.models import User
 from django.db import OperationalError, transaction
 from django.db.models import Q, Sum
-from psycopg2.errors import LockNotAvailable
 
 from catalogue.delivery import DamagedDelivery, Delivery, Progress
 from catalogue.exceptions import (
@@ -25,7 +24,7 @@ from catalogue.exceptions import (
     ReportRefused,
 )
 from catalogue.kept_files import file_forget, file_keep
-from catalogue.line_storage import LineLoad, Repeats, lines_drop
+from catalogue.lines.storage import LineLoad, Repeats, lines_drop
 from catalogue.models import DSR, Currency, LeftoverLines, RejectedDelivery, ReportProblem, Territory
 from catalogue.parsing import (
     LONGEST_NAME,
@@ -41,13 +40,14 @@ from catalogue.parsing import (
 from catalogue.rates import ExchangeRate, exchange_rate, rates_lock
 from catalogue.resources import dsp_lock, resources_forget, resources_lock, resources_register
 from catalogue.resources_anew import resources_make, resources_replace
-from catalogue.statements import execute, rows_of
+from dsrhub.database import locks
+from dsrhub.database.statements import execute, is_lock_timeout, rows_of, wait_for_locks
 
 logger = logging.getLogger(__name__)
 
-# How long what is dropped may make others wait, in milliseconds, how often lines are tried, and the pause in seconds.
-# What is still in use then is dropped by a later run.
-DROP_LOCK_TIMEOUT, DROP_TRIES, DROP_PAUSE = 100, 3, 0.1
+# How long dropping a table may make others wait for it, how often it is tried, and the pause in seconds between tries.
+# A table that is still in use then is dropped by a later run.
+DROP_LOCK_TIMEOUT, DROP_TRIES, DROP_PAUSE = "100ms", 3, 0.1
 # The catalogue of resources is made anew where so many lines are to be registered, and half of all or more.
 ANEW_LINES = 100_000
 # What was made anew waits so often for a moment in which nobody reads the old: that is some minutes.
@@ -205,22 +205,17 @@ def _resources_replace(dsrs: Sequence[DSR]) -> bool:
     for _ in range(REPLACE_TRIES):
         try:
             with transaction.atomic():
-                _wait_at_most(DROP_LOCK_TIMEOUT)
+                wait_for_locks(DROP_LOCK_TIMEOUT)
                 resources_replace()
                 LeftoverLines.objects.exclude(dsr_number__in=[dsr.pk for dsr in dsrs]).update(is_catalogued=False)
                 new = [dsr.pk for dsr in dsrs if not dsr.is_catalogued]
                 return DSR.objects.uncatalogued().filter(pk__in=new).update(is_catalogued=True) == len(new)
         except OperationalError as error:
-            if not isinstance(error.__cause__, LockNotAvailable):
+            if not is_lock_timeout(error):
                 raise
             time.sleep(DROP_PAUSE)
     logger.warning("the catalogue of resources is read all the time, and cannot be replaced")
     return False
-
-
-def _wait_at_most(milliseconds: int) -> None:
-    """For a lock, in this transaction: whoever comes after waits behind it."""
-    execute("SELECT set_config('lock_timeout', %(limit)s, true)", limit=f"{milliseconds}ms")
 
 
 def _leftover_is_dropped(leftover: LeftoverLines, pause: float) -> bool:
@@ -228,7 +223,7 @@ def _leftover_is_dropped(leftover: LeftoverLines, pause: float) -> bool:
     try:
         with transaction.atomic():
             # Dropping waits for the readers of all DSRs.
-            _wait_at_most(DROP_LOCK_TIMEOUT)
+            wait_for_locks(DROP_LOCK_TIMEOUT)
             if LeftoverLines.objects.select_for_update(skip_locked=True).filter(pk=leftover.pk).exists():
                 lines_drop(dsr_number=leftover.dsr_number, partition=leftover.partition)
                 leftover.delete()
@@ -261,7 +256,7 @@ def _rejection_keep(name: str, reason: str, user: User | None) -> None:
 
 def _lock_key(report_name: ReportName) -> None:
     """Let others who import a report under the same key wait until this transaction ends."""
-    execute("SELECT pg_advisory_xact_lock(hashtextextended(%(key)s, 0))", key=repr(report_name))
+    locks.DSR_KEY.take(**asdict(report_name))
 
 
 def _loaded(

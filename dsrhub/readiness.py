@@ -10,7 +10,7 @@ from django.db import DatabaseError, connection
 from django.db.migrations.executor import MigrationExecutor
 from django.utils.module_loading import import_string
 
-from dsrhub.time_limits import OutOfTime, answered_within
+from dsrhub.database.time_limits import OutOfTime, answered_within
 
 logger = logging.getLogger(__name__)
 

@@ -9,9 +9,9 @@ from django.core.serializers.json import DjangoJSONEncoder
 from django.db import OperationalError
 from django.http import JsonResponse
 from graphql import ExecutionResult, GraphQLError
-from psycopg2.errors import QueryCanceled
 from rest_framework import exceptions, status
 
+from dsrhub.database.statements import is_canceled
 from dsrhub.exceptions import DsrhubError
 from dsrhub.logs import request_id
 
@@ -109,7 +109,7 @@ def _said(error: GraphQLError, code: str) -> dict[str, Any]:
 
 def is_timeout(error: Exception | None) -> bool:
     """Whether it says that the time of the operation was over, by our clock or the database's."""
-    is_cancelled = isinstance(error, OperationalError) and isinstance(error.__cause__, QueryCanceled)
+    is_cancelled = isinstance(error, OperationalError) and is_canceled(error)
     return is_cancelled or isinstance(error, TimedOut)
 
 

@@ -4,14 +4,11 @@ There is no transaction around a query. Each selector is exact by itself, and th
 whether one was dropped meanwhile: the one snapshot of a transaction would hide that from them, and hold nothing back.
 """
 
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable
 from time import monotonic
 from typing import Any
 
-import psycopg2
 from django.conf import settings
-from django.db import connection
 from graphql import (
     DocumentNode,
     ExecutionContext,
@@ -24,6 +21,7 @@ from graphql import (
 )
 from graphql.pyutils import Path
 
+from dsrhub.database.time_limits import statements_end_by
 from graphql_schema.errors import ERRORS_SHOWN, TimedOut, is_timeout
 
 
@@ -31,45 +29,13 @@ class TimeLimit:
     """The moment by which an operation is over: no field begins after it, and no statement goes on."""
 
     def __init__(self, seconds: float) -> None:
-        self._end = monotonic() + seconds
+        self.end = monotonic() + seconds
 
     def resolve(self, following: Callable[..., Any], root: Any, info: GraphQLResolveInfo, **arguments: Any) -> Any:
         """Graphql-core's middleware."""
-        if monotonic() > self._end:
+        if monotonic() > self.end:
             raise TimedOut
         return following(root, info, **arguments)
-
-    @contextmanager
-    def on_statements(self) -> Iterator[None]:
-        try:
-            with connection.execute_wrapper(self._execute):
-                yield
-        finally:
-            _lift_timeout()
-
-    def _execute(
-        self, execute: Callable[..., Any], sql: Any, params: Any, many: bool, context: Mapping[str, Any]
-    ) -> Any:
-        _set_timeout(max(int((self._end - monotonic()) * 1000), 1))
-        return execute(sql, params, many, context)
-
-
-def _set_timeout(milliseconds: int) -> None:
-    # With psycopg's own cursor: it is no statement of the operation's. In a transaction, it goes with it.
-    with connection.connection.cursor() as cursor:
-        is_local = connection.in_atomic_block
-        cursor.execute("SELECT set_config('statement_timeout', %s, %s)", [f"{milliseconds}ms", is_local])
-
-
-def _lift_timeout() -> None:
-    """Leave the connection as it was, to the next request."""
-    if connection.connection is None or connection.in_atomic_block:
-        return
-    try:
-        with connection.connection.cursor() as cursor:
-            cursor.execute("RESET statement_timeout")
-    except psycopg2.Error:  # it is broken
-        connection.close()
 
 
 class Execution(ExecutionContext):
@@ -84,7 +50,7 @@ def executed(
     schema: GraphQLSchema, document: DocumentNode, variables: dict[str, Any], operation_name: str | None, context: Any
 ) -> ExecutionResult:
     limit = TimeLimit(settings.DSRHUB_GRAPHQL_SECONDS)
-    with limit.on_statements():
+    with statements_end_by(limit.end):
         return execute_sync(
             schema,
             document,

@@ -34,8 +34,8 @@ from catalogue.resource_selectors import (
     TopResource,
 )
 from dsrhub.admin import ReadOnlyAdmin
+from dsrhub.database.time_limits import OutOfTime, answered_within
 from dsrhub.import_export import PAGE_ROWS, StreamedResource, StreamingExportMixin
-from dsrhub.time_limits import OutOfTime, answered_within
 
 RESOURCES_ON_A_PAGE = 100
 # Of those that a text finds. Who finds more needs another word rather than more pages.
@@ -372,7 +372,7 @@ def _reported(key: ResourceKey, *, after: int) -> Reported:
     for description in descriptions[:DESCRIPTIONS_ON_A_PAGE]:
         if description.dsr_id in dsrs:
             called[description.dsr_id].append(description)
-    latest = sorted((report for report in shown if report.dsr_id in dsrs), key=lambda one: dsrs[one.dsr_id].lateness)
+    latest = sorted((report for report in shown if report.dsr_id in dsrs), key=lambda one: dsrs[one.dsr_id].recency)
     rows = [_row(dsrs[report.dsr_id], report, called[report.dsr_id]) for report in reversed(latest)]
     return Reported(
         usages=_amount(sums.usages),

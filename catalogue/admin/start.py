@@ -21,7 +21,7 @@ from catalogue.exceptions import RankingNotReady
 from catalogue.models import DSR, ImportJob, RejectedDelivery, Resource
 from catalogue.resource_selectors import WIDE
 from catalogue.statistics import DSRStatistic, Grouping, dsr_statistics
-from dsrhub.time_limits import OutOfTime, answered_within
+from dsrhub.database.time_limits import OutOfTime, answered_within
 
 TERRITORIES, PERIODS, RECENT, TOP = 12, 24, 5, 10
 # What is not kept and takes longer is not waited for: it has a page of its own.

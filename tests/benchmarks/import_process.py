@@ -20,7 +20,7 @@ django.setup()
 from django.core.management import call_command
 from django.db import connection
 
-from catalogue.line_storage import LineLoad
+from catalogue.lines.storage import LineLoad
 from catalogue.management.commands import import_dsr
 
 STEPS = {"copy": "check and copy", "totals": "totals", "repeats": "dsp_id index", "store": "other indexes, attach"}

@@ -16,7 +16,7 @@ from django.db import connection
 from django.http import HttpResponse
 from django.utils.html import strip_tags
 
-from catalogue.line_storage import LineLoad
+from catalogue.lines.storage import LineLoad
 from catalogue.models import DSR, RateMethod
 from catalogue.parsing import COLUMNS
 from catalogue.services import dsr_import

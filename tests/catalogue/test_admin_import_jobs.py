@@ -4,6 +4,7 @@ import signal
 import subprocess
 import sys
 from contextlib import contextmanager
+from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -13,7 +14,6 @@ from django.db import connection
 
 from catalogue import import_jobs
 from catalogue.import_jobs import (
-    JOB_LOCKS,
     MOST_TRIES,
     WORKER,
     Deadline,
@@ -30,6 +30,7 @@ from catalogue.import_jobs import (
 )
 from catalogue.models import DSR, ImportJob, UsageLine
 from catalogue.parsing import parse_report_name
+from dsrhub.database import locks
 from tests.catalogue.helpers import NO_JANUARY, line, line_storage, other_transaction, write_report
 from tests.processes import environment
 from tests.waiting import PATIENCE, wait_for_lock_waiter, wait_until, wait_until_alone
@@ -71,7 +72,9 @@ class Stops(StepProgress):
 
 
 def lock_key(cursor, name):
-    cursor.execute("SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))", [repr(parse_report_name(name))])
+    cursor.execute(
+        "SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))", [locks.DSR_KEY.key(**asdict(parse_report_name(name)))]
+    )
 
 
 # --- Cut short -------------------------------------------------------------------------------------------------
@@ -120,7 +123,7 @@ def test_a_worker_that_is_asked_to_stop_begins_nothing(job):
 def test_a_job_that_somebody_holds_is_left_alone_and_is_taken_up_when_he_is_gone(job):
     other = connection.copy()
     with other.cursor() as cursor:
-        cursor.execute("SELECT pg_advisory_lock(%s, %s), pg_backend_pid()", [JOB_LOCKS, job.pk])
+        cursor.execute("SELECT pg_advisory_lock(%s, %s), pg_backend_pid()", [locks.IMPORT_JOBS.space, job.pk])
         ((_, session),) = cursor.fetchall()
     assert jobs_in_work() == {job.pk}
     assert import_jobs_work() == 0

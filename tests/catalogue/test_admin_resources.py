@@ -14,7 +14,7 @@ from catalogue.exceptions import RankingNotReady
 from catalogue.models import Resource
 from catalogue.rates import operator_rate_set
 from catalogue.services import dsr_delete
-from dsrhub.time_limits import OutOfTime, answered_within
+from dsrhub.database.time_limits import OutOfTime, answered_within
 from tests.catalogue.helpers import ES_JANUARY, NO_JANUARY, add_dsr, import_report, line, shown, staff_with
 
 pytestmark = pytest.mark.django_db

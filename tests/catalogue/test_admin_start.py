@@ -14,7 +14,7 @@ from catalogue.admin import start
 from catalogue.exceptions import InvalidReportName, RankingNotReady, ReportRefused
 from catalogue.models import DSR, ImportJob, LeftoverLines
 from catalogue.rates import operator_rate_set
-from dsrhub.time_limits import OutOfTime
+from dsrhub.database.time_limits import OutOfTime
 from tests.catalogue.helpers import ES_JANUARY, NO_JANUARY, add_dsr, import_report, line, shown, staff_with
 
 pytestmark = pytest.mark.django_db

@@ -17,6 +17,7 @@ from catalogue.api import serializers, views
 from catalogue.exceptions import RankingNotReady
 from catalogue.models import KeptRanking
 from catalogue.selectors import resource_top_percentile
+from dsrhub.database import locks
 from tests.catalogue.helpers import ES_JANUARY, NO_JANUARY, import_report, line
 
 pytestmark = pytest.mark.django_db
@@ -171,7 +172,7 @@ def rankings_read():
         cursor.execute(
             "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND classid = %s AND mode = 'ShareLock' "
             "AND pid = pg_backend_pid()",
-            [kept_rankings.READERS],
+            [locks.RANKING_READERS.space],
         )
         return cursor.fetchone()[0]
 

@@ -1,6 +1,7 @@
 """`import_dsr`: what it says of each file, in the order of the files, whatever the number of those done at a time."""
 
 import io
+from dataclasses import asdict
 from threading import Event
 
 import pytest
@@ -10,7 +11,8 @@ from django.db import connection
 from catalogue.management.commands import import_dsr as command
 from catalogue.models import DSR, Resource
 from catalogue.parsing import parse_report_name
-from catalogue.statements import rows_of
+from dsrhub.database import locks
+from dsrhub.database.statements import rows_of
 from tests.catalogue.helpers import line, other_transaction, write_report
 from tests.waiting import PATIENCE
 
@@ -81,7 +83,10 @@ def test_what_the_database_refuses_is_told_in_a_line_and_the_others_go_in(tmp_pa
     with other_transaction() as other, connection.cursor() as cursor:
         cursor.execute("SET lock_timeout = '50ms'")
         # Somebody else imports the first one.
-        other.execute("SELECT pg_advisory_lock(hashtextextended(%s, 0))", [repr(parse_report_name(NAMES[0]))])
+        other.execute(
+            "SELECT pg_advisory_lock(hashtextextended(%s, 0))",
+            [locks.DSR_KEY.key(**asdict(parse_report_name(NAMES[0])))],
+        )
         out, err = import_dsr(tmp_path, jobs=1)
         cursor.execute("RESET lock_timeout")
 

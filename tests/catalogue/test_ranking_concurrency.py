@@ -26,7 +26,7 @@ NO_FEBRUARY = "Spotify_SpotifyDuo_NO_NOK_20200201-20200229.tsv"
 def _few_or_many(request, monkeypatch, settings):
     """Rankings of many lines have a table of their own, and so have the lines of large DSRs."""
     # Who keeps lines from being dropped keeps nobody waiting.
-    monkeypatch.setattr(services, "DROP_LOCK_TIMEOUT", 1)
+    monkeypatch.setattr(services, "DROP_LOCK_TIMEOUT", "1ms")
     monkeypatch.setattr(services, "DROP_TRIES", 1)
     if request.param == "many lines":
         settings.DSRHUB_SHARED_PARTITION_BYTES = 0

@@ -17,7 +17,6 @@ from hypothesis import strategies as st
 from catalogue.exceptions import ExchangeRateIncomplete, ExchangeRateMissing, InvalidRate, InvalidRateFile
 from catalogue.models import DSR, Currency, EcbRate, OperatorRate, RateChange, RateMethod
 from catalogue.rates import (
-    RATES_LOCK,
     ExchangeRate,
     RatesChanged,
     ecb_rates_load,
@@ -26,6 +25,7 @@ from catalogue.rates import (
     operator_rate_set,
     rates_lock,
 )
+from dsrhub.database import locks
 from tests.catalogue.helpers import add_dsr, other_transaction
 
 pytestmark = pytest.mark.django_db
@@ -771,7 +771,7 @@ def test_rates_stay_while_an_importer_relies_on_them(tmp_path, change):
     do_not_wait_for_locks()
 
     with other_transaction() as importer:
-        importer.execute(SHARED_LOCK, [RATES_LOCK])
+        importer.execute(SHARED_LOCK, [locks.RATES.text])
         with pytest.raises(OperationalError, match="lock timeout"):
             change(path)
         importer.execute("ROLLBACK")
@@ -783,7 +783,7 @@ def test_importers_do_not_wait_for_each_other():
     do_not_wait_for_locks()
 
     with other_transaction() as importer:
-        importer.execute(SHARED_LOCK, [RATES_LOCK])
+        importer.execute(SHARED_LOCK, [locks.RATES.text])
         rates_lock(shared=True)
 
 
@@ -791,7 +791,7 @@ def test_importer_waits_while_rates_change():
     do_not_wait_for_locks()
 
     with other_transaction() as operator:
-        operator.execute(EXCLUSIVE_LOCK, [RATES_LOCK])
+        operator.execute(EXCLUSIVE_LOCK, [locks.RATES.text])
         with pytest.raises(OperationalError, match="lock timeout"), transaction.atomic():
             rates_lock(shared=True)
         operator.execute("ROLLBACK")

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from catalogue.line_storage import LineLoad, lines_drop
+from catalogue.lines.storage import LineLoad, lines_drop
 from catalogue.models import SHARED_PARTITION, UsageLine
 from catalogue.parsing import (
     COLUMNS,

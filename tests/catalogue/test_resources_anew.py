@@ -201,7 +201,7 @@ def test_others_read_the_old_until_the_new_is_there(ingest, monkeypatch):
 @pytest.mark.django_db(transaction=True)
 def test_who_reads_all_the_time_keeps_the_table_and_nothing_is_lost(ingest, monkeypatch, made_anew, caplog):
     monkeypatch.setattr(services, "REPLACE_TRIES", 2)
-    monkeypatch.setattr(services, "DROP_LOCK_TIMEOUT", 1)
+    monkeypatch.setattr(services, "DROP_LOCK_TIMEOUT", "1ms")
     ingest(names_of(0), line("a", "One"), line("b"))
     with other_transaction() as other:
         other.execute("SELECT count(*) FROM catalogue_resource")

@@ -14,7 +14,7 @@ from tqdm import tqdm
 from catalogue.exceptions import ReportRefused
 from catalogue.parsing import Problem
 from catalogue.services import ImportReport, Outcome, catalogue_refresh, dsr_import
-from catalogue.statements import execute
+from dsrhub.database.statements import execute
 from dsrhub.exceptions import DsrhubError
 
 ENDINGS = (".tsv", ".tsv.gz")

@@ -4,7 +4,7 @@ from decimal import Decimal
 
 import pytest
 
-from catalogue.statements import rows_of
+from dsrhub.database.statements import rows_of
 
 pytestmark = pytest.mark.django_db
 

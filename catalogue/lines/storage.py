@@ -1,0 +1,194 @@
+"""Where lines lie: each large DSR has a table of its own (a partition), all small DSRs share one.
+
+Everything here runs in the caller's transaction, and others see nothing of it before the commit.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any
+
+from django.db import IntegrityError, transaction
+from psycopg2 import sql
+
+from catalogue.models import SHARED_PARTITION
+from dsrhub.database.copy import copy_blocks
+from dsrhub.database.statements import composed, execute, rows_of
+
+PARENT = sql.Identifier("catalogue_usageline")
+SHARED = sql.Identifier("catalogue_usageline_shared")
+# The header is line 1.
+FIRST_LINE = 2
+# A sample of 9,000 lines tells the planner enough of columns that are constant, counted up, or asked for by an index.
+STATISTICS_TARGET = 30
+
+
+@dataclass(frozen=True)
+class LineTotals:
+    """The totals of a DSR's lines. Blank cells add nothing."""
+
+    line_count: int
+    total_usages: Decimal
+    total_revenue: Decimal
+    lowest_revenue: Decimal | None
+    blank_title_count: int
+    blank_artists_count: int
+    blank_isrc_count: int
+    blank_usages_count: int
+    blank_revenue_count: int
+
+
+@dataclass(frozen=True)
+class Repeats:
+    """How many lines repeat a dsp_id, how many lines the most frequent dsp_id has, and the first of the repeating
+    lines: (line number, dsp_id)."""
+
+    line_count: int
+    most_repeats: int
+    first: list[tuple[int, str]]
+
+
+class LineLoad:
+    """The load of one DSR's lines: a table is created, filled, checked, and attached or emptied into the shared one.
+
+    The table is filled without indexes, which is faster than filling an indexed one. A temporary table, for a small
+    DSR or a dry run, is never written to the log. The methods are called in their order.
+    """
+
+    def __init__(self, dsr_number: int, *, temporary: bool) -> None:
+        self.dsr_number = dsr_number
+        self.partition = SHARED_PARTITION if temporary else dsr_number
+        self._table = sql.Identifier(f"usageline_load_{dsr_number}" if temporary else partition_name(dsr_number))
+        self._sequence = f"usageline_load_{dsr_number}_line"
+        self._create(temporary=temporary)
+
+    def _create(self, *, temporary: bool) -> None:
+        # The sequence numbers the lines, so that they can be copied as they were delivered. It belongs to this
+        # session: its cache, which saves a look at its page for every line, leaves no gaps.
+        self._execute(
+            "CREATE TEMP SEQUENCE {sequence} MINVALUE {first} CACHE 1000",
+            sequence=sql.Identifier(self._sequence),
+            first=sql.Literal(FIRST_LINE),
+        )
+        # LIKE locks its model until the commit: on the parent, that would keep every partition from being dropped.
+        # The check, made as lines come, saves a scan when the table is attached. Autovacuum has nothing to do: lines
+        # are copied frozen, are analyzed below, and never change.
+        self._execute(
+            "CREATE {temporary} TABLE {table} "
+            "(LIKE {shared} INCLUDING STORAGE, CONSTRAINT loading CHECK (partition = {partition})) "
+            "WITH (autovacuum_enabled = off) {on_commit}",
+            temporary=sql.SQL("TEMP" if temporary else ""),
+            shared=SHARED,
+            partition=sql.Literal(self.partition),
+            on_commit=sql.SQL("ON COMMIT DROP" if temporary else ""),
+        )
+        self._execute(
+            "ALTER TABLE {table} ALTER dsr_id SET DEFAULT {dsr}, ALTER partition SET DEFAULT {partition}, "
+            "ALTER line_number SET DEFAULT nextval({sequence})",
+            dsr=sql.Literal(self.dsr_number),
+            partition=sql.Literal(self.partition),
+            sequence=sql.Literal(f"pg_temp.{self._sequence}"),
+        )
+
+    def copy(self, blocks: Iterator[bytes], columns: tuple[str, ...]) -> None:
+        """Load blocks of tab-separated lines. Quotes are data: the quote of the format is 0x01, which never comes.
+
+        Lines are copied frozen, as nobody else sees the table yet: no vacuum has to write them once more.
+        """
+        statement = composed(
+            r"COPY {} ({}) FROM STDIN (FORMAT csv, DELIMITER E'\t', QUOTE E'\x01', NULL '', ENCODING 'UTF8', FREEZE)",
+            self._table,
+            sql.SQL(", ").join(sql.Identifier(column) for column in columns),
+        )
+        copy_blocks(statement, blocks)
+
+    def totals(self) -> LineTotals:
+        (row,) = self._rows(
+            """
+            SELECT count(*), coalesce(sum(usages), 0), coalesce(sum(revenue), 0), min(revenue),
+                count(*) - count(title), count(*) - count(artists), count(*) - count(isrc),
+                count(*) - count(usages), count(*) - count(revenue)
+            FROM {table}
+            """
+        )
+        return LineTotals(*row)
+
+    def repeats(self, *, limit: int) -> Repeats:
+        """The lines that repeat the dsp_id of an earlier line. Creates the index of dsp_id."""
+        if self._index_dsp_id_as_unique():
+            return Repeats(0, 1, [])
+        self._execute("CREATE INDEX ON {table} (hashtextextended(dsp_id, 0))")
+        # Hashes first: numbers are quicker to compare than texts.
+        rows = self._rows(
+            """
+            WITH suspect AS MATERIALIZED (
+                SELECT hashtextextended(dsp_id, 0) FROM {table} GROUP BY 1 HAVING count(*) > 1
+            )
+            SELECT count(*) OVER (), max(nth) OVER (), line_number, dsp_id
+            FROM (
+                SELECT line_number, dsp_id, row_number() OVER (PARTITION BY dsp_id ORDER BY line_number) AS nth
+                FROM {table} WHERE hashtextextended(dsp_id, 0) IN (SELECT * FROM suspect)
+            ) AS line
+            WHERE nth > 1 ORDER BY line_number LIMIT {limit}
+            """,
+            limit=sql.Literal(limit),
+        )
+        count, most = rows[0][:2] if rows else (0, 1)
+        return Repeats(count, most, [(line_number, dsp_id) for *_, line_number, dsp_id in rows])
+
+    def _index_dsp_id_as_unique(self) -> bool:
+        """Whether no dsp_id is repeated. Creating the index finds out at no cost of its own."""
+        try:
+            with transaction.atomic():
+                self._execute("CREATE UNIQUE INDEX ON {table} (hashtextextended(dsp_id, 0))")
+        except IntegrityError:
+            return False
+        return True
+
+    def store(self) -> None:
+        """Put the lines in their place: the last step before the commit, as others may wait for the parent table."""
+        if self.partition == SHARED_PARTITION:
+            self._execute("INSERT INTO {shared} SELECT * FROM {table}", shared=SHARED)
+            return
+        self._execute(
+            "ALTER TABLE {table} "
+            "ALTER dsr_id DROP DEFAULT, ALTER partition DROP DEFAULT, ALTER line_number DROP DEFAULT"
+        )
+        # The index has revenue alone: as the first column it sorts twice as fast.
+        self._execute(
+            """
+            CREATE INDEX ON {table} (revenue DESC NULLS LAST);
+            CREATE INDEX ON {table} USING brin (line_number) WITH (pages_per_range = 32);
+            SET LOCAL default_statistics_target = {statistics};
+            ANALYZE {table} (dsr_id, partition, line_number, revenue);
+            ALTER TABLE {parent} ATTACH PARTITION {table} FOR VALUES IN ({partition});
+            ALTER TABLE {table} DROP CONSTRAINT loading;
+            """,
+            parent=PARENT,
+            partition=sql.Literal(self.partition),
+            statistics=sql.Literal(STATISTICS_TARGET),
+        )
+
+    def discard(self) -> None:
+        """Drop what only the load needed."""
+        if self.partition == SHARED_PARTITION:
+            self._execute("DROP TABLE {table}")
+        self._execute("DROP SEQUENCE {sequence}", sequence=sql.Identifier(self._sequence))
+
+    def _execute(self, statement: str, **names: sql.Composable) -> None:
+        execute(composed(statement, table=self._table, **names))
+
+    def _rows(self, statement: str, **names: sql.Composable) -> list[Any]:
+        return rows_of(composed(statement, table=self._table, **names))
+
+
+def partition_name(dsr_number: int) -> str:
+    return f"catalogue_usageline_{dsr_number}"
+
+
+def lines_drop(*, dsr_number: int, partition: int) -> None:
+    """Remove the lines of a DSR from the disk."""
+    if partition == SHARED_PARTITION:
+        execute(composed("DELETE FROM {} WHERE dsr_id = {}", SHARED, sql.Literal(dsr_number)))
+    else:
+        execute(composed("DROP TABLE IF EXISTS {}", sql.Identifier(partition_name(dsr_number))))

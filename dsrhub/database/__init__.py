@@ -1,0 +1,1 @@
+"""The toolbox for PostgreSQL that both applications share: statements, COPY, locks and time limits."""

@@ -1,0 +1,86 @@
+"""Runs SQL: values as parameters, names of tables and columns as psycopg2's `sql` objects."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from django.db import Error, connection, transaction
+from psycopg2 import sql
+from psycopg2.errors import LockNotAvailable, QueryCanceled
+
+Statement = str | sql.Composable
+
+
+def rows_of(statement: Statement, /, **parameters: Any) -> list[Any]:
+    """The rows of a statement. Without parameters, a `%` in it stands for itself."""
+    with connection.cursor() as cursor:
+        cursor.execute(statement, _adapted(parameters))
+        rows: list[Any] = cursor.fetchall()
+    return rows
+
+
+def execute(statement: Statement, /, **parameters: Any) -> int:
+    """Run a statement and return how many rows it wrote."""
+    with connection.cursor() as cursor:
+        cursor.execute(statement, _adapted(parameters))
+        row_count: int = cursor.rowcount
+    return row_count
+
+
+def rows_in_savepoint(statement: Statement, parameters: Any) -> list[Any]:
+    """The rows of a statement that may fail without breaking the transaction around it, if there is one.
+
+    Parameters go to the driver as they are, by name or by position.
+    """
+    if connection.in_atomic_block:
+        with transaction.atomic():
+            return _rows(statement, parameters)
+    return _rows(statement, parameters)
+
+
+def composed(statement: str, *parts: sql.Composable, **named: sql.Composable) -> sql.Composed:
+    """A statement with names and literals in its braces."""
+    return sql.SQL(statement).format(*parts, **named)
+
+
+def union_all(queries: Sequence[sql.Composable]) -> sql.Composed:
+    return sql.SQL(" UNION ALL ").join(queries)
+
+
+def wait_for_locks(limit: str) -> None:
+    """Give up waiting for a lock after `limit`, such as `100ms`, until the transaction ends."""
+    execute("SELECT set_config('lock_timeout', %(limit)s, true)", limit=limit)
+
+
+def is_lock_timeout(error: Error) -> bool:
+    """Whether a statement failed because it waited too long for a lock, or was told not to wait."""
+    return isinstance(error.__cause__, LockNotAvailable)
+
+
+def is_canceled(error: Error) -> bool:
+    """Whether a statement was ended by its time limit, or by somebody."""
+    return isinstance(error.__cause__, QueryCanceled)
+
+
+def _rows(statement: Statement, parameters: Any) -> list[Any]:
+    with connection.cursor() as cursor:
+        cursor.execute(statement, parameters)
+        rows: list[Any] = cursor.fetchall()
+    return rows
+
+
+def _adapted(parameters: dict[str, Any]) -> dict[str, Any] | None:
+    adapted = {name: _array(value) if isinstance(value, list) else value for name, value in parameters.items()}
+    return adapted or None
+
+
+def _array(values: list[Any]) -> str:
+    """An array as one literal. The driver writes ARRAY[...], of which PostgreSQL parses each element as an expression:
+    with thousands of DSRs, that would be most of a statement's time."""
+    return "{" + ",".join(map(_element, values)) + "}"
+
+
+def _element(value: Any) -> str:
+    """One element of an array literal: PostgreSQL's documentation, section 8.15.6."""
+    if isinstance(value, str):
+        return '"' + value.replace("\\", "\\\\").replace('"', '\\"') + '"'
+    return "NULL" if value is None else str(value)
