@@ -29,7 +29,7 @@ from catalogue.models import DSR, RateChange, ReportProblem, UsageLine
 from catalogue.querysets import HEADER_LINE
 from dsrhub.admin import DeletedByServiceAdmin, UneditedAdmin
 from dsrhub.database.time_limits import OutOfTime, answered_within
-from dsrhub.import_export import StreamingExportMixin
+from dsrhub.import_export.button import StreamingExportMixin
 
 LINES_ON_A_PAGE = 200
 LINE_COLUMNS = ("line_number", "dsp_id", "title", "artists", "isrc", "usages", "revenue")

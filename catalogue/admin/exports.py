@@ -12,7 +12,8 @@ from catalogue import selectors
 from catalogue.counting import Counting
 from catalogue.models import DSR, ReportProblem
 from catalogue.parsing import COLUMNS
-from dsrhub.import_export import PAGE_ROWS, StreamedExportForm, StreamedResource, rows_by_id
+from dsrhub.import_export.button import StreamedExportForm
+from dsrhub.import_export.tables import PAGE_ROWS, StreamedResource, rows_by_id
 
 
 class DSRExportForm(StreamedExportForm):

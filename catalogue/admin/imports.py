@@ -45,7 +45,10 @@ from catalogue.models import DSR, ImportJob
 from catalogue.parsing import COLUMNS
 from dsrhub.admin import ReadOnlyAdmin
 from dsrhub.exceptions import DsrhubError
-from dsrhub.import_export import CSV, PathFormat, PathImportMixin, Table, streamed
+from dsrhub.import_export.button import streamed
+from dsrhub.import_export.formats import CSV
+from dsrhub.import_export.tables import Table
+from dsrhub.import_export.uploads import PathFormat, PathImportMixin
 
 # What is not done by then is left to a worker: checking is two thirds reading, and a page may take 5 seconds.
 AT_ONCE_SECONDS = 3

@@ -35,7 +35,8 @@ from catalogue.resource_selectors import (
 )
 from dsrhub.admin import ReadOnlyAdmin
 from dsrhub.database.time_limits import OutOfTime, answered_within
-from dsrhub.import_export import PAGE_ROWS, StreamedResource, StreamingExportMixin
+from dsrhub.import_export.button import StreamingExportMixin
+from dsrhub.import_export.tables import PAGE_ROWS, StreamedResource
 
 RESOURCES_ON_A_PAGE = 100
 # Of those that a text finds. Who finds more needs another word rather than more pages.

@@ -11,7 +11,8 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 from import_export.forms import ExportForm
 
-from dsrhub.import_export import StreamedExportForm, StreamedResource, rows_by_id
+from dsrhub.import_export.button import StreamedExportForm
+from dsrhub.import_export.tables import StreamedResource, rows_by_id
 from subscriptions import selectors
 from subscriptions.events import usage_day
 from subscriptions.models import UsageType

@@ -26,7 +26,7 @@ from import_export.resources import Resource
 from import_export.results import Result
 
 from dsrhub.exceptions import DsrhubError
-from dsrhub.import_export import PathFormat, PathImportMixin, UploadStorage
+from dsrhub.import_export.uploads import PathFormat, PathImportMixin, UploadStorage
 from subscriptions import services
 from subscriptions.exceptions import RecordProblem, UsageConflict
 from subscriptions.models import RECORD_MODELS, UsageType

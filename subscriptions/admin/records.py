@@ -14,7 +14,7 @@ from django.utils.translation import gettext_lazy as _
 
 from dsrhub.admin import DeletedByServiceAdmin
 from dsrhub.exceptions import DsrhubError
-from dsrhub.import_export import StreamingExportMixin
+from dsrhub.import_export.button import StreamingExportMixin
 from subscriptions import services
 from subscriptions.admin.exports import DataRecords, DataRecordsToImport, VoiceRecords, VoiceRecordsToImport
 from subscriptions.admin.imports import UsageImportMixin

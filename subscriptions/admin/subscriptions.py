@@ -12,7 +12,7 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 
 from dsrhub.admin import ReadOnlyAdmin
-from dsrhub.import_export import StreamingExportMixin
+from dsrhub.import_export.button import StreamingExportMixin
 from subscriptions.admin.exports import DAYS_SHOWN, EXPORTS_OF_SUBSCRIPTIONS, SubscriptionExportForm
 from subscriptions.events import usage_day
 from subscriptions.models import SealedDay, Subscription

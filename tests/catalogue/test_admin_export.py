@@ -14,7 +14,7 @@ from catalogue import services
 from catalogue.exceptions import DSRNotFound
 from catalogue.models import DSR, Resource
 from catalogue.services import dsr_delete, dsr_import
-from dsrhub import import_export
+from dsrhub.import_export import formats, tables
 from tests.catalogue.helpers import ES_JANUARY, NO_JANUARY, add_dsr, import_report, line, staff_with, write_report
 
 EXPORT = "/admin/catalogue/dsr/export/"
@@ -115,7 +115,7 @@ def test_nothing_to_export_is_an_empty_file(admin_client, file_format, empty):
 @pytest.mark.django_db
 @pytest.mark.parametrize("rows", ["known beforehand", "found while writing"])
 def test_more_rows_than_a_sheet_has_are_told_and_not_cut(admin_client, dsr, monkeypatch, rows):
-    monkeypatch.setattr(import_export.XLSX, "most_rows", 2)
+    monkeypatch.setattr(formats.XLSX, "most_rows", 2)
     if rows == "found while writing":
         DSR.objects.update(line_count=0)
         monkeypatch.setattr(services, "catalogue_refresh", lambda: None)
@@ -266,7 +266,8 @@ def test_the_action_on_all_keeps_the_filters_of_the_list(admin_client, dsr):
 
 @pytest.mark.django_db
 def test_rows_are_read_page_by_page_while_they_are_sent(admin_client, monkeypatch):
-    monkeypatch.setattr(import_export, "PAGE_ROWS", 2)
+    monkeypatch.setattr(tables, "PAGE_ROWS", 2)
+    monkeypatch.setattr(formats, "PAGE_ROWS", 2)
     for number in range(5):
         add_dsr(offer=f"Offer{number}")
     response = admin_client.post(EXPORT, {"resource": REPORTS, "format": TSV})
@@ -283,7 +284,8 @@ def test_rows_are_read_page_by_page_while_they_are_sent(admin_client, monkeypatc
 @pytest.mark.django_db
 def test_a_dsr_that_goes_meanwhile_breaks_the_download_off(admin_client, tmp_path, monkeypatch):
     monkeypatch.setattr("catalogue.admin.exports.PAGE_ROWS", 1)
-    monkeypatch.setattr(import_export, "PAGE_ROWS", 1)
+    monkeypatch.setattr(tables, "PAGE_ROWS", 1)
+    monkeypatch.setattr(formats, "PAGE_ROWS", 1)
     dsr = import_report(tmp_path, NO_JANUARY, line("a"), line("b"))
     pieces = iter(admin_client.post(EXPORT, {"resource": LINES, "format": TSV}).streaming_content)
     assert next(pieces).startswith(b"dsr\t")

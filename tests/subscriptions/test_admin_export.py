@@ -11,7 +11,7 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from openpyxl import load_workbook
 
-from dsrhub import import_export
+from dsrhub.import_export import formats, tables
 from subscriptions.admin import exports
 from subscriptions.models import DataUsageRecord, Subscription
 from subscriptions.services import daily_usage_refresh, usage_file_import, usage_records_delete
@@ -124,7 +124,8 @@ def test_the_action_exports_what_is_selected(admin_client):
 
 
 def test_records_are_read_page_by_page_while_they_are_sent(admin_client, monkeypatch):
-    monkeypatch.setattr(import_export, "PAGE_ROWS", 2)
+    monkeypatch.setattr(tables, "PAGE_ROWS", 2)
+    monkeypatch.setattr(formats, "PAGE_ROWS", 2)
     add(*[event(subscribe())] * 5)
     pieces = iter(admin_client.post(f"{RECORDS}export/", {"resource": ALL_COLUMNS, "format": TSV}).streaming_content)
     reads = []
@@ -179,7 +180,8 @@ def test_daily_usage_is_of_the_subscriptions_of_the_list(admin_client):
 
 
 def test_daily_usage_comes_in_pages_that_miss_and_repeat_nothing(admin_client, monkeypatch):
-    monkeypatch.setattr(import_export, "PAGE_ROWS", 2)
+    monkeypatch.setattr(tables, "PAGE_ROWS", 2)
+    monkeypatch.setattr(formats, "PAGE_ROWS", 2)
     monkeypatch.setattr(exports, "MOST_SUMS", 2 * 2 * 31)  # two subscriptions, of two types, for 31 days
     everyone = subscribe(7)
     add(*[event(someone, day) for someone in everyone for day in range(1, 32)])

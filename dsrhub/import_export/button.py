@@ -1,0 +1,75 @@
+"""The Export button of the admin's lists."""
+
+from typing import Any
+
+from django.contrib.admin.options import IncorrectLookupParameters
+from django.db.models import QuerySet
+from django.http import HttpRequest, HttpResponseBase, HttpResponseRedirect, StreamingHttpResponse
+from django.utils import timezone
+from django.utils.http import urlencode
+from django.utils.translation import gettext as _
+from import_export.admin import ExportMixin
+from import_export.forms import ExportForm
+
+from dsrhub.import_export.formats import EXPORT_FORMATS, ExportFormat, too_many_rows
+from dsrhub.import_export.tables import StreamedResource, Table
+
+
+def streamed(table: Table, file_format: ExportFormat, file_name: str) -> StreamingHttpResponse:
+    """A table as a file to keep."""
+    response = StreamingHttpResponse(file_format.export_data(table), content_type=file_format.get_content_type())
+    name = f"{file_name}-{timezone.localdate()}.{file_format.get_extension()}"
+    response["Content-Disposition"] = f'attachment; filename="{name}"'
+    return response
+
+
+class StreamedExportForm(ExportForm):  # type: ignore[misc]
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["resource"].label = _("What")
+        self.fields["format"].initial = "0"
+
+
+class StreamingExportMixin(ExportMixin):  # type: ignore[misc]
+    """import-export's Export button, behind which rows are sent as they are read.
+
+    `resource_classes` are StreamedResources.
+    """
+
+    export_form_class = StreamedExportForm
+    export_template_name = "admin/dsrhub/export.html"
+
+    def get_export_formats(self) -> list[type[ExportFormat]]:
+        return EXPORT_FORMATS
+
+    def get_actions(self, request: HttpRequest) -> dict[str, Any]:
+        actions: dict[str, Any] = super().get_actions(request)
+        if self.has_export_permission(request):
+            title = _("Export selected %(verbose_name_plural)s")
+            actions["export_selected"] = (type(self).export_selected, "export_selected", title)
+        return actions
+
+    def export_selected(self, request: HttpRequest, queryset: QuerySet) -> HttpResponseRedirect:
+        """Lead to the Export button's page, with the selection as its filter."""
+        if request.POST.get("select_across") == "1":
+            return HttpResponseRedirect("export/?" + request.GET.urlencode())
+        ids = ",".join(str(pk) for pk in queryset.order_by().values_list("pk", flat=True))
+        return HttpResponseRedirect("export/?" + urlencode({"id__in": ids}))
+
+    def export_action(self, request: HttpRequest) -> HttpResponseBase:
+        try:
+            response: HttpResponseBase = super().export_action(request)
+        except IncorrectLookupParameters:
+            # As the list itself answers to a filter that makes no sense.
+            return HttpResponseRedirect("../?e=1")
+        return response
+
+    def _do_file_export(
+        self, file_format: ExportFormat, request: HttpRequest, queryset: QuerySet, export_form: ExportForm
+    ) -> StreamingHttpResponse:
+        resource: StreamedResource = self.choose_export_resource_class(export_form, request)()
+        most = file_format.most_rows
+        if most is not None and resource.row_count(queryset, most) > most:
+            raise too_many_rows(most)
+        table = resource.export(queryset=queryset, export_form=export_form)
+        return streamed(table, file_format, resource.file_name)

@@ -1,0 +1,54 @@
+"""Uploads of the admin as files on the disk, which an import reads piece by piece."""
+
+import os
+import shutil
+from pathlib import Path
+from uuid import uuid4
+
+from django.conf import settings
+from django.core.files.uploadedfile import TemporaryUploadedFile
+from import_export.formats.base_formats import Format
+from import_export.tmp_storages import BaseStorage
+
+
+class UploadStorage(BaseStorage):  # type: ignore[misc]
+    """An upload in the folder that servers and workers share. What is read of it is its path."""
+
+    def save(self, upload: TemporaryUploadedFile) -> None:
+        """Take over an upload, without copying it where the folder is on the disk of the temporary files."""
+        self.name = uuid4().hex
+        settings.DSRHUB_UPLOAD_DIR.mkdir(mode=0o700, parents=True, exist_ok=True)
+        try:
+            os.link(upload.temporary_file_path(), self.read())
+        except OSError:
+            shutil.copyfile(upload.temporary_file_path(), self.read())
+
+    def read(self) -> Path:
+        return settings.DSRHUB_UPLOAD_DIR / Path(self.name).name
+
+    def remove(self) -> None:
+        self.read().unlink(missing_ok=True)
+
+
+class PathFormat(Format):  # type: ignore[misc]
+    """A format whose data set is the path of the file: whoever imports it reads it piece by piece."""
+
+    def __init__(self, encoding: str | None = None) -> None:
+        pass
+
+    def can_import(self) -> bool:
+        return True
+
+    def create_dataset(self, path: Path) -> Path:
+        return path
+
+
+class PathImportMixin:
+    """Goes before import-export's ImportMixin: uploads stay files."""
+
+    tmp_storage_class = UploadStorage
+
+    def write_to_tmp_storage(self, import_file: TemporaryUploadedFile, input_format: Format) -> UploadStorage:
+        storage = self.tmp_storage_class()
+        storage.save(import_file)
+        return storage
