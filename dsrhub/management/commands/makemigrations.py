@@ -1,18 +1,29 @@
-from contextlib import nullcontext
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
 from typing import Any
-from unittest.mock import patch
 
 from django.core.management.commands import makemigrations
-from django.db.migrations.loader import MigrationLoader
+from django.db import connection
 
 
 class Command(makemigrations.Command):
-    """Django's command, whose `--check` compares the models with the migration files alone.
+    """Django's command, whose `--check` compares the models with the migration files and needs no database.
 
-    Django asks the database for its history on the way, which would start the embedded server.
+    Django also checks the history of migrations in the database, which would start the embedded server.
     """
 
     def handle(self, *args: Any, **options: Any) -> None:
-        without_history = patch.object(MigrationLoader, "check_consistent_history")
-        with without_history if options["check_changes"] else nullcontext():
+        with _without_history() if options["check_changes"] else nullcontext():
             super().handle(*args, **options)
+
+
+@contextmanager
+def _without_history() -> Iterator[None]:
+    """Name the dummy backend in the connection's settings: Django skips the history of such a database."""
+    settings = connection.settings_dict
+    engine = settings["ENGINE"]
+    settings["ENGINE"] = "django.db.backends.dummy"
+    try:
+        yield
+    finally:
+        settings["ENGINE"] = engine
