@@ -5,7 +5,6 @@ session. So a job is in one pair of hands at a time, and a killed worker's job i
 guess by the clock whether the worker lives. See docs/decisions/import-queue.md.
 """
 
-import hashlib
 import logging
 import time
 from collections.abc import Callable, Iterator
@@ -33,6 +32,7 @@ from catalogue.services import ImportReport, Outcome, dsr_import
 from dsrhub.database import locks
 from dsrhub.database.statements import execute
 from dsrhub.exceptions import DsrhubError
+from dsrhub.files import file_sha256
 from dsrhub.logs import on_behalf_of, request_id
 
 logger = logging.getLogger(__name__)
@@ -349,7 +349,7 @@ def _held(job_number: int) -> Iterator[bool]:
 
 def _check(job: ImportJob, progress: StepProgress) -> None:
     path = _path(job)
-    job.file_sha256 = _file_sha256(path)
+    job.file_sha256 = file_sha256(path)
     try:
         # As a replacement, so that a file with an earlier delivery is checked as thoroughly as any.
         report = dsr_import(
@@ -374,7 +374,7 @@ def _check(job: ImportJob, progress: StepProgress) -> None:
 
 def _load(job: ImportJob, progress: StepProgress) -> None:
     path = _path(job)
-    if _file_sha256(path) != job.file_sha256:
+    if file_sha256(path) != job.file_sha256:
         _refuse(job, "The stored file is not the one that was checked. Nothing was loaded.")
         return
     if job.replace and not _is_as_shown(job):
@@ -436,11 +436,6 @@ def _file_remove(job: ImportJob) -> None:
     _path(job).unlink(missing_ok=True)
     job.stored_name, job.problems = "", None
     job.save(update_fields=["stored_name", "problems"])
-
-
-def _file_sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 # --- The preview -----------------------------------------------------------------------------------------------

@@ -13,14 +13,12 @@ from enum import StrEnum
 from itertools import chain
 
 from catalogue.exceptions import InvalidReportName
+from dsrhub.values import DECIMALS, INTEGER_DIGITS
 
 COLUMNS = ("dsp_id", "title", "artists", "isrc", "usages", "revenue")
 
 # A longer line is no report: without a bound, a file without line ends would be held in memory whole.
 LONGEST_LINE = 1024 * 1024
-# No delivered digit is lost, and nobody is paid 10^30 euro: more digits are a mistake or an attack.
-INTEGER_DIGITS = 30
-DECIMAL_DIGITS = 60
 # A value is kept with its problem so that people recognise it, not as a second copy of the file.
 LONGEST_VALUE = 200
 # Whoever looks at so many errors needs no more of them. A packed megabyte can be a gigabyte of wrong lines, each of
@@ -205,15 +203,15 @@ def plain_number(cell: str) -> str:
     point = len(whole) + _power(match["power"] or "0")
     # The point may only move so far that a number in range can come out: no exponent makes a gigabyte of zeros.
     leading_zeros = len(digits) - len(digits.lstrip("0"))
-    if not -DECIMAL_DIGITS <= point - leading_zeros <= INTEGER_DIGITS:
+    if not -DECIMALS <= point - leading_zeros <= INTEGER_DIGITS:
         raise CellError(ErrorCode.NUMBER_OUT_OF_RANGE)
     if point < 0:
         digits, point = "0" * -point + digits, 0
     digits = digits.ljust(point, "0")
     whole, part = digits[:point].lstrip("0") or "0", digits[point:]
-    if len(part) > DECIMAL_DIGITS:
+    if len(part) > DECIMALS:
         part = part.rstrip("0")
-    if len(part) > DECIMAL_DIGITS:
+    if len(part) > DECIMALS:
         raise CellError(ErrorCode.NUMBER_OUT_OF_RANGE)
     return sign + whole + ("." + part if part else "")
 
@@ -265,8 +263,8 @@ VALID_CELL = {
     "artists": TEXT,
     "isrc": rb"(?:[A-Z]{2}[A-Z0-9]{3}[0-9]{7}|)",
     "usages": rb"(?:-?[0-9]{1,18}+|)",
-    "revenue": rb"(?:-?[0-9]{1,30}+(?:\.[0-9]{1,60}+|)"
-    rb"|-?[0-9](?:\.[0-9]{1,17}+|)[eE](?:-[0-3]?[0-9]|\+?[0-2]?[0-9])|)",
+    "revenue": rb"(?:-?[0-9]{1,%d}+(?:\.[0-9]{1,%d}+|)" % (INTEGER_DIGITS, DECIMALS)
+    + rb"|-?[0-9](?:\.[0-9]{1,17}+|)[eE](?:-[0-3]?[0-9]|\+?[0-2]?[0-9])|)",
 }
 CONTROL_CHARACTER = re.compile(r"[\x00-\x1f\x7f]")
 BOM = b"\xef\xbb\xbf"

@@ -4,7 +4,6 @@ A rate is the number of units of a currency for one euro. The history that ships
 is loaded by the first migration; nothing here uses the network.
 """
 
-import re
 import zipfile
 import zlib
 from dataclasses import dataclass
@@ -21,6 +20,7 @@ from django.utils import timezone
 from catalogue.exceptions import ExchangeRateIncomplete, ExchangeRateMissing, InvalidRate, InvalidRateFile
 from catalogue.models import DSR, Currency, EcbRate, OperatorRate, RateChange, RateMethod
 from dsrhub.database import locks
+from dsrhub.values import plain_decimal
 
 EURO = "EUR"
 RATE_INTEGER_DIGITS = 30
@@ -332,7 +332,7 @@ def _ecb_day(cell: str) -> date:
 
 
 def _ecb_rate(cell: str) -> Decimal:
-    rate = Decimal(cell) if re.fullmatch(r"[0-9]+(\.[0-9]+)?", cell) else Decimal("NaN")
-    if not _is_rate(rate):
+    rate = plain_decimal(cell)
+    if rate is None or not _is_rate(rate):
         raise ValueError(f"{cell!r} is not a rate.")
     return rate

@@ -1,5 +1,7 @@
-"""The border of the command line."""
+"""What the management commands of all applications share."""
 
+from argparse import ArgumentTypeError
+from datetime import date
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
@@ -8,10 +10,18 @@ from dsrhub.exceptions import DsrhubError
 
 
 class DsrhubCommand(BaseCommand):
-    """A command that tells what was refused in a line, and ends with an error."""
+    """A command that prints why something was refused on one line, and ends with an error."""
 
     def execute(self, *args: Any, **options: Any) -> str | None:
         try:
             return super().execute(*args, **options)
         except DsrhubError as error:
             raise CommandError(error.message) from error
+
+
+def day(word: str) -> date:
+    """The type of an argument that is a day."""
+    try:
+        return date.fromisoformat(word)
+    except ValueError as error:
+        raise ArgumentTypeError(f"{word!r} is not a day such as 2026-01-31") from error

@@ -9,14 +9,8 @@ from rest_framework.authtoken.views import ObtainAuthToken
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from dsrhub.api import (
-    NOT_THIS_TYPE,
-    TOO_LARGE,
-    TOO_MANY,
-    ErrorSerializer,
-    WrongParametersSerializer,
-    refuse_large_body,
-)
+from dsrhub.api.errors import NOT_THIS_TYPE, TOO_LARGE, TOO_MANY, ErrorSerializer, WrongParametersSerializer
+from dsrhub.api.parameters import refuse_large_body
 
 # Anybody may send a name and a password, and they are read into memory.
 BODY_LIMIT = 64 * 1024

@@ -176,7 +176,7 @@ REST_FRAMEWORK = {
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
     "DEFAULT_CONTENT_NEGOTIATION_CLASS": "dsrhub.negotiation.OneFormat",
     "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
-    "EXCEPTION_HANDLER": "dsrhub.api.exception_handler",
+    "EXCEPTION_HANDLER": "dsrhub.api.errors.exception_handler",
 }
 SPECTACULAR_SETTINGS = {
     "TITLE": "DSR API",

@@ -5,7 +5,7 @@ from django.urls import include, path
 from django.views.generic import RedirectView
 from drf_spectacular.views import SpectacularSwaggerSplitView, SpectacularYAMLAPIView
 
-from dsrhub.api import either_slash
+from dsrhub.api.routes import either_slash
 from dsrhub.session import TokenView
 
 urlpatterns = [
@@ -19,5 +19,5 @@ urlpatterns = [
     path("", RedirectView.as_view(pattern_name="docs")),
 ]
 
-handler404 = "dsrhub.api.not_found"
-handler500 = "dsrhub.api.server_error"
+handler404 = "dsrhub.api.errors.not_found"
+handler500 = "dsrhub.api.errors.server_error"

@@ -10,9 +10,10 @@ import graphene
 from django.db.models import TextChoices
 from graphql import FloatValueNode, GraphQLError, IntValueNode, StringValueNode, ValueNode, print_ast
 
-# The bounds of amounts in reports.
-DECIMAL = re.compile(r"-?[0-9]{1,30}(\.[0-9]{1,60})?")
-WHOLE_NUMBER = re.compile(r"-?[0-9]{1,30}")
+from dsrhub.values import AMOUNT, INTEGER_DIGITS
+
+DECIMAL = re.compile("-?" + AMOUNT)
+WHOLE_NUMBER = re.compile(f"-?[0-9]{{1,{INTEGER_DIGITS}}}")
 DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 NUMBER_NODES = (IntValueNode, FloatValueNode, StringValueNode)
 

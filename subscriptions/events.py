@@ -11,6 +11,7 @@ from zoneinfo import ZoneInfo
 
 from django.conf import settings
 
+from dsrhub.values import AMOUNT, DECIMALS, INTEGER_DIGITS
 from subscriptions.exceptions import DaySealed, InvalidUsage, RecordProblem
 
 # A write that touches more subscriptions of a day marks the whole day: a mark for each would cost nearly as much
@@ -19,12 +20,11 @@ KEYS_MARKED_SINGLY = 500
 PROBLEM_LIMIT = 100
 LINES_IN_A_BLOCK = 1000
 
-INTEGER_DIGITS, DECIMALS = 30, 60
 LARGEST_INTEGER = 2**63 - 1
 # Each day has a table: a year outside of these is a mistake.
 FIRST_YEAR, LAST_YEAR = 1970, 2999
 LONGEST_ID = 255
-AMOUNT_TEXT = re.compile(rf"-?[0-9]{{1,{INTEGER_DIGITS}}}(?:\.[0-9]{{1,{DECIMALS}}})?", re.ASCII)
+AMOUNT_TEXT = re.compile("-?" + AMOUNT)
 
 
 class UsageEvent(NamedTuple):

@@ -3,7 +3,6 @@
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, date, datetime
-from decimal import Decimal
 from functools import lru_cache
 from json.encoder import encode_basestring
 from typing import Any
@@ -15,7 +14,10 @@ from rest_framework import serializers
 from catalogue.kept_rankings import Ranking
 from catalogue.models import DSR, Currency, ReportProblem, Territory
 from catalogue.selectors import ListedDSR
-from dsrhub.api import LARGEST_PAGE, ErrorSerializer, PageParameters, Parameters, WholeNumberField
+from dsrhub.api.errors import ErrorSerializer
+from dsrhub.api.fields import ExactField, WholeNumberField
+from dsrhub.api.pages import LARGEST_PAGE, PageParameters
+from dsrhub.api.parameters import Parameters
 
 # --- Parameters ------------------------------------------------------------------------------------------------
 
@@ -199,14 +201,6 @@ def _ascending(ids: str) -> str:
 
 
 # --- What is added ---------------------------------------------------------------------------------------------
-
-
-@extend_schema_field(OpenApiTypes.STR)
-class ExactField(serializers.Field):
-    """A decimal number as plain text, without an exponent: a JSON number would be read as a double."""
-
-    def to_representation(self, value: Decimal) -> str:
-        return f"{value:f}"
 
 
 class UsageLineSerializer(WithoutEmpty):

@@ -3,7 +3,7 @@
 from django.urls import path
 
 from catalogue.api import views
-from dsrhub.api import either_slash, undocumented
+from dsrhub.api.routes import either_slash, undocumented
 
 urlpatterns = [
     *either_slash("dsrs/", views.DSRListView.as_view(), "dsr-list"),

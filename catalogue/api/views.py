@@ -35,7 +35,7 @@ from catalogue.api.serializers import (
 )
 from catalogue.counting import Counting
 from catalogue.exceptions import DSRNotFound
-from dsrhub.api import (
+from dsrhub.api.errors import (
     NOT_ALLOWED,
     NOT_SIGNED_IN,
     NOT_THIS_TYPE,
@@ -43,13 +43,11 @@ from dsrhub.api import (
     TOO_LARGE,
     WRONG_PARAMETERS,
     ErrorSerializer,
-    PageParameters,
     TooLarge,
     WrongParametersSerializer,
-    link_to_next,
-    page_response,
-    refuse_large_body,
 )
+from dsrhub.api.pages import PageParameters, link_to_next, page_response
+from dsrhub.api.parameters import number_in_path, refuse_large_body
 
 # What a form needs around its file.
 FORM_OVERHEAD = 64 * 1024
@@ -65,10 +63,10 @@ LARGEST_ID = 2**31 - 1
 
 
 def _dsr_number(text: str) -> int:
-    """The id in a path. What is no id is the id of nothing."""
-    if not (text.isascii() and text.isdigit()) or len(text) > len(str(LARGEST_ID)) or int(text) > LARGEST_ID:
+    number = number_in_path(text, largest=LARGEST_ID)
+    if number is None:
         raise DSRNotFound(f"There is no DSR {text!r}.", id=text)
-    return int(text)
+    return number
 
 
 class DSRListView(APIView):

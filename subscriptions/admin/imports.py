@@ -1,6 +1,5 @@
 """The Import button of raw records: a file of usage is uploaded, checked, looked at, confirmed and added."""
 
-import hashlib
 import time
 from itertools import zip_longest
 from pathlib import Path
@@ -26,6 +25,7 @@ from import_export.resources import Resource
 from import_export.results import Result
 
 from dsrhub.exceptions import DsrhubError
+from dsrhub.files import file_sha256
 from dsrhub.import_export.uploads import PathFormat, PathImportMixin, UploadStorage
 from subscriptions import services
 from subscriptions.exceptions import RecordProblem, UsageConflict
@@ -236,11 +236,6 @@ def _at_once(file_name: str) -> Progress:
             raise NotAtOnce(message % file_name)
 
     return progress
-
-
-def file_sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 class UsageImportMixin(PathImportMixin, ImportMixin):  # type: ignore[misc]

@@ -9,7 +9,9 @@ from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
-from dsrhub.api import PageParameters, WholeNumberField
+from dsrhub.api.fields import ExactField, WholeNumberField
+from dsrhub.api.pages import PageParameters
+from dsrhub.values import AMOUNT
 from subscriptions.models import UsageType
 from subscriptions.selectors import UsageKey
 
@@ -18,7 +20,7 @@ LARGEST_ID = 2**63 - 1
 # --- Parameters ------------------------------------------------------------------------------------------------
 
 DAY = re.compile("[0-9]{4}-[0-9]{2}-[0-9]{2}")
-PRICE_PATTERN = r"^[0-9]{1,30}(\.[0-9]{1,60})?$"
+PRICE_PATTERN = f"^{AMOUNT}$"
 
 
 def _matches(pattern: str, data: Any) -> bool:
@@ -118,14 +120,6 @@ class UsageParameters(UsageOfOneParameters):
 
 
 # --- Answers ---------------------------------------------------------------------------------------------------
-
-
-@extend_schema_field({"type": "string", "format": "decimal"})
-class ExactField(serializers.Field):
-    """A decimal number as plain text, without an exponent: a JSON number would be read as a double."""
-
-    def to_representation(self, value: Decimal) -> str:
-        return f"{value:f}"
 
 
 class ReachedPriceSerializer(serializers.Serializer[Any]):

@@ -1,6 +1,6 @@
 """Routes of the REST endpoints of usage."""
 
-from dsrhub.api import either_slash
+from dsrhub.api.routes import either_slash
 from subscriptions.api import views
 
 urlpatterns = [

@@ -12,7 +12,9 @@ from rest_framework.response import Response
 from rest_framework.serializers import Serializer
 from rest_framework.views import APIView
 
-from dsrhub.api import READS_CLOSED, WRONG_PARAMETERS, ErrorSerializer, page_response
+from dsrhub.api.errors import READS_CLOSED, WRONG_PARAMETERS, ErrorSerializer
+from dsrhub.api.pages import page_response
+from dsrhub.api.parameters import number_in_path
 from subscriptions import selectors
 from subscriptions.api.formats import ByParameterOrHeader, CSVRenderer
 from subscriptions.api.serializers import (
@@ -145,7 +147,7 @@ class UsageOfOneView(UsageView):
 
 
 def _subscription_id(text: str) -> int:
-    """The id in a path. What is no id is the id of nothing."""
-    if not (text.isascii() and text.isdigit()) or len(text) > len(str(LARGEST_ID)) or int(text) > LARGEST_ID:
+    number = number_in_path(text, largest=LARGEST_ID)
+    if number is None:
         raise SubscriptionNotFound(f"There is no subscription {text!r}.", id=text)
-    return int(text)
+    return number

@@ -1,6 +1,4 @@
-import re
 from argparse import ArgumentParser, ArgumentTypeError
-from datetime import date
 from decimal import Decimal
 from typing import Any
 
@@ -8,7 +6,8 @@ from django.core.management.base import CommandError
 
 from catalogue.models import OperatorRate
 from catalogue.rates import operator_rate_delete, operator_rate_set
-from dsrhub.commands import DsrhubCommand
+from dsrhub.commands import DsrhubCommand, day
+from dsrhub.values import plain_decimal
 
 
 class Command(DsrhubCommand):
@@ -16,8 +15,8 @@ class Command(DsrhubCommand):
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("currency", metavar="CURRENCY", help="such as NOK")
-        parser.add_argument("period_start", type=_day, metavar="PERIOD_START", help="such as 2020-01-01")
-        parser.add_argument("period_end", type=_day, metavar="PERIOD_END", help="the last day of the period")
+        parser.add_argument("period_start", type=day, metavar="PERIOD_START", help="such as 2020-01-01")
+        parser.add_argument("period_end", type=day, metavar="PERIOD_END", help="the last day of the period")
         rate_or_delete = parser.add_mutually_exclusive_group(required=True)
         rate_or_delete.add_argument(
             "rate", nargs="?", type=_number, metavar="RATE", help="units of the currency for one euro"
@@ -39,15 +38,9 @@ class Command(DsrhubCommand):
         self.stdout.write(f"DSRs re-rated: {changed.dsrs:,}.")
 
 
-def _day(word: str) -> date:
-    try:
-        return date.fromisoformat(word)
-    except ValueError as error:
-        raise ArgumentTypeError(f"{word!r} is not a day such as 2020-01-31") from error
-
-
 def _number(word: str) -> Decimal:
-    # Decimal would take 1_000 and NaN too; how large a rate may be is the service's to say.
-    if not re.fullmatch(r"-?[0-9]+(\.[0-9]+)?", word, re.ASCII):
+    # The service decides how large a rate may be.
+    number = plain_decimal(word)
+    if number is None:
         raise ArgumentTypeError(f"{word!r} is not a number")
-    return Decimal(word)
+    return number

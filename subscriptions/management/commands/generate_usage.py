@@ -6,8 +6,7 @@ from typing import Any
 from django.core.management.base import CommandError
 from tqdm import tqdm
 
-from dsrhub.commands import DsrhubCommand
-from subscriptions.management.arguments import day
+from dsrhub.commands import DsrhubCommand, day
 from subscriptions.models import UsageType
 from subscriptions.samples import subscriptions_make, usage_events, usage_file_write
 

@@ -4,8 +4,7 @@ from typing import Any
 
 from django.core.management.base import CommandError
 
-from dsrhub.commands import DsrhubCommand
-from subscriptions.management.arguments import day
+from dsrhub.commands import DsrhubCommand, day
 from subscriptions.services import PurgedDay, usage_records_purge
 
 

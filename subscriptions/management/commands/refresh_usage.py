@@ -5,9 +5,8 @@ from typing import Any
 from django.core.management.base import CommandError
 from tqdm import tqdm
 
-from dsrhub.commands import DsrhubCommand
+from dsrhub.commands import DsrhubCommand, day
 from subscriptions.aggregates import Difference
-from subscriptions.management.arguments import day
 from subscriptions.services import daily_usage_check, daily_usage_refresh
 
 

@@ -1,0 +1,1 @@
+"""What the REST API of every application shares: routes, parameters, fields, pages and errors."""

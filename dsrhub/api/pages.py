@@ -1,0 +1,45 @@
+"""Lists in pages: which page a request asks for, and the `Link` header to the next page."""
+
+from collections.abc import Iterable
+from typing import Any
+
+from django.utils.http import urlencode
+from rest_framework import serializers
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from dsrhub.api.fields import WholeNumberField
+from dsrhub.api.parameters import Parameters
+
+PAGE_LIMIT = 1000
+LARGEST_PAGE = 10_000
+
+
+class PageParameters(Parameters):
+    """Which page of a list: rows come in the order of a whole number, and a page starts behind one."""
+
+    limit = WholeNumberField(min_value=1, max_value=LARGEST_PAGE, default=PAGE_LIMIT, help_text="How many at the most.")
+    cursor = WholeNumberField(
+        min_value=0, max_value=2**63 - 1, default=0, help_text="From the `Link` header of the page before."
+    )
+
+
+def page_response(
+    request: Request, rows: Iterable[Any], serializer: type[serializers.Serializer[Any]], *, limit: int, key: str
+) -> Response:
+    """An array of at most `limit` rows. One row more, where there is one, tells that another page follows.
+
+    The header `Link` leads to that page, which starts behind the `key` of the last row.
+    """
+    rows = list(rows)
+    page = rows[:limit]
+    response = Response(serializer(page, many=True).data)
+    if len(rows) > limit:
+        response["Link"] = link_to_next(request, limit=limit, cursor=getattr(page[-1], key))
+    return response
+
+
+def link_to_next(request: Request, *, limit: int, cursor: Any) -> str:
+    """The value of the header `Link` (RFC 8288) with the address of the page that starts behind the cursor."""
+    query = request.query_params.dict() | {"limit": limit, "cursor": cursor}
+    return f'<{request.build_absolute_uri(request.path)}?{urlencode(query)}>; rel="next"'

@@ -1,0 +1,49 @@
+"""What a request may contain: its parameters, the ids in its path, and the size of its body."""
+
+from functools import cache
+from typing import Any, Self
+
+from rest_framework import serializers
+from rest_framework.exceptions import ErrorDetail
+from rest_framework.request import Request
+
+from dsrhub.api.errors import TooLarge
+
+
+class Parameters(serializers.Serializer[Any]):
+    """Parameters of a request. One that comes twice is refused, as either value could be meant."""
+
+    @classmethod
+    def of(cls, sent: Any, *, ignore_unknown: bool = False, **in_path: str) -> dict[str, Any]:
+        """The checked values of a query or a form. Raises ValidationError, which names the parameter."""
+        parameters = cls._shared()
+        known = sent.keys() & parameters.fields.keys() - in_path.keys()
+        refused = {
+            name: ["This parameter must come once.", "repeated"] for name in known if len(sent.getlist(name)) > 1
+        }
+        if not ignore_unknown:
+            refused |= {name: ["This parameter is not known here.", "unknown"] for name in sent.keys() - known}
+        if refused:
+            raise serializers.ValidationError({name: [ErrorDetail(*why)] for name, why in refused.items()})
+        # Not the data of a form, in which a blank value would pass for none.
+        return dict(parameters.run_validation(dict(sent.items()) | in_path))
+
+    @classmethod
+    @cache
+    def _shared(cls) -> Self:
+        """One for all requests, as to copy its fields takes longer than to check them. Checking leaves it as it is."""
+        return cls()
+
+
+def number_in_path(text: str, *, largest: int) -> int | None:
+    """The number that stands in a path; None if the text is not a whole number from 0 to `largest`."""
+    if text.isascii() and text.isdigit() and len(text) <= len(str(largest)) and int(text) <= largest:
+        return int(text)
+    return None
+
+
+def refuse_large_body(request: Request, limit: int) -> None:
+    """Raise TooLarge where the body has more bytes. Call it before anything reads the body: a CSRF check does."""
+    length = request.META.get("CONTENT_LENGTH") or "0"
+    if length.isdecimal() and int(length) > limit:
+        raise TooLarge(f"The request may have {limit} bytes.")

@@ -1,0 +1,17 @@
+"""Numbers in plain digits, and how many digits an amount may have. Knows no Django: parsing uses it."""
+
+import re
+from decimal import Decimal
+
+# No delivered digit is lost, and nobody is paid 10^30 euro: more digits are a mistake or an attack.
+INTEGER_DIGITS, DECIMALS = 30, 60
+# An amount of zero or more in plain digits, as a regular expression.
+AMOUNT = rf"[0-9]{{1,{INTEGER_DIGITS}}}(\.[0-9]{{1,{DECIMALS}}})?"
+
+
+def plain_decimal(text: str) -> Decimal | None:
+    """The number that a text is in plain digits, such as `-12.50`; None if it is anything else.
+
+    `Decimal` itself also reads `1_000`, `1e9`, `NaN` and the digits of other scripts.
+    """
+    return Decimal(text) if re.fullmatch(r"-?[0-9]+(\.[0-9]+)?", text) else None
