@@ -11,7 +11,7 @@ from django.db.models import Func
 
 if TYPE_CHECKING:
     from catalogue.models import DSR, UsageLine  # noqa: F401 - named in a base class
-    from catalogue.parsing import ReportName
+    from catalogue.reports.contexts import SalesContext
 
 # Of a report: its lines follow.
 HEADER_LINE = 1
@@ -19,7 +19,7 @@ HEADER_LINE = 1
 
 class DSRQuerySet(models.QuerySet["DSR"]):
     def ingested(self) -> Self:
-        """The DSRs that count. Every question about lines starts here: what is not ingested is not there."""
+        """The DSRs that answers are made of. Every question about lines starts here."""
         return self.filter(status="ingested")
 
     def catalogued(self, dsp: str) -> Self:
@@ -27,7 +27,7 @@ class DSRQuerySet(models.QuerySet["DSR"]):
         return self.ingested().filter(dsp=dsp, is_catalogued=True)
 
     def uncatalogued(self) -> Self:
-        """The ingested DSRs whose resources are still to be registered."""
+        """The ingested DSRs whose resources are not registered yet."""
         return self.ingested().filter(is_catalogued=False)
 
     def failed(self) -> Self:
@@ -41,22 +41,29 @@ class DSRQuerySet(models.QuerySet["DSR"]):
         )
 
     def within(self, *, start: date | None = None, end: date | None = None) -> Self:
-        """Those whose whole period lies between the two days, both included."""
+        """The DSRs whose whole period lies between the two days, both included."""
         bounds = {"period_start__gte": start, "period_end__lte": end}
         return self.filter(**{lookup: day for lookup, day in bounds.items() if day is not None})
 
-    def under_key(self, name: ReportName) -> Self:
-        """Those under the key of a report: at most one of them is ingested."""
-        return self.beside_period(name).filter(period_start=name.period_start, period_end=name.period_end)
+    def under_key(self, context: SalesContext) -> Self:
+        """The DSRs under the key of a sales context: at most one of them is ingested."""
+        return self.beside_period(context).filter(period_start=context.period_start, period_end=context.period_end)
 
-    def overlapping(self, name: ReportName) -> Self:
-        """Those under the key of a report but for the period, which shares a day with it."""
-        return self.beside_period(name).filter(period_start__lte=name.period_end, period_end__gte=name.period_start)
+    def overlapping(self, context: SalesContext) -> Self:
+        """The DSRs of the same key but for the period, whose periods share a day."""
+        return self.beside_period(context).filter(
+            period_start__lte=context.period_end, period_end__gte=context.period_start
+        )
 
-    def beside_period(self, name: ReportName) -> Self:
-        society = {"society__isnull": True} if name.society is None else {"society": name.society}
+    def beside_period(self, context: SalesContext) -> Self:
+        """The DSRs of the same key but for the period."""
+        society = {"society__isnull": True} if context.society is None else {"society": context.society}
         return self.filter(
-            dsp=name.dsp, offer=name.offer, territory_id=name.territory, currency_id=name.currency, **society
+            dsp=context.dsp,
+            offer=context.offer,
+            territory_id=context.territory,
+            currency_id=context.currency,
+            **society,
         )
 
 

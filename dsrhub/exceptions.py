@@ -24,6 +24,12 @@ class NotFoundError(DsrhubError):
     code = "not_found"
 
 
+class InvalidArgument(DsrhubError):
+    """An argument of a question has a value that it cannot have. `extra` has its name as `argument`."""
+
+    code = "invalid_argument"
+
+
 class ConflictError(DsrhubError):
     """What the caller sent stands against what is there."""
 

@@ -206,7 +206,7 @@ GRAPHENE = {"SCHEMA": "graphql_schema.schema.schema", "SCHEMA_OUTPUT": "graphql_
 DSRHUB_LOG_JSON = env_bool("DSRHUB_LOG_JSON", default=False)
 LOGGING = logs.configuration(json=DSRHUB_LOG_JSON)
 # What `/readyz` asks about the imports that wait.
-QUEUE_STATE = "catalogue.import_jobs.queue_state"
+QUEUE_STATE = "catalogue.imports.selectors.queue_state"
 
 # --- dsrhub's own knobs ----------------------------------------------------------------------------------------
 # A DSR whose unpacked content is larger gets a table (a partition) of its own, in bytes: thousands of tables

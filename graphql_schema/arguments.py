@@ -3,18 +3,12 @@
 import re
 from typing import Any
 
-from dsrhub.exceptions import DsrhubError
+from dsrhub.exceptions import DsrhubError, InvalidArgument
 
 LARGEST_SMALL_ID, LARGEST_ID = 2**31 - 1, 2**63 - 1
 LONGEST_TEXT = 1000
 # What PostgreSQL stores in no text.
 UNSTORABLE = re.compile("[\0\ud800-\udfff]")
-
-
-class InvalidArgument(DsrhubError):
-    """A value that an argument cannot have; `extra` has the argument's name."""
-
-    code = "invalid_argument"
 
 
 class NotSignedIn(DsrhubError):

@@ -21,8 +21,8 @@ from graphene import relay
 from graphene.utils.str_converters import to_camel_case
 from graphql import GraphQLResolveInfo
 
-from dsrhub.exceptions import DsrhubError
-from graphql_schema.arguments import LARGEST_ID, UNSTORABLE, InvalidArgument, checked
+from dsrhub.exceptions import DsrhubError, InvalidArgument
+from graphql_schema.arguments import LARGEST_ID, UNSTORABLE, checked
 from graphql_schema.batches import together
 
 DEFAULT_PAGE, LARGEST_PAGE = 20, 100

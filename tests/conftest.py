@@ -35,7 +35,7 @@ BOUNDS = {
     "catalogue.admin.resources.SEARCH_SECONDS": PATIENCE,
     "catalogue.admin.resources.TOP_SECONDS": PATIENCE,
     "catalogue.admin.start.TOP_SECONDS": PATIENCE,
-    "catalogue.services.DROP_TRIES": 10 * PATIENCE,
+    "catalogue.resources.services.DROP_TRIES": 10 * PATIENCE,
     "dsrhub.readiness.SECONDS": PATIENCE,
     "subscriptions.admin.imports.AT_ONCE_SECONDS": PATIENCE,
     "subscriptions.partitions.FREEZE_LOCK_TIMEOUT": f"{PATIENCE}s",

@@ -13,7 +13,7 @@ from rest_framework.authtoken.models import Token
 from dsrhub import throttling
 from dsrhub.models import ApiToken, Tally
 from graphql_schema.schema import schema
-from tests.catalogue.test_admin_permissions import NEEDS as CATALOGUE_NEEDS
+from tests.catalogue.admin.test_permissions import NEEDS as CATALOGUE_NEEDS
 from tests.subscriptions.test_admin_permissions import NEEDS as SUBSCRIPTIONS_NEEDS
 
 pytestmark = pytest.mark.django_db

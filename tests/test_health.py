@@ -11,7 +11,7 @@ from django.test import Client
 from django.utils import timezone
 from rest_framework.authtoken.models import Token
 
-from catalogue.import_jobs import worker_lives
+from catalogue.imports.worker import worker_lives
 from catalogue.models import DSR, ImportJob
 from dsrhub import readiness
 from tests.catalogue.helpers import NO_JANUARY, line, write_report

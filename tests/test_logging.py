@@ -9,7 +9,8 @@ import requests
 from django.contrib.auth.models import User
 from rest_framework.authtoken.models import Token
 
-from catalogue.import_jobs import import_job_add, import_jobs_work, upload_begin
+from catalogue.imports.jobs import import_job_add, upload_begin
+from catalogue.imports.worker import queue_drain
 from catalogue.models import ImportJob
 from dsrhub import logs
 from tests.catalogue.helpers import NO_JANUARY, line, write_report
@@ -94,7 +95,7 @@ def test_an_error_of_ours_is_logged_under_the_id_that_the_client_got(client, rec
     def breaks(**page):
         raise RuntimeError("a bug")
 
-    monkeypatch.setattr("catalogue.selectors.dsr_list", breaks)
+    monkeypatch.setattr("catalogue.dsrs.selectors.dsr_list", breaks)
     client.raise_request_exception = False
     response = client.get("/dsrs/")
     assert response.status_code == 500
@@ -114,8 +115,11 @@ def test_a_worker_logs_under_the_id_of_the_request_that_queued_the_job(tmp_path,
     with logs.on_behalf_of("upload-7"):
         job = import_job_add(upload=upload_begin(), path=path, name=NO_JANUARY, user=ada)
     client.get("/healthz")  # another request of the same process
-    import_jobs_work()
-    said = [(record.request_id, record.getMessage()) for record in records("catalogue.import_jobs")]
+    queue_drain()
+    said = [
+        (record.request_id, record.getMessage())
+        for record in [*records("catalogue.imports.jobs"), *records("catalogue.imports.worker")]
+    ]
     assert said == [
         ("upload-7", f"import job {job.pk}: added"),
         ("upload-7", f"import job {job.pk}: to be confirmed"),

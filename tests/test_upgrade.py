@@ -49,7 +49,7 @@ INSERT INTO subscriptions_datausagerecord (subscription_id, usage_date, kilobyte
 QUESTIONS = """
 import json
 from catalogue.models import DSR, Resource
-from catalogue.selectors import resource_top_percentile
+from catalogue.ranking.selectors import resource_top_percentile
 from subscriptions.models import DataUsageRecord
 
 top = resource_top_percentile(percentile=100)

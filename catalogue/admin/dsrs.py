@@ -18,13 +18,13 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
 
-from catalogue import selectors, services
 from catalogue.admin.cells import exact, grouped, link, problem_counts
 from catalogue.admin.exports import EXPORTS_OF_DSRS, DSRExportForm
 from catalogue.admin.imports import ReportImportMixin
-from catalogue.dsr_selectors import own_resource_count
+from catalogue.dsrs import selectors, services
+from catalogue.dsrs.kept_files import kept_file
+from catalogue.dsrs.selectors import own_resource_count
 from catalogue.exceptions import DSRNotFound
-from catalogue.kept_files import kept_file
 from catalogue.models import DSR, RateChange, ReportProblem, UsageLine
 from catalogue.querysets import HEADER_LINE
 from dsrhub.admin import DeletedByServiceAdmin, UneditedAdmin

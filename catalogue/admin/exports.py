@@ -8,10 +8,11 @@ from django.db.models import QuerySet, Sum
 from django.utils.translation import gettext_lazy as _
 from import_export.forms import ExportForm
 
-from catalogue import selectors
-from catalogue.counting import Counting
+from catalogue.dsrs import selectors
+from catalogue.lines.scope import Scope
 from catalogue.models import DSR, ReportProblem
-from catalogue.parsing import COLUMNS
+from catalogue.ranking.selectors import resource_ranking
+from catalogue.reports.formats.tsv.reader import COLUMNS
 from dsrhub.import_export.button import StreamedExportForm
 from dsrhub.import_export.tables import PAGE_ROWS, StreamedResource, rows_by_id
 
@@ -95,8 +96,8 @@ class TopRecordings(StreamedResource):
 
     def rows(self, queryset: QuerySet, export_form: ExportForm) -> Iterator[tuple[Any, ...]]:
         percentile = export_form.cleaned_data["percentile"]
-        counting = Counting(dsrs=tuple(_chosen(queryset).values_list("pk", flat=True)))
-        with selectors.resource_ranking(percentile=percentile, counting=counting) as ranking:
+        scope = Scope(dsrs=tuple(_chosen(queryset).values_list("pk", flat=True)))
+        with resource_ranking(percentile=percentile, scope=scope) as ranking:
             after = 0
             while page := ranking.rows(after_rank=after, limit=PAGE_ROWS):
                 for found in page:

@@ -37,12 +37,16 @@ from import_export.forms import ImportForm
 from import_export.resources import Resource
 from import_export.results import Result
 
-from catalogue import import_jobs
 from catalogue.admin.cells import grouped, link, problem_counts
 from catalogue.admin.exports import Problems
-from catalogue.import_jobs import Deadline, JobProgress
+from catalogue.imports import jobs as import_jobs
+from catalogue.imports.progress import Deadline
+from catalogue.imports.selectors import WORKER, JobProgress, import_job_problems, job_progress, jobs_in_work
+from catalogue.imports.worker import job_step_run
 from catalogue.models import DSR, ImportJob
-from catalogue.parsing import COLUMNS
+from catalogue.reports.formats import registry
+from catalogue.reports.formats.registry import file_endings, name_patterns
+from catalogue.reports.formats.tsv.reader import COLUMNS
 from dsrhub.admin import ReadOnlyAdmin
 from dsrhub.exceptions import DsrhubError
 from dsrhub.import_export.button import streamed
@@ -52,13 +56,14 @@ from dsrhub.import_export.uploads import PathFormat, PathImportMixin
 
 # What is not done by then is left to a worker: checking is two thirds reading, and a page may take 5 seconds.
 AT_ONCE_SECONDS = 3
-ENDINGS = (".tsv", ".tsv.gz")
 State = ImportJob.State
 
 
-class ReportFormat(PathFormat):
+class ReportPath(PathFormat):
+    """Any format of reports: the registry of formats recognises it when the file is checked."""
+
     def get_title(self) -> str:
-        return "TSV (.tsv, .tsv.gz)"
+        return ", ".join(report_format.name for report_format in registry.FORMATS)
 
 
 class SeveralFilesInput(forms.ClearableFileInput):
@@ -75,17 +80,16 @@ class SeveralFilesField(forms.FileField):
 class ReportImportForm(ImportForm):  # type: ignore[misc]
     import_file = SeveralFilesField(
         label=gettext_lazy("Files"),
-        help_text=gettext_lazy(
-            "One or several. Each is named as it was delivered: "
-            "{DSP}_{Offer}[_{Society}]_{TT}_{CCC}_{yyyymmdd}-{yyyymmdd}.tsv[.gz]"
-        ),
         # An empty file is a report without a header, and told as that.
         allow_empty_file=True,
     )
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.fields["import_file"].widget.attrs["accept"] = ".tsv,.gz"
+        self.fields["import_file"].widget.attrs["accept"] = ",".join((*file_endings(), ".gz"))
+        self.fields["import_file"].help_text = (
+            _("One or several. Each is named as it was delivered: %s") % name_patterns()
+        )
 
     @property
     def media(self) -> forms.Media:
@@ -96,8 +100,9 @@ class ReportImportForm(ImportForm):  # type: ignore[misc]
         limit = settings.DSRHUB_UPLOAD_LIMIT_BYTES
         for file in files:
             told = {"name": file.name, "limit": filesizeformat(limit)}
-            if not str(file.name).endswith(ENDINGS):
-                self.add_error("import_file", _("%(name)s is neither a .tsv nor a .tsv.gz file.") % told)
+            if not str(file.name).endswith(file_endings()):
+                told["endings"] = " or ".join(file_endings())
+                self.add_error("import_file", _("%(name)s does not end in %(endings)s.") % told)
             if (file.size or 0) > limit:
                 self.add_error("import_file", _("%(name)s is larger than %(limit)s.") % told)
         return files
@@ -129,7 +134,7 @@ class DeliveredReport(Resource):  # type: ignore[misc]
 def run_at_once(job: ImportJob, progress: Deadline) -> None:
     """Do the next step of a job now, if that is no long matter."""
     if job.size <= settings.DSRHUB_IMPORT_AT_ONCE_BYTES and not progress.is_over():
-        import_jobs.import_job_run(job=job, progress=progress)
+        job_step_run(job=job, progress=progress)
 
 
 class ReportImportMixin(PathImportMixin, ImportMixin):  # type: ignore[misc]
@@ -139,7 +144,7 @@ class ReportImportMixin(PathImportMixin, ImportMixin):  # type: ignore[misc]
     import_template_name = "admin/catalogue/dsr/import.html"
 
     def get_import_formats(self) -> list[type[PathFormat]]:
-        return [ReportFormat]
+        return [ReportPath]
 
     def get_import_resource_classes(self, request: HttpRequest) -> list[type[Resource]]:
         return [DeliveredReport]
@@ -165,7 +170,7 @@ class ReportImportMixin(PathImportMixin, ImportMixin):  # type: ignore[misc]
         upload = import_jobs.upload_begin()
         progress = Deadline(AT_ONCE_SECONDS)
         for file in form.cleaned_data["import_file"]:
-            dataset = ReportFormat().create_dataset(self.write_to_tmp_storage(file, ReportFormat()).read())
+            dataset = ReportPath().create_dataset(self.write_to_tmp_storage(file, ReportPath()).read())
             DeliveredReport().import_data(
                 dataset, dry_run=True, upload=upload, file_name=file.name, user=_user(request), progress=progress
             )
@@ -188,7 +193,7 @@ class ReportImportMixin(PathImportMixin, ImportMixin):  # type: ignore[misc]
     def _process(self, request: HttpRequest, job: ImportJob, progress: Deadline) -> None:
         number, form = str(job.pk), request.POST
         if form.get("abandon") == number:
-            import_jobs.import_job_abandon(job=job)
+            import_jobs.import_job_discard(job=job)
         elif form.get("check") == number:
             import_jobs.import_job_check_again(job=job)
             run_at_once(job, progress)
@@ -203,7 +208,7 @@ class ReportImportMixin(PathImportMixin, ImportMixin):  # type: ignore[misc]
         """The files of an upload, and how far each is: one may leave this page and come back."""
         self._need_permission(request)
         jobs = _jobs(upload)
-        in_work = import_jobs.jobs_in_work()
+        in_work = jobs_in_work()
         context = {
             **self.admin_site.each_context(request),
             "title": _("Import"),
@@ -212,21 +217,21 @@ class ReportImportMixin(PathImportMixin, ImportMixin):  # type: ignore[misc]
             "cards": [_card(job, in_work) for job in jobs],
             "can_confirm": any(job.state == State.CHECKED for job in jobs),
             "may_replace": may_replace(request),
-            "lacks_worker": import_jobs.WORKER not in in_work and any(job.state in ImportJob.WORK for job in jobs),
+            "lacks_worker": WORKER not in in_work and any(job.state in ImportJob.WORK for job in jobs),
         }
         return TemplateResponse(request, "admin/catalogue/dsr/upload.html", context)
 
     def progress_view(self, request: HttpRequest, upload: str) -> JsonResponse:
         """What the page asks for while somebody looks at it."""
         self._need_permission(request)
-        in_work = import_jobs.jobs_in_work()
+        in_work = jobs_in_work()
         told = {job.pk: _told(job, in_work) for job in _jobs(upload)}
-        return JsonResponse({"jobs": told, "has_worker": import_jobs.WORKER in in_work})
+        return JsonResponse({"jobs": told, "has_worker": WORKER in in_work})
 
     def problems_view(self, request: HttpRequest, upload: str, number: int) -> StreamingHttpResponse:
         """All problems that are kept of a file, as a table; the page shows the first."""
         self._need_permission(request)
-        found = import_jobs.import_job_problems(upload=upload, job_number=number)
+        found = import_job_problems(upload=upload, job_number=number)
         if found is None:
             raise Http404("No problems of such a file are kept.")
         name, problems = found
@@ -268,6 +273,7 @@ def _card(job: ImportJob, in_work: set[int]) -> dict[str, Any]:
         "size": filesizeformat(job.size),
         "told": _told(job, in_work),
         "preview": preview,
+        "dsrs": [_dsr_row(one) for one in preview.get("dsrs", [])],
         "totals": totals and _totals(totals),
         "problem_counts": problem_counts(errors, warnings),
         "more_problems": grouped(more_problems) if more_problems > 0 else "",
@@ -278,6 +284,19 @@ def _card(job: ImportJob, in_work: set[int]) -> dict[str, Any]:
         "is_waiting": job.state in ImportJob.WORK,
         "is_open": job.state in ImportJob.OPEN and job.stored_name != "",
         "can_check_again": job.state in (State.CHECKED, State.REFUSED) and job.stored_name != "",
+    }
+
+
+def _dsr_row(found: dict[str, Any]) -> dict[str, Any]:
+    """One DSR of a delivery of several."""
+    totals = found["totals"] or {}
+    return {
+        "context": ", ".join(value for _name, value in found["report"] if value),
+        "lines": grouped(totals["line_count"]) if totals else "",
+        "usages": grouped(totals["total_usages"]) if totals else "",
+        "revenue": f"{grouped(totals['total_revenue'])} {totals['currency']}" if totals else "",
+        "rate": found["rate"],
+        "earlier": found["earlier"],
     }
 
 
@@ -300,7 +319,7 @@ def _totals(totals: dict[str, Any]) -> list[tuple[str, str]]:
 
 def _told(job: ImportJob, in_work: set[int]) -> dict[str, Any]:
     """How far a job is, in words and as a share. Another `state` means that the page has more to show."""
-    progress = import_jobs.job_progress(job, is_worked_on=job.pk in in_work, now=timezone.now())
+    progress = job_progress(job, is_worked_on=job.pk in in_work, now=timezone.now())
     return {
         "state": job.state,
         "label": job.get_state_display(),

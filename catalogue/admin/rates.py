@@ -9,9 +9,9 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
 
-from catalogue import rates
 from catalogue.admin.cells import link
 from catalogue.models import Currency, EcbRate, OperatorRate, Territory
+from catalogue.rates import services as rates
 from dsrhub.admin import DeletedByServiceAdmin, ReadOnlyAdmin
 from dsrhub.exceptions import DsrhubError
 

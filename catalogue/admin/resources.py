@@ -19,28 +19,27 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 from import_export.forms import ExportForm
 
-from catalogue import dsr_selectors, resource_selectors
 from catalogue.admin.cells import exact, grouped, link
-from catalogue.counting import Counting
+from catalogue.dsrs import selectors as dsr_selectors
 from catalogue.exceptions import RankingNotReady
+from catalogue.lines.scope import Scope
 from catalogue.models import DSR, Resource
-from catalogue.resource_selectors import (
-    WIDE,
-    FoundResource,
+from catalogue.resources import selectors
+from catalogue.resources.found import WIDE, FoundResource, ResourceKey, ResourceSearch, TopResource
+from catalogue.resources.reported import (
     ResourceDescription,
-    ResourceKey,
     ResourceReport,
-    ResourceSearch,
-    TopResource,
+    reports_by_resource,
+    resource_descriptions,
+    resource_sums,
 )
+from catalogue.resources.selectors import ResourcePage, TextKind
 from dsrhub.admin import ReadOnlyAdmin
 from dsrhub.database.time_limits import OutOfTime, answered_within
 from dsrhub.import_export.button import StreamingExportMixin
 from dsrhub.import_export.tables import PAGE_ROWS, StreamedResource
 
 RESOURCES_ON_A_PAGE = 100
-# Of those that a text finds. Who finds more needs another word rather than more pages.
-MOST_FOUND = 1000
 # On the page of a resource: DSRs, in how many different ways they may call it, and lines of each way to name.
 DSRS_ON_A_PAGE, DESCRIPTIONS_ON_A_PAGE, LINES_OF_A_DESCRIPTION = 200, 1000, 5
 # Longer, nobody waits for a search, and for a ranking that has to be made.
@@ -49,8 +48,8 @@ SEARCH_SECONDS, TOP_SECONDS = 10, 10
 # --- What is asked for -----------------------------------------------------------------------------------------
 
 
-class CountingForm(forms.Form):
-    """Whose reports count."""
+class ScopeForm(forms.Form):
+    """The scope of a question: the DSRs of a territory and a DSP."""
 
     territory = forms.ChoiceField(label=_("Territory"), required=False)
     dsp = forms.ChoiceField(label="DSP", required=False)
@@ -63,18 +62,16 @@ class CountingForm(forms.Form):
         self.fields["territory"].choices = [("", _("All territories")), *((code, f"{code} {name}") for code, name in territories)]  # type: ignore[attr-defined]  # fmt: skip  # noqa: E501
         self.fields["dsp"].choices = [("", _("All DSPs")), *dsps]  # type: ignore[attr-defined]
 
-    def counting(self) -> Counting:
+    def scope(self) -> Scope:
         chosen = self.cleaned_data
-        return Counting(territory=chosen["territory"] or None, dsp=chosen["dsp"] or None)
+        return Scope(territory=chosen["territory"] or None, dsp=chosen["dsp"] or None)
 
 
-class SearchForm(CountingForm):
-    """What is looked for. One text may be any of these: the first by which something is found is meant."""
-
-    BY = ("dsp_id", "isrc", "words", "dsp_id_prefix")
+class SearchForm(ScopeForm):
+    """One text, which may be a dsp_id, an ISRC, words or the beginning of a dsp_id."""
 
     q = forms.CharField(label=_("Title, artists, ISRC or dsp_id"), max_length=1000, required=False)
-    by = forms.ChoiceField(choices=[("", ""), *zip(BY, BY, strict=True)], required=False)
+    by = forms.ChoiceField(choices=[("", ""), *((kind.value, kind.value) for kind in TextKind)], required=False)
     after = forms.CharField(required=False)
 
     def clean_after(self) -> tuple[str, int] | None:
@@ -90,52 +87,18 @@ class SearchForm(CountingForm):
                 return title.encode(errors="replace").decode(), number
         raise forms.ValidationError(_("This is no place in the list."))
 
-    def searches(self) -> list[ResourceSearch]:
-        text, counting = self.cleaned_data["q"], self.counting()
-        if not text:
-            return [ResourceSearch(counting=counting)]
-        ways = [self.cleaned_data["by"]] if self.cleaned_data["by"] else self.BY
-        return [ResourceSearch(**{way: text}, counting=counting) for way in ways]
-
-    def found(self) -> "Found":
-        after = self.cleaned_data["after"]
-        for search in self.searches():
-            if not self.cleaned_data["q"]:
-                page = resource_selectors.resource_list(search=search, after=after, limit=RESOURCES_ON_A_PAGE + 1)
-                return _found(search, page)
-            resources = resource_selectors.resource_find(search=search, most=MOST_FOUND + 1)
-            if resources:
-                break
-        if len(resources) > MOST_FOUND:
-            return Found(search, resources[:RESOURCES_ON_A_PAGE], is_cut=True)
-        # Bytewise, as the database orders, is the order of code points.
-        return _found(search, [one for one in resources if after is None or one.place > after])
+    def page(self) -> ResourcePage:
+        chosen = self.cleaned_data
+        return selectors.resource_page(
+            text=chosen["q"],
+            kind=TextKind(chosen["by"]) if chosen["by"] else None,
+            scope=self.scope(),
+            after=chosen["after"],
+            limit=RESOURCES_ON_A_PAGE,
+        )
 
 
-@dataclass
-class Found:
-    """A page of what is found. Where it is cut, there are more than anybody looks through."""
-
-    search: ResourceSearch
-    resources: list[FoundResource]
-    has_more: bool = False
-    is_cut: bool = False
-
-    @property
-    def by(self) -> str:
-        return next((way for way in SearchForm.BY if getattr(self.search, way) is not None), "")
-
-    @property
-    def place(self) -> str:
-        """Of the last one."""
-        return json.dumps(self.resources[-1].place)
-
-
-def _found(search: ResourceSearch, rest: list[FoundResource]) -> Found:
-    return Found(search, rest[:RESOURCES_ON_A_PAGE], has_more=len(rest) > RESOURCES_ON_A_PAGE)
-
-
-class TopForm(CountingForm):
+class TopForm(ScopeForm):
     percentile = forms.IntegerField(
         label=_("Top N percent"),
         min_value=1,
@@ -160,13 +123,13 @@ class Recordings(StreamedResource):
 
     def rows(self, queryset: Any, export_form: ExportForm) -> Iterator[tuple[Any, ...]]:
         search, after = queryset, None
-        while page := resource_selectors.resource_list(search=search, after=after, limit=PAGE_ROWS):
+        while page := selectors.resource_list(search=search, after=after, limit=PAGE_ROWS):
             for found in page:
                 yield tuple(getattr(found, column) for column in self.columns)
             after = page[-1].place
 
     def row_count(self, queryset: Any, most: int) -> int:
-        return resource_selectors.resource_count(search=queryset)
+        return selectors.resource_count(search=queryset)
 
 
 # --- Pages -----------------------------------------------------------------------------------------------------
@@ -190,21 +153,21 @@ class ResourceAdmin(StreamingExportMixin, ReadOnlyAdmin):
         """Page by page, and none is counted. Django's list counts, and goes past all pages to the one asked for."""
         self._need_permission(request)
         form = SearchForm(request.GET)
-        found, status = None, 400
+        page, status = None, 400
         if form.is_valid():
             try:
                 with answered_within(SEARCH_SECONDS):
-                    found, status = form.found(), 200
+                    page, status = form.page(), 200
             except OutOfTime:
                 form.add_error(None, _("This takes too long: narrow the search."))
                 status = 503
         context = {
             "title": _("Resources"),
             "form": form,
-            "found": found,
-            "rows": [(resource, recording_link(resource)) for resource in found.resources] if found else [],
-            "next": found and found.has_more and _query(form, by=found.by, after=found.place),
-            "export": found and self.has_export_permission(request) and _query(form, by=found.by),
+            "page": page,
+            "rows": [(resource, recording_link(resource)) for resource in page.resources] if page else [],
+            "next": page and page.has_more and _query(form, by=page.kind, after=json.dumps(page.resources[-1].place)),
+            "export": page and self.has_export_permission(request) and _query(form, by=page.kind),
             "may_see_amounts": may_see_amounts(request),
         }
         return self._page(request, "list", context, status)
@@ -214,7 +177,7 @@ class ResourceAdmin(StreamingExportMixin, ReadOnlyAdmin):
         form = SearchForm(request.GET)
         if not form.is_valid():
             raise IncorrectLookupParameters
-        return form.found().search
+        return form.page().search
 
     def change_view(self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: Any = None) -> Any:
         self._need_permission(request)
@@ -252,8 +215,8 @@ class ResourceAdmin(StreamingExportMixin, ReadOnlyAdmin):
             percentile, after = form.cleaned_data["percentile"], form.cleaned_data["after"] or 0
             try:
                 with answered_within(TOP_SECONDS):
-                    top = resource_selectors.resource_top(
-                        percentile=percentile, counting=form.counting(), after=after, limit=RESOURCES_ON_A_PAGE + 1
+                    top = selectors.resource_top(
+                        percentile=percentile, scope=form.scope(), after=after, limit=RESOURCES_ON_A_PAGE + 1
                     )
                 status = 200
             except (OutOfTime, RankingNotReady):
@@ -330,8 +293,8 @@ def _number(text: str) -> int:
 
 def _known(key: ResourceKey) -> FoundResource | None:
     """As the catalogue has it, once it is registered."""
-    search = ResourceSearch(dsp_id=key.dsp_id, counting=Counting(dsp=key.dsp))
-    same = resource_selectors.resource_list(search=search, after=None, limit=1)
+    search = ResourceSearch(dsp_id=key.dsp_id, scope=Scope(dsp=key.dsp))
+    same = selectors.resource_list(search=search, after=None, limit=1)
     return same[0] if same else None
 
 
@@ -359,13 +322,11 @@ class Origin:
 
 def _reported(key: ResourceKey, *, after: int) -> Reported:
     # Of one DSP: no other DSR has it.
-    counting = Counting(dsp=key.dsp)
-    sums = resource_selectors.resource_sums(resources=[key], counting=counting)[key]
-    reports = resource_selectors.reports_by_resource(
-        resources=[key], counting=counting, after=after, limit=DSRS_ON_A_PAGE + 1
-    ).get(key, [])
-    descriptions = resource_selectors.resource_descriptions(
-        resource=key, counting=counting, after=after, limit=DESCRIPTIONS_ON_A_PAGE + 1, lines=LINES_OF_A_DESCRIPTION
+    scope = Scope(dsp=key.dsp)
+    sums = resource_sums(resources=[key], scope=scope)[key]
+    reports = reports_by_resource(resources=[key], scope=scope, after=after, limit=DSRS_ON_A_PAGE + 1).get(key, [])
+    descriptions = resource_descriptions(
+        resource=key, scope=scope, after=after, limit=DESCRIPTIONS_ON_A_PAGE + 1, lines=LINES_OF_A_DESCRIPTION
     )
     shown = reports[:DSRS_ON_A_PAGE]
     dsrs = dsr_selectors.dsrs_by_id(report.dsr_id for report in shown)

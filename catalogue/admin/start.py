@@ -13,14 +13,15 @@ from django.http import HttpRequest
 from django.urls import reverse
 from django.utils.translation import gettext as _
 
-from catalogue import resource_selectors, selectors
 from catalogue.admin.cells import grouped
 from catalogue.admin.resources import top_rows
-from catalogue.counting import ALL
+from catalogue.dsrs.statistics import DSRStatistic, Grouping, dsr_statistics
 from catalogue.exceptions import RankingNotReady
+from catalogue.lines.scope import ALL
 from catalogue.models import DSR, ImportJob, RejectedDelivery, Resource
-from catalogue.resource_selectors import WIDE
-from catalogue.statistics import DSRStatistic, Grouping, dsr_statistics
+from catalogue.resources import selectors as resource_selectors
+from catalogue.resources.found import WIDE
+from catalogue.resources.services import catalogue_state
 from dsrhub.database.time_limits import OutOfTime, answered_within
 
 TERRITORIES, PERIODS, RECENT, TOP = 12, 24, 5, 10
@@ -149,7 +150,7 @@ def _to_do(request: HttpRequest) -> list[Fact]:
     facts = []
     if _may_see(request, DSR):
         failed = DSR.objects.failed().count()
-        behind = selectors.catalogue_state()
+        behind = catalogue_state()
         facts.append(Fact(_("failed DSRs"), grouped(failed), _dsrs(status__exact="failed"), needs_care=failed > 0))
         uncatalogued = _dsrs(**INGESTED, is_catalogued__exact=0)
         facts.append(Fact(_("DSRs to be registered"), grouped(behind.uncatalogued_count), uncatalogued))
@@ -179,7 +180,7 @@ def _top(line_count: int) -> dict[str, Any]:
     top = None
     # Where it is not ready in that time, a worker makes it.
     with suppress(OutOfTime, RankingNotReady), answered_within(TOP_SECONDS):
-        top = resource_selectors.resource_top(percentile=percentile, counting=ALL, after=0, limit=TOP)
+        top = resource_selectors.resource_top(percentile=percentile, scope=ALL, after=0, limit=TOP)
     address = reverse("admin:catalogue_resource_top", query={"percentile": TOP_PERCENTILE})
     return {"top": top and top_rows(top), "is_top_ready": top is not None, "top_address": address}
 

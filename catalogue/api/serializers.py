@@ -11,9 +11,10 @@ from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
-from catalogue.kept_rankings import Ranking
+from catalogue.dsrs.selectors import ListedDSR
+from catalogue.imports.loading import ImportReport
 from catalogue.models import DSR, Currency, ReportProblem, Territory
-from catalogue.selectors import ListedDSR
+from catalogue.ranking.cache import Ranking
 from dsrhub.api.errors import ErrorSerializer
 from dsrhub.api.fields import ExactField, WholeNumberField
 from dsrhub.api.pages import LARGEST_PAGE, PageParameters
@@ -50,8 +51,8 @@ class DayField(serializers.Field):
         return f"{value.isoformat()}T00:00:00Z"
 
 
-class CountingParameters(Parameters):
-    """Which DSRs count."""
+class ScopeParameters(Parameters):
+    """The DSRs in scope."""
 
     territory = serializers.RegexField(
         r"^[A-Za-z]{2}\Z",
@@ -67,7 +68,7 @@ class CountingParameters(Parameters):
         return value.upper()
 
 
-class TopPercentileParameters(CountingParameters):
+class TopPercentileParameters(ScopeParameters):
     number = WholeNumberField(min_value=1, max_value=100)
 
 
@@ -224,16 +225,33 @@ class ProblemSerializer(WithoutEmpty):
     line = serializers.IntegerField(required=False)
     column = serializers.CharField(required=False)
     value = serializers.CharField(required=False)
+    context_number = serializers.IntegerField(
+        required=False, help_text="In a delivery of several DSRs, the number of the DSR, from 1."
+    )
 
 
-class ImportReportSerializer(serializers.Serializer[Any]):
-    """How an import went."""
+class ImportedDSRSerializer(serializers.Serializer[Any]):
+    """What became of a DSR of the delivery."""
 
     outcome = serializers.ChoiceField(["loaded", "replaced", "unchanged"])
     dsr = DSRSerializer()
     line_count = serializers.IntegerField(source="dsr.line_count")
     blank_count = serializers.IntegerField(source="dsr.blank_count", help_text="Blank cells.")
     warning_count = serializers.IntegerField(source="dsr.warning_count")
+
+
+class DeliverySerializer(serializers.Serializer[Any]):
+    """What became of a delivery of several DSRs: `replaced` where any of them replaced an earlier DSR."""
+
+    outcome = serializers.ChoiceField(["loaded", "replaced", "unchanged"])
+    dsrs = ImportedDSRSerializer(many=True, source="imported")
+
+
+def import_report_data(report: ImportReport) -> Any:
+    """One DSR as itself, several as a delivery."""
+    if len(report.imported) == 1:
+        return ImportedDSRSerializer(report.imported[0]).data
+    return DeliverySerializer(report).data
 
 
 class RefusalSerializer(ErrorSerializer):

@@ -17,24 +17,30 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from catalogue import selectors, services
 from catalogue.api.serializers import (
     PIECE,
-    CountingParameters,
+    DeliverySerializer,
     DSRPageParameters,
     DSRSerializer,
-    ImportReportSerializer,
+    ImportedDSRSerializer,
     ProblemSerializer,
     RefusalSerializer,
     ResourceSerializer,
+    ScopeParameters,
     TopPercentileParameters,
     UploadParameters,
     UsageLineSerializer,
     dsrs_rendered,
+    import_report_data,
     resources_rendered,
 )
-from catalogue.counting import Counting
+from catalogue.dsrs import selectors
+from catalogue.dsrs.services import dsr_delete
 from catalogue.exceptions import DSRNotFound
+from catalogue.imports.loading import Outcome
+from catalogue.imports.services import dsr_import
+from catalogue.lines.scope import Scope
+from catalogue.ranking.selectors import resource_ranking
 from dsrhub.api.errors import (
     NOT_ALLOWED,
     NOT_SIGNED_IN,
@@ -58,6 +64,7 @@ NOT_LOADED = OpenApiResponse(
     PolymorphicProxySerializer("NotLoaded", [RefusalSerializer, WrongParametersSerializer], None),
     description="Errors in the report, or a wrong parameter.",
 )
+IMPORTED = PolymorphicProxySerializer("ImportReport", [ImportedDSRSerializer, DeliverySerializer], None)
 DSR_ID = OpenApiParameter("id", OpenApiTypes.INT, OpenApiParameter.PATH)
 LARGEST_ID = 2**31 - 1
 
@@ -98,8 +105,8 @@ class DSRListView(APIView):
         tags=["dsrs"],
         request={"multipart/form-data": UploadParameters},
         responses={
-            201: OpenApiResponse(ImportReportSerializer, description="Loaded, or took an earlier DSR's place."),
-            200: OpenApiResponse(ImportReportSerializer, description="The same content was there already."),
+            201: OpenApiResponse(IMPORTED, description="Loaded, or replaced an earlier DSR."),
+            200: OpenApiResponse(IMPORTED, description="The same content was imported already."),
             400: NOT_LOADED,
             401: NOT_SIGNED_IN,
             403: NOT_ALLOWED,
@@ -116,16 +123,16 @@ class DSRListView(APIView):
         file: TemporaryUploadedFile = upload["file"]
         if (file.size or 0) > settings.DSRHUB_UPLOAD_LIMIT_BYTES:
             raise TooLarge(f"The file may have {settings.DSRHUB_UPLOAD_LIMIT_BYTES} bytes.")
-        report = services.dsr_import(
+        report = dsr_import(
             path=Path(file.temporary_file_path()),
             name=str(file.name),
             replace=upload["replace"],
             user=cast(User, request.user),
             unpacked_limit=settings.DSRHUB_UPLOAD_UNPACKED_LIMIT_BYTES,
         )
-        is_new = report.outcome != services.Outcome.UNCHANGED
+        is_new = report.outcome != Outcome.UNCHANGED
         code = status.HTTP_201_CREATED if is_new else status.HTTP_200_OK
-        return Response(ImportReportSerializer(report).data, status=code)
+        return Response(import_report_data(report), status=code)
 
 
 class DSRDetailView(APIView):
@@ -149,7 +156,7 @@ class DSRDetailView(APIView):
     )
     def delete(self, request: Request, id: str) -> Response:
         """Delete a DSR with its lines and problems. Needs the permission to delete DSRs."""
-        services.dsr_delete(dsr_number=_dsr_number(id))
+        dsr_delete(dsr_number=_dsr_number(id))
         return Response(status=status.HTTP_204_NO_CONTENT)
 
 
@@ -189,17 +196,17 @@ class TopPercentileView(APIView):
         tags=["resources"],
         parameters=[
             OpenApiParameter("number", {"type": "integer", "minimum": 1, "maximum": 100}, OpenApiParameter.PATH),
-            CountingParameters,
+            ScopeParameters,
         ],
         responses={200: ResourceSerializer(many=True), 400: WRONG_PARAMETERS, 401: READS_CLOSED},
     )
     def get(self, request: Request, number: str) -> HttpResponseBase:
         """The fewest resources that together have `number` per cent of the revenue, highest first."""
         asked = TopPercentileParameters.of(request.query_params, ignore_unknown=True, number=number)
-        percentile, counting = asked.pop("number"), Counting(**asked)
+        percentile, scope = asked.pop("number"), Scope(**asked)
         with ExitStack() as reading:
             # Made before the answer begins, so that what goes wrong is told by its status.
-            ranking = reading.enter_context(selectors.resource_ranking(percentile=percentile, counting=counting))
+            ranking = reading.enter_context(resource_ranking(percentile=percentile, scope=scope))
             pieces = resources_rendered(ranking)
             if ranking.count <= PIECE:
                 return HttpResponse(b"".join(pieces), content_type="application/json")

@@ -1,4 +1,20 @@
-"""How lines are looked up: the only SQL that knows their partitions and indexes."""
+"""How lines are looked up: the only SQL that knows the table of lines, its partitions and its indexes.
+
+A lookup names the partitions that it reads twice: as one value for each row of the query around it, which leads to
+one partition at a time, and as a list of constants, by which the planner leaves out all others. `OFFSET 0` keeps a
+lookup a lookup: without it, the planner may read all lines to join them.
+"""
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from catalogue.lines.scope import IngestedDSR
+from catalogue.models import DSR, UsageLine
+
+# The DSRs of a statement, as a table of its parameters: see `dsr_arrays`.
+DSRS = """
+unnest(%(ids)s::integer[], %(dsps)s::text[], %(rates)s::numeric[], %(own)s::integer[]) AS dsr (id, dsp, rate, partition)
+"""
 
 # Title, artists and ISRC of lines with the `recency` of their DSR: each from the most recent line that has one. DSRs
 # come by period end, period start and file name, so the order of imports makes no difference.
@@ -7,3 +23,73 @@ LATEST = """
     (array_agg(artists ORDER BY recency DESC, line_number DESC) FILTER (WHERE artists IS NOT NULL))[1] AS artists,
     (array_agg(isrc ORDER BY recency DESC, line_number DESC) FILTER (WHERE isrc IS NOT NULL))[1] AS isrc
 """
+
+
+def dsr_arrays(dsrs: Sequence[IngestedDSR]) -> dict[str, list[Any]]:
+    """The parameters of a statement about the lines of these DSRs: `own` is the partition of each of them."""
+    return {
+        "ids": [dsr.id for dsr in dsrs],
+        "dsps": [dsr.dsp for dsr in dsrs],
+        "rates": [dsr.exchange_rate for dsr in dsrs],
+        "own": [dsr.partition for dsr in dsrs],
+        "partitions": partitions_of(dsrs),
+    }
+
+
+def partitions_of(dsrs: Iterable[IngestedDSR | DSR]) -> list[int]:
+    return sorted({dsr.partition for dsr in dsrs})
+
+
+def has_dsp_id_of(key: str) -> str:
+    """The condition that a line has the dsp_id of the row `key`, for the index of the hash."""
+    return f"hashtextextended(dsp_id, 0) = hashtextextended({key}.dsp_id, 0) AND dsp_id = {key}.dsp_id"
+
+
+def lines_of_dsrs(columns: str, *, partitions: str = "partitions", ids: str | None = "ids") -> str:
+    """All lines of DSRs. Without `ids`, all lines of the partitions: the query around joins the DSRs."""
+    are_theirs = "" if ids is None else f"AND dsr_id = ANY(%({ids})s)"
+    return f"SELECT {columns} FROM catalogue_usageline WHERE partition = ANY(%({partitions})s) {are_theirs}"  # noqa: S608
+
+
+def lines_with_dsp_id(
+    columns: str, *, key: str, storage: str = "storage", partitions: str = "partitions", ids: str | None = None
+) -> str:
+    """The lines in the partition of the row `storage` that have the dsp_id of the row `key`; of DSRs, with `ids`."""
+    # `+ 0` keeps the planner from any other index than that of dsp_id.
+    are_theirs = "" if ids is None else f"AND dsr_id + 0 = ANY(%({ids})s)"
+    return f"""
+    SELECT {columns} FROM catalogue_usageline
+    WHERE partition = {storage}.partition AND partition = ANY(%({partitions})s) {are_theirs}
+        AND {has_dsp_id_of(key)}
+    OFFSET 0
+    """  # noqa: S608
+
+
+def has_line_with_dsp_id(*, key: str, ids: str) -> str:
+    """The condition that one of the DSRs `ids` has a line with the dsp_id of the row `key`."""
+    return f"""
+    EXISTS (
+        SELECT FROM catalogue_usageline
+        WHERE partition = ANY(%(partitions)s) AND dsr_id + 0 = ANY(%({ids})s) AND {has_dsp_id_of(key)}
+    )
+    """
+
+
+# The first %(head)s lines by revenue of each row `dsr`, from the index of revenue.
+HIGHEST_LINES = """
+    SELECT dsp_id, revenue FROM catalogue_usageline
+    WHERE partition = dsr.partition AND partition = ANY(%(partitions)s) AND dsr_id = dsr.id AND revenue IS NOT NULL
+    ORDER BY revenue DESC NULLS LAST LIMIT %(head)s
+"""
+
+# The lines of each row `dsr` that have at least the revenue `dsr.floor`, from the same index.
+LINES_FROM_FLOOR = """
+    SELECT dsp_id, revenue FROM catalogue_usageline
+    WHERE partition = dsr.partition AND partition = ANY(%(partitions)s) AND dsr_id = dsr.id AND revenue >= dsr.floor
+    OFFSET 0
+"""
+
+
+def lines_after(dsrs: Sequence[DSR], *, after: int, limit: int) -> list[UsageLine]:
+    """The next `limit` lines of each DSR behind line number `after`, by DSR and line number."""
+    return list(UsageLine.objects.of(dsrs).after(after, limit=limit).order_by("dsr", "line_number"))

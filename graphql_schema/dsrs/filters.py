@@ -4,7 +4,7 @@ from typing import Any
 
 import graphene
 
-from catalogue.dsr_selectors import DSRSearch
+from catalogue.dsrs.selectors import DSRSearch
 from graphql_schema.arguments import code
 from graphql_schema.scalars import Date
 

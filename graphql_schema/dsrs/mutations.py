@@ -5,7 +5,7 @@ from typing import Any
 import graphene
 from graphql import GraphQLResolveInfo
 
-from catalogue import services
+from catalogue.dsrs import services
 from graphql_schema.arguments import allowed, id_number
 
 

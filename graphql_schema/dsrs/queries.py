@@ -6,7 +6,8 @@ from typing import Any
 import graphene
 from graphql import GraphQLResolveInfo
 
-from catalogue import dsr_selectors, models
+from catalogue import models
+from catalogue.dsrs import selectors as dsr_selectors
 from graphql_schema.arguments import id_number
 from graphql_schema.batches import together
 from graphql_schema.connections import Keyset, KeysetField, keyset_of

@@ -5,7 +5,8 @@ from functools import partial
 import graphene
 from graphql import GraphQLResolveInfo
 
-from catalogue import dsr_selectors, models
+from catalogue import models
+from catalogue.dsrs import selectors as dsr_selectors
 from catalogue.exceptions import DSRNotFound
 from graphql_schema.batches import ask
 from graphql_schema.connections import Key, Keyset, KeysetField

@@ -5,7 +5,8 @@ from typing import Any
 import graphene
 from graphql import GraphQLResolveInfo
 
-from catalogue import rate_selectors, rates
+from catalogue.rates import selectors as rate_selectors
+from catalogue.rates import services as rates
 from graphql_schema.arguments import allowed, checked, code
 from graphql_schema.rates.types import OperatorRate
 from graphql_schema.scalars import Date, Decimal

@@ -6,7 +6,7 @@ from typing import Any
 import graphene
 from graphql import GraphQLResolveInfo
 
-from catalogue import rate_selectors
+from catalogue.rates import selectors as rate_selectors
 from graphql_schema.arguments import code
 from graphql_schema.connections import Keyset, KeysetField, keyset_of
 from graphql_schema.rates.types import Currency, ExchangeRate, OperatorRate, Territory

@@ -4,9 +4,10 @@ from typing import Any
 
 import graphene
 
-from catalogue.counting import Counting
-from catalogue.resource_selectors import ResourceOrder, ResourceSearch
-from graphql_schema.arguments import InvalidArgument, code, id_number
+from catalogue.lines.scope import Scope
+from catalogue.resources.found import ResourceOrder, ResourceSearch
+from dsrhub.exceptions import InvalidArgument
+from graphql_schema.arguments import code, id_number
 from graphql_schema.dsrs.filters import period_arguments
 from graphql_schema.scalars import BigInt, Decimal, names_enum
 
@@ -38,8 +39,8 @@ def resource_arguments() -> dict[str, Any]:
     }
 
 
-def counting(*, territory: str | None = None, dsr: str | None = None, **period: Any) -> Counting:
-    return Counting(
+def scope(*, territory: str | None = None, dsr: str | None = None, **period: Any) -> Scope:
+    return Scope(
         territory=code("territory", territory, length=2),
         dsrs=None if dsr is None else (id_number("dsr", dsr),),
         **period,
@@ -61,4 +62,4 @@ def resource_search(
     ):
         raise InvalidArgument(f"Not 1 to {MOST_WORDS} words of at most {LONGEST_WORD} letters.", argument="words")
     order = ResourceOrder(order_by.name.lower())
-    return ResourceSearch(dsp_id, isrc, words, min_revenue, min_usages, counting(**counted), order)
+    return ResourceSearch(dsp_id, isrc, words, min_revenue, min_usages, scope(**counted), order)

@@ -1,32 +1,20 @@
 """What can be asked about resources."""
 
-from decimal import Decimal
 from functools import partial
 from typing import Any
 
 import graphene
 from graphql import GraphQLResolveInfo
 
-from catalogue.counting import Counting
-from catalogue.resource_selectors import (
-    FEW_LINES,
-    FEW_RESOURCES,
-    FoundResource,
-    ResourceOrder,
-    ResourceSearch,
-    resource_count,
-    resource_list,
-    resource_ranking_count,
-    resource_ranking_list,
-    resource_top,
-    resource_top_count,
-)
-from catalogue.resource_selectors import TopResource as Top
-from graphql_schema.arguments import InvalidArgument
+from catalogue.lines.scope import Scope
+from catalogue.resources.browsing import FEW_LINES, FEW_RESOURCES
+from catalogue.resources.found import ResourceSearch
+from catalogue.resources.found import TopResource as Top
+from catalogue.resources.selectors import resource_count, resource_list, resource_top, resource_top_count
 from graphql_schema.batches import together
 from graphql_schema.connections import Key, Keyset, KeysetField
 from graphql_schema.dsrs.filters import period_arguments
-from graphql_schema.resources.filters import counting, resource_arguments, resource_search
+from graphql_schema.resources.filters import resource_arguments, resource_search, scope
 from graphql_schema.resources.types import Resource, TopResource
 
 
@@ -51,43 +39,24 @@ class ResourceQueries(graphene.ObjectType):
 
     @staticmethod
     def resolve_top_resources(root: Any, info: GraphQLResolveInfo, percentile: int, **counted: Any) -> Keyset:
-        if not 1 <= percentile <= 100:  # noqa: PLR2004 - per cent
-            raise InvalidArgument(f"Not a number from 1 to 100: {percentile}.", argument="percentile")
-        return resources_on_top(percentile, counting(**counted))
-
-
-PLACES: dict[ResourceOrder, tuple[type, ...]] = {
-    ResourceOrder.TITLE: (str, int),
-    ResourceOrder.DSP_ID: (str, int),
-    ResourceOrder.REVENUE: (Decimal, str, int),
-    ResourceOrder.USAGES: (Decimal, str, int),
-}
+        return resources_on_top(percentile, scope(**counted))
 
 
 def resources_found(search: ResourceSearch) -> Keyset:
-    if search.is_ranking:
-        return resources_ranked(search)
     return Keyset(
-        kind=f"resources by {search.order}",
-        types=PLACES[search.order],
+        kind=search.place_kind,
+        types=search.place_types,
         rows=lambda after, limit: resource_list(search=search, after=after, limit=limit),
         key=lambda resource: resource.place,
         count=lambda: resource_count(search=search),
     )
 
 
-def resources_ranked(search: ResourceSearch) -> Keyset:
-    def rows(after: Key | None, limit: int) -> list[FoundResource]:
-        return resource_ranking_list(search=search, after=after[0] if after else 0, limit=limit)
-
-    return Keyset("rank", (int,), rows, lambda resource: resource.place, partial(resource_ranking_count, search=search))
-
-
-def resources_on_top(percentile: int, counted: Counting) -> Keyset:
+def resources_on_top(percentile: int, counted: Scope) -> Keyset:
     def rows(after: Key | None, limit: int) -> list[Top]:
-        top = resource_top(percentile=percentile, counting=counted, after=after[0] if after else 0, limit=limit)
+        top = resource_top(percentile=percentile, scope=counted, after=after[0] if after else 0, limit=limit)
         together([one.resource for one in top])
         return top
 
-    count = partial(resource_top_count, percentile=percentile, counting=counted)
+    count = partial(resource_top_count, percentile=percentile, scope=counted)
     return Keyset("rank", (int,), rows, lambda top: (top.rank,), count)

@@ -7,9 +7,12 @@ from typing import Any
 import graphene
 from graphql import GraphQLResolveInfo
 
-from catalogue import dsr_selectors, models, resource_selectors
+from catalogue import models
+from catalogue.dsrs import selectors as dsr_selectors
 from catalogue.exceptions import DSRNotFound
-from catalogue.resource_selectors import FoundResource, ResourceKey, ResourceReport, ResourceSums
+from catalogue.resources import reported
+from catalogue.resources.found import FoundResource, ResourceKey, ResourceSums
+from catalogue.resources.reported import ResourceReport
 from graphql_schema.batches import ask, together
 from graphql_schema.connections import Key, Keyset, KeysetField
 from graphql_schema.dsrs.types import DSR
@@ -89,16 +92,14 @@ def report_count_of(resource: FoundResource) -> int:
 
 def _sums(resources: Sequence[FoundResource]) -> Mapping[ResourceKey, ResourceSums]:
     keys = [resource.key for resource in resources]
-    return resource_selectors.resource_sums(resources=keys, counting=resources[0].counting)
+    return reported.resource_sums(resources=keys, scope=resources[0].scope)
 
 
 def _reports(
     resources: Sequence[FoundResource], *, after: int, limit: int
 ) -> Mapping[ResourceKey, list[ResourceReport]]:
     keys = [resource.key for resource in resources]
-    by_resource = resource_selectors.reports_by_resource(
-        resources=keys, counting=resources[0].counting, after=after, limit=limit
-    )
+    by_resource = reported.reports_by_resource(resources=keys, scope=resources[0].scope, after=after, limit=limit)
     together([report for reports in by_resource.values() for report in reports])
     return by_resource
 

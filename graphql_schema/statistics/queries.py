@@ -6,7 +6,7 @@ from typing import Any
 import graphene
 from graphql import GraphQLResolveInfo
 
-from catalogue.statistics import COLUMNS, Grouping, dsr_statistics
+from catalogue.dsrs.statistics import COLUMNS, Grouping, dsr_statistics
 from graphql_schema.connections import Keyset, KeysetField, keyset_in_memory
 from graphql_schema.dsrs.filters import dsr_arguments, dsr_search
 from graphql_schema.statistics.types import Statistic, StatisticGroup

@@ -5,8 +5,9 @@ from collections.abc import Mapping, Sequence
 import graphene
 from graphql import GraphQLResolveInfo
 
-from catalogue import models, rate_selectors
-from catalogue.statistics import DSRStatistic
+from catalogue import models
+from catalogue.dsrs.statistics import DSRStatistic
+from catalogue.rates import selectors as rate_selectors
 from graphql_schema.batches import ask
 from graphql_schema.rates.types import Currency, Territory
 from graphql_schema.scalars import BigInt, Date, Decimal, names_enum

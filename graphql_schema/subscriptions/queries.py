@@ -9,7 +9,8 @@ from typing import Any
 import graphene
 from graphql import GraphQLResolveInfo
 
-from graphql_schema.arguments import LARGEST_ID, InvalidArgument, id_number
+from dsrhub.exceptions import InvalidArgument
+from graphql_schema.arguments import LARGEST_ID, id_number
 from graphql_schema.batches import together
 from graphql_schema.connections import Key, Keyset, KeysetField, keyset_in_memory, keyset_of
 from graphql_schema.scalars import Decimal

@@ -9,7 +9,7 @@ from typing import Any
 import graphene
 from graphql import GraphQLResolveInfo
 
-from graphql_schema.arguments import InvalidArgument
+from dsrhub.exceptions import InvalidArgument
 from graphql_schema.batches import ask, together
 from graphql_schema.connections import Key, Keyset, KeysetField
 from graphql_schema.scalars import BigInt, Date, Decimal, enum_of, names_enum

@@ -11,9 +11,10 @@ import io
 from django.core.management import call_command
 from django.db import connection, transaction
 
+from catalogue.dsrs.selectors import dsr_lines, dsr_list
 from catalogue.models import DSR, UsageLine
 from catalogue.querysets import HEADER_LINE
-from catalogue.selectors import dsr_lines, dsr_list, resource_top_percentile
+from catalogue.ranking.selectors import resource_top_percentile
 from tests.benchmarks.report_questions import rankings_forget
 
 LINES = 1000

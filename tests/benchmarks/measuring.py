@@ -27,7 +27,7 @@ logging.disable(logging.INFO)
 import psutil
 from django.db import connection
 
-from catalogue.samples import sample_list, samples_write
+from catalogue.reports.samples import sample_list, samples_write
 
 MEBIBYTE = 1024 * 1024
 TIMES = 5

@@ -16,12 +16,15 @@ from tests.benchmarks.measuring import MEBIBYTE, say, seconds_of, server_memory 
 
 from django.db import connection
 
-from catalogue import services
-from catalogue.delivery import Delivery
+from catalogue.dsrs.services import dsr_delete
 from catalogue.exceptions import ReportRefused
+from catalogue.imports import services
+from catalogue.imports.services import dsr_import
 from catalogue.models import DSR
-from catalogue.parsing import ProblemLog, ReportReader
-from catalogue.services import catalogue_refresh, dsr_delete, dsr_import
+from catalogue.reports.delivery import Delivery
+from catalogue.reports.formats.tsv.reader import ReportReader
+from catalogue.reports.problems import ProblemLog
+from catalogue.resources.services import catalogue_refresh
 
 # How many files the command imports at a time.
 JOBS = 3

@@ -17,10 +17,11 @@ from django.http import HttpRequest, HttpResponse
 from django.test import Client, override_settings
 from django.urls import path
 
-from catalogue.kept_rankings import rankings_drop_surplus
+from catalogue.dsrs.selectors import dsr_lines
+from catalogue.dsrs.services import dsr_delete
 from catalogue.models import DSR
-from catalogue.selectors import dsr_lines
-from catalogue.services import catalogue_refresh, dsr_delete
+from catalogue.ranking.cache import rankings_drop_surplus
+from catalogue.resources.services import catalogue_refresh
 from dsrhub.urls import urlpatterns as product_urls
 
 ALL_UP = """

@@ -16,10 +16,10 @@ from django.db import connection
 from django.http import HttpResponse
 from django.utils.html import strip_tags
 
+from catalogue.imports.services import dsr_import
 from catalogue.lines.storage import LineLoad
 from catalogue.models import DSR, RateMethod
-from catalogue.parsing import COLUMNS
-from catalogue.services import dsr_import
+from catalogue.reports.formats.tsv.reader import COLUMNS
 
 HEADER = "dsp_id\ttitle\tartists\tisrc\tusages\trevenue"
 ES_JANUARY = "Spotify_SpotifyFamilyPlan_ES_EUR_20200101-20200131.tsv"

@@ -14,12 +14,16 @@ from django.db import connection
 from django.http import HttpResponse
 from django.test import Client
 
-from catalogue import delivery
+from catalogue.dsrs.services import dsr_delete
 from catalogue.exceptions import InvalidReportName
-from catalogue.import_jobs import import_jobs_work
+from catalogue.imports.services import dsr_import
+from catalogue.imports.worker import queue_drain
 from catalogue.models import DSR, ImportJob
-from catalogue.parsing import ProblemLog, ReportReader, parse_report_name
-from catalogue.services import catalogue_refresh, dsr_delete, dsr_import
+from catalogue.reports import delivery
+from catalogue.reports.formats.tsv.name import parse_report_name
+from catalogue.reports.formats.tsv.reader import ReportReader
+from catalogue.reports.problems import ProblemLog
+from catalogue.resources.services import catalogue_refresh
 from tests.faults.deliveries import HEADER, RESIDENT, UNPACKED_LIMIT, Delivery
 from tests.faults.reference import Totals, rows, totals, totals_of
 
@@ -195,14 +199,14 @@ class AdminDoor(BrowserDoor):
     def _confirmed(self, page: str, one: Delivery) -> tuple[str, bool]:
         assert self.client.get(page).status_code == 200
         # What took too long for a page is a worker's.
-        import_jobs_work()
+        queue_drain()
         job = ImportJob.objects.get()
         if job.state == ImportJob.State.CHECKED:
             chosen = {"upload": job.upload, "job": str(job.pk), "confirm": "yes"}
             if one.replace:
                 chosen["replace"] = str(job.pk)
             assert self.client.post("/admin/catalogue/dsr/process_import/", chosen).status_code == 302
-            import_jobs_work()
+            queue_drain()
             assert self.client.get(page).status_code == 200
             job.refresh_from_db()
         assert "inner error" not in job.message

@@ -34,7 +34,7 @@ from django.core.management import call_command
 from django.db import connection
 
 from catalogue.models import DSR, Resource
-from catalogue.samples import sample_list, sample_write
+from catalogue.reports.samples import sample_list, sample_write
 from tests.processes import database_url
 
 # When the memory of the server is looked at, in parts of the time.

@@ -10,7 +10,9 @@ from django.contrib.admin.models import LogEntry
 from django.contrib.auth.models import User
 from django.db import connections
 
-from catalogue.import_jobs import WORKER, import_job_add, import_job_confirm, import_jobs_work, jobs_in_work
+from catalogue.imports.jobs import import_job_add, import_job_confirm
+from catalogue.imports.selectors import WORKER, jobs_in_work
+from catalogue.imports.worker import queue_drain
 from catalogue.models import ImportJob
 from tests.faults.server import PAUSE
 
@@ -26,7 +28,7 @@ class Queue:
             stored = shutil.copy(path, settings.DSRHUB_UPLOAD_DIR / uuid4().hex)
             added.append(import_job_add(upload="u", path=stored, name=path.name, user=user).pk)
         self.jobs = ImportJob.objects.filter(pk__in=added)
-        import_jobs_work()
+        queue_drain()
         for job in self.jobs:
             import_job_confirm(job=job, replace=True, user=user)
         connections.close_all()
@@ -43,7 +45,7 @@ class Queue:
         while jobs_in_work():
             time.sleep(PAUSE)
         left = len(self.jobs) - self.done()
-        assert import_jobs_work() == left
+        assert queue_drain() == left
         loaded = [str(number) for number in self.jobs.all().values_list("dsr_number", flat=True)]
         assert self.done() == len(set(loaded)) == LogEntry.objects.filter(object_id__in=loaded).count() == len(loaded)
         connections.close_all()

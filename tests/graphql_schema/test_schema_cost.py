@@ -5,7 +5,7 @@ from datetime import date
 import pytest
 from graphql import GraphQLObjectType, TypeInfo, TypeInfoVisitor, Visitor, is_introspection_type, parse, visit
 
-from catalogue import dsr_selectors
+from catalogue.dsrs import selectors as dsr_selectors
 from catalogue.exceptions import DSRNotFound
 from catalogue.models import OperatorRate
 from graphql_schema.schema import schema

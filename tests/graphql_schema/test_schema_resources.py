@@ -6,9 +6,11 @@ from decimal import Decimal
 import pytest
 from django.db import connection
 
-from catalogue import resource_selectors
+from catalogue.dsrs.services import dsr_delete
+from catalogue.imports.services import dsr_import
 from catalogue.models import Resource
-from catalogue.services import catalogue_refresh, dsr_delete, dsr_import
+from catalogue.resources import browsing
+from catalogue.resources.services import catalogue_refresh
 from tests.catalogue.helpers import ES_JANUARY, NO_JANUARY, import_report, line, write_report
 from tests.graphql_schema.helpers import ask, nodes, pages, refusal, statements
 
@@ -21,7 +23,7 @@ DEEZER_JANUARY = "Deezer_Free_FR_EUR_20200101-20200131.tsv"
 @pytest.fixture(params=[0, 20_000], ids=["walked", "added up"])
 def either_way(request, monkeypatch):
     """Resources are found in two ways; where there are few lines, by these."""
-    monkeypatch.setattr(resource_selectors, "FEW_LINES", request.param)
+    monkeypatch.setattr(browsing, "FEW_LINES", request.param)
 
 
 @pytest.fixture
@@ -262,8 +264,8 @@ def test_resources_with_enough_revenue_or_usages(search, expected):
 
 
 def test_what_would_have_to_be_added_up_must_not_be_much(dsrs, monkeypatch):
-    monkeypatch.setattr(resource_selectors, "FEW_LINES", 0)
-    monkeypatch.setattr(resource_selectors, "FEW_RESOURCES", 1)
+    monkeypatch.setattr(browsing, "FEW_LINES", 0)
+    monkeypatch.setattr(browsing, "FEW_RESOURCES", 1)
     assert found('(isrc: "ESABC2000001", orderBy: USAGES)') == [A]
     query = '{ resources(dspId: "a", orderBy: USAGES) { totalCount } }'
     assert refusal(query) == ("search_too_wide", {"limit": 1})
@@ -332,7 +334,7 @@ def test_a_share_is_from_1_to_100(percentile):
 @pytest.mark.parametrize("order", ["TITLE", "DSP_ID", "USAGES"])
 def test_an_answer_is_asked_anew_where_a_dsr_is_replaced_meanwhile(dsrs, tmp_path, monkeypatch, order):
     """Neither without the DSR nor with both: at each statement about lines, the report for Norway is replaced."""
-    rows, replaced = resource_selectors.rows_of, []
+    rows, replaced = browsing.rows_of, []
 
     def rows_while_replaced(*statement, **asked):
         if len(replaced) < 3:
@@ -343,7 +345,7 @@ def test_an_answer_is_asked_anew_where_a_dsr_is_replaced_meanwhile(dsrs, tmp_pat
             replaced.append(dsr_import(path=path, name=name, replace=True).dsr.pk)
         return rows(*statement, **asked)
 
-    monkeypatch.setattr(resource_selectors, "rows_of", rows_while_replaced)
+    monkeypatch.setattr(browsing, "rows_of", rows_while_replaced)
     query = f"""{{ resources(territory: "NO", orderBy: {order}) {{ edges {{ node {{
         dspId usages reports {{ edges {{ node {{ revenue dsr {{ id }} }} }} }}
     }} }} }} }}"""
@@ -383,7 +385,7 @@ def plans(query, **variables):
 )
 @pytest.mark.parametrize("search", ["", 'territory: "ES"'])
 def test_every_page_is_read_from_an_index_in_its_order(order, index, search, monkeypatch):
-    monkeypatch.setattr(resource_selectors, "FEW_LINES", 0)
+    monkeypatch.setattr(browsing, "FEW_LINES", 0)
     with connection.cursor() as cursor:
         cursor.execute("SET LOCAL enable_sort = off")
     query = f"""query ($after: String) {{ resources(orderBy: {order}, first: 100, after: $after, {search}) {{

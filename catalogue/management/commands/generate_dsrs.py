@@ -5,7 +5,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from tqdm import tqdm
 
-from catalogue.samples import MOST_DSRS, sample_list, samples_write
+from catalogue.reports.samples import MOST_DSRS, sample_list, samples_write
 
 
 class Command(BaseCommand):

@@ -1,23 +1,21 @@
 import sys
 from argparse import ArgumentParser
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from threading import Lock
 from typing import Any
 
 import psycopg2
 from django.core.management.base import BaseCommand, CommandError
-from django.db import Error, connection
+from django.db import Error
 from tqdm import tqdm
 
 from catalogue.exceptions import ReportRefused
-from catalogue.parsing import Problem
-from catalogue.services import ImportReport, Outcome, catalogue_refresh, dsr_import
-from dsrhub.database.statements import execute
-from dsrhub.exceptions import DsrhubError
+from catalogue.imports.loading import ImportedDSR, Outcome
+from catalogue.imports.many import FileResult, dsrs_import
+from catalogue.reports.formats.registry import file_endings
+from catalogue.reports.problems import Problem
+from catalogue.resources.services import catalogue_refresh
 
-ENDINGS = (".tsv", ".tsv.gz")
 # A file with very many problems must not bury what became of the others; all that are kept can be asked for.
 SHOWN_PROBLEMS = 20
 
@@ -54,10 +52,12 @@ class Command(BaseCommand):
             disable=not sys.stderr.isatty(),
         ) as bar:
             jobs = min(options["jobs"], len(files))
-            importing = Importing(bar, replace=options["replace"], dry_run=options["dry_run"], is_alone=jobs == 1)
-            for text, is_refusal in _in_parallel(importing, files, jobs):
-                refused += is_refusal
-                self._tell(bar, text, is_error=is_refusal)
+            results = dsrs_import(
+                files, jobs=jobs, replace=options["replace"], dry_run=options["dry_run"], progress=bar.update
+            )
+            for result in results:
+                refused += result.error is not None
+                self._print(bar, _result_text(result), is_error=result.error is not None)
             if not options["dry_run"]:
                 # Once for all files: what many of them report is registered the faster.
                 bar.set_description("registering resources")
@@ -75,7 +75,7 @@ class Command(BaseCommand):
                 f"Resources are not all registered, refresh_catalogue goes on with them: {_first_line(error)}"
             ) from None
 
-    def _tell(self, bar: Any, text: str, *, is_error: bool) -> None:
+    def _print(self, bar: Any, text: str, *, is_error: bool) -> None:
         """Print beside the bar, not into it."""
         with bar.external_write_mode(file=sys.stderr):
             if is_error:
@@ -84,88 +84,14 @@ class Command(BaseCommand):
                 self.stdout.write(text)
 
 
-class Importing:
-    """What is done with each file, by any number of threads: its import, which moves the bar on."""
-
-    def __init__(self, bar: Any, *, replace: bool, dry_run: bool, is_alone: bool) -> None:
-        self._bar = bar
-        self._replace = replace
-        self._dry_run = dry_run
-        self._is_alone = is_alone
-        self._lock = Lock()
-        self._is_stopped = False
-
-    def __call__(self, path: Path) -> tuple[str, bool]:
-        """What became of the file, and whether it was refused."""
-        left = path.stat().st_size
-
-        def advance(count: int) -> None:
-            nonlocal left
-            if self._is_stopped:
-                raise KeyboardInterrupt
-            # What is read twice counts once.
-            count = min(count, left)
-            left -= count
-            self._move_bar(count)
-
-        try:
-            if not self._is_alone:
-                # The other files have work for the server's other cores: parallel workers would only cost more.
-                execute("SET max_parallel_maintenance_workers = 0; SET max_parallel_workers_per_gather = 0")
-            report = dsr_import(
-                path=path,
-                name=path.name,
-                replace=self._replace,
-                dry_run=self._dry_run,
-                progress=advance,
-                and_catalogue=False,
-            )
-        except (DsrhubError, OSError) as error:
-            return _refusal(path, error), True
-        except (Error, psycopg2.Error) as error:  # COPY's errors are the driver's
-            # The database is gone, or full, or gave up: whether the file is in, the next run finds out.
-            return f"failed: {path}: {_first_line(error)}", True
-        else:
-            return f"{path.name}: {_summary(report)}", False
-        finally:
-            self._move_bar(left)
-
-    def _move_bar(self, count: int) -> None:
-        with self._lock:
-            self._bar.update(count)
-
-    def stop(self) -> None:
-        """Let files that are being read be left as they are."""
-        self._is_stopped = True
-
-
-def _in_parallel(importing: Importing, files: list[Path], jobs: int) -> Iterator[tuple[str, bool]]:
-    """What became of each file, in their order; one is read and checked while the server indexes another."""
-    if jobs == 1:
-        yield from map(importing, files)
-        return
-
-    def import_on_own_connection(path: Path) -> tuple[str, bool]:
-        try:
-            return importing(path)
-        finally:
-            connection.close()
-
-    with ThreadPoolExecutor(jobs) as pool:
-        try:
-            yield from pool.map(import_on_own_connection, files)
-        except BaseException:
-            importing.stop()
-            raise
-
-
 def _report_files(paths: list[Path]) -> Iterator[Path]:
     """The files among `paths` and the reports in the folders among them, in the order of their names."""
+    endings = file_endings()
     for path in paths:
         if path.is_dir():
-            found = sorted(file for file in path.rglob("*") if file.is_file() and file.name.endswith(ENDINGS))
+            found = sorted(file for file in path.rglob("*") if file.is_file() and file.name.endswith(endings))
             if not found:
-                raise CommandError(f"{path}: no .tsv or .tsv.gz file in this folder.")
+                raise CommandError(f"{path}: no {' or '.join(endings)} file in this folder.")
             yield from found
         elif path.is_file():
             yield path
@@ -173,29 +99,43 @@ def _report_files(paths: list[Path]) -> Iterator[Path]:
             raise CommandError(f"{path}: no such file or folder.")
 
 
-def _summary(report: ImportReport) -> str:
-    dsr = report.dsr
-    if report.outcome == Outcome.UNCHANGED:
+def _result_text(result: FileResult) -> str:
+    if result.report is None:
+        return _refusal(result.path, result.error)
+    report = result.report
+    lines = [_summary(one, report.seconds) for one in report.imported]
+    warnings = (
+        [] if report.outcome == Outcome.UNCHANGED else _shown(report.problems.warnings, report.problems.warning_count)
+    )
+    return "\n".join([*(f"{result.path.name}: {line}" for line in lines), *warnings])
+
+
+def _summary(imported: ImportedDSR, seconds: float) -> str:
+    dsr, outcome = imported.dsr, imported.outcome
+    if outcome == Outcome.UNCHANGED:
         return f"unchanged, its content is DSR {dsr.pk} already"
-    verdict = "checked, would be loaded" if report.outcome == Outcome.CHECKED else f"{report.outcome} as DSR {dsr.pk}"
-    rate = dsr.line_count / report.seconds if report.seconds else 0
-    lines = [
+    verdict = "checked, would be loaded" if outcome == Outcome.CHECKED else f"{outcome} as DSR {dsr.pk}"
+    rate = dsr.line_count / seconds if seconds else 0
+    return (
         f"{verdict}: {_counted(dsr.line_count, 'line')}, {_counted(dsr.blank_count, 'blank cell')}, "
-        f"{_counted(dsr.warning_count, 'warning')}, {report.seconds:.2f} s, {rate:,.0f} lines/s",
-        *_shown(report.problems.warnings, report.problems.warning_count),
-    ]
-    return "\n".join(lines)
+        f"{_counted(dsr.warning_count, 'warning')}, {seconds:.2f} s, {rate:,.0f} lines/s"
+    )
 
 
 def _counted(count: int, word: str) -> str:
     return f"{count:,} {word}{'' if count == 1 else 's'}"
 
 
-def _refusal(path: Path, error: DsrhubError | OSError) -> str:
+def _refusal(path: Path, error: Exception | None) -> str:
     if isinstance(error, ReportRefused):
         problems: list[Problem] = [problem for problem in error.extra["problems"] if problem.is_error]
         return "\n".join([f"refused: {error}", *_shown(problems, error.extra["error_count"])])
-    return f"refused: {error}" if isinstance(error, DsrhubError) else f"refused: {path}: {error.strerror or error}"
+    if isinstance(error, OSError):
+        return f"refused: {path}: {error.strerror or error}"
+    if isinstance(error, (Error, psycopg2.Error)):
+        # The database is gone, or full, or gave up: the next run finds out whether the file is in.
+        return f"failed: {path}: {_first_line(error)}"
+    return f"refused: {error}"
 
 
 def _first_line(error: Exception) -> str:

@@ -2,7 +2,7 @@ from argparse import ArgumentParser
 from pathlib import Path
 from typing import Any
 
-from catalogue.rates import ecb_rates_load
+from catalogue.rates.ecb import ecb_rates_load
 from dsrhub.commands import DsrhubCommand
 
 

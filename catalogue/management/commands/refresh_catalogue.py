@@ -1,7 +1,6 @@
 from typing import Any
 
-from catalogue.selectors import catalogue_state
-from catalogue.services import catalogue_refresh
+from catalogue.resources.services import catalogue_refresh, catalogue_state
 from dsrhub.commands import DsrhubCommand
 
 

@@ -5,7 +5,7 @@ from typing import Any
 from django.core.management.base import CommandError
 
 from catalogue.models import OperatorRate
-from catalogue.rates import operator_rate_delete, operator_rate_set
+from catalogue.rates.services import operator_rate_delete, operator_rate_set
 from dsrhub.commands import DsrhubCommand, day
 from dsrhub.values import plain_decimal
 

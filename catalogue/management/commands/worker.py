@@ -8,9 +8,9 @@ from typing import Any
 import psycopg2
 from django.db import Error, connection
 
-from catalogue.import_jobs import import_jobs_clear, import_jobs_work, worker_lives
-from catalogue.selectors import wanted_rankings_make
-from catalogue.services import catalogue_refresh
+from catalogue.imports.worker import queue_drain, uploads_clear, worker_lives
+from catalogue.ranking.services import wanted_rankings_build
+from catalogue.resources.services import catalogue_refresh
 from dsrhub.commands import DsrhubCommand
 
 logger = logging.getLogger(__name__)
@@ -52,18 +52,18 @@ class Command(DsrhubCommand):
     def _serve(self) -> None:
         cleared_at = float("-inf")
         while self._is_alive():
-            done = import_jobs_work(is_alive=self._is_alive)
-            wanted_rankings_make()
+            done = queue_drain(is_alive=self._is_alive)
+            wanted_rankings_build()
             if done or time.monotonic() - cleared_at > CLEARING_PAUSE:
                 self._clear()
                 cleared_at = time.monotonic()
             time.sleep(PAUSE)
 
     def _work(self) -> None:
-        import_jobs_work(is_alive=self._is_alive)
-        wanted_rankings_make()
+        queue_drain(is_alive=self._is_alive)
+        wanted_rankings_build()
         self._clear()
 
     def _clear(self) -> None:
         catalogue_refresh()
-        import_jobs_clear()
+        uploads_clear()

@@ -1,0 +1,1 @@
+"""DSRs as a whole: listing, deleting, statistics from their totals, and the kept files."""

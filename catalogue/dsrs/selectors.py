@@ -1,0 +1,173 @@
+"""Questions about DSRs: lists of them, and what belongs to each DSR of a page, by one query for all."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+from typing import NamedTuple
+
+from django.db.models import Count, QuerySet
+
+from catalogue.exceptions import DSRNotFound
+from catalogue.lines.lookups import has_line_with_dsp_id, lines_after, lines_of_dsrs, partitions_of
+from catalogue.models import DSR, ReportProblem, UsageLine
+from catalogue.querysets import DSRQuerySet
+from dsrhub.database.statements import rows_of
+
+
+class ListedDSR(NamedTuple):
+    """A row of the list of DSRs."""
+
+    id: int
+    path: str
+    period_start: date
+    period_end: date
+    status: str
+    territory: str
+    territory_code: str
+    currency: str
+    currency_code: str
+
+
+# Plain SQL: with thousands of DSRs, model instances would be most of the work.
+DSRS = """
+SELECT dsr.id, path, period_start, period_end, status, territory.name, territory.code_2, currency.name, currency.code
+FROM catalogue_dsr AS dsr
+JOIN catalogue_territory AS territory ON territory.code_2 = dsr.territory_id
+JOIN catalogue_currency AS currency ON currency.code = dsr.currency_id
+WHERE dsr.id > %(after)s ORDER BY dsr.id LIMIT %(limit)s
+"""
+
+
+def dsr_list(*, after: int = 0, limit: int | None = None) -> list[ListedDSR]:
+    """The next `limit` DSRs behind an id, or all of them; failed DSRs are included."""
+    return [ListedDSR._make(row) for row in rows_of(DSRS, after=after, limit=limit)]
+
+
+def dsr_get(*, dsr_number: int) -> DSR:
+    """Raises DSRNotFound."""
+    dsr = DSR.objects.select_related("territory", "currency").filter(pk=dsr_number).first()
+    if dsr is None:
+        raise DSRNotFound(f"There is no DSR {dsr_number}.", id=dsr_number)
+    return dsr
+
+
+def dsr_lines(*, dsr: DSR, after: int, limit: int) -> list[UsageLine]:
+    """The next `limit` lines of a DSR behind line number `after`, as they were delivered.
+
+    Raises DSRNotFound where the DSR is gone meanwhile: an empty page would look like the end of its lines.
+    """
+    lines = lines_after([dsr], after=after, limit=limit)
+    dsr_get(dsr_number=dsr.pk)
+    return lines
+
+
+def dsr_problems(*, dsr: DSR, after: int, limit: int) -> QuerySet[ReportProblem]:
+    """The next `limit` problems of a DSR behind the problem with id `after`."""
+    return dsr.problems.filter(id__gt=after).order_by("id")[:limit]
+
+
+# --- Browsing ----------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class DSRSearch:
+    """The DSRs of a DSP, offer, territory, currency or status whose whole period lies between two days."""
+
+    dsp: str | None = None
+    offer: str | None = None
+    territory: str | None = None
+    currency: str | None = None
+    status: DSR.Status | None = None
+    period_start: date | None = None
+    period_end: date | None = None
+
+    def dsrs(self) -> DSRQuerySet:
+        named = {name: getattr(self, name) for name in ("dsp", "offer", "territory", "currency", "status")}
+        dsrs = DSR.objects.filter(**{name: value for name, value in named.items() if value is not None})
+        return dsrs.within(start=self.period_start, end=self.period_end)
+
+
+EVERY_DSR = DSRSearch()
+
+
+def dsrs_matching(search: DSRSearch) -> DSRQuerySet:
+    """The DSRs with everything that a client may see of them, in no order."""
+    return search.dsrs().described().order_by()
+
+
+def dsr_described(*, dsr_number: int) -> DSR:
+    """Raises DSRNotFound."""
+    dsr = DSR.objects.described().filter(pk=dsr_number).first()
+    if dsr is None:
+        raise DSRNotFound(f"There is no DSR {dsr_number}.", id=dsr_number)
+    return dsr
+
+
+def dsrs_by_id(ids: Iterable[int]) -> Mapping[int, DSR]:
+    """The DSRs that are there, with everything that a client may see of them."""
+    return DSR.objects.described().in_bulk(set(ids))
+
+
+def lines_by_dsr(dsrs: Sequence[DSR], *, after: int, limit: int) -> Mapping[int, list[UsageLine]]:
+    """The next `limit` lines of each DSR behind line number `after`, without the DSRs that are gone meanwhile."""
+    lines = lines_after(dsrs, after=after, limit=limit)
+    present = DSR.objects.filter(pk__in=[dsr.pk for dsr in dsrs]).values_list("pk", flat=True)
+    by_dsr: dict[int, list[UsageLine]] = {number: [] for number in present}
+    for line in lines:
+        if line.dsr_id in by_dsr:
+            by_dsr[line.dsr_id].append(line)
+    return by_dsr
+
+
+PROBLEMS = """
+SELECT problem.*
+FROM unnest(%(dsrs)s::integer[]) AS dsr (id) CROSS JOIN LATERAL (
+    SELECT * FROM catalogue_reportproblem
+    WHERE dsr_id = dsr.id AND id > %(after)s ORDER BY id LIMIT %(limit)s
+) AS problem
+ORDER BY problem.dsr_id, problem.id
+"""
+
+
+def problems_by_dsr(dsrs: Sequence[DSR], *, after: int, limit: int) -> Mapping[int, list[ReportProblem]]:
+    """The next `limit` problems of each DSR behind the problem with id `after`."""
+    parameters = {"dsrs": [dsr.pk for dsr in dsrs], "after": after, "limit": limit}
+    by_dsr = defaultdict(list)
+    for problem in ReportProblem.objects.raw(PROBLEMS, parameters):
+        by_dsr[problem.dsr_id].append(problem)
+    return by_dsr
+
+
+def problem_counts_by_dsr(dsrs: Sequence[DSR]) -> Mapping[int, int]:
+    """The number of kept problems of each DSR."""
+    kept = ReportProblem.objects.filter(dsr__in=[dsr.pk for dsr in dsrs]).order_by()
+    return dict(kept.values_list("dsr").annotate(Count("id")))
+
+
+# The search in the other DSRs ends with the first that has the recording.
+OWN_RESOURCES = f"""
+WITH own AS MATERIALIZED (
+    SELECT DISTINCT dsp_id FROM ({lines_of_dsrs("dsp_id", ids="own", partitions="own_partitions")}) AS line
+)
+SELECT count(*) FROM own WHERE NOT {has_line_with_dsp_id(key="own", ids="others")}
+"""  # noqa: S608 - no value is in it
+
+
+def own_resource_count(dsrs: Sequence[DSR]) -> int:
+    """The number of resources that these DSRs report and no other ingested DSR."""
+    ingested = [dsr for dsr in dsrs if dsr.status == DSR.Status.INGESTED]
+    return sum(_own_resource_count(dsp, ingested) for dsp in {dsr.dsp for dsr in ingested})
+
+
+def _own_resource_count(dsp: str, dsrs: Sequence[DSR]) -> int:
+    own = [dsr for dsr in dsrs if dsr.dsp == dsp]
+    others = DSR.objects.ingested().filter(dsp=dsp).exclude(pk__in=[dsr.pk for dsr in own])
+    ((count,),) = rows_of(
+        OWN_RESOURCES,
+        own=[dsr.pk for dsr in own],
+        own_partitions=partitions_of(own),
+        others=[dsr.pk for dsr in others],
+        partitions=partitions_of(others),
+    )
+    return int(count)

@@ -1,0 +1,114 @@
+"""What people do with import jobs: upload, confirm, check again, discard.
+
+The worker of a job holds its lock: an advisory lock of the database session that does the import, which ends with that
+session. So one worker or request at a time works on a job, and the job of a killed worker is free at once, without
+guessing by the clock whether the worker still runs. See docs/decisions/import-queue.md.
+"""
+
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+from django.conf import settings
+from django.contrib.auth.models import User
+from django.utils import timezone
+
+from catalogue.exceptions import ImportJobChanged, ReplacementNotChosen
+from catalogue.models import ImportJob
+from catalogue.reports.problems import shown
+from dsrhub.database import locks
+from dsrhub.logs import request_id
+
+logger = logging.getLogger(__name__)
+
+State = ImportJob.State
+
+
+def upload_begin() -> str:
+    """A name for files that are uploaded together."""
+    return uuid4().hex
+
+
+def import_job_add(*, upload: str, path: Path, name: str, user: User) -> ImportJob:
+    """Add a job for the file at `path` in the upload folder, which was uploaded as `name`."""
+    job = ImportJob.objects.create(
+        upload=upload,
+        name=shown(name, 255),
+        stored_name=path.name,
+        size=path.stat().st_size,
+        uploaded_by=user,
+        request_id=request_id(),
+    )
+    logger.info("import job %s: added", job.pk)
+    return job
+
+
+def import_job_confirm(*, job: ImportJob, replace: bool, user: User) -> None:
+    """Queue a checked file to be loaded.
+
+    Raises ImportJobChanged, and ReplacementNotChosen where an earlier delivery exists and `replace` is not chosen.
+    """
+    if job.preview and job.preview["earlier"] and not replace:
+        raise ReplacementNotChosen(f"{job.name}: an earlier delivery exists. Tick “Replace” to overwrite it.")
+    _advance(job, State.TO_LOAD, seen=[State.CHECKED], replace=replace, confirmed_by=user)
+
+
+def import_job_check_again(*, job: ImportJob) -> None:
+    """Queue a file to be checked again: rates and earlier deliveries may have changed. Raises ImportJobChanged."""
+    _advance(job, State.TO_CHECK, seen=[State.CHECKED, State.REFUSED])
+
+
+def import_job_discard(*, job: ImportJob) -> None:
+    """Discard and remove a file that nobody is working on. Raises ImportJobChanged."""
+    with job_held(job.pk) as is_held:
+        if not is_held:
+            raise ImportJobChanged(f"{job.name} is being worked on.", state=job.state)
+        _advance(job, State.ABANDONED, seen=ImportJob.OPEN)
+        job_file_remove(job)
+
+
+def _advance(job: ImportJob, state: str, *, seen: Any, **fields: Any) -> None:
+    """Change the state of a job, if it still has one of the states that were `seen`."""
+    # One conditional statement: of two people who press a button at once, one is too late.
+    jobs = ImportJob.objects.filter(pk=job.pk, state__in=seen)
+    fresh = {
+        "tries": 0,
+        "started_at": None,
+        "bytes_done": 0,
+        "changed_at": timezone.now(),
+        "request_id": request_id(),
+    }
+    is_changed = jobs.exclude(stored_name="").update(state=state, **fresh, **fields)
+    job.refresh_from_db()
+    if not is_changed:
+        raise ImportJobChanged(f"{job.name}: its state is now “{job.get_state_display()}”.", state=job.state)
+    logger.info("import job %s: %s", job.pk, job.get_state_display())
+
+
+@contextmanager
+def job_held(job_number: int) -> Iterator[bool]:
+    """Whether this session alone holds the job until the end of the block."""
+    is_held = locks.IMPORT_JOBS.try_take(job_number)
+    try:
+        yield is_held
+    finally:
+        if is_held:
+            locks.IMPORT_JOBS.give_back(job_number)
+
+
+# --- The uploaded file -----------------------------------------------------------------------------------------
+
+
+def job_path(job: ImportJob) -> Path:
+    folder: Path = settings.DSRHUB_UPLOAD_DIR
+    return folder / job.stored_name
+
+
+def job_file_remove(job: ImportJob) -> None:
+    """Remove the file of a job that is done or discarded, and with it the problems that were kept of it."""
+    job_path(job).unlink(missing_ok=True)
+    job.stored_name, job.problems = "", None
+    job.save(update_fields=["stored_name", "problems"])

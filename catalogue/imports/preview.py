@@ -1,0 +1,129 @@
+"""What people see of a checked file before they confirm: plain values, which a page shows and JSON can hold.
+
+Servers and workers of earlier releases read the same values, so their names stay.
+"""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from catalogue.exceptions import InvalidReportName
+from catalogue.imports.loading import ImportReport
+from catalogue.models import DSR, ImportJob
+from catalogue.reports.contexts import SalesContext
+from catalogue.reports.delivery import Delivery
+from catalogue.reports.formats.registry import format_of
+from catalogue.reports.problems import Problem
+from dsrhub.exceptions import DsrhubError
+
+PREVIEW_LINES, PREVIEW_PROBLEMS = 20, 100
+# The parts of a problem.
+PROBLEM_PARTS = ("level", "code", "line", "column", "value")
+
+
+def findings_keep(
+    job: ImportJob, path: Path, *, report: ImportReport | None = None, error: DsrhubError | None = None
+) -> None:
+    """Set the preview and the problems of a job to what its check, or its failed load, found in the file at `path`.
+
+    The caller saves the job.
+    """
+    extra = error.extra if error else {}
+    kept: list[Problem] = report.problems.kept if report else extra.get("problems", [])
+    # What keeps the file out comes first.
+    problems = sorted(kept, key=lambda problem: not problem.is_error)
+    job.problems = [
+        ["error" if problem.is_error else "warning", problem.code, problem.line, problem.column, problem.value]
+        for problem in problems
+    ]
+    delivery = Delivery(path, job.name)
+    columns, lines = format_of(delivery).preview(delivery, PREVIEW_LINES)
+    job.preview = {
+        **_dsrs_json(delivery, report),
+        "columns": columns,
+        "lines": lines,
+        "error_count": extra.get("error_count", 0),
+        "warning_count": report.problems.warning_count if report else extra.get("warning_count", 0),
+        "problems": [dict(zip(PROBLEM_PARTS, found, strict=True)) for found in job.problems[:PREVIEW_PROBLEMS]],
+        "kept_count": len(problems),
+    }
+
+
+def earlier_is_as_shown(job: ImportJob, path: Path) -> bool:
+    """Whether the earlier deliveries are those that people saw when they chose to replace them."""
+    earlier = [dsr.pk for dsr in map(_earlier, _contexts(Delivery(path, job.name))) if dsr is not None]
+    shown = [one["earlier"]["id"] for one in shown_dsrs(job.preview or {}) if one.get("earlier")]
+    return bool(shown) and earlier == shown
+
+
+def shown_dsrs(preview: dict[str, Any]) -> list[dict[str, Any]]:
+    """The DSRs of a preview. Where there is only one, its values are those of the preview itself."""
+    return preview.get("dsrs") or [preview]
+
+
+def _dsrs_json(delivery: Delivery, report: ImportReport | None) -> dict[str, Any]:
+    contexts = _contexts(delivery)
+    if not contexts:
+        return {"report": None, "rate": None, "earlier": None, "totals": None}
+    dsrs: Sequence[DSR | None] = [one.dsr for one in report.imported] if report else [None] * len(contexts)
+    each = [_dsr_json(context, dsr) for context, dsr in zip(contexts, dsrs, strict=True)]
+    if len(each) == 1:
+        return each[0]
+    earlier = next((one["earlier"] for one in each if one["earlier"]), None)
+    return {"report": None, "rate": None, "earlier": earlier, "totals": None, "dsrs": each}
+
+
+def _dsr_json(context: SalesContext, dsr: DSR | None) -> dict[str, Any]:
+    return {
+        "report": _context_json(context),
+        "rate": dsr and {"value": str(dsr.exchange_rate), "source": dsr.rate_source},
+        "earlier": _earlier_json(_earlier(context)),
+        "totals": dsr and _totals_json(dsr),
+    }
+
+
+def _contexts(delivery: Delivery) -> Sequence[SalesContext]:
+    try:
+        return format_of(delivery).describe(delivery)
+    except InvalidReportName:
+        return []
+
+
+def _context_json(context: SalesContext) -> list[tuple[str, str | None]]:
+    # Pairs, as the database orders the keys of an object in its own way.
+    return [
+        ("DSP", context.dsp),
+        ("offer", context.offer),
+        ("society", context.society),
+        ("territory", context.territory),
+        ("currency", context.currency),
+        ("period", f"{context.period_start} – {context.period_end}"),
+    ]
+
+
+def _earlier(context: SalesContext) -> DSR | None:
+    return DSR.objects.ingested().under_key(context).first()
+
+
+def _earlier_json(dsr: DSR | None) -> dict[str, Any] | None:
+    return (
+        {
+            "id": dsr.pk,
+            "path": dsr.path,
+            "imported_at": dsr.imported_at.isoformat(),
+            "line_count": dsr.line_count,
+            "total_revenue": f"{dsr.total_revenue:f}",
+        }
+        if dsr
+        else None
+    )
+
+
+def _totals_json(dsr: DSR) -> dict[str, Any]:
+    return {
+        "line_count": dsr.line_count,
+        "currency": dsr.currency_id,
+        "total_usages": f"{dsr.total_usages:f}",
+        "total_revenue": f"{dsr.total_revenue:f}",
+        "blank": {name: getattr(dsr, name) for name in DSR.BLANK_COUNTS},
+    }

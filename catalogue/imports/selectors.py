@@ -1,0 +1,71 @@
+"""Questions about import jobs: which are in work, how far each is, and what was found."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from django.db.models import Count, Min
+from django.utils import timezone
+
+from catalogue.models import ImportJob
+from dsrhub.database import locks
+
+State = ImportJob.State
+# The number of the lock that says that a worker is running: no job has this id.
+WORKER = 0
+
+
+@dataclass(frozen=True)
+class JobProgress:
+    """How far a job is. What is not known is None."""
+
+    is_worked_on: bool
+    share: float
+    bytes_per_second: float | None = None
+    seconds_left: float | None = None
+    lines_done: int | None = None
+    line_count: int | None = None
+
+
+def jobs_in_work() -> set[int]:
+    """The ids of the jobs that are in work at this moment, and WORKER if a worker is running."""
+    return locks.IMPORT_JOBS.held_numbers()
+
+
+def queue_state() -> dict[str, Any]:
+    """How many jobs wait for workers, for how long, and whether a worker is running: for `/readyz`."""
+    waiting = ImportJob.objects.filter(state__in=ImportJob.WORK).aggregate(count=Count("id"), since=Min("changed_at"))
+    waits_since = waiting["since"]
+    in_work = jobs_in_work()
+    return {
+        "jobs_waiting": waiting["count"] - len(in_work - {WORKER}),
+        "jobs_in_work": len(in_work - {WORKER}),
+        "oldest_seconds": int((timezone.now() - waits_since).total_seconds()) if waits_since else 0,
+        "worker": WORKER in in_work,
+    }
+
+
+def job_progress(job: ImportJob, *, is_worked_on: bool, now: datetime) -> JobProgress:
+    share = min(job.bytes_done / job.size, 1) if job.size else 1.0
+    if not is_worked_on or job.started_at is None or not job.bytes_done:
+        return JobProgress(is_worked_on, share)
+    seconds = max((now - job.started_at).total_seconds(), 0.001)
+    rate = job.bytes_done / seconds
+    totals = job.preview and job.preview["totals"]
+    # The check has counted the lines.
+    line_count = totals["line_count"] if totals and job.state == State.TO_LOAD else None
+    return JobProgress(
+        is_worked_on,
+        share,
+        bytes_per_second=rate,
+        seconds_left=(job.size - job.bytes_done) / rate,
+        lines_done=None if line_count is None else int(line_count * share),
+        line_count=line_count,
+    )
+
+
+def import_job_problems(*, upload: str, job_number: int) -> tuple[str, list[list[Any]]] | None:
+    """The name of a job's file and all its kept problems, errors first; None if there are none."""
+    jobs = ImportJob.objects.filter(upload=upload, pk=job_number, problems__isnull=False)
+    found: Any = jobs.values_list("name", "problems").first()
+    return found  # type: ignore[no-any-return]

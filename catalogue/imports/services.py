@@ -1,0 +1,132 @@
+"""Importing a delivery: wholly, or not at all. Every door (command, admin, REST) calls this."""
+
+import time
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+
+from django.conf import settings
+from django.contrib.auth.models import User
+from django.db import transaction
+
+from catalogue.dsrs.services import dsr_remove, problems_keep
+from catalogue.exceptions import InvalidReportName, ReportRefused
+from catalogue.imports.loading import DeliveryLoad, ImportReport, dsr_fields
+from catalogue.models import DSR, Currency, RejectedDelivery, Territory
+from catalogue.reports.contexts import SalesContext
+from catalogue.reports.delivery import LONGEST_NAME, Delivery, Progress
+from catalogue.reports.formats.registry import format_of
+from catalogue.reports.problems import ProblemLog, shown
+from catalogue.resources.services import catalogue_refresh
+from dsrhub.database import locks
+
+LONGEST_REASON = 500
+
+
+def dsr_import(
+    *,
+    path: Path,
+    name: str,
+    replace: bool = False,
+    dry_run: bool = False,
+    user: User | None = None,
+    progress: Progress | None = None,
+    and_catalogue: bool = True,
+    unpacked_limit: int | None = None,
+) -> ImportReport:
+    """Import the file at `path`, delivered as `name`: all of its DSRs, or none.
+
+    The key of a DSR is its sales context. The same content under the same keys again is a no-op that succeeds;
+    different content is refused, or replaces the earlier DSRs with `replace`. A dry run does all the work and keeps
+    nothing of it. Without `and_catalogue`, the caller brings the catalogue of resources up to date. Content of more
+    than `unpacked_limit` bytes is refused: uploads have such a limit.
+
+    Raises InvalidReportName (kept as a rejected delivery), DSRExists, and ReportRefused with the problems, which are
+    kept with a failed DSR; those of a delivery of several DSRs are kept as a rejected delivery.
+    """
+    started = time.monotonic()
+    delivery = Delivery(path, name, unpacked_limit)
+    problems = ProblemLog(settings.DSRHUB_PROBLEM_LIMIT)
+    report_format = format_of(delivery)
+    try:
+        contexts = known_contexts(report_format.describe(delivery), name)
+    except InvalidReportName as error:
+        if not dry_run:
+            _rejection_keep(name, error.message, user)
+        raise
+    load = DeliveryLoad(delivery, report_format, contexts, problems, replace=replace, dry_run=dry_run, user=user)
+    try:
+        # Durable: inside another transaction, a failure could not be kept, nor locks be released in time.
+        with transaction.atomic(durable=True):
+            _lock_keys(contexts)
+            report = load.run(progress)
+            # The delivery is in: its earlier failure is outdated.
+            _failure_forget(name)
+            if dry_run:
+                transaction.set_rollback(True)
+    except ReportRefused as refusal:
+        if not dry_run:
+            _failure_keep(delivery, contexts, problems, user, refusal)
+        raise
+    if and_catalogue and not dry_run:
+        catalogue_refresh()
+    report.seconds = time.monotonic() - started
+    return report
+
+
+def known_contexts(contexts: Sequence[SalesContext], name: str) -> Sequence[SalesContext]:
+    """The contexts of a delivery. Raises InvalidReportName where a territory or a currency does not exist."""
+    for context in contexts:
+        if not Territory.objects.filter(pk=context.territory).exists():
+            raise InvalidReportName(f"{name!r} names an unknown territory {context.territory!r}.", name=name)
+        if not Currency.objects.filter(pk=context.currency).exists():
+            raise InvalidReportName(f"{name!r} names an unknown currency {context.currency!r}.", name=name)
+    return contexts
+
+
+def _lock_keys(contexts: Sequence[SalesContext]) -> None:
+    """Let others who import DSRs under the same keys wait until this transaction ends."""
+    # In one order, so that two deliveries with the same keys do not wait for each other.
+    for key in sorted(contexts, key=lambda context: locks.DSR_KEY.key(**asdict(context))):
+        locks.DSR_KEY.take(**asdict(key))
+
+
+# --- Failures --------------------------------------------------------------------------------------------------
+
+
+def _rejection_keep(name: str, reason: str, user: User | None) -> None:
+    """Keep that a delivery became no DSR, not even a failed one, and why."""
+    RejectedDelivery.objects.update_or_create(
+        name=shown(name, LONGEST_NAME), defaults={"reason": reason[:LONGEST_REASON], "delivered_by": user}
+    )
+
+
+def _failure_keep(
+    delivery: Delivery,
+    contexts: Sequence[SalesContext],
+    problems: ProblemLog,
+    user: User | None,
+    refusal: ReportRefused,
+) -> None:
+    """Keep a failed DSR and its problems, in place of the last failure of the same file."""
+    if len(contexts) > 1:
+        # A file has one failed DSR at most: its contexts fail together, as a delivery.
+        _rejection_keep(delivery.name, refusal.message, user)
+        return
+    with transaction.atomic():
+        _lock_keys(contexts)
+        _failure_forget(delivery.name)
+        dsr = DSR.objects.create(
+            status=DSR.Status.FAILED,
+            error_count=problems.error_count,
+            warning_count=problems.warning_count,
+            **dsr_fields(delivery, contexts[0], user),
+        )
+        problems_keep(dsr, problems.kept)
+    refusal.extra["dsr"] = dsr.pk
+
+
+def _failure_forget(name: str) -> None:
+    for dsr_number in DSR.objects.failed().filter(path=name).values_list("pk", flat=True):
+        dsr_remove(dsr_number)
+    RejectedDelivery.objects.filter(name=shown(name, LONGEST_NAME)).delete()

@@ -1,0 +1,223 @@
+"""The work on import jobs: a file is checked, and once it is confirmed, loaded. In a request or in a worker."""
+
+import logging
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from datetime import timedelta
+
+import psycopg2
+from django.conf import settings
+from django.contrib.admin.models import ADDITION, CHANGE, LogEntry
+from django.db import DatabaseError, connection, transaction
+from django.utils import timezone
+
+from catalogue.exceptions import DSRExists, ImportJobChanged
+from catalogue.imports.jobs import import_job_discard, job_file_remove, job_held, job_path
+from catalogue.imports.loading import ImportReport, Outcome
+from catalogue.imports.preview import earlier_is_as_shown, findings_keep
+from catalogue.imports.progress import Deadline, Interrupted, StepProgress, WorkerProgress
+from catalogue.imports.selectors import WORKER
+from catalogue.imports.services import dsr_import
+from catalogue.models import ImportJob
+from dsrhub.database import locks
+from dsrhub.database.statements import execute
+from dsrhub.exceptions import DsrhubError
+from dsrhub.files import file_sha256
+from dsrhub.logs import on_behalf_of
+
+logger = logging.getLogger(__name__)
+
+# A step that was begun so often did not end: perhaps the file is what kills its workers.
+MOST_TRIES = 5
+
+State = ImportJob.State
+
+
+# --- The queue -------------------------------------------------------------------------------------------------
+
+
+def queue_drain(*, is_alive: Callable[[], bool] = lambda: True) -> int:
+    """Do the steps that wait, as a worker, until none waits or `is_alive` ends it; return how many were done."""
+    done = 0
+    waiting = ImportJob.objects.filter(state__in=ImportJob.WORK).order_by("id")
+    while is_alive() and any(_run_one(job, is_alive) for job in waiting.all()):
+        done += 1
+    return done
+
+
+def _run_one(job: ImportJob, is_alive: Callable[[], bool]) -> bool:
+    progress = WorkerProgress(job, is_alive)
+    try:
+        with on_behalf_of(job.request_id):
+            return job_step_run(job=job, progress=progress)
+    finally:
+        progress.close()
+
+
+@contextmanager
+def worker_lives() -> Iterator[None]:
+    """Let others see that a worker is running, until the end of the block."""
+    # With these, the server notices in a minute, and not after hours, that a worker's machine is gone.
+    execute("SET tcp_keepalives_idle = 30; SET tcp_keepalives_interval = 10; SET tcp_keepalives_count = 3")
+    locks.IMPORT_JOBS.take_shared(WORKER)
+    try:
+        yield
+    finally:
+        locks.IMPORT_JOBS.give_back(WORKER, shared=True)
+
+
+def uploads_clear() -> None:
+    """Discard uploads that nobody has touched for days, and remove files that belong to no job."""
+    now = timezone.now()
+    untouched = ImportJob.objects.filter(
+        state__in=[State.CHECKED, State.REFUSED], changed_at__lt=now - timedelta(days=settings.DSRHUB_UPLOAD_DAYS)
+    ).exclude(stored_name="")
+    for job in untouched:
+        try:
+            import_job_discard(job=job)
+        except ImportJobChanged as change:
+            logger.info("%s", change)
+    needed = set(ImportJob.objects.exclude(stored_name="").values_list("stored_name", flat=True))
+    yesterday = (now - timedelta(days=1)).timestamp()
+    if settings.DSRHUB_UPLOAD_DIR.is_dir():
+        for path in settings.DSRHUB_UPLOAD_DIR.iterdir():
+            with suppress(FileNotFoundError):  # Another worker may remove it first.
+                # A younger file may belong to a job that is just being added.
+                if path.name not in needed and path.stat().st_mtime < yesterday:
+                    path.unlink()
+
+
+# --- A step ----------------------------------------------------------------------------------------------------
+
+
+def job_step_run(*, job: ImportJob, progress: StepProgress) -> bool:
+    """Check or load the file of a job; False if there is nothing to do, or it is in work elsewhere."""
+    with job_held(job.pk) as is_held:
+        job.refresh_from_db()
+        if not is_held or job.state not in ImportJob.WORK:
+            return False
+        if job.tries >= MOST_TRIES:
+            _refuse(job, f"Given up after {job.tries} tries, none of which came to an end.")
+            return True
+        job.tries, job.started_at, job.bytes_done = job.tries + 1, timezone.now(), 0
+        job.save()
+        step = _check if job.state == State.TO_CHECK else _load
+        try:
+            with _lock_timeout(progress):
+                step(job, progress)
+        except Exception as error:
+            if not connection.is_usable():
+                raise  # The lock is lost with the connection: another worker takes the job.
+            _failed(job, progress, error)
+        logger.info("import job %s: %s", job.pk, job.get_state_display())
+        return True
+
+
+def _failed(job: ImportJob, progress: StepProgress, error: Exception) -> None:
+    # COPY reports an exception in its source by an error of the driver, which Django does not translate.
+    if progress.is_over() and isinstance(error, (Interrupted, DatabaseError, psycopg2.Error)):
+        job.tries, job.started_at = job.tries - 1, None
+        job.save()
+    elif isinstance(error, OSError):
+        _refuse(job, f"The uploaded file cannot be read: {error.strerror or error}")
+    else:
+        # One file must not keep its worker from the others.
+        logger.error("import job %s failed", job.pk, exc_info=error)
+        _refuse(job, "An internal error. The log has the details.")
+
+
+@contextmanager
+def _lock_timeout(progress: StepProgress) -> Iterator[None]:
+    """In a request, wait for other importers of the same report no longer than for anything else."""
+    if not isinstance(progress, Deadline):
+        yield
+        return
+    execute("SELECT set_config('lock_timeout', %(limit)s, false)", limit=f"{progress.seconds}s")
+    try:
+        yield
+    finally:
+        if connection.is_usable():
+            execute("RESET lock_timeout")
+
+
+def _check(job: ImportJob, progress: StepProgress) -> None:
+    path = job_path(job)
+    job.file_sha256 = file_sha256(path)
+    try:
+        # As a replacement, so that a file with an earlier delivery is checked as thoroughly as any other.
+        report = dsr_import(
+            path=path,
+            name=job.name,
+            replace=True,
+            dry_run=True,
+            progress=progress,
+            unpacked_limit=settings.DSRHUB_UPLOAD_UNPACKED_LIMIT_BYTES,
+        )
+    except DsrhubError as error:
+        findings_keep(job, path, error=error)
+        _refuse(job, error.message)
+        return
+    findings_keep(job, path, report=report)
+    if report.outcome == Outcome.UNCHANGED:
+        _end(job, f"Already imported as {_dsr_names(report)}.", report)
+        return
+    job.state, job.message = State.CHECKED, ""
+    job.save()
+
+
+def _load(job: ImportJob, progress: StepProgress) -> None:
+    path = job_path(job)
+    if file_sha256(path) != job.file_sha256:
+        _refuse(job, "The stored file is not the file that was checked. Nothing was loaded.")
+        return
+    if job.replace and not earlier_is_as_shown(job, path):
+        _refuse(job, "The earlier delivery is not the one that was shown. Check the file again.")
+        return
+    try:
+        # Workers refresh the catalogue of resources later, when nobody waits for it.
+        report = dsr_import(
+            path=path,
+            name=job.name,
+            replace=job.replace,
+            user=job.confirmed_by,
+            progress=progress,
+            and_catalogue=False,
+            unpacked_limit=settings.DSRHUB_UPLOAD_UNPACKED_LIMIT_BYTES,
+        )
+    except DSRExists as error:
+        _refuse(job, f"{error.message} Check the file again.")
+        return
+    except DsrhubError as error:
+        job.dsr_number = error.extra.get("dsr")
+        findings_keep(job, path, error=error)
+        _refuse(job, error.message)
+        return
+    _end(job, f"{report.outcome.capitalize()} as {_dsr_names(report)}.", report)
+
+
+def _dsr_names(report: ImportReport) -> str:
+    numbers = [str(one.dsr.pk) for one in report.imported]
+    return f"DSR {numbers[0]}" if len(numbers) == 1 else f"DSRs {', '.join(numbers)}"
+
+
+def _refuse(job: ImportJob, message: str) -> None:
+    """The file stays for another check: a rate may be missing, or an earlier delivery come in."""
+    job.state, job.message = State.REFUSED, message[:1000]
+    job.save()
+
+
+def _end(job: ImportJob, message: str, report: ImportReport) -> None:
+    job.state, job.message, job.dsr_number = State.DONE, message[:1000], report.imported[0].dsr.pk
+    with transaction.atomic():
+        job.save()
+        if job.confirmed_by_id is not None:
+            _log(report, job.confirmed_by_id)
+    job_file_remove(job)
+
+
+def _log(report: ImportReport, user_id: int) -> None:
+    flags = {Outcome.LOADED: ADDITION, Outcome.REPLACED: CHANGE}
+    for one in report.imported:
+        if one.outcome in flags:
+            message = f"Imported: {one.outcome}."
+            LogEntry.objects.log_actions(user_id, [one.dsr], flags[one.outcome], message, single_object=True)

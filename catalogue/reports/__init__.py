@@ -1,0 +1,1 @@
+"""Files as they are delivered, read without Django: bytes, names, cells, problems, and the formats of reports."""

@@ -1,0 +1,1 @@
+"""TSV reports of six columns: one file, whose name says what it is about, is one DSR."""

@@ -1,0 +1,40 @@
+"""TSV reports behind the interface of formats."""
+
+from collections.abc import Iterator, Sequence
+from itertools import islice
+
+from catalogue.reports.contexts import SalesContext
+from catalogue.reports.delivery import DamagedDelivery, Delivery
+from catalogue.reports.formats.interface import ContextReader, Preview
+from catalogue.reports.formats.tsv.name import NAME_PATTERN, parse_report_name
+from catalogue.reports.formats.tsv.reader import BOM, ReportReader, line_blocks
+from catalogue.reports.problems import ProblemLog, shown
+
+
+class TsvFormat:
+    name = "TSV"
+    endings: tuple[str, ...] = (".tsv",)
+    name_pattern = NAME_PATTERN
+
+    def recognises(self, name: str, head: bytes) -> bool:
+        return True
+
+    def describe(self, delivery: Delivery) -> Sequence[SalesContext]:
+        return [parse_report_name(delivery.name)]
+
+    def read(
+        self, chunks: Iterator[bytes], contexts: Sequence[SalesContext], problems: ProblemLog
+    ) -> Iterator[ContextReader]:
+        yield ReportReader(chunks, problems)
+
+    def preview(self, delivery: Delivery, limit: int) -> Preview:
+        try:
+            block = next(line_blocks(delivery.chunks()), b"")
+        except DamagedDelivery:
+            return Preview([], [])
+        lines = block.removeprefix(BOM).split(b"\n")[:-1]
+        cells = [
+            [shown(cell) for cell in line.removesuffix(b"\r").decode(errors="backslashreplace").split("\t")]
+            for line in islice(lines, limit + 1)
+        ]
+        return Preview(cells[0], cells[1:]) if cells else Preview([], [])

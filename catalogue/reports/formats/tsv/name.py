@@ -1,0 +1,53 @@
+"""The name of a TSV report, which says what the report is about."""
+
+import re
+from datetime import date
+
+from catalogue.exceptions import InvalidReportName
+from catalogue.reports.contexts import SalesContext
+from catalogue.reports.delivery import LONGEST_NAME
+
+NAME_PATTERN = "{DSP}_{Offer}[_{Society}]_{TT}_{CCC}_{yyyymmdd}-{yyyymmdd}.tsv[.gz]"
+REPORT_NAME = re.compile(
+    r"(?P<dsp>[^\W_][^_/\\]{0,99})"
+    r"_(?P<offer>[^_/\\]{1,100})"
+    r"(?:_(?P<society>[^_/\\]{1,100}))?"
+    r"_(?P<territory>[A-Z]{2})"
+    r"_(?P<currency>[A-Z]{3})"
+    r"_(?P<period_start>[0-9]{8})-(?P<period_end>[0-9]{8})"
+    r"\.tsv(?:\.gz)?"
+)
+
+
+def parse_report_name(name: str) -> SalesContext:
+    """Read `{DSP}_{Offer}[_{Society}]_{TT}_{CCC}_{yyyymmdd}-{yyyymmdd}.tsv[.gz]`.
+
+    Whether the territory and the currency exist is for the caller to find out.
+    Raises InvalidReportName.
+    """
+    match = REPORT_NAME.fullmatch(name) if len(name) <= LONGEST_NAME and name.isprintable() else None
+    if match is None:
+        raise InvalidReportName(
+            f"The file name {name[:LONGEST_NAME]!r} doesn't match the pattern {NAME_PATTERN}",
+            name=name,
+        )
+    parts = match.groupdict()
+    try:
+        start, end = (_compact_date(parts[part]) for part in ("period_start", "period_end"))
+    except ValueError as error:
+        raise InvalidReportName(f"{name!r} has a date in its period that does not exist.", name=name) from error
+    if start > end:
+        raise InvalidReportName(f"{name!r} has a period that ends before it starts.", name=name)
+    return SalesContext(
+        dsp=parts["dsp"],
+        offer=parts["offer"],
+        society=parts["society"],
+        territory=parts["territory"],
+        currency=parts["currency"],
+        period_start=start,
+        period_end=end,
+    )
+
+
+def _compact_date(digits: str) -> date:
+    return date(int(digits[:4]), int(digits[4:6]), int(digits[6:]))

@@ -1,0 +1,125 @@
+"""What is wrong with a delivery, by stable codes."""
+
+from collections import Counter
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+# A value is kept with its problem so that people recognise it, not as a second copy of the file.
+LONGEST_VALUE = 200
+# Nobody reads more errors than these. A packed megabyte can be a gigabyte of wrong lines, each of which costs
+# microseconds: without a bound, a small file would keep a worker busy for hours.
+MOST_ERRORS = 1_000_000
+
+
+class ErrorCode(StrEnum):
+    """Why a delivery is refused. Formats have codes of their own beside the common ones."""
+
+
+class WarningCode(StrEnum):
+    """What people should look at in a delivery that is loaded all the same."""
+
+
+class CommonError(ErrorCode):
+    NOT_A_NUMBER = "not_a_number"
+    NOT_AN_INTEGER = "not_an_integer"
+    NUMBER_OUT_OF_RANGE = "number_out_of_range"
+    NOT_UTF8 = "not_utf8"
+    CONTROL_CHARACTER = "control_character"
+    LINE_TOO_LONG = "line_too_long"
+    GZIP_TRUNCATED = "gzip_truncated"
+    GZIP_CORRUPT = "gzip_corrupt"
+    UNPACKED_TOO_LARGE = "unpacked_too_large"
+    TOO_MANY_ERRORS = "too_many_errors"
+    EXCHANGE_RATE_MISSING = "exchange_rate_missing"
+    EXCHANGE_RATE_INCOMPLETE = "exchange_rate_incomplete"
+
+
+class CommonWarning(WarningCode):
+    ISRC_INVALID = "isrc_invalid"
+    DSP_ID_REPEATED = "dsp_id_repeated"
+    GZIP_NAME_DIFFERS = "gzip_name_differs"
+    CONTENT_SEEN_BEFORE = "content_seen_before"
+    PERIOD_OVERLAPS = "period_overlaps"
+
+
+@dataclass(frozen=True)
+class Problem:
+    """One finding in a delivery. A `line` (the first is 1), `column` or `value` that does not apply is None.
+
+    In a delivery of several sales contexts, `context_number` counts the contexts from 1; None is the whole delivery.
+    """
+
+    code: ErrorCode | WarningCode
+    line: int | None = None
+    column: str | None = None
+    value: str | None = None
+    context_number: int | None = None
+
+    @property
+    def is_error(self) -> bool:
+        return isinstance(self.code, ErrorCode)
+
+
+@dataclass
+class ProblemLog:
+    """The first `limit` errors and the first `limit` warnings of a delivery, and the true numbers of both.
+
+    A delivery whose first problem is `too_many_errors` was read up to its line, and may have more problems.
+    """
+
+    limit: int
+    kept: list[Problem] = field(default_factory=list)
+    error_count: int = 0
+    warning_counts: Counter[int | None] = field(default_factory=Counter)
+
+    def add(self, problem: Problem) -> None:
+        if problem.is_error:
+            self.error_count += 1
+            is_kept = self.error_count <= self.limit
+        else:
+            self.warning_counts[problem.context_number] += 1
+            is_kept = self.warning_count <= self.limit
+        if is_kept:
+            self.kept.append(problem)
+
+    def count_warnings(self, count: int, context_number: int | None) -> None:
+        """Count warnings of a context that are not kept."""
+        self.warning_counts[context_number] += count
+
+    @property
+    def has_too_many_errors(self) -> bool:
+        """Whether reading is to end: the reader then calls `end_at`."""
+        return self.error_count >= MOST_ERRORS
+
+    def end_at(self, line: int) -> None:
+        """Note that nothing behind this line was checked."""
+        value = "there may be more: the rest is not checked"
+        self.kept.insert(0, Problem(CommonError.TOO_MANY_ERRORS, line, value=value))
+
+    @property
+    def warning_count(self) -> int:
+        return self.warning_counts.total()
+
+    def warning_count_of(self, context_number: int | None) -> int:
+        """The number of warnings of a context, those of the whole delivery included."""
+        return sum(self.warning_counts[one] for one in {context_number, None})
+
+    def of(self, context_number: int | None) -> list[Problem]:
+        """The kept problems of a context, those of the whole delivery included."""
+        return [problem for problem in self.kept if problem.context_number in (context_number, None)]
+
+    @property
+    def errors(self) -> list[Problem]:
+        return [problem for problem in self.kept if problem.is_error]
+
+    @property
+    def warnings(self) -> list[Problem]:
+        return [problem for problem in self.kept if not problem.is_error]
+
+
+def shown(text: str, longest: int = LONGEST_VALUE) -> str:
+    """The text fit to be shown and stored: cut to a length, and what does not print (no database takes NUL) escaped."""
+    text = text[:longest]
+    if text.isprintable():
+        return text
+    return "".join(one if one.isprintable() else ascii(one)[1:-1] for one in text)[:longest]

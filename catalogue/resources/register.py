@@ -1,0 +1,172 @@
+"""Registering the resources of each DSR in the catalogue, and removing what only deleted DSRs reported.
+
+A DSR is registered after its import, in a transaction of its own: the questions about money need only its lines. For
+each DSP, the resources are exactly those that its catalogued DSRs report, deleted ones included until they are
+removed. Title, artists and ISRC are each the value of the most recent line that has one. The most recent line is that
+of the DSR with the latest period end, then period start, then file name, and in it the line with the greatest number,
+so the order of imports makes no difference. One session at a time changes the resources of a DSP.
+
+All steps are set-based. Lines that change nothing are found by an index alone, by two hashes of 64 bits that are equal
+only where all texts of a line are.
+"""
+
+from collections.abc import Sequence
+
+from catalogue.lines.lookups import LATEST, lines_of_dsrs, lines_with_dsp_id, partitions_of
+from catalogue.models import DSR, LeftoverLines
+from dsrhub.database import locks
+from dsrhub.database.statements import execute
+
+# The memory of one sort before it goes to the disk. Sorted lines meet the index in its own order.
+WORK_MEM = "64MB"
+
+# The lines of a DSR that differ from the known resource, or whose resource is not known.
+# LIMIT keeps the lookup a lookup: no plan reads all resources to compare them with one DSR.
+NEWS = f"""
+CREATE TEMP TABLE news ON COMMIT DROP AS
+SELECT line.*
+FROM (
+    SELECT line_number, dsp_id, title, artists, isrc, hashtextextended(dsp_id, 0) AS dsp_id_hash,
+        hash_record_extended(ROW(%(dsp)s::text, dsp_id, title, artists, isrc), 1) AS fingerprint
+    FROM ({lines_of_dsrs("*", ids="registered")}) AS line
+    ORDER BY dsp_id_hash OFFSET 0
+) AS line
+LEFT JOIN LATERAL (
+    SELECT true AS is_known FROM catalogue_resource AS resource
+    WHERE resource.dsp_id_hash = line.dsp_id_hash AND resource.fingerprint = line.fingerprint LIMIT 1
+) AS known ON true
+WHERE is_known IS NULL
+"""  # noqa: S608 - no value is in it, here and below
+
+OF_SAME_KEY = """
+    resource.dsp_id_hash = news.dsp_id_hash AND resource.dsp_id = news.dsp_id AND resource.dsp = %(dsp)s
+"""
+
+# A new resource gets the values of its last line. The next step adds what an earlier line of the same DSR has.
+NEW_RESOURCES = f"""
+INSERT INTO catalogue_resource (dsp, dsp_id, title, artists, isrc)
+SELECT DISTINCT ON (dsp_id_hash, dsp_id) %(dsp)s, dsp_id, title, artists, isrc
+FROM news
+LEFT JOIN LATERAL (
+    SELECT true AS is_known FROM catalogue_resource AS resource WHERE {OF_SAME_KEY} LIMIT 1
+) AS known ON true
+WHERE is_known IS NULL
+ORDER BY dsp_id_hash, dsp_id, line_number DESC
+"""  # noqa: S608
+
+# A resource that a line contradicts takes the values of the DSR or of a more recent one; what none of them has stays.
+# Nobody else changes it meanwhile, so its row is found again by its place, whatever the plan.
+CHANGED_RESOURCES = f"""
+WITH contradicted AS MATERIALIZED (
+    SELECT DISTINCT resource.place, resource.dsp_id
+    FROM news CROSS JOIN LATERAL (
+        SELECT ctid AS place, * FROM catalogue_resource AS resource WHERE {OF_SAME_KEY} LIMIT 1
+    ) AS resource
+    WHERE news.title <> coalesce(resource.title, '') OR news.artists <> coalesce(resource.artists, '')
+        OR news.isrc <> coalesce(resource.isrc, '')
+),
+report AS MATERIALIZED (
+    SELECT * FROM unnest(%(ids)s::integer[], %(own)s::integer[]) WITH ORDINALITY AS dsr (id, partition, recency)
+),
+storage AS MATERIALIZED (SELECT DISTINCT partition FROM report),
+reported AS (
+    SELECT contradicted.place, described.*
+    FROM contradicted CROSS JOIN LATERAL (
+        SELECT {LATEST}
+        FROM storage CROSS JOIN LATERAL (
+            {lines_with_dsp_id("dsr_id, line_number, title, artists, isrc", key="contradicted")}
+        ) AS line
+        JOIN report ON report.id = line.dsr_id
+    ) AS described
+)
+UPDATE catalogue_resource AS resource
+SET title = coalesce(reported.title, resource.title), artists = coalesce(reported.artists, resource.artists),
+    isrc = coalesce(reported.isrc, resource.isrc)
+FROM reported
+WHERE resource.ctid = reported.place AND (resource.title, resource.artists, resource.isrc) IS DISTINCT FROM (
+    coalesce(reported.title, resource.title), coalesce(reported.artists, resource.artists),
+    coalesce(reported.isrc, resource.isrc)
+)
+"""  # noqa: S608
+
+# The resources that deleted DSRs reported, as the remaining DSRs describe them.
+REMAINING = f"""
+CREATE TEMP TABLE remaining ON COMMIT DROP AS
+WITH gone AS MATERIALIZED (
+    SELECT DISTINCT hashtextextended(dsp_id, 0) AS dsp_id_hash, dsp_id
+    FROM ({lines_of_dsrs("dsp_id", ids="gone", partitions="gone_partitions")}) AS line
+),
+report AS MATERIALIZED (
+    SELECT * FROM unnest(%(ids)s::integer[]) WITH ORDINALITY AS dsr (id, recency)
+),
+line AS (
+    SELECT * FROM ({lines_of_dsrs("*")}) AS line JOIN report ON report.id = dsr_id
+)
+SELECT gone.dsp_id_hash, gone.dsp_id, count(line.line_number) > 0 AS is_reported, {LATEST}
+FROM gone LEFT JOIN line ON hashtextextended(line.dsp_id, 0) = gone.dsp_id_hash AND line.dsp_id = gone.dsp_id
+GROUP BY gone.dsp_id_hash, gone.dsp_id
+"""  # noqa: S608
+
+ORPHANS = """
+DELETE FROM catalogue_resource AS resource USING remaining
+WHERE NOT is_reported AND resource.dsp_id_hash = remaining.dsp_id_hash AND resource.dsp_id = remaining.dsp_id
+    AND resource.dsp = %(dsp)s
+"""
+
+DESCRIBED_AGAIN = """
+UPDATE catalogue_resource AS resource
+SET title = remaining.title, artists = remaining.artists, isrc = remaining.isrc
+FROM remaining
+WHERE is_reported AND resource.dsp_id_hash = remaining.dsp_id_hash AND resource.dsp_id = remaining.dsp_id
+    AND resource.dsp = %(dsp)s
+    AND (resource.title, resource.artists, resource.isrc)
+        IS DISTINCT FROM (remaining.title, remaining.artists, remaining.isrc)
+"""
+
+
+def dsp_lock(dsp: str) -> None:
+    """Let others who change the resources of a DSP wait until this transaction ends."""
+    locks.RESOURCES.take(shared=True)
+    locks.RESOURCES_OF_DSP.take(dsp=dsp)
+
+
+def resources_register(dsr: DSR) -> bool:
+    """Register what a DSR reports, and mark it as catalogued. False where it is gone: the caller then rolls back.
+
+    Runs in the caller's transaction, which has locked the DSP.
+    """
+    catalogued = DSR.objects.catalogued(dsr.dsp).exclude(pk=dsr.pk)
+    place = dsr.recency
+    later = [other for other in catalogued if other.recency > place]
+    reports = [dsr, *sorted(later, key=lambda other: other.recency)]
+    execute(f"SET LOCAL work_mem = '{WORK_MEM}'")
+    execute(NEWS, dsp=dsr.dsp, partitions=[dsr.partition], registered=[dsr.pk])
+    execute(NEW_RESOURCES, dsp=dsr.dsp)
+    execute(CHANGED_RESOURCES, dsp=dsr.dsp, own=[report.partition for report in reports], **_dsr_parameters(reports))
+    execute("DROP TABLE news")
+    return bool(DSR.objects.filter(pk=dsr.pk, is_catalogued=False).update(is_catalogued=True))
+
+
+def resources_remove(dsp: str, leftovers: Sequence[LeftoverLines]) -> None:
+    """Remove the resources that only deleted DSRs of a DSP reported, and describe the others by the remaining DSRs.
+
+    Runs in the caller's transaction, which has locked the DSP.
+    """
+    execute(f"SET LOCAL work_mem = '{WORK_MEM}'")
+    execute(
+        REMAINING,
+        gone=[leftover.dsr_number for leftover in leftovers],
+        gone_partitions=sorted({leftover.partition for leftover in leftovers}),
+        **_dsr_parameters(sorted(DSR.objects.catalogued(dsp), key=lambda dsr: dsr.recency)),
+    )
+    execute(ORPHANS, dsp=dsp)
+    execute(DESCRIBED_AGAIN, dsp=dsp)
+    execute("DROP TABLE remaining")
+    LeftoverLines.objects.filter(pk__in=[leftover.pk for leftover in leftovers]).update(is_catalogued=False)
+
+
+def _dsr_parameters(reports: Sequence[DSR]) -> dict[str, list[int]]:
+    return {
+        "ids": [report.pk for report in reports],
+        "partitions": partitions_of(reports),
+    }

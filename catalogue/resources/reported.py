@@ -1,0 +1,96 @@
+"""Who reports the resources of a page, and how much of each: by one query for all of them."""
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any
+
+from catalogue.lines.lookups import dsr_arrays
+from catalogue.lines.scope import Scope, consistent_answer
+from catalogue.resources.browsing import LINES, REPORTING, SUMS, lines_of_resource
+from catalogue.resources.found import ResourceKey, ResourceSums, resource_sums_of, whole_number
+from dsrhub.database.statements import rows_of
+
+
+@dataclass
+class ResourceReport:
+    """What a DSR reports of a resource. `revenue` is in the DSR's currency; what has no value is None."""
+
+    dsr_id: int
+    usages: int | None
+    revenue: Decimal | None
+    revenue_eur: Decimal | None
+
+
+@dataclass
+class ResourceDescription:
+    """One way in which a DSR reports a resource, the number of such lines, and the numbers of the first of them."""
+
+    dsr_id: int
+    title: str | None
+    artists: str | None
+    isrc: str | None
+    line_count: int
+    lines: list[int]
+
+
+RESOURCES = "unnest(%(resource_dsps)s::text[], %(resource_ids)s::text[]) AS resource (dsp, dsp_id)"
+SUMS_OF_EACH = f"""
+WITH {REPORTING} SELECT dsp, dsp_id, sums.* FROM {RESOURCES} CROSS JOIN LATERAL ({SUMS}) AS sums
+"""  # noqa: S608
+REPORTS_OF_EACH = f"""
+WITH {REPORTING}
+SELECT dsp, dsp_id, report.*
+FROM {RESOURCES} CROSS JOIN LATERAL (
+    SELECT dsr.id, sum(line.usages), sum(line.revenue), trim_scale(catalogue_eur(sum(line.revenue), dsr.rate))
+    FROM {LINES} WHERE storage.dsp = resource.dsp AND dsr.id > %(after)s
+    GROUP BY dsr.id, dsr.rate ORDER BY dsr.id LIMIT %(limit)s
+) AS report
+"""  # noqa: S608
+DESCRIPTIONS_OF_EACH = f"""
+WITH {REPORTING}
+SELECT dsp, dsp_id, description.*
+FROM {RESOURCES} CROSS JOIN LATERAL (
+    SELECT dsr.id, line.title, line.artists, line.isrc, count(*),
+        (array_agg(line.line_number ORDER BY line.line_number))[1:%(lines)s]
+    FROM {lines_of_resource("line_number, title, artists, isrc")}
+    WHERE storage.dsp = resource.dsp AND dsr.id > %(after)s
+    GROUP BY dsr.id, line.title, line.artists, line.isrc
+    ORDER BY dsr.id, min(line.line_number) LIMIT %(limit)s
+) AS description
+"""  # noqa: S608
+
+
+def resource_sums(*, resources: Sequence[ResourceKey], scope: Scope) -> Mapping[ResourceKey, ResourceSums]:
+    """The sums of each resource over the DSRs in scope."""
+    rows = _rows_of_each(SUMS_OF_EACH, resources, scope)
+    return {ResourceKey(*row[:2]): resource_sums_of(*row[2:]) for row in rows}
+
+
+def reports_by_resource(
+    *, resources: Sequence[ResourceKey], scope: Scope, after: int, limit: int
+) -> Mapping[ResourceKey, list[ResourceReport]]:
+    """What the next `limit` DSRs in scope behind the DSR with id `after` report of each resource."""
+    by_resource = defaultdict(list)
+    for dsp, dsp_id, dsr_id, usages, *amounts in _rows_of_each(
+        REPORTS_OF_EACH, resources, scope, after=after, limit=limit
+    ):
+        by_resource[ResourceKey(dsp, dsp_id)].append(ResourceReport(dsr_id, whole_number(usages), *amounts))
+    return by_resource
+
+
+def resource_descriptions(
+    *, resource: ResourceKey, scope: Scope, after: int, limit: int, lines: int
+) -> list[ResourceDescription]:
+    """How the DSRs in scope behind the DSR with id `after` report a resource, with up to `lines` line numbers each."""
+    rows = _rows_of_each(DESCRIPTIONS_OF_EACH, [resource], scope, after=after, limit=limit, lines=lines)
+    return [ResourceDescription(*row[2:]) for row in rows]
+
+
+def _rows_of_each(statement: str, resources: Sequence[ResourceKey], scope: Scope, **parameters: Any) -> list[Any]:
+    keys = {
+        "resource_dsps": [resource.dsp for resource in resources],
+        "resource_ids": [resource.dsp_id for resource in resources],
+    }
+    return consistent_answer(scope, lambda dsrs: rows_of(statement, **dsr_arrays(dsrs), **keys, **parameters))

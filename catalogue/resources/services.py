@@ -1,0 +1,143 @@
+"""Keeping the catalogue of resources up to date, and dropping the lines of deleted DSRs."""
+
+import logging
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from django.db import OperationalError, transaction
+from django.db.models import Q, Sum
+
+from catalogue.lines.storage import lines_drop
+from catalogue.models import DSR, LeftoverLines
+from catalogue.resources.rebuild import resources_rebuild, resources_replace
+from catalogue.resources.register import dsp_lock, resources_register, resources_remove
+from dsrhub.database import locks
+from dsrhub.database.statements import is_lock_timeout, wait_for_locks
+
+logger = logging.getLogger(__name__)
+
+# How long dropping a table may make others wait for it, how often it is tried, and the pause in seconds between tries.
+# A table that is still in use then is dropped by a later run.
+DROP_LOCK_TIMEOUT, DROP_TRIES, DROP_PAUSE = "100ms", 3, 0.1
+# The catalogue is rebuilt where at least so many lines are to be registered, and at least half of all lines.
+REBUILD_LINES = 100_000
+# How often the rebuilt table is tried to replace the old one while nobody reads that: for some minutes.
+REPLACE_TRIES = 1_000
+
+
+@dataclass(frozen=True)
+class CatalogueState:
+    """How far the catalogue of resources is behind: DSRs to register, and deleted DSRs with lines to drop."""
+
+    uncatalogued_count: int
+    leftover_count: int
+
+
+def catalogue_state() -> CatalogueState:
+    return CatalogueState(DSR.objects.uncatalogued().count(), LeftoverLines.objects.count())
+
+
+def catalogue_refresh() -> None:
+    """Bring the catalogue of resources up to date with the ingested DSRs, and drop the lines of deleted ones.
+
+    Works DSR by DSR and DSP by DSP, each in a transaction of its own: after a crash it continues from there, and
+    several sessions share the work. Where most lines are new, the whole catalogue is rebuilt at once. Lines that
+    somebody is reading are left to a later run.
+    """
+    for dsp in LeftoverLines.objects.filter(is_catalogued=True).order_by("dsp").values_list("dsp").distinct():
+        _resources_remove(*dsp)
+    _leftovers_drop()
+    if _are_mostly_new():
+        _resources_rebuild()
+    # The most recent DSR first: earlier ones do not change what it reports.
+    for dsr_number in DSR.objects.uncatalogued().order_by("-period_end", "-id").values_list("pk", flat=True):
+        _resources_register(dsr_number)
+
+
+def _resources_remove(dsp: str) -> None:
+    with transaction.atomic():
+        dsp_lock(dsp)
+        if leftovers := list(LeftoverLines.objects.filter(dsp=dsp, is_catalogued=True)):
+            resources_remove(dsp, leftovers)
+
+
+def _resources_register(dsr_number: int) -> None:
+    dsr = DSR.objects.uncatalogued().filter(pk=dsr_number).first()
+    if dsr is None:
+        return
+    with transaction.atomic():
+        dsp_lock(dsr.dsp)
+        # Another session may have done it while this one waited for the lock.
+        if DSR.objects.uncatalogued().filter(pk=dsr_number).exists() and not resources_register(dsr):
+            transaction.set_rollback(True)
+
+
+# --- Rebuilding ------------------------------------------------------------------------------------------------
+
+
+def _are_mostly_new() -> bool:
+    lines = DSR.objects.ingested().aggregate(
+        new=Sum("line_count", filter=Q(is_catalogued=False), default=0),
+        known=Sum("line_count", filter=Q(is_catalogued=True), default=0),
+    )
+    return bool(lines["new"] >= REBUILD_LINES and lines["new"] >= lines["known"])
+
+
+def _resources_rebuild() -> None:
+    with transaction.atomic():
+        locks.RESOURCES.take()
+        # Another session may have done it while this one waited for the lock.
+        if not _are_mostly_new():
+            return
+        dsrs = list(DSR.objects.ingested())
+        resources_rebuild(dsrs)
+        if not _resources_replace(dsrs):
+            # Then they are registered DSR by DSR.
+            transaction.set_rollback(True)
+
+
+def _resources_replace(dsrs: Sequence[DSR]) -> bool:
+    """Replace the resources by the rebuilt ones; False where a DSR is gone by now, or the table is always in use."""
+    for _ in range(REPLACE_TRIES):
+        try:
+            with transaction.atomic():
+                wait_for_locks(DROP_LOCK_TIMEOUT)
+                resources_replace()
+                LeftoverLines.objects.exclude(dsr_number__in=[dsr.pk for dsr in dsrs]).update(is_catalogued=False)
+                new = [dsr.pk for dsr in dsrs if not dsr.is_catalogued]
+                return DSR.objects.uncatalogued().filter(pk__in=new).update(is_catalogued=True) == len(new)
+        except OperationalError as error:
+            if not is_lock_timeout(error):
+                raise
+            time.sleep(DROP_PAUSE)
+    logger.warning("the catalogue of resources is read all the time, and cannot be replaced")
+    return False
+
+
+# --- Lines of deleted DSRs -------------------------------------------------------------------------------------
+
+
+def _leftovers_drop() -> None:
+    """Drop the lines of deleted DSRs whose resources are removed."""
+    # Lines in the shared partition first: they wait for no reader. A reader that keeps one table from being dropped
+    # keeps all of them.
+    for leftover in LeftoverLines.objects.filter(is_catalogued=False).order_by("partition", "dsr_number"):
+        if not any(_leftover_is_dropped(leftover, pause) for pause in [0, *[DROP_PAUSE] * (DROP_TRIES - 1)]):
+            break
+
+
+def _leftover_is_dropped(leftover: LeftoverLines, pause: float) -> bool:
+    time.sleep(pause)
+    try:
+        with transaction.atomic():
+            # Dropping a table waits for the readers of all DSRs, and other readers wait behind it.
+            wait_for_locks(DROP_LOCK_TIMEOUT)
+            if LeftoverLines.objects.select_for_update(skip_locked=True).filter(pk=leftover.pk).exists():
+                lines_drop(dsr_number=leftover.dsr_number, partition=leftover.partition)
+                leftover.delete()
+    except OperationalError as error:
+        # Nearly always somebody reads. Whatever it is, the deletion itself is done: only its lines remain on disk.
+        logger.info("lines of deleted DSR %s are left to a later run: %s", leftover.dsr_number, error)
+        return False
+    return True

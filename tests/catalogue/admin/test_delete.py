@@ -1,0 +1,313 @@
+"""Deleting DSRs in the admin: who may, what the confirmation says, and that all of it goes through the one service."""
+
+import re
+from datetime import date
+
+import pytest
+from django.contrib.admin.models import DELETION, LogEntry
+from django.db import connection
+from django.test import Client
+from django.test.utils import CaptureQueriesContext
+
+from catalogue.dsrs import services
+from catalogue.exceptions import DSRNotFound
+from catalogue.models import DSR, RateChange, ReportProblem, UsageLine
+from catalogue.resources.services import catalogue_refresh
+from tests.catalogue.helpers import (
+    ES_JANUARY,
+    NO_JANUARY,
+    SHARED_STORAGE,
+    add_dsr,
+    import_report,
+    line,
+    line_storage,
+    shown,
+    staff_with,
+)
+
+DSRS = "/admin/catalogue/dsr/"
+JANUARY = {"period_start": date(2020, 1, 1), "period_end": date(2020, 1, 31)}
+TRANSACTIONAL = pytest.mark.django_db(transaction=True)
+
+
+def deletion_of(dsr):
+    return f"{DSRS}{dsr.pk}/delete/"
+
+
+def action(*dsrs, **confirmed):
+    return {"action": "delete_selected", "_selected_action": [dsr.pk for dsr in dsrs], **confirmed}
+
+
+def summary(response):
+    """What the confirmation counts."""
+    counts, _ = response.content.decode().split("<h2>Objects</h2>")
+    return re.findall("<li>(.*)</li>", counts.split("<h2>Summary</h2>")[1])
+
+
+def told(response):
+    return [str(message) for message in response.context["messages"]]
+
+
+def deletions():
+    return list(
+        LogEntry.objects.filter(action_flag=DELETION).order_by("pk").values_list("user__username", "object_repr")
+    )
+
+
+@pytest.fixture
+def dsr(tmp_path):
+    lines = (line("a", revenue="1000"), line("a", revenue="234.50"), line("b", isrc="NO1"))
+    return import_report(tmp_path, NO_JANUARY, *lines)
+
+
+@pytest.fixture
+def other(tmp_path):
+    return import_report(tmp_path, ES_JANUARY, line("c", revenue="0.0000000000000000000000000000001"))
+
+
+# --- The confirmation ------------------------------------------------------------------------------------------
+
+
+@pytest.mark.django_db
+def test_the_confirmation_says_what_goes(admin_client, dsr):
+    response = admin_client.get(deletion_of(dsr))
+    assert summary(response) == [
+        "DSRs: 1",
+        "Lines: 3",
+        "Resources that no other DSR reports: 2",
+        "Revenue in NOK: 1,234.50",
+        "Problems: 2",
+        "Rate changes: 0",
+    ]
+    assert f"{NO_JANUARY}: 3 lines, 1,234.50 NOK" in response.content.decode()
+    assert DSR.objects.count() == 1
+
+
+@pytest.mark.django_db
+def test_the_confirmation_of_the_action_adds_up_exactly_and_each_currency_by_itself(admin_client, dsr, other):
+    big = add_dsr(offer="Big", territory_id="ES", currency_id="EUR", line_count=1_000_000, total_revenue=10**29)
+    failed = add_dsr(path="failed.tsv", status="failed", currency_id="USD", error_count=1)
+    ReportProblem.objects.create(dsr=failed, level="error", code="not_a_number")
+    response = admin_client.post(DSRS, action(dsr, other, big, failed))
+    assert summary(response) == [
+        "DSRs: 4",
+        "Lines: 1,000,004",
+        "Resources that no other DSR reports: 3",
+        "Revenue in EUR: 100,000,000,000,000,000,000,000,000,000.0000000000000000000000000000001",
+        "Revenue in NOK: 1,234.50",
+        "Problems: 3",
+        "Rate changes: 0",
+    ]
+    assert "failed.tsv: failed" in response.content.decode()
+    assert DSR.objects.count() == 4
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("partitions", ["shared", "own"])
+def test_the_confirmation_counts_the_resources_that_no_other_dsr_reports(admin_client, settings, tmp_path, partitions):
+    settings.DSRHUB_SHARED_PARTITION_BYTES = 1024**2 if partitions == "shared" else 0
+    first = import_report(tmp_path, NO_JANUARY, line("a"), line("b"), line("b"), line("c"), line("d"))
+    second = import_report(tmp_path, ES_JANUARY, line("b"), line("c"), line("e"))
+    # What another DSP calls the same is another recording.
+    deezer = import_report(tmp_path, "Deezer_Family_ES_EUR_20200101-20200131.tsv", line("a"), line("c"))
+    # What failed reports nothing.
+    failed = add_dsr(path="failed.tsv", status="failed")
+
+    def told_of(*dsrs):
+        return next(line for line in summary(admin_client.post(DSRS, action(*dsrs))) if line.startswith("Resources"))
+
+    for dsrs, count in [
+        ([first], 2),  # a, d
+        ([second], 1),  # e
+        ([deezer], 2),
+        ([first, second], 5),
+        ([first, deezer, failed], 4),
+        ([failed], 0),
+    ]:
+        assert told_of(*dsrs) == f"Resources that no other DSR reports: {count}"
+    assert f"<li>{told_of(first)}</li>" in admin_client.get(deletion_of(first)).content.decode()
+
+
+@pytest.mark.django_db
+def test_what_takes_too_long_to_count_is_left_out_and_can_be_deleted_all_the_same(admin_client, dsr, monkeypatch):
+    def takes_long(_dsrs):
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT pg_sleep(600)")
+
+    monkeypatch.setattr("catalogue.admin.dsrs.COUNT_SECONDS", 0)
+    monkeypatch.setattr("catalogue.admin.dsrs.own_resource_count", takes_long)
+    for response in (admin_client.get(deletion_of(dsr)), admin_client.post(DSRS, action(dsr))):
+        assert "Resources that no other DSR reports: not counted, as that takes more than 0 seconds" in summary(
+            response
+        )
+        assert "Revenue in NOK: 1,234.50" in summary(response)
+    # Nothing is counted where nobody is shown it.
+    assert admin_client.post(deletion_of(dsr), {"post": "yes"}).status_code == 302
+    assert not DSR.objects.exists()
+    with connection.cursor() as cursor:
+        cursor.execute("SHOW statement_timeout")
+        assert cursor.fetchone() == ("0",)
+
+
+@pytest.mark.django_db
+def test_the_confirmation_takes_the_same_queries_for_1_and_for_1000_lines_and_loads_none_of_them(
+    admin_client, other, tmp_path
+):
+    lines = (line(f"id{number}", isrc="bad", revenue="1") for number in range(1000))
+    long = import_report(tmp_path, NO_JANUARY, *lines)
+    statements = []
+    for dsr in (other, long):
+        with CaptureQueriesContext(connection) as captured:
+            assert admin_client.get(deletion_of(dsr)).status_code == 200
+            assert admin_client.post(DSRS, action(dsr)).status_code == 200
+        statements.append([query["sql"] for query in captured])
+    for_1, for_1000 = statements
+    assert len(for_1) == len(for_1000)
+    assert all("SELECT count(*) FROM own" in sql for sql in for_1000 if "catalogue_usageline" in sql)
+
+
+# --- The deletion ----------------------------------------------------------------------------------------------
+
+
+@TRANSACTIONAL
+@pytest.mark.parametrize("size", ["shared partition", "own partition"])
+def test_a_deleted_dsr_is_gone_with_all_its_contents(admin_client, settings, tmp_path, size):
+    settings.DSRHUB_SHARED_PARTITION_BYTES = 1024**2 if size == "shared partition" else 0
+    gone = import_report(tmp_path, NO_JANUARY, line("a", isrc="NO1"), line("a"))
+    kept = import_report(tmp_path, ES_JANUARY, line("b", isrc="ES1"))
+    RateChange.objects.create(dsr=gone, old_rate=1, new_rate=2)
+    response = admin_client.post(deletion_of(gone), {"post": "yes"}, follow=True)
+    assert response.redirect_chain == [(DSRS, 302)]
+    assert told(response) == [f"The DSR “{NO_JANUARY}” was deleted successfully."]
+    assert shown(response, "path") == [ES_JANUARY]
+    catalogue_refresh()
+    assert list(UsageLine.objects.values_list("dsr", "dsp_id")) == [(kept.pk, "b")]
+    assert list(ReportProblem.objects.values_list("dsr", "code")) == [(kept.pk, "isrc_invalid")]
+    assert not RateChange.objects.exists()
+    own = [] if size == "shared partition" else [f"catalogue_usageline_{kept.pk}"]
+    assert line_storage() == sorted(SHARED_STORAGE + own)
+    assert deletions() == [("admin", NO_JANUARY)]
+
+
+@TRANSACTIONAL
+def test_the_action_deletes_the_selected_dsrs_and_no_other(admin_client, dsr, other):
+    kept = add_dsr(offer="Kept")
+    response = admin_client.post(DSRS, action(dsr, other, post="yes"), follow=True)
+    assert told(response) == ["Successfully deleted 2 DSRs."]
+    assert list(DSR.objects.all()) == [kept]
+    catalogue_refresh()
+    assert not UsageLine.objects.exists()
+    assert sorted(deletions()) == [("admin", NO_JANUARY), ("admin", ES_JANUARY)]
+
+
+@TRANSACTIONAL
+@pytest.mark.parametrize("choice", ["each of them", "all of the list"])
+def test_more_dsrs_than_a_form_has_fields_are_deleted(admin_client, choice):
+    DSR.objects.bulk_create(
+        DSR(path=f"{number}.tsv", dsp="Spotify", territory_id="NO", currency_id="NOK", status="failed", **JANUARY)
+        for number in range(1200)
+    )
+    across = {"select_across": "1"} if choice == "all of the list" else {}
+    shown = list(DSR.objects.all())[: 100 if across else 900]  # no list shows more to be selected
+    response = admin_client.post(DSRS, action(*shown, index="0", **across))
+    assert ("and 1,100 more" if across else "and 800 more") in response.content.decode()
+    fields = dict(re.findall('<input type="hidden" name="(.+?)" value="(.*?)">', response.content.decode()))
+    response = admin_client.post(DSRS, fields, follow=True)
+    assert told(response) == [f"Successfully deleted {1200 if across else 900} DSRs."]
+    assert DSR.objects.count() == (0 if across else 300)
+    assert len(deletions()) == (1200 if across else 900)
+
+
+@pytest.mark.django_db
+def test_both_ways_call_the_one_service(admin_client, dsr, other, monkeypatch):
+    called = []
+    monkeypatch.setattr(services, "dsr_delete", lambda *, dsr_number: called.append(dsr_number))
+    admin_client.post(deletion_of(dsr), {"post": "yes"})
+    admin_client.post(DSRS, action(dsr, other, post="yes"))
+    assert called == [dsr.pk, other.pk, dsr.pk]
+    assert DSR.objects.count() == 2
+
+
+# --- Who may ---------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.django_db
+def test_anonymous_people_are_asked_to_sign_in(client, dsr):
+    response = client.post(deletion_of(dsr), {"post": "yes"})
+    assert response["Location"] == f"/admin/login/?next={deletion_of(dsr)}"
+    assert DSR.objects.count() == 1
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("permissions", [(), ("view_dsr",), ("view_dsr", "add_dsr", "change_dsr")])
+def test_who_may_not_delete_can_neither_delete_nor_ask(client, dsr, permissions):
+    client.force_login(staff_with(*permissions))
+    assert client.get(deletion_of(dsr)).status_code == 403
+    assert client.post(deletion_of(dsr), {"post": "yes"}).status_code == 403
+    client.post(DSRS, action(dsr, post="yes"))
+    assert DSR.objects.count() == 1
+    assert not LogEntry.objects.exists()
+
+
+@pytest.mark.django_db
+def test_who_may_only_view_is_not_offered_to_delete(client, dsr):
+    client.force_login(staff_with("view_dsr"))
+    assert "delete_selected" not in client.get(DSRS).content.decode()
+    assert deletion_of(dsr) not in client.get(f"{DSRS}{dsr.pk}/change/").content.decode()
+
+
+@TRANSACTIONAL
+def test_who_may_view_and_delete_can_do_both_ways(client, dsr, other):
+    client.force_login(staff_with("view_dsr", "delete_dsr"))
+    assert "delete_selected" in client.get(DSRS).content.decode()
+    assert deletion_of(dsr) in client.get(f"{DSRS}{dsr.pk}/change/").content.decode()
+    client.post(deletion_of(dsr), {"post": "yes"})
+    client.post(DSRS, action(other, post="yes"))
+    assert not DSR.objects.exists()
+    assert deletions() == [("ada", NO_JANUARY), ("ada", ES_JANUARY)]
+
+
+@pytest.mark.django_db
+def test_a_form_of_another_site_deletes_nothing(dsr, admin_user):
+    client = Client(enforce_csrf_checks=True)
+    client.force_login(admin_user)
+    assert client.post(deletion_of(dsr), {"post": "yes"}).status_code == 403
+    assert DSR.objects.count() == 1
+
+
+# --- Somebody else was faster ----------------------------------------------------------------------------------
+
+
+@pytest.mark.django_db
+def test_a_dsr_that_was_gone_before_is_told(admin_client, dsr):
+    services.dsr_delete(dsr_number=dsr.pk)
+    for response in (
+        admin_client.get(deletion_of(dsr), follow=True),
+        admin_client.post(deletion_of(dsr), {"post": "yes"}, follow=True),
+        admin_client.get(f"{DSRS}{dsr.pk}/change/", follow=True),
+    ):
+        assert response.status_code == 200
+        assert told(response) == [f"DSR with ID “{dsr.pk}” doesn’t exist. Perhaps it was deleted?"]
+    assert admin_client.post(DSRS, action(dsr, post="yes"), follow=True).status_code == 200
+    assert deletions() == []
+
+
+@TRANSACTIONAL
+def test_a_dsr_that_goes_at_the_same_moment_is_told_and_nothing_is_logged_or_half_done(
+    admin_client, dsr, other, monkeypatch
+):
+    delete = services.dsr_delete
+
+    def too_late(*, dsr_number):
+        if dsr_number == dsr.pk:
+            raise DSRNotFound(f"There is no DSR {dsr_number}.")
+        delete(dsr_number=dsr_number)
+
+    monkeypatch.setattr(services, "dsr_delete", too_late)
+    for path, form in ((deletion_of(dsr), {"post": "yes"}), (DSRS, action(other, dsr, post="yes"))):
+        response = admin_client.post(path, form, follow=True)
+        assert response.redirect_chain == [(DSRS, 302)]
+        assert told(response) == [f"Nothing was deleted. There is no DSR {dsr.pk}."]
+    assert set(DSR.objects.all()) == {dsr, other}
+    assert UsageLine.objects.count() == 4
+    assert deletions() == []

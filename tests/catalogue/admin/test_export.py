@@ -1,0 +1,350 @@
+"""The Export button: what is exported, in which formats, and that it is sent as it is read."""
+
+import csv
+import io
+import json
+from decimal import Decimal
+
+import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+from openpyxl import load_workbook
+
+from catalogue.dsrs.services import dsr_delete
+from catalogue.exceptions import DSRNotFound, ReportRefused
+from catalogue.imports import services
+from catalogue.imports.services import dsr_import
+from catalogue.models import DSR, Resource
+from dsrhub.import_export import formats, tables
+from tests.catalogue.helpers import ES_JANUARY, NO_JANUARY, add_dsr, import_report, line, staff_with, write_report
+
+EXPORT = "/admin/catalogue/dsr/export/"
+DSRS = "/admin/catalogue/dsr/"
+CSV, TSV, XLSX, JSON = range(4)
+REPORTS, LINES, PROBLEMS, TOP = range(4)
+
+# What spreadsheets take for formulas, quotes, other scripts, and more digits than a double has.
+AWKWARD = [
+    ("=1+1", "+cmd|' /C calc'!A0", 'Say "hi"', "", "1", "2.220446049250313000000000000000000000001"),
+    ("-id", "@sum", "a|b", "ESABC2000001", "", "-0.10"),
+    ("id,3", "日本語 é", " spaces ", "", "9223372036854775807", ""),
+]
+
+
+@pytest.fixture
+def dsr(tmp_path):
+    return import_report(tmp_path, NO_JANUARY, *("\t".join(cells) for cells in AWKWARD))
+
+
+def export(client, resource, file_format, query="", **fields):
+    """The exported bytes."""
+    response = client.post(EXPORT + query, {"resource": resource, "format": file_format, "percentile": 100, **fields})
+    assert response.status_code == 200
+    assert response.streaming, response.context["form"].errors
+    return b"".join(response.streaming_content)
+
+
+def rows_of_csv(data):
+    return list(csv.reader(io.StringIO(data.decode(), newline="")))
+
+
+# --- Formats ---------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.django_db
+def test_tsv_has_texts_byte_for_byte_and_all_digits(admin_client, dsr):
+    number = dsr.pk
+    assert export(admin_client, LINES, TSV).decode() == "".join(
+        row + "\r\n"
+        for row in (
+            "dsr\tline\tdsp_id\ttitle\tartists\tisrc\tusages\trevenue",
+            f"{number}\t2\t=1+1\t+cmd|' /C calc'!A0\tSay \"hi\"\t\t1\t2.220446049250313000000000000000000000001",
+            f"{number}\t3\t-id\t@sum\ta|b\tESABC2000001\t\t-0.10",
+            f"{number}\t4\tid,3\t日本語 é\t spaces \t\t9223372036854775807\t",
+        )
+    )
+
+
+@pytest.mark.django_db
+def test_csv_disarms_formulas_and_leaves_negative_numbers(admin_client, dsr):
+    number = str(dsr.pk)
+    assert rows_of_csv(export(admin_client, LINES, CSV))[1:] == [
+        [number, "2", "'=1+1", "'+cmd|' /C calc'!A0", 'Say "hi"', "", "1", "2.220446049250313000000000000000000000001"],
+        [number, "3", "'-id", "'@sum", "a|b", "ESABC2000001", "", "-0.10"],
+        [number, "4", "id,3", "日本語 é", " spaces ", "", "9223372036854775807", ""],
+    ]
+
+
+@pytest.mark.django_db
+def test_json_has_exact_numbers_and_nulls(admin_client, dsr):
+    text = export(admin_client, LINES, JSON)
+    first, second, _ = json.loads(text, parse_float=Decimal)
+    assert first == {
+        "dsr": dsr.pk,
+        "line": 2,
+        "dsp_id": "=1+1",
+        "title": "+cmd|' /C calc'!A0",
+        "artists": 'Say "hi"',
+        "isrc": None,
+        "usages": 1,
+        "revenue": Decimal("2.220446049250313000000000000000000000001"),
+    }
+    assert (second["usages"], second["revenue"]) == (None, Decimal("-0.10"))
+
+
+@pytest.mark.django_db
+def test_xlsx_disarms_formulas_and_has_numbers_as_numbers(admin_client, dsr):
+    sheet = load_workbook(io.BytesIO(export(admin_client, LINES, XLSX))).active
+    header, first, second, third = sheet.iter_rows()
+    assert [cell.value for cell in header[:3]] == ["dsr", "line", "dsp_id"]
+    assert [cell.value for cell in first] == [
+        *(dsr.pk, 2, "'=1+1", "'+cmd|' /C calc'!A0", 'Say "hi"', None),
+        *(1, 2.220446049250313),
+    ]
+    assert {cell.data_type for cell in (*first, *second, *third)} <= {"n", "s"}  # never "f", a formula
+    assert (second[2].value, second[7].value, third[7].value) == ("'-id", -0.1, None)
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(
+    ("file_format", "empty"), [(CSV, b"dsr,path,level,code,line,column,value\r\n"), (JSON, b"[]\n")]
+)
+def test_nothing_to_export_is_an_empty_file(admin_client, file_format, empty):
+    assert export(admin_client, PROBLEMS, file_format) == empty
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("rows", ["known beforehand", "found while writing"])
+def test_more_rows_than_a_sheet_has_are_told_and_not_cut(admin_client, dsr, monkeypatch, rows):
+    monkeypatch.setattr(formats.XLSX, "most_rows", 2)
+    if rows == "found while writing":
+        DSR.objects.update(line_count=0)
+        monkeypatch.setattr(services, "catalogue_refresh", lambda: None)
+        monkeypatch.setattr("catalogue.admin.exports.Lines.row_count", lambda *_: 0)
+    response = admin_client.post(EXPORT, {"resource": LINES, "format": XLSX})
+    assert not response.streaming
+    assert [str(message) for message in response.context["messages"]] == [
+        "A sheet holds 2 rows, and these are more: choose another format."
+    ]
+
+
+@pytest.mark.django_db
+def test_a_text_that_no_cell_of_a_sheet_holds_is_told(admin_client, tmp_path):
+    import_report(tmp_path, NO_JANUARY, line("a", title="t" * 32_768))
+    response = admin_client.post(EXPORT, {"resource": LINES, "format": XLSX})
+    assert [str(message) for message in response.context["messages"]] == [
+        "A cell of a sheet holds 32767 characters: choose another format."
+    ]
+
+
+# --- What is exported ------------------------------------------------------------------------------------------
+
+
+@pytest.mark.django_db
+def test_dsrs_are_exported_with_all_that_is_known_of_them(admin_client, dsr):
+    header, row = rows_of_csv(export(admin_client, REPORTS, CSV))
+    known = dict(zip(header, row, strict=True))
+    assert known.pop("imported_at")
+    assert known == {
+        "id": str(dsr.pk),
+        "path": NO_JANUARY,
+        "status": "ingested",
+        "dsp": "Spotify",
+        "offer": "SpotifyDuo",
+        "society": "",
+        "territory": "NO",
+        "currency": "NOK",
+        "period_start": "2020-01-01",
+        "period_end": "2020-01-31",
+        "line_count": "3",
+        "total_usages": "9223372036854775808",
+        "total_revenue": "2.120446049250313000000000000000000000001",
+        "lowest_revenue": "-0.10",
+        "blank_title_count": "0",
+        "blank_artists_count": "0",
+        "blank_isrc_count": "2",
+        "blank_usages_count": "1",
+        "blank_revenue_count": "1",
+        "error_count": "0",
+        "warning_count": "0",
+        "exchange_rate": "9.9384227272727272727272727272727272727273",
+        "rate_method": "ecb_mean",
+        "rate_source": "ECB reference rates of 22 days, 2020-01-02 to 2020-01-31",
+        "gzip_name": "",
+        "sha256": dsr.sha256,
+        "imported_by": "",
+    }
+
+
+@pytest.mark.django_db
+def test_the_filters_and_the_search_of_the_list_hold(admin_client, dsr, tmp_path):
+    spanish = import_report(tmp_path, ES_JANUARY, line("x"))
+    for query, paths in (
+        ("", [NO_JANUARY, ES_JANUARY]),
+        ("?territory__code_2__exact=ES", [ES_JANUARY]),
+        ("?q=Duo", [NO_JANUARY]),
+        (f"?id__in={spanish.pk}", [ES_JANUARY]),
+        ("?period_start__year=2021", []),
+    ):
+        assert [row[1] for row in rows_of_csv(export(admin_client, REPORTS, CSV, query))[1:]] == paths
+    assert [row[2] for row in rows_of_csv(export(admin_client, LINES, CSV, "?q=Family"))[1:]] == ["x"]
+
+
+@pytest.mark.django_db
+def test_a_filter_that_makes_no_sense_leads_back_to_the_list(admin_client):
+    assert admin_client.get(EXPORT + "?period_start__gte=soon")["Location"] == "../?e=1"
+
+
+@pytest.mark.django_db(transaction=True)
+def test_problems_of_a_failed_dsr_are_exported(admin_client, tmp_path):
+    path = write_report(tmp_path, NO_JANUARY, line("a", revenue="=SUM(A1)"), line("", usages="1"))
+    with pytest.raises(ReportRefused):
+        dsr_import(path=path, name=NO_JANUARY)
+    number = str(DSR.objects.get().pk)
+    assert rows_of_csv(export(admin_client, PROBLEMS, CSV, f"?id__exact={number}"))[1:] == [
+        [number, NO_JANUARY, "error", "not_a_number", "2", "revenue", "'=SUM(A1)"],
+        [number, NO_JANUARY, "error", "dsp_id_missing", "3", "dsp_id", ""],
+    ]
+    assert rows_of_csv(export(admin_client, LINES, CSV))[1:] == []
+
+
+@pytest.mark.django_db
+def test_the_top_percentile_is_of_the_dsrs_that_the_list_shows(admin_client, tmp_path):
+    spanish = import_report(tmp_path, ES_JANUARY, line("a", revenue="60"), line("b", title="B", revenue="40"))
+    second = ES_JANUARY.replace("FamilyPlan", "Premium")
+    other = import_report(tmp_path, second, line("b", usages="3", revenue="30"), line("c", revenue="70"))
+    columns = ["rank", "dsp", "dsp_id", "title", "artists", "isrc", "usages", "revenue_eur", "dsrs"]
+    both = f"{spanish.pk}|{other.pk}"
+    assert rows_of_csv(export(admin_client, TOP, CSV, percentile=50)) == [
+        columns,
+        ["1", "Spotify", "b", "B", "", "", "3", "70", both],
+        ["2", "Spotify", "c", "", "", "", "", "70", str(other.pk)],
+    ]
+    assert rows_of_csv(export(admin_client, TOP, CSV, "?q=FamilyPlan", percentile=50)) == [
+        columns,
+        ["1", "Spotify", "a", "", "", "", "", "60", str(spanish.pk)],
+    ]
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("percentile", ["", "0", "101", "ten"])
+def test_a_percentile_that_is_none_is_told(admin_client, percentile):
+    response = admin_client.post(EXPORT, {"resource": TOP, "format": CSV, "percentile": percentile})
+    assert list(response.context["form"].errors) == ["percentile"]
+
+
+@pytest.mark.django_db
+def test_resources_are_exported(admin_client):
+    for dsp_id in ("b", "a"):
+        Resource.objects.create(dsp="Spotify", dsp_id=dsp_id, title="@title")
+    response = admin_client.post("/admin/catalogue/resource/export/", {"resource": 0, "format": TSV})
+    assert b"".join(response.streaming_content).decode().splitlines() == [
+        "dsp\tdsp_id\ttitle\tartists\tisrc",
+        "Spotify\tb\t@title\t\t",
+        "Spotify\ta\t@title\t\t",
+    ]
+
+
+# --- Selected ones ---------------------------------------------------------------------------------------------
+
+
+@pytest.mark.django_db
+def test_the_action_exports_what_is_selected(admin_client, dsr, tmp_path):
+    import_report(tmp_path, ES_JANUARY, line("x"))
+    response = admin_client.post(DSRS, {"action": "export_selected", "_selected_action": [dsr.pk], "index": "0"})
+    assert response["Location"] == f"export/?id__in={dsr.pk}"
+    assert [row[1] for row in rows_of_csv(export(admin_client, REPORTS, CSV, f"?id__in={dsr.pk}"))[1:]] == [NO_JANUARY]
+
+
+@pytest.mark.django_db
+def test_the_action_on_all_keeps_the_filters_of_the_list(admin_client, dsr):
+    form = {"action": "export_selected", "_selected_action": [dsr.pk], "select_across": "1", "index": "0"}
+    assert admin_client.post(DSRS + "?q=Duo", form)["Location"] == "export/?q=Duo"
+
+
+# --- Sent as it is read ----------------------------------------------------------------------------------------
+
+
+@pytest.mark.django_db
+def test_rows_are_read_page_by_page_while_they_are_sent(admin_client, monkeypatch):
+    monkeypatch.setattr(tables, "PAGE_ROWS", 2)
+    monkeypatch.setattr(formats, "PAGE_ROWS", 2)
+    for number in range(5):
+        add_dsr(offer=f"Offer{number}")
+    response = admin_client.post(EXPORT, {"resource": REPORTS, "format": TSV})
+    pieces = iter(response.streaming_content)
+    reads = []
+    for _ in range(3):
+        with CaptureQueriesContext(connection) as captured:
+            assert next(pieces)
+        reads.append(len(captured))
+    assert sum(reads) == 3  # and not all at the first piece
+    assert list(pieces) == []
+
+
+@pytest.mark.django_db
+def test_a_dsr_that_goes_meanwhile_breaks_the_download_off(admin_client, tmp_path, monkeypatch):
+    monkeypatch.setattr("catalogue.admin.exports.PAGE_ROWS", 1)
+    monkeypatch.setattr(tables, "PAGE_ROWS", 1)
+    monkeypatch.setattr(formats, "PAGE_ROWS", 1)
+    dsr = import_report(tmp_path, NO_JANUARY, line("a"), line("b"))
+    pieces = iter(admin_client.post(EXPORT, {"resource": LINES, "format": TSV}).streaming_content)
+    assert next(pieces).startswith(b"dsr\t")
+    assert next(pieces).startswith(f"{dsr.pk}\t2\ta".encode())
+    dsr_delete(dsr_number=dsr.pk)
+    with pytest.raises(DSRNotFound):
+        list(pieces)
+
+
+# --- The delivered file ----------------------------------------------------------------------------------------
+
+
+@pytest.mark.django_db(transaction=True)
+def test_the_delivered_file_is_kept_and_handed_out_byte_for_byte(admin_client, settings, tmp_path):
+    settings.DSRHUB_KEEP_FILES = str(tmp_path / "kept")
+    path = write_report(tmp_path, NO_JANUARY + ".gz", line("a"), line("b"))
+    delivered = path.read_bytes()
+    dsr = dsr_import(path=path, name=NO_JANUARY + ".gz").dsr
+    path.unlink()
+    assert f"{DSRS}{dsr.pk}/file/" in admin_client.get(f"{DSRS}{dsr.pk}/change/").content.decode()
+    response = admin_client.get(f"{DSRS}{dsr.pk}/file/")
+    assert b"".join(response.streaming_content) == delivered
+    assert response["Content-Disposition"] == f'attachment; filename="{NO_JANUARY}.gz"'
+    assert "Content-Encoding" not in response
+
+
+@pytest.mark.django_db(transaction=True)
+def test_what_is_replaced_or_deleted_is_not_kept(settings, tmp_path):
+    settings.DSRHUB_KEEP_FILES = str(tmp_path / "kept")
+    import_report(tmp_path, NO_JANUARY, line("a"))
+    newer = dsr_import(path=write_report(tmp_path, NO_JANUARY, line("b")), name=NO_JANUARY, replace=True).dsr
+
+    def kept():
+        return [path.name for path in (tmp_path / "kept").rglob("*") if path.is_file()]
+
+    assert kept() == [f"{newer.sha256}-{newer.pk}"]
+    dsr_import(path=write_report(tmp_path, NO_JANUARY, line("c")), name=NO_JANUARY, replace=True, dry_run=True)
+    assert kept() == [f"{newer.sha256}-{newer.pk}"]
+    dsr_delete(dsr_number=newer.pk)
+    assert kept() == []
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_file_that_cannot_be_kept_is_not_imported(settings, tmp_path):
+    (tmp_path / "kept").touch()  # no folder
+    settings.DSRHUB_KEEP_FILES = str(tmp_path / "kept")
+    with pytest.raises(OSError, match="kept"):
+        import_report(tmp_path, NO_JANUARY, line("a"))
+    assert not DSR.objects.exists()
+
+
+@pytest.mark.django_db
+def test_files_are_not_kept_unless_asked_for(admin_client, dsr):
+    assert f"{DSRS}{dsr.pk}/file/" not in admin_client.get(f"{DSRS}{dsr.pk}/change/").content.decode()
+    assert admin_client.get(f"{DSRS}{dsr.pk}/file/").status_code == 404
+
+
+@pytest.mark.django_db
+def test_who_may_only_view_cannot_have_the_file(client, dsr):
+    client.force_login(staff_with("view_dsr"))
+    assert client.get(f"{DSRS}{dsr.pk}/file/").status_code == 403

@@ -1,0 +1,379 @@
+"""The admin's lists and details: what is found there, how it reads, who may see it. Looking changes nothing."""
+
+import re
+from datetime import date
+from decimal import Decimal
+
+import pytest
+from django.contrib.admin.models import LogEntry
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+from django.urls import reverse
+
+from catalogue.exceptions import InvalidReportName, ReportRefused
+from catalogue.models import DSR, EcbRate, OperatorRate, RateChange, RejectedDelivery, ReportProblem, UsageLine
+from catalogue.rates.services import operator_rate_set
+from tests.catalogue.helpers import ES_JANUARY, NO_JANUARY, add_dsr, import_report, line, shown, staff_with
+
+pytestmark = pytest.mark.django_db
+
+DSRS = "/admin/catalogue/dsr/"
+PROBLEMS = "/admin/catalogue/reportproblem/"
+CHANGES = "/admin/catalogue/ratechange/"
+FR_JANUARY = "Deezer_Premium_SACEM_FR_EUR_20200101-20200131.tsv"
+LISTS = [
+    "currency",
+    "dsr",
+    "ecbrate",
+    "operatorrate",
+    "ratechange",
+    "rejecteddelivery",
+    "reportproblem",
+    "territory",
+]
+
+
+@pytest.fixture
+def dsr(tmp_path):
+    """A DSR with two problems whose exchange rate an operator changed."""
+    dsr = import_report(
+        tmp_path,
+        NO_JANUARY,
+        line("a", "One", "A|B", "", "1000", "1234567.5"),
+        line("b", "", "", "NO-1", "", "0.000000000000000000001"),
+        line("b", "Two", "", "", "7", ""),
+    )
+    operator_rate_set(
+        currency="NOK", period_start=date(2020, 1, 1), period_end=date(2020, 1, 31), rate=Decimal(10), note="by hand"
+    )
+    return dsr
+
+
+@pytest.fixture
+def failed(tmp_path):
+    with pytest.raises(ReportRefused) as refused:
+        import_report(tmp_path, FR_JANUARY, line("a", revenue="much"), line("", usages="1"))
+    return DSR.objects.get(pk=refused.value.extra["dsr"])
+
+
+@pytest.fixture
+def _rejected(tmp_path):
+    with pytest.raises(InvalidReportName):
+        import_report(tmp_path, "holiday.tsv", line())
+
+
+def found(client, path):
+    response = client.get(path)
+    assert response.status_code == 200
+    return sorted(str(record) for record in response.context["cl"].result_list)
+
+
+# --- Every page ------------------------------------------------------------------------------------------------
+
+
+def pages():
+    """Each list, plainly and with counts beside its filters, and the details of one of its records."""
+    records = {
+        "currency": "NOK",
+        "dsr": DSR.objects.ingested().get().pk,
+        "ecbrate": EcbRate.objects.first().pk,
+        "operatorrate": OperatorRate.objects.get().pk,
+        "ratechange": RateChange.objects.get().pk,
+        "rejecteddelivery": RejectedDelivery.objects.get().pk,
+        "reportproblem": ReportProblem.objects.first().pk,
+        "territory": "NO",
+    }
+    assert list(records) == LISTS
+    lists = [f"/admin/catalogue/{name}/{query}" for name in LISTS for query in ("", "?_facets=True")]
+    details = [
+        f"/admin/catalogue/{name}/{key}/{view}/" for name, key in records.items() for view in ("change", "history")
+    ]
+    more = [
+        "/admin/",
+        "/admin/catalogue/",
+        "/admin/catalogue/operatorrate/add/",
+        f"{DSRS}{DSR.objects.failed().get().pk}/change/",
+        f"{DSRS}{records['dsr']}/lines/",
+        f"{DSRS}{records['dsr']}/delete/",
+        f"{DSRS}{records['dsr']}/delete/?post=yes",
+        f"{DSRS}?action=delete_selected&_selected_action={records['dsr']}&post=yes",
+        f"/admin/catalogue/operatorrate/{records['operatorrate']}/delete/?post=yes",
+        f"{PROBLEMS}?dsr={records['dsr']}&_facets=True",
+    ]
+    return lists + details + more
+
+
+def everything():
+    kept = (DSR, UsageLine, ReportProblem, RejectedDelivery, OperatorRate, RateChange, LogEntry)
+    return [list(model.objects.order_by("pk").values()) for model in kept]
+
+
+@pytest.mark.usefixtures("dsr", "failed", "_rejected")
+def test_every_page_answers_within_the_content_security_policy_and_looking_at_it_changes_nothing(admin_client):
+    before = everything()
+    for path in pages():
+        # The action in an address is no known filter.
+        expected = 302 if "action=" in path else 200
+        response = admin_client.get(path)
+        assert response.status_code == expected, path
+        assert not re.search("<style|<script>|style=|javascript:| on[a-z]+=", response.content.decode()), path
+    assert everything() == before
+
+
+# --- The list of DSRs ------------------------------------------------------------------------------------------
+
+
+def test_the_list_shows_exact_amounts_and_leaves_empty_what_a_failed_dsr_does_not_have(admin_client, dsr, failed):
+    response = admin_client.get(DSRS)
+    assert shown(response, "path") == [FR_JANUARY, NO_JANUARY]
+    assert shown(response, "status") == ["failed", "ingested"]
+    assert shown(response, "territory_code") == ["FR", "NO"]
+    assert shown(response, "period") == ["2020-01-01 – 2020-01-31"] * 2
+    assert shown(response, "lines") == ["-", "3"]
+    assert shown(response, "revenue") == ["-", "1,234,567.500000000000000000001 NOK"]
+    assert shown(response, "blanks") == ["-", "7"]
+    assert shown(response, "problem_counts") == ["2 errors", "2 warnings"]
+
+
+def test_no_digit_of_the_largest_amount_is_lost(admin_client):
+    add_dsr(total_revenue=Decimal("-" + "1" * 30 + "." + "2" * 60))
+    groups = ",".join(["111"] * 10)
+    assert shown(admin_client.get(DSRS), "revenue") == [f"-{groups}.{'2' * 60} NOK"]
+
+
+@pytest.mark.parametrize(
+    ("query", "expected"),
+    [
+        ("status__exact=failed", [FR_JANUARY]),
+        ("status__exact=ingested", [ES_JANUARY, NO_JANUARY]),
+        ("dsp=Deezer", [FR_JANUARY]),
+        ("offer=SpotifyDuo", [NO_JANUARY]),
+        ("society=SACEM", [FR_JANUARY]),
+        ("territory__code_2__exact=ES", [ES_JANUARY]),
+        ("currency__code__exact=EUR", [FR_JANUARY, ES_JANUARY]),
+        ("rate_method__exact=operator", [NO_JANUARY]),
+        ("period_start__year=2020&period_start__month=1", [FR_JANUARY, ES_JANUARY, NO_JANUARY]),
+        ("period_start__year=2020&period_start__month=2", []),
+        ("q=FamilyPlan", [ES_JANUARY]),
+        ("q=norway", [NO_JANUARY]),
+        ("q=" + 64 * "0", [ES_JANUARY]),
+        ("q=nothing", []),
+    ],
+)
+@pytest.mark.usefixtures("dsr", "failed")
+def test_filters_and_search_find_what_they_say(admin_client, query, expected):
+    add_dsr(path=ES_JANUARY, offer="SpotifyFamilyPlan", territory_id="ES", currency_id="EUR", rate_method="euro")
+    assert found(admin_client, f"{DSRS}?{query}") == sorted(expected)
+
+
+@pytest.mark.parametrize("column", [1, 2, 3, 4, 5, 6, 8, 9])
+@pytest.mark.usefixtures("dsr", "failed")
+def test_the_list_is_sorted_by_any_column_but_the_blank_cells_and_has_each_dsr_once(admin_client, column):
+    for order in (f"{column}", f"-{column}"):
+        response = admin_client.get(f"{DSRS}?o={order}")
+        assert sorted(shown(response, "path")) == [FR_JANUARY, NO_JANUARY]
+        sorted_by = "sorted descending" if order.startswith("-") else "sorted ascending"
+        assert response.content.decode().count(sorted_by) == 1
+
+
+def test_dsrs_are_sorted_by_the_number_of_their_problems(admin_client):
+    for number, (errors, warnings) in enumerate([(0, 2), (3, 1), (0, 0)]):
+        add_dsr(offer=str(number), error_count=errors, warning_count=warnings)
+    counts = shown(admin_client.get(f"{DSRS}?o=8"), "problem_counts")
+    assert counts == ["-", "2 warnings", "3 errors, 1 warning"]
+
+
+def test_a_name_is_text_and_never_markup(admin_client):
+    name = "X_<script>alert(1)</script>_NO_NOK_20200101-20200131.tsv"
+    dsr = add_dsr(path=name, offer="<script>alert(1)</script>")
+    ReportProblem.objects.create(dsr=dsr, level="error", code="not_a_number", value="<script>alert(2)</script>")
+    DSR.objects.update(error_count=1)
+    paths = [
+        DSRS,
+        PROBLEMS,
+        f"{PROBLEMS}?dsr={dsr.pk}",
+        f"{DSRS}{dsr.pk}/change/",
+        f"{DSRS}{dsr.pk}/lines/",
+        f"{DSRS}{dsr.pk}/delete/",
+    ]
+    for path in paths:
+        page = admin_client.get(path).content.decode()
+        assert "&lt;script&gt;alert(" in page, path
+        assert "<script>alert(" not in page, path
+
+
+def queries(client, path):
+    with CaptureQueriesContext(connection) as captured:
+        assert client.get(path).status_code == 200
+    return len(captured)
+
+
+def test_lists_take_the_same_number_of_queries_for_1_and_for_100_dsrs(admin_client):
+    def add(number):
+        dsr = add_dsr(offer=str(number), territory_id=["NO", "ES"][number % 2], currency_id=["NOK", "EUR"][number % 2])
+        ReportProblem.objects.create(dsr=dsr, level="warning", code="dsp_id_repeated", line=2)
+        rate = {"rate": 1, "method": "operator", "source": ""}
+        RateChange.objects.create(
+            dsr=dsr,
+            **{f"old_{name}": value for name, value in rate.items()},
+            **{f"new_{n}": v for n, v in rate.items()},
+        )
+
+    add(0)
+    for_one = [queries(admin_client, path) for path in (DSRS, PROBLEMS, CHANGES)]
+    for number in range(1, 100):
+        add(number)
+    assert len(found(admin_client, DSRS)) == 100
+    assert [queries(admin_client, path) for path in (DSRS, PROBLEMS, CHANGES)] == for_one
+
+
+# --- The page of a DSR, and the ways from and to it -------------------------------------------------------------
+
+
+def detail(client, dsr):
+    return client.get(f"{DSRS}{dsr.pk}/change/").content.decode()
+
+
+def test_a_dsr_leads_to_its_lines_problems_and_rate_changes_and_they_lead_back(admin_client, dsr):
+    page = detail(admin_client, dsr)
+    for way in (f"{DSRS}{dsr.pk}/lines/", f"{PROBLEMS}?dsr={dsr.pk}", f"{CHANGES}?dsr={dsr.pk}"):
+        assert f'href="{way}"' in page
+        assert f'href="{DSRS}{dsr.pk}/change/"' in admin_client.get(way).content.decode()
+    assert f'href="{PROBLEMS}?dsr={dsr.pk}"' in admin_client.get(DSRS).content.decode()
+    assert f'href="{DSRS}{dsr.pk}/lines/"' in admin_client.get(DSRS).content.decode()
+
+
+def test_the_contents_of_a_dsr_are_counted_exactly(admin_client, dsr):
+    page = detail(admin_client, dsr)
+    assert "1,234,567<wbr>" in page
+    assert ".500000000000000000001</span> NOK" in page
+    assert "0.000000000000000000001" in page
+    assert "1 blank titles, 2 blank artists, 2 blank ISRCs, 1 blank usages, 1 blank revenues" in page
+
+
+def test_a_failed_dsr_says_at_once_what_is_wrong_and_shows_no_contents(admin_client, failed):
+    page = detail(admin_client, failed)
+    assert "<div>not_a_number line 2 column revenue: much</div>" in page
+    assert "<div>dsp_id_missing line 3 column dsp_id</div>" in page
+    assert "Exchange rate" not in page
+    assert f"{DSRS}{failed.pk}/lines/" not in page
+
+
+def test_of_many_problems_a_dsr_shows_the_first_20_errors_before_warnings(admin_client):
+    dsr = add_dsr(status="failed", error_count=1, warning_count=12_345)
+    for number in range(2, 32):
+        ReportProblem.objects.create(dsr=dsr, level="warning", code="isrc_invalid", line=number)
+    ReportProblem.objects.create(dsr=dsr, level="error", code="wrong_cell_count", line=99)
+    page = detail(admin_client, dsr)
+    assert ">1 error, 12,345 warnings</a><div>wrong_cell_count line 99</div><div>isrc_invalid line 2</div>" in page
+    assert "<div>isrc_invalid line 20</div>" in page
+    assert "isrc_invalid line 21" not in page
+
+
+# --- Problems and rate changes ----------------------------------------------------------------------------------
+
+
+def test_the_problems_of_one_dsr_say_whose_they_are(admin_client, dsr, failed):
+    response = admin_client.get(f"{PROBLEMS}?dsr={failed.pk}")
+    assert shown(response, "code") == ["not_a_number", "dsp_id_missing"]
+    assert shown(response, "line_link") == ["2", "3"]
+    assert shown(response, "column") == ["revenue", "dsp_id"]
+    assert shown(response, "value") == ["much", "-"]
+    assert shown(response, "dsr_link") == [FR_JANUARY] * 2
+    assert [choice["display"] for choice in response.context["cl"].filter_specs[0].choices(response.context["cl"])] == [
+        "All",
+        FR_JANUARY,
+    ]
+
+
+@pytest.mark.parametrize(
+    ("query", "expected"),
+    [
+        ("level__exact=error", ["dsp_id_missing", "not_a_number"]),
+        ("level__exact=warning", ["dsp_id_repeated", "isrc_invalid"]),
+        ("code=isrc_invalid", ["isrc_invalid"]),
+        ("q=much", ["not_a_number"]),
+        ("q=Deezer", ["dsp_id_missing", "not_a_number"]),
+        ("dsr=0", []),
+        ("dsr=99999999999999999999", []),
+    ],
+)
+@pytest.mark.usefixtures("dsr", "failed")
+def test_problems_are_found(admin_client, query, expected):
+    assert sorted(shown(admin_client.get(f"{PROBLEMS}?{query}"), "code")) == expected
+
+
+@pytest.mark.parametrize("number", ["abc", "", "1.5", "9" * 5000])
+def test_a_dsr_that_is_no_number_is_refused_as_any_wrong_filter(admin_client, number):
+    assert admin_client.get(f"{PROBLEMS}?dsr={number}")["Location"] == f"{PROBLEMS}?e=1"
+
+
+def test_a_warning_leads_to_its_line(admin_client, dsr):
+    page = admin_client.get(f"{PROBLEMS}?code=isrc_invalid").content.decode()
+    way = f"{DSRS}{dsr.pk}/lines/?after=2"
+    assert f'<a href="{way}">3</a>' in page
+    assert shown(admin_client.get(way), "line_number")[0] == "3"
+
+
+def test_a_rate_change_shows_what_was_and_what_became(admin_client, dsr):
+    response = admin_client.get(CHANGES)
+    assert shown(response, "dsr_link") == [NO_JANUARY]
+    assert shown(response, "old_rate") == ["9.9384227272727272727272727272727272727273"]
+    assert shown(response, "new_rate") == ["10"]
+    assert found(admin_client, f"{CHANGES}?q=Deezer") == []
+    assert len(found(admin_client, f"{CHANGES}?new_method__exact=operator")) == 1
+
+
+# --- Who may see what ------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", LISTS)
+def test_anonymous_people_are_asked_to_sign_in(client, name):
+    response = client.get(reverse(f"admin:catalogue_{name}_changelist"))
+    assert response["Location"] == f"/admin/login/?next=/admin/catalogue/{name}/"
+
+
+@pytest.mark.parametrize("name", LISTS)
+def test_staff_without_the_permission_may_not_look(client, name):
+    client.force_login(staff_with())
+    assert client.get(reverse(f"admin:catalogue_{name}_changelist")).status_code == 403
+
+
+@pytest.mark.parametrize("name", LISTS)
+def test_who_may_view_may_neither_add_nor_change(client, name):
+    client.force_login(staff_with(f"view_{name}"))
+    response = client.get(reverse(f"admin:catalogue_{name}_changelist"))
+    assert response.status_code == 200
+    assert client.get(reverse(f"admin:catalogue_{name}_add")).status_code == 403
+
+
+@pytest.mark.parametrize("name", sorted({*LISTS} - {"operatorrate", "dsr"}))
+@pytest.mark.usefixtures("dsr", "failed", "_rejected")
+def test_what_only_services_write_nobody_writes_here(admin_client, name):
+    (path,) = (path for path in pages() if path.startswith(f"/admin/catalogue/{name}/") and path.endswith("/change/"))
+    before = everything()
+    assert admin_client.post(path, {"rate": "1", "name": "other"}).status_code == 403
+    assert admin_client.post(path.replace("/change/", "/delete/"), {"post": "yes"}).status_code == 403
+    assert admin_client.post(f"/admin/catalogue/{name}/add/", {"name": "other"}).status_code == 403
+    assert everything() == before
+
+
+def test_a_dsr_is_not_changed_here(admin_client, dsr):
+    assert admin_client.post(f"{DSRS}{dsr.pk}/change/", {"path": "other"}).status_code == 403
+    assert admin_client.post(f"{DSRS}add/", {"path": "other"}).status_code == 403
+    dsr.refresh_from_db()
+    assert dsr.path == NO_JANUARY
+
+
+def test_who_may_view_dsrs_sees_their_problems_and_rate_changes(client, dsr):
+    client.force_login(staff_with("view_dsr"))
+    for path in (PROBLEMS, CHANGES, f"{DSRS}{dsr.pk}/lines/"):
+        assert client.get(path).status_code == 200
+
+
+@pytest.mark.parametrize("query", ["q=%00", "territory__code_2__exact=%00", "status__exact=a%00b"])
+def test_a_nul_in_a_query_is_refused(admin_client, query):
+    response = admin_client.get(f"/admin/catalogue/dsr/?{query}")
+
+    assert response.status_code == 400
+    assert response.content == b"A query cannot have a NUL (%00).\n"

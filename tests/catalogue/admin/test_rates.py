@@ -1,0 +1,213 @@
+"""Operators' exchange rates in the admin: entered, changed and taken back, and the DSRs follow at once."""
+
+from datetime import date
+from decimal import Decimal
+
+import pytest
+from django.contrib.admin.models import ADDITION, CHANGE, DELETION, LogEntry
+
+from catalogue.models import DSR, OperatorRate, RateChange
+from catalogue.rates.services import operator_rate_set
+from tests.catalogue.helpers import NO_JANUARY, add_dsr, shown, staff_with
+
+pytestmark = pytest.mark.django_db
+
+RATES = "/admin/catalogue/operatorrate/"
+JANUARY = {"period_start": date(2020, 1, 1), "period_end": date(2020, 1, 31)}
+ECB_MEAN = Decimal("9.9384227272727272727272727272727272727273")
+
+
+def form(**fields):
+    entered = {"currency": "NOK", "period_start": "2020-01-01", "period_end": "2020-01-31", "rate": "10.5", "note": ""}
+    return entered | fields
+
+
+def told(response):
+    return [str(message) for message in response.context["messages"]]
+
+
+def kept():
+    return list(OperatorRate.objects.values_list("currency", "period_start", "period_end", "rate", "note"))
+
+
+def logged():
+    return list(LogEntry.objects.order_by("pk").values_list("user__username", "action_flag"))
+
+
+@pytest.fixture
+def dsr():
+    return add_dsr()
+
+
+@pytest.fixture
+def rate(dsr):
+    operator_rate_set(currency="NOK", **JANUARY, rate=Decimal("10.5"), note="by hand")
+    return OperatorRate.objects.get()
+
+
+# --- Entering --------------------------------------------------------------------------------------------------
+
+
+def test_a_rate_is_entered_and_its_dsrs_follow(admin_client, dsr):
+    other = add_dsr(offer="February", period_start=date(2020, 2, 1), period_end=date(2020, 2, 29))
+    response = admin_client.post(f"{RATES}add/", form(note="central bank"), follow=True)
+    assert "1 DSR has a new rate." in told(response)
+    assert kept() == [("NOK", date(2020, 1, 1), date(2020, 1, 31), Decimal("10.5"), "central bank")]
+    assert OperatorRate.objects.get().entered_by.username == "admin"
+    dsr.refresh_from_db()
+    assert (dsr.exchange_rate, dsr.rate_method, dsr.rate_source) == (Decimal("10.5"), "operator", "central bank")
+    other.refresh_from_db()
+    assert other.exchange_rate == ECB_MEAN
+    change = RateChange.objects.get()
+    assert (change.old_rate, change.new_rate, change.changed_by.username) == (ECB_MEAN, Decimal("10.5"), "admin")
+    assert logged() == [("admin", ADDITION)]
+    assert LogEntry.objects.get().object_id == str(OperatorRate.objects.get().pk)
+
+
+def test_every_digit_of_a_rate_is_kept(admin_client):
+    digits = "0." + "0123456789" * 4
+    admin_client.post(f"{RATES}add/", form(rate=digits))
+    assert kept()[0][3] == Decimal(digits)
+    assert shown(admin_client.get(RATES), "rate") == [digits]
+
+
+@pytest.mark.parametrize(
+    ("fields", "name", "answer"),
+    [
+        ({"currency": "EUR"}, "currency", "The rate of the euro is 1."),
+        ({"rate": "0"}, "rate", "0 is not a rate"),
+        ({"rate": "-1"}, "rate", "-1 is not a rate"),
+        ({"rate": "1" + 30 * "0"}, "rate", "is not a rate"),
+        ({"rate": "0." + 40 * "0" + "1"}, "rate", "is not a rate"),
+        ({"rate": "1e999999"}, "rate", "is not a rate"),
+        ({"rate": "NaN"}, "rate", "Enter a number."),
+        ({"rate": "ten"}, "rate", "Enter a number."),
+        ({"rate": ""}, "rate", "This field is required."),
+        ({"period_end": "2019-12-31"}, "period_end", "The period ends on 2019-12-31, before it starts."),
+        ({"period_start": "2020-02-30"}, "period_start", "Enter a valid date."),
+        ({"currency": "XYZ"}, "currency", "Select a valid choice."),
+        ({"note": 201 * "x"}, "note", "Ensure this value has at most 200 characters"),
+    ],
+)
+def test_what_is_no_rate_is_told_beside_its_field_and_not_kept(admin_client, dsr, fields, name, answer):
+    response = admin_client.post(f"{RATES}add/", form(**fields))
+    assert response.status_code == 200
+    errors = response.context["adminform"].form.errors
+    assert list(errors) == [name]
+    assert len(errors[name]) == 1
+    assert answer in errors[name][0]
+    assert kept() == []
+    dsr.refresh_from_db()
+    assert dsr.exchange_rate == ECB_MEAN
+    assert logged() == []
+
+
+def test_a_second_rate_for_the_same_currency_and_period_is_told(admin_client, rate):
+    response = admin_client.post(f"{RATES}add/", form(rate="11"))
+    assert response.context["adminform"].form.non_field_errors() == [
+        "Operator rate with this Currency, Period start and Period end already exists."
+    ]
+    assert kept()[0][3] == Decimal("10.5")
+
+
+# --- Changing --------------------------------------------------------------------------------------------------
+
+
+def test_a_changed_rate_is_followed_by_its_dsrs_and_says_how_many(admin_client, dsr, rate):
+    operator_rate_set(currency="NOK", **JANUARY, rate=Decimal("10.5"), note="by hand")
+    add_dsr(offer="Second", exchange_rate=Decimal("10.5"), rate_method="operator", rate_source="by hand")
+    before = RateChange.objects.count()
+    response = admin_client.post(f"{RATES}{rate.pk}/change/", {"rate": "11", "note": "better"}, follow=True)
+    assert "2 DSRs have a new rate." in told(response)
+    assert kept() == [("NOK", date(2020, 1, 1), date(2020, 1, 31), Decimal("11"), "better")]
+    assert set(DSR.objects.values_list("exchange_rate", "rate_source")) == {(Decimal("11"), "better")}
+    assert RateChange.objects.count() == before + 2
+    assert logged() == [("admin", CHANGE)]
+
+
+@pytest.mark.parametrize("wrong", ["0", "-1", "x", "0." + 40 * "0" + "1"])
+def test_a_rate_is_not_changed_to_what_is_none(admin_client, dsr, rate, wrong):
+    response = admin_client.post(f"{RATES}{rate.pk}/change/", {"rate": wrong, "note": ""})
+    assert list(response.context["adminform"].form.errors) == ["rate"]
+    assert kept()[0][3:] == (Decimal("10.5"), "by hand")
+    dsr.refresh_from_db()
+    assert dsr.exchange_rate == Decimal("10.5")
+
+
+def test_currency_and_period_of_a_rate_stay(admin_client, rate):
+    admin_client.post(f"{RATES}{rate.pk}/change/", form(currency="SEK", period_start="2019-01-01", rate="12"))
+    assert kept() == [("NOK", date(2020, 1, 1), date(2020, 1, 31), Decimal("12"), "")]
+
+
+# --- Taking back -----------------------------------------------------------------------------------------------
+
+
+def test_a_rate_is_taken_back_and_its_dsrs_return_to_the_ecbs(admin_client, dsr, rate):
+    response = admin_client.post(f"{RATES}{rate.pk}/delete/", {"post": "yes"}, follow=True)
+    assert "1 DSR has a new rate." in told(response)
+    assert kept() == []
+    dsr.refresh_from_db()
+    assert (dsr.exchange_rate, dsr.rate_method) == (ECB_MEAN, "ecb_mean")
+    assert logged() == [("admin", DELETION)]
+
+
+def test_a_rate_that_its_dsrs_need_is_not_taken_back(admin_client):
+    operator_rate_set(currency="AED", **JANUARY, rate=Decimal("4.1"))
+    add_dsr(currency_id="AED", exchange_rate=Decimal("4.1"), rate_method="operator")
+    rate = OperatorRate.objects.get()
+    response = admin_client.post(f"{RATES}{rate.pk}/delete/", {"post": "yes"}, follow=True)
+    assert response.redirect_chain == [(RATES, 302)]
+    assert len(told(response)) == 1
+    assert told(response)[0].startswith("Nothing was deleted. The ECB publishes no rate of AED.")
+    assert OperatorRate.objects.get() == rate
+    assert DSR.objects.get().exchange_rate == Decimal("4.1")
+    assert logged() == []
+
+
+def test_rates_are_not_deleted_many_at_once(admin_client, rate):
+    response = admin_client.post(
+        RATES, {"action": "delete_selected", "_selected_action": [rate.pk], "post": "yes"}, follow=True
+    )
+    assert response.status_code == 200
+    assert OperatorRate.objects.count() == 1
+
+
+# --- Finding ---------------------------------------------------------------------------------------------------
+
+
+def test_a_rate_leads_to_the_dsrs_that_it_is_for(admin_client, dsr, rate):
+    add_dsr(offer="February", period_start=date(2020, 2, 1), period_end=date(2020, 2, 29))
+    add_dsr(offer="Sweden", currency_id="SEK")
+    page = admin_client.get(RATES).content.decode()
+    query = "currency__code__exact=NOK&amp;period_start=2020-01-01&amp;period_end=2020-01-31"
+    assert f'href="/admin/catalogue/dsr/?{query}"' in page
+    response = admin_client.get(f"/admin/catalogue/dsr/?{query.replace('&amp;', '&')}")
+    assert [found.pk for found in response.context["cl"].result_list] == [dsr.pk]
+    assert shown(response, "path") == [NO_JANUARY]
+
+
+# --- Who may ---------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("permissions", [(), ("view_operatorrate",), ("view_dsr", "change_dsr", "delete_dsr")])
+def test_who_may_not_write_rates_changes_none(client, rate, permissions):
+    client.force_login(staff_with(*permissions))
+    assert client.post(f"{RATES}add/", form(currency="SEK")).status_code == 403
+    assert client.post(f"{RATES}{rate.pk}/change/", {"rate": "11", "note": ""}).status_code == 403
+    assert client.post(f"{RATES}{rate.pk}/delete/", {"post": "yes"}).status_code == 403
+    assert kept() == [("NOK", date(2020, 1, 1), date(2020, 1, 31), Decimal("10.5"), "by hand")]
+
+
+@pytest.mark.parametrize(
+    ("permission", "path", "sent", "expected"),
+    [
+        ("add_operatorrate", "add/", form(currency="SEK"), 2),
+        ("change_operatorrate", "{}/change/", {"rate": "11", "note": ""}, 1),
+        ("delete_operatorrate", "{}/delete/", {"post": "yes"}, 0),
+    ],
+)
+def test_each_permission_allows_its_own(client, rate, permission, path, sent, expected):
+    client.force_login(staff_with(permission))
+    assert client.post(RATES + path.format(rate.pk), sent).status_code == 302
+    assert OperatorRate.objects.count() == expected
+    assert len(logged()) == 1

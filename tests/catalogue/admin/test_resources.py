@@ -1,0 +1,429 @@
+"""Resources in the admin: how one is found, what its page says of it, the top recordings, and who may see what."""
+
+import json
+from datetime import date
+from decimal import Decimal
+
+import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+from django.utils.http import urlencode
+
+from catalogue.admin import resources
+from catalogue.dsrs.services import dsr_delete
+from catalogue.exceptions import RankingNotReady
+from catalogue.models import Resource
+from catalogue.rates.services import operator_rate_set
+from dsrhub.database.time_limits import OutOfTime, answered_within
+from tests.catalogue.helpers import ES_JANUARY, NO_JANUARY, add_dsr, import_report, line, shown, staff_with
+
+pytestmark = pytest.mark.django_db
+
+RESOURCES = "/admin/catalogue/resource/"
+ES_FEBRUARY = "Spotify_SpotifyFamilyPlan_ES_EUR_20200201-20200229.tsv"
+DEEZER_JANUARY = "Deezer_Free_FR_EUR_20200101-20200131.tsv"
+
+
+@pytest.fixture
+def dsrs(tmp_path):
+    """Spain in January and February (EUR), Norway in January (10 NOK for 1 EUR), and another DSP in France.
+
+    Over all, of Spotify: a1 has 18 usages and 1.5 + 0.25 + 0.5 = 2.25 EUR; b2 5 usages, 0.5 EUR; c3 neither.
+    """
+    operator_rate_set(
+        currency="NOK", period_start=date(2020, 1, 1), period_end=date(2020, 1, 31), rate=Decimal(10), note="by hand"
+    )
+    reports = {
+        ES_JANUARY: [
+            line("a1", "Zebra", "Ana|Eva", "ESABC2000001", "10", "1.25"),
+            line("b2", "apple Pie", "Bo", "ESABC2000002", "5", "0.5"),
+            line("a1", "Zebra", "Ana|Eva", "ESABC2000001", "1", "0.25"),
+        ],
+        ES_FEBRUARY: [line("a1", "Zebra", "Ana|Eva", "ESABC2000009", "4", "0.25"), line("c3", "", "Cy D'Arc")],
+        NO_JANUARY: [line("a1", "Sebra", "Ana", "", "3", "5")],
+        DEEZER_JANUARY: [line("a1", "Banana", "Ana", "", "", "0.125")],
+    }
+    return {name: import_report(tmp_path, name, *lines).pk for name, lines in reports.items()}
+
+
+def search(client, **query):
+    response = client.get(RESOURCES, query)
+    assert response.status_code == 200
+    return [resource.key for resource, _ in response.context["rows"]]
+
+
+def page_address(dsp_id="a1", dsp="Spotify"):
+    return f"{RESOURCES}page/?{urlencode({'dsp': dsp, 'dsp_id': dsp_id})}"
+
+
+A, B, C, OTHER_A = ("Spotify", "a1"), ("Spotify", "b2"), ("Spotify", "c3"), ("Deezer", "a1")
+
+# --- Finding ---------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("query", "expected"),
+    [
+        ({}, [B, OTHER_A, A, C]),
+        ({"q": "zebra"}, [A]),
+        ({"q": "zeb ev"}, [A]),
+        ({"q": "an"}, [OTHER_A, A]),
+        ({"q": "ebra"}, []),
+        ({"q": "D'Arc"}, [C]),
+        ({"q": "ESABC2000002"}, [B]),
+        ({"q": "isrc es-abc-20-00002"}, [B]),
+        ({"q": "a1"}, [OTHER_A, A]),
+        ({"q": "b"}, [B, OTHER_A]),  # Bo and Banana
+        ({"q": "c"}, [C]),  # Cy
+        ({"q": "b2"}, [B]),
+        ({"q": "A1"}, []),
+        ({"q": "  zebra "}, [A]),
+        ({"q": "%"}, []),
+        ({"q": "' | & ! \\"}, []),
+        ({"q": "a", "by": "dsp_id_prefix"}, [OTHER_A, A]),
+        ({"q": "a", "by": "dsp_id"}, []),
+        ({"territory": "FR"}, [OTHER_A]),
+        ({"territory": "NO"}, [A]),
+        ({"dsp": "Spotify"}, [B, A, C]),
+        ({"dsp": "Spotify", "q": "an", "territory": "ES"}, [A]),
+        ({"dsp": "Deezer", "q": "zebra"}, []),
+    ],
+)
+@pytest.mark.usefixtures("dsrs")
+def test_a_search_finds_what_it_says(admin_client, query, expected):
+    assert search(admin_client, **query) == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "by"), [("b2", "dsp_id"), ("ESABC2000002", "isrc"), ("pie", "words"), ("b2x", "dsp_id_prefix")]
+)
+def test_a_text_is_taken_for_what_finds_something(admin_client, text, by):
+    Resource.objects.create(dsp="Spotify", dsp_id="b2", title="Pie", isrc="ESABC2000002")
+    Resource.objects.create(dsp="Spotify", dsp_id="b2x%y")
+    assert admin_client.get(RESOURCES, {"q": text}).context["page"].kind == by
+
+
+def test_the_first_of_a_dsp_id_longer_than_the_index_are_told_apart(admin_client):
+    for end in ("x", "y"):
+        Resource.objects.create(dsp="Spotify", dsp_id=100 * "a" + end)
+    assert search(admin_client, q=100 * "a" + "y") == [("Spotify", 100 * "a" + "y")]
+    assert search(admin_client, q=100 * "a" + "y", by="dsp_id_prefix") == [("Spotify", 100 * "a" + "y")]
+    assert len(search(admin_client, q=100 * "a")) == 2
+
+
+def test_the_list_goes_page_by_page_in_the_order_of_titles_without_counting(admin_client, monkeypatch):
+    monkeypatch.setattr(resources, "RESOURCES_ON_A_PAGE", 2)
+    for number, title in enumerate(["One", "three", None, "One", "Two"]):
+        Resource.objects.create(dsp="Spotify", dsp_id=f"d{number}", title=title)
+    pages, address = [], f"{RESOURCES}?q=d&by=dsp_id_prefix"
+    while address:
+        with CaptureQueriesContext(connection) as captured:
+            response = admin_client.get(address)
+        assert not [one for one in captured if " OFFSET " in one["sql"].replace("OFFSET 0", "")]
+        assert not [one for one in captured if "count(*) from catalogue_resource" in one["sql"].lower()]
+        pages.append([resource.dsp_id for resource, _ in response.context["rows"]])
+        address = response.context["next"] and f"{RESOURCES}?{response.context['next']}"
+    assert pages == [["d0", "d3"], ["d1", "d4"], ["d2"]]
+
+
+def test_the_next_page_goes_on_with_the_same_meaning_of_the_text(admin_client, monkeypatch):
+    monkeypatch.setattr(resources, "RESOURCES_ON_A_PAGE", 1)
+    for dsp_id in ("x1", "x2"):
+        Resource.objects.create(dsp="Spotify", dsp_id=dsp_id, title=f"Song {dsp_id}")
+    response = admin_client.get(RESOURCES, {"q": "song"})
+    assert "by=words" in response.context["next"]
+    assert search(
+        admin_client, q="song", by="words", after=json.dumps(response.context["page"].resources[-1].place)
+    ) == [("Spotify", "x2")]
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        {"after": "x"},
+        {"after": "[]"},
+        {"after": "[1, 2, 3]"},
+        {"after": '[false, "a", -1]'},
+        {"after": '[false, "a", 1.5]'},
+        {"after": '[false, "\\u0000", 1]'},
+        {"after": f'[false, "a", {10**30}]'},
+        {"after": 100_000 * "["},
+        {"by": "revenue"},
+        {"q": 1001 * "a"},
+        {"territory": "nowhere"},
+        {"dsp": "none"},
+    ],
+)
+def test_what_makes_no_sense_is_refused(admin_client, query):
+    response = admin_client.get(RESOURCES, query)
+    assert response.status_code == 400
+    assert b"errorlist" in response.content
+
+
+def test_of_too_many_only_some_are_shown(admin_client, monkeypatch):
+    monkeypatch.setattr(resources.selectors, "MOST_FOUND", 3)
+    for number in range(4):
+        Resource.objects.create(dsp="Spotify", dsp_id=f"d{number}", title="Song")
+        response = admin_client.get(RESOURCES, {"q": "song"})
+        assert response.context["page"].is_cut == (number == 3)
+    assert "These are some of more than a thousand: add a word." in response.content.decode()
+
+
+def test_half_a_character_in_a_place_is_no_error(admin_client):
+    assert search(admin_client, after='["\\ud800", 1]') == []
+
+
+def test_a_search_that_takes_too_long_says_so(admin_client, monkeypatch):
+    def never(**_):
+        raise OutOfTime
+
+    monkeypatch.setattr(resources.selectors, "resource_page", never)
+    for query in ({}, {"q": "a"}):
+        response = admin_client.get(RESOURCES, query)
+        assert response.status_code == 503
+        assert "This takes too long: narrow the search." in response.content.decode()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_statements_end_in_time_and_the_connection_is_left_as_it_was():
+    with pytest.raises(OutOfTime), answered_within(0.05), connection.cursor() as cursor:
+        cursor.execute("SELECT pg_sleep(30)")
+    with connection.cursor() as cursor:
+        cursor.execute("SHOW statement_timeout")
+        assert cursor.fetchone() == ("0",)
+
+
+# --- A resource ------------------------------------------------------------------------------------------------
+
+
+def described(response):
+    return [
+        (row["dsr"].path, [(one.title, one.artists, one.isrc, one.lines) for one, _ in row["descriptions"]])
+        for row in response.context["reported"].rows
+    ]
+
+
+@pytest.mark.usefixtures("dsrs")
+def test_a_resource_shows_each_dsr_that_reports_it_the_latest_first(admin_client):
+    response = admin_client.get(page_address())
+    assert shown(response, "dsr") == [ES_FEBRUARY, ES_JANUARY, NO_JANUARY]
+    assert shown(response, "territory") == ["ES", "ES", "NO"]
+    assert shown(response, "usages") == ["4", "11", "3"]
+    assert shown(response, "revenue") == ["0.25 EUR", "1.5 EUR", "5 NOK"]
+    assert shown(response, "revenue_eur") == ["0.25", "1.5", "0.5"]
+    assert described(response) == [
+        (ES_FEBRUARY, [("Zebra", "Ana|Eva", "ESABC2000009", [2])]),
+        (ES_JANUARY, [("Zebra", "Ana|Eva", "ESABC2000001", [2, 4])]),
+        (NO_JANUARY, [("Sebra", "Ana", None, [2])]),
+    ]
+    reported = response.context["reported"]
+    assert (reported.dsr_count, reported.is_cut, reported.last) == ("3", False, None)
+    text = response.content.decode()
+    assert '<dd id="all-usages">18<' in text
+    assert '<dd id="all-revenue">2<wbr><span class="decimals">.25</span></dd>' in text
+
+
+@pytest.mark.usefixtures("dsrs")
+def test_what_differs_from_the_catalogue_stands_out(admin_client):
+    text = admin_client.get(page_address()).content.decode()
+    for part in ("title", "artists", "isrc"):
+        assert text.count(f'class="called-{part} other"') == 1
+
+
+def test_each_isrc_says_from_which_lines_it_comes(admin_client, dsrs):
+    response = admin_client.get(page_address())
+    assert shown(response, "isrc") == ["ESABC2000001", "ESABC2000009"]
+    assert shown(response, "lines") == ["2", "1"]
+    text = response.content.decode()
+    for name, line_number in ((ES_JANUARY, 2), (ES_JANUARY, 4), (ES_FEBRUARY, 2)):
+        way = f"/admin/catalogue/dsr/{dsrs[name]}/lines/?after={line_number - 1}"
+        assert f'<a href="{way}">{line_number}</a>' in text
+        assert shown(admin_client.get(way), "dsp_id")[0] == "a1"
+
+
+def test_a_repeated_resource_names_its_first_lines_and_counts_all(admin_client, tmp_path):
+    import_report(tmp_path, ES_JANUARY, *(line("a1", "One", isrc="ESABC2000001") for _ in range(7)))
+    response = admin_client.get(page_address())
+    assert described(response) == [(ES_JANUARY, [("One", None, "ESABC2000001", [2, 3, 4, 5, 6])])]
+    assert shown(response, "lines") == ["7"]
+    assert "and others, 7 in all" in response.content.decode()
+
+
+@pytest.mark.usefixtures("dsrs")
+def test_what_no_line_says_is_left_out(admin_client):
+    response = admin_client.get(page_address("c3"))
+    assert shown(response, "usages") == shown(response, "revenue") == shown(response, "revenue_eur") == ["–"]
+    assert "No line has one." in response.content.decode()
+
+
+def test_a_resource_of_many_dsrs_goes_page_by_page(admin_client, dsrs, monkeypatch):
+    monkeypatch.setattr(resources, "DSRS_ON_A_PAGE", 2)
+    first = admin_client.get(page_address())
+    assert [row["dsr"].pk for row in first.context["reported"].rows] == [dsrs[ES_FEBRUARY], dsrs[ES_JANUARY]]
+    second = admin_client.get(first.context["next"])
+    assert [row["dsr"].pk for row in second.context["reported"].rows] == [dsrs[NO_JANUARY]]
+    assert second.context["next"] is None
+    assert second.context["reported"].dsr_count == "3"
+
+
+def test_a_deleted_dsr_reports_nothing(admin_client, dsrs):
+    dsr_delete(dsr_number=dsrs[ES_JANUARY])
+    assert shown(admin_client.get(page_address()), "dsr") == [ES_FEBRUARY, NO_JANUARY]
+    assert admin_client.get(page_address("b2")).status_code == 404
+
+
+@pytest.mark.usefixtures("dsrs")
+def test_a_resource_that_is_not_registered_yet_has_a_page(admin_client):
+    Resource.objects.all().delete()
+    response = admin_client.get(page_address())
+    assert shown(response, "usages") == ["4", "11", "3"]
+    assert "It is not in the catalogue yet" in response.content.decode()
+
+
+@pytest.mark.parametrize("query", ["", "?dsp=Spotify", "?dsp=Spotify&dsp_id=zz", "?dsp=Tidal&dsp_id=a1"])
+@pytest.mark.usefixtures("dsrs")
+def test_a_resource_that_nobody_reports_is_not_there(admin_client, query):
+    assert admin_client.get(f"{RESOURCES}page/{query}").status_code == 404
+
+
+@pytest.mark.usefixtures("dsrs")
+def test_a_page_behind_no_number_is_not_there(admin_client):
+    assert admin_client.get(page_address() + "&after=x").status_code == 404
+    assert admin_client.get(page_address() + "&after=" + "9" * 5000).status_code == 200
+
+
+@pytest.mark.usefixtures("dsrs")
+def test_a_number_leads_to_the_page_of_the_key(admin_client):
+    number = Resource.objects.get(dsp="Deezer").pk
+    response = admin_client.get(f"{RESOURCES}{number}/change/", follow=True)
+    assert response.redirect_chain == [(page_address(dsp="Deezer"), 302)]
+    assert response.context["known"].title == "Banana"
+    assert admin_client.get(f"{RESOURCES}{number + 10**6}/change/").status_code == 404
+
+
+def test_a_text_is_text_and_never_markup(admin_client, tmp_path):
+    bad = "<script>alert(1)</script>"
+    import_report(tmp_path, ES_JANUARY, line("<b>&1", bad, bad, revenue="1"))
+    for address in (RESOURCES, page_address("<b>&1"), f"{RESOURCES}top/", "/admin/"):
+        text = admin_client.get(address).content.decode()
+        assert "&lt;script&gt;alert(1)" in text, address
+        assert bad not in text, address
+        if address != page_address("<b>&1"):
+            assert "page/?dsp=Spotify&amp;dsp_id=%3Cb%3E%261" in text
+
+
+def queries(client, path):
+    with CaptureQueriesContext(connection) as captured:
+        assert client.get(path).status_code == 200
+    return len(captured)
+
+
+def test_pages_take_the_same_number_of_queries_for_1_and_for_100(admin_client, tmp_path):
+    def add(number):
+        name = f"Spotify_Offer{number}_ES_EUR_20200101-20200131.tsv"
+        import_report(tmp_path, name, line("a1", f"T{number}", isrc=f"ESABC20{number:05}"), line(f"b{number}", "T"))
+
+    add(0)
+    paths = (f"{RESOURCES}?q=t", RESOURCES, page_address())
+    for_one = [queries(admin_client, path) for path in paths]
+    for number in range(1, 100):
+        add(number)
+    assert [queries(admin_client, path) for path in paths] == for_one
+    assert len(admin_client.get(page_address()).context["reported"].isrcs) == 100
+
+
+# --- The top recordings ----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("query", "expected"),
+    [
+        ("", [("1", "Zebra", "2.25", "78.26")]),
+        ("?percentile=79", [("1", "Zebra", "2.25", "78.26"), ("2", "apple Pie", "0.5", "95.65")]),
+        ("?percentile=100&after=2", [("3", "Banana", "0.125", "100.00")]),
+        ("?percentile=100&territory=FR", [("1", "Banana", "0.125", "100.00")]),
+        ("?dsp=Deezer", [("1", "Banana", "0.125", "100.00")]),
+    ],
+)
+@pytest.mark.usefixtures("dsrs")
+def test_top_recordings_are_ranked_by_their_revenue(admin_client, query, expected):
+    response = admin_client.get(f"{RESOURCES}top/{query}")
+    columns = [shown(response, column) for column in ("rank", "title", "revenue", "share")]
+    assert list(zip(*columns, strict=True)) == expected
+
+
+@pytest.mark.parametrize("query", ["percentile=0", "percentile=101", "percentile=x", "after=-1", "territory=XX"])
+def test_a_ranking_that_makes_no_sense_is_refused(admin_client, query):
+    assert admin_client.get(f"{RESOURCES}top/?{query}").status_code == 400
+
+
+@pytest.mark.usefixtures("dsrs")
+def test_the_ranking_goes_page_by_page(admin_client, monkeypatch):
+    monkeypatch.setattr(resources, "RESOURCES_ON_A_PAGE", 2)
+    response = admin_client.get(f"{RESOURCES}top/?percentile=100")
+    assert shown(response, "rank") == ["1", "2"]
+    response = admin_client.get(f"{RESOURCES}top/?{response.context['next']}")
+    assert shown(response, "rank") == ["3"]
+    assert not response.context["next"]
+
+
+@pytest.mark.parametrize("error", [OutOfTime, RankingNotReady("Later.")])
+def test_a_ranking_that_is_not_ready_says_so(admin_client, monkeypatch, error):
+    def never(**_):
+        raise error
+
+    monkeypatch.setattr(resources.selectors, "resource_top", never)
+    response = admin_client.get(f"{RESOURCES}top/")
+    assert response.status_code == 503
+    assert "This ranking takes a while" in response.content.decode()
+
+
+def test_without_revenue_there_is_no_top(admin_client):
+    add_dsr()
+    assert "There is no revenue here." in admin_client.get(f"{RESOURCES}top/").content.decode()
+
+
+# --- Export ----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("query", "expected"),
+    [
+        ("", ["b2", "a1", "a1", "c3"]),
+        ("?q=zebra", ["a1"]),
+        ("?q=an&dsp=Deezer", ["a1"]),
+        ("?territory=ES&by=words&q=b", ["b2"]),
+    ],
+)
+@pytest.mark.usefixtures("dsrs")
+def test_what_the_list_shows_is_exported(admin_client, query, expected):
+    response = admin_client.post(f"{RESOURCES}export/{query}", {"resource": 0, "format": 3})
+    rows = json.loads(b"".join(response.streaming_content))
+    assert [row["dsp_id"] for row in rows] == expected
+
+
+def test_the_export_of_a_search_that_makes_no_sense_leads_back(admin_client):
+    assert admin_client.post(f"{RESOURCES}export/?territory=nowhere", {"resource": 0})["Location"] == "../?e=1"
+
+
+# --- Who may see what ------------------------------------------------------------------------------------------
+
+
+@pytest.mark.usefixtures("dsrs")
+def test_who_may_not_see_dsrs_sees_resources_without_who_reports_them(client):
+    client.force_login(staff_with("view_resource"))
+    assert search(client, q="zebra") == [A]
+    response = client.get(page_address())
+    assert response.context["reported"] is None
+    text = response.content.decode()
+    assert "Zebra" in text
+    assert all(word not in text for word in ("2.25", ">18<", "Spotify_", "usages", "revenue"))
+    assert client.get(f"{RESOURCES}top/").status_code == 403
+
+
+@pytest.mark.parametrize("permissions", [(), ("view_dsr",)])
+@pytest.mark.usefixtures("dsrs")
+def test_who_may_not_see_resources_sees_none(client, permissions):
+    client.force_login(staff_with(*permissions))
+    for address in (RESOURCES, page_address(), f"{RESOURCES}top/", f"{RESOURCES}1/change/"):
+        assert client.get(address).status_code == 403

@@ -1,0 +1,308 @@
+"""The first page of the admin: its numbers, the lists behind them, and who may see what."""
+
+import json
+import re
+from datetime import date
+from decimal import Decimal
+
+import pytest
+from django.conf import settings
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+
+from catalogue.admin import start
+from catalogue.exceptions import InvalidReportName, RankingNotReady, ReportRefused
+from catalogue.models import DSR, ImportJob, LeftoverLines
+from catalogue.rates.services import operator_rate_set
+from dsrhub.database.time_limits import OutOfTime
+from tests.catalogue.helpers import ES_JANUARY, NO_JANUARY, add_dsr, import_report, line, shown, staff_with
+
+pytestmark = pytest.mark.django_db
+
+FR_FEBRUARY = "Deezer_Premium_SACEM_FR_EUR_20200201-20200229.tsv"
+JANUARY, FEBRUARY = "2020-01", "2020-02"
+DSRS = "/admin/catalogue/dsr/"
+
+
+@pytest.fixture
+def _dsrs(tmp_path):
+    """Three reports: 5 lines, 122 usages, 1.75 + 2 + 10 = 13.75 EUR; 2 lines have an ISRC. Two deliveries failed."""
+    operator_rate_set(
+        currency="NOK", period_start=date(2020, 1, 1), period_end=date(2020, 1, 31), rate=Decimal(10), note="by hand"
+    )
+    import_report(
+        tmp_path,
+        ES_JANUARY,
+        line("a", "Zebra", "Ana", "ESABC2000001", "10", "1.5"),
+        line("b", "Apple", "Bo", "", "5", "0.25"),
+    )
+    import_report(tmp_path, NO_JANUARY, line("a", "Zebra", "Ana", "ESABC2000001", "7", "15"), line("b", revenue="5"))
+    import_report(tmp_path, FR_FEBRUARY, line("c", "Pear", "Cy", "", "100", "10"))
+    with pytest.raises(ReportRefused):
+        import_report(tmp_path, FR_FEBRUARY.replace("FR", "ES"), line("a", revenue="much"))
+    with pytest.raises(InvalidReportName):
+        import_report(tmp_path, "holiday.tsv", line())
+
+
+def facts(response):
+    found = re.findall(r'<dt>([^<]*)</dt><dd><a href="([^"]*)">([^<]*)</a>', response.content.decode())
+    return {name: value for name, _, value in found}, {name: way.replace("&amp;", "&") for name, way, _ in found}
+
+
+def groups(response):
+    """What the tables say: rows of name and numbers, and where each row leads."""
+    rows = re.findall(r'<tr><th scope="row"><a href="([^"]*)">([^<]*)</a></th>(.*?)</tr>', response.content.decode())
+    cells = [[name, *re.findall(r'<td class="number"><a href="[^"]*">([^<]*)</a></td>', row)] for _, name, row in rows]
+    return cells, [way.replace("&amp;", "&") for way, *_ in rows]
+
+
+def listed(client, way):
+    return sorted(str(dsr) for dsr in client.get(way).context["cl"].result_list)
+
+
+# --- Numbers ---------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.usefixtures("_dsrs")
+def test_it_says_what_there_is(admin_client):
+    values, _ = facts(admin_client.get("/admin/"))
+    assert values == {
+        "DSRs": "3",
+        "lines": "5",
+        "usages": "122",
+        "revenue in EUR": "13.75",
+        "% of lines without ISRC": "60.00",
+        "failed DSRs": "1",
+        "DSRs to be registered": "0",
+        "rejected deliveries": "1",
+    }
+
+
+@pytest.mark.usefixtures("_dsrs")
+def test_it_says_what_territories_and_periods_come_to(admin_client):
+    cells, _ = groups(admin_client.get("/admin/"))
+    assert cells == [
+        ["FR", "1", "1", "100", "10.00", "100.00"],
+        ["NO", "1", "2", "7", "2.00", "50.00"],
+        ["ES", "1", "2", "15", "1.75", "50.00"],
+        [JANUARY, "2", "4", "22", "3.75", "50.00"],
+        [FEBRUARY, "1", "1", "100", "10.00", "100.00"],
+    ]
+
+
+@pytest.mark.usefixtures("_dsrs")
+def test_each_number_leads_to_the_list_behind_it(admin_client):
+    page = admin_client.get("/admin/")
+    names, ways = groups(page)
+    assert {name: listed(admin_client, way) for (name, *_), way in zip(names, ways, strict=True)} == {
+        "FR": [FR_FEBRUARY],
+        "NO": [NO_JANUARY],
+        "ES": [ES_JANUARY],
+        JANUARY: sorted([ES_JANUARY, NO_JANUARY]),
+        FEBRUARY: [FR_FEBRUARY],
+    }
+    _, ways = facts(page)
+    ingested = sorted([ES_JANUARY, NO_JANUARY, FR_FEBRUARY])
+    for name in ("DSRs", "lines", "usages", "revenue in EUR", "% of lines without ISRC"):
+        assert listed(admin_client, ways[name]) == ingested
+    assert listed(admin_client, ways["failed DSRs"]) == [FR_FEBRUARY.replace("FR", "ES")]
+    assert listed(admin_client, ways["rejected deliveries"]) == ["holiday.tsv"]
+    assert listed(admin_client, ways["DSRs to be registered"]) == []
+
+
+@pytest.mark.usefixtures("_dsrs")
+def test_charts_have_the_numbers_of_the_tables(admin_client):
+    text = admin_client.get("/admin/").content.decode()
+    drawn = json.loads(re.search('<script id="chart-data" type="application/json">(.*?)</script>', text)[1])
+    bars = {by: [(bar["name"], bar["usages"], bar["revenue"]) for bar in bars] for by, bars in drawn.items()}
+    assert bars == {
+        "territory": [("FR", "100", "10.00"), ("NO", "7", "2.00"), ("ES", "15", "1.75")],
+        "period": [(JANUARY, "22", "3.75"), (FEBRUARY, "100", "10.00")],
+    }
+    assert sorted(re.findall('data-groups="([a-z]+)" data-amount="([a-z]+)"', text)) == [
+        ("period", "revenue"),
+        ("period", "usages"),
+        ("territory", "revenue"),
+        ("territory", "usages"),
+    ]
+
+
+def test_of_many_territories_and_periods_the_rest_is_added_up(admin_client, monkeypatch):
+    monkeypatch.setattr(start, "TERRITORIES", 1)
+    monkeypatch.setattr(start, "PERIODS", 1)
+    euro = {"currency_id": "EUR", "exchange_rate": 1, "line_count": 10, "blank_isrc_count": 4, "total_usages": 3}
+    # Together they have more digits than Python's decimals by themselves.
+    for month, (territory, revenue) in enumerate([("ES", 5), ("NO", "2e25"), ("FR", "0.004"), ("SE", "0.001")], 1):
+        days = {"period_start": date(2020, month, 1), "period_end": date(2020, month, 20)}
+        add_dsr(territory_id=territory, total_revenue=Decimal(revenue), **days, **euro)
+    response = admin_client.get("/admin/")
+    cells, ways = groups(response)
+    assert cells == [
+        ["NO", "1", "10", "3", "20,000,000,000,000,000,000,000,000.00", "40.00"],
+        ["3 others", "3", "30", "9", "5.00", "40.00"],
+        ["2020-04-01 – 2020-04-20", "1", "10", "3", "0.00", "40.00"],
+    ]
+    assert len(listed(admin_client, ways[1])) == 4
+    assert "And 3 earlier periods." in response.content.decode()
+    assert facts(response)[0]["revenue in EUR"] == "20,000,000,000,000,000,000,000,005.00"  # and 0.005, half to even
+
+
+@pytest.mark.usefixtures("_dsrs")
+def test_the_latest_imports_and_what_failed_are_told(admin_client):
+    text = admin_client.get("/admin/").content.decode()
+    section = {
+        name: text.split(f'id="{name}"')[1].split("</section>")[0] for name in ("imports", "failures", "rejected")
+    }
+    assert re.findall(rf'<a href="{DSRS}\d+/change/">([^<]*)</a>', section["imports"]) == [
+        FR_FEBRUARY,
+        NO_JANUARY,
+        ES_JANUARY,
+    ]
+    failed = DSR.objects.failed().get()
+    assert f'<a href="{DSRS}{failed.pk}/change/">{failed.path}</a>' in section["failures"]
+    assert f'<a href="/admin/catalogue/reportproblem/?dsr={failed.pk}">1 error</a>' in section["failures"]
+    assert "holiday.tsv" in section["rejected"]
+
+
+def test_it_says_how_far_the_catalogue_is(admin_client):
+    dsrs = [add_dsr(offer=str(number), is_catalogued=number == 0) for number in range(3)]
+    LeftoverLines.objects.create(dsr_number=dsrs[-1].pk + 1, partition=0, dsp="Spotify")
+    values, ways = facts(admin_client.get("/admin/"))
+    assert values["DSRs to be registered"] == "2"
+    assert values["deleted DSRs to be cleared up"] == "1"
+    assert len(listed(admin_client, ways["DSRs to be registered"])) == 2
+
+
+def test_imports_that_wait_are_told(admin_client):
+    for number, state in enumerate(["to_check", "checked", "checked", "done", "abandoned"]):
+        ImportJob.objects.create(upload=str(number), name=f"{number}.tsv", size=1, state=state)
+    values, ways = facts(admin_client.get("/admin/"))
+    assert {name: value for name, value in values.items() if name.startswith("imports")} == {
+        "imports to be checked": "1",
+        "imports to be confirmed": "2",
+    }
+    assert listed(admin_client, ways["imports to be confirmed"]) == ["1.tsv", "2.tsv"]
+
+
+def test_an_installation_without_data_has_a_start_page(admin_client):
+    response = admin_client.get("/admin/")
+    assert response.status_code == 200
+    assert "No DSR is ingested yet." in response.content.decode()
+    values, _ = facts(response)
+    assert (values["DSRs"], values["revenue in EUR"], values["% of lines without ISRC"]) == ("0", "0.00", "–")
+    assert "canvas" not in response.content.decode()
+
+
+# --- Top recordings --------------------------------------------------------------------------------------------
+
+
+@pytest.mark.usefixtures("_dsrs")
+def test_the_top_recordings_are_told(admin_client):
+    response = admin_client.get("/admin/")
+    columns = [shown(response, column) for column in ("rank", "title", "artists", "usages", "revenue", "share")]
+    # Of Spotify, a has 1.5 + 15 / 10 EUR, and b 0.25 + 5 / 10.
+    assert list(zip(*columns, strict=True)) == [
+        ("1", "Pear", "Cy", "100", "10", "72.73"),
+        ("2", "Zebra", "Ana", "17", "3", "94.55"),
+        ("3", "Apple", "Bo", "5", "0.75", "100.00"),
+    ]
+
+
+@pytest.mark.parametrize("error", [OutOfTime, RankingNotReady("Later.")])
+@pytest.mark.usefixtures("_dsrs")
+def test_the_page_does_not_wait_for_a_ranking(admin_client, monkeypatch, error):
+    def never(**_):
+        raise error
+
+    monkeypatch.setattr(start.resource_selectors, "resource_top", never)
+    response = admin_client.get("/admin/")
+    assert "Their ranking is not ready" in response.content.decode()
+    assert 'href="/admin/catalogue/resource/top/?percentile=10"' in response.content.decode()
+    assert facts(response)[0]["lines"] == "5"
+
+
+def test_of_many_lines_not_all_are_ranked(admin_client, monkeypatch):
+    asked = []
+    monkeypatch.setattr(start.resource_selectors, "resource_top", lambda **question: asked.append(question) or [])
+    for lines in (100_000, 1):
+        add_dsr(offer=str(lines), line_count=lines)
+        admin_client.get("/admin/")
+    assert [(one["percentile"], one["limit"]) for one in asked] == [(100, 10), (10, 10)]
+
+
+# --- Who may see what ------------------------------------------------------------------------------------------
+
+PARTS = {
+    "search": 'name="q"',
+    "numbers": 'id="chart-data"',
+    "top": 'id="top"',
+    "imports": 'id="imports"',
+    "failures": 'id="failures"',
+    "rejected": 'id="rejected"',
+    "jobs": "imports to be checked",
+}
+OF_DSRS = {"numbers", "imports", "failures"}
+
+
+@pytest.mark.parametrize(
+    ("permissions", "expected"),
+    [
+        ((), set()),
+        (("view_territory",), set()),
+        (("view_resource",), {"search"}),
+        (("view_dsr",), OF_DSRS),
+        (("change_dsr",), OF_DSRS),
+        (("view_dsr", "view_resource"), OF_DSRS | {"search", "top"}),
+        (("view_rejecteddelivery",), {"rejected"}),
+        (("import_dsr",), {"jobs"}),
+    ],
+)
+@pytest.mark.usefixtures("_dsrs")
+def test_each_sees_only_what_they_may(client, permissions, expected):
+    ImportJob.objects.create(upload="1", name="1.tsv", size=1)
+    client.force_login(staff_with(*permissions))
+    text = client.get("/admin/").content.decode()
+    assert {name for name, mark in PARTS.items() if mark in text} == expected
+    if "numbers" not in expected:
+        assert not any(amount in text for amount in ("13.75", "122", "Spotify", "60.00"))
+    if "rejected" not in expected:
+        assert "holiday" not in text
+        assert "rejected" not in text
+
+
+@pytest.mark.usefixtures("_dsrs")
+def test_the_page_of_one_application_has_no_numbers(admin_client):
+    text = admin_client.get("/admin/catalogue/").content.decode()
+    assert 'id="start"' not in text
+    assert "chart" not in text
+
+
+# --- Cost ------------------------------------------------------------------------------------------------------
+
+
+def test_it_takes_the_same_number_of_queries_for_1_and_for_100_dsrs(admin_client):
+    def queries():
+        with CaptureQueriesContext(connection) as captured:
+            assert admin_client.get("/admin/").status_code == 200
+        return captured
+
+    def add(number):
+        territory = ["NO", "ES"][number % 2]
+        add_dsr(offer=str(number), territory_id=territory, total_revenue=1)
+        add_dsr(offer=str(number), path=f"{number}.tsv", status="failed")
+
+    add(0)
+    for_one = len(queries())
+    for number in range(1, 100):
+        add(number)
+    captured = queries()
+    assert len(captured) == for_one
+    assert not [one["sql"] for one in captured if "catalogue_usageline" in one["sql"]]
+
+
+def test_what_draws_comes_as_it_was_published_but_for_its_source_map():
+    folder = settings.BASE_DIR / "catalogue" / "static" / "catalogue" / "vendor"
+    text = (folder / "chart.umd.min.js").read_text()
+    assert text.startswith("/*!\n * Chart.js v4.6.1\n")
+    assert "sourceMappingURL" not in text
+    assert "Permission is hereby granted" in (folder / "LICENSE.chart.txt").read_text()

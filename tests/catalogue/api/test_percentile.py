@@ -1,0 +1,463 @@
+"""`/resources/percentile/{number}`: what it takes, what it answers and how it refuses.
+
+What the top of the revenue is, the tests of the selector say.
+"""
+
+from urllib.parse import quote, urlencode
+
+import pytest
+from django.core.signals import request_finished
+from django.db import close_old_connections, connection
+from django.test.utils import CaptureQueriesContext
+from rest_framework.renderers import JSONRenderer
+from rest_framework.test import APIRequestFactory
+
+from catalogue.api import serializers, views
+from catalogue.exceptions import RankingNotReady
+from catalogue.models import KeptRanking
+from catalogue.ranking import cache
+from catalogue.ranking.selectors import resource_top_percentile
+from dsrhub.database import locks
+from tests.catalogue.helpers import ES_JANUARY, NO_JANUARY, import_report, line
+
+pytestmark = pytest.mark.django_db
+
+JANUARY = "2020-01-01T00:00:00Z", "2020-01-31T00:00:00Z"
+
+
+@pytest.fixture
+def spain(tmp_path):
+    """A report for Spain and January 2020, in EUR: `a` has 70 % of its revenue and `b` the rest."""
+    lines = (
+        line("a", "One", "Ana|Eva", "ESABC2000001", "5", "0.5"),
+        line("a", "One", "Ana|Eva", "ESABC2000001", "2", "0.2"),
+        line("b", revenue="0.30"),
+        line("c", "Three", "Cy", "ESABC2000003", "9"),
+    )
+    return import_report(tmp_path, ES_JANUARY, *lines).pk
+
+
+@pytest.fixture
+def norway(tmp_path):
+    return import_report(tmp_path, NO_JANUARY, line("a", "Last", usages="1"), line("d", usages="1", revenue="1")).pk
+
+
+def answer(client, number=100, **query):
+    response = client.get(f"/resources/percentile/{number}?{urlencode(query)}")
+    assert response.status_code == 200, response.json()
+    return response.json()
+
+
+def dsp_ids(client, **query):
+    return [resource["dsp_id"] for resource in answer(client, **query)]
+
+
+def refusal(client, path):
+    """The codes of the findings, by parameter, of a question that is refused."""
+    response = client.get(path)
+    assert response.status_code == 400
+    assert response["Content-Type"] == "application/json"
+    return {name: [finding["code"] for finding in findings] for name, findings in response.json().items()}
+
+
+# --- The answer ------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("path", ["/resources/percentile/70", "/resources/percentile/70/"])
+def test_the_answer_is_an_array_of_resources(client, spain, path):
+    response = client.get(path)
+    assert response.status_code == 200
+    assert response["Content-Type"] == "application/json"
+    assert response.json() == [
+        {
+            "dsp_id": "a",
+            "title": "One",
+            "artists": "Ana|Eva",
+            "isrc": "ESABC2000001",
+            "usages": 7,
+            "revenue": 0.7,
+            "dsrs": [spain],
+        }
+    ]
+
+
+def test_what_has_no_value_is_left_out(client, spain):
+    assert answer(client)[1:] == [{"dsp_id": "b", "revenue": 0.3, "dsrs": [spain]}]
+
+
+def test_a_resource_has_its_sums_over_all_dsrs_that_count(client, spain, norway):
+    assert answer(client) == [
+        {
+            "dsp_id": "a",
+            "title": "One",
+            "artists": "Ana|Eva",
+            "isrc": "ESABC2000001",
+            "usages": 8,
+            "revenue": 0.7,
+            "dsrs": [spain, norway],
+        },
+        {"dsp_id": "b", "revenue": 0.3, "dsrs": [spain]},
+        # 1 NOK at 9.9384227272727272727272727272727272727273 NOK for one EUR.
+        {"dsp_id": "d", "usages": 1, "revenue": 0.10061958798108168, "dsrs": [norway]},
+    ]
+
+
+@pytest.mark.parametrize(
+    ("revenues", "number"),
+    [
+        # As doubles, these would be 0.30000000000000004.
+        (["0.1", "0.2"], b"0.3"),
+        (["2"], b"2.0"),
+        (["2.220446049250313e-16"], b"2.220446049250313e-16"),
+        # The nearest doubles.
+        (["0.1234567890123456789"], b"0.12345678901234568"),
+        (["9007199254740993"], b"9007199254740992.0"),
+        (["123456789012345678901234567890"], b"1.2345678901234568e+29"),
+    ],
+)
+def test_revenue_is_a_number_the_double_nearest_to_the_exact_sum(client, tmp_path, revenues, number):
+    import_report(tmp_path, ES_JANUARY, *[line("a", revenue=revenue) for revenue in revenues])
+    assert b'"revenue":' + number + b"," in client.get("/resources/percentile/100").content
+
+
+def test_usages_are_whole_numbers_of_any_size(client, tmp_path):
+    usages = "9223372036854775807"
+    import_report(tmp_path, ES_JANUARY, line("a", usages=usages, revenue="1"), line("a", usages=usages, revenue="1"))
+    assert b'"usages":18446744073709551614,' in client.get("/resources/percentile/100").content
+
+
+def test_without_dsrs_that_count_the_answer_is_an_empty_array(client, spain):
+    for query in ("", "?territory=FR", "?territory=QQ", "?period_start=2020-01-02", "?period_end=2019-12-31"):
+        response = client.get(f"/resources/percentile/1{query}")
+        assert response.status_code == 200
+        assert (response.content == b"[]") == bool(query)
+
+
+def test_head_answers_without_the_body_and_nothing_is_written(client, spain):
+    assert client.head("/resources/percentile/50").status_code == 200
+    for method in ("POST", "PUT", "PATCH", "DELETE"):
+        response = client.generic(method, "/resources/percentile/50")
+        assert response.status_code == 405
+        assert response["Allow"] == "GET, HEAD, OPTIONS"
+    assert client.options("/resources/percentile/50")["Allow"] == "GET, HEAD, OPTIONS"
+
+
+def test_the_number_of_queries_is_the_same_for_1_and_for_100_resources(client, tmp_path):
+    def queries():
+        with CaptureQueriesContext(connection) as captured:
+            resources = answer(client)
+        return len(resources), len(captured)
+
+    import_report(tmp_path, ES_JANUARY, line("a", "One", revenue="1"))
+    one, for_one = queries()
+    import_report(tmp_path, NO_JANUARY, *[line(f"n{number}", f"{number}", revenue="1") for number in range(99)])
+    hundred, for_hundred = queries()
+    assert (one, hundred) == (1, 100)
+    assert for_one == for_hundred
+
+
+# --- Large answers ---------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def _small_pieces(monkeypatch):
+    """Answers of more than two resources are sent in pieces of two."""
+    for module in (serializers, views):
+        monkeypatch.setattr(module, "PIECE", 2)
+
+
+def rankings_read():
+    """How many rankings this session keeps from being dropped."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND classid = %s AND mode = 'ShareLock' "
+            "AND pid = pg_backend_pid()",
+            [locks.RANKING_READERS.space],
+        )
+        return cursor.fetchone()[0]
+
+
+DIRT = [
+    line("plain", "One", "Ana|Eva", "ESABC2000001", "5", "9"),
+    line('quote " and \\', "tab is no data, but / is", "<b>&amp;</b>", "ESABC2000002", "-3", "8.5"),
+    line("é ß 音 😀", "line\u2028separator", "paragraph\u2029separator", "", "0", "1e-7"),
+    line("syntax", "{}[],:null", "'", "", "", "2e-60"),
+    line("many", "", "", "", "9223372036854775807", "123456789012345678"),
+    line("many", "", "", "", "9223372036854775807", "1234567890123456.8"),
+    line("blank", revenue="0"),
+    line("tiny", revenue="1e-40"),
+]
+
+
+@pytest.mark.parametrize("number", [50, 100])
+def test_an_answer_is_what_rest_framework_renders_byte_for_byte(client, tmp_path, norway, number):
+    import_report(tmp_path, ES_JANUARY, *DIRT)
+    resources = resource_top_percentile(percentile=number)
+    assert len(resources) == (1 if number == 50 else 8)
+
+    rendered = JSONRenderer().render(serializers.ResourceSerializer(resources, many=True).data)
+    assert client.get(f"/resources/percentile/{number}").content == rendered
+
+
+@pytest.mark.usefixtures("_small_pieces")
+@pytest.mark.parametrize("count", [2, 3, 4, 5])
+def test_a_large_answer_comes_in_pieces_and_is_the_same(client, tmp_path, count, monkeypatch):
+    import_report(tmp_path, ES_JANUARY, *(line(f"r{number}", f"{number}", revenue="1") for number in range(count)))
+
+    response = client.get("/resources/percentile/100")
+    assert response.streaming == (count > 2)
+    assert response["Content-Type"] == "application/json"
+    content = response.getvalue()
+    monkeypatch.undo()
+    whole = client.get("/resources/percentile/100")
+    assert not whole.streaming
+    assert content == whole.content
+    assert [resource["title"] for resource in whole.json()] == [f"{number}" for number in range(count)]
+
+
+@pytest.fixture
+def _connection_stays():
+    """The end of a response does not end the connection, which has the test's transaction."""
+    request_finished.disconnect(close_old_connections)
+    yield
+    request_finished.connect(close_old_connections)
+
+
+@pytest.mark.usefixtures("_small_pieces", "_connection_stays")
+@pytest.mark.parametrize("pieces", [0, 1, 2, 100])
+def test_the_ranking_is_let_go_however_much_of_it_the_client_takes(tmp_path, pieces, settings):
+    settings.DSRHUB_KEPT_RANKING_ROWS = 0
+    import_report(tmp_path, ES_JANUARY, *(line(f"r{number}", revenue="1") for number in range(7)))
+
+    response = views.TopPercentileView.as_view()(APIRequestFactory().get(""), number="100")
+    for _ in zip(range(pieces), response, strict=False):
+        assert rankings_read() == 1
+    response.close()
+    assert rankings_read() == 0
+    assert not KeptRanking.objects.exists()
+
+
+@pytest.mark.usefixtures("_small_pieces")
+def test_head_of_a_large_answer_has_no_body(client, tmp_path):
+    import_report(tmp_path, ES_JANUARY, *(line(f"r{number}", revenue="1") for number in range(7)))
+
+    response = client.head("/resources/percentile/100")
+    assert (response.status_code, response["Content-Type"], response.content) == (200, "application/json", b"")
+    assert rankings_read() == 0
+
+
+@pytest.mark.usefixtures("_small_pieces")
+def test_what_goes_wrong_with_a_large_answer_is_told_by_its_status(client, tmp_path, monkeypatch):
+    def no_time(*args):
+        raise RankingNotReady("Ask again later.")
+
+    import_report(tmp_path, ES_JANUARY, *(line(f"r{number}", revenue="1") for number in range(7)))
+    monkeypatch.setattr(cache, "ranking_build", no_time)
+
+    response = client.get("/resources/percentile/100")
+    assert (response.status_code, response.json()["code"]) == (503, "ranking_not_ready")
+
+
+# --- The number ------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("number", "count"), [("1", 1), ("70", 1), ("71", 2), ("99", 2), ("100", 2)])
+def test_the_number_is_a_per_cent_from_1_to_100(client, spain, number, count):
+    assert len(answer(client, number)) == count
+
+
+@pytest.mark.parametrize("number", ["-1", "0", "00", "101", "1000", "9" * 5000, "0" * 5000 + "1"])
+def test_a_number_out_of_range_is_refused_by_name(client, number):
+    assert list(refusal(client, f"/resources/percentile/{number}")) == ["number"]
+
+
+@pytest.mark.parametrize(
+    "number",
+    [
+        "",
+        "abc",
+        "1.0",
+        "1,0",
+        "1e1",
+        "٣",
+        "²",
+        "1_0",
+        "+1",
+        "--1",
+        "0x1",
+        "true",
+        "null",
+        " 10",
+        "10 ",
+        "10\n",
+        "\0",
+        "%",
+    ],
+)
+def test_what_is_no_number_is_refused_by_name(client, number):
+    for slash in ("", "/") if number else ("",):
+        assert refusal(client, f"/resources/percentile/{quote(number)}{slash}") == {"number": ["invalid"]}
+
+
+def test_a_parameter_that_is_called_as_the_number_is_another_one(client, spain):
+    assert client.get("/resources/percentile/1?number=abc&number=100").json() == answer(client, 1)
+
+
+# --- The query -------------------------------------------------------------------------------------------------
+
+
+def test_each_parameter_can_be_used_alone(client, spain, norway):
+    assert dsp_ids(client, territory="ES") == ["a", "b"]
+    assert dsp_ids(client, territory="NO") == ["d"]
+    assert dsp_ids(client, period_start="2020-01-01T00:00:00Z") == ["a", "b", "d"]
+    assert dsp_ids(client, period_start="2020-01-02T00:00:00Z") == []
+    assert dsp_ids(client, period_end="2020-01-31T00:00:00Z") == ["a", "b", "d"]
+    assert dsp_ids(client, period_end="2020-01-30T00:00:00Z") == []
+
+
+def test_the_own_values_of_a_dsr_find_it(client, tmp_path):
+    for period, offer in [("20200101-20200131", "Free"), ("20200229-20200229", "Duo"), ("20191231-20210101", "Kids")]:
+        dsr = import_report(tmp_path, f"Spotify_{offer}_ES_EUR_{period}.tsv", line(offer, revenue="1"))
+        shown = client.get(f"/dsrs/{dsr.pk}").json()
+        query = {"period_start": shown["period_start"], "period_end": shown["period_end"]}
+        assert offer in dsp_ids(client, territory=shown["territory"]["code_2"], **query)
+
+
+@pytest.mark.parametrize("territory", ["ES", "es", "Es"])
+def test_the_case_of_a_territory_does_not_matter(client, spain, norway, territory):
+    assert dsp_ids(client, territory=territory) == ["a", "b"]
+
+
+@pytest.mark.parametrize(
+    "territory", ["E", "ESP", "E1", "12", "ñÑ", "ＥＳ", " ES", "ES ", "ES\n", "E\0", "--", "%%", "ES,NO"]
+)
+def test_what_is_no_territory_is_refused_by_name(client, spain, territory):
+    assert list(refusal(client, f"/resources/percentile/50?territory={quote(territory)}")) == ["territory"]
+
+
+# What period_start finds the DSR, which starts on 2020-01-01: the date in UTC is before or on that day.
+@pytest.mark.parametrize(
+    ("start", "is_found"),
+    [
+        ("2020-01-01", True),
+        ("2020-01-02", False),
+        ("2020-01-01T00:00:00Z", True),
+        ("2020-01-01t00:00:00z", True),
+        ("2020-01-01T00:00:00", True),
+        ("2020-01-01T00:00", True),
+        ("2020-01-01 00:00:00", True),
+        ("2020-01-01T23:59:59.999999999Z", True),
+        ("2020-01-01T23:59:59", True),
+        ("2020-01-02T00:00:00Z", False),
+        # In UTC: 2020-01-01T23:30.
+        ("2020-01-02T00:30:00+01:00", True),
+        ("2020-01-02T00:30:00+0100", True),
+        ("2020-01-02 00:30+01:00", True),
+        ("2020-01-02T01:00:00+01:00", False),
+        # In UTC: 2020-01-02T00:30.
+        ("2020-01-01T23:30:00-01:00", False),
+        ("2020-01-01T22:59:59-01:00", True),
+        ("2020-01-01T23:30:00-00:00", True),
+        ("0001-01-01", True),
+        ("9999-12-31T23:59:59Z", False),
+    ],
+)
+def test_the_date_in_utc_of_a_period_start_counts(client, spain, start, is_found):
+    assert bool(answer(client, period_start=start)) == is_found
+
+
+def test_the_date_in_utc_of_a_period_end_counts(client, spain):
+    # In UTC: the 30th, the day before the DSR's last one.
+    assert dsp_ids(client, period_end="2020-01-31T00:30:00+01:00") == []
+    assert dsp_ids(client, period_end="2020-01-30T23:30:00-01:00") == ["a", "b"]
+
+
+def test_a_plus_that_came_unescaped_is_a_plus(client, spain):
+    for day, found in (("2020-01-31T00:30:00", 0), ("2020-01-31T01:00:00", 2)):
+        for zone in ("+01:00", "%2B01:00", "%2B0100", "+0100"):
+            response = client.get(f"/resources/percentile/100?period_end={day}{zone}")
+            assert (response.status_code, len(response.json())) == (200, found)
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        "yesterday",
+        "2020",
+        "2020-01",
+        "20200101",
+        "2020-1-1",
+        "01-01-2020",
+        "2020-W01-1",
+        "2020-001",
+        "2020-02-30",
+        "2019-02-29",
+        "2020-13-01",
+        "2020-00-10",
+        "0000-01-01",
+        "10000-01-01",
+        "-2020-01-01",
+        "2020-01-01Z",
+        "2020-01-01+01:00",
+        "2020-01-01T",
+        "2020-01-01T00",
+        "2020-01-01T0:00",
+        "2020-01-01T24:00:00Z",
+        "2020-01-01T23:60:00Z",
+        "2020-01-01T00:00:00.Z",
+        "2020-01-01T00:00.5Z",
+        "2020-01-01T00:00:00,5Z",
+        "2020-01-01T00:00:00+24:00",
+        "2020-01-01T00:00:00+10:60",
+        "2020-01-01T00:00:00+1",
+        "2020-01-01T00:00:00 UTC",
+        "2020-01-01T00:00:00ZZ",
+        "2020-01-01  00:00:00",
+        "2020_01_01",
+        "٢٠٢٠-٠١-٠١",
+        " 2020-01-01",
+        "2020-01-01 ",
+        "2020-01-01\n",
+        "2020-01-01\0",
+        "1577836800",
+        # Out of the calendar once they are taken to UTC.
+        "0001-01-01T00:00:00+10:00",
+        "9999-12-31T23:00:00-10:00",
+    ],
+)
+def test_what_is_no_date_is_refused_by_name(client, value):
+    for name in ("period_start", "period_end"):
+        assert refusal(client, f"/resources/percentile/50?{name}={quote(value)}") == {name: ["invalid"]}
+
+
+@pytest.mark.parametrize("name", ["territory", "period_start", "period_end"])
+def test_an_empty_value_is_none_and_refused_by_name(client, spain, name):
+    assert list(refusal(client, f"/resources/percentile/50?{name}=")) == [name]
+    assert list(refusal(client, f"/resources/percentile/50?{name}")) == [name]
+
+
+def test_all_that_is_wrong_is_told_at_once(client):
+    path = "/resources/percentile/0?territory=Spain&period_start=now&period_end=then"
+    assert set(refusal(client, path)) == {"number", "territory", "period_start", "period_end"}
+
+
+def test_what_is_wrong_is_told_for_people_too(client):
+    response = client.get("/resources/percentile/50?period_start=2020-02-30")
+    message = "Not a date-time or date: 2020-01-31T00:00:00Z or 2020-01-31."
+    assert response.json() == {"period_start": [{"message": message, "code": "invalid"}]}
+
+
+def test_a_parameter_that_comes_twice_is_refused_by_name(client, spain):
+    assert refusal(client, "/resources/percentile/50?territory=ES&territory=NO") == {"territory": ["repeated"]}
+    assert refusal(client, "/resources/percentile/50?period_end=2020-01-31&period_end=2020-01-31") == {
+        "period_end": ["repeated"]
+    }
+
+
+@pytest.mark.parametrize(
+    "query", ["limit=x", "format=xml", "Territory=NO", "page=1&page=2", "%00=%00", "&&=", "territory[]=NO"]
+)
+def test_a_parameter_that_is_not_known_is_ignored(client, spain, query):
+    response = client.get(f"/resources/percentile/70?{query}")
+    assert response.status_code == 200
+    assert [resource["dsp_id"] for resource in response.json()] == ["a"]

@@ -1,0 +1,203 @@
+"""`import_dsr`: what it says of each file, in the order of the files, whatever the number of those done at a time."""
+
+import io
+from dataclasses import asdict
+from threading import Event
+
+import pytest
+from django.core.management import CommandError, call_command
+from django.db import connection
+
+from catalogue.imports import many
+from catalogue.management.commands import import_dsr as command
+from catalogue.models import DSR, Resource
+from catalogue.reports.formats.tsv.name import parse_report_name
+from dsrhub.database import locks
+from dsrhub.database.statements import rows_of
+from tests.catalogue.helpers import line, other_transaction, write_report
+from tests.waiting import PATIENCE
+
+NAMES = [f"Spotify_Duo_ES_EUR_2020{month:02}01-2020{month:02}28.tsv.gz" for month in range(1, 8)]
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+def import_dsr(*paths, **options):
+    """What the command says, and what it says of refused files; its failure last, if it failed."""
+    out, err = io.StringIO(), io.StringIO()
+    try:
+        call_command("import_dsr", *paths, **options, stdout=out, stderr=err)
+    except CommandError as failure:
+        err.write(f"{failure}\n")
+    return out.getvalue().splitlines(), err.getvalue().splitlines()
+
+
+@pytest.mark.parametrize("jobs", [1, 3])
+def test_files_are_imported_and_told_in_their_order(tmp_path, jobs):
+    for number, name in enumerate(NAMES, 1):
+        write_report(tmp_path, name, *(line(f"{number} {nth}", revenue="1") for nth in range(number)))
+
+    out, err = import_dsr(tmp_path, jobs=jobs)
+
+    assert [text.split(":")[0] for text in out[:-1]] == NAMES
+    assert [text.split(" line")[0][-1] for text in out[:-1]] == list("1234567")
+    assert out[-1] == "7 files in."
+    assert err == []
+    assert sorted(DSR.objects.values_list("line_count", flat=True)) == [1, 2, 3, 4, 5, 6, 7]
+    assert Resource.objects.count() == 28
+    assert not DSR.objects.uncatalogued().exists()
+
+
+@pytest.mark.parametrize("jobs", [1, 3])
+def test_a_bad_file_does_not_stop_the_others(tmp_path, jobs):
+    for name in NAMES:
+        write_report(tmp_path, name, line(name, revenue="1e" if name == NAMES[2] else "1"))
+    (tmp_path / NAMES[4]).write_bytes(b"\x1f\x8b")
+
+    out, err = import_dsr(tmp_path, jobs=jobs)
+
+    assert len(out) == 5
+    assert err == [
+        f"refused: {NAMES[2]}: 1 error, nothing is loaded. The first: not_a_number at line 2, column 'revenue', "
+        "value '1e'",
+        "  line 2, column revenue: not_a_number: '1e'",
+        f"refused: {NAMES[4]}: 1 error, nothing is loaded. The first: gzip_truncated",
+        "  file: gzip_truncated",
+        "2 of 7 files refused.",
+    ]
+    assert DSR.objects.ingested().count() == 5
+
+
+def test_what_is_in_already_is_unchanged(tmp_path):
+    path = write_report(tmp_path, NAMES[0], line("a"))
+    import_dsr(path)
+
+    assert import_dsr(path) == (
+        [f"{NAMES[0]}: unchanged, its content is DSR {DSR.objects.get().pk} already", "1 file in."],
+        [],
+    )
+
+
+def test_what_the_database_refuses_is_told_in_a_line_and_the_others_go_in(tmp_path):
+    for name in NAMES[:2]:
+        write_report(tmp_path, name, line("a"))
+    with other_transaction() as other, connection.cursor() as cursor:
+        cursor.execute("SET lock_timeout = '50ms'")
+        # Somebody else imports the first one.
+        other.execute(
+            "SELECT pg_advisory_lock(hashtextextended(%s, 0))",
+            [locks.DSR_KEY.key(**asdict(parse_report_name(NAMES[0])))],
+        )
+        out, err = import_dsr(tmp_path, jobs=1)
+        cursor.execute("RESET lock_timeout")
+
+    assert [text.split(":")[0] for text in out] == [NAMES[1]]
+    assert err == [
+        f"failed: {tmp_path / NAMES[0]}: canceling statement due to lock timeout",
+        "1 of 2 files refused.",
+    ]
+    assert [dsr.path for dsr in DSR.objects.all()] == [NAMES[1]]
+
+
+def test_a_dry_run_keeps_nothing(tmp_path):
+    out, _ = import_dsr(write_report(tmp_path, NAMES[0], line("a")), dry_run=True)
+
+    assert out[0].startswith(f"{NAMES[0]}: checked, would be loaded: 1 line,")
+    assert out[1] == "1 file checked."
+    assert not DSR.objects.exists()
+
+
+def test_another_content_under_the_key_takes_the_flag_that_replaces(tmp_path):
+    import_dsr(write_report(tmp_path, NAMES[0], line("a")))
+    path = write_report(tmp_path, NAMES[0], line("b"))
+
+    assert import_dsr(path)[1][-1] == "1 of 1 file refused."
+    assert import_dsr(path, replace=True)[1] == []
+    assert Resource.objects.get().dsp_id == "b"
+
+
+@pytest.mark.parametrize("what", ["missing", "empty"])
+def test_no_file_is_an_error(tmp_path, what):
+    (tmp_path / "empty").mkdir()
+
+    out, err = import_dsr(tmp_path / what)
+
+    assert out == []
+    assert err[0].startswith(str(tmp_path / what))
+
+
+@pytest.mark.parametrize("jobs", [1, 3])
+def test_ctrl_c_leaves_what_is_being_read(tmp_path, jobs, monkeypatch):
+    for name in NAMES:
+        write_report(tmp_path, name, line("a"))
+
+    is_stopped, stop, real = Event(), many._Importing.stop, many.dsr_import
+
+    def interrupt(*args, **kwargs):
+        raise KeyboardInterrupt
+
+    def stop_and_say_so(importing):
+        stop(importing)
+        is_stopped.set()
+
+    def import_slowly(*, name, **options):
+        """The first file goes in; the others are being read when it is told."""
+        assert name == NAMES[0] or is_stopped.wait(PATIENCE)
+        return real(name=name, **options)
+
+    monkeypatch.setattr(command.Command, "_print", interrupt)
+    monkeypatch.setattr(many._Importing, "stop", stop_and_say_so)
+    monkeypatch.setattr(many, "dsr_import", import_slowly)
+    with pytest.raises(KeyboardInterrupt):
+        import_dsr(tmp_path, jobs=jobs)
+
+    assert [dsr.path for dsr in DSR.objects.all()] == [NAMES[0]]
+
+
+@pytest.mark.parametrize(("jobs", "is_alone"), [(1, True), (3, False)])
+def test_a_file_that_is_alone_may_have_parallel_workers(tmp_path, jobs, is_alone, monkeypatch):
+    def workers():
+        settings = ("max_parallel_maintenance_workers", "max_parallel_workers_per_gather")
+        return tuple(rows_of("SELECT current_setting(%(name)s)", name=name)[0][0] for name in settings)
+
+    def note_and_import(**options):
+        seen.append(workers())
+        return real(**options)
+
+    seen, real, default = [], many.dsr_import, workers()
+    monkeypatch.setattr(many, "dsr_import", note_and_import)
+    for name in NAMES[:3]:
+        write_report(tmp_path, name, line("a"))
+    import_dsr(tmp_path, jobs=jobs)
+
+    assert default != ("0", "0")
+    assert seen == [default if is_alone else ("0", "0")] * 3
+    assert workers() == default
+
+
+def test_resources_that_wait_are_registered_by_a_command_of_its_own(tmp_path):
+    import_dsr(write_report(tmp_path, NAMES[0], line("a"), line("b")))
+    DSR.objects.update(is_catalogued=False)
+    Resource.objects.all().delete()
+    out = io.StringIO()
+
+    call_command("refresh_catalogue", stdout=out)
+
+    assert out.getvalue() == "1 DSRs catalogued, 0 deleted ones cleared up; 0 and 0 still to be done.\n"
+    assert Resource.objects.count() == 2
+
+
+def test_where_resources_cannot_be_registered_the_dsrs_are_in_all_the_same(tmp_path):
+    write_report(tmp_path, NAMES[0], line("a"))
+    with other_transaction() as other, connection.cursor() as cursor:
+        other.execute("SELECT pg_advisory_xact_lock(hashtextextended('resources', 0))")
+        cursor.execute("SET lock_timeout = '50ms'")
+        out, err = import_dsr(tmp_path, jobs=1)
+        cursor.execute("RESET lock_timeout")
+
+    assert [text.split(":")[0] for text in out] == [NAMES[0]]
+    assert err == [
+        "Resources are not all registered, refresh_catalogue goes on with them: canceling statement due to lock timeout"
+    ]
+    assert DSR.objects.uncatalogued().count() == 1
+    assert not Resource.objects.exists()

@@ -1,0 +1,540 @@
+"""What "the top N per cent of the revenue" means, on reports so small that the answer can be worked out by hand."""
+
+from datetime import date
+from decimal import Decimal
+from itertools import permutations
+
+import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+
+from catalogue.dsrs.services import dsr_delete
+from catalogue.exceptions import ReportRefused
+from catalogue.imports.services import dsr_import
+from catalogue.models import DSR, SHARED_PARTITION, EcbRate
+from catalogue.ranking.cache import RankedResource
+from catalogue.ranking.selectors import resource_top_percentile
+from catalogue.rates.services import operator_rate_set
+from tests.catalogue.helpers import ES_JANUARY, NO_JANUARY, add_dsr, add_lines, line, write_report
+
+NO_FEBRUARY = "Spotify_SpotifyDuo_NO_NOK_20200201-20200229.tsv"
+JANUARY, FEBRUARY = (date(2020, 1, 1), date(2020, 1, 31)), (date(2020, 2, 1), date(2020, 2, 29))
+LARGEST_USAGES = 9223372036854775807
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def ingest(tmp_path):
+    """Imports a report of these lines under this name, and returns the id of its DSR."""
+
+    def ingest(name, *lines, replace=False):
+        return dsr_import(path=write_report(tmp_path, name, *lines), name=name, replace=replace).dsr.pk
+
+    return ingest
+
+
+def nok_rate(rate, period=JANUARY):
+    operator_rate_set(currency="NOK", period_start=period[0], period_end=period[1], rate=Decimal(rate))
+
+
+def top(percentile=100, **question):
+    return [resource.dsp_id for resource in resource_top_percentile(percentile=percentile, **question)]
+
+
+def revenues(percentile=100):
+    return {resource.dsp_id: resource.revenue for resource in resource_top_percentile(percentile=percentile)}
+
+
+def test_the_answer_in_full(ingest):
+    nok_rate("10")
+    spain = ingest(
+        ES_JANUARY,
+        line("a", "Aurora", "Ana|Ben", "ESABC2000001", "100", "6.5"),
+        line("b", "", "", "", "", "2"),
+        line("c", "Sea", "", "", "7", "1"),
+    )
+    norway = ingest(
+        NO_JANUARY,
+        line("a", "Aurora", "", "NOABC2000001", "20", "5"),
+        line("b", "", "", "", "", "-5.0"),
+    )
+
+    # In EUR: a has 6.5 + 0.5, b has 2 - 0.5 and c has 1 of 9.5, so that 75 % of it are 7.125.
+    assert resource_top_percentile(percentile=75) == [
+        RankedResource(
+            rank=1,
+            dsp="Spotify",
+            dsp_id="a",
+            title="Aurora",
+            artists="Ana|Ben",
+            # Of two reports of one period, the one with the greater file name describes it.
+            isrc="ESABC2000001",
+            usages=120,
+            revenue=Decimal("7.0"),
+            dsrs=[spain, norway],
+            cumulative_share=Decimal("73.6842105263"),
+        ),
+        RankedResource(
+            rank=2,
+            dsp="Spotify",
+            dsp_id="b",
+            title=None,
+            artists=None,
+            isrc=None,
+            usages=None,
+            revenue=Decimal("1.5"),
+            dsrs=[spain, norway],
+            cumulative_share=Decimal("89.4736842105"),
+        ),
+    ]
+
+
+# --- Which DSRs count ------------------------------------------------------------------------------------------
+
+
+def test_a_dsr_counts_when_its_territory_and_its_whole_period_are_asked_for(ingest):
+    for dsp_id, territory, period in [
+        ("january", "ES", "20200101-20200131"),
+        ("day", "ES", "20200131-20200131"),
+        ("midmonth", "ES", "20200115-20200215"),
+        ("february", "ES", "20200201-20200229"),
+        ("no-january", "NO", "20200101-20200131"),
+        ("no-year", "NO", "20200101-20201231"),
+    ]:
+        ingest(f"Spotify_Free_{territory}_EUR_{period}.tsv", line(dsp_id, revenue="1"))
+
+    def counting(territory=None, start=None, end=None):
+        days = {"period_start": start, "period_end": end}
+        return top(territory=territory, **{name: day and date.fromisoformat(day) for name, day in days.items()})
+
+    assert counting() == ["day", "february", "january", "midmonth", "no-january", "no-year"]
+
+    assert counting("ES") == ["day", "february", "january", "midmonth"]
+    assert counting("NO") == ["no-january", "no-year"]
+    assert counting("FR") == []
+
+    assert counting(start="2020-01-01") == ["day", "february", "january", "midmonth", "no-january", "no-year"]
+    assert counting(start="2020-01-02") == ["day", "february", "midmonth"]
+    assert counting(start="2020-02-01") == ["february"]
+    assert counting(start="2020-02-02") == []
+
+    assert counting(end="2020-12-31") == ["day", "february", "january", "midmonth", "no-january", "no-year"]
+    assert counting(end="2020-12-30") == ["day", "february", "january", "midmonth", "no-january"]
+    assert counting(end="2020-01-31") == ["day", "january", "no-january"]
+    assert counting(end="2020-01-30") == []
+
+    assert counting(start="2020-01-15", end="2020-02-15") == ["day", "midmonth"]
+    assert counting(start="2020-01-31", end="2020-01-31") == ["day"]
+    assert counting(start="2020-01-31", end="2020-01-01") == []
+    assert counting("ES", start="2020-01-15") == ["day", "february", "midmonth"]
+    assert counting("NO", end="2020-01-31") == ["no-january"]
+    assert counting("ES", start="2020-01-01", end="2020-01-31") == ["day", "january"]
+    assert counting("FR", start="2020-01-01", end="2020-12-31") == []
+
+
+def test_the_share_is_of_the_revenue_that_counts_and_not_of_all(ingest):
+    ingest("Spotify_Free_ES_EUR_20200101-20200131.tsv", line("a", revenue="6"), line("b", revenue="4"))
+    ingest("Spotify_Free_NO_EUR_20200101-20200131.tsv", line("b", revenue="90"))
+
+    assert top(60, territory="ES") == ["a"]
+    assert top(60) == ["b"]
+
+
+def test_a_failed_dsr_never_counts(ingest):
+    ingest(ES_JANUARY, line("a", revenue="1"))
+    with pytest.raises(ReportRefused):
+        ingest(NO_JANUARY, line("b", revenue="9"), line("c", revenue="much"))
+
+    assert DSR.objects.failed().count() == 1
+    assert top() == ["a"]
+
+
+def test_without_dsrs_or_lines_or_revenue_there_is_nothing(ingest):
+    assert top() == []
+    ingest(ES_JANUARY)
+    assert top() == []
+    ingest(NO_JANUARY, line("a", usages="5"))
+    assert top() == []
+
+
+# --- Revenue in EUR --------------------------------------------------------------------------------------------
+
+
+def test_each_dsr_is_taken_to_eur_by_its_own_rate(ingest):
+    nok_rate("4", JANUARY)
+    nok_rate("5", FEBRUARY)
+    ingest(ES_JANUARY, line("a", revenue="1"))
+    ingest(NO_JANUARY, line("a", revenue="10"))
+    ingest(NO_FEBRUARY, line("a", revenue="10"))
+
+    assert revenues() == {"a": Decimal("5.5")}
+
+
+def test_the_rate_is_the_mean_of_the_ecb_rates_of_the_period(ingest):
+    EcbRate.objects.filter(day__range=JANUARY).delete()
+    EcbRate.objects.create(currency_id="NOK", day=date(2020, 1, 1), rate="9")
+    EcbRate.objects.create(currency_id="NOK", day=date(2020, 1, 31), rate="11")
+    ingest(NO_JANUARY, line("a", revenue="25"))
+
+    assert revenues() == {"a": Decimal("2.5")}
+
+
+def test_resources_are_ordered_in_eur_and_not_by_the_delivered_number(ingest):
+    nok_rate("10")
+    ingest(ES_JANUARY, line("a", revenue="2"))
+    ingest(NO_JANUARY, line("b", revenue="19"), line("c", revenue="21"))
+
+    assert top() == ["c", "a", "b"]
+
+
+@pytest.mark.parametrize(
+    ("amounts", "rate", "eur"),
+    [
+        (["1"], "3", "0." + "3" * 40),
+        (["2"], "3", "0." + "6" * 39 + "7"),
+        # Half-even, at the fortieth decimal: 0.5 to 0, 1.5 to 2, 2.5 to 2, and what is more than half goes up.
+        (["2e-40"], "4", "0"),
+        (["6e-40"], "4", "2e-40"),
+        (["10e-40"], "4", "2e-40"),
+        (["2.00000000000000000001e-40"], "4", "1e-40"),
+        (["-6e-40"], "4", "-2e-40"),
+        (["-10e-40"], "4", "-2e-40"),
+        (["-3e-40"], "4", "-1e-40"),
+        # A repeated dsp_id: the lines are summed before, as 0.5 and 1 would come to 1.
+        (["2e-40", "4e-40"], "4", "2e-40"),
+        (["2e-40", "-2e-40"], "4", "0"),
+        (["999999999999999999999999999999"], "0.5", "1999999999999999999999999999998"),
+        (["1"], "0." + "0" * 39 + "1", "1" + "0" * 40),
+    ],
+)
+def test_the_lines_of_a_dsr_are_summed_divided_and_rounded_half_even_to_40_decimals(ingest, amounts, rate, eur):
+    nok_rate(rate)
+    ingest(ES_JANUARY, line("other", revenue="1"))  # a total above zero, whatever `a` has
+    ingest(NO_JANUARY, *(line("a", revenue=amount) for amount in amounts))
+
+    assert revenues()["a"] == Decimal(eur)
+
+
+def test_what_is_delivered_in_eur_is_rounded_too(ingest):
+    ingest(ES_JANUARY, line("a", revenue="1.5e-40"), line("b", revenue="2.5e-40"), line("c", revenue="1e-60"))
+
+    assert revenues() == {"a": Decimal("2e-40"), "b": Decimal("2e-40"), "c": 0}
+
+
+def test_the_amounts_of_two_dsrs_are_rounded_apart(ingest):
+    nok_rate("4", JANUARY)
+    nok_rate("4", FEBRUARY)
+    ingest(ES_JANUARY, line("other", revenue="1"))
+    for name in (NO_JANUARY, NO_FEBRUARY):
+        ingest(name, line("a", revenue="2e-40"), line("b", revenue="6e-40"))
+
+    # Together they would be 1 (not 0 + 0) and 3 (not 2 + 2).
+    assert revenues() == {"other": 1, "a": 0, "b": Decimal("4e-40")}
+
+
+def test_amounts_that_are_equal_once_rounded_are_tied(ingest):
+    ingest(ES_JANUARY, line("b", revenue="1.00000000000000000000000000000000000000002"), line("a", revenue="1"))
+
+    assert top() == ["a", "b"]
+
+
+# --- Resources and their sums ----------------------------------------------------------------------------------
+
+
+def test_blank_cells_add_nothing_and_a_report_of_blanks_is_listed(ingest):
+    first = ingest("Spotify_A_ES_EUR_20200101-20200131.tsv", line("a", usages="", revenue="3"))
+    second = ingest("Spotify_B_ES_EUR_20200101-20200131.tsv", line("a", usages="5", revenue=""))
+    third = ingest("Spotify_C_ES_EUR_20200101-20200131.tsv", line("a", usages="", revenue=""))
+    ingest("Spotify_D_ES_EUR_20200101-20200131.tsv", line("b", usages="1", revenue="1"))
+
+    a = resource_top_percentile(percentile=50)[0]
+
+    assert (a.usages, a.revenue, a.dsrs) == (5, 3, [first, second, third])
+
+
+def test_a_resource_whose_counting_revenues_are_all_blank_is_never_there(ingest):
+    ingest(ES_JANUARY, line("a", revenue="1"), line("b", usages="1000"))
+    ingest("Spotify_Free_NO_EUR_20200101-20200131.tsv", line("b", revenue="1"))
+
+    assert top(territory="ES") == ["a"]
+    assert top() == ["a", "b"]
+
+
+def test_usages_that_are_zero_are_not_blank(ingest):
+    ingest(ES_JANUARY, line("a", usages="0", revenue="1"))
+
+    assert resource_top_percentile(percentile=1)[0].usages == 0
+
+
+def test_a_dsp_id_that_is_repeated_in_a_report_is_summed_and_listed_once(ingest):
+    dsr = ingest(
+        ES_JANUARY,
+        line("a", usages="1", revenue="1"),
+        line("b", revenue="2"),
+        line("a", usages="2", revenue="1.5"),
+        line("a", usages="", revenue=""),
+    )
+
+    a, b = resource_top_percentile(percentile=100)
+
+    assert (a.dsp_id, a.usages, a.revenue, a.dsrs) == ("a", 3, Decimal("2.5"), [dsr])
+    assert (b.dsp_id, b.revenue) == ("b", 2)
+
+
+def test_a_dsp_id_is_one_resource_within_a_dsp_and_another_at_another(ingest):
+    free = ingest("Spotify_Free_ES_EUR_20200101-20200131.tsv", line("a", isrc="ESABC2000001", revenue="1"))
+    other = ingest("Deezer_Free_ES_EUR_20200101-20200131.tsv", line("a", isrc="ESABC2000001", revenue="3"))
+    duo = ingest("Spotify_Duo_NO_EUR_20200201-20200229.tsv", line("a", isrc="NOABC2000001", revenue="1"))
+
+    resources = resource_top_percentile(percentile=100)
+
+    assert [(one.dsp, one.dsp_id, one.revenue, one.dsrs) for one in resources] == [
+        ("Deezer", "a", 3, [other]),
+        ("Spotify", "a", 2, [free, duo]),
+    ]
+
+
+def test_resources_with_one_isrc_are_not_one_resource(ingest):
+    ingest(ES_JANUARY, line("a", isrc="ESABC2000001", revenue="1"), line("b", isrc="ESABC2000001", revenue="1"))
+
+    assert top() == ["a", "b"]
+
+
+def test_usages_are_summed_beyond_64_bits(ingest):
+    usages = str(LARGEST_USAGES)
+    ingest(ES_JANUARY, line("a", usages=usages, revenue="1"), line("a", usages=usages, revenue="1"))
+    ingest("Spotify_Duo_ES_EUR_20200101-20200131.tsv", line("a", usages=usages, revenue="1"))
+
+    (a,) = resource_top_percentile(percentile=100)
+
+    assert a.usages == 27670116110564327421
+    assert isinstance(a.usages, int)
+
+
+# --- The shortest list -----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("amounts", "answers"),
+    [
+        # Which resources are the top 1, 50, 51, 99 and 100 %.
+        pytest.param({"a": "1"}, ["a", "a", "a", "a", "a"], id="one resource"),
+        pytest.param({"a": "20", "b": "50", "c": "30"}, ["b", "b", "bc", "bca", "bca"], id="boundary is hit"),
+        pytest.param({"a": "20", "b": "51", "c": "29"}, ["b", "b", "b", "bca", "bca"], id="boundary is crossed"),
+        pytest.param({"a": "1", "b": "1"}, ["a", "a", "ab", "ab", "ab"], id="tie"),
+        pytest.param({"a": "98", "b": "1", "c": "1"}, ["a", "a", "a", "ab", "abc"], id="tie at the boundary"),
+        pytest.param({"a": "1", "z": "0", "y": "0.00"}, ["a", "a", "a", "a", "ayz"], id="without revenue: at 100 only"),
+        pytest.param({"a": "60", "b": "50", "c": "-10"}, ["a", "a", "a", "ab", "abc"], id="negative: at 100 only"),
+        pytest.param({"a": "99", "b": "2", "c": "-1"}, ["a", "a", "a", "a", "abc"], id="the total has the negative"),
+        pytest.param({"a": "5", "b": "-5"}, ["", "", "", "", ""], id="total of zero"),
+        pytest.param({"a": "0"}, ["", "", "", "", ""], id="nothing but zero"),
+        pytest.param({"a": "5", "b": "-6"}, ["", "", "", "", ""], id="negative total"),
+        pytest.param({"a": "1e-39", "b": "1e-40"}, ["a", "a", "a", "ab", "ab"], id="tiny"),
+    ],
+)
+def test_the_list_ends_with_the_first_that_reaches_the_share(ingest, amounts, answers):
+    ingest(ES_JANUARY, *(line(dsp_id, revenue=amount) for dsp_id, amount in amounts.items()))
+
+    assert ["".join(top(percentile)) for percentile in (1, 50, 51, 99, 100)] == answers
+
+
+def test_each_of_a_hundred_equal_resources_is_one_per_cent(ingest):
+    dsp_ids = [f"r{number:03}" for number in range(1, 101)]
+    ingest(ES_JANUARY, *(line(dsp_id, revenue="0.01") for dsp_id in reversed(dsp_ids)))
+
+    for percentile in range(1, 101):
+        assert top(percentile) == dsp_ids[:percentile]
+
+
+def test_an_adjustment_in_another_report_lowers_a_resource(ingest):
+    ingest(ES_JANUARY, line("a", usages="10", revenue="10"), line("b", usages="8", revenue="8"))
+    ingest("Spotify_Duo_ES_EUR_20200101-20200131.tsv", line("a", usages="-3", revenue="-3"))
+
+    b, a = resource_top_percentile(percentile=100)
+
+    assert (b.dsp_id, b.revenue) == ("b", 8)
+    assert (a.dsp_id, a.revenue, a.usages) == ("a", 7, 7)
+
+
+def test_many_small_lines_make_a_resource_the_first(ingest):
+    """The one that leads in every report is not the one that leads in all."""
+    for number in range(1, 5):
+        name = f"Spotify_Offer{number}_ES_EUR_20200101-20200131.tsv"
+        ingest(name, line(f"leader{number}", revenue="3"), line("all", revenue="2"), line("few", revenue="0.1"))
+
+    # 8 of 20.4, and 11 for each of the leaders that follow.
+    assert top(39) == ["all"]
+    assert top(40) == ["all", "leader1"]
+
+
+@pytest.mark.parametrize(
+    ("amounts", "percentile", "answer"),
+    [
+        # The total is 10^29 + 1, of which a's half is one half short. Rounded to 28 digits, a has half of it.
+        ({"a": "5" + "0" * 28, "b": "3" + "0" * 28, "c": "2" + "0" * 27 + "1"}, 50, ["a", "b"]),
+        # The total is 1 + 10^-40.
+        ({"a": "0.5", "b": "0.3", "c": "0.2" + "0" * 38 + "1"}, 50, ["a", "b"]),
+        # The total is 10^30 + 10^-40, seventy-one digits, and the first three have all of it but the last digit.
+        ({"a": "4" + "0" * 29, "b": "3" + "0" * 29, "c": "3" + "0" * 29, "d": "1e-40"}, 70, ["a", "b", "c"]),
+        # The total is 10^30 - 10^-40: now a has half of it, and more.
+        ({"a": "5" + "0" * 29, "b": "4" + "9" * 29 + "." + "9" * 40}, 50, ["a"]),
+        # The order: as doubles, and to 28 digits, they are all equal.
+        ({"a": "1" + "0" * 29, "b": "1" + "0" * 28 + "1", "c": "1" + "0" * 29 + ".1"}, 100, ["b", "c", "a"]),
+        ({"a": "0.1", "b": "0.1" + "0" * 38 + "1", "c": "0.1" + "0" * 38 + "2"}, 100, ["c", "b", "a"]),
+    ],
+)
+def test_every_digit_counts(ingest, amounts, percentile, answer):
+    ingest(ES_JANUARY, *(line(dsp_id, revenue=amount) for dsp_id, amount in amounts.items()))
+
+    assert top(percentile) == answer
+
+
+def test_a_sum_keeps_every_digit(ingest):
+    ingest(ES_JANUARY, line("a", revenue="9" * 30), line("a", revenue="1e-40"))
+    ingest("Spotify_Duo_ES_EUR_20200101-20200131.tsv", line("a", revenue="9" * 30 + "." + "9" * 40))
+
+    assert revenues() == {"a": Decimal("1999999999999999999999999999999")}
+
+
+def test_ties_are_broken_by_dsp_id_bytewise(ingest):
+    # In UTF-8: 2D, 41, 5A, 61, 61 62, 7A, C3 A9, EF AC 80, F0 9F 98 80.
+    dsp_ids = ["-", "A", "Z", "a", "ab", "z", "é", "ﬀ", "😀"]
+    ingest(ES_JANUARY, *(line(dsp_id, revenue="1") for dsp_id in sorted(dsp_ids, key=str.lower)))
+
+    assert top() == dsp_ids
+
+
+def test_ties_are_broken_by_dsp_id_before_the_dsp_bytewise(ingest):
+    for dsp in ("apple", "Élan", "Deezer"):
+        lines = line("b", revenue="1"), line("a", revenue="1")
+        ingest(f"{dsp}_Free_ES_EUR_20200101-20200131.tsv", *lines)
+
+    resources = resource_top_percentile(percentile=100)
+
+    assert [(resource.dsp_id, resource.dsp) for resource in resources] == [
+        ("a", "Deezer"),
+        ("a", "apple"),
+        ("a", "Élan"),
+        ("b", "Deezer"),
+        ("b", "apple"),
+        ("b", "Élan"),
+    ]
+
+
+# --- Title, artists and ISRC -----------------------------------------------------------------------------------
+
+
+def described(**question):
+    (resource,) = resource_top_percentile(percentile=1, **question)
+    return resource.title, resource.artists, resource.isrc
+
+
+@pytest.mark.parametrize("order", list(permutations(range(4))))
+def test_a_resource_is_described_by_its_latest_lines_whatever_was_imported_first(ingest, order):
+    reports = [
+        # The latest end of a period tells the ISRC and nothing else.
+        ("Spotify_A_ES_EUR_20200101-20200131.tsv", line("a", "", "", "ESABC2000001")),
+        # Of those that end earlier, the latest start tells the artists too.
+        ("Spotify_A_ES_EUR_20200102-20200130.tsv", line("a", "", "Ana", "ESABC2000002")),
+        # Of those that start earlier, the greatest file name has a title, in its last line.
+        ("Spotify_a_ES_EUR_20200101-20200130.tsv", line("a", "Old", "Ben", "ESABC2000003"), line("a", "New", "Cem")),
+        ("Spotify_Z_ES_EUR_20200101-20200130.tsv", line("a", "Other", "Dan", "ESABC2000004", revenue="1")),
+    ]
+    for number in order:
+        ingest(*reports[number])
+
+    assert described() == ("New", "Ana", "ESABC2000001")
+
+
+def test_a_resource_is_described_by_all_ingested_dsrs_of_its_dsp(ingest):
+    ingest(ES_JANUARY, line("a", "Aurora", "", "", revenue="1"))
+    ingest("Spotify_Free_NO_EUR_20200101-20201231.tsv", line("a", "Borealis", "Ana", ""), line("b", "", "", ""))
+    ingest("Deezer_Free_ES_EUR_20210101-20210131.tsv", line("a", "Cascade", "Ben", "ESABC2000001"))
+    with pytest.raises(ReportRefused):
+        ingest("Spotify_Free_ES_EUR_20220101-20220131.tsv", line("a", "Dune", "Cem", "ESABC2000002", revenue="x"))
+
+    assert described(territory="ES", period_end=date(2020, 1, 31)) == ("Borealis", "Ana", None)
+
+
+def test_a_description_follows_deletion_and_replacement(ingest):
+    ingest(ES_JANUARY, line("a", "Aurora", "Ana", revenue="1"))
+    later = ingest("Spotify_Free_NO_EUR_20200201-20200229.tsv", line("a", "Borealis"))
+    assert described() == ("Borealis", "Ana", None)
+
+    ingest("Spotify_Free_NO_EUR_20200201-20200229.tsv", line("a", "Cascade"), replace=True)
+    assert described() == ("Cascade", "Ana", None)
+
+    (later,) = DSR.objects.filter(territory="NO")
+    dsr_delete(dsr_number=later.pk)
+    assert described() == ("Aurora", "Ana", None)
+
+
+# --- Where lines lie, and what changes -------------------------------------------------------------------------
+
+
+def test_lines_in_the_shared_and_in_own_partitions_are_one_answer(ingest, settings):
+    dsrs = []
+    for number, limit in enumerate([0, 1024**2, 0, 1024**2]):
+        settings.DSRHUB_SHARED_PARTITION_BYTES = limit
+        name = f"Spotify_Offer{number}_ES_EUR_20200101-2020012{number}.tsv"
+        lines = line("a", f"title {number}", usages="1", revenue="1"), line(f"b{number}", revenue="1")
+        dsrs.append(ingest(name, *lines))
+    assert list(DSR.objects.order_by("id").values_list("partition", flat=True)) == [
+        dsrs[0],
+        SHARED_PARTITION,
+        dsrs[2],
+        SHARED_PARTITION,
+    ]
+
+    resources = resource_top_percentile(percentile=100)
+
+    assert [(resource.dsp_id, resource.revenue, resource.dsrs) for resource in resources] == [
+        ("a", 4, dsrs),
+        *((f"b{number}", 1, [dsrs[number]]) for number in range(4)),
+    ]
+    assert (resources[0].title, resources[0].usages) == ("title 3", 4)
+    # Others' lines in the same partition do not count.
+    assert top(period_end=date(2020, 1, 21)) == ["a", "b0", "b1"]
+
+
+@pytest.fixture(params=["shared partition", "own partition"])
+def _either_partition(request, settings):
+    settings.DSRHUB_SHARED_PARTITION_BYTES = 1024**2 if request.param == "shared partition" else 0
+
+
+@pytest.mark.usefixtures("_either_partition")
+def test_the_answer_follows_at_once_what_is_deleted_replaced_and_rated_anew(ingest):
+    nok_rate("4")
+    ingest(ES_JANUARY, line("a", revenue="3"))
+    norway = ingest(NO_JANUARY, line("a", revenue="8"), line("b", revenue="4"))
+    assert revenues() == {"a": 5, "b": 1}
+
+    nok_rate("0.5")
+    assert revenues() == {"a": 19, "b": 8}
+
+    ingest(NO_JANUARY, line("b", revenue="1"), replace=True)
+    assert revenues() == {"a": 3, "b": 2}
+
+    with pytest.raises(ReportRefused):
+        ingest(NO_JANUARY, line("b", revenue="many"), replace=True)
+    assert revenues() == {"a": 3, "b": 2}
+
+    dsr_delete(dsr_number=DSR.objects.ingested().get(territory="NO").pk)
+    assert revenues() == {"a": 3}
+    assert not DSR.objects.filter(pk=norway).exists()
+
+
+def test_a_hundred_dsrs_and_resources_take_no_more_statements_than_one():
+    def asked():
+        with CaptureQueriesContext(connection) as statements:
+            resources = resource_top_percentile(percentile=100, territory="NO", period_start=date(2020, 1, 1))
+        return len(resources), len(statements)
+
+    add_lines(add_dsr(), line("r0", revenue="1"))
+    resources, statements_for_one = asked()
+    assert resources == 1
+    for number in range(1, 100):
+        add_lines(add_dsr(offer=f"Offer {number}"), line(f"r{number}", revenue="1"))
+
+    assert asked() == (100, statements_for_one)

@@ -1,0 +1,236 @@
+"""The top N per cent of random reports, against a slow and plain calculation in fractions."""
+
+from collections import defaultdict
+from datetime import date
+from decimal import Decimal
+from fractions import Fraction
+from itertools import accumulate
+
+import pytest
+from django.db import transaction
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from catalogue.ranking import adding_up, building, threshold
+from catalogue.ranking.selectors import resource_top_percentile
+from catalogue.resources.services import catalogue_refresh
+from tests.catalogue.helpers import add_dsr, add_lines, line
+
+STEP = Fraction(1, 10**40)
+DAYS = [date(2020, 1, 1), date(2020, 1, 31), date(2020, 2, 1), date(2020, 2, 29)]
+
+# Few names, so that they meet; bytewise the last but one comes last, and in UTF-16 it does not.
+DSP_IDS = ["a", "B", "b", "ab", "é", "😀", "ﬀ"]
+# Amounts that tie, some only once they are divided and rounded; and amounts of every size that a report may have.
+TYING = st.sampled_from(["0", "1", "1", "2", "2", "3", "4", "6", "0.5", "5e-41", "1.5e-40", "7e-40"]).map(Decimal)
+ANY = st.builds(lambda digits, power: Decimal(f"{digits}e-{power}"), st.integers(0, 10**30 - 1), st.integers(0, 60))
+NEGATIVE = st.sampled_from(["-1", "-0.5", "-4", "-2.5e-40"]).map(Decimal)
+# Negative amounts change how a total grows: half of the examples have none.
+AMOUNTS = st.sampled_from([TYING, ANY, st.one_of(TYING, TYING, TYING, NEGATIVE), st.one_of(ANY, ANY, ANY, NEGATIVE)])
+RATES = st.sampled_from(["1", "1", "2", "3", "0.5", "9.9384227272727272727272727272727272727273"])
+EXTREME_RATES = st.sampled_from(["1", "1e-40", f"{10**30 - 1}"])
+
+
+def or_none(values):
+    return st.none() | values
+
+
+def lines(amounts):
+    """Lines of one DSR, of which one in four has no revenue."""
+    return st.lists(
+        st.fixed_dictionaries(
+            {
+                "dsp_id": st.sampled_from(DSP_IDS),
+                "title": or_none(st.sampled_from(["Aurora", "Sea"])),
+                "artists": or_none(st.sampled_from(["Ana", "Ana|Ben"])),
+                "isrc": or_none(st.sampled_from(["ESABC2000001", "ESABC2000002"])),
+                "usages": or_none(st.integers(-3, 3) | st.integers(-(2**63), 2**63 - 1)),
+                "revenue": st.one_of(amounts, amounts, amounts, st.none()),
+            }
+        ),
+        min_size=2,
+        max_size=9,
+    )
+
+
+@st.composite
+def deliveries(draw):
+    """One to four DSRs: what describes them, their lines, and whether these lie in an own partition.
+
+    Failed ones have lines here too, which would show if they counted.
+    """
+    amounts, rates = draw(AMOUNTS), draw(st.sampled_from([RATES, RATES, RATES, RATES, EXTREME_RATES]))
+    paths = draw(st.permutations(["A.tsv", "Z.tsv", "a.tsv", "é.tsv"]))
+    made = []
+    for number, path in enumerate(paths[: draw(st.integers(1, 4))]):
+        start, end = sorted(draw(st.tuples(st.sampled_from(DAYS), st.sampled_from(DAYS))))
+        fields = {
+            "path": path,
+            "dsp": draw(st.sampled_from(["Spotify", "Spotify", "Spotify", "apple", "Élan"])),
+            "offer": f"Offer{number}",
+            "territory_id": draw(st.sampled_from(["ES", "ES", "NO"])),
+            "period_start": start,
+            "period_end": end,
+            "status": draw(st.sampled_from(["ingested"] * 9 + ["failed"])),
+            "exchange_rate": Decimal(draw(rates)),
+        }
+        made.append((fields, draw(lines(amounts)), draw(st.booleans())))
+    return made
+
+
+# --- The plain calculation, on reports that are pairs of a DSR and its lines -----------------------------------
+
+
+def counts(dsr, territory, period_start, period_end):
+    return (
+        dsr.status == "ingested"
+        and territory in (None, dsr.territory_id)
+        and (period_start is None or dsr.period_start >= period_start)
+        and (period_end is None or dsr.period_end <= period_end)
+    )
+
+
+def sum_or_none(values):
+    present = [Fraction(value) for value in values if value is not None]
+    return sum(present) if present else None
+
+
+def in_eur(amount, rate):
+    """Python rounds a fraction to a whole number exactly, and half-even."""
+    return None if amount is None else round(amount / Fraction(rate) / STEP) * STEP
+
+
+def sums(reports):
+    """What each resource, (dsp_id, DSP), comes to: usages, revenue in EUR and ids of DSRs."""
+    usages, revenues, dsrs = defaultdict(list), defaultdict(list), defaultdict(list)
+    for dsr, lines in reports:
+        for dsp_id in {cells["dsp_id"] for cells in lines}:
+            resource, own = (dsp_id, dsr.dsp), [cells for cells in lines if cells["dsp_id"] == dsp_id]
+            usages[resource].append(sum_or_none(cells["usages"] for cells in own))
+            revenues[resource].append(in_eur(sum_or_none(cells["revenue"] for cells in own), dsr.exchange_rate))
+            dsrs[resource].append(dsr.pk)
+    return {one: (sum_or_none(usages[one]), sum_or_none(revenues[one]), sorted(dsrs[one])) for one in dsrs}
+
+
+def described(reports, dsp_id, dsp):
+    """Title, artists and ISRC: each as the latest line that is not blank has it."""
+    latest_first = sorted(
+        (
+            (dsr.period_end, dsr.period_start, dsr.path.encode(), number, cells)
+            for dsr, lines in reports
+            for number, cells in enumerate(lines)
+            if dsr.status == "ingested" and (cells["dsp_id"], dsr.dsp) == (dsp_id, dsp)
+        ),
+        reverse=True,
+        key=lambda found: found[:4],
+    )
+    return [
+        next((cells[column] for *_, cells in latest_first if cells[column] is not None), None)
+        for column in ("title", "artists", "isrc")
+    ]
+
+
+def top_percentile(reports, percentile, **question):
+    found = sums([(dsr, lines) for dsr, lines in reports if counts(dsr, **question)])
+    with_revenue = {resource: found[resource] for resource in found if found[resource][1] is not None}
+    total = sum(revenue for _, revenue, _ in with_revenue.values())
+    running = Fraction(0)
+    top = []
+    for (dsp_id, dsp), (usages, revenue, dsrs) in sorted(
+        with_revenue.items(), key=lambda item: (-item[1][1], item[0][0].encode(), item[0][1].encode())
+    ):
+        if total <= 0 or (percentile < 100 and running >= total * percentile / 100):
+            break
+        running += revenue
+        top.append((dsp, dsp_id, *described(reports, dsp_id, dsp), usages, revenue, dsrs))
+    return top
+
+
+def hit_exactly(everything):
+    """The shares, in whole per cent, that the first so many resources of a ranking have to the last digit."""
+    total = sum(revenue for *_, revenue, _ in everything)
+    shares = {running * 100 / total for running in accumulate(revenue for *_, revenue, _ in everything)}
+    return [int(share) for share in shares if share.denominator == 1 and 1 <= share <= 99]
+
+
+def cumulative_shares(answer, everything):
+    total = sum(revenue for *_, revenue, _ in everything)
+    return [running * 100 / total for running in accumulate(revenue for *_, revenue, _ in answer)]
+
+
+# --- The test --------------------------------------------------------------------------------------------------
+
+
+def delivered(cells):
+    return line(**{column: "" if value is None else str(value) for column, value in cells.items()})
+
+
+@pytest.fixture(
+    scope="module",
+    params=[
+        "all added up",
+        "all added up, those who can have the share ranked",
+        "into a table of its own",
+        "by threshold",
+        "by threshold, from the first line on",
+    ],
+)
+def _way(request):
+    """Reports of tests are so small that all is added up; what they mean must not depend on the way."""
+    with pytest.MonkeyPatch.context() as patch:
+        if request.param == "into a table of its own":
+            patch.setattr(adding_up, "MANY_LINES", 0)
+        if request.param.endswith("ranked"):
+            patch.setattr(adding_up, "FEW_LINES", 0)
+            patch.setattr(building, "_has_bounds", lambda dsrs, percentile: False)
+            # With the last, the sample of few resources, which are all of them, is as wrong as that of many may be.
+            patch.setattr(adding_up, "PARTS_OF_TAIL", [Decimal("0.5"), Decimal(1), Decimal(3)])
+        if request.param.startswith("by threshold"):
+            patch.setattr(building, "FEW_LINES", 0)
+            patch.setattr(threshold, "LARGEST_HEAD", Decimal(4))
+        if request.param.endswith("on"):
+            patch.setattr(threshold, "FIRST_HEAD", 1)
+            patch.setattr(threshold, "HEAD_GROWTH", 2)
+        yield
+
+
+@pytest.mark.django_db
+@pytest.mark.usefixtures("_way")
+@settings(max_examples=70)
+@given(
+    made=deliveries(),
+    percentile=st.sampled_from(range(1, 100)),
+    is_catalogued=st.booleans(),
+    question=st.fixed_dictionaries(
+        {
+            "territory": st.sampled_from([None, None, None, "ES", "ES", "NO"]),
+            "period_start": st.sampled_from([*[None] * 8, *DAYS[:2]]),
+            "period_end": st.sampled_from([*[None] * 8, *DAYS[2:]]),
+        }
+    ),
+)
+def test_the_answer_is_that_of_a_plain_calculation(made, percentile, is_catalogued, question):
+    with transaction.atomic():
+        reports = []
+        for fields, lines, own_partition in made:
+            dsr = add_dsr(**fields)
+            add_lines(dsr, *(delivered(one) for one in lines), own_partition=own_partition)
+            reports.append((dsr, lines))
+
+        if is_catalogued:
+            catalogue_refresh()
+
+        everything = top_percentile(reports, 100, **question)
+        # The third is in the first's ranking, those that are hit are in that of everything.
+        for share in (percentile, 100, (percentile + 1) // 2, *hit_exactly(everything)):
+            resources = resource_top_percentile(percentile=share, **question)
+            answer = [
+                (one.dsp, one.dsp_id, one.title, one.artists, one.isrc, one.usages, Fraction(one.revenue), one.dsrs)
+                for one in resources
+            ]
+            assert answer == top_percentile(reports, share, **question)
+            assert [one.rank for one in resources] == [*range(1, len(answer) + 1)]
+            for one, cumulative_share in zip(resources, cumulative_shares(answer, everything), strict=True):
+                assert abs(Fraction(one.cumulative_share) - cumulative_share) <= Fraction(1, 10**10)
+
+        transaction.set_rollback(True)

@@ -1,0 +1,90 @@
+"""A ranking that takes longer than a question may: a clear error, and a worker that makes it."""
+
+import io
+
+import pytest
+from django.core.management import call_command
+from django.db import connection
+
+from catalogue.exceptions import RankingNotReady
+from catalogue.models import KeptRanking, WantedRanking
+from catalogue.ranking import selectors
+from catalogue.ranking.selectors import resource_top_percentile
+from catalogue.ranking.services import wanted_rankings_build
+from tests.catalogue.helpers import import_report, line
+
+ES_JANUARY = "Spotify_Duo_ES_EUR_20200101-20200131.tsv"
+FR_JANUARY = "Spotify_Duo_FR_EUR_20200101-20200131.tsv"
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+@pytest.fixture
+def no_time(tmp_path, monkeypatch):
+    """Two DSRs, and a ranking whose making is cancelled by the database."""
+    spain = import_report(tmp_path, ES_JANUARY, line("a", revenue="2"), line("b", revenue="1"))
+    import_report(tmp_path, FR_JANUARY, line("c", revenue="3"))
+    make = selectors.ranking_cache
+
+    def make_too_slowly(*args):
+        make(*args)
+        with connection.cursor() as cursor:
+            cursor.execute("SET LOCAL statement_timeout = 1")
+            cursor.execute("SELECT pg_sleep(60)")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(selectors, "ranking_cache", make_too_slowly)
+        with pytest.raises(RankingNotReady) as refusal:
+            resource_top_percentile(percentile=50, territory="ES")
+        assert refusal.value.code == "ranking_not_ready"
+        with pytest.raises(RankingNotReady):
+            resource_top_percentile(percentile=80, territory="ES")
+    return spain
+
+
+def test_nothing_of_it_is_kept_and_it_is_wanted_once_as_far_as_anybody_asked(no_time):
+    assert not KeptRanking.objects.exists()
+    wanted = WantedRanking.objects.get()
+    assert (wanted.percentile, wanted.dsr_numbers) == (80, [no_time.pk])
+
+
+def test_a_worker_makes_it(no_time, django_assert_num_queries):
+    call_command("worker", once=True, stdout=io.StringIO())
+
+    assert not WantedRanking.objects.exists()
+    ranking = KeptRanking.objects.get()
+    assert ranking.ends[79] == 2
+    assert [one.dsp_id for one in resource_top_percentile(percentile=80, territory="ES")] == ["a", "b"]
+    assert KeptRanking.objects.get() == ranking
+
+
+def test_what_was_deleted_meanwhile_is_no_longer_wanted(no_time):
+    no_time.delete()
+
+    assert wanted_rankings_build() == 1
+    assert not WantedRanking.objects.exists()
+
+
+def test_rest_says_that_it_is_to_be_asked_for_later(no_time, client, monkeypatch):
+    def not_ready(*args):
+        raise RankingNotReady("Later.")
+
+    monkeypatch.setattr(selectors, "ranking_cache", not_ready)
+
+    response = client.get("/resources/percentile/50?territory=ES")
+
+    assert response.status_code == 503
+    assert response.json() == {"detail": "Later.", "code": "ranking_not_ready"}
+
+
+def test_any_other_failure_of_the_database_stays_one(tmp_path, monkeypatch):
+    import_report(tmp_path, ES_JANUARY, line("a", revenue="2"))
+
+    def fail(*args):
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT 1 / 0")
+
+    monkeypatch.setattr(selectors, "ranking_cache", fail)
+    with pytest.raises(Exception, match="division by zero"):
+        resource_top_percentile(percentile=50)
+    assert not WantedRanking.objects.exists()

@@ -1,0 +1,837 @@
+"""The content of a report: what is loaded as it came, what is rewritten, and what is told about the rest."""
+
+import re
+import tracemalloc
+from decimal import Decimal, InvalidOperation
+from fractions import Fraction
+from itertools import repeat
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from catalogue.lines.storage import LineLoad, lines_drop
+from catalogue.models import SHARED_PARTITION, UsageLine
+from catalogue.reports.formats.tsv.reader import COLUMNS, LONGEST_LINE, ReportReader, TsvError, line_blocks
+from catalogue.reports.problems import (
+    LONGEST_VALUE,
+    CommonError,
+    CommonWarning,
+    Problem,
+    ProblemLog,
+)
+from tests.catalogue.helpers import HEADER, line
+
+BOM = b"\xef\xbb\xbf"
+ONE_LINE = b"a\tYesterday\tBeatles|The\tGBAYE0601498\t5\t0.50\n"
+
+
+class Reading:
+    """A report read to its end: what came out of it, and what was told."""
+
+    def __init__(self, *chunks: bytes, limit: int = 1000) -> None:
+        self.log = ProblemLog(limit)
+        self.reader = ReportReader(iter(chunks), self.log)
+        self.output = b"".join(self.reader)
+
+    @property
+    def problems(self) -> list[tuple]:
+        return [(problem.code, problem.line, problem.column, problem.value) for problem in self.log.kept]
+
+    @property
+    def codes(self) -> list[tuple]:
+        return [(problem.code, problem.line) for problem in self.log.kept]
+
+
+def read(*lines: bytes | str, header: str = HEADER, **kwargs) -> Reading:
+    """The reading of a report with these lines, each of which ends with a line feed."""
+    encoded = (one.encode() if isinstance(one, str) else one for one in (header, *lines))
+    return Reading(b"".join(one + b"\n" for one in encoded), **kwargs)
+
+
+# --- The header ------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("start", [b"", BOM])
+@pytest.mark.parametrize("end", [b"\n", b"\r\n", b""])
+def test_a_header_alone_is_an_empty_report(start, end):
+    reading = Reading(start + HEADER.encode() + end)
+
+    assert reading.problems == []
+    assert reading.output == b""
+    assert reading.reader.line_count == 0
+    assert reading.reader.columns == ("dsp_id", "title", "artists", "isrc", "usages", "revenue")
+
+
+@pytest.mark.parametrize("content", [b"", b"\n", b"\r\n", BOM, BOM + b"\r\n", b"\n" + HEADER.encode() + b"\n"])
+def test_a_report_without_a_header_is_refused(content):
+    reading = Reading(content)
+
+    assert reading.problems == [(TsvError.HEADER_MISSING, 1, None, None)]
+    assert reading.output == b""
+    assert reading.reader.columns == ()
+
+
+def test_columns_go_by_name_and_not_by_place():
+    reading = read("0.50\tGBAYE0601498\tx\ty\t5\ta", header="revenue\tisrc\ttitle\tartists\tusages\tdsp_id")
+
+    assert reading.problems == []
+    assert reading.reader.columns == ("revenue", "isrc", "title", "artists", "usages", "dsp_id")
+    assert reading.output == b"0.50\tGBAYE0601498\tx\ty\t5\ta\n"
+
+
+def test_cells_are_judged_by_the_names_of_their_columns():
+    reading = read("5\tb\tx\tES-ABC-20-00001\ty\t0.5", header="revenue\tdsp_id\ttitle\tisrc\tartists\tusages")
+
+    assert reading.problems == [(CommonError.NOT_AN_INTEGER, 2, "usages", "0.5")]
+    assert reading.output == b"5\tb\tx\tESABC2000001\ty\t0.5\n"
+
+
+@pytest.mark.parametrize(
+    ("header", "problems"),
+    [
+        ("dsp_id\ttitle\tartists\tisrc\tusages", [(TsvError.COLUMN_MISSING, 1, "revenue", None)]),
+        (HEADER + "\tlabel", [(TsvError.COLUMN_UNKNOWN, 1, "label", "label")]),
+        (HEADER + "\t", [(TsvError.COLUMN_UNKNOWN, 1, "", "")]),
+        (HEADER + "\tlabel\tlabel", [(TsvError.COLUMN_UNKNOWN, 1, "label", "label")]),
+        (HEADER + "\tisrc\tisrc", [(TsvError.COLUMN_REPEATED, 1, "isrc", "isrc")]),
+        (
+            "dsp_id\ttitle\tartists\tisrc\tusages\tusages",
+            [(TsvError.COLUMN_REPEATED, 1, "usages", "usages"), (TsvError.COLUMN_MISSING, 1, "revenue", None)],
+        ),
+        (
+            "dsp_id\tTitle\tartists\tisrc\tusages \trevenue",
+            [
+                (TsvError.COLUMN_UNKNOWN, 1, "Title", "Title"),
+                (TsvError.COLUMN_UNKNOWN, 1, "usages ", "usages "),
+                (TsvError.COLUMN_MISSING, 1, "title", None),
+                (TsvError.COLUMN_MISSING, 1, "usages", None),
+            ],
+        ),
+    ],
+)
+def test_columns_that_are_unknown_missing_or_repeated(header, problems):
+    reading = read(line("a"), header=header)
+
+    assert reading.problems == problems
+    assert reading.output == b""
+    assert reading.reader.line_count == 0
+    assert reading.reader.columns == ()
+
+
+@pytest.mark.parametrize(
+    ("header", "shown"),
+    [
+        (HEADER.replace("title", "ti\0tle"), r"ti\x00tle"),
+        (HEADER.replace("title", "ti\x1b[31mtle"), r"ti\x1b[31mtle"),
+        (HEADER.replace("title", "title\r"), r"title\r"),
+        (HEADER.replace("title", '"title"'), '"title"'),
+        (HEADER.replace("title", "\ufefftitle"), r"\ufefftitle"),
+        (HEADER.replace("title", "título"), "título"),
+        (HEADER.encode().replace(b"title", b"t\xedtulo"), r"t\xedtulo"),  # Latin-1
+    ],
+)
+def test_a_strange_column_is_told_in_a_form_that_can_be_kept(header, shown):
+    reading = read(line("a"), header=header) if isinstance(header, str) else Reading(header + b"\n")
+
+    assert reading.problems == [
+        (TsvError.COLUMN_UNKNOWN, 1, shown, shown),
+        (TsvError.COLUMN_MISSING, 1, "title", None),
+    ]
+
+
+def test_only_one_byte_order_mark_is_skipped():
+    reading = Reading(BOM + BOM + HEADER.encode() + b"\n")
+
+    assert (TsvError.COLUMN_UNKNOWN, 1, r"\ufeffdsp_id", r"\ufeffdsp_id") in reading.problems
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        (HEADER + "\n" + line("a") + "\n").encode("utf-16"),
+        (HEADER + "\r" + line("a") + "\r").encode(),
+        (HEADER + "\n" + line("a") + "\n").replace("\t", ",").encode(),
+        b"\x1f\x8b\x08\x00\x00\x00\x00\x00\x00\xff\n",
+    ],
+    ids=["utf-16", "bare CR", "commas", "gzip"],
+)
+def test_other_formats_have_no_columns_that_are_known(content):
+    reading = Reading(content)
+
+    assert {problem.code for problem in reading.log.kept} >= {TsvError.COLUMN_UNKNOWN, TsvError.COLUMN_MISSING}
+    assert reading.output == b""
+
+
+def test_a_header_of_very_many_columns_is_refused():
+    reading = Reading(b"\t".join([b"dsp_id"] * 100_000) + b"\n")
+
+    assert reading.problems[0] == (TsvError.COLUMN_REPEATED, 1, "dsp_id", "dsp_id")
+    assert reading.log.error_count == 6  # five columns are missing
+
+
+# --- Line ends -------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("end", [b"\n", b"\r\n"])
+@pytest.mark.parametrize("start", [b"", BOM])
+def test_a_valid_report_is_handed_on_as_it_came(start, end):
+    lines = (ONE_LINE * 3).replace(b"\n", end)
+
+    reading = Reading(start + HEADER.encode() + end + lines)
+
+    assert reading.problems == []
+    assert reading.output == lines
+    assert reading.reader.line_end == end
+    assert (reading.reader.line_count, reading.reader.rewritten_count) == (3, 0)
+
+
+def test_all_lines_get_the_line_end_of_the_header():
+    header, first, second, third = HEADER.encode(), line("a").encode(), line("b").encode(), line("c").encode()
+
+    with_cr = Reading(header + b"\r\n" + first + b"\n" + second + b"\r\n" + third + b"\n")
+    without_cr = Reading(header + b"\n" + first + b"\n" + second + b"\r\n" + third + b"\n")
+
+    assert with_cr.output == first + b"\r\n" + second + b"\r\n" + third + b"\r\n"
+    assert without_cr.output == first + b"\n" + second + b"\n" + third + b"\n"
+    assert (with_cr.reader.rewritten_count, without_cr.reader.rewritten_count) == (2, 1)
+    assert with_cr.problems == without_cr.problems == []
+
+
+@pytest.mark.parametrize("end", [b"\n", b"\r\n"])
+def test_the_last_line_may_lack_its_end(end):
+    reading = Reading(HEADER.encode() + end + line("a").encode() + end + line("b").encode())
+
+    assert reading.problems == []
+    assert reading.output == line("a").encode() + end + line("b").encode() + end
+    assert reading.reader.line_count == 2
+
+
+def test_an_empty_line_is_a_line_without_cells():
+    reading = read(line("a"), "", line("b"))
+
+    assert reading.problems == [(TsvError.CELL_COUNT, 3, None, "1")]
+    assert reading.reader.line_count == 3
+
+
+@pytest.mark.parametrize("column", ["dsp_id", "title", "artists"])
+def test_a_bare_carriage_return_is_no_line_end(column):
+    reading = read(line(**{"dsp_id": "a", column: "x\ry"}))
+
+    assert reading.problems == [(CommonError.CONTROL_CHARACTER, 2, column, r"x\ry")]
+
+
+def test_two_carriage_returns_are_one_too_many():
+    reading = Reading(HEADER.encode() + b"\r\n" + line("a", revenue="1").encode() + b"\r\r\n")
+
+    assert reading.problems == [(CommonError.CONTROL_CHARACTER, 2, "revenue", r"1\r")]
+
+
+# --- Cells -----------------------------------------------------------------------------------------------------
+
+
+def test_only_the_dsp_id_must_not_be_blank():
+    reading = read(line("a"))
+
+    assert reading.problems == []
+    assert reading.output == b"a\t\t\t\t\t\n"
+
+
+@pytest.mark.parametrize("dsp_id", ["", " ", "   "])
+def test_a_dsp_id_is_missing(dsp_id):
+    reading = read(line("a"), line(dsp_id, "Yesterday"))
+
+    assert reading.problems == [(TsvError.DSP_ID_MISSING, 3, "dsp_id", dsp_id)]
+
+
+@pytest.mark.parametrize("dsp_id", ["a b", " a", "a ", "\xa0", "\\.", "NULL", "\\N", "0", "ñ"])
+def test_a_dsp_id_is_kept_as_it_is(dsp_id):
+    reading = read(line(dsp_id))
+
+    assert reading.problems == []
+    assert reading.output == f"{dsp_id}\t\t\t\t\t\n".encode()
+
+
+@pytest.mark.parametrize(
+    ("cells", "count"), [("a", "1"), ("a\t\t\t\t", "5"), ("a\t\t\t\t\t\t", "7"), ("a" + "\t" * 1000, "1001")]
+)
+def test_a_line_has_too_few_or_too_many_cells(cells, count):
+    reading = read(line("b"), cells, line("c"))
+
+    assert reading.problems == [(TsvError.CELL_COUNT, 3, None, count)]
+    assert reading.reader.line_count == 3
+
+
+@pytest.mark.parametrize("text", ['"', '""', '"Heroes"', 'a"b', '"unclosed', "'", "a,b;c|d", "\\t\\n\\\\", "\\."])
+def test_quotes_and_backslashes_are_data(text):
+    reading = read(line("a", text, text))
+
+    assert reading.problems == []
+    assert reading.output == f"a\t{text}\t{text}\t\t\t\n".encode()
+    assert reading.reader.rewritten_count == 0
+
+
+# The tab parts cells, and the line feed lines.
+@pytest.mark.parametrize("character", [chr(code) for code in (*range(0x09), *range(0x0B, 0x20), 0x7F)])
+@pytest.mark.parametrize("column", COLUMNS)
+def test_no_cell_has_a_control_character(column, character):
+    reading = read(line(**{"dsp_id": "a", "usages": "1", "revenue": "1", column: f"7{character}7"}))
+
+    assert [problem[:3] for problem in reading.problems] == [(CommonError.CONTROL_CHARACTER, 2, column)]
+
+
+@pytest.mark.parametrize("text", ["\x80", "\x85", "\x9f", "\xa0", "\u2028", "\u202e", "\ufeff", "\ufffd", "\U0010ffff"])
+def test_other_characters_are_text(text):
+    reading = read(line("a" + text, text))
+
+    assert reading.problems == []
+    assert reading.output == f"a{text}\t{text}\t\t\t\t\n".encode()
+
+
+@pytest.mark.parametrize(
+    ("usages", "rewritten"),
+    [("5.0", "5"), ("+5", "5"), ("5e2", "500"), ("-5.00", "-5"), ("9223372036854775807", "9223372036854775807")],
+)
+def test_usages_are_rewritten_to_digits(usages, rewritten):
+    reading = read(line("a", usages=usages))
+
+    assert reading.problems == []
+    assert reading.output == f"a\t\t\t\t{rewritten}\t\n".encode()
+    assert reading.reader.rewritten_count == 1
+
+
+@pytest.mark.parametrize(
+    "revenue",
+    [
+        "0",
+        "0.50",
+        "-0.50",
+        "-12",
+        "007",
+        "2.220446049250313e-16",
+        "1E-39",
+        "1e+05",
+        "9.9e29",
+        "9" * 30 + "." + "9" * 60,
+    ],
+)
+def test_numbers_that_the_database_reads_are_not_touched(revenue):
+    reading = read(line("a", usages="-5", revenue=revenue))
+
+    assert reading.problems == []
+    assert reading.output == f"a\t\t\t\t-5\t{revenue}\n".encode()
+    assert reading.reader.rewritten_count == 0
+
+
+@pytest.mark.parametrize(
+    ("revenue", "rewritten"),
+    [("+1.5", "1.5"), (".5", "0.5"), ("5.", "5"), ("12e3", "12000"), ("1e-60", "0." + "0" * 59 + "1"), ("0e999", "0")],
+)
+def test_other_numbers_are_rewritten(revenue, rewritten):
+    reading = read(line("a", revenue=revenue))
+
+    assert reading.problems == []
+    assert reading.output == f"a\t\t\t\t\t{rewritten}\n".encode()
+
+
+@pytest.mark.parametrize("cell", ["NaN", "Infinity", "-inf", "1_000", "1,5", " 5", "٥", "５", "0x10", "5 EUR", "null"])
+@pytest.mark.parametrize("column", ["usages", "revenue"])
+def test_what_is_not_a_number(column, cell):
+    reading = read(line(**{"dsp_id": "a", column: cell}))
+
+    assert reading.problems == [(CommonError.NOT_A_NUMBER, 2, column, cell)]
+
+
+@pytest.mark.parametrize(
+    ("column", "cell", "code"),
+    [
+        ("usages", "0.5", CommonError.NOT_AN_INTEGER),
+        ("usages", "9223372036854775808", CommonError.NUMBER_OUT_OF_RANGE),
+        ("usages", "-9223372036854775809", CommonError.NUMBER_OUT_OF_RANGE),
+        ("usages", "1e400", CommonError.NUMBER_OUT_OF_RANGE),
+        ("revenue", "1e30", CommonError.NUMBER_OUT_OF_RANGE),
+        ("revenue", "1" + "0" * 30, CommonError.NUMBER_OUT_OF_RANGE),
+        ("revenue", "-1" + "0" * 30 + ".5", CommonError.NUMBER_OUT_OF_RANGE),
+        ("revenue", "0." + "0" * 60 + "1", CommonError.NUMBER_OUT_OF_RANGE),
+        ("revenue", "1e-61", CommonError.NUMBER_OUT_OF_RANGE),
+        ("revenue", "1.23456789012345678e-44", CommonError.NUMBER_OUT_OF_RANGE),
+        ("revenue", "1e400", CommonError.NUMBER_OUT_OF_RANGE),
+        ("revenue", "1e131000", CommonError.NUMBER_OUT_OF_RANGE),
+    ],
+)
+def test_a_number_is_out_of_range(column, cell, code):
+    reading = read(line(**{"dsp_id": "a", column: cell}))
+
+    assert reading.problems == [(code, 2, column, cell)]
+
+
+def test_an_exponent_of_thousands_of_digits_is_out_of_range():
+    reading = read(line("a", revenue="1e" + "9" * 5000))
+
+    assert reading.problems == [(CommonError.NUMBER_OUT_OF_RANGE, 2, "revenue", "1e" + "9" * 198)]
+
+
+def test_an_isrc_is_rewritten():
+    reading = read(line("a", isrc="ISRC es-abc-20-00001"))
+
+    assert reading.problems == []
+    assert reading.output == b"a\t\t\tESABC2000001\t\t\n"
+
+
+@pytest.mark.parametrize("isrc", ["ESABC200001", "ESABC20000011", "unknown", " ", "-", "ßABC2000001"])
+def test_a_bad_isrc_is_a_warning_and_stays_as_it_is(isrc):
+    reading = read(line("a", isrc=isrc, revenue="5"), line("b", isrc=isrc, revenue="+5"))
+
+    assert reading.problems == [
+        (CommonWarning.ISRC_INVALID, 2, "isrc", isrc),
+        (CommonWarning.ISRC_INVALID, 3, "isrc", isrc),
+    ]
+    assert (reading.log.error_count, reading.log.warning_count) == (0, 2)
+    assert reading.output == f"a\t\t\t{isrc}\t\t5\nb\t\t\t{isrc}\t\t5\n".encode()
+
+
+def test_every_wrong_cell_of_a_line_is_told():
+    reading = read(line("", "x\0y", "", "bad", "1.5", "NaN"))
+
+    assert reading.problems == [
+        (TsvError.DSP_ID_MISSING, 2, "dsp_id", ""),
+        (CommonError.CONTROL_CHARACTER, 2, "title", r"x\x00y"),
+        (CommonWarning.ISRC_INVALID, 2, "isrc", "bad"),
+        (CommonError.NOT_AN_INTEGER, 2, "usages", "1.5"),
+        (CommonError.NOT_A_NUMBER, 2, "revenue", "NaN"),
+    ]
+
+
+# --- UTF-8 -----------------------------------------------------------------------------------------------------
+
+NOT_UTF8 = {
+    "Latin-1": b"Espa\xf1a",
+    "2 bytes cut": b"\xc3",
+    "3 bytes cut": b"\xe2\x82",
+    "4 bytes cut": b"\xf0\x9f\x8e",
+    "follower alone": b"\x80",
+    "overlong slash": b"\xc0\xaf",
+    "overlong NUL": b"\xc0\x80",
+    "overlong in 3 bytes": b"\xe0\x80\xaf",
+    "overlong in 4 bytes": b"\xf0\x80\x80\xaf",
+    "surrogate": b"\xed\xa0\x80",
+    "pair of surrogates": b"\xed\xa0\xbd\xed\xb8\x80",
+    "beyond Unicode": b"\xf4\x90\x80\x80",
+    "never used": b"\xff",
+}
+
+
+@pytest.mark.parametrize("wrong", NOT_UTF8.values(), ids=NOT_UTF8)
+@pytest.mark.parametrize(("before", "after"), [(b"", b""), (b"x", b"y")])
+def test_what_is_not_utf8_is_told_with_its_column(wrong, before, after):
+    cell = before + wrong + after
+    reading = read(line("a"), b"b\tok\t" + cell + b"\t\t1\t2", line("c"))
+
+    shown = "".join(chr(byte) if byte < 0x80 else f"\\x{byte:02x}" for byte in cell)
+    assert reading.problems == [(CommonError.NOT_UTF8, 3, "artists", shown)]
+    assert reading.reader.line_count == 3
+
+
+def test_what_is_not_utf8_does_not_hide_the_errors_of_other_lines():
+    reading = read(line("a", revenue="x"), b"b\xff\t\t\t\t\t", line("c", usages="x"), b"\xff", b"\t\t\t\t\t\t\t\xff")
+
+    assert reading.problems == [
+        (CommonError.NOT_A_NUMBER, 2, "revenue", "x"),
+        (CommonError.NOT_UTF8, 3, "dsp_id", r"b\xff"),
+        (CommonError.NOT_A_NUMBER, 4, "usages", "x"),
+        (CommonError.NOT_UTF8, 5, "dsp_id", r"\xff"),
+        (CommonError.NOT_UTF8, 6, None, r"\xff"),
+    ]
+
+
+@pytest.mark.parametrize("wrong", [b"", *NOT_UTF8.values()], ids=["right", *NOT_UTF8])
+def test_characters_are_judged_alike_wherever_the_chunks_are_cut(wrong):
+    content = HEADER.encode() + b"\n" + "é\t€\t🎵".encode() + wrong + b"\t\t\t\n" + line("b").encode() + b"\n"
+
+    readings = [Reading(content[:cut], content[cut:]) for cut in range(len(content) + 1)]
+
+    assert {tuple(reading.codes) for reading in readings} == {((CommonError.NOT_UTF8, 2),) if wrong else ()}
+    assert {reading.reader.line_count for reading in readings} == {2}
+
+
+# --- Blocks and long lines -------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("chunks", "blocks"),
+    [
+        ([], []),
+        ([b""], []),
+        ([b"a\nb\n"], [b"a\nb\n"]),
+        ([b"a\nb"], [b"a\n", b"b\n"]),
+        ([b"a", b"\n", b"b"], [b"a\n", b"b\n"]),
+        ([b"a\nb", b"c", b"", b"d\ne"], [b"a\n", b"bcd\n", b"e\n"]),
+        ([b"\n", b"\n"], [b"\n", b"\n"]),
+    ],
+)
+def test_blocks_end_with_a_line(chunks, blocks):
+    assert list(line_blocks(chunks)) == blocks
+
+
+def test_lines_are_numbered_through_all_blocks():
+    ok, rewritten, wrong = line("a", usages="1") + "\n", line("b", usages="1.0") + "\n", line("c", usages="x") + "\n"
+    lines = [ok, rewritten, wrong, ok, ok, wrong, wrong, rewritten, wrong, ok, wrong]  # the first is line 2
+    content = (HEADER + "\n" + "".join(lines)).encode()
+
+    for size in (1, 7, 40, 64, 1000):
+        reading = Reading(*(content[at : at + size] for at in range(0, len(content), size)))
+
+        assert [problem.line for problem in reading.log.kept] == [4, 7, 8, 10, 12]
+        assert reading.reader.line_count == 11
+        # As no cell of a wrong line is known to be right, all five were read cell by cell, like the two others.
+        assert reading.reader.rewritten_count == 7
+
+
+@pytest.mark.parametrize("size", [1000, 65536, LONGEST_LINE, 10 * LONGEST_LINE])
+@pytest.mark.parametrize(
+    ("long_line", "codes"),
+    [
+        (line("a" * 1_048_571), []),  # and five tabs
+        (line("a", "b" * 1_048_570), []),
+        (line("a" * 1_048_572), [(CommonError.LINE_TOO_LONG, 3)]),
+        (line("a", "b" * 1_048_571), [(CommonError.LINE_TOO_LONG, 3)]),
+    ],
+    ids=["long dsp_id", "long title", "too long dsp_id", "too long title"],
+)
+def test_a_line_of_one_mebibyte_is_the_longest(size, long_line, codes):
+    content = (HEADER + "\n" + line("b") + "\n" + long_line + "\n").encode()
+
+    reading = Reading(*(content[at : at + size] for at in range(0, len(content), size)))
+
+    assert reading.codes == codes
+
+
+def test_a_longer_line_is_refused_even_if_its_cells_are_valid():
+    texts = line("a" * (LONGEST_LINE // 3), "b" * (LONGEST_LINE // 3), "c" * (LONGEST_LINE // 3))
+
+    reading = read(texts, line("d", revenue="x"))
+
+    assert reading.codes == [(CommonError.LINE_TOO_LONG, 2), (CommonError.NOT_A_NUMBER, 3)]
+
+
+@pytest.mark.parametrize(
+    ("start", "line_number"), [(b"", 1), (BOM, 1), (HEADER.encode() + b"\n", 2), (HEADER.encode() + b"\na\t", 2)]
+)
+def test_a_line_without_end_is_not_waited_for(start, line_number):
+    taken = 0
+
+    def endless():
+        nonlocal taken
+        yield start
+        for chunk in repeat(b"x" * 65536):
+            taken += len(chunk)
+            yield chunk
+
+    log = ProblemLog(10)
+    output = b"".join(ReportReader(endless(), log))
+
+    assert log.kept == [Problem(CommonError.LINE_TOO_LONG, line_number)]
+    assert output == b""
+    assert taken <= LONGEST_LINE + 65536
+
+
+def test_memory_is_bounded():
+    chunk = (line("a", "t" * 1000, "r" * 1000, usages="5", revenue="0.5") + "\n").encode() * 500  # 1 MB
+    chunks = (chunk[at:] + chunk[:at] for at in range(1, 33))
+
+    tracemalloc.start()
+    try:
+        reader = ReportReader((piece for part in ([HEADER.encode() + b"\n"], chunks) for piece in part), ProblemLog(10))
+        size = sum(len(block) for block in reader)
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+
+    assert size > 32_000_000
+    assert peak < 8_000_000
+
+
+# --- What is told ----------------------------------------------------------------------------------------------
+
+
+def test_of_many_problems_the_first_are_kept_and_all_are_counted():
+    reading = read(*[line("a", isrc="bad", revenue="x")] * 5, limit=2)
+
+    assert reading.codes == [
+        (CommonWarning.ISRC_INVALID, 2),
+        (CommonError.NOT_A_NUMBER, 2),
+        (CommonWarning.ISRC_INVALID, 3),
+        (CommonError.NOT_A_NUMBER, 3),
+    ]
+    assert (reading.log.error_count, reading.log.warning_count) == (5, 5)
+    assert [problem.line for problem in reading.log.errors] == [2, 3]
+    assert [problem.line for problem in reading.log.warnings] == [2, 3]
+
+
+def test_errors_leave_room_for_warnings():
+    reading = read(*[line("a", revenue="x")] * 5, line("a", isrc="bad"), limit=1)
+
+    assert reading.codes == [(CommonError.NOT_A_NUMBER, 2), (CommonWarning.ISRC_INVALID, 7)]
+
+
+def test_an_earlier_error_spares_the_reading():
+    log = ProblemLog(10)
+    log.add(Problem(CommonError.EXCHANGE_RATE_MISSING))
+
+    assert list(ReportReader([HEADER.encode() + b"\n" + ONE_LINE], log)) == []
+
+
+@pytest.mark.parametrize(
+    ("cell", "shown"),
+    [
+        ("x" * 1000, "x" * 200),
+        ("é🎵" * 1000, "é🎵" * 100),
+        ("5\xa0", r"5\xa0"),
+        ("\x1b[2J5", r"\x1b[2J5"),
+        ("\x9b2J5", r"\x9b2J5"),
+        ("5\u202e", r"5\u202e"),
+        ("\x00" * 100, r"\x00" * 50),
+        ("\U000e0001", r"\U000e0001"),
+    ],
+)
+def test_a_value_is_told_short_and_printable(cell, shown):
+    reading = read(line("a", revenue=cell))
+
+    assert [problem.value for problem in reading.log.kept] == [shown]
+    assert len(shown) <= LONGEST_VALUE
+
+
+# --- Against a reader that is slow and obvious -----------------------------------------------------------------
+
+
+def obvious_cell(column: str, cell: str) -> tuple[object, str | None]:
+    """The value of a cell, None if it is blank, and the code of what is wrong with it."""
+    if any(ord(character) < 32 or ord(character) == 127 for character in cell):
+        return None, "control_character"
+    if column == "dsp_id":
+        return cell, None if cell.strip(" ") else "dsp_id_missing"
+    if column == "isrc" and cell:
+        return obvious_isrc(cell)
+    if column in ("usages", "revenue") and cell:
+        return obvious_number(cell, is_whole=column == "usages")
+    return cell or None, None
+
+
+def obvious_isrc(cell: str) -> tuple[str, str | None]:
+    compact = cell.replace("-", "").replace(" ", "")
+    compact = compact.upper() if compact.isascii() else compact
+    for candidate in (compact, compact.removeprefix("ISRC")):
+        if re.fullmatch("[A-Z]{2}[A-Z0-9]{3}[0-9]{7}", candidate):
+            return candidate, None
+    return cell, "isrc_invalid"
+
+
+def obvious_number(cell: str, *, is_whole: bool) -> tuple[object, str | None]:
+    if not re.fullmatch(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?", cell):
+        return None, "not_a_number"
+    try:
+        exact = Fraction(Decimal(cell))
+    except InvalidOperation:  # an exponent beyond even Decimal's
+        return None, "number_out_of_range"
+    if abs(exact) >= 10**30 or (exact * 10**60).denominator > 1:
+        return None, "number_out_of_range"
+    if is_whole and exact.denominator > 1:
+        return None, "not_an_integer"
+    if is_whole and not -(2**63) <= exact < 2**63:
+        return None, "number_out_of_range"
+    return (int(exact) if is_whole else Decimal(cell)), None
+
+
+def obvious_line(raw: bytes, columns: list[str]) -> tuple[tuple | None, list[tuple]]:
+    """The values of a line, and what is wrong with it: column and code."""
+    cells = raw.removesuffix(b"\r").split(b"\t")
+    for position, cell in enumerate(cells):
+        try:
+            cell.decode()
+        except UnicodeDecodeError:
+            return None, [(columns[position] if position < len(columns) else None, "not_utf8")]
+    if len(cells) != len(columns):
+        return None, [(None, "wrong_cell_count")]
+    judged = [obvious_cell(column, cell.decode()) for column, cell in zip(columns, cells, strict=True)]
+    problems = [(column, code) for column, (_, code) in zip(columns, judged, strict=True) if code]
+    return tuple(value for value, _ in judged), problems
+
+
+def obvious_report(content: bytes) -> tuple[list[tuple | None], list[tuple]]:
+    """The values of every line of a report with a right header, and its problems: line, column and code."""
+    header, *lines = content.removeprefix(BOM).split(b"\n")
+    columns = header.removesuffix(b"\r").decode().split("\t")
+    if lines and lines[-1] == b"":
+        lines.pop()
+    values, problems = [], []
+    for number, raw in enumerate(lines, start=2):
+        cells, wrong = obvious_line(raw, columns)
+        values.append(cells)
+        problems += [(number, column, code) for column, code in wrong]
+    return values, problems
+
+
+def loaded_values(output: bytes, columns: tuple[str, ...], line_end: bytes) -> list[tuple]:
+    """What the database would read: tab-separated cells, blank as None."""
+    assert not output or output.endswith(line_end)
+    types = {"usages": int, "revenue": Decimal}
+    return [
+        tuple(
+            types.get(column, str)(cell) if cell else None
+            for column, cell in zip(columns, raw.decode().split("\t"), strict=True)
+        )
+        for raw in output.split(line_end)[:-1]
+    ]
+
+
+texts = st.text(st.characters(codec="utf-8", exclude_categories=["Cc"]), max_size=6) | st.sampled_from(
+    ["", '"', '"Heroes"', "\\.", "\\N", "NULL", "x" * 300, "\x85", "\u2028", "\ufeff"]
+)
+VALID = {
+    "dsp_id": texts.filter(lambda text: text and text[0] != " "),
+    "title": texts,
+    "artists": texts,
+    "isrc": st.sampled_from(["", "ESABC2000001", "ISRC12000001"]),
+    "usages": st.just("") | st.integers(-(10**17), 10**17).map(str),
+    "revenue": st.sampled_from(["", "-0", "0.10", "2.220446049250313e-16", "9.9E29", "9" * 30 + "." + "9" * 60])
+    | st.decimals(-(10**20), 10**20, places=20).map("{:f}".format)
+    | st.floats(0.0, 1e15).map(repr).filter(lambda cell: "e-" not in cell),
+}
+NORMALISABLE = {
+    "dsp_id": st.sampled_from([" a", "  b "]),
+    "title": texts,
+    "artists": texts,
+    "isrc": st.sampled_from(["es-abc-20-00001", "ISRC ESABC2000001", "is-rc1-20-00001", "bad", "-", "\u017f"]),
+    "usages": st.sampled_from(["5.0", "+5", "5e0", "-0", "-0.0", "00000000000000000000007", "9223372036854775807"]),
+    "revenue": st.sampled_from(["+1", ".5", "5.", "12e3", "1e-60", "9e29", "0e-999", "-0.0", "1." + "0" * 70]),
+}
+WRONG = {
+    "dsp_id": st.sampled_from(["", " ", "a\x01", "\r"]),
+    "title": st.sampled_from(["\0", "a\rb", "\x1f", "\x7f"]),
+    "artists": st.sampled_from(["\x01\x01", '\x01"']),
+    "isrc": st.sampled_from(["\x01", "ESABC2000001\x0b"]),
+    "usages": st.sampled_from(["1.5", "x", "1_0", "9223372036854775808", "1e400", "٥", "5\r"]),
+    "revenue": st.sampled_from(["NaN", "1e30", "1e-61", "1,5", "５", "1e131000", "1e" + "9" * 30, "\r1", "Infinity"]),
+}
+garbage = st.binary(max_size=12).filter(lambda raw: b"\n" not in raw)
+
+
+@st.composite
+def reports(draw, *kinds: dict, with_garbage: bool = False, line_ends: tuple[bytes, ...] = (b"\n", b"\r\n")) -> bytes:
+    """A report whose header is right; a line is mostly valid, and each of its cells may be of any of `kinds`."""
+    columns = draw(st.permutations(COLUMNS))
+    header_end = draw(st.sampled_from(line_ends))
+    cells = st.one_of(st.just(VALID), st.just(VALID), *map(st.just, kinds))
+    lines = st.tuples(*(cells.flatmap(lambda kind, column=column: kind[column]) for column in columns))
+    encoded = lines.map(lambda line: "\t".join(line).encode())
+    encoded = st.one_of(encoded, encoded, encoded, garbage) if with_garbage else encoded
+    body = draw(
+        st.lists(st.tuples(encoded, st.just(header_end) if not kinds else st.sampled_from(line_ends)), max_size=6)
+    )
+    content = "\t".join(columns).encode() + header_end + b"".join(map(b"".join, body))
+    content = content.removesuffix(b"\n") if kinds and draw(st.booleans()) else content
+    return draw(st.sampled_from([b"", BOM])) + content
+
+
+@st.composite
+def cut(draw, content: st.SearchStrategy[bytes]) -> list[bytes]:
+    """The content in chunks that are cut anywhere."""
+    whole = draw(content)
+    cuts = sorted(draw(st.lists(st.integers(0, len(whole)), max_size=8)))
+    return [whole[start:stop] for start, stop in zip([0, *cuts], [*cuts, len(whole)], strict=True)]
+
+
+@settings(max_examples=250)
+@given(cut(reports(NORMALISABLE, WRONG, with_garbage=True)))
+def test_the_reader_finds_what_an_obvious_one_finds(chunks):
+    reading = Reading(*chunks)
+    values, problems = obvious_report(b"".join(chunks))
+
+    assert [(problem.line, problem.column, problem.code) for problem in reading.log.kept] == problems
+    assert reading.reader.line_count == len(values)
+
+
+@settings(max_examples=150)
+@given(cut(reports(NORMALISABLE)))
+def test_the_reader_hands_on_the_values_that_an_obvious_one_reads(chunks):
+    reading = Reading(*chunks)
+    values, _ = obvious_report(b"".join(chunks))
+
+    assert reading.log.errors == []
+    assert loaded_values(reading.output, reading.reader.columns, reading.reader.line_end) == values
+
+
+@settings(max_examples=100)
+@given(cut(reports(NORMALISABLE)))
+def test_what_was_handed_on_is_handed_on_unchanged_when_it_is_read_again(chunks):
+    first = Reading(*chunks)
+    header = "\t".join(first.reader.columns).encode() + first.reader.line_end
+
+    second = Reading(header + first.output)
+
+    assert second.output == first.output
+    assert second.problems == first.problems
+
+
+@settings(max_examples=100)
+@given(cut(reports()))
+def test_what_is_valid_is_not_touched(chunks):
+    reading = Reading(*chunks)
+
+    assert reading.problems == []
+    assert reading.output == b"".join(chunks).removeprefix(BOM).partition(b"\n")[2]
+    assert reading.reader.rewritten_count == 0
+
+
+# --- Into the database -----------------------------------------------------------------------------------------
+
+
+def load(reading_chunks: list[bytes]) -> tuple[tuple[str, ...], list[tuple]]:
+    """What the database holds after the lines were loaded, as line number and cells."""
+    reader = ReportReader(iter(reading_chunks), ProblemLog(1000))
+    lines = LineLoad(1, temporary=True)
+    lines.copy(iter(reader), reader.columns)
+    lines.store()
+    lines.discard()
+    stored = list(UsageLine.objects.filter(dsr=1).order_by("line_number").values_list("line_number", *reader.columns))
+    lines_drop(dsr_number=1, partition=SHARED_PARTITION)
+    return reader.columns, stored
+
+
+@pytest.mark.django_db
+@settings(max_examples=40)
+@given(cut(reports(NORMALISABLE)))
+def test_the_database_holds_what_the_report_says(chunks):
+    _, stored = load(chunks)
+    values, _ = obvious_report(b"".join(chunks))
+
+    assert stored == [(number, *cells) for number, cells in enumerate(values, start=2)]
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("end", ["\n", "\r\n"])
+def test_the_database_takes_nothing_for_a_mark_of_its_own(end):
+    texts = ["\\.", "\\N", "NULL", '"', '""', '"a', 'a"', "\\", "\\t", "'", "\ufeff", "\x85", " "]
+    content = end.join([HEADER, *(line(text.strip(" ") or "a", text, text) for text in texts), ""])
+
+    _, stored = load([content.encode()])
+
+    assert [(title, artists) for _, _, title, artists, *_ in stored] == [(text, text) for text in texts]
+
+
+@pytest.mark.django_db
+def test_the_database_keeps_every_digit():
+    revenues = ["2.220446049250313e-16", "9" * 30 + "." + "9" * 60, "-" + "9" * 30, "1e-60", "0.10", "-0", ""]
+    content = "\n".join([HEADER, *(line("a", revenue=revenue) for revenue in revenues), ""])
+
+    _, stored = load([content.encode()])
+
+    assert [None if row[-1] is None else f"{row[-1]:f}" for row in stored] == [
+        "0.0000000000000002220446049250313",
+        "9" * 30 + "." + "9" * 60,
+        "-" + "9" * 30,
+        "0." + "0" * 59 + "1",
+        "0.10",
+        "0",
+        None,
+    ]
