@@ -1,4 +1,4 @@
-"""What the admins of all applications share, and how the admin calls itself."""
+"""What the admins of all applications share, and the titles of the admin site."""
 
 from typing import Any
 
@@ -15,15 +15,15 @@ from dsrhub.models import ApiToken
 
 admin.site.site_header = admin.site.site_title = "dsrhub"
 admin.site.index_title = "Digital Sales Reports"
-# Lists of reports need the width; the way around is the line of links at the top.
+# Lists of reports need the width of the sidebar. The breadcrumbs at the top lead to the other pages.
 admin.site.enable_nav_sidebar = False
 
-# Its lists, logs and pages would show every key.
+# DRF's own admin of tokens shows every key in its lists, logs and pages.
 admin.site.unregister(TokenProxy)
 
 
 class UneditedAdmin(admin.ModelAdmin):
-    """Records that only the services write."""
+    """Rows that only the services write."""
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return False
@@ -33,16 +33,16 @@ class UneditedAdmin(admin.ModelAdmin):
 
 
 class ReadOnlyAdmin(UneditedAdmin):
-    """Records that people only look at."""
+    """Rows that people can view, and do nothing else with."""
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return False
 
 
 class DeletedByServiceAdmin(admin.ModelAdmin):
-    """Records that a service deletes. Where it refuses, nothing stays of the request, its log entries included."""
+    """Rows that a service deletes. If the service refuses, the whole request is rolled back, log entries included."""
 
-    # It sends all ids as one value: of thousands of fields, Django would refuse the form.
+    # The template sends all ids in one field: Django refuses a form with thousands of fields.
     delete_selected_confirmation_template = "admin/dsrhub/delete_selected_confirmation.html"
 
     def delete_view(self, request: HttpRequest, object_id: str, extra_context: Any = None) -> HttpResponse:
@@ -52,7 +52,7 @@ class DeletedByServiceAdmin(admin.ModelAdmin):
             return self._refused(request, error)
 
     def response_delete(self, request: HttpRequest, obj_display: str, obj_id: int) -> HttpResponse:
-        # Django tells that it is done, but leads only those back to the list who may change what is in it.
+        # Django's message is kept, but not its redirect: without the permission to change rows, it leads to the index.
         super().response_delete(request, obj_display, obj_id)
         return self.response_post_save_change(request, None)
 
@@ -74,7 +74,7 @@ class DeletedByServiceAdmin(admin.ModelAdmin):
 
 @admin.register(ApiToken)
 class ApiTokenAdmin(TokenAdmin):
-    """Tokens are made and revoked. A key is shown once, to who made it."""
+    """Creates and revokes tokens. A key is shown once, to the user who creates the token."""
 
     list_display = ["user", "created"]
     autocomplete_fields = ["user"]
@@ -83,5 +83,5 @@ class ApiTokenAdmin(TokenAdmin):
         return False
 
     def response_add(self, request: HttpRequest, obj: ApiToken, post_url_continue: str | None = None) -> HttpResponse:
-        messages.warning(request, _("Keep the token now, it is not shown again: %s") % obj.key)
+        messages.warning(request, _("Copy this token now. It is not shown again: %s") % obj.key)
         return super().response_add(request, obj, post_url_continue)

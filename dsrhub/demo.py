@@ -1,7 +1,7 @@
-"""The README's first command: from a fresh checkout to a running server with the sample DSRs in it.
+"""The README's first command: from a fresh checkout to a running server with the sample DSRs.
 
-It works on the embedded PostgreSQL, or on the one that DATABASE_URL names. It serves this machine alone. Run again,
-it keeps what is there.
+It uses the embedded PostgreSQL, or the one that DATABASE_URL names, and serves this machine only. A second run keeps
+the existing data.
 """
 
 import argparse
@@ -14,7 +14,7 @@ from typing import Any
 
 PROJECT = Path(__file__).resolve().parent.parent
 ADMIN = "admin"
-# An upload may take its time; nothing is written beside the data folder.
+# `timeout` leaves time for a large upload. Without the control socket, only the data folder is written to.
 SERVER_OPTIONS = {"workers": 2, "threads": 4, "timeout": 600, "control_socket_disable": True}
 
 
@@ -28,7 +28,7 @@ def main() -> None:
 
 
 def prepare_environment() -> None:
-    """What an operator decides for an installation, decided for this machine alone."""
+    """Set defaults, for this machine only, for the settings that an operator chooses."""
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "dsrhub.settings")
     os.environ.setdefault("DSRHUB_ALLOWED_HOSTS", "localhost,127.0.0.1,[::1]")
     os.environ.setdefault("DSRHUB_HTTPS", "false")
@@ -40,19 +40,19 @@ def prepare_environment() -> None:
 
 
 def prepare_database() -> None:
-    """Migrate, import the samples, and make a user for the admin."""
+    """Migrate, import the samples, and create a user for the admin."""
     import django
     from django.core.management import CommandError, call_command
 
     django.setup()
-    say("Making the database ready ...")
+    say("Preparing the database ...")
     call_command("migrate", verbosity=0)
     call_command("collectstatic", interactive=False, verbosity=0)
     say("Importing the sample DSRs ...")
     try:
         call_command("import_dsr", str(PROJECT / "data"))
     except CommandError as error:
-        # Someone replaced a sample since: what is there stays, and is served.
+        # A sample was replaced since the first run: the database keeps the replacement.
         say(str(error))
     make_admin()
 
@@ -63,13 +63,13 @@ def make_admin() -> None:
     users = get_user_model().objects
     if users.filter(username=ADMIN).exists():
         say(
-            f"The admin's user is {ADMIN!r}, whose password was printed when it was made "
-            f"(another: {sys.executable} manage.py changepassword {ADMIN})."
+            f"The admin's user is {ADMIN!r}. Its password was printed when the user was created. "
+            f"To change it: {sys.executable} manage.py changepassword {ADMIN}"
         )
         return
     password = secrets.token_urlsafe(12)
     users.create_superuser(ADMIN, password=password)
-    say(f"The admin's user is {ADMIN!r}, its password {password!r}: it is shown this once.")
+    say(f"The admin's user is {ADMIN!r} with the password {password!r}, which is not shown again.")
 
 
 def serve(port: int) -> None:
@@ -88,16 +88,16 @@ def serve(port: int) -> None:
 
     say(f"""
 Open
-  http://localhost:{port}/docs/      the REST API, to try out
-  http://localhost:{port}/graphql    GraphQL, to try out
-  http://localhost:{port}/admin/     the back office
+  http://localhost:{port}/docs/      the REST API: try it in the browser
+  http://localhost:{port}/graphql    GraphQL: try it in the browser
+  http://localhost:{port}/admin/     the admin
   http://localhost:{port}/dsrs/      the DSRs
   http://localhost:{port}/resources/percentile/10
 Stop with Ctrl-C.
 """)
-    # The workers are copies of this process, and a connection cannot be shared.
+    # The workers are forks of this process, and processes cannot share a connection.
     connections.close_all()
-    # It checks and loads large uploads of the admin, and ends with this process, however that ends.
+    # The import worker handles large uploads of the admin. It ends with this process, even if that is killed.
     command = [sys.executable, str(PROJECT / "manage.py"), "worker", "--parent", str(os.getpid())]
     subprocess.Popen(command, stdout=subprocess.DEVNULL)  # noqa: S603
     Server().run()

@@ -1,4 +1,4 @@
-"""What a container runs: the server (`serve`), or the manage.py command that the arguments name."""
+"""The entry point of the container: runs the server (`serve`), or the manage.py command that the arguments name."""
 
 import os
 import signal
@@ -13,7 +13,7 @@ GUNICORN = [sys.executable, "-m", "gunicorn", "--config", "python:dsrhub.gunicor
 
 def main(arguments: list[str]) -> None:
     check_settings()
-    # The first process of a container, unlike others, is not ended by a signal that it does not handle.
+    # A signal without a handler does not end the first process of a container, unlike any other process.
     signal.signal(signal.SIGTERM, lambda number, frame: os._exit(128 + number))
     match arguments:
         case ["serve"]:
@@ -26,7 +26,7 @@ def main(arguments: list[str]) -> None:
 
 
 def check_settings() -> None:
-    """Stop with a message of one line where the environment is not what the settings need."""
+    """Stop with a message of one line if the environment lacks or contradicts a setting."""
     if not os.environ.get("DATABASE_URL"):
         sys.exit("DATABASE_URL is not set: it must name a PostgreSQL database: postgres://user:password@host/name.")
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "dsrhub.settings")
@@ -41,7 +41,7 @@ def manage(arguments: list[str]) -> None:
 
 
 def serve() -> None:
-    """Become gunicorn, so that it gets the signals."""
+    """Replace this process by gunicorn, so that gunicorn receives the signals."""
     os.execv(GUNICORN[0], GUNICORN)  # noqa: S606
 
 

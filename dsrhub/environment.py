@@ -1,4 +1,4 @@
-"""Settings from environment variables: a value that makes no sense stops the start and is named."""
+"""Settings from environment variables. An invalid value stops the start with an error that names the variable."""
 
 import os
 import re
@@ -32,12 +32,12 @@ def env_int(name: str, *, default: int, minimum: int = 0) -> int:
 
 
 def env_list(name: str) -> list[str]:
-    """The comma-separated words of a variable, blanks dropped."""
+    """The comma-separated words of a variable, without blank ones."""
     return [word for word in (part.strip() for part in os.environ.get(name, "").split(",")) if word]
 
 
 def env_rate(name: str) -> tuple[int, int] | None:
-    """How many in how many seconds, from `600/minute`; None where nothing is set."""
+    """A rate such as `600/minute`, as a count and a number of seconds; None if the variable is not set."""
     word = os.environ.get(name, "").strip()
     if not word:
         return None
@@ -56,9 +56,9 @@ def env_time_zone(name: str, *, default: str) -> str:
 
 
 def generated_secret(path: Path) -> str:
-    """The secret kept in `path`, made on first use; readable by its owner alone.
+    """The secret in the file `path`, which is created on first use and readable by its owner only.
 
-    It is written aside and linked into place, so that two processes that start at once agree on one.
+    It is written to a draft and linked into place, so that two processes that start at once use the same secret.
     """
     try:
         return path.read_text()

@@ -1,12 +1,12 @@
-"""The errors that dsrhub raises on purpose. Each border (REST, GraphQL, command, admin) translates them once."""
+"""The errors that services and selectors raise. REST, GraphQL, commands and the admin each translate them once."""
 
 from typing import Any, ClassVar
 
 
 class DsrhubError(Exception):
-    """Something that the caller did or sent cannot be accepted, and nothing was changed.
+    """A request cannot be accepted, and nothing was changed.
 
-    `code` is stable and meant for programs, `message` is meant for people, `extra` holds the data of both: plain
+    `code` is stable and meant for programs. `message` is meant for people. `extra` holds the data of the error: plain
     values, dates and frozen dataclasses.
     """
 
@@ -19,7 +19,7 @@ class DsrhubError(Exception):
 
 
 class NotFoundError(DsrhubError):
-    """What the caller asked for is not there."""
+    """The requested object does not exist."""
 
     code = "not_found"
 
@@ -31,12 +31,12 @@ class InvalidArgument(DsrhubError):
 
 
 class ConflictError(DsrhubError):
-    """What the caller sent stands against what is there."""
+    """The request contradicts the data that exists."""
 
     code = "conflict"
 
 
 class NotReadyError(DsrhubError):
-    """What the caller asked for is being made, and there to be asked for later."""
+    """The requested data is being built. Retry later."""
 
     code = "not_ready"

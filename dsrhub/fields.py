@@ -1,4 +1,4 @@
-"""A column for amounts that keeps every digit."""
+"""A model field for amounts, which keeps every digit."""
 
 from decimal import Decimal, InvalidOperation
 from typing import Any
@@ -10,9 +10,9 @@ from django.utils.translation import gettext_lazy as _
 
 
 class NumericField(models.Field):
-    """PostgreSQL's `numeric` without a scale: a Decimal with all its digits, never rounded, never a float.
+    """PostgreSQL's `numeric` without a scale: a Decimal with all its digits, never rounded and never a float.
 
-    Django's DecimalField insists on a number of digits, and pads to its number of decimals.
+    Django's DecimalField requires a number of digits, and pads values to its number of decimals.
     """
 
     description = _("Exact number")
@@ -27,7 +27,7 @@ class NumericField(models.Field):
     def to_python(self, value: Any) -> Decimal | None:
         if value is None:
             return None
-        # A float has lost digits already; NaN and Infinity, which the column would take, are no amounts.
+        # A float has already lost digits. NaN and Infinity fit into the column but are not amounts.
         if isinstance(value, (Decimal, int, str)):
             try:
                 number = Decimal(value)

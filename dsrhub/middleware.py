@@ -1,4 +1,4 @@
-"""What is answered before anything else."""
+"""Middleware that answers a request before any view."""
 
 from collections.abc import Callable
 
@@ -10,8 +10,8 @@ from dsrhub.readiness import readiness
 class HealthMiddleware:
     """Answer `/healthz` while the process lives, and `/readyz` with 200 if it can answer requests, else with 503.
 
-    It stands before the check of hosts and the redirect to HTTPS: who asks is a supervisor on the same network,
-    which knows an address and no name.
+    It comes before the check of the host and the redirect to HTTPS: a supervisor on the same network sends these
+    requests to an address, without a host name.
     """
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
@@ -27,12 +27,12 @@ class HealthMiddleware:
 
 
 class AdminQueryMiddleware:
-    """Refuse a NUL in a query of the admin, whose filters hand it to the database, which takes none in a text."""
+    """Refuse a NUL in a query of the admin. Its filters would pass it to PostgreSQL, which stores no NUL in a text."""
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
         if request.path.startswith("/admin/") and "%00" in request.META.get("QUERY_STRING", ""):
-            return HttpResponseBadRequest("A query cannot have a NUL (%00).\n", content_type="text/plain")
+            return HttpResponseBadRequest("A query cannot contain a NUL (%00).\n", content_type="text/plain")
         return self.get_response(request)

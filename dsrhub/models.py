@@ -1,4 +1,4 @@
-"""What all applications share: counts of what is limited, and tokens as the admin shows them."""
+"""Models that all applications share: counters for rate limits, and API tokens for the admin."""
 
 from django.db import models
 from django.utils.translation import gettext
@@ -7,25 +7,25 @@ from rest_framework.authtoken.models import Token, TokenProxy
 
 
 class Tally(models.Model):
-    """How often something was done since its window began: see `dsrhub.throttling`.
+    """How often something happened since its window began: see `dsrhub.throttling`.
 
-    The table is unlogged: a crash of the database forgets it, and a backup need not have it.
+    The table is unlogged: it is empty after a crash of the database, and a backup does not need it.
     """
 
-    # A hash: neither an address nor a name, in which people type passwords too.
+    # A hash: addresses are not stored, nor user names, in which people sometimes type their password.
     key = models.CharField(max_length=64, primary_key=True)
     count = models.IntegerField()
     ends_at = models.DateTimeField(db_index=True)
 
     class Meta:
-        default_permissions = ()  # nobody sees it
+        default_permissions = ()  # it has no page in the admin
 
     def __str__(self) -> str:
         return self.key
 
 
 class ApiToken(TokenProxy):
-    """A user's token, which is shown when it is made and never again."""
+    """A user's token. Its key is shown when it is created and never again."""
 
     class Meta:
         proxy = True
@@ -38,5 +38,5 @@ class ApiToken(TokenProxy):
         return text
 
 
-# The framework's own text is the whole secret, and the admin shows it where a user is deleted with his token.
+# DRF's own text is the key, and the admin would show it on the page that deletes a user with the token.
 Token.__str__ = ApiToken.__str__  # type: ignore[method-assign,assignment]

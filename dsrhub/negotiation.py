@@ -1,4 +1,4 @@
-"""In which format REST answers."""
+"""The format of REST responses."""
 
 from collections.abc import Iterable
 
@@ -8,9 +8,9 @@ from rest_framework.request import Request
 
 
 class OneFormat(DefaultContentNegotiation):
-    """Answer in the one format of a view, whatever the header `Accept` or a parameter `format` asks for.
+    """Answer in the only format of the view, and ignore the header `Accept` and the parameter `format`.
 
-    A client that sends something odd there is better served with JSON than with an error.
+    A client that sends an unusual value there gets JSON rather than an error.
     """
 
     def select_renderer(

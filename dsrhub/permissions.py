@@ -1,4 +1,4 @@
-"""Who may do what over REST."""
+"""Permissions of the REST API."""
 
 from typing import TYPE_CHECKING
 
@@ -12,9 +12,9 @@ if TYPE_CHECKING:  # DRF's views import this module
 
 
 class ReadOpenWriteByPermission(BasePermission):
-    """Anybody may read, unless DSRHUB_PRIVATE closes reads too; who writes needs the permission of the method.
+    """Anybody may read, unless DSRHUB_PRIVATE is on. A write needs the permission of its method.
 
-    A view names it: `write_permissions = {"POST": "catalogue.add_dsr"}`. A method without one is not allowed.
+    A view names the permissions: `write_permissions = {"POST": "catalogue.add_dsr"}`. Other methods are not allowed.
     """
 
     def has_permission(self, request: Request, view: "APIView") -> bool:

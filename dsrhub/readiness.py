@@ -14,24 +14,24 @@ from dsrhub.database.time_limits import OutOfTime, answered_within
 
 logger = logging.getLogger(__name__)
 
-# Who asks waits no longer than this.
+# The answer comes after at most this many seconds.
 SECONDS = 3
 
 
 class NotMigrated(Exception):
-    """The database is not as this version of the program needs it."""
+    """Some migrations of this version are not applied."""
 
 
 def readiness() -> dict[str, Any]:
-    """What each part says. Only the database and its migrations decide about `ready`.
+    """The state of each part. Only the database and its migrations decide about `ready`.
 
-    A queue without a worker is shown, and is no reason to take the server away from those who read.
+    A queue without a worker is reported, but the server stays ready: it can still answer reads.
     """
     state: dict[str, Any] = {"ready": False, "database": "ok", "migrations": "ok"}
     try:
         with answered_within(SECONDS):
             _require_migrations()
-            # The application that has a queue is named by the settings: nothing here knows an application.
+            # The settings name the queue's application, as this package must not import one.
             queue_state: Callable[[], dict[str, Any]] = import_string(settings.QUEUE_STATE)
             return state | {"ready": True, "queue": queue_state()}
     except NotMigrated as missing:
@@ -41,7 +41,7 @@ def readiness() -> dict[str, Any]:
         return {"ready": False, "database": "out of reach"}
 
 
-# What is applied stays so while this process lives; what is raised is not kept.
+# Applied migrations stay applied while this process lives. An exception is not cached.
 @cache
 def _require_migrations() -> None:
     executor = MigrationExecutor(connection)

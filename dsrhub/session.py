@@ -12,11 +12,11 @@ from rest_framework.response import Response
 from dsrhub.api.errors import NOT_THIS_TYPE, TOO_LARGE, TOO_MANY, ErrorSerializer, WrongParametersSerializer
 from dsrhub.api.parameters import refuse_large_body
 
-# Anybody may send a name and a password, and they are read into memory.
+# Anybody can send a request here, and its body is read into memory.
 BODY_LIMIT = 64 * 1024
 NOT_RECOGNISED = OpenApiResponse(
     PolymorphicProxySerializer("NotRecognised", [ErrorSerializer, WrongParametersSerializer], None),
-    description="No such user and password.",
+    description="Wrong user name or password.",
 )
 
 
@@ -30,7 +30,7 @@ class TokenView(ObtainAuthToken):
     @extend_schema(
         operation_id="token_create",
         tags=["session"],
-        # A form is read too; of several bodies, generators of clients make none that works.
+        # A form works too. It is not documented: client generators fail with more than one content type.
         request={"application/json": AuthTokenSerializer},
         responses={
             200: inline_serializer("Token", {"token": serializers.CharField()}),
@@ -41,5 +41,5 @@ class TokenView(ObtainAuthToken):
         },
     )
     def post(self, request: Request, *args: Any, **kwargs: Any) -> Response:
-        """Exchange a user's name and password for a token, to be sent as `Authorization: Token <token>`."""
+        """Exchange a user name and password for a token. Send it as `Authorization: Token <token>`."""
         return super().post(request, *args, **kwargs)

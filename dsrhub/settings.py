@@ -1,4 +1,4 @@
-"""Settings of dsrhub. All that differs between installations comes from the environment: see docs/settings.md."""
+"""Settings of dsrhub. Everything that differs between installations comes from the environment: docs/settings.md."""
 
 import os
 from pathlib import Path
@@ -14,15 +14,15 @@ from dsrhub.environment import env_bool, env_int, env_list, env_rate, env_time_z
 BASE_DIR = Path(__file__).resolve().parent.parent
 
 # --- Where it runs ---------------------------------------------------------------------------------------------
-# What the installation itself writes: the embedded server's data and the generated key.
+# The folder that dsrhub writes to: data of the embedded server, the generated key, uploads.
 DATA_DIR = Path(os.environ.get("DSRHUB_DATA_DIR") or BASE_DIR / ".dsrhub").resolve()
 DATABASE_URL = os.environ.get("DATABASE_URL", "")
-# Without DATABASE_URL the embedded server is used: for trying out and for tests, on this machine alone.
+# Without DATABASE_URL, the embedded server is used, for trying out and for tests on this machine only.
 EMBEDDED = not DATABASE_URL
 DEBUG = env_bool("DSRHUB_DEBUG", default=False)
-# Redirect to HTTPS, HSTS and secure cookies.
+# Turns on the redirect to HTTPS, HSTS and secure cookies.
 DSRHUB_HTTPS = env_bool("DSRHUB_HTTPS", default=not EMBEDDED)
-# Close the reads too: only people and programs that are signed in see anything.
+# Closes reads too: only signed-in users can read.
 DSRHUB_PRIVATE = env_bool("DSRHUB_PRIVATE", default=False)
 
 SECRET_KEY = os.environ.get("DSRHUB_SECRET_KEY", "")
@@ -33,7 +33,9 @@ if EMBEDDED or DEBUG:
 if not SECRET_KEY:
     raise ImproperlyConfigured("DSRHUB_SECRET_KEY is not set: with DATABASE_URL it must be a long random text.")
 if not ALLOWED_HOSTS:
-    raise ImproperlyConfigured("DSRHUB_ALLOWED_HOSTS is not set: with DATABASE_URL it must list the hosts served.")
+    raise ImproperlyConfigured(
+        "DSRHUB_ALLOWED_HOSTS is not set: with DATABASE_URL it must list the host names to serve."
+    )
 
 # --- Applications ----------------------------------------------------------------------------------------------
 INSTALLED_APPS = [
@@ -104,13 +106,13 @@ if EMBEDDED:
 else:
     try:
         DATABASES = {"default": {**dj_database_url.parse(DATABASE_URL, conn_max_age=60, conn_health_checks=True)}}
-    except ValueError:  # no known scheme, or no address at all
+    except ValueError:  # an unknown scheme, or not an address
         DATABASES = {"default": {}}
     if DATABASES["default"].get("ENGINE") != "django.db.backends.postgresql":
         raise ImproperlyConfigured("DATABASE_URL must name a PostgreSQL database: postgres://user:password@host/name.")
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
-# --- People ----------------------------------------------------------------------------------------------------
+# --- Users -----------------------------------------------------------------------------------------------------
 AUTHENTICATION_BACKENDS = ["dsrhub.throttling.ThrottledBackend"]
 AUTH_PASSWORD_VALIDATORS = [
     {"NAME": f"django.contrib.auth.password_validation.{name}"}
@@ -136,14 +138,14 @@ STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
     "staticfiles": {"BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"},
 }
-# Uploads always go to disk: a report has no place in memory, and the import reads a path.
+# Uploads always go to the disk: a report can be larger than the memory, and the import reads a path.
 FILE_UPLOAD_HANDLERS = ["django.core.files.uploadhandler.TemporaryFileUploadHandler"]
 
 # --- Security --------------------------------------------------------------------------------------------------
 SECURE_SSL_REDIRECT = SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = DSRHUB_HTTPS
 SECURE_HSTS_SECONDS = 365 * 24 * 3600 if DSRHUB_HTTPS else 0
 SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = DSRHUB_HTTPS
-# The proxy in front says which scheme the client used; trusted only where an operator says that there is one.
+# A proxy in front reports the client's scheme. Clients can set this header too, so it is trusted only with a proxy.
 DSRHUB_BEHIND_PROXY = env_bool("DSRHUB_BEHIND_PROXY", default=False)
 if DSRHUB_BEHIND_PROXY:
     SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
@@ -160,8 +162,8 @@ CONTENT_SECURITY_POLICY = {
     }
 }
 
-# --- Import and export in the admin -----------------------------------------------------------------------------
-# Each has a permission of its own: without these, all who may enter the admin could do both.
+# --- Import and export in the admin ----------------------------------------------------------------------------
+# Import and export each need their own permission. Without these settings, all staff could do both.
 IMPORT_EXPORT_IMPORT_PERMISSION_CODE = "import"
 IMPORT_EXPORT_EXPORT_PERMISSION_CODE = "export"
 
@@ -180,12 +182,12 @@ REST_FRAMEWORK = {
 }
 SPECTACULAR_SETTINGS = {
     "TITLE": "DSR API",
-    "DESCRIPTION": "Digital Sales Reports, and the sound recordings that they report.",
+    "DESCRIPTION": "Digital Sales Reports and the sound recordings in them.",
     "VERSION": "1.0.0",
     "SERVERS": [{"url": "http://localhost:8000/"}],
     "TAGS": [
         {"name": "dsrs", "description": "Digital Sales Reports"},
-        {"name": "resources", "description": "What was used: sound recordings"},
+        {"name": "resources", "description": "Sound recordings"},
         {"name": "subscriptions", "description": "Usage of data and voice"},
         {"name": "session", "description": "Signing in"},
     ],
@@ -198,47 +200,48 @@ SPECTACULAR_SETTINGS = {
 }
 
 # --- GraphQL ---------------------------------------------------------------------------------------------------
-# `manage.py graphql_schema` writes the one to the other.
+# `manage.py graphql_schema` writes the schema to the output.
 GRAPHENE = {"SCHEMA": "graphql_schema.schema.schema", "SCHEMA_OUTPUT": "graphql_schema/schema.graphql"}
 
 # --- Operation -------------------------------------------------------------------------------------------------
-# Logs as one JSON object per line, for programs.
+# Logs one JSON object per line instead of text.
 DSRHUB_LOG_JSON = env_bool("DSRHUB_LOG_JSON", default=False)
 LOGGING = logs.configuration(json=DSRHUB_LOG_JSON)
-# What `/readyz` asks about the imports that wait.
+# The function that `/readyz` calls for the state of the import queue.
 QUEUE_STATE = "catalogue.imports.selectors.queue_state"
 
-# --- dsrhub's own knobs ----------------------------------------------------------------------------------------
-# A DSR whose unpacked content is larger gets a table (a partition) of its own, in bytes: thousands of tables
-# would slow every query, and deleting many rows from a shared one is slow.
+# --- dsrhub's own settings -------------------------------------------------------------------------------------
+# In bytes. A DSR with more unpacked content gets its own partition; smaller DSRs share one. Thousands of partitions
+# slow every query, and deleting many rows from a shared partition is slow.
 DSRHUB_SHARED_PARTITION_BYTES = env_int("DSRHUB_SHARED_PARTITION_BYTES", default=1024 * 1024)
-# How many problems of one delivery are kept; the true totals are always counted.
+# How many problems of a delivery are stored. All problems are counted.
 DSRHUB_PROBLEM_LIMIT = env_int("DSRHUB_PROBLEM_LIMIT", default=10_000, minimum=1)
-# The largest file that the upload takes, packed, in bytes.
+# The maximum size of an uploaded file, packed, in bytes.
 DSRHUB_UPLOAD_LIMIT_BYTES = env_int("DSRHUB_UPLOAD_LIMIT_BYTES", default=1024**3, minimum=1)
-# And the largest content of one, unpacked, in bytes: a small file may unpack to a thousand times its size.
+# The maximum size of its content, unpacked, in bytes: a file can unpack to a thousand times its size.
 DSRHUB_UPLOAD_UNPACKED_LIMIT_BYTES = env_int("DSRHUB_UPLOAD_UNPACKED_LIMIT_BYTES", default=8 * 1024**3, minimum=1)
-# What the admin uploads waits here until it is loaded: servers and workers share this folder.
+# Uploads of the admin are stored here until they are imported. Servers and workers share this folder.
 DSRHUB_UPLOAD_DIR = Path(os.environ.get("DSRHUB_UPLOAD_DIR") or DATA_DIR / "uploads").resolve()
-# A larger upload, in packed bytes, is checked and loaded by a worker; what is not is done at once.
+# In packed bytes. A worker checks and imports larger uploads; the request itself handles smaller ones.
 DSRHUB_IMPORT_AT_ONCE_BYTES = env_int("DSRHUB_IMPORT_AT_ONCE_BYTES", default=8 * 1024 * 1024)
-# How many requests of REST and GraphQL an address that is not signed in may send, such as "600/minute"; None: any.
+# The rate limit, such as "600/minute", of REST and GraphQL for an address that is not signed in. None: no limit.
 DSRHUB_ANONYMOUS_RATE = env_rate("DSRHUB_ANONYMOUS_RATE")
-# How often an address may fail to sign in within 15 minutes; a name, from all addresses together, ten times as often.
+# How often an address may fail to sign in within 15 minutes. A user name may fail ten times as often in total.
 DSRHUB_SIGN_IN_FAILURES = env_int("DSRHUB_SIGN_IN_FAILURES", default=10, minimum=1)
-# Days after which an upload that nobody confirmed is given up.
+# Days after which an unconfirmed upload is discarded.
 DSRHUB_UPLOAD_DAYS = env_int("DSRHUB_UPLOAD_DAYS", default=7, minimum=1)
-# The folder where delivered files are kept, byte for byte; empty: they are not.
+# The folder where delivered files are kept unchanged. Empty: they are not kept.
 DSRHUB_KEEP_FILES = os.environ.get("DSRHUB_KEEP_FILES", "")
-# What an operation of GraphQL may have and take: fields nested in fields, what it costs (see docs/graphql.md), the
-# tokens of its text, and seconds from its begin to its end.
+# Limits of a GraphQL operation: the depth of nested fields, its cost (see docs/graphql.md), the tokens of its text,
+# and its duration in seconds.
 DSRHUB_GRAPHQL_DEPTH = env_int("DSRHUB_GRAPHQL_DEPTH", default=15, minimum=1)
 DSRHUB_GRAPHQL_COST = env_int("DSRHUB_GRAPHQL_COST", default=20_000, minimum=1)
 DSRHUB_GRAPHQL_TOKENS = env_int("DSRHUB_GRAPHQL_TOKENS", default=1_000, minimum=1)
 DSRHUB_GRAPHQL_SECONDS = env_int("DSRHUB_GRAPHQL_SECONDS", default=10, minimum=1)
-# Whether GraphQL tells its schema, which the playground shows.
+# Whether clients can query the GraphQL schema. The playground needs it.
 DSRHUB_GRAPHQL_INTROSPECTION = env_bool("DSRHUB_GRAPHQL_INTROSPECTION", default=True)
-# How many rows of rankings are kept, those used last: some 250 bytes each. 0 keeps none longer than it is read.
+# How many rows of rankings are cached, of about 250 bytes each. The least recently used rankings are dropped first.
+# 0: a ranking is dropped when nobody reads it.
 DSRHUB_KEPT_RANKING_ROWS = env_int("DSRHUB_KEPT_RANKING_ROWS", default=5_000_000)
-# The time zone whose midnight ends a day of usage. It may only be changed for what is written from then on.
+# The time zone whose midnight ends a day of usage. A change affects only records written afterwards.
 DSRHUB_USAGE_TIME_ZONE = env_time_zone("DSRHUB_USAGE_TIME_ZONE", default="UTC")

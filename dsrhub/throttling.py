@@ -1,4 +1,4 @@
-"""How often something may be done. It is counted in the database: all processes of all servers count together."""
+"""Rate limits. Counters are in the database, so that all processes of all servers share them."""
 
 import math
 from collections.abc import Callable
@@ -15,12 +15,12 @@ from rest_framework.exceptions import Throttled
 from rest_framework.request import Request
 from rest_framework.throttling import BaseThrottle
 
-# Failed attempts to sign in count for so many seconds.
+# How long a failed attempt to sign in counts, in seconds.
 SIGN_IN_WINDOW = 15 * 60
-# A name may fail from several addresses, so that nobody shuts a user out with a few wrong passwords.
+# A user name may fail this many times as often as an address, so that one address cannot lock a user out.
 ADDRESSES_PER_NAME = 10
 
-# A window begins with the first count. `statement_timestamp()` goes on within a transaction.
+# A window begins with the first count. `statement_timestamp()` advances within a transaction, unlike `now()`.
 COUNT = """
     INSERT INTO dsrhub_tally AS tally (key, count, ends_at)
     VALUES (%(key)s, 1, statement_timestamp() + %(seconds)s * interval '1 second')
@@ -30,7 +30,7 @@ COUNT = """
     RETURNING count, extract(epoch FROM ends_at - statement_timestamp())
 """
 UNCOUNT = "UPDATE dsrhub_tally SET count = count - 1 WHERE key = %s AND count > 0"
-# Each new window clears some that are over, and waits for nobody who does the same.
+# Each new window deletes some expired ones, and skips rows that another process is deleting.
 CLEAR = """
     DELETE FROM dsrhub_tally WHERE key IN (
         SELECT key FROM dsrhub_tally WHERE ends_at < statement_timestamp() LIMIT 100 FOR UPDATE SKIP LOCKED
@@ -39,14 +39,14 @@ CLEAR = """
 
 
 class Allowance:
-    """How often somebody may do something in a window of some seconds."""
+    """How often a client or a user may do something within a window of `seconds`."""
 
     def __init__(self, scope: str, who: str, *, limit: int, seconds: int) -> None:
         self._key = salted_hmac("dsrhub.throttling", f"{scope} {who}", algorithm="sha256").hexdigest()
         self._limit, self._seconds = limit, seconds
 
     def add(self) -> int:
-        """Count one more; how many seconds to wait if that is too many, else 0."""
+        """Count one more. Return the seconds to wait if the limit is exceeded, else 0."""
         with connection.cursor() as cursor:
             cursor.execute(COUNT, {"key": self._key, "seconds": self._seconds})
             count, seconds_left = cursor.fetchone()
@@ -60,10 +60,10 @@ class Allowance:
 
 
 def client_address(request: HttpRequest | Request) -> str:
-    """Who asks, as far as an address tells: of IPv6, the network that one customer has."""
+    """The address of the client; for IPv6, its /64 network, which one customer usually has."""
     address: str = request.META.get("REMOTE_ADDR", "")
     if settings.DSRHUB_BEHIND_PROXY:
-        # The last is the one that our proxy saw; those before it are the client's own words.
+        # The proxy appends the last address. The client can set those before it to any value.
         address = request.META.get("HTTP_X_FORWARDED_FOR", address).rpartition(",")[2].strip()
     try:
         number = ip_address(address)
@@ -75,7 +75,7 @@ def client_address(request: HttpRequest | Request) -> str:
 
 
 class AnonymousThrottle(BaseThrottle):
-    """Of REST and GraphQL: DSRHUB_ANONYMOUS_RATE for each address that is not signed in; without it, no limit."""
+    """Limits requests of REST and GraphQL by users who are not signed in to DSRHUB_ANONYMOUS_RATE per address."""
 
     def allow_request(self, request: Request, view: Any) -> bool:
         if settings.DSRHUB_ANONYMOUS_RATE is None or (request.user and request.user.is_authenticated):
@@ -83,7 +83,7 @@ class AnonymousThrottle(BaseThrottle):
         limit, seconds = settings.DSRHUB_ANONYMOUS_RATE
         self._wait = Allowance("anonymous", client_address(request), limit=limit, seconds=seconds).add()
         if self._wait:
-            # Whatever a door's errors look like, they have this header.
+            # REST and GraphQL have different errors. Both send this header.
             view.headers["Retry-After"] = str(self._wait)
         return not self._wait
 
@@ -92,12 +92,12 @@ class AnonymousThrottle(BaseThrottle):
 
 
 class ThrottledBackend(ModelBackend):
-    """Names and passwords as Django checks them, for every door: an address, and a name, may fail so often."""
+    """Django's check of names and passwords, with a limit on failures per address and per name."""
 
     def authenticate(
         self, request: HttpRequest | None, username: str | None = None, password: str | None = None, **kwargs: Any
     ) -> User | None:
-        """Raises Throttled before the password is looked at."""
+        """Raises Throttled before it checks the password."""
         if request is None or username is None:
             return super().authenticate(request, username, password, **kwargs)
         limit = settings.DSRHUB_SIGN_IN_FAILURES
@@ -105,7 +105,7 @@ class ThrottledBackend(ModelBackend):
             Allowance("address", client_address(request), limit=limit, seconds=SIGN_IN_WINDOW),
             Allowance("name", username.casefold(), limit=limit * ADDRESSES_PER_NAME, seconds=SIGN_IN_WINDOW),
         ]
-        # Each attempt counts before it is made: of many at once, no more are let through.
+        # Each attempt counts before its check, so that parallel attempts cannot exceed the limit.
         for allowance in allowances:
             if wait := allowance.add():
                 raise Throttled(wait)
@@ -117,7 +117,7 @@ class ThrottledBackend(ModelBackend):
 
 
 class ThrottledMiddleware:
-    """The answer of pages, such as the admin's sign-in, where REST has its own."""
+    """The response to Throttled for pages, such as the admin's sign-in. REST has its own."""
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
         self.get_response = get_response

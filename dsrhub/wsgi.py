@@ -10,4 +10,4 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "dsrhub.settings")
 application = get_wsgi_application()
 
 if not settings.DSRHUB_HTTPS:
-    logging.getLogger(__name__).warning("DSRHUB_HTTPS is off: passwords and tokens travel in the clear.")
+    logging.getLogger(__name__).warning("DSRHUB_HTTPS is off: passwords and tokens are sent unencrypted.")

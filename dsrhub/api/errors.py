@@ -9,7 +9,7 @@ from django.http import Http404, HttpRequest, HttpResponseBase, JsonResponse
 from django.views import defaults
 from drf_spectacular.extensions import OpenApiSerializerExtension
 from drf_spectacular.utils import OpenApiResponse
-from rest_framework import exceptions, serializers, status
+from rest_framework import exceptions, serializers, status, views
 from rest_framework.response import Response
 
 from dsrhub.exceptions import ConflictError, DsrhubError, NotFoundError, NotReadyError
@@ -22,18 +22,18 @@ class TooLarge(exceptions.APIException):
 
 
 class ErrorSerializer(serializers.Serializer[Any]):
-    """Why not, for people and for programs."""
+    """The reason: a text for people and a code for programs."""
 
     detail = serializers.CharField()
     code = serializers.CharField(required=False)
 
 
 class WrongParametersSerializer(serializers.Serializer[Any]):
-    """What is wrong with which parameter."""
+    """The errors of each parameter, by its name."""
 
 
 class WrongParametersSchema(OpenApiSerializerExtension):  # type: ignore[no-untyped-call]
-    """Names of parameters as properties are nothing that a serializer could tell."""
+    """Describes an object whose properties are names of parameters, which a serializer cannot express."""
 
     target_class = WrongParametersSerializer
 
@@ -46,22 +46,22 @@ class WrongParametersSchema(OpenApiSerializerExtension):  # type: ignore[no-unty
         return {"type": "object", "additionalProperties": {"type": "array", "items": finding}}
 
 
-WRONG_PARAMETERS = OpenApiResponse(WrongParametersSerializer, description="A wrong parameter, by its name.")
+WRONG_PARAMETERS = OpenApiResponse(WrongParametersSerializer, description="The errors of each parameter, by its name.")
 NOT_SIGNED_IN = OpenApiResponse(ErrorSerializer, description="Not signed in.")
-READS_CLOSED = OpenApiResponse(ErrorSerializer, description="Not signed in, where reads are closed too.")
-NOT_ALLOWED = OpenApiResponse(ErrorSerializer, description="Signed in without the permission.")
+READS_CLOSED = OpenApiResponse(ErrorSerializer, description="Not signed in, on a server that closes reads too.")
+NOT_ALLOWED = OpenApiResponse(ErrorSerializer, description="Signed in, but without the permission.")
 TOO_LARGE = OpenApiResponse(ErrorSerializer, description="The request is too large.")
-NOT_THIS_TYPE = OpenApiResponse(ErrorSerializer, description="A body of this content type is not read here.")
-TOO_MANY = OpenApiResponse(ErrorSerializer, description="Too many attempts; `Retry-After` tells how long to wait.")
+NOT_THIS_TYPE = OpenApiResponse(ErrorSerializer, description="This content type is not supported.")
+TOO_MANY = OpenApiResponse(ErrorSerializer, description="Too many attempts. `Retry-After` gives the seconds to wait.")
 
-# What Django raises, and DRF's error that says the same.
+# Errors of Django, and the errors of DRF with the same meaning.
 TRANSLATED: tuple[tuple[type[Exception], type[exceptions.APIException]], ...] = (
     (PermissionDenied, exceptions.PermissionDenied),
     (RequestDataTooBig, TooLarge),
     (SuspiciousOperation, exceptions.ParseError),
 )
 
-
+# The status of dsrhub's errors; for the others it is 400.
 STATUS = (
     (ConflictError, status.HTTP_409_CONFLICT),
     (NotReadyError, status.HTTP_503_SERVICE_UNAVAILABLE),
@@ -69,31 +69,30 @@ STATUS = (
 
 
 def exception_handler(error: Exception, context: Mapping[str, Any]) -> Response | None:
-    """Every error of REST in one shape.
+    """The response to an error, in one of three shapes.
 
     A wrong parameter: `{"<parameter>": [{"message": ..., "code": ...}]}`. Not found: `{"detail": "Not found."}`,
-    as the contract has it. All else: `{"detail": ..., "code": ...}` and what the error knows beside it.
+    as the contract defines it. Anything else: `{"detail": ..., "code": ...}` and the error's own data.
     """
     if isinstance(error, (Http404, NotFoundError, exceptions.NotFound)):
         return Response({"detail": "Not found."}, status=status.HTTP_404_NOT_FOUND)
     if isinstance(error, DsrhubError):
-        code = next((code for kind, code in STATUS if isinstance(error, kind)), status.HTTP_400_BAD_REQUEST)
-        return Response({"detail": error.message, "code": error.code, **_plain(error.extra)}, status=code)
-    error = next((same() for kind, same in TRANSLATED if isinstance(error, kind)), error)
+        status_code = next((number for kind, number in STATUS if isinstance(error, kind)), status.HTTP_400_BAD_REQUEST)
+        return Response({"detail": error.message, "code": error.code, **_plain(error.extra)}, status=status_code)
+    error = next((translated() for kind, translated in TRANSLATED if isinstance(error, kind)), error)
     if not isinstance(error, exceptions.APIException):
         return None
+    # DRF's handler gives the status and the headers: how to sign in, and when to retry.
+    response: Response = views.exception_handler(error, dict(context))  # type: ignore[assignment]
     if isinstance(error, exceptions.ValidationError):
-        return Response(error.get_full_details(), status=error.status_code)
-    how_to_sign_in = getattr(error, "auth_header", None)
-    headers = {"WWW-Authenticate": how_to_sign_in} if how_to_sign_in else {}
-    if isinstance(error, exceptions.Throttled):
-        headers["Retry-After"] = str(error.wait)  # type: ignore[attr-defined]
-    details = {"detail": error.detail, "code": error.get_codes()}
-    return Response(details, status=error.status_code, headers=headers)
+        response.data = error.get_full_details()
+    else:
+        response.data = {"detail": error.detail, "code": error.get_codes()}
+    return response
 
 
 def _plain(value: Any) -> Any:
-    """Dataclasses as objects without their empty properties, inside whatever holds them."""
+    """The value with its dataclasses, nested ones included, as objects without empty properties."""
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
         return {name: part for name, part in dataclasses.asdict(value).items() if part is not None}
     if isinstance(value, dict):
@@ -104,14 +103,14 @@ def _plain(value: Any) -> Any:
 
 
 def not_found(request: HttpRequest, exception: Exception) -> HttpResponseBase:
-    """The answer where no route leads."""
+    """The response to an address without a route."""
     if request.path.startswith("/admin/"):
         return defaults.page_not_found(request, exception)
     return JsonResponse({"detail": "Not found."}, status=status.HTTP_404_NOT_FOUND)
 
 
 def server_error(request: HttpRequest) -> HttpResponseBase:
-    """The answer to a fault of ours, which the log has."""
+    """The response to an error of the server, which is logged."""
     if request.path.startswith("/admin/"):
         return defaults.server_error(request)
     return JsonResponse({"detail": "Server error.", "code": "server_error"}, status=500)

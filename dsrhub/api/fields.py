@@ -7,7 +7,7 @@ from rest_framework import serializers
 
 
 class WholeNumberField(serializers.IntegerField):
-    """A whole number in plain digits: DRF's own field reads `1_0`, `10.0` and other scripts' digits too."""
+    """A whole number in plain digits. DRF's own field also reads `1_0`, `10.0` and the digits of other scripts."""
 
     def to_internal_value(self, data: Any) -> int:
         if not re.fullmatch("-?[0-9]+", str(data)):

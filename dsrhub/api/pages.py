@@ -16,20 +16,22 @@ LARGEST_PAGE = 10_000
 
 
 class PageParameters(Parameters):
-    """Which page of a list: rows come in the order of a whole number, and a page starts behind one."""
+    """Selects a page of a list. Rows are sorted by a whole number, and a page starts after the cursor's number."""
 
-    limit = WholeNumberField(min_value=1, max_value=LARGEST_PAGE, default=PAGE_LIMIT, help_text="How many at the most.")
+    limit = WholeNumberField(
+        min_value=1, max_value=LARGEST_PAGE, default=PAGE_LIMIT, help_text="At most this many rows."
+    )
     cursor = WholeNumberField(
-        min_value=0, max_value=2**63 - 1, default=0, help_text="From the `Link` header of the page before."
+        min_value=0, max_value=2**63 - 1, default=0, help_text="From the `Link` header of the previous page."
     )
 
 
 def page_response(
     request: Request, rows: Iterable[Any], serializer: type[serializers.Serializer[Any]], *, limit: int, key: str
 ) -> Response:
-    """An array of at most `limit` rows. One row more, where there is one, tells that another page follows.
+    """An array of at most `limit` rows. Pass one row more, if there is one: it shows that another page follows.
 
-    The header `Link` leads to that page, which starts behind the `key` of the last row.
+    The header `Link` leads to that page, which starts after the `key` of the last row.
     """
     rows = list(rows)
     page = rows[:limit]
@@ -40,6 +42,6 @@ def page_response(
 
 
 def link_to_next(request: Request, *, limit: int, cursor: Any) -> str:
-    """The value of the header `Link` (RFC 8288) with the address of the page that starts behind the cursor."""
+    """The value of the header `Link` (RFC 8288): the address of the page that starts after the cursor."""
     query = request.query_params.dict() | {"limit": limit, "cursor": cursor}
     return f'<{request.build_absolute_uri(request.path)}?{urlencode(query)}>; rel="next"'

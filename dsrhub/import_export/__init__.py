@@ -1,5 +1,5 @@
-"""What the imports and exports of all admins share: files of any size, and none of them in memory.
+"""What the imports and exports of all admins share. Files may have any size and are never held in memory.
 
-The buttons, forms and pages are django-import-export's. Where it would read a file or make one in memory, an upload is
-a path here, and an export a stream of rows.
+The buttons, forms and pages are django-import-export's. The library reads and writes files in memory; here an upload
+is a path, and an export is a stream of rows.
 """

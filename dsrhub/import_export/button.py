@@ -6,7 +6,7 @@ from django.contrib.admin.options import IncorrectLookupParameters
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponseBase, HttpResponseRedirect, StreamingHttpResponse
 from django.utils import timezone
-from django.utils.http import urlencode
+from django.utils.http import content_disposition_header, urlencode
 from django.utils.translation import gettext as _
 from import_export.admin import ExportMixin
 from import_export.forms import ExportForm
@@ -16,24 +16,24 @@ from dsrhub.import_export.tables import StreamedResource, Table
 
 
 def streamed(table: Table, file_format: ExportFormat, file_name: str) -> StreamingHttpResponse:
-    """A table as a file to keep."""
+    """A response that downloads a table as a file."""
     response = StreamingHttpResponse(file_format.export_data(table), content_type=file_format.get_content_type())
     name = f"{file_name}-{timezone.localdate()}.{file_format.get_extension()}"
-    response["Content-Disposition"] = f'attachment; filename="{name}"'
+    response["Content-Disposition"] = content_disposition_header(as_attachment=True, filename=name)
     return response
 
 
 class StreamedExportForm(ExportForm):  # type: ignore[misc]
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.fields["resource"].label = _("What")
+        self.fields["resource"].label = _("Content")
         self.fields["format"].initial = "0"
 
 
 class StreamingExportMixin(ExportMixin):  # type: ignore[misc]
-    """import-export's Export button, behind which rows are sent as they are read.
+    """import-export's Export button. Rows are sent while they are read.
 
-    `resource_classes` are StreamedResources.
+    `resource_classes` must be StreamedResources.
     """
 
     export_form_class = StreamedExportForm
@@ -50,7 +50,7 @@ class StreamingExportMixin(ExportMixin):  # type: ignore[misc]
         return actions
 
     def export_selected(self, request: HttpRequest, queryset: QuerySet) -> HttpResponseRedirect:
-        """Lead to the Export button's page, with the selection as its filter."""
+        """Redirect to the page of the Export button, with the selection as its filter."""
         if request.POST.get("select_across") == "1":
             return HttpResponseRedirect("export/?" + request.GET.urlencode())
         ids = ",".join(str(pk) for pk in queryset.order_by().values_list("pk", flat=True))
@@ -60,7 +60,7 @@ class StreamingExportMixin(ExportMixin):  # type: ignore[misc]
         try:
             response: HttpResponseBase = super().export_action(request)
         except IncorrectLookupParameters:
-            # As the list itself answers to a filter that makes no sense.
+            # The list itself answers an invalid filter in the same way.
             return HttpResponseRedirect("../?e=1")
         return response
 

@@ -18,17 +18,17 @@ from dsrhub.import_export.tables import PAGE_ROWS, Table
 
 
 class DoesNotFit(ValueError):
-    """A format cannot hold what is exported. A ValueError is what import-export shows to people."""
+    """The format cannot hold the exported data. import-export shows a ValueError to the user."""
 
 
 def too_many_rows(most: int) -> DoesNotFit:
     return DoesNotFit(
-        _("A sheet holds %(most)s rows, and these are more: choose another format.") % {"most": f"{most:,}"}
+        _("A sheet holds %(most)s rows, and this export has more. Choose another format.") % {"most": f"{most:,}"}
     )
 
 
 class ExportFormat(Format):  # type: ignore[misc]
-    """Makes bytes from a table, piece by piece."""
+    """Writes a table as bytes, piece by piece."""
 
     title: ClassVar[str]
     content_type: ClassVar[str]
@@ -51,7 +51,7 @@ class ExportFormat(Format):  # type: ignore[misc]
 
 
 class CSV(ExportFormat):
-    """For spreadsheets, which take a text that begins like a formula for one: it gets an apostrophe before it."""
+    """For spreadsheets. A text that a spreadsheet would read as a formula gets an apostrophe before it."""
 
     title = "CSV"
     content_type = "text/csv; charset=utf-8"
@@ -60,11 +60,11 @@ class CSV(ExportFormat):
         writer = csv.writer(lines := _Lines())
         for rows in _pages(chain([table.columns], table.rows)):
             writer.writerows([_harmless(_plain(value)) for value in row] for row in rows)
-            yield lines.taken()
+            yield lines.take()
 
 
 class TSV(ExportFormat):
-    """As reports are delivered: texts byte for byte, as quotes and formulas mean nothing in it."""
+    """The format of delivered reports. Texts are written as they are: the format has no quotes and no formulas."""
 
     title = "TSV"
     content_type = "text/tab-separated-values; charset=utf-8"
@@ -75,7 +75,7 @@ class TSV(ExportFormat):
 
 
 class JSON(ExportFormat):
-    """A list of objects. Numbers have all their digits: they are as exact as the program that reads them."""
+    """A list of objects. Numbers have all their digits; a reader that uses doubles loses some of them."""
 
     title = "JSON"
     content_type = "application/json"
@@ -94,16 +94,16 @@ class JSON(ExportFormat):
 
 
 class XLSX(ExportFormat):
-    """A sheet. Spreadsheets calculate with some 15 digits: who needs all of them takes another format."""
+    """A sheet. Spreadsheets calculate with about 15 digits; the other formats keep all of them."""
 
     title = "XLSX"
     content_type = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
-    most_rows: ClassVar[int] = 2**20 - 1  # and the header
+    most_rows: ClassVar[int] = 2**20 - 1  # without the header
     longest_text = 32_767
 
     def export_data(self, table: Table, **kwargs: Any) -> Iterator[bytes]:
-        """The sheet is made first, on the disk, and then sent: what does not fit is told on the page."""
-        file = tempfile.TemporaryFile()  # noqa: SIM115 - sent after this has returned
+        """Write the sheet to the disk, then send it. So an error can still be shown on the page."""
+        file = tempfile.TemporaryFile()  # noqa: SIM115 - it is sent after this method returns
         with Workbook(file, {"constant_memory": True}) as workbook:
             sheet = workbook.add_worksheet()
             for number, row in enumerate(chain([table.columns], table.rows)):
@@ -119,7 +119,7 @@ class XLSX(ExportFormat):
 
     def _text(self, text: str) -> str:
         if len(text) > self.longest_text:
-            raise DoesNotFit(_("A cell of a sheet holds %d characters: choose another format.") % self.longest_text)
+            raise DoesNotFit(_("A cell of a sheet holds %d characters. Choose another format.") % self.longest_text)
         return str(_harmless(text))
 
 
@@ -128,13 +128,13 @@ FORMULA = re.compile(r"[=+\-@\t\r]")
 
 
 class _Lines:
-    """A file that csv writes to, and that is emptied now and then."""
+    """A file for the csv module to write to. `take` returns and removes the text written so far."""
 
     def __init__(self) -> None:
         self._lines: list[str] = []
         self.write = self._lines.append
 
-    def taken(self) -> bytes:
+    def take(self) -> bytes:
         text = "".join(self._lines)
         self._lines.clear()
         return text.encode()
@@ -154,7 +154,7 @@ def _plain(value: Any) -> str | int | Decimal | None:
 
 
 def _harmless(value: str | int | Decimal | None) -> str | int | None:
-    """The value as a cell that no spreadsheet takes for a formula. Numbers are none, negative ones included."""
+    """The value as a cell that no spreadsheet reads as a formula. Numbers are safe, negative ones included."""
     if isinstance(value, Decimal):
         return f"{value:f}"
     if isinstance(value, str) and FORMULA.match(value):
@@ -166,7 +166,7 @@ def _tsv_cell(value: Any) -> str:
     value = _plain(value)
     if value is None:
         return ""
-    # Reports have no such characters, but what people wrote may.
+    # Reports have no tabs and line breaks in their texts, but notes that people enter may.
     return f"{value:f}" if isinstance(value, Decimal) else re.sub("[\t\r\n]", " ", str(value))
 
 

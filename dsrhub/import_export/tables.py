@@ -1,4 +1,4 @@
-"""What the admin exports: tables whose rows are read while they are sent."""
+"""Tables that the admin exports. Their rows are read while they are sent."""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -9,20 +9,20 @@ from import_export.fields import Field
 from import_export.forms import ExportForm
 from import_export.resources import Resource
 
-# Rows of one query: few enough to be no memory to speak of, and many enough that no cost per query is felt.
+# Rows of one query: they need little memory, and the cost per query does not matter.
 PAGE_ROWS = 2000
 
 
 @dataclass(frozen=True)
 class Table:
-    """What is exported: rows of texts, numbers, days and None, which come when they are asked for."""
+    """The columns and rows of an export. Values are texts, numbers, days or None. Rows may be a generator."""
 
     columns: tuple[str, ...]
     rows: Iterable[tuple[Any, ...]]
 
 
 class StreamedResource(Resource):  # type: ignore[misc]
-    """What can be exported of a list."""
+    """A table that can be exported from a list of the admin."""
 
     title: ClassVar[Any]
     columns: ClassVar[tuple[str, ...]]
@@ -36,11 +36,11 @@ class StreamedResource(Resource):  # type: ignore[misc]
         return Table(self.columns, self.rows(queryset, export_form))
 
     def rows(self, queryset: QuerySet, export_form: ExportForm) -> Iterable[tuple[Any, ...]]:
-        """The rows for the list that is shown."""
+        """The rows to export for the objects of the list."""
         raise NotImplementedError
 
     def row_count(self, queryset: QuerySet, most: int) -> int:
-        """How many rows there will be, or any number above `most`; 0 where that is not known beforehand."""
+        """The number of rows, or any number above `most` if there are more; 0 if it is not known in advance."""
         return 0
 
     def get_user_visible_fields(self) -> list[Field]:
@@ -48,7 +48,7 @@ class StreamedResource(Resource):  # type: ignore[misc]
 
 
 def rows_by_id(queryset: QuerySet, *columns: str) -> Iterator[tuple[Any, ...]]:
-    """The values of all rows in the order of their ids, page by page: nothing is held while they are sent."""
+    """The values of all rows, sorted by id and read page by page. No query stays open while rows are sent."""
     queryset = queryset.order_by("pk").values_list("pk", *columns)
     page = list(queryset[:PAGE_ROWS])
     while page:

@@ -12,10 +12,10 @@ from import_export.tmp_storages import BaseStorage
 
 
 class UploadStorage(BaseStorage):  # type: ignore[misc]
-    """An upload in the folder that servers and workers share. What is read of it is its path."""
+    """Keeps an upload in the folder that servers and workers share. `read` returns its path."""
 
     def save(self, upload: TemporaryUploadedFile) -> None:
-        """Take over an upload, without copying it where the folder is on the disk of the temporary files."""
+        """Store an upload, by a hard link if the folder is on the same disk as the temporary files, else by a copy."""
         self.name = uuid4().hex
         settings.DSRHUB_UPLOAD_DIR.mkdir(mode=0o700, parents=True, exist_ok=True)
         try:
@@ -31,7 +31,7 @@ class UploadStorage(BaseStorage):  # type: ignore[misc]
 
 
 class PathFormat(Format):  # type: ignore[misc]
-    """A format whose data set is the path of the file: whoever imports it reads it piece by piece."""
+    """A format whose data set is the path of the file. The importer reads the file piece by piece."""
 
     def __init__(self, encoding: str | None = None) -> None:
         pass
@@ -44,7 +44,7 @@ class PathFormat(Format):  # type: ignore[misc]
 
 
 class PathImportMixin:
-    """Goes before import-export's ImportMixin: uploads stay files."""
+    """Keeps uploads as files. List this mixin before import-export's ImportMixin."""
 
     tmp_storage_class = UploadStorage
 

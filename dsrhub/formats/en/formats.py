@@ -1,4 +1,4 @@
-"""Days and times in the admin: as in reports and their names, and short enough for a column of a list."""
+"""Days and times in the admin: the format of reports and their names, short enough for a column of a list."""
 
 DATE_FORMAT = SHORT_DATE_FORMAT = "Y-m-d"
 TIME_FORMAT = "H:i"

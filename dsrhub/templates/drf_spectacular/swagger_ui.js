@@ -1,6 +1,6 @@
 "use strict";
 
-// The document names the server of the contract: what is tried out here goes to the server of this page.
+// The document names the contract's server. Requests from this page go to the page's own server instead.
 const requestInterceptor = (request) => {
   const { pathname, search } = new URL(request.url, document.baseURI);
   request.url = new URL(pathname + search, document.baseURI).href;

@@ -124,7 +124,7 @@ def test_more_rows_than_a_sheet_has_are_told_and_not_cut(admin_client, dsr, monk
     response = admin_client.post(EXPORT, {"resource": LINES, "format": XLSX})
     assert not response.streaming
     assert [str(message) for message in response.context["messages"]] == [
-        "A sheet holds 2 rows, and these are more: choose another format."
+        "A sheet holds 2 rows, and this export has more. Choose another format."
     ]
 
 
@@ -133,7 +133,7 @@ def test_a_text_that_no_cell_of_a_sheet_holds_is_told(admin_client, tmp_path):
     import_report(tmp_path, NO_JANUARY, line("a", title="t" * 32_768))
     response = admin_client.post(EXPORT, {"resource": LINES, "format": XLSX})
     assert [str(message) for message in response.context["messages"]] == [
-        "A cell of a sheet holds 32767 characters: choose another format."
+        "A cell of a sheet holds 32767 characters. Choose another format."
     ]
 
 

@@ -261,7 +261,7 @@ def test_a_body_far_over_the_limit_is_refused_before_it_is_read(uploader, settin
     settings.DSRHUB_UPLOAD_LIMIT_BYTES = 1000
     response = upload(uploader, ES_JANUARY, *[ONE_LINE] * 5000)
     assert response.status_code == 413
-    assert response.json() == {"detail": "The request may have 66536 bytes.", "code": "too_large"}
+    assert response.json() == {"detail": "The request may have at most 66536 bytes.", "code": "too_large"}
 
 
 def test_a_content_over_the_limit_is_refused_while_it_is_read(uploader, settings):
