@@ -1,10 +1,10 @@
-"""What the tests in a browser do alike."""
+"""Steps that the browser tests share."""
 
 from playwright.sync_api import Page, expect
 
 
 def signed_in(page: Page, address: str, heading: str) -> Page:
-    """The page of the admin at an address, once the admin has signed in, under the heading that it must have."""
+    """The page of the admin at an address, after signing in. It must have the heading."""
     page.goto(address)
     page.fill("#id_username", "admin")
     page.fill("#id_password", "password")

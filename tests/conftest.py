@@ -1,7 +1,7 @@
-"""What tests of several kinds share: a database that keeps its reference data, threads, and a browser.
+"""Fixtures that tests share: a database that keeps its reference data, threads, and a browser.
 
-Nothing here or in any test may depend on how fast the machine is: what comes is waited for, and what bounds the
-patience of the product in requests is far away, but in the tests that are about such a bound.
+No test may depend on the speed of the machine. Tests wait for conditions, and the time limits of requests are raised
+here; only the tests of a limit lower it.
 """
 
 import os
@@ -17,7 +17,7 @@ from playwright.sync_api import expect, sync_playwright
 
 from tests.waiting import PATIENCE
 
-# The same examples each time and on each machine, however long one takes, and nothing that two runs at once share.
+# Hypothesis runs the same examples each time and on each machine, without deadlines and without a shared database.
 hypothesis.settings.register_profile(
     "dsrhub",
     derandomize=True,
@@ -28,7 +28,7 @@ hypothesis.settings.register_profile(
 hypothesis.settings.load_profile("dsrhub")
 expect.set_options(timeout=PATIENCE * 1000)
 
-# How long the product lets somebody wait, in seconds, and how often it tries what somebody is in the way of.
+# Time limits of requests in seconds, timeouts of locks, and numbers of retries.
 BOUNDS = {
     "catalogue.admin.dsrs.COUNT_SECONDS": PATIENCE,
     "catalogue.admin.imports.AT_ONCE_SECONDS": PATIENCE,
@@ -43,7 +43,7 @@ BOUNDS = {
     "subscriptions.services.DROP_TRIES": 10 * PATIENCE,
 }
 
-# What the migrations load. It stays when a transactional test empties the tables at its end.
+# Tables that the migrations fill. They keep their rows when a transactional test empties the tables at its end.
 REFERENCE_TABLES = {"catalogue_currency", "catalogue_territory", "catalogue_ecbrate"}
 
 
@@ -69,7 +69,7 @@ def _nobody_is_hurried():
 
 @pytest.fixture(autouse=True)
 def _no_partition_stays(request):
-    """Emptying the tables leaves the partitions of large DSRs where a transactional test made them."""
+    """Drop the partitions of large DSRs after a transactional test: emptying the tables does not drop them."""
     marker = request.node.get_closest_marker("django_db")
     if marker is None or not marker.kwargs.get("transaction"):
         yield
@@ -84,7 +84,7 @@ def _no_partition_stays(request):
 
 @pytest.fixture
 def in_thread(transactional_db):
-    """Start a function in a thread with a connection of its own: gives its future."""
+    """Start a function in a thread with its own connection. Return its future."""
 
     def on_own_connection(function, *arguments, **options):
         try:
@@ -98,13 +98,13 @@ def in_thread(transactional_db):
 
 @pytest.fixture(scope="module")
 def browser():
-    """Chromium, started once for a module: as long as Playwright runs, it keeps the thread's event loop."""
+    """Chromium, started once per module. While Playwright runs, it occupies the thread's event loop."""
     executable = shutil.which("chromium")
     if executable is None:
-        # A run that must not leave anything out says so.
+        # CI sets this variable, as it must not skip a test.
         missing = pytest.fail if os.environ.get("DSRHUB_TEST_NO_SKIPS") else pytest.skip
         missing("there is no chromium on the PATH")
-    # Playwright's loop makes Django think that a test calls the database from asynchronous code.
+    # Because of Playwright's loop, Django assumes that the test calls the database from asynchronous code.
     with patch.dict(os.environ, DJANGO_ALLOW_ASYNC_UNSAFE="true"), sync_playwright() as playwright:
         browser = playwright.chromium.launch(
             executable_path=executable,
@@ -117,7 +117,7 @@ def browser():
 
 @pytest.fixture
 def page(browser):
-    """A page in a fresh browser context: it has no cookie of another test.
+    """A page in a new browser context, without cookies of other tests.
 
     Its lists `console_errors` and `outside_requests` must be empty at the end of the test.
     """
@@ -129,7 +129,7 @@ def page(browser):
     page.on("pageerror", lambda error: page.console_errors.append(str(error)))
     page.on("request", lambda request: page.outside_requests.append(request.url) if _is_outside(request.url) else None)
     yield page
-    # What the server still answers would meet the data, and the log, of the next test.
+    # Wait for open requests. Otherwise the server would answer them during the next test.
     page.wait_for_load_state("networkidle")
     context.close()
     assert (page.console_errors, page.outside_requests) == ([], [])

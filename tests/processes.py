@@ -1,4 +1,4 @@
-"""The product as processes of their own, on the tests' database."""
+"""Runs the server and commands as separate processes, on the database of the tests."""
 
 import os
 import re
@@ -14,7 +14,7 @@ from tests.waiting import PATIENCE
 
 
 def database_url(name=None):
-    """Of the tests' database, or of another one on its server."""
+    """The address of the tests' database, or of another database on its server."""
     server = connection.get_connection_params()
     where = f"{quote(str(server['host']), safe='')}:{server.get('port', 5432)}"
     who = quote(server["user"]) + (f":{quote(server['password'])}" if server.get("password") else "")
@@ -33,7 +33,7 @@ def environment(**variables):
 
 
 class Server:
-    """What `serving` starts: its address, its process, and what it has logged once it has ended."""
+    """A server that `serving` starts. `log` is complete after the server has ended."""
 
     def __init__(self, process, port):
         self.process, self.port = process, int(port)
@@ -41,7 +41,7 @@ class Server:
         self.log = ""
 
     def stop(self):
-        """Let it end in order; its exit status."""
+        """Send SIGTERM. Return the exit status."""
         self.process.terminate()
         return self.ended()
 
@@ -52,7 +52,7 @@ class Server:
 
 @contextmanager
 def serving(*, options="--workers 1", **variables):
-    """The container's server, on a free port."""
+    """Run the container's server on a free port."""
     process = subprocess.Popen(
         [sys.executable, "-m", "dsrhub.entrypoint", "serve"],
         cwd=settings.BASE_DIR,
@@ -62,15 +62,15 @@ def serving(*, options="--workers 1", **variables):
         text=True,
     )
     try:
-        said = []
+        output = []
         for line in process.stderr:
-            said.append(line)
+            output.append(line)
             if found := re.search(r"Listening at: http://127.0.0.1:(\d+)", line):
                 break
         else:
-            raise RuntimeError("".join(said))
+            raise RuntimeError("".join(output))
         server = Server(process, found[1])
-        server.log = "".join(said)
+        server.log = "".join(output)
         yield server
         if process.poll() is None:
             server.stop()
@@ -81,7 +81,7 @@ def serving(*, options="--workers 1", **variables):
 
 
 def manage(*arguments, **variables):
-    """A command of manage.py; what it printed."""
+    """Run a command of manage.py, which must succeed. Return what it printed."""
     process = subprocess.run(
         [sys.executable, "manage.py", *arguments],
         cwd=settings.BASE_DIR,

@@ -1,21 +1,21 @@
-"""The product's settings for tests: on the embedded server, or on the one that DATABASE_URL names."""
+"""Settings for tests. The database is the embedded server, or the one that DATABASE_URL names."""
 
 import os
 
-os.environ.setdefault("DSRHUB_SECRET_KEY", "a key for tests alone, which protect nothing")
+os.environ.setdefault("DSRHUB_SECRET_KEY", "a key for tests only, which protects nothing")
 os.environ.setdefault("DSRHUB_ALLOWED_HOSTS", "localhost,127.0.0.1")
 os.environ["DSRHUB_HTTPS"] = "false"
 
 from dsrhub.settings import *  # noqa: F403
 from dsrhub.settings import DATABASES
 
-# Tests start cold and count queries: a connection of one does not outlive it.
+# Each test opens its own connection, as tests count the queries of a new connection.
 DATABASES["default"]["CONN_MAX_AGE"] = 0
-# Hashing passwords slowly is for the world outside.
+# A fast hasher: slow hashing only protects real passwords.
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
-# Nobody is hurried on a slow machine: see BOUNDS in tests/conftest.py.
+# Longer than on a server, for slow machines: see BOUNDS in tests/conftest.py.
 DSRHUB_GRAPHQL_SECONDS = 60
-# Static files come from where they are, and nothing must be collected first.
+# Static files are served from the source folders, without collectstatic.
 STATIC_ROOT = None
 WHITENOISE_USE_FINDERS = True
 STORAGES = {

@@ -1,4 +1,4 @@
-"""Who may do what, asked of every route and of every field and mutation of GraphQL; and how often one may try."""
+"""Permissions of every route and of every field and mutation of GraphQL, and the limits on attempts to sign in."""
 
 import json
 import re
@@ -35,12 +35,12 @@ OTHER_ROUTES = [route for route in routes() if not route.startswith("admin/")]
 
 
 def address(route):
-    """An address of a route, of something that need not be there."""
+    """An address of a route. The object in it need not exist."""
     plain = re.sub(r"\(\?P<app_label>(\w+)\|.*?\)|\(\?P<url>\.\*\)", r"\1", route).replace("^", "").replace("$", "")
     return "/" + re.sub(r"<\w*:?\w+>", "1", plain).replace("/?", "")
 
 
-# --- Who asks --------------------------------------------------------------------------------------------------
+# --- Clients ---------------------------------------------------------------------------------------------------
 
 
 def user_of(kind, permission=None):
@@ -54,7 +54,7 @@ def user_of(kind, permission=None):
 
 
 def client_of(kind, permission=None):
-    """A client like a browser or a program: it is not spared the check against forged requests."""
+    """A client like a browser or a program: the server checks its CSRF token, unlike that of Django's test client."""
     if kind == "anonymous":
         return Client(enforce_csrf_checks=True)
     if kind == "token":
@@ -69,7 +69,7 @@ KINDS = ["anonymous", "signed_in", "staff", "token", "superuser"]
 
 # --- REST ------------------------------------------------------------------------------------------------------
 
-# Whoever may read; nobody is kept out; or a permission.
+# READ: everybody, unless reads are closed. OPEN: everybody, always. Otherwise: the permission that is needed.
 READ, OPEN = "read", "open"
 REST = {
     "dsrs/": {"GET": READ, "POST": "catalogue.add_dsr"},
@@ -82,13 +82,13 @@ REST = {
     "subscriptions/usage/": {"GET": READ},
     "subscriptions/<str:id>/usage/": {"GET": READ},
     "token/": {"POST": OPEN},
-    # The documentation, which is the same everywhere, and the way to it.
+    # The documentation, which is the same on every server, and the redirect to it.
     "openapi.yaml/": {"GET": OPEN},
     "docs/": {"GET": OPEN},
 }
-# Its fields and mutations have a matrix of their own, below.
+# GraphQL's fields and mutations have their own matrix below.
 GRAPHQL_ROUTE = "^graphql/?$"
-# It leads to the documentation.
+# A redirect to the documentation.
 ROOT_ROUTE = ""
 WRITES = sorted(
     (route, method, need)
@@ -176,7 +176,7 @@ CLOSED = {"not_authenticated", "permission_denied"}
 
 
 def codes(client, operation):
-    """The codes of the errors with which GraphQL keeps somebody out."""
+    """The codes of the errors with which GraphQL refuses a client."""
     response = client.post("/graphql", {"query": operation}, content_type="application/json")
     errors = json.loads(response.content).get("errors", [])
     return {error["extensions"]["code"] for error in errors}
@@ -226,8 +226,8 @@ def test_a_mutation_needs_each_of_its_permissions_and_no_other(kind, name):
 
 # --- The admin -------------------------------------------------------------------------------------------------
 
-# What needs no permission, as it shows nothing of anybody else: signing in and out, one's own password, and pages
-# that list what the other pages allow.
+# Pages that need no permission, as they show no data of others: sign-in and sign-out, the user's own password, and
+# pages that list what the other pages allow.
 OPEN_TO_STAFF = {
     "admin/",
     "admin/login/",
@@ -237,12 +237,12 @@ OPEN_TO_STAFF = {
     "admin/jsi18n/",
 }
 CATCH_ALL = "admin/(?P<url>.*)$"
-# Staff without a permission finds nothing there: see the test below.
+# Staff users without a permission see nothing there: see the test below.
 OF_NO_MODEL = {"app_list", "autocomplete", "view_on_site"}
-# The admin's pages of people and tokens; those of catalogue and subscriptions have tests beside theirs.
+# The admin's pages of users and tokens. The tests of catalogue and subscriptions cover the other pages.
 PEOPLE = {
     "auth/user/": {"view_user", "change_user"},
-    "auth/user/add/": set(),  # a new user's page asks for more than to add: to change too
+    "auth/user/add/": set(),  # the page of a new user needs the permission to change users, too
     "auth/user/1/change/": {"view_user", "change_user"},
     "auth/user/1/history/": {"view_user", "change_user"},
     "auth/user/1/delete/": {"delete_user"},
@@ -269,7 +269,7 @@ def test_nobody_enters_the_admin_but_staff(kind):
             continue
         for response in (client.get(path), client.post(path)):
             is_refused = response.status_code == 302 and response["Location"].startswith("/admin/login/?next=")
-            # A post without its CSRF token does not come so far.
+            # The check of the CSRF token would refuse a post before the check of permissions.
             assert is_refused or (response.status_code == 403 and kind != "signed_in"), (route, response)
 
 
@@ -277,7 +277,7 @@ def test_staff_without_a_permission_sees_nothing_of_anybody_else():
     client = client_of("staff")
     closed = [route for route in ADMIN_ROUTES if route not in OPEN_TO_STAFF and route != CATCH_ALL]
     asked = [(route, send(address(route))) for route in closed for send in (client.get, client.post)]
-    # Where an object is asked for by its number, that there is none may be told before who may.
+    # For an object that does not exist, the admin may answer 404 before it checks the permission.
     seen = [(route, said) for route, said in asked if said.status_code not in (403, 404, 405) and not leads_away(said)]
     assert seen == []
 
@@ -314,7 +314,7 @@ def test_every_route_of_the_admin_is_in_a_matrix():
             or resolve(path).url_name in in_matrices | OF_NO_MODEL
         )
 
-    # The address of an object leads to the page of its change.
+    # The address of an object redirects to its change page.
     leading_away = {route for route in ADMIN_ROUTES if re.fullmatch(r"admin/\w+/\w+/<path:object_id>/", route)}
     assert {route for route in ADMIN_ROUTES if not is_in_one(route)} == leading_away | {CATCH_ALL}
 
@@ -386,7 +386,7 @@ def test_a_token_is_revoked_in_the_admin():
     assert Client(headers={"Authorization": f"Token {token.key}"}).get("/dsrs/").status_code == 401
 
 
-# --- Signing in, again and again -------------------------------------------------------------------------------
+# --- Limits on signing in --------------------------------------------------------------------------------------
 
 SIGN_INS = ["/token/", "/admin/login/"]
 
@@ -448,16 +448,16 @@ def test_neither_names_nor_addresses_are_kept(ada):
     assert all(re.fullmatch("[0-9a-f]{64}", key) for key in Tally.objects.values_list("key", flat=True))
 
 
-# --- Who an address is -----------------------------------------------------------------------------------------
+# --- Addresses of clients --------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
     ("is_behind_proxy", "remote", "forwarded", "expected"),
     [
-        (False, "10.0.0.1", "1.2.3.4", "10.0.0.1"),  # anybody can send the header
+        (False, "10.0.0.1", "1.2.3.4", "10.0.0.1"),  # any client can send the header
         (True, "10.0.0.1", "6.6.6.6, 1.2.3.4", "1.2.3.4"),
         (True, "10.0.0.1", None, "10.0.0.1"),
-        (False, "2001:db8:1:2:3:4:5:6", None, "2001:db8:1:2::"),  # one customer has them all
+        (False, "2001:db8:1:2:3:4:5:6", None, "2001:db8:1:2::"),  # one customer has the whole network
         (False, "::ffff:1.2.3.4", None, "1.2.3.4"),
         (False, "", None, ""),  # a Unix socket
     ],

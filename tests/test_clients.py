@@ -1,4 +1,4 @@
-"""Clients of others, on a server that runs: one generated from the OpenAPI document, and the README's examples."""
+"""Clients of a running server: one generated from the OpenAPI document, and the examples of the README."""
 
 import json
 import os
@@ -89,7 +89,7 @@ RUN = {
 
 
 def said_by(language, text, server, folder):
-    """What an example prints, with this server's address, password and file in the place of the README's."""
+    """The output of an example, with this server's address, password and file instead of the README's."""
     program = RUN[language]
     if shutil.which(program[0]) is None:
         pytest.skip(f"there is no {program[0]} on the PATH")

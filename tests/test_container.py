@@ -1,4 +1,4 @@
-"""The image, its entry point and compose.yaml: they agree with the settings, and hold no secret."""
+"""The image, its entry point and compose.yaml agree with the settings and contain no secret."""
 
 import http.client
 import re
@@ -13,7 +13,7 @@ from django.conf import settings
 from dsrhub import gunicorn
 from tests.waiting import PATIENCE
 
-# Nothing listens there.
+# No server listens on this port.
 NO_DATABASE = "postgres://nobody@127.0.0.1:9/none"
 ENVIRONMENT = {"DATABASE_URL": NO_DATABASE, "DSRHUB_SECRET_KEY": "for tests", "DSRHUB_ALLOWED_HOSTS": "localhost"}
 
@@ -22,7 +22,7 @@ WEB, DB, WORKER = (COMPOSE["services"][name] for name in ("web", "db", "worker")
 
 
 def dockerfile(instruction):
-    """What follows each use of an instruction in the Dockerfile."""
+    """The arguments of each use of an instruction in the Dockerfile."""
     text = (settings.BASE_DIR / "Dockerfile").read_text().replace("\\\n", "")
     return re.findall(rf"^{instruction} (.+)$", text, re.MULTILINE)
 
@@ -83,7 +83,7 @@ def test_what_is_written_lies_in_the_declared_volume():
     assert dockerfile("VOLUME") == ["/var/lib/dsrhub"]
     assert image_environment()["DSRHUB_DATA_DIR"] == "/var/lib/dsrhub"
     assert image_environment()["TMPDIR"] == "/var/lib/dsrhub"
-    assert settings.FILE_UPLOAD_TEMP_DIR is None  # uploads go where TMPDIR points
+    assert settings.FILE_UPLOAD_TEMP_DIR is None  # uploads go to the folder TMPDIR
     assert "uploads:/var/lib/dsrhub" in WEB["volumes"]
     assert WEB["read_only"] is True
 
@@ -123,9 +123,9 @@ def test_any_command_of_manage_py_can_be_run():
 
 
 def test_a_command_ends_when_asked_to():
-    # Its status tells that it handles the signal, which the first process of a container must do to be ended by it.
-    suicide = "import os, signal; os.kill(os.getpid(), signal.SIGTERM); print('still there')"
-    process = entrypoint("shell", "--no-imports", "--command", suicide, **ENVIRONMENT)
+    # The exit status shows that the process handles the signal: otherwise it would not end as a first process.
+    ends_itself = "import os, signal; os.kill(os.getpid(), signal.SIGTERM); print('still there')"
+    process = entrypoint("shell", "--no-imports", "--command", ends_itself, **ENVIRONMENT)
     assert (process.returncode, process.stdout) == (128 + signal.SIGTERM, "")
 
 
@@ -164,13 +164,13 @@ def test_it_does_not_serve_what_it_could_not_migrate():
 
 
 def interpolated(value, given):
-    """What compose makes of ${NAME}, ${NAME:-default} and ${NAME:?message}."""
+    """The value that compose substitutes for ${NAME}, ${NAME:-default} and ${NAME:?message}."""
     return re.sub(r"\$\{(\w+)(?::-([^}]*)|:\?[^}]*)?\}", lambda found: given.get(found[1], found[2] or ""), value)
 
 
 def test_compose_hands_on_every_setting():
     known = set(re.findall(r'"(DSRHUB_[A-Z_]+)"', (settings.BASE_DIR / "dsrhub" / "settings.py").read_text()))
-    # The one is set by the image, the other has no place in a container.
+    # The image sets DSRHUB_DATA_DIR, and DSRHUB_DEBUG must not be used in a container.
     assert WEB["environment"].keys() == known - {"DSRHUB_DATA_DIR", "DSRHUB_DEBUG"} | {"DATABASE_URL"}
 
 
@@ -206,7 +206,7 @@ def test_composes_worker_shares_settings_and_uploads_with_the_server():
     assert WORKER["environment"] == WEB["environment"]
     assert "uploads:/var/lib/dsrhub" in WORKER["volumes"]
     assert WORKER["read_only"] is True
-    # The tables are there once the server answers.
+    # The tables exist when the server answers.
     assert WORKER["depends_on"] == {"web": {"condition": "service_healthy"}}
 
 

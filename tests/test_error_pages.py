@@ -1,4 +1,4 @@
-"""What people see in the admin where a page is not there, not for them, or broken: a page of the admin."""
+"""The admin's own error pages: page not found, permission denied, and server error."""
 
 import re
 

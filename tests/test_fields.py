@@ -1,4 +1,4 @@
-"""`NumericField` keeps every digit on its way to the database and back, and takes exact numbers alone."""
+"""`NumericField` stores and returns every digit, and accepts exact numbers only."""
 
 from decimal import Decimal, localcontext
 
@@ -19,7 +19,7 @@ EXACT = ["0", "1.50", "-0.10", "0.0000000000000002220446049250313", "0." + "0" *
 @pytest.mark.django_db
 @pytest.mark.parametrize("digits", EXACT)
 def test_a_number_comes_back_with_all_its_digits(digits):
-    # A context as narrow as this rounds whatever is calculated in it.
+    # With this precision, every calculation with Decimal would round.
     with localcontext(prec=3):
         add_dsr(total_revenue=Decimal(digits))
         (stored,) = DSR.objects.filter(total_revenue=Decimal(digits)).values_list("total_revenue", flat=True)

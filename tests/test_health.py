@@ -1,4 +1,4 @@
-"""`/healthz` while the process lives, without a database; `/readyz` where it can answer requests; and how it stops."""
+"""`/healthz` answers without a database, `/readyz` reports whether requests can be answered, and SIGTERM stops it."""
 
 import http.client
 import json
@@ -126,7 +126,7 @@ def test_a_request_in_progress_ends_before_the_server_does(tmp_path):
         }.items():
             client.putheader(name, value)
         client.endheaders()
-        # The server has begun to read: it asks for the body.
+        # The server has begun to read: it requests the body (100 Continue).
         assert client.sock.recv(64).startswith(b"HTTP/1.1 100 Continue")
         server.process.terminate()
         client.send(body)

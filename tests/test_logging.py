@@ -1,4 +1,4 @@
-"""Logs: a line for each request, JSON where it is asked for, and one id for all that follows from a request."""
+"""Logs: a line for each request, JSON on demand, and the request's id in everything that the request causes."""
 
 import json
 import logging
@@ -22,11 +22,11 @@ pytestmark = pytest.mark.django_db
 
 @pytest.fixture
 def records(caplog):
-    """What was logged of requests, with the ids that the handlers add."""
+    """The log records of requests, with the ids that the handlers add."""
     ids = logs.RequestFilter()
     caplog.handler.addFilter(ids)
     caplog.set_level(logging.INFO)
-    # pytest begins another list once the fixtures are ready.
+    # pytest begins a new list of records after the fixtures have run.
     yield lambda name: [record for record in caplog.records if record.name == name]
     caplog.handler.removeFilter(ids)
 
@@ -51,7 +51,7 @@ def test_an_id_that_could_forge_a_log_is_replaced(client, sent):
     assert len(client.get("/dsrs/", headers={"X-Request-ID": sent})["X-Request-ID"]) == 32
 
 
-# --- What is logged of a request -------------------------------------------------------------------------------
+# --- The log of a request --------------------------------------------------------------------------------------
 
 
 def test_a_request_is_a_line(client, records):

@@ -1,4 +1,4 @@
-"""The OpenAPI document: it says what the contract says, and the application does what the document says."""
+"""The OpenAPI document agrees with the contract, and the application behaves as documented."""
 
 import io
 
@@ -29,7 +29,7 @@ def document(client):
     return yaml.safe_load(response.content)
 
 
-# --- What it says ----------------------------------------------------------------------------------------------
+# --- The document ----------------------------------------------------------------------------------------------
 
 # The contract: properties without `?` are required.
 DSR = {
@@ -53,7 +53,7 @@ RESOURCE = {
 
 
 def facts(document, schema):
-    """What a schema says of a value, in the words of the contract."""
+    """The type of a schema, in the notation of the contract."""
     if "$ref" in schema:
         schema = document["components"]["schemas"][schema["$ref"].removeprefix("#/components/schemas/")]
     assert "nullable" not in schema
@@ -141,12 +141,12 @@ def test_it_has_every_endpoint_once(document):
     assert len({path.rstrip("/") for path in endpoints}) == len(endpoints)
 
 
-# --- That it is true -------------------------------------------------------------------------------------------
+# --- The application -------------------------------------------------------------------------------------------
 
 
 @pytest.fixture
 def app(db):
-    """A client of the application as servers call it, which works in the test's own transaction."""
+    """The WSGI application, which works in the test's own transaction."""
     request_started.disconnect(close_old_connections)
     request_finished.disconnect(close_old_connections)
     yield WSGIClient(application)
@@ -160,7 +160,7 @@ def headers(db):
     return {"Authorization": f"Token {Token.objects.create(user=user).key}"}
 
 
-# Those of subscriptions have a run of their own, which knows what no schema can say of their parameters.
+# The reads of subscriptions have their own run, which knows rules of their parameters that no schema can express.
 @DOCUMENT.include(method="GET").exclude(path_regex="^/subscriptions/").parametrize()
 @few_examples
 def test_reads_do_what_it_says(case, app):
@@ -170,12 +170,12 @@ def test_reads_do_what_it_says(case, app):
 @DOCUMENT.exclude(method="GET").parametrize()
 @few_examples
 def test_writes_do_what_it_says(case, app, headers):
-    # What a report is, and who has which password, no schema can say: much that looks valid is refused.
+    # No schema can express what a valid report or a right password is, so data that fit the schema may be refused.
     case.call_and_validate(headers=headers, excluded_checks=[positive_data_acceptance])
 
 
 def is_documented(response, status, path):
-    """Whether an answer has this status, which is documented, and is as the document says."""
+    """Whether a response has this status, which must be documented, and matches its schema."""
     method = response.request.method
     assert (response.status_code, response.text) == (status, response.text)
     assert str(status) in DOCUMENT.raw_schema["paths"][path][method.lower()]["responses"]

@@ -1,4 +1,4 @@
-"""Signing in over REST, and what an installation shows to people who are not signed in."""
+"""Signing in over REST, and closed reads."""
 
 import pytest
 from django.contrib.auth.models import User

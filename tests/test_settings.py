@@ -1,4 +1,4 @@
-"""Settings from the environment: what makes no sense stops the start, and nothing starts that is not needed."""
+"""Settings from the environment: an invalid value stops the start, and commands start no server without need."""
 
 import os
 import re
@@ -12,14 +12,14 @@ from django.conf import settings
 
 from tests.waiting import PATIENCE
 
-# Nothing listens there.
+# No server listens on this port.
 DATABASE_URL = "postgres://nobody@127.0.0.1:9/none"
 SERVER = {"DATABASE_URL": DATABASE_URL, "DSRHUB_SECRET_KEY": "for tests", "DSRHUB_ALLOWED_HOSTS": "localhost"}
 
 
 @pytest.fixture
 def python(tmp_path):
-    """Run Python in the project, with a data folder of its own and only the given environment."""
+    """Run Python in the project, with its own data folder and only the given environment."""
 
     def run(*arguments, **environment):
         return subprocess.run(
@@ -36,13 +36,13 @@ def python(tmp_path):
 
 
 def shown(python, names, **environment):
-    """Settings as they come out."""
+    """The values of settings, as printed."""
     process = python("-c", f"from dsrhub.settings import *; print({names}, sep='|')", **environment)
     assert (process.returncode, process.stderr) == (0, "")
     return process.stdout.removesuffix("\n").split("|")
 
 
-# --- What stops the start --------------------------------------------------------------------------------------
+# --- Invalid values --------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -82,7 +82,7 @@ def test_a_value_that_makes_no_sense_stops_the_start_and_is_named(python, name, 
     assert re.search(rf"ImproperlyConfigured: {name}\b.+\n$", process.stderr)
 
 
-# --- What the values mean --------------------------------------------------------------------------------------
+# --- Meaning of values -----------------------------------------------------------------------------------------
 
 
 def test_without_a_database_it_is_for_this_machine_alone(python, tmp_path):
@@ -119,7 +119,7 @@ def test_without_https_a_server_says_so_when_it_starts(python):
     assert "DSRHUB_HTTPS" not in said()
 
 
-# --- What starts, and what is written --------------------------------------------------------------------------
+# --- Servers and files -----------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("arguments", [["help"], ["check"], ["makemigrations", "--check"], ["spectacular"]])

@@ -1,4 +1,4 @@
-"""What dsrhub is built on: pinned, locked with hashes, and its licences listed."""
+"""The requirements of dsrhub are pinned and locked with hashes, and their licences are listed."""
 
 import re
 

@@ -1,4 +1,4 @@
-"""A database of the first release, with data in it, brought up to date: nothing is lost, and all of it is found."""
+"""Upgrades a database of the first release with data in it: nothing is lost, and everything is found."""
 
 import json
 
@@ -10,8 +10,8 @@ from tests.processes import database_url, manage
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
-# What the first release had written of three reports: a large one, whose lines have a table of their own, a small one,
-# and one that failed.
+# Rows that the first release wrote for three reports: a large one, whose lines have their own table, a small one, and
+# a failed one.
 FIRST_RELEASE = """
 INSERT INTO catalogue_dsr (
     id, path, sha256, dsp, offer, period_start, period_end, status, exchange_rate, rate_method, rate_source,
@@ -45,7 +45,7 @@ INSERT INTO subscriptions_datausagerecord (subscription_id, usage_date, kilobyte
     VALUES (7, '2020-01-01 12:00Z', 5, '2020-01-01', 0.123456789012345678901);
 """
 
-# Asked by the program of today.
+# Runs with the current version.
 QUESTIONS = """
 import json
 from catalogue.models import DSR, Resource
@@ -65,7 +65,7 @@ print(json.dumps({
 
 @pytest.fixture
 def first_release():
-    """The address of a database as the first release left it."""
+    """The address of a database in the state of the first release."""
     with connection.cursor() as cursor:
         cursor.execute("DROP DATABASE IF EXISTS test_first_release")
         cursor.execute("CREATE DATABASE test_first_release")

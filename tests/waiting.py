@@ -1,4 +1,4 @@
-"""Waiting for what comes, however slow the machine is: for a condition, and never for a time."""
+"""Waits for conditions, never for a fixed time, so that tests do not depend on the speed of the machine."""
 
 import time
 from collections.abc import Callable
@@ -6,9 +6,9 @@ from collections.abc import Callable
 import pytest
 from django.db import connection
 
-# Seconds. Nothing takes as long; where something never comes, the test fails instead of hanging.
+# Seconds, more than anything takes. If a condition never becomes true, the test fails instead of hanging.
 PATIENCE = 60
-# Between two looks, so that those who look leave the processor to those who work.
+# Seconds between two checks, so that waiting does not take the processor from the work that is waited for.
 PAUSE = 0.01
 
 
@@ -16,18 +16,18 @@ def wait_until(condition: Callable[[], object], what: str) -> None:
     deadline = time.monotonic() + PATIENCE
     while not condition():
         if time.monotonic() > deadline:
-            pytest.fail(f"this never came: {what}")
+            pytest.fail(f"this never happened: {what}")
         time.sleep(PAUSE)
 
 
 def wait_for_lock_waiter(kind: str) -> None:
-    """Return when somebody waits for a lock of a kind, as PostgreSQL calls it: a row's is its `transactionid`."""
+    """Return when a session waits for a lock of a type of `pg_locks`. For a row, that is `transactionid`."""
 
-    def somebody_waits() -> bool:
+    def a_session_waits() -> bool:
         with connection.cursor() as cursor:
-            # In a transaction, the activity would stay as it was seen first.
+            # Within a transaction, PostgreSQL repeats the activity of the first query.
             cursor.execute("SELECT pg_stat_clear_snapshot()")
-            # Of this database: other tests run at the same time on the same server.
+            # Only this database: other tests run on the same server at the same time.
             cursor.execute(
                 "SELECT FROM pg_locks JOIN pg_stat_activity USING (pid) "
                 "WHERE datname = current_database() AND NOT granted AND locktype = %s",
@@ -35,11 +35,11 @@ def wait_for_lock_waiter(kind: str) -> None:
             )
             return cursor.fetchone() is not None
 
-    wait_until(somebody_waits, f"somebody who waits for a lock: {kind}")
+    wait_until(a_session_waits, f"a session waits for a lock: {kind}")
 
 
 def wait_until_alone() -> None:
-    """Return when the database has no other session: the server ends those of others after they are gone."""
+    """Return when the database has no other session. The server ends a session some time after its client is gone."""
 
     def is_alone() -> bool:
         with connection.cursor() as cursor:
@@ -50,4 +50,4 @@ def wait_until_alone() -> None:
             )
             return cursor.fetchone() == (0,)
 
-    wait_until(is_alone, "the end of all other sessions")
+    wait_until(is_alone, "all other sessions have ended")
