@@ -241,7 +241,7 @@ DSRHUB_GRAPHQL_SECONDS = env_int("DSRHUB_GRAPHQL_SECONDS", default=10, minimum=1
 # Whether clients can query the GraphQL schema. The playground needs it.
 DSRHUB_GRAPHQL_INTROSPECTION = env_bool("DSRHUB_GRAPHQL_INTROSPECTION", default=True)
 # How many rows of rankings are cached, of about 250 bytes each. The least recently used rankings are dropped first.
-# 0: a ranking is dropped when nobody reads it.
+# 0: a ranking is dropped as soon as it is not read any more.
 DSRHUB_KEPT_RANKING_ROWS = env_int("DSRHUB_KEPT_RANKING_ROWS", default=5_000_000)
 # The time zone whose midnight ends a day of usage. A change affects only records written afterwards.
 DSRHUB_USAGE_TIME_ZONE = env_time_zone("DSRHUB_USAGE_TIME_ZONE", default="UTC")

@@ -1,4 +1,4 @@
-"""COPY from an iterator of blocks, which never lie in memory together."""
+"""COPY from an iterator of blocks, which are never all in memory."""
 
 from collections.abc import Iterator
 
@@ -8,7 +8,7 @@ from dsrhub.database.statements import Statement
 
 
 class BlockStream:
-    """An iterator of blocks as the file that COPY reads. A read returns one whole block, whatever size is asked for."""
+    """An iterator of blocks as the file that COPY reads. A read returns one whole block and ignores the size."""
 
     def __init__(self, blocks: Iterator[bytes]) -> None:
         self._blocks = blocks

@@ -11,7 +11,7 @@ Statement = str | sql.Composable
 
 
 def rows_of(statement: Statement, /, **parameters: Any) -> list[Any]:
-    """The rows of a statement. Without parameters, a `%` in it stands for itself."""
+    """The rows of a statement. Without parameters, a `%` in the statement needs no escape."""
     with connection.cursor() as cursor:
         cursor.execute(statement, _adapted(parameters))
         rows: list[Any] = cursor.fetchall()
@@ -52,12 +52,12 @@ def wait_for_locks(limit: str) -> None:
 
 
 def is_lock_timeout(error: Error) -> bool:
-    """Whether a statement failed because it waited too long for a lock, or was told not to wait."""
+    """Whether a statement failed because it waited too long for a lock, or because of NOWAIT."""
     return isinstance(error.__cause__, LockNotAvailable)
 
 
 def is_canceled(error: Error) -> bool:
-    """Whether a statement was ended by its time limit, or by somebody."""
+    """Whether a statement was canceled, by its time limit or by a user."""
     return isinstance(error.__cause__, QueryCanceled)
 
 
@@ -74,8 +74,8 @@ def _adapted(parameters: dict[str, Any]) -> dict[str, Any] | None:
 
 
 def _array(values: list[Any]) -> str:
-    """An array as one literal. The driver writes ARRAY[...], of which PostgreSQL parses each element as an expression:
-    with thousands of DSRs, that would be most of a statement's time."""
+    """An array as one literal. The driver writes ARRAY[...], and PostgreSQL parses each element of it as an
+    expression: with thousands of DSRs, that would take most of a statement's time."""
     return "{" + ",".join(map(_element, values)) + "}"
 
 

@@ -11,19 +11,19 @@ from psycopg2.extensions import TRANSACTION_STATUS_INERROR
 
 from dsrhub.database.statements import is_canceled
 
-# Every statement may run this long, even after the end: what gives a lock back must not be ended.
+# Every statement may run this long, even after the end: a statement that releases a lock must not be canceled.
 LEAST_MILLISECONDS = 100
 
 
 class OutOfTime(Exception):
-    """A statement ran longer than it may."""
+    """A statement exceeded its time limit."""
 
 
 @contextmanager
 def statements_end_by(end: float) -> Iterator[None]:
-    """Let the database end each statement of the block that still runs at `end`, a moment of `time.monotonic`.
+    """Let the database cancel each statement of the block that still runs at `end`, a value of `time.monotonic`.
 
-    A statement that is ended raises OperationalError.
+    A canceled statement raises OperationalError.
     """
 
     def execute(execute: Callable[..., Any], sql: Any, params: Any, many: bool, context: Mapping[str, Any]) -> Any:
@@ -39,9 +39,9 @@ def statements_end_by(end: float) -> Iterator[None]:
 
 @contextmanager
 def answered_within(seconds: float) -> Iterator[None]:
-    """The same for a number of seconds from now. Raises OutOfTime where a statement is ended.
+    """The same, for a number of seconds from now. Raises OutOfTime if a statement is canceled.
 
-    A statement that fails leaves its transaction broken: inside a transaction, begin another one in the block.
+    A failed statement breaks its transaction: inside a transaction, begin a savepoint in the block.
     """
     try:
         with statements_end_by(monotonic() + seconds):
@@ -54,13 +54,13 @@ def answered_within(seconds: float) -> Iterator[None]:
 
 def _set_limit(milliseconds: int) -> None:
     if not _is_broken():
-        # By the driver's own cursor, so that it is not counted among the statements of the block.
+        # Through the driver's cursor, so that it does not count as a statement of the block.
         with connection.connection.cursor() as cursor:
             cursor.execute("SELECT set_config('statement_timeout', %s, false)", [f"{milliseconds}ms"])
 
 
 def _lift_limit() -> None:
-    """Leave the connection to the next request as it was."""
+    """Remove the limit, so that the next request gets the connection without it."""
     if connection.connection is None or _is_broken():
         return
     try:
@@ -71,6 +71,6 @@ def _lift_limit() -> None:
 
 
 def _is_broken() -> bool:
-    """Whether a statement has failed in the present transaction: its end takes the limit back, and takes no time."""
+    """Whether a statement of the current transaction has failed. Its rollback is quick, and removes the limit."""
     status: int = connection.connection.info.transaction_status
     return status == TRANSACTION_STATUS_INERROR
