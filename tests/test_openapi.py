@@ -1,4 +1,4 @@
-"""The OpenAPI document agrees with the contract, and the application behaves as documented."""
+"""The OpenAPI document matches the contract, and the application matches the document."""
 
 import io
 
@@ -53,7 +53,7 @@ RESOURCE = {
 
 
 def facts(document, schema):
-    """The type of a schema, in the notation of the contract."""
+    """Return a schema in the notation of the contract."""
     if "$ref" in schema:
         schema = document["components"]["schemas"][schema["$ref"].removeprefix("#/components/schemas/")]
     assert "nullable" not in schema
@@ -146,7 +146,7 @@ def test_it_has_every_endpoint_once(document):
 
 @pytest.fixture
 def app(db):
-    """The WSGI application, which works in the test's own transaction."""
+    """A WSGI client of the application that works in the transaction of the test."""
     request_started.disconnect(close_old_connections)
     request_finished.disconnect(close_old_connections)
     yield WSGIClient(application)
@@ -160,7 +160,7 @@ def headers(db):
     return {"Authorization": f"Token {Token.objects.create(user=user).key}"}
 
 
-# The reads of subscriptions have their own run, which knows rules of their parameters that no schema can express.
+# A separate run tests subscriptions: it knows rules for their parameters that no schema can express.
 @DOCUMENT.include(method="GET").exclude(path_regex="^/subscriptions/").parametrize()
 @few_examples
 def test_reads_do_what_it_says(case, app):
@@ -170,12 +170,12 @@ def test_reads_do_what_it_says(case, app):
 @DOCUMENT.exclude(method="GET").parametrize()
 @few_examples
 def test_writes_do_what_it_says(case, app, headers):
-    # No schema can express what a valid report or a right password is, so data that fit the schema may be refused.
+    # No schema can express what a valid report or password is, so the application refuses much that looks valid.
     case.call_and_validate(headers=headers, excluded_checks=[positive_data_acceptance])
 
 
 def is_documented(response, status, path):
-    """Whether a response has this status, which must be documented, and matches its schema."""
+    """Assert that an answer has this status, and that the document describes it."""
     method = response.request.method
     assert (response.status_code, response.text) == (status, response.text)
     assert str(status) in DOCUMENT.raw_schema["paths"][path][method.lower()]["responses"]
@@ -237,7 +237,7 @@ def test_a_body_that_is_not_read_is_told_as_documented(app, headers, settings, p
 
 
 def try_out(page, live_server, operation_id, number):
-    """The operation of a DSR in Swagger UI, opened and executed."""
+    """Open and execute the operation of a DSR in Swagger UI."""
     page.goto(f"{live_server.url}/docs/")
     operation = page.locator(f"#operations-dsrs-{operation_id}")
     operation.locator(".opblock-summary-control").click()

@@ -1,4 +1,4 @@
-"""The back office: DSRs and what they are measured in. Every change goes through the services."""
+"""The back office for DSRs, their rates and resources. Every change goes through a service."""
 
 from catalogue.admin import dsrs, imports, parts, rates, resources
 

@@ -1,4 +1,4 @@
-"""How the admin shows numbers and links."""
+"""Numbers and links as the pages of the admin show them."""
 
 from decimal import Decimal
 from typing import Any
@@ -10,12 +10,12 @@ from django.utils.translation import ngettext
 
 
 def grouped(number: Decimal | int | str) -> str:
-    """All digits of a number, with thousands apart and without an exponent."""
+    """Return all digits of a number, with thousands separators and without an exponent."""
     return f"{Decimal(number):,f}"
 
 
 def problem_counts(errors: int, warnings: int) -> str:
-    """Those that there are."""
+    """Return the counts above zero, such as "1 error, 3 warnings"."""
     counts = (
         (errors, ngettext("error", "errors", errors)),
         (warnings, ngettext("warning", "warnings", warnings)),
@@ -24,7 +24,7 @@ def problem_counts(errors: int, warnings: int) -> str:
 
 
 def exact(number: Decimal | int) -> SafeString:
-    """The same for a narrow column, where decimals, of which there may be dozens, stand back."""
+    """Return the same as HTML for a narrow column: the decimals, of which there may be dozens, are smaller."""
     whole, point, decimals = grouped(number).partition(".")
     return format_html('{}<wbr><span class="decimals">{}{}</span>', whole, point, decimals)
 

@@ -1,4 +1,4 @@
-"""DSRs: what they say, their lines, and deleting them."""
+"""The pages of DSRs: the list, the details, the lines, and the deletion."""
 
 from collections.abc import Iterable, Sequence
 from decimal import Decimal
@@ -33,16 +33,16 @@ from dsrhub.import_export.button import StreamingExportMixin
 
 LINES_ON_A_PAGE = 200
 LINE_COLUMNS = ("line_number", "dsp_id", "title", "artists", "isrc", "usages", "revenue")
-# On the page of a DSR; all of them have a list of their own.
+# The page of a DSR shows the first problems and links to the list of all.
 PROBLEMS_ON_A_DSR = 20
-# More names than this nobody reads before a deletion.
+# Nobody reads a longer list before a deletion.
 DSRS_IN_A_CONFIRMATION = 100
-# On two busy cores, it took a second to look for 100,000 resources in the DSP's other DSRs.
+# Looking for 100,000 resources in the other DSRs of the DSP took one second on two busy cores.
 COUNT_SECONDS = 3
 
 
 class LinesForm(forms.Form):
-    """Which page of lines."""
+    """Selects a page of lines."""
 
     after = forms.IntegerField(
         label=_("Lines after line"),
@@ -163,7 +163,7 @@ class DSRAdmin(ReportImportMixin, StreamingExportMixin, UneditedAdmin, DeletedBy
         ]
 
     def lines_view(self, request: HttpRequest, dsr_number: int) -> HttpResponse:
-        """The lines of a DSR, page by page. Django's list cannot show a model with a composite key."""
+        """Show the lines of a DSR, page by page. Django's list cannot show a model with a composite key."""
         if not self.has_view_permission(request):
             raise PermissionDenied
         dsr = _dsr_or_404(dsr_number)
@@ -181,7 +181,7 @@ class DSRAdmin(ReportImportMixin, StreamingExportMixin, UneditedAdmin, DeletedBy
             "line_count": grouped(dsr.line_count),
             "form": form,
             "columns": [(name, label_for_field(name, UsageLine)) for name in LINE_COLUMNS],
-            "rows": [[(name, _cell(getattr(line, name))) for name in LINE_COLUMNS] for line in lines],
+            "rows": [[(name, _formatted(getattr(line, name))) for name in LINE_COLUMNS] for line in lines],
             "next": lines[-1].line_number if lines and lines[-1].line_number < last_line else None,
         }
         status = 200 if form.is_valid() else 400
@@ -200,7 +200,7 @@ class DSRAdmin(ReportImportMixin, StreamingExportMixin, UneditedAdmin, DeletedBy
         return super().change_view(request, object_id, form_url, tools | (extra_context or {}))
 
     def file_view(self, request: HttpRequest, dsr_number: int) -> FileResponse:
-        """The delivered file, byte for byte."""
+        """Send the delivered file, byte for byte."""
         if not self.has_export_permission(request):
             raise PermissionDenied
         dsr = _dsr_or_404(dsr_number)
@@ -212,24 +212,24 @@ class DSRAdmin(ReportImportMixin, StreamingExportMixin, UneditedAdmin, DeletedBy
     # --- Delete ------------------------------------------------------------------------------------------------
 
     def get_deleted_objects(self, objs: Any, request: HttpRequest) -> tuple[Any, dict[str, Any], set[str], list[str]]:
-        """What the confirmation says: counted from the DSRs themselves, without loading what they hold."""
+        """Return the texts of the confirmation page. They use the totals of the DSRs, so no line is loaded."""
         dsrs = list(objs)
-        is_confirmed = "post" in request.POST  # and nobody reads this any more
+        is_confirmed = "post" in request.POST  # Then the page is not shown again.
         kept = DSR.objects.filter(pk__in=[dsr.pk for dsr in dsrs])
-        # The database adds up, as Python's decimals would be rounded to 28 digits.
+        # The database adds up: Python's decimals would be rounded to 28 digits.
         revenues = kept.ingested().values_list("currency").annotate(Sum("total_revenue")).order_by("currency")
         counts = {
             _("DSRs"): len(dsrs),
             _("lines"): grouped(sum(dsr.line_count for dsr in dsrs)),
-            **({} if is_confirmed else {_("resources that no other DSR reports"): _own_resources(dsrs)}),
+            **({} if is_confirmed else {_("recordings that no other DSR reports"): _exclusive_recordings(dsrs)}),
             **{_("revenue in %s") % currency: grouped(revenue) for currency, revenue in revenues},
             _("problems"): grouped(ReportProblem.objects.filter(dsr__in=dsrs).count()),
             _("rate changes"): grouped(RateChange.objects.filter(dsr__in=dsrs).count()),
         }
-        told = [_contents(dsr) for dsr in dsrs[:DSRS_IN_A_CONFIRMATION]]
-        if len(dsrs) > len(told):
-            told.append(_("and %s more") % grouped(len(dsrs) - len(told)))
-        return told, counts, set(), []
+        summaries = [_summary(dsr) for dsr in dsrs[:DSRS_IN_A_CONFIRMATION]]
+        if len(dsrs) > len(summaries):
+            summaries.append(_("and %s more") % grouped(len(dsrs) - len(summaries)))
+        return summaries, counts, set(), []
 
     def delete_model(self, request: HttpRequest, obj: DSR) -> None:
         services.dsr_delete(dsr_number=obj.pk)
@@ -246,20 +246,20 @@ def _dsr_or_404(dsr_number: int) -> DSR:
         raise Http404(error.message) from error
 
 
-def _cell(value: Any) -> Any:
+def _formatted(value: Any) -> Any:
     return exact(value) if isinstance(value, (Decimal, int)) else value
 
 
-def _own_resources(dsrs: Sequence[DSR]) -> str:
-    """Their number, if it is counted while somebody waits for the page."""
+def _exclusive_recordings(dsrs: Sequence[DSR]) -> str:
+    """Return the number of recordings that only these DSRs report, or a text if counting them takes too long."""
     try:
         with answered_within(COUNT_SECONDS), transaction.atomic():
             return grouped(own_resource_count(dsrs))
     except OutOfTime:
-        return _("not counted, as that takes more than %s seconds") % COUNT_SECONDS
+        return _("not counted: that takes more than %s seconds") % COUNT_SECONDS
 
 
-def _contents(dsr: DSR) -> str:
+def _summary(dsr: DSR) -> str:
     if dsr.status == DSR.Status.FAILED:
         return f"{dsr.path}: {dsr.get_status_display()}"
     lines = ngettext("line", "lines", dsr.line_count)

@@ -1,4 +1,4 @@
-"""What can be exported of the list of DSRs. Rows are read page by page while they are sent."""
+"""The exports of the list of DSRs. Each reads its rows page by page while it sends them."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -19,12 +19,12 @@ from dsrhub.import_export.tables import PAGE_ROWS, StreamedResource, rows_by_id
 
 class DSRExportForm(StreamedExportForm):
     percentile = forms.IntegerField(
-        label=_("Top N percent"),
+        label=_("Top N %"),
         min_value=1,
         max_value=100,
         initial=10,
         required=False,
-        help_text=_("For the top recordings: those that together have N percent of the revenue in EUR."),
+        help_text=_("For the top recordings: the highest-earning ones that together make N % of the revenue in EUR."),
     )
 
     def clean(self) -> dict[str, Any]:
@@ -36,7 +36,7 @@ class DSRExportForm(StreamedExportForm):
 
 
 class Reports(StreamedResource):
-    """A row for each DSR."""
+    """One row for each DSR."""
 
     columns = (
         *("id", "path", "status", "dsp", "offer", "society", "territory", "currency", "period_start", "period_end"),
@@ -54,7 +54,7 @@ class Reports(StreamedResource):
 
 
 class Lines(StreamedResource):
-    """A row for each line of the ingested DSRs, as it was delivered, in the order of DSRs and lines."""
+    """One row for each delivered line of the ingested DSRs, in the order of DSRs and lines."""
 
     columns = ("dsr", "line", *COLUMNS)
     title, file_name = _("Lines of the DSRs"), "lines"
@@ -62,7 +62,7 @@ class Lines(StreamedResource):
     def rows(self, queryset: QuerySet, export_form: ExportForm) -> Iterator[tuple[Any, ...]]:
         for dsr in _chosen(queryset).filter(status=DSR.Status.INGESTED).order_by("id"):
             after = 0
-            # A DSR that goes meanwhile breaks the download off, rather than to let it look complete.
+            # If a DSR is deleted in the meantime, the download breaks off, so that it does not look complete.
             while lines := selectors.dsr_lines(dsr=dsr, after=after, limit=PAGE_ROWS):
                 for line in lines:
                     yield (dsr.pk, line.line_number, *(getattr(line, column) for column in COLUMNS))
@@ -73,7 +73,7 @@ class Lines(StreamedResource):
 
 
 class Problems(StreamedResource):
-    """A row for each error and warning that is kept."""
+    """One row for each stored error and warning."""
 
     columns = ("dsr", "path", "level", "code", "line", "column", "value")
     title, file_name = _("Problems of the DSRs"), "problems"
@@ -89,7 +89,7 @@ class Problems(StreamedResource):
 
 
 class TopRecordings(StreamedResource):
-    """The recordings with the most revenue in EUR, highest first, over the ingested DSRs of the list."""
+    """The recordings with the most revenue in EUR in the ingested DSRs of the list, highest first."""
 
     columns = ("rank", "dsp", "dsp_id", "title", "artists", "isrc", "usages", "revenue_eur", "dsrs")
     title, file_name = _("Top recordings of the DSRs"), "top-recordings"
@@ -110,5 +110,5 @@ EXPORTS_OF_DSRS = [Reports, Lines, Problems, TopRecordings]
 
 
 def _chosen(queryset: QuerySet) -> QuerySet[DSR]:
-    """The DSRs of a list by themselves: not as the list orders, joins and repeats them."""
+    """Return the DSRs of a list without its order and joins, so that each DSR occurs once."""
     return DSR.objects.filter(pk__in=queryset.order_by().values("pk"))

@@ -1,6 +1,6 @@
-"""The Import button of DSRs: files are uploaded, checked, looked at, confirmed and loaded.
+"""The Import button of DSRs: people upload files, review what the check found, and confirm.
 
-What takes longer than a request should is left to a worker, and the page follows it.
+A worker does the steps that take too long for a request. The page shows their progress.
 """
 
 from itertools import zip_longest
@@ -54,7 +54,7 @@ from dsrhub.import_export.formats import CSV
 from dsrhub.import_export.tables import Table
 from dsrhub.import_export.uploads import PathFormat, PathImportMixin
 
-# What is not done by then is left to a worker: checking is two thirds reading, and a page may take 5 seconds.
+# A step that takes longer is left to a worker: reading is two thirds of a check, and a page may take 5 seconds.
 AT_ONCE_SECONDS = 3
 State = ImportJob.State
 
@@ -74,13 +74,13 @@ class SeveralFilesField(forms.FileField):
     widget = SeveralFilesInput
 
     def clean(self, data: Any, initial: Any = None) -> list[TemporaryUploadedFile]:
-        return [super(SeveralFilesField, self).clean(one, initial) for one in data or [None]]
+        return [super(SeveralFilesField, self).clean(file, initial) for file in data or [None]]
 
 
 class ReportImportForm(ImportForm):  # type: ignore[misc]
     import_file = SeveralFilesField(
         label=gettext_lazy("Files"),
-        # An empty file is a report without a header, and told as that.
+        # The check refuses an empty file with a better message: it is a report without a header.
         allow_empty_file=True,
     )
 
@@ -88,28 +88,28 @@ class ReportImportForm(ImportForm):  # type: ignore[misc]
         super().__init__(*args, **kwargs)
         self.fields["import_file"].widget.attrs["accept"] = ",".join((*file_endings(), ".gz"))
         self.fields["import_file"].help_text = (
-            _("One or several. Each is named as it was delivered: %s") % name_patterns()
+            _("One or several, with the names that they were delivered under: %s") % name_patterns()
         )
 
     @property
     def media(self) -> forms.Media:
-        return forms.Media()  # there is one format, and none to be guessed
+        return forms.Media()  # The scripts guess the format, and there is only one.
 
     def clean_import_file(self) -> list[TemporaryUploadedFile]:
         files: list[TemporaryUploadedFile] = self.cleaned_data["import_file"]
         limit = settings.DSRHUB_UPLOAD_LIMIT_BYTES
         for file in files:
-            told = {"name": file.name, "limit": filesizeformat(limit)}
+            values = {"name": file.name, "limit": filesizeformat(limit)}
             if not str(file.name).endswith(file_endings()):
-                told["endings"] = " or ".join(file_endings())
-                self.add_error("import_file", _("%(name)s does not end in %(endings)s.") % told)
+                values["endings"] = " or ".join(file_endings())
+                self.add_error("import_file", _("%(name)s does not end in %(endings)s.") % values)
             if (file.size or 0) > limit:
-                self.add_error("import_file", _("%(name)s is larger than %(limit)s.") % told)
+                self.add_error("import_file", _("%(name)s is larger than %(limit)s.") % values)
         return files
 
 
 class DeliveredReport(Resource):  # type: ignore[misc]
-    """A report in a file of the upload folder. The dry run is its check; what that found, its job keeps."""
+    """A report in the upload folder. Its dry run is the check, and the import job stores what the check finds."""
 
     def import_data(
         self, dataset: Path, dry_run: bool = False, *, user: User, progress: Deadline, **kwargs: Any
@@ -132,13 +132,13 @@ class DeliveredReport(Resource):  # type: ignore[misc]
 
 
 def run_at_once(job: ImportJob, progress: Deadline) -> None:
-    """Do the next step of a job now, if that is no long matter."""
+    """Do the next step of a job in this request if the file is small and time is left."""
     if job.size <= settings.DSRHUB_IMPORT_AT_ONCE_BYTES and not progress.is_over():
         job_step_run(job=job, progress=progress)
 
 
 class ReportImportMixin(PathImportMixin, ImportMixin):  # type: ignore[misc]
-    """import-export's Import button, for whole reports of any size."""
+    """The Import button of import-export, for whole reports of any size."""
 
     import_form_class = ReportImportForm
     import_template_name = "admin/catalogue/dsr/import.html"
@@ -161,8 +161,8 @@ class ReportImportMixin(PathImportMixin, ImportMixin):  # type: ignore[misc]
         ]
 
     def import_action(self, request: HttpRequest, **kwargs: Any) -> HttpResponse:
-        """Take files in, check those at once that are small, and lead to what was found."""
-        self._need_permission(request)
+        """Store the uploaded files, check small ones in this request, and redirect to the preview."""
+        self._require_permission(request)
         form = self.create_import_form(request)
         if not (request.method == "POST" and form.is_valid()):
             page: HttpResponse = super().import_action(request, **kwargs)
@@ -178,19 +178,19 @@ class ReportImportMixin(PathImportMixin, ImportMixin):  # type: ignore[misc]
 
     @method_decorator(require_POST)
     def process_import(self, request: HttpRequest, **kwargs: Any) -> HttpResponse:
-        """Do with the files of an upload what was chosen for them."""
-        self._need_permission(request)
+        """Apply what the user chose for the files of an upload: import, check again or discard."""
+        self._require_permission(request)
         upload = request.POST.get("upload", "")
-        jobs = _jobs(upload)
+        jobs = _jobs_or_404(upload)
         progress = Deadline(AT_ONCE_SECONDS)
         for job in jobs:
             try:
-                self._process(request, job, progress)
+                self._apply_choice(request, job, progress)
             except DsrhubError as error:
                 messages.error(request, error.message)
         return HttpResponseRedirect(reverse("admin:catalogue_dsr_upload", args=[upload]))
 
-    def _process(self, request: HttpRequest, job: ImportJob, progress: Deadline) -> None:
+    def _apply_choice(self, request: HttpRequest, job: ImportJob, progress: Deadline) -> None:
         number, form = str(job.pk), request.POST
         if form.get("abandon") == number:
             import_jobs.import_job_discard(job=job)
@@ -205,9 +205,9 @@ class ReportImportMixin(PathImportMixin, ImportMixin):  # type: ignore[misc]
             DeliveredReport().import_data(dataset, user=_user(request), progress=progress, replace=replace)
 
     def upload_view(self, request: HttpRequest, upload: str) -> HttpResponse:
-        """The files of an upload, and how far each is: one may leave this page and come back."""
-        self._need_permission(request)
-        jobs = _jobs(upload)
+        """Show the files of an upload with the state of each. Users may leave this page and come back."""
+        self._require_permission(request)
+        jobs = _jobs_or_404(upload)
         in_work = jobs_in_work()
         context = {
             **self.admin_site.each_context(request),
@@ -222,29 +222,29 @@ class ReportImportMixin(PathImportMixin, ImportMixin):  # type: ignore[misc]
         return TemplateResponse(request, "admin/catalogue/dsr/upload.html", context)
 
     def progress_view(self, request: HttpRequest, upload: str) -> JsonResponse:
-        """What the page asks for while somebody looks at it."""
-        self._need_permission(request)
+        """Return the progress of an upload, which its open page polls."""
+        self._require_permission(request)
         in_work = jobs_in_work()
-        told = {job.pk: _told(job, in_work) for job in _jobs(upload)}
-        return JsonResponse({"jobs": told, "has_worker": WORKER in in_work})
+        jobs = {job.pk: _progress_json(job, in_work) for job in _jobs_or_404(upload)}
+        return JsonResponse({"jobs": jobs, "has_worker": WORKER in in_work})
 
     def problems_view(self, request: HttpRequest, upload: str, number: int) -> StreamingHttpResponse:
-        """All problems that are kept of a file, as a table; the page shows the first."""
-        self._need_permission(request)
+        """Send all stored problems of a file as CSV. The page shows only the first ones."""
+        self._require_permission(request)
         found = import_job_problems(upload=upload, job_number=number)
         if found is None:
-            raise Http404("No problems of such a file are kept.")
+            raise Http404("No problems of this file are stored.")
         name, problems = found
         table = Table(Problems.columns[1:], ((name, *problem) for problem in problems))
         return streamed(table, CSV(), f"problems-of-import-{number}")
 
-    def _need_permission(self, request: HttpRequest) -> None:
+    def _require_permission(self, request: HttpRequest) -> None:
         if not self.has_import_permission(request):
             raise PermissionDenied
 
 
 def may_replace(request: HttpRequest) -> bool:
-    """As over REST: what is there changes."""
+    """Return whether the user may replace a DSR. REST asks for the same permission."""
     return request.user.has_perm("catalogue.change_dsr")
 
 
@@ -252,18 +252,18 @@ def _user(request: HttpRequest) -> User:
     return cast(User, request.user)
 
 
-def _jobs(upload: str) -> list[ImportJob]:
+def _jobs_or_404(upload: str) -> list[ImportJob]:
     jobs = list(ImportJob.objects.filter(upload=upload).order_by("id"))
     if not jobs:
         raise Http404("There is no such upload.")
     return jobs
 
 
-# --- How a job is told -----------------------------------------------------------------------------------------
+# --- A job on the page -----------------------------------------------------------------------------------------
 
 
 def _card(job: ImportJob, in_work: set[int]) -> dict[str, Any]:
-    """What the page shows of a file."""
+    """Return what the page shows of a file."""
     preview = job.preview or {}
     totals = preview.get("totals")
     errors, warnings = preview.get("error_count", 0), preview.get("warning_count", 0)
@@ -271,13 +271,13 @@ def _card(job: ImportJob, in_work: set[int]) -> dict[str, Any]:
     return {
         "job": job,
         "size": filesizeformat(job.size),
-        "told": _told(job, in_work),
+        "progress": _progress_json(job, in_work),
         "preview": preview,
         "dsrs": [_dsr_row(one) for one in preview.get("dsrs", [])],
         "totals": totals and _totals(totals),
         "problem_counts": problem_counts(errors, warnings),
         "more_problems": grouped(more_problems) if more_problems > 0 else "",
-        "download": _download(preview.get("kept_count", 0), errors + warnings) if job.stored_name else "",
+        "download": _download_label(preview.get("kept_count", 0), errors + warnings) if job.stored_name else "",
         # A line may have more cells than there are columns.
         "first_lines": [list(zip_longest(preview["columns"], line)) for line in preview.get("lines", [])],
         "has_dsr": job.dsr_number is not None and DSR.objects.filter(pk=job.dsr_number).exists(),
@@ -300,11 +300,11 @@ def _dsr_row(found: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def _download(kept: int, count: int) -> str:
-    """What is offered of the problems, which go with the file."""
+def _download_label(kept: int, count: int) -> str:
+    """Return the text of the link to the stored problems, or "" if none is stored."""
     if kept < count:
-        told = {"kept": grouped(kept), "count": grouped(count)}
-        return _("Download the problems that are kept (%(kept)s of %(count)s) as CSV") % told if kept else ""
+        counts = {"kept": grouped(kept), "count": grouped(count)}
+        return _("Download the stored problems (%(kept)s of %(count)s) as CSV") % counts if kept else ""
     return _("Download all problems (%s) as CSV") % grouped(count)
 
 
@@ -317,8 +317,8 @@ def _totals(totals: dict[str, Any]) -> list[tuple[str, str]]:
     ]
 
 
-def _told(job: ImportJob, in_work: set[int]) -> dict[str, Any]:
-    """How far a job is, in words and as a share. Another `state` means that the page has more to show."""
+def _progress_json(job: ImportJob, in_work: set[int]) -> dict[str, Any]:
+    """Return the progress of a job as a text and as a share. The page reloads when `state` changes."""
     progress = job_progress(job, is_worked_on=job.pk in in_work, now=timezone.now())
     return {
         "state": job.state,
@@ -337,23 +337,23 @@ def _progress_text(job: ImportJob, progress: JobProgress) -> str:
     if progress.bytes_per_second is None or progress.seconds_left is None:
         return f"{doing} …"
     if progress.share >= 1:
-        return _("%s: all is read; indexing and adding up …") % doing
+        return _("%s: the whole file is read; building indexes and adding up …") % doing
     parts = [
         f"{doing}: {progress.share:.0%}",
         _("%(done)s of %(size)s") % {"done": filesizeformat(job.bytes_done), "size": filesizeformat(job.size)},
         _("%s per second") % filesizeformat(progress.bytes_per_second),
-        _("%s left") % _seconds(progress.seconds_left),
+        _("%s left") % _duration(progress.seconds_left),
     ]
     if progress.line_count is not None:
-        parts.insert(1, _("about %(done)s of %(all)s lines") % _of(progress))
+        parts.insert(1, _("about %(done)s of %(all)s lines") % _line_counts(progress))
     return ", ".join(parts)
 
 
-def _of(progress: JobProgress) -> dict[str, str]:
+def _line_counts(progress: JobProgress) -> dict[str, str]:
     return {"done": grouped(progress.lines_done or 0), "all": grouped(progress.line_count or 0)}
 
 
-def _seconds(seconds: float) -> str:
+def _duration(seconds: float) -> str:
     minutes, seconds = divmod(round(seconds), 60)
     return f"{minutes} min {seconds} s" if minutes else f"{seconds} s"
 
@@ -377,7 +377,7 @@ class ImportJobAdmin(ReadOnlyAdmin):
         return super().get_queryset(request).defer("preview")
 
     def change_view(self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: Any = None) -> Any:
-        """A job is looked at where it is worked on."""
+        """Redirect to the page of the upload, which shows the job."""
         if not self.has_view_permission(request):
             raise PermissionDenied
         job = self.get_object(request, object_id)

@@ -1,4 +1,4 @@
-"""What belongs to DSRs, and deliveries that never became one."""
+"""The lists of problems, rate changes and rejected deliveries."""
 
 from typing import Any
 
@@ -15,7 +15,10 @@ from dsrhub.admin import ReadOnlyAdmin
 
 
 class DSRFilter(admin.SimpleListFilter):
-    """Shows of which DSR a list is, and lets go of it. The way in is a link: all DSRs would be too many to offer."""
+    """Shows the DSR that a list is limited to, and removes this limit.
+
+    Other pages link to the limited list: the filter offers no choice, as there may be thousands of DSRs.
+    """
 
     title = "DSR"
     parameter_name = "dsr"
@@ -26,7 +29,7 @@ class DSRFilter(admin.SimpleListFilter):
         return list(DSR.objects.filter(pk=self._number()).values_list("pk", "path"))
 
     def has_output(self) -> bool:
-        return self.value() is not None  # else Django leaves the filter out
+        return self.value() is not None  # Django omits a filter without output.
 
     def queryset(self, request: HttpRequest, queryset: QuerySet) -> QuerySet:
         return queryset.filter(dsr=self._number())
@@ -39,7 +42,7 @@ class DSRFilter(admin.SimpleListFilter):
 
 
 class PartOfDSRAdmin(ReadOnlyAdmin):
-    """What belongs to a DSR: who may see the DSR sees it."""
+    """Records that belong to a DSR. Users who may view DSRs may view them too."""
 
     list_select_related = ["dsr"]
     search_fields = ["dsr__path"]

@@ -1,4 +1,4 @@
-"""What DSRs are measured in: territories, currencies and exchange rates."""
+"""The pages of territories, currencies and exchange rates."""
 
 from typing import Any
 
@@ -41,12 +41,12 @@ class EcbRateAdmin(ReadOnlyAdmin):
 class OperatorRateForm(forms.ModelForm):
     class Meta:
         help_texts = {
-            "period_start": _("The rate is for DSRs of exactly this period."),
-            "period_end": _("The last day that belongs to it."),
+            "period_start": _("The rate applies to DSRs of exactly this period."),
+            "period_end": _("Last day (inclusive)."),
         }
 
     def clean(self) -> dict[str, Any]:
-        """The service's own checks, told beside the field that they are about."""
+        """Run the checks of the service and show each error next to its field."""
         cleaned: dict[str, Any] = super().clean() or self.cleaned_data
         if not self.errors:
             instance = self.instance
@@ -69,7 +69,7 @@ class OperatorRateAdmin(DeletedByServiceAdmin):
     list_display = ["currency", "period_start", "period_end", "rate", "note", "dsrs", "entered_by", "entered_at"]
     list_filter = [("currency", admin.RelatedOnlyFieldListFilter)]
     list_select_related = ["currency", "entered_by"]
-    actions = None  # Each is taken back by itself, as its DSRs must find another rate.
+    actions = None  # Rates are deleted one by one: the DSRs of each must find another rate.
 
     @admin.display(description="DSRs")
     def dsrs(self, rate: OperatorRate) -> SafeString:
@@ -77,18 +77,18 @@ class OperatorRateAdmin(DeletedByServiceAdmin):
         return link(_("Show"), "dsr_changelist", currency__code__exact=rate.currency_id, **period)
 
     def get_readonly_fields(self, request: HttpRequest, obj: OperatorRate | None = None) -> list[str]:
-        # Another currency or period is another rate.
+        # A rate for another currency or period is a new rate.
         return ["currency", "period_start", "period_end"] if obj else []
 
     def save_model(self, request: HttpRequest, obj: OperatorRate, form: Any, change: bool) -> None:
         key = {"currency": obj.currency_id, "period_start": obj.period_start, "period_end": obj.period_end}
         changed = rates.operator_rate_set(**key, rate=obj.rate, note=obj.note, user=request.user)  # type: ignore[arg-type]
         obj.pk = OperatorRate.objects.get(**key).pk
-        self._tell(request, changed)
+        self._notify(request, changed)
 
     def delete_model(self, request: HttpRequest, obj: OperatorRate) -> None:
-        self._tell(request, rates.operator_rate_delete(operator_rate=obj, user=request.user))  # type: ignore[arg-type]
+        self._notify(request, rates.operator_rate_delete(operator_rate=obj, user=request.user))  # type: ignore[arg-type]
 
-    def _tell(self, request: HttpRequest, changed: rates.RatesChanged) -> None:
+    def _notify(self, request: HttpRequest, changed: rates.RatesChanged) -> None:
         text = ngettext("%d DSR has a new rate.", "%d DSRs have a new rate.", changed.dsrs)
         messages.info(request, text % changed.dsrs)

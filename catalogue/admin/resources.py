@@ -1,4 +1,4 @@
-"""Resources: finding them, those with the most revenue, and who reports each, and how much of it."""
+"""The pages of resources, called recordings here: the list with its search, the top, and the details of each."""
 
 import json
 from collections import defaultdict
@@ -40,16 +40,16 @@ from dsrhub.import_export.button import StreamingExportMixin
 from dsrhub.import_export.tables import PAGE_ROWS, StreamedResource
 
 RESOURCES_ON_A_PAGE = 100
-# On the page of a resource: DSRs, in how many different ways they may call it, and lines of each way to name.
+# On the page of a resource: DSRs, descriptions of the resource in them, and line numbers for each description.
 DSRS_ON_A_PAGE, DESCRIPTIONS_ON_A_PAGE, LINES_OF_A_DESCRIPTION = 200, 1000, 5
-# Longer, nobody waits for a search, and for a ranking that has to be made.
+# Nobody waits longer for a search, or for a ranking that is not cached.
 SEARCH_SECONDS, TOP_SECONDS = 10, 10
 
-# --- What is asked for -----------------------------------------------------------------------------------------
+# --- Forms -----------------------------------------------------------------------------------------------------
 
 
 class ScopeForm(forms.Form):
-    """The scope of a question: the DSRs of a territory and a DSP."""
+    """Selects the scope of a page: the DSRs of a territory and a DSP."""
 
     territory = forms.ChoiceField(label=_("Territory"), required=False)
     dsp = forms.ChoiceField(label="DSP", required=False)
@@ -68,14 +68,14 @@ class ScopeForm(forms.Form):
 
 
 class SearchForm(ScopeForm):
-    """One text, which may be a dsp_id, an ISRC, words or the beginning of a dsp_id."""
+    """Searches for one text in several ways."""
 
-    q = forms.CharField(label=_("Title, artists, ISRC or dsp_id"), max_length=1000, required=False)
+    q = forms.CharField(label=_("Title, artists, ISRC or DSP ID"), max_length=1000, required=False)
     by = forms.ChoiceField(choices=[("", ""), *((kind.value, kind.value) for kind in TextKind)], required=False)
     after = forms.CharField(required=False)
 
     def clean_after(self) -> tuple[str, int] | None:
-        """The place in the list behind which it goes on."""
+        """Return the position in the list after which the page starts."""
         if not self.cleaned_data["after"]:
             return None
         try:
@@ -85,7 +85,7 @@ class SearchForm(ScopeForm):
         match place:
             case [str(title), int(number)] if "\0" not in title and 0 <= number < 2**63:
                 return title.encode(errors="replace").decode(), number
-        raise forms.ValidationError(_("This is no place in the list."))
+        raise forms.ValidationError(_("This is not a position in the list."))
 
     def page(self) -> ResourcePage:
         chosen = self.cleaned_data
@@ -100,7 +100,7 @@ class SearchForm(ScopeForm):
 
 class TopForm(ScopeForm):
     percentile = forms.IntegerField(
-        label=_("Top N percent"),
+        label=_("Top N %"),
         min_value=1,
         max_value=100,
         required=False,
@@ -116,10 +116,10 @@ class TopForm(ScopeForm):
 
 
 class Recordings(StreamedResource):
-    """A row for each resource that the search of the list finds, in its order."""
+    """One row for each resource in the list, with its search and its order."""
 
     columns = ("dsp", "dsp_id", "title", "artists", "isrc")
-    title, file_name = _("Resources"), "resources"
+    title, file_name = _("Recordings"), "resources"
 
     def rows(self, queryset: Any, export_form: ExportForm) -> Iterator[tuple[Any, ...]]:
         search, after = queryset, None
@@ -137,7 +137,7 @@ class Recordings(StreamedResource):
 
 @admin.register(Resource)
 class ResourceAdmin(StreamingExportMixin, ReadOnlyAdmin):
-    """By their natural key: a ranking and a DSR know no other."""
+    """Addresses resources by their natural key, the only one that rankings and DSRs know."""
 
     resource_classes: ClassVar = [Recordings]
 
@@ -150,8 +150,8 @@ class ResourceAdmin(StreamingExportMixin, ReadOnlyAdmin):
         ]
 
     def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> HttpResponse:
-        """Page by page, and none is counted. Django's list counts, and goes past all pages to the one asked for."""
-        self._need_permission(request)
+        """Show a page of the list without counting all rows, as Django's own list would."""
+        self._require_permission(request)
         form = SearchForm(request.GET)
         page, status = None, 400
         if form.is_valid():
@@ -159,41 +159,45 @@ class ResourceAdmin(StreamingExportMixin, ReadOnlyAdmin):
                 with answered_within(SEARCH_SECONDS):
                     page, status = form.page(), 200
             except OutOfTime:
-                form.add_error(None, _("This takes too long: narrow the search."))
+                form.add_error(None, _("This search takes too long. Narrow it."))
                 status = 503
         context = {
-            "title": _("Resources"),
+            "title": _("Recordings"),
             "form": form,
             "page": page,
             "rows": [(resource, recording_link(resource)) for resource in page.resources] if page else [],
-            "next": page and page.has_more and _query(form, by=page.kind, after=json.dumps(page.resources[-1].place)),
-            "export": page and self.has_export_permission(request) and _query(form, by=page.kind),
+            "next": page
+            and page.has_more
+            and _query_string(form, by=page.kind, after=json.dumps(page.resources[-1].place)),
+            "export": page and self.has_export_permission(request) and _query_string(form, by=page.kind),
             "may_see_amounts": may_see_amounts(request),
         }
         return self._page(request, "list", context, status)
 
     def get_export_queryset(self, request: HttpRequest) -> ResourceSearch:
-        """What the list shows."""
+        """Return the search of the list, with its filters."""
         form = SearchForm(request.GET)
         if not form.is_valid():
             raise IncorrectLookupParameters
         return form.page().search
 
     def change_view(self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: Any = None) -> Any:
-        self._need_permission(request)
+        self._require_permission(request)
         resource = self.get_object(request, object_id)
         if resource is None:
-            raise Http404("There is no such resource.")
+            raise Http404("There is no such recording.")
         return HttpResponseRedirect(recording_address(resource))
 
     def page_view(self, request: HttpRequest) -> HttpResponse:
-        """A resource: how it is called, and who reports it. Amounts are those of DSRs: who may see them sees these."""
-        self._need_permission(request)
+        """Show a resource. Its amounts and DSRs are shown to users who may view DSRs."""
+        self._require_permission(request)
         key = ResourceKey(request.GET.get("dsp", ""), request.GET.get("dsp_id", ""))
         known = _known(key)
-        reported = _reported(key, after=_number(request.GET.get("after", "0"))) if may_see_amounts(request) else None
+        reported = (
+            _reported(key, after=_page_start(request.GET.get("after", "0"))) if may_see_amounts(request) else None
+        )
         if known is None and (reported is None or not reported.rows):
-            raise Http404("There is no such resource.")
+            raise Http404("There is no such recording.")
         context = {
             "title": (known and known.title) or key.dsp_id,
             "key": key,
@@ -204,8 +208,8 @@ class ResourceAdmin(StreamingExportMixin, ReadOnlyAdmin):
         return self._page(request, "page", context)
 
     def top_view(self, request: HttpRequest) -> HttpResponse:
-        """The resources with the most revenue, page by page. A ranking of them is made where none is kept."""
-        self._need_permission(request)
+        """Show the resources with the most revenue, page by page. Builds their ranking if none is cached."""
+        self._require_permission(request)
         if not may_see_amounts(request):
             raise PermissionDenied
         form = TopForm(request.GET)
@@ -220,18 +224,18 @@ class ResourceAdmin(StreamingExportMixin, ReadOnlyAdmin):
                     )
                 status = 200
             except (OutOfTime, RankingNotReady):
-                form.add_error(None, _("This ranking takes a while, and is being made: come back in a minute."))
+                form.add_error(None, _("Ranking in progress. Try again in a minute."))
                 status = 503
         shown = top[:RESOURCES_ON_A_PAGE]
         context = {
             "title": _("Top recordings"),
             "form": form,
             "top": top_rows(shown),
-            "next": len(top) > len(shown) and _query(form, after=shown[-1].rank),
+            "next": len(top) > len(shown) and _query_string(form, after=shown[-1].rank),
         }
         return self._page(request, "top", context, status)
 
-    def _need_permission(self, request: HttpRequest) -> None:
+    def _require_permission(self, request: HttpRequest) -> None:
         if not self.has_view_permission(request):
             raise PermissionDenied
 
@@ -255,14 +259,14 @@ def recording_link(resource: FoundResource) -> SafeString:
 def top_rows(top: Iterable[TopResource]) -> list[dict[str, Any]]:
     return [
         {
-            "rank": one.rank,
-            "link": recording_link(one.resource),
-            "artists": one.resource.artists,
-            "usages": one.resource.sums and _amount(one.resource.sums.usages),
-            "revenue": _amount(one.revenue_eur),
-            "share": f"{one.cumulative_share:.2f}",
+            "rank": ranked.rank,
+            "link": recording_link(ranked.resource),
+            "artists": ranked.resource.artists,
+            "usages": ranked.resource.sums and _amount(ranked.resource.sums.usages),
+            "revenue": _amount(ranked.revenue_eur),
+            "share": f"{ranked.cumulative_share:.2f}",
         }
-        for one in top
+        for ranked in top
     ]
 
 
@@ -270,29 +274,29 @@ def _address(view: str, **query: Any) -> str:
     return reverse(f"admin:catalogue_resource_{view}", query=query)
 
 
-def _query(form: forms.Form, **changed: Any) -> str:
-    """The same question with something else in it, as a link says it."""
+def _query_string(form: forms.Form, **changed: Any) -> str:
+    """Return the query string of the form with some values changed."""
     asked = {name: form.data.get(name, "") for name in form.fields if name != "after"} | changed
     return _address("changelist", **{name: value for name, value in asked.items() if value != ""}).partition("?")[2]
 
 
 def _amount(number: Decimal | int | None) -> SafeString | None:
-    """Without the zeros that a sum has behind its last decimal."""
+    """Format a number without the trailing zeros that a sum may have."""
     return None if number is None else exact(Decimal(number).normalize(WIDE))
 
 
-def _number(text: str) -> int:
+def _page_start(text: str) -> int:
     try:
         return min(max(int(text[:20]), 0), 2**31 - 1)
     except ValueError as error:
         raise Http404("There is no such page.") from error
 
 
-# --- A resource ------------------------------------------------------------------------------------------------
+# --- The page of a resource ------------------------------------------------------------------------------------
 
 
 def _known(key: ResourceKey) -> FoundResource | None:
-    """As the catalogue has it, once it is registered."""
+    """Return the resource as the catalogue has it, or None before the catalogue refresh."""
     search = ResourceSearch(dsp_id=key.dsp_id, scope=Scope(dsp=key.dsp))
     same = selectors.resource_list(search=search, after=None, limit=1)
     return same[0] if same else None
@@ -300,7 +304,7 @@ def _known(key: ResourceKey) -> FoundResource | None:
 
 @dataclass
 class Reported:
-    """Who reports a resource: the DSRs of this page, and what all of them come to."""
+    """The DSRs on a page of a resource, and the totals over all DSRs that report it."""
 
     usages: SafeString | None
     revenue_eur: SafeString | None
@@ -313,7 +317,7 @@ class Reported:
 
 @dataclass
 class Origin:
-    """Where a value comes from."""
+    """A value with the DSRs and lines that it comes from."""
 
     value: str
     line_count: int = 0
@@ -321,7 +325,7 @@ class Origin:
 
 
 def _reported(key: ResourceKey, *, after: int) -> Reported:
-    # Of one DSP: no other DSR has it.
+    # Only DSRs of this DSP can report the resource.
     scope = Scope(dsp=key.dsp)
     sums = resource_sums(resources=[key], scope=scope)[key]
     reports = reports_by_resource(resources=[key], scope=scope, after=after, limit=DSRS_ON_A_PAGE + 1).get(key, [])
@@ -334,35 +338,36 @@ def _reported(key: ResourceKey, *, after: int) -> Reported:
     for description in descriptions[:DESCRIPTIONS_ON_A_PAGE]:
         if description.dsr_id in dsrs:
             called[description.dsr_id].append(description)
-    latest = sorted((report for report in shown if report.dsr_id in dsrs), key=lambda one: dsrs[one.dsr_id].recency)
-    rows = [_row(dsrs[report.dsr_id], report, called[report.dsr_id]) for report in reversed(latest)]
+    known = (report for report in shown if report.dsr_id in dsrs)
+    latest = sorted(known, key=lambda report: dsrs[report.dsr_id].recency)
+    rows = [_report_row(dsrs[report.dsr_id], report, called[report.dsr_id]) for report in reversed(latest)]
     return Reported(
         usages=_amount(sums.usages),
         revenue_eur=_amount(sums.revenue_eur),
         dsr_count=grouped(sums.report_count),
         rows=rows,
-        isrcs=_isrcs(rows),
+        isrcs=_isrc_origins(rows),
         is_cut=len(descriptions) > DESCRIPTIONS_ON_A_PAGE,
         last=shown[-1].dsr_id if len(reports) > len(shown) else None,
     )
 
 
-def _row(dsr: DSR, report: ResourceReport, descriptions: list[ResourceDescription]) -> dict[str, Any]:
+def _report_row(dsr: DSR, report: ResourceReport, descriptions: list[ResourceDescription]) -> dict[str, Any]:
     return {
         "dsr": dsr,
-        "descriptions": [(one, _lines(dsr, one)) for one in descriptions],
+        "descriptions": [(description, _line_links(dsr, description)) for description in descriptions],
         "usages": _amount(report.usages),
         "revenue": _amount(report.revenue),
         "revenue_eur": _amount(report.revenue_eur),
     }
 
 
-def _lines(dsr: DSR, description: ResourceDescription) -> list[SafeString]:
+def _line_links(dsr: DSR, description: ResourceDescription) -> list[SafeString]:
     return [link(grouped(line), "dsr_lines", dsr.pk, after=line - 1) for line in description.lines]
 
 
-def _isrcs(rows: Iterable[dict[str, Any]]) -> list[Origin]:
-    """The ISRCs with the DSRs and lines that they come from, the one of most lines first."""
+def _isrc_origins(rows: Iterable[dict[str, Any]]) -> list[Origin]:
+    """Return the ISRCs with the DSRs and lines that they come from. The ISRC with the most lines comes first."""
     origins: dict[str, Origin] = {}
     for row in rows:
         for description, lines in row["descriptions"]:

@@ -1,4 +1,4 @@
-"""The start page: what there is, what came last, and what needs somebody. From the DSRs' own totals, so always fast."""
+"""The start page: statistics, latest imports and open tasks. It uses the totals of the DSRs, so it is always fast."""
 
 from calendar import monthrange
 from collections.abc import Iterable, Sequence
@@ -25,20 +25,20 @@ from catalogue.resources.services import catalogue_state
 from dsrhub.database.time_limits import OutOfTime, answered_within
 
 TERRITORIES, PERIODS, RECENT, TOP = 12, 24, 5, 10
-# What is not kept and takes longer is not waited for: it has a page of its own.
+# The start page does not wait longer for a ranking that is not cached. The page of the top does.
 TOP_SECONDS = 0.5
-# Of so few lines all resources are ranked at once. Of more, those with a tenth of the revenue are found fast.
+# All resources of so few lines are ranked at once. With more lines, a tenth of the revenue is ranked fast.
 ALL_RANKED_LINES, TOP_PERCENTILE = 100_000, 10
 INGESTED = {"status__exact": DSR.Status.INGESTED}
 
 
 def start_page(request: HttpRequest) -> dict[str, Any]:
-    """All that the user may see."""
+    """Return the context of the template, limited to what the user may view."""
     may_see_dsrs, may_see_resources = _may_see(request, DSR), _may_see(request, Resource)
     page: dict[str, Any] = {"may_search": may_see_resources, "facts": []}
     if may_see_dsrs:
         page |= _statistics() | _latest()
-    page["facts"] += _to_do(request)
+    page["facts"] += _open_tasks(request)
     if may_see_dsrs and may_see_resources and page["line_count"]:
         page |= _top(page["line_count"])
     if _may_see(request, RejectedDelivery):
@@ -52,7 +52,7 @@ def _may_see(request: HttpRequest, model: type[Model]) -> bool:
 
 @dataclass
 class Fact:
-    """A number, and the list behind it."""
+    """A number with the address of the list that it counts."""
 
     name: str
     value: str
@@ -62,7 +62,7 @@ class Fact:
 
 @dataclass
 class Group:
-    """What the DSRs of a territory or a period come to, and where they are listed."""
+    """The totals of the DSRs of a territory or a period, with the address of their list."""
 
     name: str
     dsr_count: int
@@ -82,13 +82,13 @@ def _statistics() -> dict[str, Any]:
     territories = dsr_statistics(group_by=Grouping.TERRITORY)
     periods = dsr_statistics(group_by=Grouping.PERIOD)
     total = _group(_("All"), territories, INGESTED)
-    by_revenue = sorted(territories, key=lambda one: (-one.revenue_eur, str(one.territory)))
-    shown = [_group(str(one.territory), [one], _of_territory(one)) for one in by_revenue[:TERRITORIES]]
+    by_revenue = sorted(territories, key=lambda each: (-each.revenue_eur, str(each.territory)))
+    shown = [_group(str(each.territory), [each], _territory_query(each)) for each in by_revenue[:TERRITORIES]]
     if others := by_revenue[TERRITORIES:]:
         shown.append(_group(_("%s others") % len(others), others, INGESTED))
-    latest = [_group(_period(one), [one], _of_period(one)) for one in periods[-PERIODS:]]
+    latest = [_group(_period_name(each), [each], _period_query(each)) for each in periods[-PERIODS:]]
     names = ["DSRs", _("lines"), _("usages"), _("revenue in EUR"), _("% of lines without ISRC")]
-    addresses = [total.address] * 4 + [_dsrs(**INGESTED, blank_isrc_count__gt=0)]
+    addresses = [total.address] * 4 + [_dsr_list(**INGESTED, blank_isrc_count__gt=0)]
     return {
         "line_count": total.line_count,
         "facts": [Fact(*fact) for fact in zip(names, total.cells, addresses, strict=True)],
@@ -110,35 +110,40 @@ def _group(name: str, members: Sequence[DSRStatistic], query: dict[str, Any]) ->
         blank_isrc_count=sum(member.blank_isrc_count for member in members),
         usages=sum(member.usages for member in members),
         revenue_eur=revenue,
-        address=_dsrs(**query),
+        address=_dsr_list(**query),
     )
 
 
-def _of_territory(one: DSRStatistic) -> dict[str, Any]:
-    return {**INGESTED, "territory__code_2__exact": one.territory}
+def _territory_query(statistic: DSRStatistic) -> dict[str, Any]:
+    return {**INGESTED, "territory__code_2__exact": statistic.territory}
 
 
-def _of_period(one: DSRStatistic) -> dict[str, Any]:
-    return {**INGESTED, "period_start": one.period_start, "period_end": one.period_end}
+def _period_query(statistic: DSRStatistic) -> dict[str, Any]:
+    return {**INGESTED, "period_start": statistic.period_start, "period_end": statistic.period_end}
 
 
-def _period(one: DSRStatistic) -> str:
-    """A month by its name."""
-    start, end = one.period_start, one.period_end
+def _period_name(statistic: DSRStatistic) -> str:
+    """Return a whole month as 2020-01, and any other period by its first and last day."""
+    start, end = statistic.period_start, statistic.period_end
     if start and end and start.day == 1 and end == start.replace(day=monthrange(start.year, start.month)[1]):
         return f"{start:%Y-%m}"
     return f"{start} – {end}"
 
 
 def _chart(groups: Iterable[Group]) -> list[dict[str, str | int]]:
-    """Drawn, so rounded; the tables have the same numbers."""
+    """Return the data of a chart, rounded to cents. The tables have the same numbers."""
     return [
-        {"name": one.name, "usages": str(one.usages), "revenue": f"{one.revenue_eur:.2f}", "address": one.address}
-        for one in groups
+        {
+            "name": group.name,
+            "usages": str(group.usages),
+            "revenue": f"{group.revenue_eur:.2f}",
+            "address": group.address,
+        }
+        for group in groups
     ]
 
 
-# --- What came last, and what needs somebody -------------------------------------------------------------------
+# --- Latest imports and open tasks -----------------------------------------------------------------------------
 
 
 def _latest() -> dict[str, Any]:
@@ -146,28 +151,28 @@ def _latest() -> dict[str, Any]:
     return {"imports": list(dsrs.ingested()[:RECENT]), "failures": list(dsrs.failed()[:RECENT])}
 
 
-def _to_do(request: HttpRequest) -> list[Fact]:
+def _open_tasks(request: HttpRequest) -> list[Fact]:
     facts = []
     if _may_see(request, DSR):
         failed = DSR.objects.failed().count()
         behind = catalogue_state()
-        facts.append(Fact(_("failed DSRs"), grouped(failed), _dsrs(status__exact="failed"), needs_care=failed > 0))
-        uncatalogued = _dsrs(**INGESTED, is_catalogued__exact=0)
-        facts.append(Fact(_("DSRs to be registered"), grouped(behind.uncatalogued_count), uncatalogued))
+        facts.append(Fact(_("failed DSRs"), grouped(failed), _dsr_list(status__exact="failed"), needs_care=failed > 0))
+        uncatalogued = _dsr_list(**INGESTED, is_catalogued__exact=0)
+        facts.append(Fact(_("DSRs not yet searchable"), grouped(behind.uncatalogued_count), uncatalogued))
         if behind.leftover_count:
-            facts.append(Fact(_("deleted DSRs to be cleared up"), grouped(behind.leftover_count), _dsrs()))
+            facts.append(Fact(_("deleted DSRs to clean up"), grouped(behind.leftover_count), _dsr_list()))
     if _may_see(request, RejectedDelivery):
         rejected = RejectedDelivery.objects.count()
         facts.append(
             Fact(_("rejected deliveries"), grouped(rejected), _list("rejecteddelivery"), needs_care=rejected > 0)
         )
     if _may_see(request, ImportJob):
-        facts += _jobs()
+        facts += _open_imports()
     return facts
 
 
-def _jobs() -> list[Fact]:
-    """Imports that wait for a worker or for somebody to confirm them."""
+def _open_imports() -> list[Fact]:
+    """Return the numbers of imports that wait for a worker or for a user."""
     open_jobs = ImportJob.objects.filter(state__in=ImportJob.OPEN).order_by("state")
     return [
         Fact(_("imports %s") % ImportJob.State(state).label, grouped(count), _list("importjob", state__exact=state))
@@ -178,17 +183,17 @@ def _jobs() -> list[Fact]:
 def _top(line_count: int) -> dict[str, Any]:
     percentile = 100 if line_count <= ALL_RANKED_LINES else TOP_PERCENTILE
     top = None
-    # Where it is not ready in that time, a worker makes it.
+    # If the time is not enough, a worker builds the ranking.
     with suppress(OutOfTime, RankingNotReady), answered_within(TOP_SECONDS):
         top = resource_selectors.resource_top(percentile=percentile, scope=ALL, after=0, limit=TOP)
     address = reverse("admin:catalogue_resource_top", query={"percentile": TOP_PERCENTILE})
     return {"top": top and top_rows(top), "is_top_ready": top is not None, "top_address": address}
 
 
-# --- How it reads ----------------------------------------------------------------------------------------------
+# --- Addresses and numbers -------------------------------------------------------------------------------------
 
 
-def _dsrs(**query: Any) -> str:
+def _dsr_list(**query: Any) -> str:
     return _list("dsr", **query)
 
 

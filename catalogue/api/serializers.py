@@ -1,4 +1,4 @@
-"""The shapes of REST: what the contract fixes, and what is added to it."""
+"""The serializers of the REST API: the types of the contract, and the types that we add to it."""
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
@@ -22,8 +22,8 @@ from dsrhub.api.parameters import Parameters
 
 # --- Parameters ------------------------------------------------------------------------------------------------
 
-# RFC 3339, where `T`, the seconds and the zone may be missing, or a plain date. A `+` before the zone that came
-# unescaped is a space by the time it is read.
+# A date-time of RFC 3339, in which `T`, the seconds and the zone are optional, or a plain date. A client may send the
+# `+` of the zone unescaped: then it arrives as a space.
 DATE_TIME = re.compile(
     r"(?P<date>\d{4}-\d{2}-\d{2})"
     r"(?:[Tt ](?P<time>\d{2}:\d{2}(?::\d{2}(?:\.\d+)?)?)(?P<zone>[Zz]|[+ -](?:[01]\d|2[0-3]):?[0-5]\d)?)?",
@@ -33,9 +33,9 @@ DATE_TIME = re.compile(
 
 @extend_schema_field(OpenApiTypes.DATETIME)
 class DayField(serializers.Field):
-    """The day, in UTC, of a date-time or of a plain date; without a zone it is UTC."""
+    """The day in UTC of a date-time or a plain date. A value without a zone is in UTC."""
 
-    default_error_messages = {"invalid": "Not a date-time or date: 2020-01-31T00:00:00Z or 2020-01-31."}
+    default_error_messages = {"invalid": "Must be a date-time or date, such as 2020-01-31T00:00:00Z or 2020-01-31."}
 
     def to_internal_value(self, data: Any) -> date:
         match = DATE_TIME.fullmatch(str(data))
@@ -52,17 +52,17 @@ class DayField(serializers.Field):
 
 
 class ScopeParameters(Parameters):
-    """The DSRs in scope."""
+    """Selects the DSRs in scope."""
 
     territory = serializers.RegexField(
         r"^[A-Za-z]{2}\Z",
         required=False,
         trim_whitespace=False,
-        error_messages={"invalid": "Not two letters."},
-        help_text="Such as ES.",
+        error_messages={"invalid": "Must be two letters."},
+        help_text="Count only DSRs of this territory: its ISO 3166-1 code, such as ES.",
     )
-    period_start = DayField(required=False, help_text="Start of the earliest DSR to count.")
-    period_end = DayField(required=False, help_text="End of the latest DSR to count.")
+    period_start = DayField(required=False, help_text="Count only DSRs whose period starts on this day or later.")
+    period_end = DayField(required=False, help_text="Count only DSRs whose period ends on this day or earlier.")
 
     def validate_territory(self, value: str) -> str:
         return value.upper()
@@ -73,10 +73,10 @@ class TopPercentileParameters(ScopeParameters):
 
 
 class DSRPageParameters(PageParameters):
-    """Without a limit, all DSRs, as the contract has it."""
+    """Selects a page of DSRs. Without a limit, the page has all DSRs, as the contract demands."""
 
     limit = WholeNumberField(
-        min_value=1, max_value=LARGEST_PAGE, required=False, help_text="How many at the most; without it, all."
+        min_value=1, max_value=LARGEST_PAGE, required=False, help_text="Maximum number of DSRs; all if omitted."
     )
 
 
@@ -84,12 +84,12 @@ class UploadParameters(Parameters):
     """A report to import."""
 
     file = serializers.FileField(
-        allow_empty_file=True, help_text="A report, named {DSP}_{Offer}[_{Society}]_{TT}_{CCC}_{period}.tsv[.gz]."
+        allow_empty_file=True, help_text="A report named {DSP}_{Offer}[_{Society}]_{TT}_{CCC}_{period}.tsv[.gz]."
     )
-    replace = serializers.BooleanField(default=False, help_text="Replace an earlier DSR with the same key.")
+    replace = serializers.BooleanField(default=False, help_text="Replace an earlier DSR that has the same key.")
 
 
-# --- What the contract fixes -----------------------------------------------------------------------------------
+# --- Types of the contract -------------------------------------------------------------------------------------
 
 
 class TerritorySerializer(serializers.ModelSerializer[Territory]):
@@ -118,9 +118,9 @@ class DSRSerializer(serializers.ModelSerializer[DSR]):
 
 
 def dsrs_rendered(dsrs: Iterable[ListedDSR]) -> bytes:
-    """DSRs as the JSON array that DSRSerializer gives, byte for byte.
+    """Return DSRs as a JSON array, byte for byte as DSRSerializer renders them.
 
-    A serializer takes ten times as long, and the list of all may have thousands.
+    The serializer takes ten times as long, and the list of all DSRs may have thousands.
     """
     return _safe("[" + ",".join([_dsr_rendered(dsr) for dsr in dsrs]) + "]").encode()
 
@@ -136,19 +136,19 @@ def _dsr_rendered(dsr: ListedDSR) -> str:
 
 
 def _safe(json: str) -> str:
-    """The two are legal in JSON but not in JavaScript: rest_framework escapes them too."""
+    """Escape the two characters that are valid in JSON but not in JavaScript, as rest_framework does."""
     return json.replace("\u2028", "\\u2028").replace("\u2029", "\\u2029")
 
 
 class WithoutEmpty(serializers.Serializer[Any]):
-    """An object that leaves out what has no value, as the contract's types allow no null."""
+    """An object without the properties that have no value: the types of the contract allow no null."""
 
     def to_representation(self, instance: Any) -> dict[str, Any]:
         return {name: value for name, value in super().to_representation(instance).items() if value is not None}
 
 
 class ResourceSerializer(WithoutEmpty):
-    """What was used, with its sums over the DSRs that count. What has no value is left out."""
+    """A sound recording with its sums over the counted DSRs. A property without a value is omitted."""
 
     dsp_id = serializers.CharField()
     title = serializers.CharField(required=False)
@@ -157,18 +157,18 @@ class ResourceSerializer(WithoutEmpty):
     usages = serializers.IntegerField(required=False)
     revenue = serializers.FloatField(required=False, help_text="In EUR.")
     dsrs = serializers.ListField(
-        child=serializers.IntegerField(), required=False, help_text="The ids of the DSRs that report it."
+        child=serializers.IntegerField(), required=False, help_text="Ids of the counted DSRs that report it."
     )
 
 
-# How many resources are read and sent at a time.
+# The number of resources that are read and sent at a time.
 PIECE = 5_000
 
 
 def resources_rendered(ranking: Ranking) -> Iterator[bytes]:
-    """The resources of a ranking as the JSON array that ResourceSerializer gives, byte for byte, in pieces.
+    """Yield the resources of a ranking as a JSON array in pieces, byte for byte as ResourceSerializer renders them.
 
-    A serializer takes ten times as long, which the largest answers would be waiting for.
+    The serializer takes ten times as long, which would dominate the largest answers.
     """
     yield b"["
     for rank in range(0, ranking.count, PIECE):
@@ -197,27 +197,27 @@ def _rendered(row: Sequence[Any]) -> str:
 
 @lru_cache(maxsize=10_000)
 def _ascending(ids: str) -> str:
-    """An array of PostgreSQL as one of JSON. Many resources are in the same DSRs."""
+    """Return a PostgreSQL array of ids as a sorted JSON array. Cached, as many resources are in the same DSRs."""
     return "[" + ",".join(sorted(ids[1:-1].split(","), key=int)) + "]"
 
 
-# --- What is added ---------------------------------------------------------------------------------------------
+# --- Types that we add -----------------------------------------------------------------------------------------
 
 
 class UsageLineSerializer(WithoutEmpty):
-    """A line of a DSR. A blank cell is left out."""
+    """A line of a DSR. Blank cells are omitted."""
 
-    line = serializers.IntegerField(source="line_number", help_text="In the file, whose header is line 1.")
+    line = serializers.IntegerField(source="line_number", help_text="Line number in the file; the header is line 1.")
     dsp_id = serializers.CharField()
     title = serializers.CharField(required=False)
     artists = serializers.CharField(required=False, help_text="Pipe-separated.")
     isrc = serializers.CharField(required=False)
     usages = serializers.IntegerField(required=False)
-    revenue = ExactField(required=False, help_text="In the currency of the DSR: an exact decimal number.")
+    revenue = ExactField(required=False, help_text="An exact decimal number in the currency of the DSR.")
 
 
 class ProblemSerializer(WithoutEmpty):
-    """An error or a warning; what does not apply to it is left out."""
+    """An error or a warning in a DSR. Properties that do not apply are omitted."""
 
     id = serializers.IntegerField(required=False)
     level = serializers.ChoiceField(ReportProblem.Level.choices, required=False)
@@ -231,17 +231,17 @@ class ProblemSerializer(WithoutEmpty):
 
 
 class ImportedDSRSerializer(serializers.Serializer[Any]):
-    """What became of a DSR of the delivery."""
+    """The result of an import for one DSR."""
 
     outcome = serializers.ChoiceField(["loaded", "replaced", "unchanged"])
     dsr = DSRSerializer()
     line_count = serializers.IntegerField(source="dsr.line_count")
-    blank_count = serializers.IntegerField(source="dsr.blank_count", help_text="Blank cells.")
+    blank_count = serializers.IntegerField(source="dsr.blank_count", help_text="The number of blank cells.")
     warning_count = serializers.IntegerField(source="dsr.warning_count")
 
 
 class DeliverySerializer(serializers.Serializer[Any]):
-    """What became of a delivery of several DSRs: `replaced` where any of them replaced an earlier DSR."""
+    """The result of an import of a delivery of several DSRs: `replaced` where any of them replaced an earlier DSR."""
 
     outcome = serializers.ChoiceField(["loaded", "replaced", "unchanged"])
     dsrs = ImportedDSRSerializer(many=True, source="imported")
@@ -255,7 +255,7 @@ def import_report_data(report: ImportReport) -> Any:
 
 
 class RefusalSerializer(ErrorSerializer):
-    """Why a report was refused. `problems` are the first of `error_count` errors and `warning_count` warnings."""
+    """Why a report was refused. `problems` has the first of `error_count` errors and `warning_count` warnings."""
 
     error_count = serializers.IntegerField(required=False)
     warning_count = serializers.IntegerField(required=False)

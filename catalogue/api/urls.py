@@ -1,4 +1,4 @@
-"""Routes of the REST endpoints of DSRs and resources."""
+"""Routes of the REST endpoints for DSRs and resources."""
 
 from django.urls import path
 
@@ -11,6 +11,6 @@ urlpatterns = [
     *either_slash("dsrs/<str:id>/lines", views.DSRLinesView.as_view(), "dsr-lines"),
     *either_slash("dsrs/<str:id>/problems", views.DSRProblemsView.as_view(), "dsr-problems"),
     *either_slash("resources/percentile/<str:number>", views.TopPercentileView.as_view(), "top-percentile"),
-    # No number is a wrong number.
+    # A missing number is answered as a wrong number.
     path("resources/percentile/", undocumented(views.TopPercentileView.as_view()), {"number": ""}),
 ]

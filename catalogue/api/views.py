@@ -1,4 +1,4 @@
-"""The endpoints of DSRs and resources: each reads parameters, asks one selector or service, and shows the answer."""
+"""The REST endpoints for DSRs and resources. Each checks parameters, calls one selector or service, and responds."""
 
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
@@ -55,14 +55,14 @@ from dsrhub.api.errors import (
 from dsrhub.api.pages import PageParameters, link_to_next, page_response
 from dsrhub.api.parameters import number_in_path, refuse_large_body
 
-# What a form needs around its file.
+# The size of a form without its file.
 FORM_OVERHEAD = 64 * 1024
 
 NOT_FOUND = OpenApiResponse(ErrorSerializer, description="There is no such DSR.")
-EXISTS = OpenApiResponse(ErrorSerializer, description="Another content has the same key.")
+EXISTS = OpenApiResponse(ErrorSerializer, description="A DSR with the same key has different content.")
 NOT_LOADED = OpenApiResponse(
     PolymorphicProxySerializer("NotLoaded", [RefusalSerializer, WrongParametersSerializer], None),
-    description="Errors in the report, or a wrong parameter.",
+    description="The report has errors, or a parameter is wrong.",
 )
 IMPORTED = PolymorphicProxySerializer("ImportReport", [ImportedDSRSerializer, DeliverySerializer], None)
 DSR_ID = OpenApiParameter("id", OpenApiTypes.INT, OpenApiParameter.PATH)
@@ -91,7 +91,7 @@ class DSRListView(APIView):
         responses={200: DSRSerializer(many=True), 400: WRONG_PARAMETERS, 401: READS_CLOSED},
     )
     def get(self, request: Request) -> HttpResponse:
-        """All DSRs, those that failed included."""
+        """List all DSRs, including failed ones."""
         page = DSRPageParameters.of(request.query_params, ignore_unknown=True)
         limit = page.get("limit")
         dsrs = selectors.dsr_list(after=page["cursor"], limit=None if limit is None else limit + 1)
@@ -106,7 +106,7 @@ class DSRListView(APIView):
         request={"multipart/form-data": UploadParameters},
         responses={
             201: OpenApiResponse(IMPORTED, description="Loaded, or replaced an earlier DSR."),
-            200: OpenApiResponse(IMPORTED, description="The same content was imported already."),
+            200: OpenApiResponse(IMPORTED, description="The same content is imported already."),
             400: NOT_LOADED,
             401: NOT_SIGNED_IN,
             403: NOT_ALLOWED,
@@ -116,13 +116,13 @@ class DSRListView(APIView):
         },
     )
     def post(self, request: Request) -> Response:
-        """Import a report: wholly, or not at all. Needs the permission to add DSRs; to replace, to change them."""
+        """Import a report completely or not at all. Needs the permission `add_dsr`, and `change_dsr` to replace."""
         upload = UploadParameters.of(request.data)
         if upload["replace"] and not request.user.has_perm("catalogue.change_dsr"):
             self.permission_denied(request)
         file: TemporaryUploadedFile = upload["file"]
         if (file.size or 0) > settings.DSRHUB_UPLOAD_LIMIT_BYTES:
-            raise TooLarge(f"The file may have {settings.DSRHUB_UPLOAD_LIMIT_BYTES} bytes.")
+            raise TooLarge(f"The file is larger than {settings.DSRHUB_UPLOAD_LIMIT_BYTES} bytes.")
         report = dsr_import(
             path=Path(file.temporary_file_path()),
             name=str(file.name),
@@ -145,7 +145,7 @@ class DSRDetailView(APIView):
         responses={200: DSRSerializer, 401: READS_CLOSED, 404: NOT_FOUND},
     )
     def get(self, request: Request, id: str) -> Response:
-        """One DSR."""
+        """Return a DSR."""
         return Response(DSRSerializer(selectors.dsr_get(dsr_number=_dsr_number(id))).data)
 
     @extend_schema(
@@ -155,7 +155,7 @@ class DSRDetailView(APIView):
         responses={204: None, 401: NOT_SIGNED_IN, 403: NOT_ALLOWED, 404: NOT_FOUND},
     )
     def delete(self, request: Request, id: str) -> Response:
-        """Delete a DSR with its lines and problems. Needs the permission to delete DSRs."""
+        """Delete a DSR with its lines and problems. Needs the permission `delete_dsr`."""
         dsr_delete(dsr_number=_dsr_number(id))
         return Response(status=status.HTTP_204_NO_CONTENT)
 
@@ -168,7 +168,7 @@ class DSRLinesView(APIView):
         responses={200: UsageLineSerializer(many=True), 400: WRONG_PARAMETERS, 401: READS_CLOSED, 404: NOT_FOUND},
     )
     def get(self, request: Request, id: str) -> Response:
-        """The lines of a DSR as they were delivered; the header `Link` leads to the next page."""
+        """List the lines of a DSR as they were delivered. The header `Link` has the address of the next page."""
         page = PageParameters.of(request.query_params)
         dsr = selectors.dsr_get(dsr_number=_dsr_number(id))
         lines = selectors.dsr_lines(dsr=dsr, after=page["cursor"], limit=page["limit"] + 1)
@@ -183,7 +183,7 @@ class DSRProblemsView(APIView):
         responses={200: ProblemSerializer(many=True), 400: WRONG_PARAMETERS, 401: READS_CLOSED, 404: NOT_FOUND},
     )
     def get(self, request: Request, id: str) -> Response:
-        """The errors and warnings of a DSR; the header `Link` leads to the next page."""
+        """List the errors and warnings of a DSR. The header `Link` has the address of the next page."""
         page = PageParameters.of(request.query_params)
         dsr = selectors.dsr_get(dsr_number=_dsr_number(id))
         problems = selectors.dsr_problems(dsr=dsr, after=page["cursor"], limit=page["limit"] + 1)
@@ -201,11 +201,11 @@ class TopPercentileView(APIView):
         responses={200: ResourceSerializer(many=True), 400: WRONG_PARAMETERS, 401: READS_CLOSED},
     )
     def get(self, request: Request, number: str) -> HttpResponseBase:
-        """The fewest resources that together have `number` per cent of the revenue, highest first."""
+        """List the highest-earning resources that together make `number` % of the revenue, highest first."""
         asked = TopPercentileParameters.of(request.query_params, ignore_unknown=True, number=number)
         percentile, scope = asked.pop("number"), Scope(**asked)
         with ExitStack() as reading:
-            # Made before the answer begins, so that what goes wrong is told by its status.
+            # The ranking is read before the answer begins, so that an error can still set the status.
             ranking = reading.enter_context(resource_ranking(percentile=percentile, scope=scope))
             pieces = resources_rendered(ranking)
             if ranking.count <= PIECE:
@@ -217,7 +217,7 @@ class TopPercentileView(APIView):
 
 
 class Pieces:
-    """Pieces of an answer, and what is to be done once it is sent, or given up."""
+    """The pieces of an answer, with a function to call when the answer is sent or aborted."""
 
     def __init__(self, pieces: Iterator[bytes], close: Callable[[], None]) -> None:
         self._pieces = pieces

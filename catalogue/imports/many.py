@@ -69,14 +69,14 @@ class _Importing:
             nonlocal left
             if self._is_stopped:
                 raise KeyboardInterrupt
-            # What is read twice counts once.
+            # Bytes that are read twice count once.
             count = min(count, left)
             left -= count
             self._advance(count)
 
         try:
             if not self._is_alone:
-                # The other files have work for the server's other cores: parallel workers would only cost more.
+                # The other files keep the other cores of the server busy: parallel workers would only add cost.
                 execute("SET max_parallel_maintenance_workers = 0; SET max_parallel_workers_per_gather = 0")
             report = dsr_import(
                 path=path,
@@ -98,5 +98,5 @@ class _Importing:
             self._progress(count)
 
     def stop(self) -> None:
-        """Leave the files that are being read as they are."""
+        """Make each thread stop at the next block that it reads."""
         self._is_stopped = True

@@ -1,4 +1,4 @@
-"""The start page's own part of the admin's first page."""
+"""The template tag that adds the statistics to the first page of the admin."""
 
 from typing import Any
 

@@ -21,9 +21,7 @@ HEADER = "subscription_id,usage_date,price,kilobytes_used,external_id"
 def admin(live_server, page, admin_user, settings, tmp_path):
     """The list of data usage records, signed in."""
     settings.DSRHUB_UPLOAD_DIR = tmp_path / "uploads"
-    return signed_in(
-        page, f"{live_server.url}/admin/subscriptions/datausagerecord/", "Select data usage record to change"
-    )
+    return signed_in(page, f"{live_server.url}/admin/subscriptions/datausagerecord/", "Data usage records")
 
 
 def upload(admin, folder, *lines):

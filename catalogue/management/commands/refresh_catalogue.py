@@ -5,7 +5,7 @@ from dsrhub.commands import DsrhubCommand
 
 
 class Command(DsrhubCommand):
-    help = "Register the resources of DSRs that are not catalogued yet, and clear up what deleted DSRs left."
+    help = "Register the resources of DSRs that are not catalogued yet, and remove the lines of deleted DSRs."
 
     def handle(self, *args: Any, **options: Any) -> None:
         before = catalogue_state()

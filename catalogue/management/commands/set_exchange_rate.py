@@ -11,30 +11,34 @@ from dsrhub.values import plain_decimal
 
 
 class Command(DsrhubCommand):
-    help = "Enter, replace or take back an own exchange rate, and re-rate the DSRs of that currency and period."
+    help = "Set or delete your own exchange rate for a currency and a period, and update the rates of its DSRs."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        parser.add_argument("currency", metavar="CURRENCY", help="such as NOK")
-        parser.add_argument("period_start", type=day, metavar="PERIOD_START", help="such as 2020-01-01")
-        parser.add_argument("period_end", type=day, metavar="PERIOD_END", help="the last day of the period")
+        parser.add_argument("currency", metavar="CURRENCY", help="currency code, such as NOK")
+        parser.add_argument(
+            "period_start", type=day, metavar="PERIOD_START", help="first day of the period, such as 2020-01-01"
+        )
+        parser.add_argument(
+            "period_end", type=day, metavar="PERIOD_END", help="last day of the period (inclusive), such as 2020-01-31"
+        )
         rate_or_delete = parser.add_mutually_exclusive_group(required=True)
         rate_or_delete.add_argument(
             "rate", nargs="?", type=_number, metavar="RATE", help="units of the currency for one euro"
         )
         rate_or_delete.add_argument(
-            "--delete", action="store_true", help="take the rate back: the mean of the ECB's rates holds again"
+            "--delete", action="store_true", help="delete the rate: the mean of the ECB's rates applies again"
         )
-        parser.add_argument("--note", default="", help="where the rate comes from")
+        parser.add_argument("--note", default="", help="source of the rate")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        of_period = {name: options[name] for name in ("currency", "period_start", "period_end")}
+        key = {name: options[name] for name in ("currency", "period_start", "period_end")}
         if options["delete"]:
-            operator_rate = OperatorRate.objects.filter(**of_period).first()
+            operator_rate = OperatorRate.objects.filter(**key).first()
             if operator_rate is None:
-                raise CommandError("No rate of this currency was entered for this period.")
+                raise CommandError("No rate was set for this currency and period.")
             changed = operator_rate_delete(operator_rate=operator_rate)
         else:
-            changed = operator_rate_set(**of_period, rate=options["rate"], note=options["note"])
+            changed = operator_rate_set(**key, rate=options["rate"], note=options["note"])
         self.stdout.write(f"DSRs re-rated: {changed.dsrs:,}.")
 
 

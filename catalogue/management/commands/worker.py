@@ -15,25 +15,25 @@ from dsrhub.commands import DsrhubCommand
 
 logger = logging.getLogger(__name__)
 
-# Seconds between two looks at the queue, and between two times of clearing up.
-PAUSE, CLEARING_PAUSE = 1, 10
+# Seconds between two polls of the queue, and between two cleanups.
+PAUSE, CLEANUP_PAUSE = 1, 10
 
 
 class Command(DsrhubCommand):
-    help = "Check and load what the admin has queued, and keep the catalogue of resources up to date. Run any number."
+    help = "Check and load uploads from the admin, and refresh the catalogue. Any number of workers may run."
 
     is_stopping = False
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        parser.add_argument("--once", action="store_true", help="do what waits, and end")
-        parser.add_argument("--parent", type=int, metavar="PID", help="end when this parent process has ended")
+        parser.add_argument("--once", action="store_true", help="do the waiting work, then exit")
+        parser.add_argument("--parent", type=int, metavar="PID", help="exit when this parent process exits")
 
     def handle(self, *args: Any, **options: Any) -> None:
         self.parent: int | None = options["parent"]
         if options["once"]:
-            self._work()
+            self._run_once()
             return
-        # What is being done is left to another worker, and the process ends in order.
+        # The current job stops and another worker takes it over. The process exits cleanly.
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: setattr(self, "is_stopping", True))
         self.stdout.write("Waiting for work.")
@@ -41,8 +41,8 @@ class Command(DsrhubCommand):
             try:
                 with worker_lives():
                     self._serve()
-            except (Error, psycopg2.Error) as error:  # COPY's errors are the driver's
-                logger.warning("the database is out of reach: %s", error)
+            except (Error, psycopg2.Error) as error:  # COPY raises errors of the driver.
+                logger.warning("the database is unreachable: %s", error)
                 connection.close()
                 time.sleep(PAUSE)
 
@@ -50,20 +50,20 @@ class Command(DsrhubCommand):
         return not self.is_stopping and self.parent in (None, os.getppid())
 
     def _serve(self) -> None:
-        cleared_at = float("-inf")
+        cleaned_up_at = float("-inf")
         while self._is_alive():
             done = queue_drain(is_alive=self._is_alive)
             wanted_rankings_build()
-            if done or time.monotonic() - cleared_at > CLEARING_PAUSE:
-                self._clear()
-                cleared_at = time.monotonic()
+            if done or time.monotonic() - cleaned_up_at > CLEANUP_PAUSE:
+                self._clean_up()
+                cleaned_up_at = time.monotonic()
             time.sleep(PAUSE)
 
-    def _work(self) -> None:
+    def _run_once(self) -> None:
         queue_drain(is_alive=self._is_alive)
         wanted_rankings_build()
-        self._clear()
+        self._clean_up()
 
-    def _clear(self) -> None:
+    def _clean_up(self) -> None:
         catalogue_refresh()
         uploads_clear()

@@ -1,4 +1,4 @@
-// Draws what the tables of the start page say. A bar leads to the list of its DSRs.
+// Draws the tables of the start page as charts. A click on a bar opens the list of its DSRs.
 (function () {
   "use strict";
   const data = document.getElementById("chart-data");
@@ -47,7 +47,7 @@
     charts = Array.from(document.querySelectorAll("canvas[data-groups]"), chart);
   }
 
-  // The colours are those of the admin's theme, which may change at any time.
+  // The charts use the colours of the theme, which the user may switch at any time.
   new MutationObserver(draw).observe(document.documentElement, { attributeFilter: ["data-theme"] });
   window.matchMedia("(prefers-color-scheme: dark)").addEventListener("change", draw);
   draw();

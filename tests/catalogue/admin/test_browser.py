@@ -64,7 +64,7 @@ def test_dsrs_are_deleted_by_the_action(admin, live_server, tmp_path):
         admin.click("button[name=index]")
         expect(admin.locator("#content")).to_contain_text("DSRs: 2")
         admin.click(f"text={answer}")
-        expect(admin.locator("h1")).to_have_text("Select DSR to view")
+        expect(admin.locator("h1")).to_have_text("DSRs")
     expect(admin.locator(".messagelist")).to_have_text("Successfully deleted 2 DSRs.")
     assert not DSR.objects.exists()
 

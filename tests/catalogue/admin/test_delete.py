@@ -1,4 +1,4 @@
-"""Deleting DSRs in the admin: who may, what the confirmation says, and that all of it goes through the one service."""
+"""Deleting DSRs in the admin: permissions, the confirmation page, and that every deletion goes through the service."""
 
 import re
 from datetime import date
@@ -39,7 +39,7 @@ def action(*dsrs, **confirmed):
 
 
 def summary(response):
-    """What the confirmation counts."""
+    """Return the summary on the confirmation page."""
     counts, _ = response.content.decode().split("<h2>Objects</h2>")
     return re.findall("<li>(.*)</li>", counts.split("<h2>Summary</h2>")[1])
 
@@ -74,7 +74,7 @@ def test_the_confirmation_says_what_goes(admin_client, dsr):
     assert summary(response) == [
         "DSRs: 1",
         "Lines: 3",
-        "Resources that no other DSR reports: 2",
+        "Recordings that no other DSR reports: 2",
         "Revenue in NOK: 1,234.50",
         "Problems: 2",
         "Rate changes: 0",
@@ -92,7 +92,7 @@ def test_the_confirmation_of_the_action_adds_up_exactly_and_each_currency_by_its
     assert summary(response) == [
         "DSRs: 4",
         "Lines: 1,000,004",
-        "Resources that no other DSR reports: 3",
+        "Recordings that no other DSR reports: 3",
         "Revenue in EUR: 100,000,000,000,000,000,000,000,000,000.0000000000000000000000000000001",
         "Revenue in NOK: 1,234.50",
         "Problems: 3",
@@ -108,13 +108,13 @@ def test_the_confirmation_counts_the_resources_that_no_other_dsr_reports(admin_c
     settings.DSRHUB_SHARED_PARTITION_BYTES = 1024**2 if partitions == "shared" else 0
     first = import_report(tmp_path, NO_JANUARY, line("a"), line("b"), line("b"), line("c"), line("d"))
     second = import_report(tmp_path, ES_JANUARY, line("b"), line("c"), line("e"))
-    # What another DSP calls the same is another recording.
+    # The same dsp_id of another DSP is another recording.
     deezer = import_report(tmp_path, "Deezer_Family_ES_EUR_20200101-20200131.tsv", line("a"), line("c"))
-    # What failed reports nothing.
+    # A failed DSR reports nothing.
     failed = add_dsr(path="failed.tsv", status="failed")
 
     def told_of(*dsrs):
-        return next(line for line in summary(admin_client.post(DSRS, action(*dsrs))) if line.startswith("Resources"))
+        return next(line for line in summary(admin_client.post(DSRS, action(*dsrs))) if line.startswith("Recordings"))
 
     for dsrs, count in [
         ([first], 2),  # a, d
@@ -124,7 +124,7 @@ def test_the_confirmation_counts_the_resources_that_no_other_dsr_reports(admin_c
         ([first, deezer, failed], 4),
         ([failed], 0),
     ]:
-        assert told_of(*dsrs) == f"Resources that no other DSR reports: {count}"
+        assert told_of(*dsrs) == f"Recordings that no other DSR reports: {count}"
     assert f"<li>{told_of(first)}</li>" in admin_client.get(deletion_of(first)).content.decode()
 
 
@@ -137,11 +137,9 @@ def test_what_takes_too_long_to_count_is_left_out_and_can_be_deleted_all_the_sam
     monkeypatch.setattr("catalogue.admin.dsrs.COUNT_SECONDS", 0)
     monkeypatch.setattr("catalogue.admin.dsrs.own_resource_count", takes_long)
     for response in (admin_client.get(deletion_of(dsr)), admin_client.post(DSRS, action(dsr))):
-        assert "Resources that no other DSR reports: not counted, as that takes more than 0 seconds" in summary(
-            response
-        )
+        assert "Recordings that no other DSR reports: not counted: that takes more than 0 seconds" in summary(response)
         assert "Revenue in NOK: 1,234.50" in summary(response)
-    # Nothing is counted where nobody is shown it.
+    # The confirmed request counts nothing, as it shows no page.
     assert admin_client.post(deletion_of(dsr), {"post": "yes"}).status_code == 302
     assert not DSR.objects.exists()
     with connection.cursor() as cursor:
@@ -208,7 +206,7 @@ def test_more_dsrs_than_a_form_has_fields_are_deleted(admin_client, choice):
         for number in range(1200)
     )
     across = {"select_across": "1"} if choice == "all of the list" else {}
-    shown = list(DSR.objects.all())[: 100 if across else 900]  # no list shows more to be selected
+    shown = list(DSR.objects.all())[: 100 if across else 900]  # A list shows no more than these for selection.
     response = admin_client.post(DSRS, action(*shown, index="0", **across))
     assert ("and 1,100 more" if across else "and 800 more") in response.content.decode()
     fields = dict(re.findall('<input type="hidden" name="(.+?)" value="(.*?)">', response.content.decode()))

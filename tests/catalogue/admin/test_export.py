@@ -1,4 +1,4 @@
-"""The Export button: what is exported, in which formats, and that it is sent as it is read."""
+"""The Export button: rows, formats, and that rows are sent while they are read."""
 
 import csv
 import io
@@ -23,7 +23,7 @@ DSRS = "/admin/catalogue/dsr/"
 CSV, TSV, XLSX, JSON = range(4)
 REPORTS, LINES, PROBLEMS, TOP = range(4)
 
-# What spreadsheets take for formulas, quotes, other scripts, and more digits than a double has.
+# Texts like formulas, quotes, other scripts, and more digits than a double has.
 AWKWARD = [
     ("=1+1", "+cmd|' /C calc'!A0", 'Say "hi"', "", "1", "2.220446049250313000000000000000000000001"),
     ("-id", "@sum", "a|b", "ESABC2000001", "", "-0.10"),
@@ -278,7 +278,7 @@ def test_rows_are_read_page_by_page_while_they_are_sent(admin_client, monkeypatc
         with CaptureQueriesContext(connection) as captured:
             assert next(pieces)
         reads.append(len(captured))
-    assert sum(reads) == 3  # and not all at the first piece
+    assert sum(reads) == 3  # Not all at the first piece.
     assert list(pieces) == []
 
 

@@ -1,4 +1,4 @@
-"""The Import button of DSRs: upload, preview, confirm, what is queued, and what becomes of the files."""
+"""The Import button of DSRs: upload, preview, confirmation, the queue, and the uploaded files."""
 
 import csv
 import gzip
@@ -37,7 +37,7 @@ def uploads(settings, tmp_path):
 
 @pytest.fixture
 def queued(settings):
-    """Nothing is small enough to be done at once."""
+    """Leave every file to a worker, however small."""
     settings.DSRHUB_IMPORT_AT_ONCE_BYTES = 0
 
 
@@ -47,7 +47,7 @@ def report(name, *lines):
 
 
 def upload(client, *files):
-    """The page that an upload leads to."""
+    """Upload files and return the page of the upload."""
     response = client.post(IMPORT, {"import_file": files, "format": "0", "resource": "0"}, follow=True)
     assert response.status_code == 200
     return response
@@ -137,7 +137,7 @@ def test_a_file_with_errors_shows_the_first_100_and_cannot_be_confirmed(admin_cl
 
 
 def problems_of(client, page):
-    """The address from which the page offers all problems, and the rows that it has."""
+    """Download the problems. Return the address and the label of the link, and the rows."""
     ((path, offer),) = re.findall('<a href="(.*?/problems/)">(.*?)</a>', page.content.decode())
     response = client.get(path)
     assert (response.status_code, response.streaming) == (200, True)
@@ -151,7 +151,7 @@ def test_all_problems_of_a_refused_file_can_be_downloaded(admin_client):
     path, offer, rows = problems_of(admin_client, page)
     assert offer == "Download all problems (1,201) as CSV"
     assert rows[0] == ["path", "level", "code", "line", "column", "value"]
-    # As in every export, what a spreadsheet would take for a formula is none.
+    # As in every export, a text like a formula gets an apostrophe.
     assert rows[1] == [NO_JANUARY, "error", "not_a_number", "3", "revenue", "'=1+1"]
     assert [row[3] for row in rows[1:1201]] == [str(number) for number in range(3, 1203)]
     assert rows[1201:] == [[NO_JANUARY, "warning", "isrc_invalid", "2", "isrc", "bad"]]
@@ -165,7 +165,7 @@ def test_where_not_all_problems_are_kept_the_download_says_so(admin_client, sett
     settings.DSRHUB_PROBLEM_LIMIT = 2
     page = upload(admin_client, report(NO_JANUARY, *(line("a", revenue="much") for _ in range(3))))
     _, offer, rows = problems_of(admin_client, page)
-    assert offer == "Download the problems that are kept (2 of 3) as CSV"
+    assert offer == "Download the stored problems (2 of 3) as CSV"
     assert [row[3] for row in rows[1:]] == ["2", "3"]
 
 
@@ -211,7 +211,7 @@ def test_several_files_are_checked_each_by_itself(admin_client):
     page = confirm(admin_client, page)
     assert states(page) == [(NO_JANUARY, "done"), (ES_JANUARY + ".gz", "refused"), ("hello.tsv", "refused")]
     assert [dsr.path for dsr in DSR.objects.all()] == [NO_JANUARY]
-    # A check keeps no failure: nobody asked for the file to be imported.
+    # A check stores no failed DSR, as nobody confirmed the import.
     assert not RejectedDelivery.objects.exists()
 
 
@@ -381,7 +381,7 @@ def test_a_large_file_waits_for_a_worker_to_check_and_to_load_it(admin_client, u
     page = upload(admin_client, report(NO_JANUARY, line("a", revenue="3")))
     (job,) = ImportJob.objects.all()
     assert states(page) == [(NO_JANUARY, "to_check")]
-    assert "No worker runs." in page.content.decode()
+    assert "No worker is running." in page.content.decode()
     assert progress(admin_client, page) == {
         "jobs": {
             str(job.pk): {"state": "to_check", "label": "to be checked", "share": 0.0, "text": "Waiting for a worker."}
@@ -419,7 +419,7 @@ def test_what_takes_too_long_is_left_to_a_worker(admin_client, monkeypatch):
 
 
 class Upload(io.RawIOBase):
-    """The body of a form with one file of many megabytes, made while it is read."""
+    """The body of a form with a file of many megabytes, built while it is read."""
 
     start = (
         '--x\r\nContent-Disposition: form-data; name="format"\r\n\r\n0\r\n'

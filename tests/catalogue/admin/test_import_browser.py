@@ -24,7 +24,7 @@ SAMPLE = product.BASE_DIR / "data" / "Spotify_FamilyPlan_ES_EUR_20200101-2020013
 def admin(live_server, page, admin_user, settings, tmp_path):
     """The list of DSRs, signed in."""
     settings.DSRHUB_UPLOAD_DIR = tmp_path / "uploads"
-    return signed_in(page, f"{live_server.url}/admin/catalogue/dsr/", "Select DSR to view")
+    return signed_in(page, f"{live_server.url}/admin/catalogue/dsr/", "DSRs")
 
 
 def upload(admin, *paths):
@@ -54,7 +54,7 @@ def test_a_report_is_imported_exported_and_deleted(admin):
     expect_state(admin, "Done")
     dsr = DSR.objects.get()
 
-    admin.click("text=Show the DSR")
+    admin.click("text=Show DSR")
     admin.click(".object-tools >> text=Export")
     admin.select_option("#id_resource", label="Lines of the DSRs")
     admin.select_option("#id_format", label="TSV")
@@ -82,12 +82,12 @@ def test_a_queued_import_is_followed_to_its_end(admin, settings, tmp_path):
     expect(admin.locator(".progress-text")).to_have_text("Waiting for a worker.")
     expect(admin.locator("#no-worker")).to_be_visible()
     where = admin.url
-    admin.goto(where.split("/admin/")[0] + "/admin/")  # left, and come back to by the list
+    admin.goto(where.split("/admin/")[0] + "/admin/")  # Leave the page, and come back through the list.
     admin.click(".model-importjob th a")
     admin.click(f"text={NO_JANUARY}")
     expect(admin).to_have_url(where)
     queue_drain()
-    expect_state(admin, "To be confirmed")  # the page sees it by itself
+    expect_state(admin, "To be confirmed")  # The page reloads by itself.
     expect(admin.locator("#no-worker")).to_be_hidden()
     admin.click("text=Confirm import")
     expect_state(admin, "To be loaded")
@@ -110,7 +110,7 @@ def test_errors_and_an_earlier_delivery_are_seen_before_anything_happens(admin, 
     admin.click("text=Confirm import")
     expect_state(admin, "Done", "Refused")
     assert DSR.objects.get() != earlier
-    admin.click("text=Abandon")
+    admin.click("text=Discard")
     expect_state(admin, "Done", "Abandoned")
 
 

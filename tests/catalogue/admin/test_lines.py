@@ -84,7 +84,7 @@ def test_a_page_starts_behind_the_line_asked_for(admin_client, long, query, firs
 def test_behind_the_last_line_there_are_none(admin_client, long, after):
     response = admin_client.get(lines_of(long, f"?after={after}"))
     assert response.status_code == 200
-    assert "There are no lines here." in response.content.decode()
+    assert "No lines found." in response.content.decode()
 
 
 @pytest.mark.parametrize(
@@ -116,7 +116,7 @@ def test_an_empty_report_and_a_failed_one_have_no_lines(admin_client, tmp_path):
     for dsr in (empty, failed):
         response = admin_client.get(lines_of(dsr))
         assert response.status_code == 200
-        assert "There are no lines here." in response.content.decode()
+        assert "No lines found." in response.content.decode()
 
 
 @pytest.mark.parametrize("number", ["0", "99999", "99999999999999999999"])

@@ -1,4 +1,4 @@
-"""The admin's lists and details: what is found there, how it reads, who may see it. Looking changes nothing."""
+"""The lists and details of the admin: contents, search, format and permissions. Reading changes nothing."""
 
 import re
 from datetime import date
@@ -72,7 +72,7 @@ def found(client, path):
 
 
 def pages():
-    """Each list, plainly and with counts beside its filters, and the details of one of its records."""
+    """Return the addresses of each list, with and without the counts of its filters, and of the details of a record."""
     records = {
         "currency": "NOK",
         "dsr": DSR.objects.ingested().get().pk,

@@ -1,4 +1,4 @@
-"""Who may do what in the admin, asked of every address that it has."""
+"""The permissions in the admin, tested for every address of the catalogue."""
 
 from datetime import date
 
@@ -22,8 +22,8 @@ from tests.catalogue.helpers import NO_JANUARY, import_report, line, staff_with
 
 pytestmark = pytest.mark.django_db
 
-# What each address of the catalogue needs: one of these is enough. Nobody may do what has none.
-# Who may change sees, as everywhere in Django; that allows to replace DSRs.
+# The permissions that allow each address of the catalogue; any of them is enough. Without one, it is closed to all.
+# As everywhere in Django, the change permission allows viewing. Here it also allows replacing DSRs.
 VIEW_DSR = {"view_dsr", "change_dsr"}
 DSR_NEEDS = {
     "changelist": VIEW_DSR,
@@ -119,7 +119,7 @@ def test_every_address_has_a_row_in_the_matrix():
 
 
 def is_let_in(client, address):
-    # Only who is let in learns that it wants a POST, that the object is not there, or where else to look.
+    # Only permitted users learn that the address needs a POST, that the object is missing, or where it redirects.
     return client.get(address).status_code != 403
 
 
@@ -139,7 +139,7 @@ def test_each_address_is_open_to_its_permission_and_to_no_other(client, address,
 
 def expected(view, needed):
     if view == "process_import":
-        return set(ALL)  # a GET is refused to all alike; what a POST needs is tested below
+        return set(ALL)  # A GET is refused to all users. A test below covers POST.
     return needed
 
 

@@ -1,4 +1,4 @@
-"""Operators' exchange rates in the admin: entered, changed and taken back, and the DSRs follow at once."""
+"""Exchange rates of operators in the admin: add, change and delete. The DSRs are re-rated at once."""
 
 from datetime import date
 from decimal import Decimal

@@ -1,4 +1,4 @@
-"""Resources in the admin: how one is found, what its page says of it, the top recordings, and who may see what."""
+"""Resources in the admin: the search, the page of a resource, the top recordings, and permissions."""
 
 import json
 from datetime import date
@@ -166,7 +166,7 @@ def test_of_too_many_only_some_are_shown(admin_client, monkeypatch):
         Resource.objects.create(dsp="Spotify", dsp_id=f"d{number}", title="Song")
         response = admin_client.get(RESOURCES, {"q": "song"})
         assert response.context["page"].is_cut == (number == 3)
-    assert "These are some of more than a thousand: add a word." in response.content.decode()
+    assert "More than 1,000 recordings found. Add a word to narrow the search." in response.content.decode()
 
 
 def test_half_a_character_in_a_place_is_no_error(admin_client):
@@ -181,7 +181,7 @@ def test_a_search_that_takes_too_long_says_so(admin_client, monkeypatch):
     for query in ({}, {"q": "a"}):
         response = admin_client.get(RESOURCES, query)
         assert response.status_code == 503
-        assert "This takes too long: narrow the search." in response.content.decode()
+        assert "This search takes too long. Narrow it." in response.content.decode()
 
 
 @pytest.mark.django_db(transaction=True)
@@ -227,7 +227,7 @@ def test_a_resource_shows_each_dsr_that_reports_it_the_latest_first(admin_client
 def test_what_differs_from_the_catalogue_stands_out(admin_client):
     text = admin_client.get(page_address()).content.decode()
     for part in ("title", "artists", "isrc"):
-        assert text.count(f'class="called-{part} other"') == 1
+        assert text.count(f'class="reported-{part} other"') == 1
 
 
 def test_each_isrc_says_from_which_lines_it_comes(admin_client, dsrs):
@@ -246,14 +246,14 @@ def test_a_repeated_resource_names_its_first_lines_and_counts_all(admin_client, 
     response = admin_client.get(page_address())
     assert described(response) == [(ES_JANUARY, [("One", None, "ESABC2000001", [2, 3, 4, 5, 6])])]
     assert shown(response, "lines") == ["7"]
-    assert "and others, 7 in all" in response.content.decode()
+    assert "and others, 7 in total" in response.content.decode()
 
 
 @pytest.mark.usefixtures("dsrs")
 def test_what_no_line_says_is_left_out(admin_client):
     response = admin_client.get(page_address("c3"))
     assert shown(response, "usages") == shown(response, "revenue") == shown(response, "revenue_eur") == ["–"]
-    assert "No line has one." in response.content.decode()
+    assert "No line has an ISRC." in response.content.decode()
 
 
 def test_a_resource_of_many_dsrs_goes_page_by_page(admin_client, dsrs, monkeypatch):
@@ -277,7 +277,7 @@ def test_a_resource_that_is_not_registered_yet_has_a_page(admin_client):
     Resource.objects.all().delete()
     response = admin_client.get(page_address())
     assert shown(response, "usages") == ["4", "11", "3"]
-    assert "It is not in the catalogue yet" in response.content.decode()
+    assert "This recording is not searchable yet." in response.content.decode()
 
 
 @pytest.mark.parametrize("query", ["", "?dsp=Spotify", "?dsp=Spotify&dsp_id=zz", "?dsp=Tidal&dsp_id=a1"])
@@ -375,12 +375,12 @@ def test_a_ranking_that_is_not_ready_says_so(admin_client, monkeypatch, error):
     monkeypatch.setattr(resources.selectors, "resource_top", never)
     response = admin_client.get(f"{RESOURCES}top/")
     assert response.status_code == 503
-    assert "This ranking takes a while" in response.content.decode()
+    assert "Ranking in progress." in response.content.decode()
 
 
 def test_without_revenue_there_is_no_top(admin_client):
     add_dsr()
-    assert "There is no revenue here." in admin_client.get(f"{RESOURCES}top/").content.decode()
+    assert "No recordings with revenue found." in admin_client.get(f"{RESOURCES}top/").content.decode()
 
 
 # --- Export ----------------------------------------------------------------------------------------------------

@@ -1,4 +1,4 @@
-"""The first page of the admin: its numbers, the lists behind them, and who may see what."""
+"""The start page of the admin: its numbers, the lists behind them, and permissions."""
 
 import json
 import re
@@ -50,7 +50,7 @@ def facts(response):
 
 
 def groups(response):
-    """What the tables say: rows of name and numbers, and where each row leads."""
+    """Return the tables: rows of a name and numbers, and the address of each row."""
     rows = re.findall(r'<tr><th scope="row"><a href="([^"]*)">([^<]*)</a></th>(.*?)</tr>', response.content.decode())
     cells = [[name, *re.findall(r'<td class="number"><a href="[^"]*">([^<]*)</a></td>', row)] for _, name, row in rows]
     return cells, [way.replace("&amp;", "&") for way, *_ in rows]
@@ -73,7 +73,7 @@ def test_it_says_what_there_is(admin_client):
         "revenue in EUR": "13.75",
         "% of lines without ISRC": "60.00",
         "failed DSRs": "1",
-        "DSRs to be registered": "0",
+        "DSRs not yet searchable": "0",
         "rejected deliveries": "1",
     }
 
@@ -107,7 +107,7 @@ def test_each_number_leads_to_the_list_behind_it(admin_client):
         assert listed(admin_client, ways[name]) == ingested
     assert listed(admin_client, ways["failed DSRs"]) == [FR_FEBRUARY.replace("FR", "ES")]
     assert listed(admin_client, ways["rejected deliveries"]) == ["holiday.tsv"]
-    assert listed(admin_client, ways["DSRs to be registered"]) == []
+    assert listed(admin_client, ways["DSRs not yet searchable"]) == []
 
 
 @pytest.mark.usefixtures("_dsrs")
@@ -131,7 +131,7 @@ def test_of_many_territories_and_periods_the_rest_is_added_up(admin_client, monk
     monkeypatch.setattr(start, "TERRITORIES", 1)
     monkeypatch.setattr(start, "PERIODS", 1)
     euro = {"currency_id": "EUR", "exchange_rate": 1, "line_count": 10, "blank_isrc_count": 4, "total_usages": 3}
-    # Together they have more digits than Python's decimals by themselves.
+    # The sum has more digits than Python's decimals have by default.
     for month, (territory, revenue) in enumerate([("ES", 5), ("NO", "2e25"), ("FR", "0.004"), ("SE", "0.001")], 1):
         days = {"period_start": date(2020, month, 1), "period_end": date(2020, month, 20)}
         add_dsr(territory_id=territory, total_revenue=Decimal(revenue), **days, **euro)
@@ -143,7 +143,7 @@ def test_of_many_territories_and_periods_the_rest_is_added_up(admin_client, monk
         ["2020-04-01 – 2020-04-20", "1", "10", "3", "0.00", "40.00"],
     ]
     assert len(listed(admin_client, ways[1])) == 4
-    assert "And 3 earlier periods." in response.content.decode()
+    assert "3 earlier periods are not shown." in response.content.decode()
     assert facts(response)[0]["revenue in EUR"] == "20,000,000,000,000,000,000,000,005.00"  # and 0.005, half to even
 
 
@@ -168,9 +168,9 @@ def test_it_says_how_far_the_catalogue_is(admin_client):
     dsrs = [add_dsr(offer=str(number), is_catalogued=number == 0) for number in range(3)]
     LeftoverLines.objects.create(dsr_number=dsrs[-1].pk + 1, partition=0, dsp="Spotify")
     values, ways = facts(admin_client.get("/admin/"))
-    assert values["DSRs to be registered"] == "2"
-    assert values["deleted DSRs to be cleared up"] == "1"
-    assert len(listed(admin_client, ways["DSRs to be registered"])) == 2
+    assert values["DSRs not yet searchable"] == "2"
+    assert values["deleted DSRs to clean up"] == "1"
+    assert len(listed(admin_client, ways["DSRs not yet searchable"])) == 2
 
 
 def test_imports_that_wait_are_told(admin_client):
@@ -187,7 +187,7 @@ def test_imports_that_wait_are_told(admin_client):
 def test_an_installation_without_data_has_a_start_page(admin_client):
     response = admin_client.get("/admin/")
     assert response.status_code == 200
-    assert "No DSR is ingested yet." in response.content.decode()
+    assert "No DSRs imported yet." in response.content.decode()
     values, _ = facts(response)
     assert (values["DSRs"], values["revenue in EUR"], values["% of lines without ISRC"]) == ("0", "0.00", "–")
     assert "canvas" not in response.content.decode()
@@ -216,7 +216,7 @@ def test_the_page_does_not_wait_for_a_ranking(admin_client, monkeypatch, error):
 
     monkeypatch.setattr(start.resource_selectors, "resource_top", never)
     response = admin_client.get("/admin/")
-    assert "Their ranking is not ready" in response.content.decode()
+    assert "Ranking in progress." in response.content.decode()
     assert 'href="/admin/catalogue/resource/top/?percentile=10"' in response.content.decode()
     assert facts(response)[0]["lines"] == "5"
 

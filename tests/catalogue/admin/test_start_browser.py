@@ -14,7 +14,7 @@ pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 
 @pytest.fixture
 def sign_in(live_server, page, admin_user):
-    """The start page, for whom the data is there before."""
+    """The start page, opened after the data is imported."""
     return lambda: signed_in(page, f"{live_server.url}/admin/", "Digital Sales Reports")
 
 
@@ -29,7 +29,7 @@ BARS = """() => Array.from(document.querySelectorAll("canvas"), canvas => {
     const chart = Chart.getChart(canvas);
     return [chart.data.labels, chart.data.datasets[0].data, chart.data.datasets[0].backgroundColor];
 })"""
-# How many points of each chart have its colour.
+# Counts the pixels of each chart that have its colour.
 PAINTED = """() => Array.from(document.querySelectorAll("canvas"), canvas => {
     const points = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height).data;
     const wanted = window.Chart && Chart.getChart(canvas)?.data.datasets[0].backgroundColor;
@@ -44,7 +44,7 @@ PERIOD = "2020-01"
 
 
 def wait_until_drawn(start):
-    """Until all charts are: the scripts go on when the page is already there."""
+    """Wait until all charts are drawn: the scripts still run when the page is loaded."""
     expect(start.locator("canvas")).to_have_count(4)
     start.wait_for_function(f"() => ({PAINTED})().every(painted => painted > 1000)")
 
@@ -95,7 +95,7 @@ def test_a_resource_is_found_from_the_start_page(start):
 
 def test_without_data_nothing_is_drawn(sign_in):
     start = sign_in()
-    expect(start.locator("#start")).to_contain_text("No DSR is ingested yet.")
+    expect(start.locator("#start")).to_contain_text("No DSRs imported yet.")
     expect(start.locator("canvas")).to_have_count(0)
 
 

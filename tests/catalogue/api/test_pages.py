@@ -1,4 +1,4 @@
-"""Lists in pages: the lines and the problems of a DSR, and the DSRs where a client asks for pages of them."""
+"""Lists in pages: the lines and the problems of a DSR, and the DSRs if a client asks for pages."""
 
 import re
 
@@ -19,14 +19,14 @@ def dsr(tmp_path):
 
 
 def next_page(response):
-    """The address in the header `Link`, None where there is none."""
+    """Return the address in the header `Link`, or None."""
     if "Link" not in response:
         return None
     return re.fullmatch('<http://testserver(.+)>; rel="next"', response["Link"])[1]
 
 
 def pages(client, address):
-    """The rows of every page, from an address on."""
+    """Return the rows of every page, starting at an address."""
     found = []
     while address is not None:
         assert len(found) < 10

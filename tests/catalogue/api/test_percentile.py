@@ -53,7 +53,7 @@ def dsp_ids(client, **query):
 
 
 def refusal(client, path):
-    """The codes of the findings, by parameter, of a question that is refused."""
+    """Return the error codes of a refused request, by parameter."""
     response = client.get(path)
     assert response.status_code == 400
     assert response["Content-Type"] == "application/json"
@@ -161,13 +161,13 @@ def test_the_number_of_queries_is_the_same_for_1_and_for_100_resources(client, t
 
 @pytest.fixture
 def _small_pieces(monkeypatch):
-    """Answers of more than two resources are sent in pieces of two."""
+    """Send answers with more than two resources in pieces of two."""
     for module in (serializers, views):
         monkeypatch.setattr(module, "PIECE", 2)
 
 
 def rankings_read():
-    """How many rankings this session keeps from being dropped."""
+    """Return how many rankings this session protects from being dropped."""
     with connection.cursor() as cursor:
         cursor.execute(
             "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND classid = %s AND mode = 'ShareLock' "
@@ -217,7 +217,7 @@ def test_a_large_answer_comes_in_pieces_and_is_the_same(client, tmp_path, count,
 
 @pytest.fixture
 def _connection_stays():
-    """The end of a response does not end the connection, which has the test's transaction."""
+    """Keep the connection open after a response, as it has the transaction of the test."""
     request_finished.disconnect(close_old_connections)
     yield
     request_finished.connect(close_old_connections)
@@ -420,7 +420,7 @@ def test_a_plus_that_came_unescaped_is_a_plus(client, spain):
         "2020-01-01\n",
         "2020-01-01\0",
         "1577836800",
-        # Out of the calendar once they are taken to UTC.
+        # Outside the calendar after the conversion to UTC.
         "0001-01-01T00:00:00+10:00",
         "9999-12-31T23:00:00-10:00",
     ],
@@ -443,7 +443,7 @@ def test_all_that_is_wrong_is_told_at_once(client):
 
 def test_what_is_wrong_is_told_for_people_too(client):
     response = client.get("/resources/percentile/50?period_start=2020-02-30")
-    message = "Not a date-time or date: 2020-01-31T00:00:00Z or 2020-01-31."
+    message = "Must be a date-time or date, such as 2020-01-31T00:00:00Z or 2020-01-31."
     assert response.json() == {"period_start": [{"message": message, "code": "invalid"}]}
 
 

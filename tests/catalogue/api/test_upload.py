@@ -248,7 +248,7 @@ def test_a_file_over_the_limit_is_too_large(uploader, settings):
     response = upload(uploader, ES_JANUARY, ONE_LINE + "0")
     assert response.status_code == 413
     limit = settings.DSRHUB_UPLOAD_LIMIT_BYTES
-    assert response.json() == {"detail": f"The file may have {limit} bytes.", "code": "too_large"}
+    assert response.json() == {"detail": f"The file is larger than {limit} bytes.", "code": "too_large"}
     assert not DSR.objects.exists()
     assert upload(uploader, ES_JANUARY, ONE_LINE).status_code == 201
 

@@ -1,4 +1,4 @@
-"""`import_dsr`: what it says of each file, in the order of the files, whatever the number of those done at a time."""
+"""`import_dsr`: its output for each file, in the order of the files, for any number of jobs."""
 
 import io
 from dataclasses import asdict
@@ -23,7 +23,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 
 def import_dsr(*paths, **options):
-    """What the command says, and what it says of refused files; its failure last, if it failed."""
+    """Return the lines on stdout and on stderr. The error of the command, if any, comes last."""
     out, err = io.StringIO(), io.StringIO()
     try:
         call_command("import_dsr", *paths, **options, stdout=out, stderr=err)
@@ -41,7 +41,7 @@ def test_files_are_imported_and_told_in_their_order(tmp_path, jobs):
 
     assert [text.split(":")[0] for text in out[:-1]] == NAMES
     assert [text.split(" line")[0][-1] for text in out[:-1]] == list("1234567")
-    assert out[-1] == "7 files in."
+    assert out[-1] == "7 files imported."
     assert err == []
     assert sorted(DSR.objects.values_list("line_count", flat=True)) == [1, 2, 3, 4, 5, 6, 7]
     assert Resource.objects.count() == 28
@@ -73,7 +73,7 @@ def test_what_is_in_already_is_unchanged(tmp_path):
     import_dsr(path)
 
     assert import_dsr(path) == (
-        [f"{NAMES[0]}: unchanged, its content is DSR {DSR.objects.get().pk} already", "1 file in."],
+        [f"{NAMES[0]}: unchanged, already imported as DSR {DSR.objects.get().pk}", "1 file imported."],
         [],
     )
 
@@ -83,7 +83,7 @@ def test_what_the_database_refuses_is_told_in_a_line_and_the_others_go_in(tmp_pa
         write_report(tmp_path, name, line("a"))
     with other_transaction() as other, connection.cursor() as cursor:
         cursor.execute("SET lock_timeout = '50ms'")
-        # Somebody else imports the first one.
+        # Another session imports the first file.
         other.execute(
             "SELECT pg_advisory_lock(hashtextextended(%s, 0))",
             [locks.DSR_KEY.key(**asdict(parse_report_name(NAMES[0])))],
@@ -197,7 +197,7 @@ def test_where_resources_cannot_be_registered_the_dsrs_are_in_all_the_same(tmp_p
 
     assert [text.split(":")[0] for text in out] == [NAMES[0]]
     assert err == [
-        "Resources are not all registered, refresh_catalogue goes on with them: canceling statement due to lock timeout"
+        "Not all resources are registered. Run refresh_catalogue to continue: canceling statement due to lock timeout"
     ]
     assert DSR.objects.uncatalogued().count() == 1
     assert not Resource.objects.exists()

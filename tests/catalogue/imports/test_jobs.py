@@ -1,4 +1,4 @@
-"""The queue of imports: a job is done once, whoever works at it, and however its worker ends."""
+"""The import queue: each job is done once, with any number of workers, and however a worker ends."""
 
 import signal
 import subprocess
@@ -49,7 +49,7 @@ def add_job(uploads, user, name, *lines):
 
 
 class Stops(StepProgress):
-    """Over at the nth piece of the file."""
+    """Ends at the nth piece of the file."""
 
     def __init__(self, at):
         self.left = at
@@ -122,7 +122,7 @@ def test_a_job_that_somebody_holds_is_left_alone_and_is_taken_up_when_he_is_gone
     with pytest.raises(ImportJobChanged, match="is being worked on"):
         import_job_discard(job=job)
     with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_terminate_backend(%s, 10000)", [session])  # which waits until it is gone
+        cursor.execute("SELECT pg_terminate_backend(%s, 10000)", [session])  # Waits until the session has ended.
         assert cursor.fetchone() == (True,)
     other.close()
     assert queue_drain() == 1
@@ -176,12 +176,12 @@ def test_a_killed_workers_job_is_taken_up_again_and_done_once(job, admin_user):
     job.refresh_from_db()
     import_job_confirm(job=job, replace=False, user=admin_user)
     with other_transaction() as cursor:
-        lock_key(cursor, NO_JANUARY)  # where the worker waits in the middle of its work
+        lock_key(cursor, NO_JANUARY)  # The worker waits for this lock in the middle of its job.
         with worker_process():
             wait_for_lock_waiter("advisory")
         job.refresh_from_db()
         assert (job.state, job.tries) == ("to_load", 1)
-        assert queue_drain() == 0  # the server has not seen yet that its client is gone
+        assert queue_drain() == 0  # The server has not noticed yet that the client is gone.
     wait_until_alone()
     assert queue_drain() == 1
     job.refresh_from_db()
@@ -200,7 +200,7 @@ def test_a_worker_works_until_it_is_asked_to_stop(job):
 
 
 def test_a_worker_ends_with_its_parent():
-    with worker_process("--parent", "1") as worker:  # which is not the parent
+    with worker_process("--parent", "1") as worker:  # Process 1 is not the parent.
         assert worker.wait(PATIENCE) == 0
 
 

@@ -1,4 +1,4 @@
-"""The commands that load the ECB's rates and that enter an operator's."""
+"""The commands that load the rates of the ECB and that set the rates of operators."""
 
 from datetime import date
 from decimal import Decimal
@@ -37,7 +37,7 @@ def test_history_of_the_package_fills_and_corrects_what_differs(capsys):
 def test_file_of_the_ecb_is_loaded(tmp_path, capsys):
     dsr = add_dsr()
     path = tmp_path / "eurofxref-hist.csv"
-    # 2.2 more than was published: in the mean of 22 days 0.1.
+    # 2.2 above the published rate: 0.1 in the mean of 22 days.
     path.write_text("Date,NOK,\n2020-01-31,12.3893,\n")
 
     call_command("load_ecb_rates", path)
@@ -99,7 +99,7 @@ def test_exchange_rate_that_a_dsr_needs_is_not_taken_back():
 def test_exchange_rate_that_was_never_entered_cannot_be_taken_back():
     call_command("set_exchange_rate", "NOK", "2020-01-01", "2020-01-30", "9.5")
 
-    with pytest.raises(CommandError, match=r"^No rate of this currency was entered for this period\.$"):
+    with pytest.raises(CommandError, match=r"^No rate was set for this currency and period\.$"):
         call_command("set_exchange_rate", *NOK_JANUARY, "--delete")
 
     assert OperatorRate.objects.count() == 1
