@@ -1,6 +1,7 @@
 """Values as JavaScript can hold them: what a double would spoil is a string, and a date has one form."""
 
 import re
+from collections.abc import Iterable
 from datetime import date
 from decimal import Decimal as Number
 from enum import Enum
@@ -79,10 +80,21 @@ class Date(graphene.Scalar):
         return Date.parse_value(node.value if isinstance(node, StringValueNode) else print_ast(node))
 
 
+# The enums of choices, by the values of the choices.
+_ENUMS: dict[frozenset[str], type[graphene.Enum]] = {}
+
+
 def enum_of(choices: type[TextChoices], name: str, description: str, **values: str) -> type[graphene.Enum]:
     """The values of some choices as REST writes them, each with its description."""
     members = Enum(name, {choice.value: choice for choice in choices})  # type: ignore[misc]
-    return _described(members, description, values)
+    enum = _described(members, description, values)
+    _ENUMS[frozenset(choices.values)] = enum
+    return enum
+
+
+def enum_of_values(values: Iterable[str]) -> type[graphene.Enum]:
+    """The enum that `enum_of` made of the choices with these values."""
+    return _ENUMS[frozenset(values)]
 
 
 def names_enum(name: str, description: str, **values: str) -> type[graphene.Enum]:

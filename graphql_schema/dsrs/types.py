@@ -10,8 +10,8 @@ from catalogue.dsrs import selectors as dsr_selectors
 from catalogue.exceptions import DSRNotFound
 from graphql_schema.batches import ask
 from graphql_schema.connections import Key, Keyset, KeysetField
-from graphql_schema.rates.types import Currency, Territory
-from graphql_schema.scalars import BigInt, Date, Decimal, enum_of
+from graphql_schema.model_types import ModelType
+from graphql_schema.scalars import BigInt, Decimal, enum_of
 
 DSRStatus = enum_of(
     models.DSR.Status,
@@ -49,55 +49,67 @@ class Line(graphene.ObjectType):
     revenue = Decimal(description="Its revenue in the currency of the DSR, with every digit delivered.")
 
 
-class Problem(graphene.ObjectType):
+class Problem(ModelType):
     """An error or a warning in a DSR. What does not apply to it is null."""
 
-    id = graphene.ID(required=True, description="Its number.")
-    level = graphene.Field(ProblemLevel, required=True, description="Error or warning.")
-    code = graphene.String(required=True, description="What is wrong: a stable code, such as `not_a_number`.")
-    line = graphene.Int(description="The number of the line, whose header is line 1.")
-    column = graphene.String(description="The column.")
-    value = graphene.String(description="What stands there, or the beginning of it.")
+    class Meta:
+        model = models.ReportProblem
+        fields = {
+            "id": "Its number.",
+            "level": "Error or warning.",
+            "code": "What is wrong: a stable code, such as `not_a_number`.",
+            "line": "The number of the line, whose header is line 1.",
+            "column": "The column.",
+            "value": "What stands there, or the beginning of it.",
+        }
+
+    # The column is a BigInt, but no file has so many lines.
+    line = graphene.Int()
 
 
-class DSR(graphene.ObjectType):
+class DSR(ModelType):
     """A Digital Sales Report: what one DSP reported for one territory, currency and period."""
 
-    id = graphene.ID(required=True, description="Its number, the same as over REST.")
-    path = graphene.String(required=True, description="The name of the delivered file.")
-    gzip_name = graphene.String(description="The name that is stored inside the gzip file.")
-    sha256 = graphene.String(description="SHA-256 of the unpacked content.")
-    dsp = graphene.String(required=True, description="The music service that reports.")
-    offer = graphene.String(required=True, description="The commercial model, such as SpotifyDuo.")
-    society = graphene.String(description="The collecting society that the report is for.")
-    territory = graphene.Field(Territory, required=True, description="Where it was used.")
-    currency = graphene.Field(Currency, required=True, description="What its revenue is in.")
-    period_start = Date(required=True, description="The first day of its period.")
-    period_end = Date(required=True, description="The last day of its period, which belongs to it.")
-    status = graphene.Field(DSRStatus, required=True, description="Whether it counts.")
-    exchange_rate = Decimal(description="Units of its currency for one euro.")
-    rate_method = graphene.Field(RateMethod, description="Where its exchange rate comes from.")
-    rate_source = graphene.String(required=True, description="The same in words.")
-    line_count = BigInt(required=True, description="How many lines it has.")
-    total_usages = BigInt(required=True, description="The sum of its usages.")
-    total_revenue = Decimal(required=True, description="The sum of its revenue in its currency, exact.")
-    total_revenue_eur = Decimal(description="The same in EUR, rounded half-even to 40 decimals.")
-    blank_title_count = BigInt(required=True, description="How many titles are blank.")
-    blank_artists_count = BigInt(required=True, description="How many artists are blank.")
-    blank_isrc_count = BigInt(required=True, description="How many ISRCs are blank.")
-    blank_usages_count = BigInt(required=True, description="How many usages are blank.")
-    blank_revenue_count = BigInt(required=True, description="How many revenues are blank.")
-    error_count = BigInt(required=True, description="How many errors it has.")
-    warning_count = BigInt(required=True, description="How many warnings it has.")
-    imported_at = graphene.DateTime(required=True, description="When it came in.")
+    class Meta:
+        model = models.DSR
+        fields = {
+            "id": "Its number, the same as over REST.",
+            "path": "The name of the delivered file.",
+            "gzip_name": "The name that is stored inside the gzip file.",
+            "sha256": "SHA-256 of the unpacked content.",
+            "dsp": "The music service that reports.",
+            "offer": "The commercial model, such as SpotifyDuo.",
+            "society": "The collecting society that the report is for.",
+            "territory": "Where it was used.",
+            "currency": "What its revenue is in.",
+            "period_start": "The first day of its period.",
+            "period_end": "The last day of its period, which belongs to it.",
+            "status": "Whether it counts.",
+            "exchange_rate": "Units of its currency for one euro.",
+            "rate_method": "Where its exchange rate comes from.",
+            "rate_source": "The same in words.",
+            "line_count": "How many lines it has.",
+            "total_usages": "The sum of its usages.",
+            "total_revenue": "The sum of its revenue in its currency, exact.",
+            "total_revenue_eur": "The same in EUR, rounded half-even to 40 decimals.",
+            "blank_title_count": "How many titles are blank.",
+            "blank_artists_count": "How many artists are blank.",
+            "blank_isrc_count": "How many ISRCs are blank.",
+            "blank_usages_count": "How many usages are blank.",
+            "blank_revenue_count": "How many revenues are blank.",
+            "error_count": "How many errors it has.",
+            "warning_count": "How many warnings it has.",
+            "imported_at": "When it came in.",
+        }
+
+    # The column is numeric, as a sum of big integers may be larger than one, but it is a whole number.
+    total_usages = BigInt(required=True)
+    # `DSRQuerySet.described` annotates it.
+    total_revenue_eur = Decimal()
     lines = KeysetField(Line, description="Its lines in the order of the file.")
     problems = KeysetField(
         Problem, description="Its errors and warnings as they were found. Of very many only the first are kept."
     )
-
-    @staticmethod
-    def resolve_rate_method(dsr: models.DSR, info: GraphQLResolveInfo) -> str | None:
-        return dsr.rate_method or None
 
     @staticmethod
     def resolve_lines(dsr: models.DSR, info: GraphQLResolveInfo) -> Keyset:

@@ -7,11 +7,13 @@ from functools import partial
 from typing import Any
 
 import graphene
+from graphene_django.converter import EnumValueField
 from graphql import GraphQLResolveInfo
 
 from dsrhub.exceptions import InvalidArgument
 from graphql_schema.batches import ask, together
 from graphql_schema.connections import Key, Keyset, KeysetField
+from graphql_schema.model_types import ModelType
 from graphql_schema.scalars import BigInt, Date, Decimal, enum_of, names_enum
 from subscriptions import models
 from subscriptions.exceptions import SubscriptionNotFound
@@ -76,10 +78,7 @@ def usage_question(start: date, end: date, group_by: Any, usage_type: Any = None
 
 
 def usage_type_field() -> graphene.Field:
-    # Enums are told by their values.
-    return graphene.Field(
-        UsageType, required=True, resolver=lambda row, info: str(row.usage_type), description="What was used."
-    )
+    return EnumValueField(UsageType, required=True, description="What was used.")
 
 
 class Usage(graphene.ObjectType):
@@ -103,12 +102,17 @@ class UsageMetric(graphene.ObjectType):
     unit = graphene.String(required=True, description="`kilobytes` or `seconds`.")
 
 
-class Subscription(graphene.ObjectType):
+class Subscription(ModelType):
     """Who uses data and voice."""
 
-    id = graphene.ID(required=True, description="Its number, the same as over REST.")
-    carrier = graphene.Field(Carrier, required=True, description="Who provides.")
-    status = graphene.Field(SubscriptionStatus, required=True, description="How far it is.")
+    class Meta:
+        model = models.Subscription
+        fields = {
+            "id": "Its number, the same as over REST.",
+            "carrier": "Who provides.",
+            "status": "How far it is.",
+        }
+
     usage = KeysetField(
         Usage,
         **usage_arguments(),
