@@ -1,4 +1,4 @@
-"""What arguments must be like beyond their types."""
+"""Checks of arguments beyond their types."""
 
 import re
 from typing import Any
@@ -7,7 +7,7 @@ from dsrhub.exceptions import DsrhubError, InvalidArgument
 
 LARGEST_SMALL_ID, LARGEST_ID = 2**31 - 1, 2**63 - 1
 LONGEST_TEXT = 1000
-# What PostgreSQL stores in no text.
+# PostgreSQL cannot store these characters.
 UNSTORABLE = re.compile("[\0\ud800-\udfff]")
 
 
@@ -19,34 +19,34 @@ class NotAllowed(DsrhubError):
     code = "permission_denied"
 
 
-def checked(argument: str, value: Any) -> Any:
-    """A value of an argument; a text must be one that can be looked for. Raises InvalidArgument."""
+def check_argument(argument: str, value: Any) -> Any:
+    """Return the value. Raises InvalidArgument if it is a text that is too long or that PostgreSQL cannot store."""
     if isinstance(value, str):
         if UNSTORABLE.search(value):
-            raise InvalidArgument("This is no text.", argument=argument)
+            raise InvalidArgument("Contains characters that can't be stored.", argument=argument)
         if len(value) > LONGEST_TEXT:
             raise InvalidArgument(f"More than {LONGEST_TEXT} characters.", argument=argument)
     return value
 
 
-def id_number(argument: str, text: str, *, largest: int = LARGEST_SMALL_ID) -> int:
-    """The number that an id is. What cannot be an id is refused."""
+def parse_id(argument: str, text: str, *, largest: int = LARGEST_SMALL_ID) -> int:
+    """Return the number that an id stands for. Raises InvalidArgument."""
     if re.fullmatch("[0-9]{1,19}", text) and int(text) <= largest:
         return int(text)
     raise InvalidArgument(f"Not an id: {text!r}.", argument=argument)
 
 
-def code(argument: str, text: str | None, *, length: int) -> str | None:
-    """The code of a territory (two letters) or a currency (three), in capitals."""
+def parse_code(argument: str, text: str | None, *, length: int) -> str | None:
+    """Return the code of a territory (two letters) or a currency (three) in capitals. Raises InvalidArgument."""
     if text is not None and not re.fullmatch(f"[A-Za-z]{{{length}}}", text):
         raise InvalidArgument(f"Not {length} letters: {text!r}.", argument=argument)
     return text and text.upper()
 
 
-def allowed(user: Any, *permissions: str) -> Any:
-    """The user, who has the permissions. Raises NotSignedIn or NotAllowed."""
+def require_permissions(user: Any, *permissions: str) -> Any:
+    """Return the user if they have the permissions. Raises NotSignedIn or NotAllowed."""
     if user is None or not user.is_authenticated:
         raise NotSignedIn("Not signed in.")
     if not user.has_perms(permissions):
-        raise NotAllowed(f"This needs: {', '.join(permissions)}.")
+        raise NotAllowed(f"You don't have permission to do this (needs: {', '.join(permissions)}).")
     return user

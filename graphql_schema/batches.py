@@ -1,48 +1,48 @@
-"""What a field needs of all objects of a page is asked once, by the first of them that is resolved.
+"""Batches: the first object of a page that needs some data loads it for all objects of the page.
 
-So a nested field costs the same number of queries for 1 and for 100 objects, in an executor that resolves one object
-after another.
+So a nested field costs the same number of queries for 1 and for 100 objects. This works because the executor resolves
+one object after another. Graphene 3 has no data loaders for synchronous execution.
 """
 
 from collections.abc import Callable, Hashable, Sequence
 from typing import Any, TypeVar
 
 Member = TypeVar("Member")
-Answer = TypeVar("Answer")
+Data = TypeVar("Data")
 
 
 class Batch:
-    """Objects that are resolved together, and what was asked for all of them."""
+    """Objects that are resolved together, and the data that was loaded for all of them."""
 
     def __init__(self, members: Sequence[Any]) -> None:
         self.members = members
-        self._answers: dict[Hashable, Any] = {}
+        self._loaded: dict[Hashable, Any] = {}
 
-    def ask(self, question: Hashable, answer: Callable[[Sequence[Any]], Any]) -> Any:
-        if question not in self._answers:
+    def load(self, key: Hashable, loader: Callable[[Sequence[Any]], Any]) -> Any:
+        if key not in self._loaded:
             try:
-                self._answers[question] = answer(self.members)
+                self._loaded[key] = loader(self.members)
             except Exception as error:
-                # Or each member would ask again.
-                self._answers[question] = error
+                # Without this, each member would run the failing query again.
+                self._loaded[key] = error
                 raise
-        known = self._answers[question]
-        if isinstance(known, Exception):
-            raise known
-        return known
+        data = self._loaded[key]
+        if isinstance(data, Exception):
+            raise data
+        return data
 
 
-def together(members: Sequence[Member]) -> Sequence[Member]:
-    """The same objects, which from now on ask together. Those that already do so with others go on with them."""
+def batched(members: Sequence[Member]) -> Sequence[Member]:
+    """Return the objects after putting them in one batch. Objects that are in a batch already stay in it."""
     batch = Batch(members)
     for member in members:
-        # A tuple has no fields that would ask.
+        # A tuple has no `__dict__`, and no fields that load a batch.
         if hasattr(member, "__dict__"):
             member.__dict__.setdefault("batch", batch)
     return members
 
 
-def ask(member: Any, question: Hashable, answer: Callable[[Sequence[Any]], Answer]) -> Answer:
-    """What is answered for an object and all that are resolved with it. `question` tells it from others."""
-    known: Answer = member.batch.ask(question, answer)
-    return known
+def load_batch(member: Any, key: Hashable, loader: Callable[[Sequence[Any]], Data]) -> Data:
+    """Return what the loader returns for all objects of the member's batch. It runs once for each key."""
+    data: Data = member.batch.load(key, loader)
+    return data

@@ -1,6 +1,6 @@
-"""Connections of Relay whose cursors are keys: the deepest page costs what the first costs, and none shifts.
+"""Relay connections with keyset pagination: every page costs the same, and inserted rows do not shift later pages.
 
-A cursor is the place of an object in the order of its list. It is opaque, and good for the list that it came from.
+A cursor holds the key of an object in the order of its list. It is opaque, and valid only for the list it came from.
 """
 
 import base64
@@ -22,29 +22,29 @@ from graphene.utils.str_converters import to_camel_case
 from graphql import GraphQLResolveInfo
 
 from dsrhub.exceptions import DsrhubError, InvalidArgument
-from graphql_schema.arguments import LARGEST_ID, UNSTORABLE, checked
-from graphql_schema.batches import together
+from graphql_schema.arguments import LARGEST_ID, UNSTORABLE, check_argument
+from graphql_schema.batches import batched
 
 DEFAULT_PAGE, LARGEST_PAGE = 20, 100
-LARGEST_COUNT = 2**31 - 1
 
-# A sum may have more digits than what is added up.
+# A sum may have more digits than the amounts it adds up.
 AMOUNT = re.compile(r"-?[0-9]{1,60}(\.[0-9]{1,100})?")
 
 Key = tuple[Any, ...]
 
 
 class InvalidCursor(DsrhubError):
-    """What is no cursor, or one of another list."""
+    """A text that is not a cursor, or is a cursor of another list."""
 
     code = "invalid_cursor"
 
 
 @dataclass(frozen=True)
 class Keyset:
-    """A list that is read in pages. `kind` names its order, and `types` are those of the parts of a key.
+    """A list that is read in pages. `kind` names its order; `types` are the types of the parts of a key.
 
-    `rows(after, limit)` gives the next rows behind a key, `key(row)` the key of a row, and `count()` their number.
+    `rows(after, limit)` returns the next rows after a key, `key(row)` the key of a row, and `count()` the number of
+    rows in the whole list.
     """
 
     kind: str
@@ -54,68 +54,68 @@ class Keyset:
     count: Callable[[], int]
 
     def cursor(self, row: Any) -> str:
-        text = json.dumps([self.kind, *self.key(row)], default=_text, separators=(",", ":"))
+        text = json.dumps([self.kind, *self.key(row)], default=_key_part_text, separators=(",", ":"))
         return base64.urlsafe_b64encode(text.encode()).decode()
 
-    def place(self, cursor: str) -> Key:
-        """The key in a cursor. Raises InvalidCursor."""
+    def parse_cursor(self, cursor: str) -> Key:
+        """Return the key in a cursor. Raises InvalidCursor."""
         try:
             kind, *parts = json.loads(base64.b64decode(cursor, altchars=b"-_", validate=True))
             if kind == self.kind:
-                return tuple(_part(one, part) for one, part in zip(self.types, parts, strict=True))
+                return tuple(_parse_key_part(of_type, part) for of_type, part in zip(self.types, parts, strict=True))
         except (ValueError, TypeError, RecursionError, binascii.Error):
             pass
         raise InvalidCursor("Not a cursor of this list.", argument="after")
 
     def page(self, first: int, after: str | None) -> "Page":
-        """The first rows behind a cursor. One row more, where there is one, tells that another page follows."""
-        place = None if after is None else self.place(after)
-        rows = self.rows(place, first + 1)
-        return Page(self, together(rows[:first]), has_previous=after is not None, has_next=len(rows) > first)
+        """Return the first rows after a cursor. One more row is read, to see whether another page follows."""
+        key = None if after is None else self.parse_cursor(after)
+        rows = self.rows(key, first + 1)
+        return Page(self, batched(rows[:first]), has_previous=after is not None, has_next=len(rows) > first)
 
 
-def keyset_of(rows: QuerySet[Any], *, descending: bool = False, **key: type) -> Keyset:
-    """The rows of a table in the order of some columns, which an index has."""
+def queryset_keyset(queryset: QuerySet[Any], *, descending: bool = False, **key: type) -> Keyset:
+    """The rows of a queryset in the order of some columns, which must have an index."""
     order = [f"-{column}" for column in key] if descending else list(key)
-    # Rows are compared as a whole, so that the index leads straight to the place.
+    # A comparison of whole rows is a single range of the index.
     columns = Func(*(F(column) for column in key), function="ROW", output_field=Field())
-    is_behind = LessThan if descending else GreaterThan
+    is_after = LessThan if descending else GreaterThan
 
-    def behind(place: Key | None, limit: int) -> Sequence[Any]:
-        values = Func(*(Value(part) for part in place or ()), function="ROW")
-        of_page = rows if place is None else rows.filter(is_behind(columns, values))
-        return list(of_page.order_by(*order)[:limit])
+    def rows(after: Key | None, limit: int) -> Sequence[Any]:
+        values = Func(*(Value(part) for part in after or ()), function="ROW")
+        following = queryset if after is None else queryset.filter(is_after(columns, values))
+        return list(following.order_by(*order)[:limit])
 
-    kind = f"{rows.model.__name__} {' '.join(order)}"
-    return Keyset(kind, tuple(key.values()), behind, lambda row: _key(row, key), rows.count)
+    kind = f"{queryset.model.__name__} {' '.join(order)}"
+    return Keyset(kind, tuple(key.values()), rows, lambda row: _key(row, key), queryset.count)
 
 
-def keyset_in_memory(kind: str, rows: Sequence[Any], **key: type) -> Keyset:
-    """Rows that are there, and few, in the order of some attributes."""
+def memory_keyset(kind: str, all_rows: Sequence[Any], **key: type) -> Keyset:
+    """A short list of rows in memory, in the order of some attributes."""
 
-    def behind(place: Key | None, limit: int) -> Sequence[Any]:
-        ordered = sorted(rows, key=lambda row: _key(row, key))
-        return [row for row in ordered if place is None or _key(row, key) > place][:limit]
+    def rows(after: Key | None, limit: int) -> Sequence[Any]:
+        ordered = sorted(all_rows, key=lambda row: _key(row, key))
+        return [row for row in ordered if after is None or _key(row, key) > after][:limit]
 
-    return Keyset(kind, tuple(key.values()), behind, lambda row: _key(row, key), lambda: len(rows))
+    return Keyset(kind, tuple(key.values()), rows, lambda row: _key(row, key), lambda: len(all_rows))
 
 
 def _key(row: Any, attributes: Iterable[str]) -> Key:
     return tuple(getattr(row, attribute) for attribute in attributes)
 
 
-def _text(part: date | Decimal) -> str:
+def _key_part_text(part: date | Decimal) -> str:
     return f"{part:f}" if isinstance(part, Decimal) else part.isoformat()
 
 
-def _part(wanted: type, part: Any) -> Any:
-    """A part of a key, which must be of its type: who makes up a cursor must not get further than a client."""
-    if wanted is date:
+def _parse_key_part(of_type: type, part: Any) -> Any:
+    """Return a part of a key. Raises ValueError unless it has its type: a client may send a forged cursor."""
+    if of_type is date:
         return date.fromisoformat(part)
-    if wanted is Decimal and AMOUNT.fullmatch(part):
+    if of_type is Decimal and AMOUNT.fullmatch(part):
         return Decimal(part)
     is_storable = not UNSTORABLE.search(part) if isinstance(part, str) else -LARGEST_ID <= part <= LARGEST_ID
-    if type(part) is wanted and is_storable:
+    if type(part) is of_type and is_storable:
         return part
     raise ValueError
 
@@ -150,25 +150,27 @@ class Connection(relay.Connection):
         abstract = True
 
     total_count = graphene.Int(
-        required=True, description="How many there are on all pages. It is counted only where it is asked for."
+        required=True, description="The number of objects on all pages. It is counted only if this field is selected."
     )
 
 
 @cache
-def connection_of(node: Any) -> type[Connection]:
+def connection_type(node: Any) -> type[Connection]:
     """The type of a connection to objects of a type."""
-    meta = {"node": node, "strict_types": True, "description": f"A page of a list of `{node}`."}
-    return type(f"{node}Connection", (Connection,), {"Meta": type("Meta", (), meta)})
+    connection: type[Connection] = Connection.create_type(
+        f"{node}Connection", node=node, strict_types=True, description=f"A page of a list of `{node}` objects."
+    )
+    return connection
 
 
 class KeysetField(graphene.Field):
-    """A list in pages. Its resolver gives a Keyset."""
+    """A paginated list. Its resolver returns a Keyset."""
 
     def __init__(self, node: Any, **options: Any) -> None:
         super().__init__(
-            lambda: graphene.NonNull(connection_of(node)),
-            first=graphene.Int(default_value=DEFAULT_PAGE, description=f"How many at the most: 1 to {LARGEST_PAGE}."),
-            after=graphene.String(description="The cursor behind which the page begins; without it, the first page."),
+            lambda: graphene.NonNull(connection_type(node)),
+            first=graphene.Int(default_value=DEFAULT_PAGE, description=f"The size of the page: 1 to {LARGEST_PAGE}."),
+            after=graphene.String(description="The cursor after which the page starts. Without it, the first page."),
             **options,
         )
 
@@ -181,8 +183,8 @@ class KeysetField(graphene.Field):
             first = DEFAULT_PAGE if first is None else first
             if not 1 <= first <= LARGEST_PAGE:
                 raise InvalidArgument(f"Not a number from 1 to {LARGEST_PAGE}: {first}.", argument="first")
-            known = {name: checked(self.argument_name(name), value) for name, value in arguments.items()}
-            keyset: Keyset = resolver(root, info, **known)
+            checked = {name: check_argument(self.argument_name(name), value) for name, value in arguments.items()}
+            keyset: Keyset = resolver(root, info, **checked)
             return keyset.page(first, after)
 
         return resolve

@@ -1,4 +1,4 @@
-"""The errors of GraphQL: each has a stable code in its `extensions`, and what is none of the caller's is masked."""
+"""The errors of GraphQL. Each has a stable code in its `extensions`; the details of internal errors are masked."""
 
 import logging
 from collections.abc import Iterable
@@ -17,18 +17,18 @@ from dsrhub.logs import request_id
 
 logger = logging.getLogger(__name__)
 
-# How many errors of one kind are found in a request before the rest is not looked at.
+# Validation stops after this number of errors.
 ERRORS_SHOWN = 20
 
 
-class Refused(DsrhubError):
-    """A request that is answered without anything being executed."""
+class RequestRefused(DsrhubError):
+    """A request that is refused before anything is executed."""
 
     code = "bad_request"
     status: ClassVar[int] = status.HTTP_400_BAD_REQUEST
 
 
-class TooLarge(Refused):
+class TooLarge(RequestRefused):
     code = "too_large"
     status = status.HTTP_413_REQUEST_ENTITY_TOO_LARGE
 
@@ -37,11 +37,11 @@ class TimedOut(DsrhubError):
     code = "timeout"
 
     def __init__(self) -> None:
-        super().__init__("The operation took too long, and was stopped.")
+        super().__init__("The operation took too long and was stopped.")
 
 
-class Invalid(Exception):
-    """What graphql-core finds wrong with a document before it is executed."""
+class InvalidDocument(Exception):
+    """The errors that graphql-core finds in a document or its variables."""
 
     def __init__(self, code: str, errors: Iterable[GraphQLError]) -> None:
         super().__init__(code)
@@ -49,76 +49,79 @@ class Invalid(Exception):
         self.errors = errors
 
 
-class PlainEncoder(DjangoJSONEncoder):
-    """Dates, decimals and dataclasses too: what the data of an error may hold."""
+class ErrorEncoder(DjangoJSONEncoder):
+    """Encodes what the data of an error may hold: dates, decimals and dataclasses."""
 
     def default(self, o: Any) -> Any:
         return asdict(o) if is_dataclass(o) and not isinstance(o, type) else super().default(o)
 
 
-def answer(result: ExecutionResult, *, media_type: str) -> JsonResponse:
-    """What the execution of an operation came to: 200 unless it was not begun, as its variables are wrong."""
+def result_response(result: ExecutionResult, *, media_type: str) -> JsonResponse:
+    """The response to an executed operation. Wrong variables are found before the execution, and give status 400."""
     if not result.errors:
         return _response({"data": result.data}, media_type=media_type)
     if result.data is None and not any(error.path for error in result.errors):
-        return exception_handler(Invalid("graphql_variables", result.errors), {})
-    errors = [formatted(error) for error in result.errors]
+        return exception_handler(InvalidDocument("graphql_variables", result.errors), {})
+    errors = [field_error_json(error) for error in result.errors]
     return _response({"errors": errors, "data": result.data}, media_type=media_type)
 
 
 def exception_handler(error: Exception, context: dict[str, Any]) -> JsonResponse:
-    """The answer where nothing was executed."""
-    if isinstance(error, Invalid):
-        return _refusal([_placed(each) | _said(each, error.code) for each in error.errors])
-    if isinstance(error, Refused):
-        return _refusal([explained(error)], error.status)
+    """The response to a request of which nothing was executed."""
+    if isinstance(error, InvalidDocument):
+        return _errors_response([location(each) | graphql_error_json(each, error.code) for each in error.errors])
+    if isinstance(error, RequestRefused):
+        return _errors_response([dsrhub_error_json(error)], error.status)
     if isinstance(error, exceptions.APIException):
         headers = {"WWW-Authenticate": error.auth_header} if hasattr(error, "auth_header") else {}
-        said = {"message": str(error.detail), "extensions": {"code": error.get_codes()}}
-        return _refusal([said], error.status_code, headers=headers)
-    return _refusal([masked(error)], status.HTTP_500_INTERNAL_SERVER_ERROR)
+        api_error = {"message": str(error.detail), "extensions": {"code": error.get_codes()}}
+        return _errors_response([api_error], error.status_code, headers=headers)
+    return _errors_response([masked_error_json(error)], status.HTTP_500_INTERNAL_SERVER_ERROR)
 
 
-def _refusal(errors: list[dict[str, Any]], status: int = status.HTTP_400_BAD_REQUEST, **options: Any) -> JsonResponse:
+def _errors_response(
+    errors: list[dict[str, Any]], status: int = status.HTTP_400_BAD_REQUEST, **options: Any
+) -> JsonResponse:
     return _response({"errors": errors}, status=status, **options)
 
 
 def _response(content: dict[str, Any], *, media_type: str = "application/json", **options: Any) -> JsonResponse:
-    return JsonResponse(content, encoder=PlainEncoder, content_type=media_type, **options)
+    return JsonResponse(content, encoder=ErrorEncoder, content_type=media_type, **options)
 
 
-def formatted(error: GraphQLError) -> dict[str, Any]:
-    """An error of a field as the client gets it."""
+def field_error_json(error: GraphQLError) -> dict[str, Any]:
+    """An error that a field raised, as the client gets it."""
     cause = error.original_error or error
     if is_timeout(cause):
-        return _placed(error) | explained(TimedOut())
+        return location(error) | dsrhub_error_json(TimedOut())
     if isinstance(cause, DsrhubError):
-        return _placed(error) | explained(cause)
+        return location(error) | dsrhub_error_json(cause)
     if isinstance(cause, GraphQLError):
-        return _placed(error) | _said(cause, "graphql_execution")
-    return _placed(error) | masked(cause)
+        return location(error) | graphql_error_json(cause, "graphql_execution")
+    return location(error) | masked_error_json(cause)
 
 
-def _placed(error: GraphQLError) -> dict[str, Any]:
+def location(error: GraphQLError) -> dict[str, Any]:
+    """Where an error is: its place in the query, and the path of its field."""
     return {name: part for name, part in error.formatted.items() if name in {"locations", "path"}}
 
 
-def _said(error: GraphQLError, code: str) -> dict[str, Any]:
-    return {"message": error.message, "extensions": {"code": code, **(error.extensions or {})}}
-
-
 def is_timeout(error: Exception | None) -> bool:
-    """Whether it says that the time of the operation was over, by our clock or the database's."""
+    """Whether the operation exceeded its time limit, by our clock or by the database's."""
     is_cancelled = isinstance(error, OperationalError) and is_canceled(error)
     return is_cancelled or isinstance(error, TimedOut)
 
 
-def explained(error: DsrhubError) -> dict[str, Any]:
+def graphql_error_json(error: GraphQLError, code: str) -> dict[str, Any]:
+    return {"message": error.message, "extensions": {"code": code, **(error.extensions or {})}}
+
+
+def dsrhub_error_json(error: DsrhubError) -> dict[str, Any]:
     return {"message": error.message, "extensions": {"code": error.code, **error.extra}}
 
 
-def masked(error: Exception) -> dict[str, Any]:
-    """An error that tells nothing of the inside but the request's id, under which the log has all of it."""
+def masked_error_json(error: Exception) -> dict[str, Any]:
+    """An internal error. It shows only the id of the request, with which the log records the details."""
     number = request_id()
     logger.error("Internal error in request %s", number, exc_info=error)
     return {"message": "Internal error.", "extensions": {"code": "internal_error", "id": number}}

@@ -1,7 +1,8 @@
-"""Executing an operation within its time.
+"""Executes an operation within its time limit.
 
-There is no transaction around a query. Each selector is exact by itself, and those that read partitions look again
-whether one was dropped meanwhile: the one snapshot of a transaction would hide that from them, and hold nothing back.
+A query runs in no transaction. Each selector is exact by itself. Selectors that read partitions check afterwards
+whether a partition was dropped meanwhile; the single snapshot of a transaction would hide that from them, and would
+not prevent it.
 """
 
 from collections.abc import Callable
@@ -26,27 +27,27 @@ from graphql_schema.errors import ERRORS_SHOWN, TimedOut, is_timeout
 
 
 class TimeLimit:
-    """The moment by which an operation is over: no field begins after it, and no statement goes on."""
+    """The end of an operation's time. No field starts after it, and no statement runs beyond it."""
 
     def __init__(self, seconds: float) -> None:
         self.end = monotonic() + seconds
 
     def resolve(self, following: Callable[..., Any], root: Any, info: GraphQLResolveInfo, **arguments: Any) -> Any:
-        """Graphql-core's middleware."""
+        """A middleware of graphql-core."""
         if monotonic() > self.end:
             raise TimedOut
         return following(root, info, **arguments)
 
 
-class Execution(ExecutionContext):
+class TimedExecution(ExecutionContext):
     def handle_field_error(self, error: GraphQLError, return_type: GraphQLOutputType, path: Path) -> None:
-        """End the operation where its time is over: all that is left would fail as well."""
+        """End the operation after a timeout: all remaining fields would fail as well."""
         if is_timeout(error.original_error):
             raise error
         super().handle_field_error(error, return_type, path)
 
 
-def executed(
+def execute_operation(
     schema: GraphQLSchema, document: DocumentNode, variables: dict[str, Any], operation_name: str | None, context: Any
 ) -> ExecutionResult:
     limit = TimeLimit(settings.DSRHUB_GRAPHQL_SECONDS)
@@ -58,7 +59,7 @@ def executed(
             variable_values=variables,
             operation_name=operation_name,
             middleware=[limit],
-            execution_context_class=Execution,
+            execution_context_class=TimedExecution,
             max_coercion_errors=ERRORS_SHOWN,
             hide_suggestions=not settings.DSRHUB_GRAPHQL_INTROSPECTION,
         )

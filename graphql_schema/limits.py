@@ -1,8 +1,8 @@
-"""What an operation may cost, told from its text and its variables before anything of it is executed.
+"""The limits of an operation, checked with its text and its variables before anything is executed.
 
-The cost is how many fields the answer may have: a field in a list counts as often as the list is long, and one that
-asks the database counts more. A fragment is added up once, however often it is spread, so that to tell the cost is
-cheap whatever it is.
+The cost is about the number of fields in the answer. The cost of a field in a list is multiplied by the length of the
+list, and a field that queries the database costs more. Each fragment is estimated once, however often it is spread, so
+the estimate itself is cheap for any query.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
@@ -44,65 +44,67 @@ from graphql import (
 from graphql.execution.execute import get_field_def
 
 from graphql_schema.connections import LARGEST_PAGE
-from graphql_schema.errors import ERRORS_SHOWN, Invalid, Refused
+from graphql_schema.errors import ERRORS_SHOWN, InvalidDocument, RequestRefused
 
-# A field with arguments asks the database; any other takes what is there.
-QUESTION_COST = 10
-# The arguments that say how long a list is at most, and how long it is taken to be where they do not.
+# A field with arguments queries the database; any other field reads an attribute.
+QUERY_COST = 10
+# The arguments that bound the length of a list, and the length that is assumed if they have no number.
 LENGTH_ARGUMENTS = ("first", "last")
 PAGE_LENGTH = LARGEST_PAGE
-# How long a list without such arguments is taken to be.
+# The length that is assumed for a list without such arguments.
 LIST_LENGTH = 5
-# How often one place of the answer may be selected.
+# How often an operation may select the same place of the answer.
 REPETITIONS = 20
 
-# Without these kept, to look into fragments has no end. All rules follow when the limits are kept: some take the square
-# of the operation's length.
+# Walking fragments ends only if the document keeps these rules. The other rules run after the limits were checked:
+# some take time that grows with the square of the operation's length.
 FRAGMENT_RULES = (UniqueFragmentNamesRule, KnownFragmentNamesRule, NoUnusedFragmentsRule, NoFragmentCyclesRule)
 
 
-class NoSuchOperation(Refused):
+class NoSuchOperation(RequestRefused):
     code = "graphql_operation"
 
 
-class TooManyTokens(Refused):
+class TooManyTokens(RequestRefused):
     code = "too_many_tokens"
 
 
-class TooDeep(Refused):
+class TooDeep(RequestRefused):
     code = "too_deep"
 
 
-class TooCostly(Refused):
+class TooCostly(RequestRefused):
     code = "too_costly"
 
 
-class TooRepetitive(Refused):
+class TooRepetitive(RequestRefused):
     code = "too_repetitive"
 
 
-def parsed(query: str) -> DocumentNode:
-    """The document of a query. Raises Invalid, TooManyTokens and TooDeep."""
+def parse_query(query: str) -> DocumentNode:
+    """Return the document of a query. Raises InvalidDocument, TooManyTokens and TooDeep."""
     limit = settings.DSRHUB_GRAPHQL_TOKENS
     try:
         return parse(query, max_lexical_tokens=limit, max_comments=limit)
     except GraphQLSyntaxError as error:
-        # The parser has no other way to tell its limits from the errors of a query.
+        # Only the message distinguishes the parser's limits from syntax errors.
         if "Document contains more than" in error.message:
-            raise TooManyTokens(f"A query may have {limit} tokens, and as many comments.", limit=limit) from None
+            raise TooManyTokens(f"A query may have at most {limit} tokens and {limit} comments.", limit=limit) from None
         if "nested too deeply" in error.message:
             raise _too_deep() from None
-        raise Invalid("graphql_syntax", [error]) from None
+        raise InvalidDocument("graphql_syntax", [error]) from None
 
 
-def check(schema: GraphQLSchema, document: DocumentNode, variables: Mapping[str, Any], name: str | None) -> None:
-    """Raise Invalid or Refused unless the document is valid and its operation of that name can be executed."""
+def check_document(
+    schema: GraphQLSchema, document: DocumentNode, variables: Mapping[str, Any], name: str | None
+) -> None:
+    """Raise InvalidDocument or RequestRefused unless the operation of that name can be executed."""
     operation = get_operation_ast(document, name)
     if operation is None or schema.get_root_type(operation.operation) is None:
-        raise NoSuchOperation("`operationName` must be that of a query or mutation, where there is more than one.")
+        raise NoSuchOperation("`operationName` must name a query or mutation if the document has several operations.")
     _validate(schema, document, FRAGMENT_RULES)
     fragments = {each.name.value: each for each in document.definitions if isinstance(each, FragmentDefinitionNode)}
-    # All of them, as the rules read them all.
+    # All operations, because the validation rules read all of them.
     for each in document.definitions:
         if isinstance(each, OperationDefinitionNode):
             _refuse_excess(Estimator(schema, fragments, each, variables).operation())
@@ -112,11 +114,11 @@ def check(schema: GraphQLSchema, document: DocumentNode, variables: Mapping[str,
 
 
 def _validate(schema: GraphQLSchema, document: DocumentNode, rules: tuple[type[ASTValidationRule], ...]) -> None:
-    # Suggestions tell names of what introspection may not show.
+    # Suggestions would show names that introspection hides.
     is_open = settings.DSRHUB_GRAPHQL_INTROSPECTION
     errors = validate(schema, document, rules, max_errors=ERRORS_SHOWN, hide_suggestions=not is_open)
     if errors:
-        raise Invalid("graphql_validation", errors)
+        raise InvalidDocument("graphql_validation", errors)
 
 
 class Estimate(NamedTuple):
@@ -129,16 +131,16 @@ def _refuse_excess(estimate: Estimate) -> None:
     if estimate.depth > settings.DSRHUB_GRAPHQL_DEPTH:
         raise _too_deep(depth=estimate.depth)
     if estimate.cost > limit:
-        raise TooCostly(f"This costs {estimate.cost} of {limit}: ask for less.", cost=estimate.cost, limit=limit)
+        raise TooCostly(f"The operation costs {estimate.cost}; the limit is {limit}.", cost=estimate.cost, limit=limit)
 
 
 def _too_deep(**depth: int) -> TooDeep:
     limit = settings.DSRHUB_GRAPHQL_DEPTH
-    return TooDeep(f"Fields may be nested {limit} deep.", **depth, limit=limit)
+    return TooDeep(f"Fields may be nested at most {limit} levels deep.", **depth, limit=limit)
 
 
 class Estimator:
-    """Tells what an operation costs, be it valid or not. What directives leave out counts all the same."""
+    """Estimates the cost of an operation, valid or not. Fields that directives skip count too."""
 
     def __init__(
         self,
@@ -154,7 +156,7 @@ class Estimator:
             if each.default_value
         }
         self._variables = {**defaults, **variables}
-        self._known: dict[str, Estimate] = {}
+        self._estimates: dict[str, Estimate] = {}
 
     def operation(self) -> Estimate:
         return self._selections(self._operation.selection_set, self._schema.get_root_type(self._operation.operation))
@@ -169,9 +171,9 @@ class Estimator:
         if isinstance(selection, InlineFragmentNode):
             return self._fragment(selection, parent)
         name = cast(FragmentSpreadNode, selection).name.value
-        if name not in self._known:
-            self._known[name] = self._fragment(self._fragments[name], parent)
-        return self._known[name]
+        if name not in self._estimates:
+            self._estimates[name] = self._fragment(self._fragments[name], parent)
+        return self._estimates[name]
 
     def _fragment(
         self, fragment: FragmentDefinitionNode | InlineFragmentNode, parent: GraphQLNamedType | None
@@ -182,7 +184,7 @@ class Estimator:
 
     def _field(self, node: FieldNode, parent: GraphQLNamedType | None) -> Estimate:
         field = self._definition(node, parent)
-        own = 1 if field is None or not field.args or (parent and is_introspection_type(parent)) else QUESTION_COST
+        own = 1 if field is None or not field.args or (parent and is_introspection_type(parent)) else QUERY_COST
         if node.selection_set is None:
             return Estimate(own, 1)
         each = self._selections(node.selection_set, get_named_type(field.type) if field else None)
@@ -194,7 +196,7 @@ class Estimator:
         return parent.fields.get(node.name.value) if isinstance(parent, GraphQLInterfaceType) else None
 
     def _length(self, node: FieldNode, field: GraphQLField | None, parent: GraphQLNamedType | None) -> int:
-        """How many objects a field has at most. The lists inside a page have been counted with the page."""
+        """Return the assumed number of objects in a field. The lists inside a page count with the page."""
         if field is None:
             return 1
         lengths = [self._argument(node, field, name) for name in LENGTH_ARGUMENTS if name in field.args]
@@ -204,42 +206,42 @@ class Estimator:
         return LIST_LENGTH if is_list and "pageInfo" not in getattr(parent, "fields", ()) else 1
 
     def _argument(self, node: FieldNode, field: GraphQLField, name: str) -> int | None:
-        """The whole number that an argument has, if it has one."""
+        """Return the whole number that an argument has, or None."""
         value = field.args[name].default_value
         for argument in node.arguments:
             if argument.name.value == name:
                 value = self._value(argument.value, value)
-        # JSON may have 100.0 for 100.
+        # In JSON, 100.0 is the same number as 100.
         is_number = isinstance(value, int) or (isinstance(value, float) and value.is_integer())
         return max(int(value), 0) if is_number else None
 
     def _value(self, node: ValueNode, default: Any) -> Any:
         if isinstance(node, VariableNode):
             return self._variables.get(node.name.value, default)
-        # A longer one is none that an argument can have, and too long for Python.
+        # No argument takes a longer number, and Python refuses to parse a very long one.
         return int(node.value[:20]) if isinstance(node, IntValueNode) else None
 
 
-def _refuse_repetition(fragments: Mapping[str, FragmentDefinitionNode], together: Iterable[SelectionSetNode]) -> None:
-    """Raise TooRepetitive where one place of the answer is selected too often, in selections that go together.
+def _refuse_repetition(fragments: Mapping[str, FragmentDefinitionNode], merged: Iterable[SelectionSetNode]) -> None:
+    """Raise TooRepetitive if selection sets that are merged select one place of the answer too often.
 
-    Fragments are looked at wherever they are spread, which is bounded by the cost.
+    Fragments are walked wherever they are spread; the limit of the cost bounds that.
     """
     places: dict[str, list[FieldNode]] = {}
-    for selections in together:
+    for selections in merged:
         for field in _fields(fragments, selections):
             name = (field.alias or field.name).value
             repeated = places.setdefault(name, [])
             repeated.append(field)
             if len(repeated) > REPETITIONS:
-                message = f"{name!r} is selected more than {REPETITIONS} times in one place."
+                message = f"{name!r} is selected more than {REPETITIONS} times in the same place."
                 raise TooRepetitive(message, limit=REPETITIONS)
     for repeated in places.values():
         _refuse_repetition(fragments, [field.selection_set for field in repeated if field.selection_set])
 
 
 def _fields(fragments: Mapping[str, FragmentDefinitionNode], selections: SelectionSetNode) -> Iterator[FieldNode]:
-    """The fields of selections, those of their fragments included."""
+    """Yield the fields of a selection set, including those of its fragments."""
     for selection in selections.selections:
         if isinstance(selection, FieldNode):
             yield selection

@@ -1,4 +1,4 @@
-"""Object types of graphene-django for our models: which scalar or enum a column becomes, and its description."""
+"""The base of the object types that mirror a model, and the converters of our columns for graphene-django."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -9,14 +9,14 @@ from graphene_django import DjangoObjectType
 from graphene_django.converter import EnumValueField, convert_django_field
 
 from dsrhub.fields import NumericField
-from graphql_schema.scalars import BigInt, Date, Decimal, enum_of_values
+from graphql_schema.scalars import BigInt, Date, Decimal, registered_enum
 
 
 class ModelType(DjangoObjectType):
-    """An object type with the columns of a model. `Meta.fields` maps each field to its description.
+    """An object type with columns of a model. `Meta.fields` maps the name of each field to its description.
 
-    A description is a text for API users, so it does not come from the column's `help_text`, which is for the admin.
-    A field that is no column, or not the column as it is, is declared in the class body as in any object type.
+    A column's `help_text` is written for the admin, so it does not describe the field. A field that differs from its
+    column, or has none, is declared in the class body.
     """
 
     class Meta:
@@ -24,7 +24,7 @@ class ModelType(DjangoObjectType):
 
     @classmethod
     def __init_subclass_with_meta__(cls, *, fields: Mapping[str, str], **options: Any) -> None:
-        # Our enums have the values of REST; graphene-django would make enums with other names.
+        # The enums of graphene-django have capitalized names, ours have the values of REST: see `convert_text`.
         super().__init_subclass_with_meta__(fields=list(fields), convert_choices_to_enum=False, **options)
         declared = cls._meta.fields.copy()
         described = {name: with_description(declared.pop(name), text) for name, text in fields.items()}
@@ -35,7 +35,7 @@ class ModelType(DjangoObjectType):
 
 def with_description(field: Any, description: str) -> Any:
     if isinstance(field, graphene.Dynamic):
-        # A foreign key: its type may not exist yet.
+        # The type of a foreign key may be defined later.
         return graphene.Dynamic(lambda: with_description(field.get_type(), description))
     field.description = description
     return field
@@ -58,8 +58,8 @@ def convert_date(column: models.DateField, registry: Any = None) -> Any:
 
 @convert_django_field.register(models.CharField)
 def convert_text(column: models.CharField, registry: Any = None) -> Any:
-    """A column with choices becomes our enum of these choices, in which a blank value is null."""
+    """A column with choices becomes the enum of these choices; `EnumValueField` shows a blank value as null."""
     if not column.choices:
         return graphene.String(required=not column.null)
-    enum = enum_of_values([value for value, _ in column.flatchoices])
+    enum = registered_enum([value for value, _ in column.flatchoices])
     return EnumValueField(enum, required=not (column.null or column.blank))

@@ -1,4 +1,8 @@
-"""Values as JavaScript can hold them: what a double would spoil is a string, and a date has one form."""
+"""Scalars and enums.
+
+A number that JavaScript would round is a string, and a date has exactly one form. Graphene's own scalars do neither:
+see docs/decisions/graphql.md.
+"""
 
 import re
 from collections.abc import Iterable
@@ -22,7 +26,7 @@ NUMBER_NODES = (IntValueNode, FloatValueNode, StringValueNode)
 class Decimal(graphene.Scalar):
     """An exact decimal number as a string in plain digits: `"0.0000001"`, never `1E-7`.
 
-    An argument may have 30 digits before the point and 60 behind it. As the value of a variable it is a string, as a
+    An argument may have 30 digits before the point and 60 after it. The value of a variable must be a string, because a
     JSON number would lose digits.
     """
 
@@ -42,7 +46,7 @@ class Decimal(graphene.Scalar):
 
 
 class BigInt(graphene.Scalar):
-    """A whole number of any size as a string: `"9223372036854775807"`, which a number of JavaScript cannot hold."""
+    """A whole number of any size as a string: JavaScript cannot hold the number `"9223372036854775807"`."""
 
     @staticmethod
     def serialize(value: int) -> str:
@@ -60,7 +64,7 @@ class BigInt(graphene.Scalar):
 
 
 class Date(graphene.Scalar):
-    """A day of ISO 8601: `"2020-01-31"`."""
+    """A day in the form of ISO 8601: `"2020-01-31"`."""
 
     @staticmethod
     def serialize(value: date) -> str:
@@ -80,30 +84,30 @@ class Date(graphene.Scalar):
         return Date.parse_value(node.value if isinstance(node, StringValueNode) else print_ast(node))
 
 
-# The enums of choices, by the values of the choices.
-_ENUMS: dict[frozenset[str], type[graphene.Enum]] = {}
+# The enums that `choices_enum` made, by the values of the choices.
+_CHOICES_ENUMS: dict[frozenset[str], type[graphene.Enum]] = {}
 
 
-def enum_of(choices: type[TextChoices], name: str, description: str, **values: str) -> type[graphene.Enum]:
-    """The values of some choices as REST writes them, each with its description."""
+def choices_enum(choices: type[TextChoices], name: str, description: str, **values: str) -> type[graphene.Enum]:
+    """An enum of choices, with the values that REST uses and a description of each."""
     members = Enum(name, {choice.value: choice for choice in choices})  # type: ignore[misc]
-    enum = _described(members, description, values)
-    _ENUMS[frozenset(choices.values)] = enum
+    enum = _described_enum(members, description, values)
+    _CHOICES_ENUMS[frozenset(choices.values)] = enum
     return enum
 
 
-def enum_of_values(values: Iterable[str]) -> type[graphene.Enum]:
-    """The enum that `enum_of` made of the choices with these values."""
-    return _ENUMS[frozenset(values)]
+def registered_enum(values: Iterable[str]) -> type[graphene.Enum]:
+    """The enum that `choices_enum` made of the choices with these values."""
+    return _CHOICES_ENUMS[frozenset(values)]
 
 
 def names_enum(name: str, description: str, **values: str) -> type[graphene.Enum]:
-    """Names, each with its description."""
+    """An enum of names, with a description of each."""
     members: Any = Enum(name, list(values))  # type: ignore[misc]
-    return _described(members, description, values)
+    return _described_enum(members, description, values)
 
 
-def _described(members: type[Enum], description: str, values: dict[str, str]) -> type[graphene.Enum]:
+def _described_enum(members: type[Enum], description: str, values: dict[str, str]) -> type[graphene.Enum]:
     enum: type[graphene.Enum] = graphene.Enum.from_enum(
         members, description=lambda member: description if member is None else values[member.name]
     )

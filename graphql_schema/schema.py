@@ -1,4 +1,4 @@
-"""The whole schema, joined from its domains. `schema.graphql` is its text; `manage.py graphql_schema` writes it."""
+"""The whole schema, joined from its domains. `manage.py graphql_schema` writes its text, `schema.graphql`."""
 
 from inspect import getdoc
 
@@ -14,11 +14,11 @@ from graphql_schema.subscriptions.queries import SubscriptionQueries
 
 
 class Query(DSRQueries, ResourceQueries, StatisticQueries, RateQueries, SubscriptionQueries):
-    """What can be asked. Amounts are exact decimals as strings; lists come in pages."""
+    """All queries. Amounts are exact decimals as strings. Lists are paginated."""
 
 
 class Mutation(graphene.ObjectType):
-    """What can be done by who is signed in and has the permission."""
+    """All mutations. Each needs a signed-in user with the permissions that its description names."""
 
     delete_dsr = DeleteDSR.Field(description=getdoc(DeleteDSR))
     set_operator_rate = SetOperatorRate.Field(description=getdoc(SetOperatorRate))

@@ -1,4 +1,7 @@
-"""The door of GraphQL: operations by POST, and the playground for browsers."""
+"""The view of GraphQL: operations by POST, and the playground for browsers by GET.
+
+It does not build on graphene-django's view: see docs/decisions/graphql.md.
+"""
 
 import json
 from dataclasses import dataclass
@@ -17,18 +20,18 @@ from rest_framework.request import Request
 from rest_framework.views import APIView
 
 from graphql_schema import errors
-from graphql_schema.errors import Refused, TooLarge
-from graphql_schema.execution import executed
-from graphql_schema.limits import check, parsed
+from graphql_schema.errors import RequestRefused, TooLarge
+from graphql_schema.execution import execute_operation
+from graphql_schema.limits import check_document, parse_query
 
-# An operation with all its variables is read into memory.
+# The whole body is read into memory.
 BODY_LIMIT = 64 * 1024
 RESPONSE_TYPE = "application/graphql-response+json"
 
 
 @dataclass(frozen=True)
 class Operation:
-    """What a client asks to be executed."""
+    """The content of a request."""
 
     query: str
     variables: dict[str, Any]
@@ -36,20 +39,20 @@ class Operation:
 
     @classmethod
     def read(cls, body: bytes) -> Self:
-        """Raises Refused where the body is none of an operation."""
+        """Raises RequestRefused if the body is not that of an operation."""
         try:
-            sent = json.loads(body.decode(), parse_constant=_refuse_constant)
+            content = json.loads(body.decode(), parse_constant=_refuse_constant)
         except (ValueError, RecursionError):
-            raise Refused("The body must be JSON.") from None
-        if not isinstance(sent, dict):
-            raise Refused("The body must be one JSON object: several operations at once are not taken.")
-        query, variables, name = (sent.get(key) for key in ("query", "variables", "operationName"))
+            raise RequestRefused("The body must be JSON.") from None
+        if not isinstance(content, dict):
+            raise RequestRefused("The body must be one JSON object. Batches of operations are not supported.")
+        query, variables, name = (content.get(key) for key in ("query", "variables", "operationName"))
         if not isinstance(query, str) or not query.strip():
-            raise Refused("`query` must be a text.")
+            raise RequestRefused("`query` must be a non-empty string.")
         if not isinstance(variables, dict | None):
-            raise Refused("`variables` must be an object.")
+            raise RequestRefused("`variables` must be an object.")
         if not isinstance(name, str | None):
-            raise Refused("`operationName` must be a text.")
+            raise RequestRefused("`operationName` must be a string.")
         return cls(query, variables or {}, name or None)
 
 
@@ -59,14 +62,14 @@ def _refuse_constant(name: str) -> None:
 
 @method_decorator(never_cache, "dispatch")
 class GraphQLView(APIView):
-    """Who signs in by a session sends its CSRF token, as in REST; who sends a token of REST needs none.
+    """Authentication is that of REST: a session needs its CSRF token, an API token does not.
 
-    By GET there is the playground alone, so that neither a cache nor a link of another site executes anything.
+    GET returns only the playground, so neither a cache nor a link on another site can execute an operation.
     """
 
     http_method_names = ["get", "head", "post"]
     permission_classes = ()
-    # It is no part of the OpenAPI document.
+    # The view is not part of the OpenAPI document.
     schema = None
     served = GraphQLSchema()
 
@@ -74,29 +77,29 @@ class GraphQLView(APIView):
         return errors.exception_handler
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
-        # Before anything reads the body. Other sites can let a browser send forms, but no JSON.
+        # Checked before anything reads the body. Another site can make a browser send a form, but not JSON.
         if request.method == "POST":
             if request.content_type.partition(";")[0].strip().lower() != "application/json":
                 raise UnsupportedMediaType(request.content_type)
             if int(request.META.get("CONTENT_LENGTH") or 0) > BODY_LIMIT:
-                raise TooLarge(f"A request may have {BODY_LIMIT} bytes.", limit=BODY_LIMIT)
+                raise TooLarge(f"The body of a request may have at most {BODY_LIMIT} bytes.", limit=BODY_LIMIT)
         super().initial(request, *args, **kwargs)
 
-    # The playground's dialogs bring a style element: the one of this page, which tells the nonce, is let in.
+    # The dialogs of the playground insert a style element. The nonce of the page allows that one.
     @method_decorator(csp_update({"style-src": [SELF, NONCE]}))
     def get(self, request: Request) -> HttpResponse:
         if "text/html" not in request.headers.get("Accept", ""):
-            raise MethodNotAllowed("GET", "Operations are sent by POST; by GET there is a page for browsers.")
+            raise MethodNotAllowed("GET", "Send operations by POST. GET returns the playground, for browsers only.")
         return render(request._request, "graphql_schema/graphiql.html")
 
     def post(self, request: Request) -> JsonResponse:
         if settings.DSRHUB_PRIVATE and not request.user.is_authenticated:
             self.permission_denied(request)
         operation = Operation.read(request.body)
-        document = parsed(operation.query)
-        check(self.served, document, operation.variables, operation.name)
-        result = executed(self.served, document, operation.variables, operation.name, context=request)
-        return errors.answer(result, media_type=_media_type(request))
+        document = parse_query(operation.query)
+        check_document(self.served, document, operation.variables, operation.name)
+        result = execute_operation(self.served, document, operation.variables, operation.name, context=request)
+        return errors.result_response(result, media_type=_media_type(request))
 
 
 def _media_type(request: Request) -> str:

@@ -1,27 +1,27 @@
-"""What an operator does with DSRs."""
+"""Mutations of DSRs."""
 
 from typing import Any
 
 import graphene
 from graphql import GraphQLResolveInfo
 
-from catalogue.dsrs import services
-from graphql_schema.arguments import allowed, id_number
+from catalogue.dsrs.services import dsr_delete
+from graphql_schema.arguments import parse_id, require_permissions
 
 
 class DeleteDSR(graphene.Mutation):
-    """Delete a DSR with its lines and problems: they count no more at once.
+    """Delete a DSR with its lines and problems. All sums and rankings change at once.
 
     Needs the permission to delete DSRs. Errors: `dsr_not_found`.
     """
 
     class Arguments:
-        id = graphene.ID(required=True, description="The number of the DSR.")
+        id = graphene.ID(required=True, description="The id of the DSR.")
 
-    id = graphene.ID(required=True, description="The number of the DSR that is gone.")
+    id = graphene.ID(required=True, description="The id of the deleted DSR.")
 
     @staticmethod
     def mutate(root: Any, info: GraphQLResolveInfo, id: str) -> dict[str, Any]:
-        allowed(info.context.user, "catalogue.delete_dsr")
-        services.dsr_delete(dsr_number=id_number("id", id))
+        require_permissions(info.context.user, "catalogue.delete_dsr")
+        dsr_delete(dsr_number=parse_id("id", id))
         return {"id": id}

@@ -1,4 +1,4 @@
-"""What can be asked about DSRs."""
+"""Queries for DSRs."""
 
 from datetime import date
 from typing import Any
@@ -7,15 +7,15 @@ import graphene
 from graphql import GraphQLResolveInfo
 
 from catalogue import models
-from catalogue.dsrs import selectors as dsr_selectors
-from graphql_schema.arguments import id_number
-from graphql_schema.batches import together
-from graphql_schema.connections import Keyset, KeysetField, keyset_of
+from catalogue.dsrs.selectors import dsr_described, dsrs_matching
+from graphql_schema.arguments import parse_id
+from graphql_schema.batches import batched
+from graphql_schema.connections import Keyset, KeysetField, queryset_keyset
 from graphql_schema.dsrs.filters import dsr_arguments, dsr_search
 from graphql_schema.dsrs.types import DSR, DSRStatus
 from graphql_schema.scalars import names_enum
 
-# The columns by which they come, and the types of these.
+# The columns of each order, with their types.
 ORDERS: dict[str, dict[str, Any]] = {
     "ID": {"id": int},
     "NEWEST": {"id": int, "descending": True},
@@ -23,31 +23,31 @@ ORDERS: dict[str, dict[str, Any]] = {
 }
 DSROrder = names_enum(
     "DSROrder",
-    "In which order DSRs come.",
-    ID="As they came in.",
-    NEWEST="The one that came in last first.",
-    PERIOD="By the first day of their period, then as they came in.",
+    "The order of DSRs.",
+    ID="By id: the first import first.",
+    NEWEST="By id, descending: the latest import first.",
+    PERIOD="By the first day of the period, then by id.",
 )
 
 
 class DSRQueries(graphene.ObjectType):
     dsr = graphene.Field(
         DSR,
-        id=graphene.ID(required=True, description="The number of the DSR."),
-        description="One DSR. Errors: `dsr_not_found`.",
+        id=graphene.ID(required=True, description="The id of the DSR."),
+        description="A DSR by its id. Errors: `dsr_not_found`.",
     )
     dsrs = KeysetField(
         DSR,
-        status=DSRStatus(description="Of this status alone."),
+        status=DSRStatus(description="Only DSRs of this status."),
         **dsr_arguments(),
-        order_by=DSROrder(default_value=DSROrder.ID, required=True, description="In which order they come."),
-        description="All DSRs, those that failed included.",
+        order_by=DSROrder(default_value=DSROrder.ID, required=True, description="The order of the DSRs."),
+        description="DSRs, including those whose import failed.",
     )
 
     @staticmethod
     def resolve_dsr(root: Any, info: GraphQLResolveInfo, id: str) -> models.DSR:
-        return together([dsr_selectors.dsr_described(dsr_number=id_number("id", id))])[0]
+        return batched([dsr_described(dsr_number=parse_id("id", id))])[0]
 
     @staticmethod
     def resolve_dsrs(root: Any, info: GraphQLResolveInfo, order_by: Any, **search: Any) -> Keyset:
-        return keyset_of(dsr_selectors.dsrs_matching(dsr_search(**search)), **ORDERS[order_by.name])
+        return queryset_keyset(dsrs_matching(dsr_search(**search)), **ORDERS[order_by.name])

@@ -1,4 +1,4 @@
-"""DSRs, their lines and their problems, as GraphQL shows them."""
+"""The types of DSRs, their lines and their problems."""
 
 from functools import partial
 
@@ -8,133 +8,143 @@ from graphql import GraphQLResolveInfo
 from catalogue import models
 from catalogue.dsrs import selectors as dsr_selectors
 from catalogue.exceptions import DSRNotFound
-from graphql_schema.batches import ask
+from graphql_schema.batches import load_batch
 from graphql_schema.connections import Key, Keyset, KeysetField
 from graphql_schema.model_types import ModelType
-from graphql_schema.scalars import BigInt, Decimal, enum_of
+from graphql_schema.scalars import BigInt, Decimal, choices_enum
 
-DSRStatus = enum_of(
+DSRStatus = choices_enum(
     models.DSR.Status,
     "DSRStatus",
-    "What became of a report.",
-    ingested="Its lines count.",
-    failed="It has errors: nothing of it was loaded.",
+    "The result of an import.",
+    ingested="The DSR was imported: its lines count in all sums and rankings.",
+    failed="The report has errors: none of its lines were imported.",
 )
-RateMethod = enum_of(
+RateMethod = choices_enum(
     models.RateMethod,
     "RateMethod",
-    "Where an exchange rate comes from.",
-    euro="The currency is the euro.",
-    ecb_mean="The mean of the ECB's reference rates that were published in the period.",
-    operator="An operator entered it.",
+    "The origin of an exchange rate.",
+    euro="The currency is the euro, so the rate is 1.",
+    ecb_mean="The mean of the reference rates that the European Central Bank published in the period.",
+    operator="An operator entered the rate.",
 )
-ProblemLevel = enum_of(
+ProblemLevel = choices_enum(
     models.ReportProblem.Level,
     "ProblemLevel",
-    "How bad a problem is.",
-    error="Because of it, nothing of the report was loaded.",
-    warning="It deserves a look, and what it is about counts.",
+    "The severity of a problem.",
+    error="An error: none of the lines of the report were imported.",
+    warning="A warning: the value may be wrong, but the line counts.",
 )
 
 
 class Line(graphene.ObjectType):
-    """A line of a DSR as it was delivered. What was blank is null."""
+    """A line of a DSR as delivered. A blank cell is null."""
 
-    line_number = graphene.Int(required=True, description="Its number in the file, whose header is line 1.")
-    dsp_id = graphene.String(required=True, description="The DSP's own id of the recording.")
+    line_number = graphene.Int(required=True, description="The number of the line in the file. The header is line 1.")
+    dsp_id = graphene.String(required=True, description="The id that the music service gives the recording.")
     title = graphene.String(description="The title.")
     artists = graphene.String(description="The artists, separated by `|`.")
     isrc = graphene.String(description="The ISRC, without hyphens.")
-    usages = BigInt(description="How often it was used.")
-    revenue = Decimal(description="Its revenue in the currency of the DSR, with every digit delivered.")
+    usages = BigInt(description="The number of usages.")
+    revenue = Decimal(description="The revenue in the currency of the DSR, with every digit delivered.")
 
 
 class Problem(ModelType):
-    """An error or a warning in a DSR. What does not apply to it is null."""
+    """An error or a warning in a DSR. A field that does not apply is null."""
 
     class Meta:
         model = models.ReportProblem
         fields = {
-            "id": "Its number.",
+            "id": "The id of the problem.",
             "level": "Error or warning.",
-            "code": "What is wrong: a stable code, such as `not_a_number`.",
-            "line": "The number of the line, whose header is line 1.",
-            "column": "The column.",
-            "value": "What stands there, or the beginning of it.",
+            "code": "A stable code of what is wrong, such as `not_a_number`.",
+            "line": "The number of the line in the file. The header is line 1.",
+            "column": "The name of the column.",
+            "value": "The content of the cell, or the start of it if it is long.",
         }
 
-    # The column is a BigInt, but no file has so many lines.
+    # An Int in the API, although the column is a big integer.
     line = graphene.Int()
 
 
 class DSR(ModelType):
-    """A Digital Sales Report: what one DSP reported for one territory, currency and period."""
+    """A Digital Sales Report: the report of one music service for one territory, currency and period."""
 
     class Meta:
         model = models.DSR
         fields = {
-            "id": "Its number, the same as over REST.",
-            "path": "The name of the delivered file.",
-            "gzip_name": "The name that is stored inside the gzip file.",
-            "sha256": "SHA-256 of the unpacked content.",
-            "dsp": "The music service that reports.",
+            "id": "The id, the same as in REST.",
+            "path": "The name of the file as delivered.",
+            "gzip_name": "The file name that the gzip header contains.",
+            "sha256": "The SHA-256 hash of the unpacked content.",
+            "dsp": "The music service (DSP) that reports.",
             "offer": "The commercial model, such as SpotifyDuo.",
             "society": "The collecting society that the report is for.",
-            "territory": "Where it was used.",
-            "currency": "What its revenue is in.",
-            "period_start": "The first day of its period.",
-            "period_end": "The last day of its period, which belongs to it.",
-            "status": "Whether it counts.",
-            "exchange_rate": "Units of its currency for one euro.",
-            "rate_method": "Where its exchange rate comes from.",
-            "rate_source": "The same in words.",
-            "line_count": "How many lines it has.",
-            "total_usages": "The sum of its usages.",
-            "total_revenue": "The sum of its revenue in its currency, exact.",
-            "total_revenue_eur": "The same in EUR, rounded half-even to 40 decimals.",
-            "blank_title_count": "How many titles are blank.",
-            "blank_artists_count": "How many artists are blank.",
-            "blank_isrc_count": "How many ISRCs are blank.",
-            "blank_usages_count": "How many usages are blank.",
-            "blank_revenue_count": "How many revenues are blank.",
-            "error_count": "How many errors it has.",
-            "warning_count": "How many warnings it has.",
-            "imported_at": "When it came in.",
+            "territory": "The territory in which the recordings were used.",
+            "currency": "The currency of the revenue.",
+            "period_start": "The first day of the period.",
+            "period_end": "The last day of the period (inclusive).",
+            "status": "Whether the DSR was imported.",
+            "exchange_rate": "Units of the currency for one euro.",
+            "rate_method": "The origin of the exchange rate.",
+            "rate_source": "The origin of the exchange rate in words.",
+            "line_count": "The number of lines.",
+            "total_usages": "The sum of the usages of all lines.",
+            "total_revenue": "The exact sum of the revenue of all lines, in the currency of the DSR.",
+            "total_revenue_eur": "The total revenue in EUR, rounded half-even to 40 decimals.",
+            "blank_title_count": "The number of lines without a title.",
+            "blank_artists_count": "The number of lines without artists.",
+            "blank_isrc_count": "The number of lines without an ISRC.",
+            "blank_usages_count": "The number of lines without usages.",
+            "blank_revenue_count": "The number of lines without revenue.",
+            "error_count": "The number of errors.",
+            "warning_count": "The number of warnings.",
+            "imported_at": "The time of the import.",
         }
 
-    # The column is numeric, as a sum of big integers may be larger than one, but it is a whole number.
+    # The column is numeric, because a sum may exceed a big integer, but its value is a whole number.
     total_usages = BigInt(required=True)
-    # `DSRQuerySet.described` annotates it.
+    # An annotation of `DSRQuerySet.described`.
     total_revenue_eur = Decimal()
-    lines = KeysetField(Line, description="Its lines in the order of the file.")
+    lines = KeysetField(Line, description="The lines in the order of the file.")
     problems = KeysetField(
-        Problem, description="Its errors and warnings as they were found. Of very many only the first are kept."
+        Problem,
+        description="The errors and warnings in the order in which they were found. "
+        "If there are very many, only the first are kept.",
     )
 
     @staticmethod
     def resolve_lines(dsr: models.DSR, info: GraphQLResolveInfo) -> Keyset:
-        return Keyset("line", (int,), partial(lines_of, dsr), lambda line: (line.line_number,), lambda: dsr.line_count)
+        return Keyset(
+            "line", (int,), partial(load_lines, dsr), lambda line: (line.line_number,), lambda: dsr.line_count
+        )
 
     @staticmethod
     def resolve_problems(dsr: models.DSR, info: GraphQLResolveInfo) -> Keyset:
         return Keyset(
-            "problem", (int,), partial(problems_of, dsr), lambda one: (one.pk,), partial(problem_count_of, dsr)
+            "problem",
+            (int,),
+            partial(load_problems, dsr),
+            lambda problem: (problem.pk,),
+            partial(load_problem_count, dsr),
         )
 
 
-def lines_of(dsr: models.DSR, place: Key | None, limit: int) -> list[models.UsageLine]:
-    after = place[0] if place else 0
-    by_dsr = ask(dsr, ("lines", after, limit), partial(dsr_selectors.lines_by_dsr, after=after, limit=limit))
+def load_lines(dsr: models.DSR, after: Key | None, limit: int) -> list[models.UsageLine]:
+    number = after[0] if after else 0
+    by_dsr = load_batch(dsr, ("lines", number, limit), partial(dsr_selectors.lines_by_dsr, after=number, limit=limit))
     if dsr.pk not in by_dsr:
         raise DSRNotFound(f"There is no DSR {dsr.pk} any more.", id=dsr.pk)
     return by_dsr[dsr.pk]
 
 
-def problems_of(dsr: models.DSR, place: Key | None, limit: int) -> list[models.ReportProblem]:
-    after = place[0] if place else 0
-    by_dsr = ask(dsr, ("problems", after, limit), partial(dsr_selectors.problems_by_dsr, after=after, limit=limit))
+def load_problems(dsr: models.DSR, after: Key | None, limit: int) -> list[models.ReportProblem]:
+    number = after[0] if after else 0
+    by_dsr = load_batch(
+        dsr, ("problems", number, limit), partial(dsr_selectors.problems_by_dsr, after=number, limit=limit)
+    )
     return by_dsr.get(dsr.pk, [])
 
 
-def problem_count_of(dsr: models.DSR) -> int:
-    return ask(dsr, "problem count", dsr_selectors.problem_counts_by_dsr).get(dsr.pk, 0)
+def load_problem_count(dsr: models.DSR) -> int:
+    return load_batch(dsr, "problem count", dsr_selectors.problem_counts_by_dsr).get(dsr.pk, 0)

@@ -1,30 +1,30 @@
-"""What DSRs are measured in, as GraphQL shows it."""
+"""The types of territories, currencies and exchange rates."""
 
 from catalogue import models
 from graphql_schema.model_types import ModelType
 
 
 class Currency(ModelType):
-    """A currency of ISO 4217, past ones included."""
+    """A currency of ISO 4217, including former currencies."""
 
     class Meta:
         model = models.Currency
         fields = {
-            "code": "Its code of three letters, such as NOK.",
-            "name": "Its name in English.",
-            "symbol": "Its symbol, such as €.",
+            "code": "The code of three letters, such as NOK.",
+            "name": "The name in English.",
+            "symbol": "The symbol, such as €.",
         }
 
 
 class Territory(ModelType):
-    """A territory of ISO 3166-1, or one of the codes in use beside it: XK, and WW for the whole world."""
+    """A territory of ISO 3166-1, or one of the additional codes XK (Kosovo) and WW (the whole world)."""
 
     class Meta:
         model = models.Territory
         fields = {
-            "code_2": "Its code of two letters, such as ES.",
-            "name": "Its name in English.",
-            "local_currency": "The currency that is used there.",
+            "code_2": "The code of two letters, such as ES.",
+            "name": "The name in English.",
+            "local_currency": "The local currency.",
         }
 
 
@@ -34,22 +34,22 @@ class ExchangeRate(ModelType):
     class Meta:
         model = models.EcbRate
         fields = {
-            "currency": "The currency that is priced.",
+            "currency": "The currency.",
             "day": "The day on which the rate was published.",
             "rate": "Units of the currency for one euro.",
         }
 
 
 class OperatorRate(ModelType):
-    """A rate that an operator entered for a currency and a period: there it wins over the ECB's."""
+    """A rate that an operator entered for a currency and a period. There it replaces the rate of the ECB."""
 
     class Meta:
         model = models.OperatorRate
         fields = {
-            "currency": "The currency that is priced.",
+            "currency": "The currency.",
             "period_start": "The first day of the period.",
-            "period_end": "The last day of the period, which belongs to it.",
+            "period_end": "The last day of the period (inclusive).",
             "rate": "Units of the currency for one euro.",
-            "note": "Where the rate comes from, as far as the operator told.",
-            "entered_at": "When it was entered, or replaced the one before.",
+            "note": "The source of the rate, if the operator named it.",
+            "entered_at": "The time at which the rate was entered or last replaced.",
         }

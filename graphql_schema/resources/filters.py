@@ -1,4 +1,4 @@
-"""Which resources are meant, and which DSRs count for them."""
+"""The arguments that select resources and the DSRs in scope."""
 
 from typing import Any
 
@@ -7,42 +7,44 @@ import graphene
 from catalogue.lines.scope import Scope
 from catalogue.resources.found import ResourceOrder, ResourceSearch
 from dsrhub.exceptions import InvalidArgument
-from graphql_schema.arguments import code, id_number
+from graphql_schema.arguments import parse_code, parse_id
 from graphql_schema.dsrs.filters import period_arguments
 from graphql_schema.scalars import BigInt, Decimal, names_enum
 
-# Each word is a search of its own, and longer ones are in no index.
+# Each word is a separate search, and the index has no longer words.
 MOST_WORDS, LONGEST_WORD = 20, 500
 
-ORDER = names_enum(
+RESOURCE_ORDER = names_enum(
     "ResourceOrder",
-    "In which order resources come.",
-    TITLE="By title, those without one last.",
-    DSP_ID="By the music service's id.",
-    REVENUE="By revenue in EUR, the highest first; those without any are left out.",
-    USAGES="By usages, the most first; those without any, or without revenue, are left out.",
+    "The order of resources.",
+    TITLE="By title. Resources without a title come last.",
+    DSP_ID="By the id that the music service gives them.",
+    REVENUE="By revenue in EUR, descending. Resources without revenue are left out.",
+    USAGES="By usages, descending. Resources without usages or without revenue are left out.",
 )
 
 
 def resource_arguments() -> dict[str, Any]:
     return {
-        "dsp_id": graphene.String(description="With exactly this id of a music service."),
-        "isrc": graphene.String(description="With this ISRC; hyphens, spaces and case do not matter."),
+        "dsp_id": graphene.String(description="Only resources with exactly this id of a music service."),
+        "isrc": graphene.String(description="Only resources with this ISRC. Hyphens, spaces and case are ignored."),
         "words": graphene.String(
-            description="With all these words in title and artists, or with words that begin like them."
+            description="Only resources whose title and artists contain all these words or words that start with them."
         ),
-        "dsr": graphene.ID(description="This DSR alone counts."),
+        "dsr": graphene.ID(description="Only this DSR is in scope: its id."),
         **period_arguments(),
-        "min_revenue": Decimal(description="With at least this revenue in EUR."),
-        "min_usages": BigInt(description="With at least so many usages, and with revenue."),
-        "order_by": ORDER(default_value=ORDER.TITLE, required=True, description="In which order they come."),
+        "min_revenue": Decimal(description="Only resources with at least this revenue in EUR."),
+        "min_usages": BigInt(description="Only resources with at least this number of usages, and with revenue."),
+        "order_by": RESOURCE_ORDER(
+            default_value=RESOURCE_ORDER.TITLE, required=True, description="The order of the resources."
+        ),
     }
 
 
-def scope(*, territory: str | None = None, dsr: str | None = None, **period: Any) -> Scope:
+def resource_scope(*, territory: str | None = None, dsr: str | None = None, **period: Any) -> Scope:
     return Scope(
-        territory=code("territory", territory, length=2),
-        dsrs=None if dsr is None else (id_number("dsr", dsr),),
+        territory=parse_code("territory", territory, length=2),
+        dsrs=None if dsr is None else (parse_id("dsr", dsr),),
         **period,
     )
 
@@ -55,11 +57,11 @@ def resource_search(
     words: str | None = None,
     min_revenue: Any = None,
     min_usages: int | None = None,
-    **counted: Any,
+    **scope: Any,
 ) -> ResourceSearch:
     if words is not None and not (
         1 <= len(words.split()) <= MOST_WORDS and max(map(len, words.split())) <= LONGEST_WORD
     ):
-        raise InvalidArgument(f"Not 1 to {MOST_WORDS} words of at most {LONGEST_WORD} letters.", argument="words")
+        raise InvalidArgument(f"Not 1 to {MOST_WORDS} words of at most {LONGEST_WORD} characters.", argument="words")
     order = ResourceOrder(order_by.name.lower())
-    return ResourceSearch(dsp_id, isrc, words, min_revenue, min_usages, scope(**counted), order)
+    return ResourceSearch(dsp_id, isrc, words, min_revenue, min_usages, resource_scope(**scope), order)

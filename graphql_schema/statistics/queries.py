@@ -1,4 +1,4 @@
-"""What can be asked about DSRs in groups."""
+"""Queries for statistics of DSRs."""
 
 from datetime import date
 from typing import Any
@@ -7,7 +7,7 @@ import graphene
 from graphql import GraphQLResolveInfo
 
 from catalogue.dsrs.statistics import COLUMNS, Grouping, dsr_statistics
-from graphql_schema.connections import Keyset, KeysetField, keyset_in_memory
+from graphql_schema.connections import Keyset, KeysetField, memory_keyset
 from graphql_schema.dsrs.filters import dsr_arguments, dsr_search
 from graphql_schema.statistics.types import Statistic, StatisticGroup
 
@@ -15,9 +15,9 @@ from graphql_schema.statistics.types import Statistic, StatisticGroup
 class StatisticQueries(graphene.ObjectType):
     statistics = KeysetField(
         Statistic,
-        group_by=StatisticGroup(required=True, description="What DSRs are grouped by."),
+        group_by=StatisticGroup(required=True, description="What the DSRs are grouped by."),
         **dsr_arguments(),
-        description="The ingested DSRs in groups, from their own totals, in the order of what they are grouped by.",
+        description="Statistics of groups of ingested DSRs, from the totals of the DSRs, ordered by the group.",
     )
 
     @staticmethod
@@ -25,4 +25,4 @@ class StatisticQueries(graphene.ObjectType):
         grouping = Grouping(group_by.name.lower())
         key = {column: date if column.startswith("period") else str for column in COLUMNS[grouping]}
         statistics = dsr_statistics(group_by=grouping, search=dsr_search(**search))
-        return keyset_in_memory(f"statistics by {grouping}", statistics, **key)
+        return memory_keyset(f"statistics by {grouping}", statistics, **key)

@@ -1,4 +1,4 @@
-"""What can be asked about subscriptions and their usage."""
+"""Queries for subscriptions and their usage."""
 
 from dataclasses import asdict
 from datetime import date
@@ -10,9 +10,9 @@ import graphene
 from graphql import GraphQLResolveInfo
 
 from dsrhub.exceptions import InvalidArgument
-from graphql_schema.arguments import LARGEST_ID, id_number
-from graphql_schema.batches import together
-from graphql_schema.connections import Key, Keyset, KeysetField, keyset_in_memory, keyset_of
+from graphql_schema.arguments import LARGEST_ID, parse_id
+from graphql_schema.batches import batched
+from graphql_schema.connections import Key, Keyset, KeysetField, memory_keyset, queryset_keyset
 from graphql_schema.scalars import Decimal
 from graphql_schema.subscriptions.types import (
     Carrier,
@@ -21,9 +21,9 @@ from graphql_schema.subscriptions.types import (
     SubscriptionOverLimit,
     SubscriptionStatus,
     UsageMetric,
+    parse_usage_filter,
     range_arguments,
     usage_arguments,
-    usage_question,
 )
 from subscriptions import models, selectors
 
@@ -31,58 +31,58 @@ from subscriptions import models, selectors
 class SubscriptionQueries(graphene.ObjectType):
     subscription = graphene.Field(
         Subscription,
-        id=graphene.ID(required=True, description="The number of the subscription."),
-        description="One subscription. Errors: `subscription_not_found`.",
+        id=graphene.ID(required=True, description="The id of the subscription."),
+        description="A subscription by its id. Errors: `subscription_not_found`.",
     )
     subscriptions = KeysetField(
         Subscription,
-        carrier=Carrier(description="Of this carrier alone."),
-        status=SubscriptionStatus(description="Of this status alone."),
-        description="All subscriptions, by their numbers.",
+        carrier=Carrier(description="Only subscriptions of this carrier."),
+        status=SubscriptionStatus(description="Only subscriptions of this status."),
+        description="All subscriptions, ordered by id.",
     )
     usage_metrics = KeysetField(
         UsageMetric,
         **usage_arguments(),
-        description="What all subscriptions together used between two days, by type and day.",
+        description="The usage of all subscriptions together in a range of days, ordered by type and day.",
     )
     subscriptions_over_limit = KeysetField(
         SubscriptionOverLimit,
-        price_limit=Decimal(required=True, description="The price: who reached it is listed."),
+        price_limit=Decimal(required=True, description="The price limit: subscriptions that reached it are listed."),
         **range_arguments(required=False),
-        description="The subscriptions whose data or voice, each by itself, reached a price, by their numbers.",
+        description="The subscriptions whose price of data or price of voice reached the limit, ordered by id.",
     )
 
     @staticmethod
     def resolve_subscription(root: Any, info: GraphQLResolveInfo, id: str) -> models.Subscription:
-        number = id_number("id", id, largest=LARGEST_ID)
-        return together([selectors.subscription_get(subscription_id=number)])[0]
+        number = parse_id("id", id, largest=LARGEST_ID)
+        return batched([selectors.subscription_get(subscription_id=number)])[0]
 
     @staticmethod
     def resolve_subscriptions(root: Any, info: GraphQLResolveInfo, carrier: Any = None, status: Any = None) -> Keyset:
         found = selectors.subscription_list(carrier=carrier and carrier.value, status=status and status.value)
-        return keyset_of(found, id=int)
+        return queryset_keyset(found, id=int)
 
     @staticmethod
-    def resolve_usage_metrics(root: Any, info: GraphQLResolveInfo, **asked: Any) -> Keyset:
-        question = usage_question(**asked)
-        key: dict[str, type] = {"usage_type": str, "day": date} if question.by_day else {"usage_type": str}
-        return keyset_in_memory(f"metrics by {' '.join(key)}", selectors.usage_metrics(**asdict(question)).rows, **key)
+    def resolve_usage_metrics(root: Any, info: GraphQLResolveInfo, **arguments: Any) -> Keyset:
+        filters = parse_usage_filter(**arguments)
+        key: dict[str, type] = {"usage_type": str, "day": date} if filters.by_day else {"usage_type": str}
+        return memory_keyset(f"metrics by {' '.join(key)}", selectors.usage_metrics(**asdict(filters)).rows, **key)
 
     @staticmethod
-    def resolve_subscriptions_over_limit(root: Any, info: GraphQLResolveInfo, **asked: Any) -> Keyset:
-        return subscriptions_over_limit(**asked)
+    def resolve_subscriptions_over_limit(root: Any, info: GraphQLResolveInfo, **arguments: Any) -> Keyset:
+        return over_limit_keyset(**arguments)
 
 
-def subscriptions_over_limit(price_limit: Number, start: date | None = None, end: date | None = None) -> Keyset:
+def over_limit_keyset(price_limit: Number, start: date | None = None, end: date | None = None) -> Keyset:
     if price_limit < 0:
-        raise InvalidArgument("Not zero or more.", argument="priceLimit")
+        raise InvalidArgument("Must be zero or more.", argument="priceLimit")
     if (start or date.min) > (end or date.max):
-        raise InvalidArgument("The range ends before it begins.", argument="to")
-    asked: dict[str, Any] = {"price_limit": price_limit, "start": start, "end": end}
+        raise InvalidArgument("The range ends before it starts.", argument="to")
+    search: dict[str, Any] = {"price_limit": price_limit, "start": start, "end": end}
 
-    def rows(place: Key | None, limit: int) -> list[OverLimit]:
-        answer = selectors.subscription_list_over_price(**asked, after=place[0] if place else 0, limit=limit)
+    def rows(after: Key | None, limit: int) -> list[OverLimit]:
+        answer = selectors.subscription_list_over_price(**search, after=after[0] if after else 0, limit=limit)
         return [OverLimit(*row) for row in answer.rows]
 
-    count = partial(selectors.subscription_count_over_price, **asked)
+    count = partial(selectors.subscription_count_over_price, **search)
     return Keyset("over limit", (int,), rows, lambda over: (over.subscription_id,), count)

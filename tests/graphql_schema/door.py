@@ -1,4 +1,4 @@
-"""A small schema behind the real door: what the door does shows, whatever it leads to."""
+"""A small schema behind the real view, to test the view without our own schema."""
 
 from datetime import date
 from time import sleep

@@ -1,4 +1,4 @@
-"""Questions for tests, asked of the schema itself."""
+"""Executes queries for tests, on the schema without the view."""
 
 from types import SimpleNamespace
 
@@ -10,32 +10,32 @@ from graphql_schema.schema import schema
 
 
 def execute(query, user=None, **variables):
-    """What the schema answers, errors included."""
+    """The result of a query, with its errors."""
     context = SimpleNamespace(user=user or AnonymousUser())
     return schema.execute(query, context_value=context, variable_values=variables)
 
 
 def ask(query, user=None, **variables):
-    """The data of an answer, which must have no error."""
+    """The data of a result, which must have no errors."""
     answer = execute(query, user, **variables)
     assert answer.errors is None, answer.errors
     return answer.data
 
 
 def nodes(query, **variables):
-    """The objects on a page of the one connection that is asked for."""
+    """The objects on the page of the only connection in the query."""
     (connection_,) = ask(query, **variables).values()
     return [edge["node"] for edge in connection_["edges"]]
 
 
 def refusal(query, user=None, **variables):
-    """The code of the one error that an answer has, and what else the error tells."""
+    """The code and the extra data of the only error of a result."""
     (error,) = execute(query, user, **variables).errors
     return error.original_error.code, error.original_error.extra
 
 
 def pages(query, **variables):
-    """The objects of all pages of the one connection that is asked for with `$after`."""
+    """The objects of all pages of the only connection in the query, which takes `$after`."""
     after, found = None, []
     while True:
         (page,) = ask(query, after=after, **variables).values()
@@ -47,7 +47,7 @@ def pages(query, **variables):
 
 
 def statements(query, **variables):
-    """The SQL of an answer without errors."""
+    """The SQL statements of a query without errors."""
     with CaptureQueriesContext(connection) as captured:
         ask(query, **variables)
     return [query["sql"] for query in captured]

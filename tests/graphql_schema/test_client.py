@@ -1,4 +1,4 @@
-"""The examples of the documentation, run by a real client on a real server that has the samples."""
+"""The examples of the documentation, run by a real client against a real server with the samples."""
 
 import json
 import re
@@ -14,7 +14,7 @@ from rest_framework.authtoken.models import Token
 pytestmark = pytest.mark.django_db(transaction=True)
 
 DOCS = "".join((settings.BASE_DIR / name).read_text() for name in ("README.md", "docs/graphql.md"))
-# Each with its answer.
+# Each query with its answer.
 QUERIES = re.findall(r"```graphql\n(.+?)```\n\n```json\n(.+?)```", DOCS, re.DOTALL)
 PROGRAMS = re.findall(r"```python\n(from gql .+?|import os\n.+?)```", DOCS, re.DOTALL)
 
@@ -32,13 +32,13 @@ def client(server):
     )
 
 
-def test_every_query_of_the_docs_gets_the_answer_that_stands_there(client):
+def test_every_query_of_the_docs_gets_its_documented_answer(client):
     assert len(QUERIES) == DOCS.count("```graphql") == 4
     for query, answer in QUERIES:
         assert client.execute(gql(query)) == json.loads(answer)
 
 
-def test_every_program_of_the_docs_prints_what_it_promises(server, admin_user, monkeypatch, capsys):
+def test_every_program_of_the_docs_prints_its_documented_output(server, admin_user, monkeypatch, capsys):
     monkeypatch.setenv("DSRHUB_TOKEN", Token.objects.create(user=admin_user).key)
     capsys.readouterr()
     for program in PROGRAMS:
@@ -55,6 +55,6 @@ def test_the_client_understands_a_refusal(client):
 
 
 @pytest.mark.parametrize("path", ["/graphql", "/graphql/"])
-def test_it_is_there_with_and_without_a_slash(live_server, path):
+def test_the_address_works_with_and_without_a_slash(live_server, path):
     client = Client(transport=RequestsHTTPTransport(live_server.url + path))
     assert client.execute(gql("{ __typename }")) == {"__typename": "Query"}

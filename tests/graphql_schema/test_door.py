@@ -1,4 +1,4 @@
-"""Who comes in by which request, and how it is answered."""
+"""Which requests the view accepts, from which users, and how it answers them."""
 
 import json
 
@@ -29,7 +29,7 @@ def test_a_query_is_answered(client):
     assert "no-store" in answer["Cache-Control"]
 
 
-def test_the_media_type_of_graphql_is_used_where_the_client_knows_it(client):
+def test_the_media_type_of_graphql_is_used_if_the_client_accepts_it(client):
     answer = post(client, "{ user }", {"Accept": "application/graphql-response+json, application/json;q=0.9"})
     assert answer["Content-Type"] == "application/graphql-response+json"
 
@@ -41,7 +41,7 @@ def test_the_named_operation_is_executed_with_its_variables(client):
 
 
 @pytest.mark.parametrize("name", [None, "C", ""])
-def test_without_a_name_of_one_of_them_several_operations_are_refused(client, name):
+def test_several_operations_without_a_valid_name_are_refused(client, name):
     answer = post(client, "query A { user } query B { user }", operationName=name)
     assert (answer.status_code, codes(answer)) == (400, ["graphql_operation"])
 
@@ -70,26 +70,26 @@ def test_a_subscription_is_refused(client):
         '{"query": "{ user }"}'.encode("utf-16"),
     ],
 )
-def test_a_body_that_is_none_of_an_operation_is_refused(client, body):
+def test_an_invalid_body_is_refused(client, body):
     answer = client.generic("POST", "/graphql", body, **JSON)
     assert (answer.status_code, codes(answer)) == (400, ["bad_request"])
 
 
-def test_operations_are_taken_one_at_a_time(client):
+def test_a_batch_of_operations_is_refused(client):
     answer = client.post("/graphql", [{"query": "{ user }"}, {"query": "{ user }"}], **JSON)
     assert (answer.status_code, codes(answer)) == (400, ["bad_request"])
-    assert "several operations at once are not taken" in answer.json()["errors"][0]["message"]
+    assert "Batches of operations are not supported" in answer.json()["errors"][0]["message"]
 
 
 @pytest.mark.parametrize(
     "content_type", ["", "text/plain", "application/x-www-form-urlencoded", "multipart/form-data; boundary=x"]
 )
-def test_what_a_form_of_another_site_can_send_is_refused(client, content_type):
+def test_content_types_of_forms_are_refused(client, content_type):
     answer = client.generic("POST", "/graphql", '{"query": "{ user }"}', content_type=content_type)
     assert (answer.status_code, codes(answer)) == (415, ["unsupported_media_type"])
 
 
-def test_by_get_nothing_is_executed(client):
+def test_get_executes_nothing(client):
     answer = client.get("/graphql", {"query": "{ user }"}, headers={"Accept": "application/json"})
     assert (answer.status_code, codes(answer)) == (405, ["method_not_allowed"])
     assert b"<title>" in client.get("/graphql", {"query": "{ user }"}, headers={"Accept": "text/html,*/*"}).content
@@ -101,35 +101,35 @@ def test_other_methods_are_refused(client, method):
     assert (answer.status_code, codes(answer)) == (405, ["method_not_allowed"])
 
 
-# --- Who -------------------------------------------------------------------------------------------------------
+# --- Users -----------------------------------------------------------------------------------------------------
 
 
 @pytest.fixture
-def careful():
-    """A client whose CSRF tokens are looked at, as those of browsers are."""
+def csrf_client():
+    """A client whose CSRF tokens are checked like those of a browser."""
     return Client(enforce_csrf_checks=True)
 
 
-def test_anybody_may_read(careful):
-    assert post(careful, "{ user }").json() == {"data": {"user": ""}}
+def test_anybody_may_read(csrf_client):
+    assert post(csrf_client, "{ user }").json() == {"data": {"user": ""}}
 
 
-def test_who_is_signed_in_by_a_session_sends_the_token_of_the_page(careful, admin_user):
-    careful.force_login(admin_user)
-    answer = post(careful, "{ user }")
+def test_a_session_needs_the_csrf_token_of_the_page(csrf_client, admin_user):
+    csrf_client.force_login(admin_user)
+    answer = post(csrf_client, "{ user }")
     assert (answer.status_code, codes(answer)) == (403, ["permission_denied"])
     assert answer.json()["errors"][0]["message"].startswith("CSRF Failed")
 
-    page = careful.get("/graphql", headers={"Accept": "text/html"})
+    page = csrf_client.get("/graphql", headers={"Accept": "text/html"})
     token = page.content.decode().split('data-csrf-token="')[1].split('"')[0]
-    assert post(careful, "{ user }", {"X-CSRFToken": token}).json() == {"data": {"user": "admin"}}
-    assert post(careful, "{ user }", {"X-CSRFToken": "x" * len(token)}).status_code == 403
+    assert post(csrf_client, "{ user }", {"X-CSRFToken": token}).json() == {"data": {"user": "admin"}}
+    assert post(csrf_client, "{ user }", {"X-CSRFToken": "x" * len(token)}).status_code == 403
 
 
-def test_who_sends_a_token_of_rest_needs_no_other(careful, admin_user):
-    careful.force_login(admin_user)
+def test_an_api_token_needs_no_csrf_token(csrf_client, admin_user):
+    csrf_client.force_login(admin_user)
     authorization = {"Authorization": f"Token {Token.objects.create(user=admin_user).key}"}
-    assert post(careful, "{ user }", authorization).json() == {"data": {"user": "admin"}}
+    assert post(csrf_client, "{ user }", authorization).json() == {"data": {"user": "admin"}}
 
 
 def test_a_wrong_token_is_refused(client):
@@ -149,7 +149,7 @@ def test_a_private_installation_is_closed_to_strangers(client, admin_user, setti
 # --- Errors ----------------------------------------------------------------------------------------------------
 
 
-def test_what_cannot_be_parsed_is_told_with_its_place(client):
+def test_a_syntax_error_has_its_location(client):
     answer = post(client, "{ user")
     assert answer.status_code == 400
     assert answer.json() == {
@@ -163,7 +163,7 @@ def test_what_cannot_be_parsed_is_told_with_its_place(client):
     }
 
 
-def test_what_is_not_valid_is_told_with_its_place(client):
+def test_a_validation_error_has_its_location(client):
     answer = post(client, "{ node { size } user(x: 1) }")
     assert (answer.status_code, codes(answer)) == (400, ["graphql_validation"] * 2)
     assert [error["locations"] for error in answer.json()["errors"]] == [
@@ -184,7 +184,7 @@ def test_a_wrong_variable_is_named(client):
     assert "data" not in answer.json()
 
 
-def test_an_error_of_ours_has_its_code_its_data_and_its_path(client):
+def test_a_dsrhub_error_has_its_code_its_data_and_its_path(client):
     answer = post(client, "{ it: broken user }")
     assert answer.status_code == 200
     assert answer.json() == {
@@ -201,7 +201,7 @@ def test_an_error_of_ours_has_its_code_its_data_and_its_path(client):
 
 
 @pytest.mark.parametrize(("field", "data"), [("fault", {"fault": None}), ("faultRequired", None)])
-def test_a_fault_shows_nothing_but_an_id_that_the_log_has(client, caplog, field, data):
+def test_an_internal_error_shows_only_an_id_that_is_in_the_log(client, caplog, field, data):
     answer = post(client, f"{{ {field} }}")
     (error,) = answer.json()["errors"]
     assert (answer.status_code, answer.json()["data"]) == (200, data)
@@ -216,11 +216,11 @@ def test_a_fault_shows_nothing_but_an_id_that_the_log_has(client, caplog, field,
     assert "a secret of the inside" in record.exc_text
 
 
-def test_a_fault_of_the_door_itself_is_masked_too(client, caplog, monkeypatch):
+def test_an_internal_error_of_the_view_is_masked_too(client, caplog, monkeypatch):
     def fail(*arguments):
         raise KeyError("a secret of the inside")
 
-    monkeypatch.setattr("graphql_schema.view.check", fail)
+    monkeypatch.setattr("graphql_schema.view.check_document", fail)
     answer = post(client, "{ user }")
     assert (answer.status_code, codes(answer)) == (500, ["internal_error"])
     assert "secret" not in answer.content.decode()

@@ -1,4 +1,4 @@
-"""The page of the playground and its files, without a browser."""
+"""The page of the playground and its static files, tested without a browser."""
 
 import re
 
@@ -38,22 +38,22 @@ def test_the_page_has_no_script_or_style_inside_and_names_no_other_host(page):
     assert set(re.findall(r'(?:src|href)="(/static/|[^"]*)', text)) == {"/static/"}
 
 
-def test_the_page_is_kept_by_no_cache(page):
+def test_no_cache_keeps_the_page(page):
     assert "no-store" in page["Cache-Control"]
 
 
-def test_its_files_are_served_as_those_of_the_others_are(tmp_path):
+def test_its_static_files_can_be_collected(tmp_path):
     finder = AppDirectoriesFinder(["graphql_schema"])
     files = {path: (storage, path) for path, storage in finder.list([])}
     assert "graphql_schema/vendor/graphiql.min.js" in files
     storage = CompressedManifestStaticFilesStorage(location=tmp_path, base_url="/static/")
     for path, (source, _) in files.items():
         storage.save(path, source.open(path))
-    # A file that names another that is not there, such as a source map, is an exception here.
+    # A reference to a missing file, such as a source map, raises an exception here.
     assert [outcome for *_, outcome in storage.post_process(files) if isinstance(outcome, Exception)] == []
 
 
-def test_nothing_of_it_names_a_source_map_or_a_font():
+def test_no_file_refers_to_a_source_map_or_a_font():
     folder = settings.BASE_DIR / "graphql_schema" / "static"
     texts = {path.name: path.read_text() for path in folder.rglob("*.min.*")}
     assert len(texts) == 4

@@ -1,4 +1,4 @@
-"""An operation has its time, all its statements and fields together."""
+"""The time limit of an operation includes all its statements and fields."""
 
 import pytest
 from django.contrib.auth.models import User
@@ -26,7 +26,7 @@ def test_many_short_statements_are_stopped_as_well(client, tenth):
     assert (answer.json()["data"], codes(answer)) == (None, ["timeout"])
 
 
-def test_what_asks_no_database_is_stopped_as_well(client, tenth):
+def test_fields_without_statements_are_stopped_as_well(client, tenth):
     answer = post(client, "{ page(first: 100) { edges { node { pause } } } }")
     assert (answer.json()["data"], codes(answer)) == (None, ["timeout"])
 
@@ -41,14 +41,14 @@ def test_the_time_is_the_statement_timeout_while_the_operation_lasts(client, set
         assert cursor.fetchone() == ("0",)
 
 
-def test_after_a_timeout_the_connection_is_as_good_as_before(client, tenth):
+def test_after_a_timeout_the_connection_has_no_time_limit(client, tenth):
     post(client, "{ sleep(seconds: 5) }")
     with connection.cursor() as cursor:
         cursor.execute("SELECT current_setting('statement_timeout') FROM pg_sleep(0.2)")
         assert cursor.fetchone() == ("0",)
 
 
-def test_a_mutation_is_done_for_good(client):
+def test_a_mutation_is_committed(client):
     User.objects.create(username="ada")
     assert post(client, 'mutation { userDelete(name: "ada") { count } }').json() == {
         "data": {"userDelete": {"count": 1}}
@@ -56,6 +56,6 @@ def test_a_mutation_is_done_for_good(client):
     assert not User.objects.exists()
 
 
-def test_the_timeout_is_no_statement_of_the_operation(client, django_assert_num_queries):
+def test_the_time_limit_adds_no_statement(client, django_assert_num_queries):
     with django_assert_num_queries(2):
         post(client, "{ a: sleep(seconds: 0) b: sleep(seconds: 0) }")

@@ -1,6 +1,6 @@
-"""The playground in a browser: its examples work on the samples, under the content security policy of all pages.
+"""The playground in a browser: its examples work with the samples, under the content security policy of all pages.
 
-The fixture `page` fails a test with an error on the console or a request to another host.
+The fixture `page` fails a test that logs an error to the console or sends a request to another host.
 """
 
 import pytest
@@ -14,7 +14,7 @@ from tests.waiting import PATIENCE
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 
 EDITOR = "document.querySelector('.graphiql-query-editor .CodeMirror').CodeMirror"
-# Each with something of its answer: what the files say.
+# The name of each example, and a part of its answer, taken from the sample files.
 EXAMPLES = {
     "TopPercentile": '"revenueEur": "9054.8079881750077"',
     "OneResource": '"revenue": "21571.474227928647"',
@@ -24,10 +24,10 @@ EXAMPLES = {
 
 
 def wait_until(page, condition):
-    """Until something holds for the editor. Playwright's own way needs what the policy of the page forbids."""
+    """Wait until a condition of the editor holds. Playwright's own wait needs `eval`, which the policy forbids."""
     page.evaluate(f"""() => new Promise((resolve, reject) => {{
         const look = () => {EDITOR}.{condition} ? resolve() : requestAnimationFrame(look);
-        setTimeout(reject, {PATIENCE * 1000}, new Error("this never came: " + {condition!r}));
+        setTimeout(reject, {PATIENCE * 1000}, new Error("condition not met: " + {condition!r}));
         look();
     }})""")
 
@@ -38,7 +38,7 @@ def playground(live_server, page):
 
 
 def opened(page, address):
-    """The page, once its editor knows the schema."""
+    """Open the page and wait until its editor has loaded the schema."""
     page.goto(address)
     expect(page.locator(".graphiql-query-editor .CodeMirror-line").first).to_be_visible()
     wait_until(page, "options.hintOptions.schema")
@@ -46,13 +46,13 @@ def opened(page, address):
 
 
 def execute(playground, name):
-    """Press the button, once GraphiQL has read the text, which it does a moment after that is there."""
+    """Press the button after GraphiQL has parsed the text, which it does with a short delay."""
     wait_until(playground, f"operationName === {name!r}")
     playground.click(".graphiql-execute-button")
 
 
 def response(playground):
-    """What GraphiQL shows of the answer: CodeMirror draws the lines in sight alone."""
+    """The visible part of the answer: CodeMirror renders only the lines in sight."""
     return playground.locator(".result-window .CodeMirror-code")
 
 
@@ -69,16 +69,16 @@ def test_each_example_works_on_the_samples(playground):
         expect(response(playground)).not_to_contain_text('"errors"')
 
 
-def test_the_documentation_tells_the_schema(playground):
+def test_the_documentation_shows_the_schema(playground):
     playground.click("[aria-label='Show Documentation Explorer']")
     docs = playground.locator(".graphiql-doc-explorer")
     docs.locator("a:text-is('Query')").click()
     expect(docs).to_contain_text("topResources")
     docs.locator("a:text-is('topResources')").click()
-    expect(docs).to_contain_text("The fewest resources that together have a share of all revenue")
+    expect(docs).to_contain_text("The highest-earning resources that together make N % of the revenue")
 
 
-def test_who_is_signed_in_is_known_in_the_playground(playground, live_server, admin_user):
+def test_the_playground_uses_the_session(playground, live_server, admin_user):
     signed_in(playground, f"{live_server.url}/admin/", "Digital Sales Reports")
     opened(playground, f"{live_server.url}/graphql")
     query = 'mutation Delete { deleteDsr(id: "1") { id } }'
@@ -87,7 +87,7 @@ def test_who_is_signed_in_is_known_in_the_playground(playground, live_server, ad
     expect(response(playground)).to_contain_text("dsr_not_found")
 
 
-def test_it_helps_to_write(playground):
+def test_the_editor_completes_and_checks_the_query(playground):
     playground.click(".graphiql-query-editor .CodeMirror-line >> nth=6")
     playground.keyboard.press("End")
     playground.keyboard.press("Enter")

@@ -1,4 +1,4 @@
-"""The schema as a whole: its text, and that everything in it is described."""
+"""The schema as a whole: its committed text, its descriptions and its pagination."""
 
 from pathlib import Path
 
@@ -25,7 +25,7 @@ TYPES = {
 
 
 def parts(of_type):
-    """The fields of a type with their arguments, or its values."""
+    """The fields of a type with their arguments, or the values of an enum."""
     if isinstance(of_type, GraphQLEnumType):
         yield from of_type.values.items()
     if isinstance(of_type, (GraphQLObjectType, GraphQLInputObjectType)):
@@ -35,7 +35,7 @@ def parts(of_type):
 
 
 def test_the_text_of_the_schema_is_up_to_date():
-    """If it is not: `python manage.py graphql_schema`."""
+    """To update it, run `python manage.py graphql_schema`."""
     text = (Path(graphql_schema.__file__).parent / "schema.graphql").read_text()
     assert text == print_schema(schema.graphql_schema)
 
@@ -47,7 +47,7 @@ def test_everything_is_described():
     ] == []
 
 
-def test_values_are_the_codes_of_rest():
+def test_enum_values_are_the_codes_of_rest():
     choices = {
         "DSRStatus": DSR.Status,
         "RateMethod": RateMethod,
@@ -63,7 +63,7 @@ def test_values_are_the_codes_of_rest():
     assert list(TYPES["UsageType"].values) == ["data", "voice"]
 
 
-def test_every_list_comes_in_pages():
+def test_every_list_is_paginated():
     lists = {
         f"{name}.{field}"
         for name, of_type in TYPES.items()
@@ -71,7 +71,7 @@ def test_every_list_comes_in_pages():
         for field, each in of_type.fields.items()
         if "[" in str(each.type) and each.args == {}
     }
-    # At most data and voice.
+    # It has at most two rows: data and voice.
     assert lists == {"SubscriptionOverLimit.exceeded"}
     pages = [
         each

@@ -1,4 +1,4 @@
-"""Every field costs the same number of queries for 1 and for 100 objects, however deep it is nested."""
+"""Every field runs the same number of queries for 1 and for 100 objects, at any depth."""
 
 from datetime import date
 
@@ -38,7 +38,7 @@ SUBSCRIPTION = f"""
     byType: usage({RANGE}) {{ {USAGE} }} byDay: usage({RANGE}, groupBy: DAY, first: 1) {{ {USAGE} }}
 """
 
-QUESTIONS = {
+QUERIES = {
     "dsrs": ("dsrs", DSR),
     "resources": ("resources", RESOURCE),
     "resources of a territory": ('resources(territory: "NO")', RESOURCE),
@@ -69,7 +69,7 @@ QUESTIONS = {
 
 @pytest.fixture
 def hundred(tmp_path):
-    """A hundred of everything that there may be so many of."""
+    """A hundred objects of each type that can have so many."""
     lines = [line(f"a{number}", f"Title {number}", isrc="x", usages="1", revenue="1") for number in range(100)]
     for name in (ES_JANUARY, NO_JANUARY):
         import_report(tmp_path, name, *lines)
@@ -84,22 +84,22 @@ def hundred(tmp_path):
     add(*[event(each, day, "1") for each in everybody for day in (5, 6)], usage_type=VOICE)
 
 
-def questions(first):
-    for name, (field, selection) in QUESTIONS.items():
+def queries(first):
+    for name, (field, selection) in QUERIES.items():
         paged = field.replace(")", f", first: {first})") if ")" in field else f"{field}(first: {first})"
         yield name, f"{{ page: {paged} {{ {PAGE_INFO} edges {{ cursor node {{ {selection} }} }} }} }}"
 
 
 @pytest.mark.usefixtures("hundred")
-def test_as_many_queries_for_1_object_as_for_100(subtests):
-    for (name, of_one), (_, of_many) in zip(questions(1), questions(100), strict=True):
+def test_1_object_needs_as_many_queries_as_100(subtests):
+    for (name, of_one), (_, of_many) in zip(queries(1), queries(100), strict=True):
         with subtests.test(name):
             assert len(ask(of_one)["page"]["edges"]) == 1
             assert len(ask(of_many)["page"]["edges"]) > 1
             assert len(statements(of_one)) == len(statements(of_many))
 
 
-def test_no_field_is_left_out_above():
+def test_the_queries_above_contain_every_field():
     known = TypeInfo(schema.graphql_schema)
     asked = set()
 
@@ -107,7 +107,7 @@ def test_no_field_is_left_out_above():
         def enter_field(self, node, *_):
             asked.add(f"{known.get_parent_type()}.{node.name.value}")
 
-    for _, query in questions(1):
+    for _, query in queries(1):
         visit(parse(query), TypeInfoVisitor(known, Fields()))
     every = {
         f"{name}.{field}"
@@ -120,7 +120,7 @@ def test_no_field_is_left_out_above():
     assert every - asked == mutations | {"Query.dsr", "Query.subscription"}
 
 
-def test_a_question_that_fails_is_asked_once_for_a_whole_page(monkeypatch):
+def test_a_failing_batch_is_loaded_once_for_a_whole_page(monkeypatch):
     dsrs, asked = [add_dsr(offer=str(number)) for number in range(3)], []
 
     def fail(page, **_):
@@ -133,7 +133,7 @@ def test_a_question_that_fails_is_asked_once_for_a_whole_page(monkeypatch):
     assert asked == [[dsr.pk for dsr in dsrs]]
 
 
-def test_what_is_counted_is_only_counted_where_it_is_asked_for():
+def test_rows_are_counted_only_if_the_count_is_selected():
     for field in ("dsrs", "resources", "territories", "exchangeRates", "subscriptions"):
         with_count = statements(f"{{ {field} {{ totalCount }} }}")
         without = statements(f"{{ {field} {{ edges {{ cursor }} }} }}")

@@ -1,4 +1,4 @@
-"""`dsr` and `dsrs`: what they show, in which order, and how they are walked through."""
+"""`dsr` and `dsrs`: fields, filters, orders and pages; and `deleteDsr`."""
 
 from datetime import date
 
@@ -30,10 +30,10 @@ def failed(tmp_path):
     return refused.value.extra["dsr"]
 
 
-# --- What is shown ---------------------------------------------------------------------------------------------
+# --- Fields ----------------------------------------------------------------------------------------------------
 
 
-def test_a_dsr_tells_where_it_is_from_and_what_it_comes_to(norway):
+def test_a_dsr_has_its_description_and_its_totals(norway):
     query = """query ($id: ID!) { dsr(id: $id) {
         id path gzipName dsp offer society territory { code2 name localCurrency { code } } currency { code name symbol }
         periodStart periodEnd status exchangeRate rateMethod rateSource lineCount totalUsages totalRevenue
@@ -58,7 +58,7 @@ def test_a_dsr_tells_where_it_is_from_and_what_it_comes_to(norway):
         "lineCount": "3",
         "totalUsages": "18446744073709551614",
         "totalRevenue": "0.10000015",
-        # 0.10000015 / 9.9384227272727272727272727272727272727273, where `bc` goes on with 286.
+        # 0.10000015 / 9.9384227272727272727272727272727272727273, where the next digits in `bc` are 286.
         "totalRevenueEur": "0.0100619738910463659635034459922074702726",
         "blankTitleCount": "2",
         "blankArtistsCount": "2",
@@ -104,7 +104,7 @@ def test_lines_are_shown_as_delivered_and_blank_cells_are_null(norway):
     ]
 
 
-def test_problems_are_shown_by_place_and_value(tmp_path):
+def test_problems_have_their_location_and_value(tmp_path):
     query = """query ($id: ID!) { dsr(id: $id) { problems(first: 2) {
         totalCount pageInfo { hasNextPage } edges { node { level code line column value } }
     } } }"""
@@ -117,21 +117,21 @@ def test_problems_are_shown_by_place_and_value(tmp_path):
 
 
 @pytest.mark.parametrize("id", ["2147483647", "0"])
-def test_a_dsr_that_is_not_there_is_an_error(id):
+def test_a_missing_dsr_is_an_error(id):
     assert refusal("query ($id: ID!) { dsr(id: $id) { id } }", id=id) == ("dsr_not_found", {"id": int(id)})
 
 
 @pytest.mark.parametrize("id", ["", "x", "-1", "1.0", "2147483648", "9" * 100, "٣"])
-def test_what_is_no_id_is_refused(id):
+def test_an_invalid_id_is_refused(id):
     assert refusal("query ($id: ID!) { dsr(id: $id) { id } }", id=id) == ("invalid_argument", {"argument": "id"})
 
 
-# --- Which, and in which order ---------------------------------------------------------------------------------
+# --- Filters and orders ----------------------------------------------------------------------------------------
 
 
 @pytest.fixture
 def four():
-    """DSRs of two months, currencies, DSPs, offers and states."""
+    """Four DSRs that differ in month, currency, DSP, offer and status."""
     january, february = (
         {"period_start": date(2020, month, 1), "period_end": date(2020, month, day)}
         for month, day in ((1, 31), (2, 29))
@@ -165,7 +165,7 @@ def four():
         ('(periodStart: "2020-01-01", periodEnd: "2020-02-29")', [0, 1, 2, 3]),
     ],
 )
-def test_dsrs_are_found_by_what_they_are(four, search, found):
+def test_dsrs_are_filtered(four, search, found):
     ids = [int(node["id"]) for node in nodes(f"{{ dsrs{search} {{ edges {{ node {{ id }} }} }} }}")]
     assert ids == [four[number].pk for number in found]
 
@@ -181,14 +181,14 @@ def test_dsrs_are_found_by_what_they_are(four, search, found):
         ("dsp", "\0"),
     ],
 )
-def test_what_cannot_be_a_value_is_refused_by_name(argument, value):
+def test_an_invalid_filter_is_refused_with_its_name(argument, value):
     query = f"query ($value: String) {{ dsrs({argument}: $value) {{ totalCount }} }}"
     assert refusal(query, value=value) == ("invalid_argument", {"argument": argument})
 
 
 @pytest.mark.parametrize(("order", "found"), [("ID", [0, 1, 2, 3]), ("NEWEST", [3, 2, 1, 0]), ("PERIOD", [1, 2, 3, 0])])
 @pytest.mark.parametrize("first", [1, 2, 3, 4, 5])
-def test_every_order_is_walked_through_page_by_page(four, order, found, first):
+def test_every_order_can_be_read_page_by_page(four, order, found, first):
     query = f"""query ($after: String) {{ dsrs(orderBy: {order}, first: {first}, after: $after) {{
         edges {{ cursor node {{ id }} }} pageInfo {{ hasNextPage endCursor }}
     }} }}"""
@@ -198,7 +198,7 @@ def test_every_order_is_walked_through_page_by_page(four, order, found, first):
 
 
 @pytest.mark.parametrize("limit_bytes", [0, 1024**2], ids=["own partition", "shared partition"])
-def test_lines_are_walked_through_page_by_page(tmp_path, settings, limit_bytes):
+def test_lines_can_be_read_page_by_page(tmp_path, settings, limit_bytes):
     settings.DSRHUB_SHARED_PARTITION_BYTES = limit_bytes
     import_report(tmp_path, NO_JANUARY, line("x"), line("y"))
     dsr = import_report(tmp_path, ES_JANUARY, *[line(f"a{number}") for number in range(5)])
@@ -219,16 +219,16 @@ def test_lines_are_walked_through_page_by_page(tmp_path, settings, limit_bytes):
 DELETE = "mutation ($id: ID!) { deleteDsr(id: $id) { id } }"
 
 
-def test_who_may_deletes_a_dsr(norway):
+def test_a_user_with_the_permission_deletes_a_dsr(norway):
     assert ask(DELETE, user_with("delete_dsr"), id=norway.pk) == {"deleteDsr": {"id": str(norway.pk)}}
     assert not DSR.objects.exists()
 
 
-def test_nobody_else_deletes_a_dsr(norway):
+def test_a_user_without_the_permission_deletes_no_dsr(norway):
     assert refusal(DELETE, AnonymousUser(), id=norway.pk)[0] == "not_authenticated"
     assert refusal(DELETE, user_with("change_dsr"), id=norway.pk)[0] == "permission_denied"
     assert list(DSR.objects.all()) == [norway]
 
 
-def test_a_dsr_that_is_not_there_cannot_be_deleted(norway):
+def test_a_missing_dsr_cannot_be_deleted(norway):
     assert refusal(DELETE, user_with("delete_dsr"), id=norway.pk + 1) == ("dsr_not_found", {"id": norway.pk + 1})

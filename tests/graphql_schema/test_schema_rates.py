@@ -1,4 +1,4 @@
-"""Territories, currencies and exchange rates, and how an operator sets one."""
+"""Territories, currencies and exchange rates, and the mutation that sets a rate."""
 
 from datetime import date
 from decimal import Decimal
@@ -16,7 +16,7 @@ pytestmark = pytest.mark.django_db
 PAGE = "pageInfo { hasNextPage endCursor }"
 
 
-def test_territories_come_by_code_with_their_currency():
+def test_territories_are_ordered_by_code_and_have_their_currency():
     found = [
         node
         for page in pages(
@@ -32,7 +32,7 @@ def test_territories_come_by_code_with_their_currency():
     assert count == len(found) == Territory.objects.count()
 
 
-def test_currencies_come_by_code():
+def test_currencies_are_ordered_by_code():
     found = [
         node
         for page in pages(
@@ -52,15 +52,15 @@ RATES = """query ($currency: String, $from: Date, $to: Date, $first: Int, $after
 }"""
 
 
-def test_rates_of_the_ecb_come_by_currency_and_day():
-    # The first days of 2020, as the ECB published them.
+def test_ecb_rates_are_ordered_by_currency_and_day():
+    # The rates that the ECB published for the first days of 2020.
     assert nodes(RATES, currency="nok", **{"from": "2020-01-01", "to": "2020-01-03"}) == [
         {"currency": {"code": "NOK"}, "day": "2020-01-02", "rate": "9.8408"},
         {"currency": {"code": "NOK"}, "day": "2020-01-03", "rate": "9.8315"},
     ]
 
 
-def test_all_rates_of_some_days_are_walked_through():
+def test_all_rates_of_some_days_can_be_read_page_by_page():
     days = {"from": "2020-01-02", "to": "2020-01-03"}
     found = [(node["currency"]["code"], node["day"]) for page in pages(RATES, first=7, **days) for node in page]
     known = EcbRate.objects.filter(day__range=(date(2020, 1, 2), date(2020, 1, 3)))
@@ -76,7 +76,7 @@ def test_a_page_of_rates_is_a_range_of_an_index():
         assert "Index Cond: (ROW((currency_id)::text, day) > ROW(" in "".join(row for (row,) in plan.fetchall())
 
 
-def test_rates_of_operators_come_by_currency_and_period():
+def test_operator_rates_are_ordered_by_currency_and_period():
     for currency, month in (("NOK", 2), ("AED", 3), ("NOK", 1)):
         OperatorRate.objects.create(
             currency_id=currency, period_start=date(2020, month, 1), period_end=date(2020, month, 28), rate="1.50"
@@ -100,7 +100,7 @@ def test_rates_of_operators_come_by_currency_and_period():
     assert len(nodes(query, currency="NOK")) == 2
 
 
-# --- Setting one -----------------------------------------------------------------------------------------------
+# --- Setting a rate --------------------------------------------------------------------------------------------
 
 SET = """mutation ($currency: String!, $start: Date!, $rate: Decimal!, $note: String) {
     setOperatorRate(currency: $currency, periodStart: $start, periodEnd: "2020-01-31", rate: $rate, note: $note) {
@@ -110,7 +110,7 @@ SET = """mutation ($currency: String!, $start: Date!, $rate: Decimal!, $note: St
 NOK = {"currency": "NOK", "start": "2020-01-01", "rate": "0.0000001"}
 
 
-def test_who_may_sets_a_rate_and_the_dsrs_follow():
+def test_a_user_with_the_permissions_sets_a_rate_and_its_dsrs_use_it():
     dsr, other = add_dsr(), add_dsr(period_start=date(2020, 1, 2))
     user = user_with("add_operatorrate", "change_operatorrate")
     assert ask(SET, user, **NOK, note="by letter")["setOperatorRate"] == {
@@ -126,13 +126,13 @@ def test_who_may_sets_a_rate_and_the_dsrs_follow():
     assert DSR.objects.get(pk=dsr.pk).exchange_rate == Decimal("0.0000001")
     assert DSR.objects.get(pk=other.pk).exchange_rate == other.exchange_rate
     assert RateChange.objects.get().changed_by == user
-    # It is replaced by the next.
+    # The next rate replaces it.
     assert ask(SET, user, **NOK | {"rate": "2"})["setOperatorRate"]["rate"]["rate"] == "2"
     assert OperatorRate.objects.get().rate == 2
 
 
 @pytest.mark.parametrize("permissions", [["add_operatorrate"], ["change_operatorrate"], []])
-def test_who_may_not_sets_none(permissions):
+def test_a_user_without_the_permissions_sets_no_rate(permissions):
     assert refusal(SET, user_with(*permissions), **NOK)[0] == "permission_denied"
     assert refusal(SET, AnonymousUser(), **NOK)[0] == "not_authenticated"
     assert not OperatorRate.objects.exists()
@@ -150,7 +150,7 @@ def test_who_may_not_sets_none(permissions):
         ({"note": "n" * 201}, "note"),
     ],
 )
-def test_what_can_be_no_rate_is_refused(change, named):
+def test_an_invalid_rate_is_refused(change, named):
     user = user_with("add_operatorrate", "change_operatorrate")
     code, extra = refusal(SET, user, **NOK | change)
     assert code == "invalid_rate"

@@ -1,4 +1,4 @@
-"""`resources` and `topResources`: who is found, what it comes to, in which order, and that no index is missed."""
+"""`resources` and `topResources`: searches, sums, orders, and the use of indexes."""
 
 import re
 from decimal import Decimal
@@ -20,9 +20,9 @@ ES_FEBRUARY = "Spotify_SpotifyFamilyPlan_ES_EUR_20200201-20200229.tsv"
 DEEZER_JANUARY = "Deezer_Free_FR_EUR_20200101-20200131.tsv"
 
 
-@pytest.fixture(params=[0, 20_000], ids=["walked", "added up"])
+@pytest.fixture(params=[0, 20_000], ids=["by resource", "added up"])
 def either_way(request, monkeypatch):
-    """Resources are found in two ways; where there are few lines, by these."""
+    """Resources are found in two ways. With few lines, the lines themselves are added up."""
     monkeypatch.setattr(browsing, "FEW_LINES", request.param)
 
 
@@ -56,7 +56,7 @@ def found(arguments=""):
 A, B, C = (("Spotify", dsp_id) for dsp_id in "abc")
 DEEZER_A, DEEZER_D = ("Deezer", "a"), ("Deezer", "d")
 
-# --- What a resource is ----------------------------------------------------------------------------------------
+# --- Fields ----------------------------------------------------------------------------------------------------
 
 REPORTS = """{ resources(dspId: "a") { totalCount edges { node {
     dsp title artists isrc usages revenueEur
@@ -110,7 +110,7 @@ def test_a_resource_has_the_dsrs_that_report_it_and_its_sums(dsrs):
         ('periodEnd: "2020-01-31"', "8", [ES_JANUARY, NO_JANUARY]),
     ],
 )
-def test_only_the_dsrs_that_count_are_added_up_and_shown(dsrs, counting, usages, names):
+def test_only_the_dsrs_in_scope_are_added_up_and_shown(dsrs, counting, usages, names):
     query = f"""{{ resources(dspId: "a", {counting}) {{ edges {{ node {{
         dsp usages reports {{ totalCount edges {{ node {{ dsr {{ id }} }} }} }}
     }} }} }} }}"""
@@ -120,7 +120,7 @@ def test_only_the_dsrs_that_count_are_added_up_and_shown(dsrs, counting, usages,
     assert node["reports"]["totalCount"] == len(names)
 
 
-def test_reports_are_walked_through_page_by_page(dsrs):
+def test_reports_can_be_read_page_by_page(dsrs):
     query = """query ($after: String) { resources(isrc: "ESABC2000001") { edges { node {
         reports(first: 2, after: $after) {
             pageInfo { hasNextPage hasPreviousPage endCursor } edges { node { dsr { id } } }
@@ -135,7 +135,7 @@ def test_reports_are_walked_through_page_by_page(dsrs):
     assert (node["reports"]["pageInfo"]["hasNextPage"], node["reports"]["pageInfo"]["hasPreviousPage"]) == (False, True)
 
 
-# --- Who is found ----------------------------------------------------------------------------------------------
+# --- Searches --------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.usefixtures("either_way", "dsrs")
@@ -170,7 +170,7 @@ def test_reports_are_walked_through_page_by_page(dsrs):
         ('periodStart: "2020-02-01", isrc: "ESABC2000002"', []),
     ],
 )
-def test_resources_are_found_by_what_they_are_and_who_reports_them(search, expected):
+def test_resources_are_found_by_search_and_scope(search, expected):
     assert found(f"({search})") == expected
     assert ask(f"{{ resources({search}) {{ totalCount }} }}")["resources"]["totalCount"] == len(expected)
 
@@ -183,9 +183,9 @@ def test_resources_of_one_dsr(dsrs):
 
 
 @pytest.mark.usefixtures("dsrs", "either_way")
-def test_what_only_deleted_dsrs_reported_is_not_found(dsrs):
+def test_resources_of_deleted_dsrs_alone_are_not_found(dsrs):
     dsr_delete(dsr_number=dsrs[DEEZER_JANUARY])
-    # The catalogue still has them.
+    # The catalogue still contains the resources.
     assert Resource.objects.filter(dsp="Deezer").count() == 2
     assert found() == [B, A, C]
     assert found('(dspId: "d")') == []
@@ -207,18 +207,18 @@ def test_what_only_deleted_dsrs_reported_is_not_found(dsrs):
         ("territory", "ESP"),
     ],
 )
-def test_what_cannot_be_looked_for_is_refused_by_name(argument, value):
+def test_an_invalid_search_is_refused_with_its_name(argument, value):
     query = f"query ($value: String) {{ resources({argument}: $value) {{ totalCount }} }}"
     assert refusal(query, value=value) == ("invalid_argument", {"argument": argument})
 
 
-# --- In which order --------------------------------------------------------------------------------------------
+# --- Orders ----------------------------------------------------------------------------------------------------
 
 ORDERS = {
     "TITLE": [DEEZER_D, B, DEEZER_A, A, C],
     "DSP_ID": [A, DEEZER_A, B, C, DEEZER_D],
     "REVENUE": [DEEZER_D, A, B, DEEZER_A],
-    # Without revenue c is not among them.
+    # c has no revenue, so it is left out.
     "USAGES": [A, DEEZER_D, B],
 }
 
@@ -226,11 +226,11 @@ ORDERS = {
 @pytest.mark.usefixtures("dsrs", "either_way")
 @pytest.mark.parametrize(("order", "expected"), ORDERS.items())
 @pytest.mark.parametrize("first", [1, 2, 6])
-def test_every_order_is_walked_through_page_by_page(order, expected, first):
+def test_every_order_can_be_read_page_by_page(order, expected, first):
     query = f"""query ($after: String) {{ resources(orderBy: {order}, first: {first}, after: $after) {{
         edges {{ cursor node {{ dsp dspId }} }} pageInfo {{ hasNextPage endCursor }}
     }} }}"""
-    # Those with the same dspId in the order in which they came into the catalogue.
+    # Resources with the same dspId come in the order in which the catalogue registered them.
     walked = pages(query)
     assert [len(page) for page in walked] == [
         len(expected[start : start + first]) for start in range(0, len(expected), first)
@@ -263,7 +263,7 @@ def test_resources_with_enough_revenue_or_usages(search, expected):
     assert ask(f"{{ resources({search}) {{ totalCount }} }}")["resources"]["totalCount"] == len(expected)
 
 
-def test_what_would_have_to_be_added_up_must_not_be_much(dsrs, monkeypatch):
+def test_a_search_that_would_add_up_too_much_is_refused(dsrs, monkeypatch):
     monkeypatch.setattr(browsing, "FEW_LINES", 0)
     monkeypatch.setattr(browsing, "FEW_RESOURCES", 1)
     assert found('(isrc: "ESABC2000001", orderBy: USAGES)') == [A]
@@ -300,7 +300,7 @@ def test_the_top_has_ranks_and_cumulative_shares():
     "counting", [{}, {"territory": "ES"}, {"territory": "SE"}, {"from": "2020-02-01"}, {"to": "2020-01-31"}]
 )
 @pytest.mark.usefixtures("dsrs")
-def test_the_top_is_the_same_as_over_rest(client, percentile, counting):
+def test_the_top_is_the_same_as_in_rest(client, percentile, counting):
     names = {"territory": "territory", "from": "period_start", "to": "period_end"}
     rest = client.get(
         f"/resources/percentile/{percentile}", {names[name]: value for name, value in counting.items()}
@@ -324,16 +324,16 @@ def test_the_top_is_the_same_as_over_rest(client, percentile, counting):
 
 
 @pytest.mark.parametrize("percentile", [0, -1, 101])
-def test_a_share_is_from_1_to_100(percentile):
+def test_a_percentile_is_from_1_to_100(percentile):
     assert refusal(TOP, percentile=percentile) == ("invalid_argument", {"argument": "percentile"})
 
 
-# --- While something changes -----------------------------------------------------------------------------------
+# --- Concurrent changes ----------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("order", ["TITLE", "DSP_ID", "USAGES"])
-def test_an_answer_is_asked_anew_where_a_dsr_is_replaced_meanwhile(dsrs, tmp_path, monkeypatch, order):
-    """Neither without the DSR nor with both: at each statement about lines, the report for Norway is replaced."""
+def test_a_query_is_repeated_if_a_dsr_is_replaced_meanwhile(dsrs, tmp_path, monkeypatch, order):
+    """The report for Norway is replaced at each statement about lines. The answer has only its last version."""
     rows, replaced = browsing.rows_of, []
 
     def rows_while_replaced(*statement, **asked):
@@ -362,7 +362,7 @@ def test_an_answer_is_asked_anew_where_a_dsr_is_replaced_meanwhile(dsrs, tmp_pat
 
 @pytest.fixture
 def many(settings, tmp_path):
-    """3,000 resources of one DSR, each second without a title."""
+    """3,000 resources of one DSR. Every second one has no title."""
     lines = [line(f"id{number:05}", f"Title {number % 700}" if number % 2 else "", isrc="") for number in range(3000)]
     import_report(tmp_path, ES_JANUARY, *lines)
     with connection.cursor() as cursor:
@@ -371,7 +371,7 @@ def many(settings, tmp_path):
 
 
 def plans(query, **variables):
-    """The plans of the statements about resources that a question costs."""
+    """The query plans of the statements about resources."""
     with connection.cursor() as cursor:
         for statement in statements(query, **variables):
             if "FROM catalogue_resource" in statement:
@@ -395,8 +395,8 @@ def test_every_page_is_read_from_an_index_in_its_order(order, index, search, mon
     for _ in range(20):
         (plan,) = plans(query, after=after)
         assert "Sort" not in plan
-        begins_behind = re.search(rf"Index Scan using {index} on .+\n +Index Cond: ", plan)
-        assert bool(begins_behind) == (after is not None)
+        starts_after_key = re.search(rf"Index Scan using {index} on .+\n +Index Cond: ", plan)
+        assert bool(starts_after_key) == (after is not None)
         after = ask(query, after=after)["resources"]["pageInfo"]["endCursor"]
 
 

@@ -1,4 +1,4 @@
-"""`statistics`: DSRs in groups, from their own totals. All is added up by hand."""
+"""`statistics`: groups of DSRs, from their totals. The expected sums were added up by hand."""
 
 import pytest
 
@@ -90,12 +90,12 @@ def test_by_offer_dsp_and_currency():
         (', dsp: "Tidal"', []),
     ],
 )
-def test_only_the_dsrs_in_question_count(search, codes):
+def test_only_the_selected_dsrs_count(search, codes):
     assert [node["territory"]["code2"] for node in grouped("TERRITORY", "territory { code2 }", search)] == codes
 
 
 @pytest.mark.parametrize("group", ["TERRITORY", "PERIOD", "OFFER", "DSP", "CURRENCY"])
-def test_groups_are_walked_through_page_by_page(group):
+def test_groups_can_be_read_page_by_page(group):
     fields = "territory { code2 } periodStart offer dsp currency { code }"
     query = f"""query ($after: String) {{ statistics(groupBy: {group}, first: 1, after: $after) {{
         totalCount edges {{ cursor node {{ {fields} }} }} pageInfo {{ hasNextPage endCursor }}

@@ -1,4 +1,4 @@
-"""Subscriptions and their usage: the numbers of REST, in pages."""
+"""Subscriptions and their usage: the same numbers as in REST, in pages."""
 
 import pytest
 
@@ -31,7 +31,7 @@ def three(request):
 # --- Subscriptions ---------------------------------------------------------------------------------------------
 
 
-def test_subscriptions_come_by_number():
+def test_subscriptions_are_ordered_by_id():
     ids = [
         Subscription.objects.create(carrier=carrier, status=status).pk
         for carrier, status in (("att", "new"), ("sprint", "active"), ("att", "expired"))
@@ -98,7 +98,7 @@ def test_usage_by_day(three):
 
 @pytest.mark.parametrize("group", ["TYPE", "DAY"])
 @pytest.mark.parametrize("first", [1, 2, 3])
-def test_usage_is_walked_through_page_by_page(three, group, first):
+def test_usage_can_be_read_page_by_page(three, group, first):
     query = f"""query ($id: ID!, $after: String) {{ subscription(id: $id) {{
         usage({WINTER}, groupBy: {group}, first: {first}, after: $after) {{
             edges {{ node {{ usageType day totalPrice totalUsage unit }} }} pageInfo {{ hasNextPage endCursor }}
@@ -112,7 +112,7 @@ def test_usage_is_walked_through_page_by_page(three, group, first):
     assert found == usage(three[0], f"{WINTER}, groupBy: {group}")
 
 
-def test_usage_is_the_same_as_over_rest(client, three):
+def test_usage_is_the_same_as_in_rest(client, three):
     for arguments, parameters in (("", {}), (", groupBy: DAY", {"group_by": "day"})):
         rest = client.get("/subscriptions/usage/", {"from": "2026-01-01", "to": "2026-02-28", **parameters}).json()
         query = f"{{ subscriptions {{ edges {{ node {{ id usage({WINTER}{arguments}) {{ {USAGE} }} }} }} }} }}"
@@ -160,7 +160,7 @@ def test_metrics_add_all_subscriptions_up():
 
 
 @pytest.mark.parametrize("field", ["usageMetrics", "subscription", "subscriptionsOverLimit"])
-def test_a_range_that_ends_before_it_begins_is_refused(field):
+def test_a_range_that_ends_before_it_starts_is_refused(field):
     days = 'from: "2026-01-02", to: "2026-01-01"'
     query = {
         "usageMetrics": f"{{ usageMetrics({days}) {{ totalCount }} }}",
@@ -181,7 +181,7 @@ OVER = """query ($limit: Decimal!, $from: Date, $to: Date, $after: String) {
 }"""
 
 
-def test_who_reached_a_price_is_the_same_as_over_rest(client, three):
+def test_subscriptions_over_a_limit_are_the_same_as_in_rest(client, three):
     one, two, _ = three
     assert pages(OVER, limit="7") == [
         [

@@ -1,4 +1,4 @@
-"""Numbers, dates and cursors: how they are written, and that what is none is refused."""
+"""Numbers, dates and cursors: their form, and that invalid ones are refused."""
 
 import base64
 import json
@@ -32,7 +32,7 @@ def test_decimals_are_plain_digits(number, text):
 
 
 @pytest.mark.parametrize("number", [0, -1, 2**53 + 1, 2**63 - 1, 2**64])
-def test_big_integers_are_texts(number):
+def test_big_integers_are_strings(number):
     assert BigInt.serialize(number) == f"{number}"
     assert BigInt.parse_value(f"{number}") == BigInt.parse_value(number) == number
     assert BigInt.parse_literal(parse_value(f"{number}")) == BigInt.parse_literal(parse_value(f'"{number}"')) == number
@@ -63,7 +63,7 @@ NO_DAYS = ["", "2020-02-30", "20200229", "2020-W01-1", "2020-2-9", "2020-01-01T0
         *((Date, value) for value in [*NO_DAYS, 20200101, True, None, [], {}]),
     ],
 )
-def test_what_is_no_value_is_refused(scalar, value):
+def test_an_invalid_value_is_refused(scalar, value):
     with pytest.raises(GraphQLError, match="Not a "):
         scalar.parse_value(value)
     with pytest.raises(GraphQLError, match="Not a "):
@@ -80,7 +80,7 @@ def cursor(*parts):
 
 
 @pytest.mark.django_db
-def test_a_cursor_is_an_opaque_text_that_leads_behind_its_row():
+def test_a_page_starts_after_the_row_of_its_cursor():
     ids = [add_dsr(offer=str(number)).pk for number in range(2)]
     first = ask(DSRS, first=1)["dsrs"]["pageInfo"]["endCursor"]
     assert json.loads(base64.urlsafe_b64decode(first)) == ["DSR id", ids[0]]
@@ -115,7 +115,7 @@ def test_a_cursor_is_an_opaque_text_that_leads_behind_its_row():
         base64.urlsafe_b64encode(b'["DSR id",' + b"9" * 5000 + b"]").decode(),
     ],
 )
-def test_what_is_no_cursor_is_refused(text):
+def test_an_invalid_cursor_is_refused(text):
     assert refusal(DSRS, after=text) == ("invalid_cursor", {"argument": "after"})
 
 
@@ -134,7 +134,7 @@ def test_what_is_no_cursor_is_refused(text):
         ("resources(orderBy: USAGES", ["resources by usages", 1, "a", 1]),
     ],
 )
-def test_a_cursor_that_somebody_made_up_is_refused(field, place):
+def test_a_forged_cursor_is_refused(field, place):
     query = f"query ($after: String) {{ page: {field}, after: $after) {{ edges {{ cursor }} }} }}"
     assert refusal(query, after=cursor(*place)) == ("invalid_cursor", {"argument": "after"})
 
@@ -146,7 +146,7 @@ def test_a_page_has_1_to_100_rows(first):
 
 
 @pytest.mark.django_db
-def test_a_page_has_20_rows_where_nothing_else_is_asked_for():
+def test_a_page_has_20_rows_by_default():
     query = "query ($first: Int) { territories(first: $first) { edges { cursor } } }"
     assert len(ask(query)["territories"]["edges"]) == 20
     assert len(ask(query, first=None)["territories"]["edges"]) == 20
