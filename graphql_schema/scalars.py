@@ -1,7 +1,7 @@
 """Scalars and enums.
 
-A number that JavaScript would round is a string, and a date has exactly one form. Graphene's own scalars do neither:
-see docs/decisions/graphql.md.
+A number that JavaScript would round is a string, and a date has exactly one form. Graphene's own scalars guarantee
+neither: see docs/decisions/graphql.md.
 """
 
 import re
@@ -26,8 +26,8 @@ NUMBER_NODES = (IntValueNode, FloatValueNode, StringValueNode)
 class Decimal(graphene.Scalar):
     """An exact decimal number as a string in plain digits: `"0.0000001"`, never `1E-7`.
 
-    An argument may have 30 digits before the point and 60 after it. The value of a variable must be a string, because a
-    JSON number would lose digits.
+    An argument may have 30 digits before the point and 60 after it. In variables, send it as a string, because a JSON
+    number would lose digits.
     """
 
     @staticmethod

@@ -1,6 +1,6 @@
-// What the tabs of the playground ask of the sample DSRs.
+// The example queries in the tabs of the playground. They fit the sample DSRs.
 const EXAMPLES = [
-  `# The recordings that together have half of the revenue in Spain, the highest first.
+  `# The highest-earning recordings that together make 50 % of the revenue in Spain.
 query TopPercentile {
   topResources(percentile: 50, territory: "ES", first: 10) {
     totalCount
@@ -14,7 +14,7 @@ query TopPercentile {
   }
 }
 `,
-  `# One recording over the DSRs that report it.
+  `# One recording and the DSRs that report it.
 query OneResource {
   resources(dspId: "zufLZzDh2WzxeuDRhcCAGr") {
     edges {
@@ -39,14 +39,14 @@ query OneResource {
   }
 }
 `,
-  `# What was used in each month.
+  `# Usages and revenue by month.
 query UsageByMonth {
   statistics(groupBy: PERIOD) {
     edges { node { periodStart periodEnd dsrCount lineCount usages revenueEur } }
   }
 }
 `,
-  `# What each territory comes to.
+  `# Usages and revenue by territory.
 query Statistics {
   statistics(groupBy: TERRITORY) {
     edges { node { territory { name code2 } dsrCount usages revenueEur withoutIsrcShare } }

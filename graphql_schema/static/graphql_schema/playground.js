@@ -1,7 +1,7 @@
-// GraphiQL on the address of its page, with the examples as its tabs. Who is signed in sends the CSRF token.
+// GraphiQL for the endpoint at the address of this page, with the examples as tabs. A session needs the CSRF token.
 {
   const place = document.getElementById("graphiql");
-  // What its dialogs take for their style element.
+  // The dialogs of GraphiQL use this nonce for their style element.
   window.__webpack_nonce__ = place.dataset.nonce;
   const fetcher = GraphiQL.createFetcher({
     url: location.pathname,
