@@ -10,7 +10,7 @@ from graphql_schema.arguments import parse_id, require_permissions
 
 
 class DeleteDSR(graphene.Mutation):
-    """Delete a DSR with its lines and problems. All sums and rankings change at once.
+    """Delete a DSR with its lines and problems. Sums and rankings exclude it at once.
 
     Needs the permission to delete DSRs. Errors: `dsr_not_found`.
     """

@@ -49,7 +49,7 @@ class SubscriptionQueries(graphene.ObjectType):
         SubscriptionOverLimit,
         price_limit=Decimal(required=True, description="The price limit: subscriptions that reached it are listed."),
         **range_arguments(required=False),
-        description="The subscriptions whose price of data or price of voice reached the limit, ordered by id.",
+        description="The subscriptions whose total price for data, or for voice, reached the limit, ordered by id.",
     )
 
     @staticmethod

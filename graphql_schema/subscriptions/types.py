@@ -142,7 +142,7 @@ class ReachedLimit(graphene.ObjectType):
 
 
 class SubscriptionOverLimit(graphene.ObjectType):
-    """A subscription whose price of data or price of voice reached the limit."""
+    """A subscription whose total price for data, or for voice, reached the limit."""
 
     subscription = graphene.Field(Subscription, required=True, description="The subscription.")
     exceeded = graphene.List(
