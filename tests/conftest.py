@@ -38,9 +38,9 @@ BOUNDS = {
     "catalogue.resources.services.DROP_TRIES": 10 * PATIENCE,
     "dsrhub.readiness.SECONDS": PATIENCE,
     "subscriptions.admin.imports.AT_ONCE_SECONDS": PATIENCE,
-    "subscriptions.partitions.FREEZE_LOCK_TIMEOUT": f"{PATIENCE}s",
-    "subscriptions.partitions.OPEN_LOCK_TIMEOUT": f"{PATIENCE}s",
-    "subscriptions.services.DROP_TRIES": 10 * PATIENCE,
+    "subscriptions.records.partitions.FREEZE_LOCK_TIMEOUT": f"{PATIENCE}s",
+    "subscriptions.records.partitions.OPEN_LOCK_TIMEOUT": f"{PATIENCE}s",
+    "subscriptions.retention.services.DROP_TRIES": 10 * PATIENCE,
 }
 
 # Tables that the migrations fill. They keep their rows when a transactional test empties the tables at its end.

@@ -27,6 +27,10 @@ class TransactionLock:
         function = "pg_advisory_xact_lock_shared" if shared else "pg_advisory_xact_lock"
         rows_of(f"SELECT {function}(hashtextextended(%(key)s, 0))", key=self.key(**parts))
 
+    def take_with(self, cursor: Any, **parts: Any) -> None:
+        """The same on another connection than Django's."""
+        cursor.execute("SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))", [self.key(**parts)])
+
 
 @dataclass(frozen=True)
 class SessionLock:

@@ -25,7 +25,9 @@ from graphql_schema.subscriptions.types import (
     range_arguments,
     usage_arguments,
 )
-from subscriptions import models, selectors
+from subscriptions import models
+from subscriptions.aggregates import selectors
+from subscriptions.subscribers.selectors import subscription_get, subscription_list
 
 
 class SubscriptionQueries(graphene.ObjectType):
@@ -55,11 +57,11 @@ class SubscriptionQueries(graphene.ObjectType):
     @staticmethod
     def resolve_subscription(root: Any, info: GraphQLResolveInfo, id: str) -> models.Subscription:
         number = parse_id("id", id, largest=LARGEST_ID)
-        return batched([selectors.subscription_get(subscription_id=number)])[0]
+        return batched([subscription_get(subscription_id=number)])[0]
 
     @staticmethod
     def resolve_subscriptions(root: Any, info: GraphQLResolveInfo, carrier: Any = None, status: Any = None) -> Keyset:
-        found = selectors.subscription_list(carrier=carrier and carrier.value, status=status and status.value)
+        found = subscription_list(carrier=carrier and carrier.value, status=status and status.value)
         return queryset_keyset(found, id=int)
 
     @staticmethod

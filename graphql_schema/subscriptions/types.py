@@ -16,14 +16,14 @@ from graphql_schema.connections import Key, Keyset, KeysetField
 from graphql_schema.model_types import ModelType
 from graphql_schema.scalars import BigInt, Date, Decimal, choices_enum, names_enum
 from subscriptions import models
-from subscriptions.exceptions import SubscriptionNotFound
-from subscriptions.selectors import (
+from subscriptions.aggregates.selectors import (
     ReachedPrice,
     UsageTotal,
-    subscription_list,
     usage_by_subscription,
     usage_counts_by_subscription,
 )
+from subscriptions.exceptions import SubscriptionNotFound
+from subscriptions.subscribers.selectors import subscription_list
 
 UsageType = choices_enum(
     models.UsageType, "UsageType", "The type of usage.", data="Data, in kilobytes.", voice="Voice, in seconds."

@@ -13,10 +13,10 @@ from import_export.forms import ExportForm
 
 from dsrhub.import_export.button import StreamedExportForm
 from dsrhub.import_export.tables import StreamedResource, rows_by_id
-from subscriptions import selectors
-from subscriptions.events import usage_day
+from subscriptions.aggregates import selectors
 from subscriptions.models import UsageType
-from subscriptions.usage_files import usage_file_columns
+from subscriptions.records.events import usage_day
+from subscriptions.records.files import usage_file_columns
 
 DAYS_SHOWN = 31
 # Sums of one query at most: of as many subscriptions as cannot have more.

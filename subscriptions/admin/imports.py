@@ -12,7 +12,7 @@ from django.contrib.admin.models import ADDITION, LogEntry
 from django.contrib.auth.models import User
 from django.contrib.contenttypes.models import ContentType
 from django.core.files.uploadedfile import TemporaryUploadedFile
-from django.db import OperationalError, connection, transaction
+from django.db import OperationalError, transaction
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.defaultfilters import filesizeformat
 from django.urls import reverse
@@ -24,20 +24,20 @@ from import_export.forms import ConfirmImportForm, ImportForm
 from import_export.resources import Resource
 from import_export.results import Result
 
+from dsrhub.database.statements import is_lock_timeout, wait_for_locks
 from dsrhub.exceptions import DsrhubError
 from dsrhub.files import file_sha256
 from dsrhub.import_export.uploads import PathFormat, PathImportMixin, UploadStorage
-from subscriptions import services
 from subscriptions.exceptions import RecordProblem, UsageConflict
 from subscriptions.models import RECORD_MODELS, UsageType
-from subscriptions.services import UsageAdded, UsageChecked
-from subscriptions.usage_files import EXTERNAL_ID, Progress, usage_file_columns, usage_file_first_lines
+from subscriptions.records import services
+from subscriptions.records.files import EXTERNAL_ID, Progress, usage_file_columns, usage_file_first_lines
+from subscriptions.records.services import UsageAdded, UsageChecked
 
 # Reading takes most of the time, and a page may take 5 seconds.
 AT_ONCE_SECONDS = 3
 PREVIEW_RECORDS = 20
 ENDINGS = (".csv", ".tsv", ".csv.gz", ".tsv.gz")
-LOCK_NOT_AVAILABLE = "55P03"  # PostgreSQL's code
 
 
 class NotAtOnce(DsrhubError):
@@ -204,12 +204,12 @@ class UsageFile(Resource):  # type: ignore[misc]
             raise FileChanged(_("%s was confirmed before, or is not kept any more.") % file_name) from error
         try:
             # Patience is for the request that waits: others may be sending the same external ids.
-            with transaction.atomic(), connection.cursor() as cursor:
-                cursor.execute("SELECT set_config('lock_timeout', %s, true)", [f"{AT_ONCE_SECONDS}s"])
+            with transaction.atomic():
+                wait_for_locks(f"{AT_ONCE_SECONDS}s")
                 added = services.usage_file_import(path=taken, usage_type=self.usage_type, backfill=backfill)
                 self._log(file_name, user, added)
         except OperationalError as error:
-            if getattr(error.__cause__, "pgcode", None) != LOCK_NOT_AVAILABLE:
+            if not is_lock_timeout(error):
                 raise
             raise NotAtOnce(_("Others are adding the same usage. Nothing was added; upload it again.")) from error
         finally:

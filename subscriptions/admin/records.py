@@ -15,11 +15,11 @@ from django.utils.translation import gettext_lazy as _
 from dsrhub.admin import DeletedByServiceAdmin
 from dsrhub.exceptions import DsrhubError
 from dsrhub.import_export.button import StreamingExportMixin
-from subscriptions import services
 from subscriptions.admin.exports import DataRecords, DataRecordsToImport, VoiceRecords, VoiceRecordsToImport
 from subscriptions.admin.imports import UsageImportMixin
-from subscriptions.events import UsageEvent
 from subscriptions.models import DataUsageRecord, UsageRecord, VoiceUsageRecord
+from subscriptions.records import services
+from subscriptions.records.events import UsageEvent
 
 # Counting millions of records takes longer than anybody looks at their pages. Nor are more deleted at once: a list
 # that says 10,000 may have millions.

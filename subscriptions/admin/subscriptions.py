@@ -14,8 +14,8 @@ from django.utils.translation import gettext_lazy as _
 from dsrhub.admin import ReadOnlyAdmin
 from dsrhub.import_export.button import StreamingExportMixin
 from subscriptions.admin.exports import DAYS_SHOWN, EXPORTS_OF_SUBSCRIPTIONS, SubscriptionExportForm
-from subscriptions.events import usage_day
 from subscriptions.models import SealedDay, Subscription
+from subscriptions.records.events import usage_day
 
 
 @admin.register(Subscription)

@@ -12,8 +12,8 @@ from rest_framework import serializers
 from dsrhub.api.fields import ExactField, WholeNumberField
 from dsrhub.api.pages import PageParameters
 from dsrhub.values import AMOUNT
+from subscriptions.aggregates.selectors import UsageKey
 from subscriptions.models import UsageType
-from subscriptions.selectors import UsageKey
 
 LARGEST_ID = 2**63 - 1
 

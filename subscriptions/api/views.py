@@ -15,7 +15,8 @@ from rest_framework.views import APIView
 from dsrhub.api.errors import READS_CLOSED, WRONG_PARAMETERS, ErrorSerializer
 from dsrhub.api.pages import page_response
 from dsrhub.api.parameters import number_in_path
-from subscriptions import selectors
+from subscriptions.aggregates import selectors
+from subscriptions.aggregates.selectors import Answer
 from subscriptions.api.formats import ByParameterOrHeader, CSVRenderer
 from subscriptions.api.serializers import (
     LARGEST_ID,
@@ -26,7 +27,7 @@ from subscriptions.api.serializers import (
     UsageTotalSerializer,
 )
 from subscriptions.exceptions import SubscriptionNotFound
-from subscriptions.selectors import Answer
+from subscriptions.subscribers.selectors import subscription_get
 
 JSON = JSONRenderer.media_type
 HEADERS = [
@@ -142,7 +143,7 @@ class UsageOfOneView(UsageView):
     def get(self, request: Request, id: str) -> Response:  # type: ignore[override]
         """What a subscription used in a range of days."""
         asked = UsageOfOneParameters.of(request.query_params)
-        subscription = selectors.subscription_get(subscription_id=_subscription_id(id))
+        subscription = subscription_get(subscription_id=_subscription_id(id))
         return self.totals(asked | {"subscription": subscription.pk})
 
 

@@ -22,17 +22,16 @@ django.setup()
 
 from django.db import connection
 
-from subscriptions import partitions, record_storage
-from subscriptions.events import UsageEvent, blocks, usage_zone
+from dsrhub.database.copy import copy_blocks
+from subscriptions.aggregates.selectors import subscription_list_over_price, subscription_usage_totals
+from subscriptions.aggregates.services import daily_usage_check, daily_usage_refresh
 from subscriptions.models import UsageType
-from subscriptions.samples import subscriptions_make, usage_events
-from subscriptions.selectors import subscription_list_over_price, subscription_usage_totals
-from subscriptions.services import (
-    daily_usage_check,
-    daily_usage_refresh,
-    usage_records_add,
-    usage_records_purge,
-)
+from subscriptions.records import partitions
+from subscriptions.records.events import UsageEvent, usage_zone
+from subscriptions.records.loading import blocks
+from subscriptions.records.samples import subscriptions_make, usage_events
+from subscriptions.records.services import usage_records_add
+from subscriptions.retention.services import usage_records_purge
 from tests.benchmarks import signal_based
 
 FIRST_DAY, DAYS, SUBSCRIPTIONS = date(2026, 1, 1), 60, 10_000
@@ -127,11 +126,7 @@ def bare_copy(events, table=DATA_RECORDS):
             f"{subscription}\t{moment.isoformat()}\t{moment.astimezone(zone).date()}\t{price}\t{amount}\n"
             for subscription, moment, price, amount, _ in events
         )
-        with connection.cursor() as cursor:
-            cursor.copy_expert(
-                f"COPY {table} (subscription_id, usage_date, day, price, kilobytes_used) FROM STDIN",
-                record_storage.BlockStream(blocks(lines)),
-            )
+        copy_blocks(f"COPY {table} (subscription_id, usage_date, day, price, kilobytes_used) FROM STDIN", blocks(lines))
 
     return work
 

@@ -2,8 +2,8 @@
 
 import pytest
 
+from subscriptions.aggregates.services import daily_usage_refresh
 from subscriptions.models import Subscription
-from subscriptions.services import daily_usage_refresh
 from tests.graphql_schema.helpers import ask, nodes, pages, refusal
 from tests.subscriptions.helpers import VOICE, add, event, subscribe
 

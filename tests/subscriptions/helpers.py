@@ -6,10 +6,10 @@ from decimal import Decimal
 
 from django.db import connection
 
-from subscriptions.events import UsageEvent
+from subscriptions.aggregates.selectors import subscription_usage_totals
 from subscriptions.models import Subscription, UsageType
-from subscriptions.selectors import subscription_usage_totals
-from subscriptions.services import usage_records_add
+from subscriptions.records.events import UsageEvent
+from subscriptions.records.services import usage_records_add
 
 DATA, VOICE = UsageType.DATA, UsageType.VOICE
 JANUARY = date(2026, 1, 1), date(2026, 1, 31)

@@ -11,8 +11,8 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
 from subscriptions.admin import records as record_admin
+from subscriptions.aggregates.services import daily_usage_refresh
 from subscriptions.models import DataUsageRecord, SealedDay, Subscription, VoiceUsageRecord
-from subscriptions.services import daily_usage_refresh
 from tests.subscriptions.helpers import add, event, marks, subscribe, sums
 
 pytestmark = pytest.mark.django_db

@@ -13,8 +13,9 @@ from openpyxl import load_workbook
 
 from dsrhub.import_export import formats, tables
 from subscriptions.admin import exports
+from subscriptions.aggregates.services import daily_usage_refresh
 from subscriptions.models import DataUsageRecord, Subscription
-from subscriptions.services import daily_usage_refresh, usage_file_import, usage_records_delete
+from subscriptions.records.services import usage_file_import, usage_records_delete
 from tests.subscriptions.helpers import DATA, VOICE, add, event, subscribe
 
 pytestmark = pytest.mark.django_db

@@ -7,10 +7,11 @@ import pytest
 from django.contrib.admin.models import LogEntry
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.db import OperationalError
+from psycopg2.errors import LockNotAvailable
 
-from subscriptions import services
 from subscriptions.admin import imports
 from subscriptions.models import DataUsageRecord, SealedDay, VoiceUsageRecord
+from subscriptions.records import services
 from tests.subscriptions.helpers import add, event, marks, noon, partitions, subscribe, sums
 
 pytestmark = pytest.mark.django_db
@@ -296,11 +297,8 @@ def test_a_sealed_day_takes_a_backfill_alone(admin_client, someone):
 
 
 def test_who_waits_too_long_for_others_is_told(admin_client, someone, monkeypatch):
-    class LockTimeout(Exception):
-        pgcode = "55P03"
-
     def busy(**_):
-        raise OperationalError from LockTimeout()
+        raise OperationalError from LockNotAvailable()
 
     page = upload(admin_client, usage(record(someone)))
     monkeypatch.setattr(services, "usage_file_import", busy)

@@ -20,7 +20,7 @@ from rest_framework.authtoken.models import Token
 from werkzeug import Client as WSGIClient
 
 from dsrhub.wsgi import application
-from subscriptions.services import daily_usage_refresh
+from subscriptions.aggregates.services import daily_usage_refresh
 from tests.subscriptions.helpers import VOICE, add, event, subscribe
 
 pytestmark = pytest.mark.django_db

@@ -9,18 +9,14 @@ import pytest
 from django.db import connection, transaction
 from psycopg2 import sql
 
-from subscriptions import partitions as partitions_module
-from subscriptions import services
+from subscriptions.aggregates.selectors import subscription_list_over_price
+from subscriptions.aggregates.services import daily_usage_check, daily_usage_refresh
 from subscriptions.exceptions import DaySealed, UsageConflict, UsageRecordNotFound
 from subscriptions.models import DataUsageRecord
-from subscriptions.selectors import subscription_list_over_price
-from subscriptions.services import (
-    daily_usage_check,
-    daily_usage_refresh,
-    usage_record_edit,
-    usage_records_delete,
-    usage_records_purge,
-)
+from subscriptions.records import partitions as partitions_module
+from subscriptions.records.services import usage_record_edit, usage_records_delete
+from subscriptions.retention import services
+from subscriptions.retention.services import usage_records_purge
 from tests.subscriptions.helpers import DATA, VOICE, add, event, fetch, marks, noon, partitions, subscribe, sums
 from tests.waiting import PATIENCE, wait_for_lock_waiter
 

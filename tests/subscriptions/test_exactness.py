@@ -10,20 +10,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from subscriptions import events as usage_events
-from subscriptions import record_storage, services
-from subscriptions.events import UsageEvent
+from subscriptions.aggregates.selectors import subscription_list_over_price
+from subscriptions.aggregates.services import daily_usage_check, daily_usage_refresh
 from subscriptions.exceptions import DaySealed, UsageRecordNotFound
 from subscriptions.models import RECORD_MODELS, UsageType
-from subscriptions.selectors import subscription_list_over_price
-from subscriptions.services import (
-    daily_usage_check,
-    daily_usage_refresh,
-    usage_record_edit,
-    usage_records_add,
-    usage_records_delete,
-    usage_records_purge,
-)
+from subscriptions.records import loading, services, storage
+from subscriptions.records.events import UsageEvent
+from subscriptions.records.services import usage_record_edit, usage_records_add, usage_records_delete
+from subscriptions.retention.services import usage_records_purge
 from tests.subscriptions.helpers import ALWAYS, as_text, forget_everything, naive_sums, subscribe, sums
 
 FIRST_DAY = date(2026, 1, 31)
@@ -151,8 +145,8 @@ def assert_exact(books, start, end):
 def test_an_answer_is_always_the_sum_of_all_records(real_commits, monkeypatch, way, sequence, bounds):
     if way == "many":  # by COPY, and with marks of whole days
         monkeypatch.setattr(services, "FEW_RECORDS", 0)
-        monkeypatch.setattr(record_storage, "KEYS_MARKED_SINGLY", 1)
-        monkeypatch.setattr(usage_events, "KEYS_MARKED_SINGLY", 1)
+        monkeypatch.setattr(storage, "KEYS_MARKED_SINGLY", 1)
+        monkeypatch.setattr(loading, "KEYS_MARKED_SINGLY", 1)
     forget_everything()
     books = Books()
     for step, *arguments in sequence:

@@ -6,16 +6,11 @@ from decimal import Decimal
 import pytest
 from django.utils import timezone
 
+from subscriptions.aggregates.services import daily_usage_check, daily_usage_refresh
 from subscriptions.exceptions import AggregateDiffers, DaySealed, InvalidPurge, UsageRecordNotFound
 from subscriptions.models import DailyUsage, DataUsageRecord, MonthlyUsage, SealedDay
-from subscriptions.services import (
-    PurgedDay,
-    daily_usage_check,
-    daily_usage_refresh,
-    usage_record_edit,
-    usage_records_delete,
-    usage_records_purge,
-)
+from subscriptions.records.services import usage_record_edit, usage_records_delete
+from subscriptions.retention.services import PurgedDay, usage_records_purge
 from tests.subscriptions.helpers import DATA, VOICE, add, event, fetch, marks, partitions, subscribe, sums
 
 pytestmark = pytest.mark.usefixtures("real_commits")

@@ -7,11 +7,11 @@ import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
-from subscriptions import events, record_storage, services
-from subscriptions.events import UsageEvent
 from subscriptions.exceptions import DaySealed, InvalidUsage, UsageConflict
 from subscriptions.models import DataUsageRecord, SealedDay, VoiceUsageRecord
-from subscriptions.services import UsageAdded, usage_records_add
+from subscriptions.records import loading, services, storage
+from subscriptions.records.events import UsageEvent
+from subscriptions.records.services import UsageAdded, usage_records_add
 from tests.subscriptions.helpers import DATA, VOICE, add, event, marks, noon, subscribe, sums
 
 pytestmark = pytest.mark.django_db
@@ -124,8 +124,8 @@ def test_each_key_is_marked():
 
 
 def test_a_write_of_many_keys_marks_the_whole_day(monkeypatch):
-    monkeypatch.setattr(record_storage, "KEYS_MARKED_SINGLY", 2)
-    monkeypatch.setattr(events, "KEYS_MARKED_SINGLY", 2)
+    monkeypatch.setattr(storage, "KEYS_MARKED_SINGLY", 2)
+    monkeypatch.setattr(loading, "KEYS_MARKED_SINGLY", 2)
     subscriptions = subscribe(3)
     add(*[event(one, 5) for one in subscriptions], event(subscriptions[0], 6))
     assert marks() == [("data", date(2026, 1, 5), 0), ("data", date(2026, 1, 6), subscriptions[0].pk)]
@@ -198,7 +198,7 @@ def test_all_problems_are_told():
 
 
 def test_of_very_many_problems_the_first_are_told_and_all_are_counted(monkeypatch):
-    monkeypatch.setattr(events, "PROBLEM_LIMIT", 2)
+    monkeypatch.setattr(loading, "PROBLEM_LIMIT", 2)
     wrong = event(subscribe(), amount=-1)
     with pytest.raises(InvalidUsage, match=r"^3 errors, nothing is added\. The first: record 1: amount") as refusal:
         add(wrong, wrong, wrong)

@@ -5,9 +5,10 @@ from decimal import Decimal
 
 import pytest
 
+from subscriptions.aggregates.services import daily_usage_refresh
 from subscriptions.exceptions import DaySealed, InvalidUsage, UsageConflict, UsageRecordNotFound
 from subscriptions.models import DataUsageRecord, SealedDay
-from subscriptions.services import daily_usage_refresh, usage_record_edit, usage_records_delete
+from subscriptions.records.services import usage_record_edit, usage_records_delete
 from tests.subscriptions.helpers import DATA, VOICE, add, event, marks, subscribe, sums
 
 pytestmark = pytest.mark.django_db

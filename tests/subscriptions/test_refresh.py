@@ -5,9 +5,11 @@ from decimal import Decimal
 
 import pytest
 
-from subscriptions.aggregates import Difference, RefreshedMonth
+from subscriptions.aggregates.comparing import Difference
+from subscriptions.aggregates.refreshing import RefreshedMonth
+from subscriptions.aggregates.services import daily_usage_check, daily_usage_refresh
 from subscriptions.models import DailyUsage, DataUsageRecord, MonthlyUsage, TotalUsage
-from subscriptions.services import daily_usage_check, daily_usage_refresh, usage_records_delete
+from subscriptions.records.services import usage_records_delete
 from tests.subscriptions.helpers import ALWAYS, DATA, VOICE, add, event, marks, subscribe, sums
 
 pytestmark = pytest.mark.usefixtures("real_commits")

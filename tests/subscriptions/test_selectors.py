@@ -8,16 +8,16 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
-from subscriptions import record_storage
-from subscriptions.models import UsageType
-from subscriptions.selectors import (
+from subscriptions.aggregates.selectors import (
     ReachedPrice,
     SubscriptionOverPrice,
     UsageKey,
     subscription_list_over_price,
     subscription_usage_totals,
 )
-from subscriptions.services import daily_usage_refresh
+from subscriptions.aggregates.services import daily_usage_refresh
+from subscriptions.models import UsageType
+from subscriptions.records import storage
 from tests.subscriptions.helpers import DATA, VOICE, add, event, marks, subscribe, sums
 
 pytestmark = pytest.mark.django_db
@@ -175,7 +175,7 @@ def test_a_key_that_is_marked_more_than_once_counts_once(monkeypatch, singly):
     add(event(someone, price="2"))
     add(event(someone, price="4"))
     # With the whole day as well.
-    monkeypatch.setattr(record_storage, "KEYS_MARKED_SINGLY", singly)
+    monkeypatch.setattr(storage, "KEYS_MARKED_SINGLY", singly)
     add(event(someone, price="8"), event(someone, price="16"))
     assert len(marks()) == 3
     assert sums() == {(someone.pk, "data"): ("31.00", 5)}

@@ -9,7 +9,7 @@ from django.core.management import CommandError, call_command
 
 from subscriptions.exceptions import InvalidUsage, UsageConflict
 from subscriptions.models import DataUsageRecord, SealedDay, VoiceUsageRecord
-from subscriptions.services import UsageAdded, usage_file_import
+from subscriptions.records.services import UsageAdded, usage_file_import
 from tests.subscriptions.helpers import marks, subscribe, sums
 
 pytestmark = pytest.mark.django_db

@@ -8,7 +8,7 @@ from tqdm import tqdm
 
 from dsrhub.commands import DsrhubCommand, day
 from subscriptions.models import UsageType
-from subscriptions.samples import subscriptions_make, usage_events, usage_file_write
+from subscriptions.records.samples import subscriptions_make, usage_events, usage_file_write
 
 
 class Command(DsrhubCommand):

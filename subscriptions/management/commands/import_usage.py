@@ -9,7 +9,7 @@ from tqdm import tqdm
 
 from dsrhub.exceptions import DsrhubError
 from subscriptions.exceptions import RecordProblem
-from subscriptions.services import usage_file_import
+from subscriptions.records.services import usage_file_import
 
 # A file with very many problems must not bury what became of the others.
 SHOWN_PROBLEMS = 20

@@ -5,7 +5,7 @@ from typing import Any
 from django.core.management.base import CommandError
 
 from dsrhub.commands import DsrhubCommand, day
-from subscriptions.services import PurgedDay, usage_records_purge
+from subscriptions.retention.services import PurgedDay, usage_records_purge
 
 
 class Command(DsrhubCommand):

@@ -6,8 +6,8 @@ from django.core.management.base import CommandError
 from tqdm import tqdm
 
 from dsrhub.commands import DsrhubCommand, day
-from subscriptions.aggregates import Difference
-from subscriptions.services import daily_usage_check, daily_usage_refresh
+from subscriptions.aggregates.comparing import Difference
+from subscriptions.aggregates.services import daily_usage_check, daily_usage_refresh
 
 
 class Command(DsrhubCommand):

@@ -9,9 +9,9 @@ from io import TextIOWrapper
 from itertools import chain
 from pathlib import Path
 
-from subscriptions.events import UsageEvent
 from subscriptions.models import RECORD_MODELS, Subscription, UsageType
-from subscriptions.usage_files import EXTERNAL_ID, REQUIRED_COLUMNS
+from subscriptions.records.events import UsageEvent
+from subscriptions.records.files import EXTERNAL_ID, REQUIRED_COLUMNS
 
 SECONDS_A_DAY = 24 * 3600
 LARGEST_PRICE_CENTS = 500

@@ -11,6 +11,8 @@ from typing import Any
 from django.db import connection, transaction
 from psycopg2 import sql
 
+from dsrhub.database.locks import USAGE_PARTITION
+from dsrhub.database.statements import composed, execute, rows_of, wait_for_locks
 from subscriptions.models import RECORD_MODELS, SealedDay, UsageType
 
 # Opening a partition waits for nobody but those who change the tables themselves.
@@ -32,13 +34,12 @@ def _partition_name(usage_type: UsageType, day: date) -> str:
 
 def open_days(usage_type: UsageType) -> set[date]:
     """The days that have a partition."""
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "SELECT to_date(right(relname, 8), 'YYYYMMDD') FROM pg_inherits JOIN pg_class ON pg_class.oid = inhrelid "
-            "WHERE inhparent = %s::regclass",
-            [RECORD_MODELS[usage_type]._meta.db_table],
-        )
-        return {day for (day,) in cursor.fetchall()}
+    rows = rows_of(
+        "SELECT to_date(right(relname, 8), 'YYYYMMDD') FROM pg_inherits JOIN pg_class ON pg_class.oid = inhrelid "
+        "WHERE inhparent = %(table)s::regclass",
+        table=RECORD_MODELS[usage_type]._meta.db_table,
+    )
+    return {day for (day,) in rows}
 
 
 def days_open(usage_type: UsageType, days: Iterable[date]) -> None:
@@ -58,8 +59,7 @@ def partitions_notice() -> None:
     if not connection.in_atomic_block:
         return
     savepoint = transaction.savepoint()
-    with connection.cursor() as cursor:
-        cursor.execute("LOCK TABLE subscriptions_sealedday IN ROW SHARE MODE")
+    execute("LOCK TABLE subscriptions_sealedday IN ROW SHARE MODE")
     transaction.savepoint_rollback(savepoint)
 
 
@@ -80,16 +80,15 @@ def _committed_apart(usage_type: UsageType, days: list[date]) -> None:
 def _day_open(cursor: Any, usage_type: UsageType, day: date) -> None:
     name = _partition_name(usage_type, day)
     # Who comes second waits here, and finds the partition there.
-    cursor.execute("SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))", [name])
+    USAGE_PARTITION.take_with(cursor, table=name)
     cursor.execute("SELECT to_regclass(%s)", [name])
     if cursor.fetchone() != (None,):
         return
     # CREATE TABLE ... PARTITION OF would wait for every reader; LIKE and ATTACH wait for none.
     cursor.execute(
-        sql.SQL(
+        composed(
             "CREATE TABLE {partition} (LIKE {parent} INCLUDING DEFAULTS INCLUDING CONSTRAINTS INCLUDING STORAGE);"
-            "ALTER TABLE {parent} ATTACH PARTITION {partition} FOR VALUES FROM ({day}) TO ({next_day})"
-        ).format(
+            "ALTER TABLE {parent} ATTACH PARTITION {partition} FOR VALUES FROM ({day}) TO ({next_day})",
             partition=partition(usage_type, day),
             parent=parent(usage_type),
             day=sql.Literal(day.isoformat()),
@@ -100,22 +99,19 @@ def _day_open(cursor: Any, usage_type: UsageType, day: date) -> None:
 
 def parent_lock(usage_type: UsageType) -> None:
     """From here on no day is sealed: a purge cannot drop a partition. Nobody else is kept waiting."""
-    with connection.cursor() as cursor:
-        cursor.execute(sql.SQL("LOCK TABLE {} IN ROW EXCLUSIVE MODE").format(parent(usage_type)))
+    execute(composed("LOCK TABLE {} IN ROW EXCLUSIVE MODE", parent(usage_type)))
 
 
 def day_freeze(usage_type: UsageType, day: date) -> None:
     """Wait for the writers of a day, and let no other in until the transaction ends. Readers do not notice."""
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT set_config('lock_timeout', %s, true)", [FREEZE_LOCK_TIMEOUT])
-        cursor.execute(sql.SQL("LOCK TABLE {} IN SHARE MODE").format(partition(usage_type, day)))
+    wait_for_locks(FREEZE_LOCK_TIMEOUT)
+    execute(composed("LOCK TABLE {} IN SHARE MODE", partition(usage_type, day)))
 
 
 def day_drop(usage_type: UsageType, day: date) -> None:
     """Drop the partition of a day. Whoever reads or writes any day makes this wait, and others wait behind it."""
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT set_config('lock_timeout', %s, true)", [DROP_LOCK_TIMEOUT])
-        cursor.execute(sql.SQL("DROP TABLE {}").format(partition(usage_type, day)))
+    wait_for_locks(DROP_LOCK_TIMEOUT)
+    execute(composed("DROP TABLE {}", partition(usage_type, day)))
 
 
 def sealed_days(usage_type: UsageType) -> set[date]:

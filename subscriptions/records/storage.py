@@ -1,24 +1,25 @@
-"""How raw records are added, edited and deleted: always with the marks of their keys, and all or nothing."""
+"""How raw records are added: always with the marks of their keys, and all or nothing."""
 
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import date
 from typing import Any
 
-from django.db import IntegrityError, connection, transaction
+from django.db import IntegrityError, transaction
 from psycopg2 import sql
 
-from subscriptions.events import (
+from dsrhub.database.copy import copy_blocks
+from dsrhub.database.statements import composed, execute, rows_in_savepoint, rows_of
+from subscriptions.exceptions import RecordProblem, UsageConflict
+from subscriptions.models import ALL_SUBSCRIPTIONS, RECORD_MODELS, UsageType
+from subscriptions.records.events import (
     KEYS_MARKED_SINGLY,
-    RecordLoad,
     UsageEvent,
-    blocks,
     record_problem,
     refuse,
     usage_day,
 )
-from subscriptions.exceptions import RecordProblem, UsageConflict, UsageRecordNotFound
-from subscriptions.models import ALL_SUBSCRIPTIONS, RECORD_MODELS, UsageType
-from subscriptions.partitions import days_open, open_days, parent, parent_lock, partitions_notice, sealed_days
+from subscriptions.records.loading import RecordLoad, blocks
+from subscriptions.records.partitions import days_open, open_days, parent, parent_lock, partitions_notice, sealed_days
 
 # --- Adding ----------------------------------------------------------------------------------------------------
 
@@ -133,27 +134,27 @@ def records_load(
     usage_type: UsageType, records: Iterator[UsageEvent | RecordProblem], *, backfill: bool
 ) -> tuple[int, int]:
     """Add any number of records by COPY: how many were given, and how many of them were not there yet."""
-    with transaction.atomic(), connection.cursor() as cursor:
+    with transaction.atomic():
         parent_lock(usage_type)
         partitions_notice()
         load = RecordLoad(records, open_days(usage_type), set() if backfill else sealed_days(usage_type))
-        cursor.copy_expert(_copy_statement(usage_type), BlockStream(blocks(load.lines())))
+        copy_blocks(_copy_statement(usage_type), blocks(load.lines()))
         while load.missing_day is not None:
             days_open(usage_type, [load.missing_day])
             load.open_days.add(load.missing_day)
-            cursor.copy_expert(_copy_statement(usage_type), BlockStream(blocks(load.lines())))
+            copy_blocks(_copy_statement(usage_type), blocks(load.lines()))
         added = load.count
         if load.is_unfinished:
-            cursor.execute(CREATE_STAGED)
-            cursor.copy_expert("COPY usage_staged FROM STDIN", BlockStream(blocks(load.staged_lines())))
-            cursor.execute("ANALYZE usage_staged")
-        load.refuse_problems(_unknown(load.first_positions))
+            execute(CREATE_STAGED)
+            copy_blocks("COPY usage_staged FROM STDIN", blocks(load.staged_lines()))
+            execute("ANALYZE usage_staged")
+        load.refuse_problems(unknown_subscriptions(load.first_positions))
         _mark(usage_type, load.marks)
         if load.count > added:
             days_open(usage_type, load.staged_days - load.open_days)
             _refuse_conflicts(usage_type, STAGED, {})
             added += _add(usage_type, STAGED, {}, load.staged_days, backfill=backfill)
-            cursor.execute("DROP TABLE usage_staged")
+            execute("DROP TABLE usage_staged")
     return load.count, added
 
 
@@ -161,24 +162,23 @@ def records_check(
     usage_type: UsageType, records: Iterator[UsageEvent | RecordProblem], *, backfill: bool
 ) -> tuple[Any, ...]:
     """What records would come to, refused as by `records_load`. Nobody waits, and no day gets a partition for it."""
-    with transaction.atomic(), connection.cursor() as cursor:
+    with transaction.atomic():
         load = RecordLoad(records, set(), set() if backfill else sealed_days(usage_type))
-        cursor.execute(CREATE_STAGED)
-        cursor.copy_expert("COPY usage_staged FROM STDIN", BlockStream(blocks(load.staged_lines())))
-        cursor.execute("ANALYZE usage_staged")
-        load.refuse_problems(_unknown(load.first_positions))
+        execute(CREATE_STAGED)
+        copy_blocks("COPY usage_staged FROM STDIN", blocks(load.staged_lines()))
+        execute("ANALYZE usage_staged")
+        load.refuse_problems(unknown_subscriptions(load.first_positions))
         _refuse_found_conflict(usage_type, STAGED, {})
-        cursor.execute(_statement(STAGED_TOTALS, usage_type))
-        totals: tuple[Any, ...] = cursor.fetchone()
-        cursor.execute("DROP TABLE usage_staged")
-    return totals
+        ((*totals,),) = rows_of(statement_for(STAGED_TOTALS, usage_type))
+        execute("DROP TABLE usage_staged")
+    return tuple(totals)
 
 
 def _add(
     usage_type: UsageType, given: sql.SQL, parameters: dict[str, Any], days: Iterable[date], *, backfill: bool
 ) -> int:
     parameters = parameters | {"backfill": backfill, "singly": KEYS_MARKED_SINGLY, "all": ALL_SUBSCRIPTIONS}
-    rows = _added(usage_type, days, _statement(ADD, usage_type, given), parameters)
+    rows = _added(usage_type, days, statement_for(ADD, usage_type, given), parameters)
     refuse([RecordProblem(position, field, value, REFUSED[field]) for _, field, value, position in rows if field])
     return int(rows[0][0])
 
@@ -193,31 +193,16 @@ def _is_added(usage_type: UsageType, record: UsageEvent, backfill: bool) -> bool
 def _added(usage_type: UsageType, days: Iterable[date], statement: str | sql.Composed, parameters: Any) -> list[Any]:
     """What a statement that adds records returns, once their days have partitions."""
     try:
-        return _rows(statement, parameters)
+        return rows_in_savepoint(statement, parameters)
     except IntegrityError as error:
         if not _lacks_partition(error):
             raise
     days_open(usage_type, set(days) - open_days(usage_type))
-    return _rows(statement, parameters)
+    return rows_in_savepoint(statement, parameters)
 
 
 # Why what is there refuses a record.
 REFUSED = {"subscription": "unknown_subscription", "day": "day_sealed"}
-
-
-def _rows(statement: str | sql.Composed, parameters: Any) -> list[Any]:
-    """The rows of a statement, which may fail without breaking the transaction that it may be in."""
-    if connection.in_atomic_block:
-        with transaction.atomic():
-            return _fetched(statement, parameters)
-    return _fetched(statement, parameters)
-
-
-def _fetched(statement: str | sql.Composed, parameters: Any) -> list[Any]:
-    with connection.cursor() as cursor:
-        cursor.execute(statement, parameters)
-        rows: list[Any] = cursor.fetchall()
-    return rows
 
 
 def _lacks_partition(error: IntegrityError) -> bool:
@@ -227,21 +212,18 @@ def _lacks_partition(error: IntegrityError) -> bool:
 
 
 def _refuse_conflicts(usage_type: UsageType, given: sql.SQL, parameters: dict[str, Any]) -> None:
-    with connection.cursor() as cursor:
-        cursor.execute(_statement(LOCK_SUBSCRIPTIONS, usage_type, given), parameters)
+    rows_of(statement_for(LOCK_SUBSCRIPTIONS, usage_type, given), **parameters)
     _refuse_found_conflict(usage_type, given, parameters)
 
 
 def _refuse_found_conflict(usage_type: UsageType, given: sql.SQL, parameters: dict[str, Any]) -> None:
-    with connection.cursor() as cursor:
-        cursor.execute(_statement(CONFLICT, usage_type, given), parameters)
-        conflict = cursor.fetchone()
-    if conflict is not None:
-        raise _conflict(*conflict)
+    for conflict in rows_of(statement_for(CONFLICT, usage_type, given), **parameters):
+        raise conflict_error(*conflict)
 
 
-def _statement(template: str, usage_type: UsageType, given: sql.SQL = GIVEN) -> sql.Composed:
-    return sql.SQL(template).format(
+def statement_for(template: str, usage_type: UsageType, given: sql.SQL = GIVEN) -> sql.Composed:
+    return composed(
+        template,
         given=given,
         table=parent(usage_type),
         type=sql.Literal(usage_type.value),
@@ -250,23 +232,24 @@ def _statement(template: str, usage_type: UsageType, given: sql.SQL = GIVEN) -> 
 
 
 def _copy_statement(usage_type: UsageType) -> sql.Composed:
-    return sql.SQL("COPY {table} (subscription_id, usage_date, day, price, {amount}) FROM STDIN").format(
-        table=parent(usage_type), amount=sql.Identifier(RECORD_MODELS[usage_type].amount_column)
+    return composed(
+        "COPY {table} (subscription_id, usage_date, day, price, {amount}) FROM STDIN",
+        table=parent(usage_type),
+        amount=sql.Identifier(RECORD_MODELS[usage_type].amount_column),
     )
 
 
-def _unknown(first_positions: dict[int, int]) -> list[RecordProblem]:
+def unknown_subscriptions(first_positions: dict[int, int]) -> list[RecordProblem]:
     """The problems of ids of no subscription, which are given with the position of the first record of each."""
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "SELECT id FROM unnest(%s::bigint[]) AS given (id) "
-            "WHERE NOT EXISTS (SELECT FROM subscriptions_subscription AS known WHERE known.id = given.id)",
-            [list(first_positions)],
-        )
-        return [
-            RecordProblem(first_positions[number], "subscription", str(number), REFUSED["subscription"])
-            for (number,) in cursor.fetchall()
-        ]
+    rows = rows_of(
+        "SELECT id FROM unnest(%(ids)s::bigint[]) AS given (id) "
+        "WHERE NOT EXISTS (SELECT FROM subscriptions_subscription AS known WHERE known.id = given.id)",
+        ids=list(first_positions),
+    )
+    return [
+        RecordProblem(first_positions[number], "subscription", str(number), REFUSED["subscription"])
+        for (number,) in rows
+    ]
 
 
 def _mark(usage_type: UsageType, marks: dict[date, set[int]]) -> None:
@@ -275,111 +258,16 @@ def _mark(usage_type: UsageType, marks: dict[date, set[int]]) -> None:
         for day, subscriptions in marks.items()
         for subscription in ([ALL_SUBSCRIPTIONS] if len(subscriptions) > KEYS_MARKED_SINGLY else subscriptions)
     ]
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "INSERT INTO subscriptions_usagemark (usage_type, day, subscription_id) "
-            "SELECT %s, * FROM unnest(%s::date[], %s::bigint[])",
-            [usage_type, [day for day, _ in keys], [subscription for _, subscription in keys]],
-        )
+    execute(
+        "INSERT INTO subscriptions_usagemark (usage_type, day, subscription_id) "
+        "SELECT %(type)s, * FROM unnest(%(days)s::date[], %(subscriptions)s::bigint[])",
+        type=usage_type,
+        days=[day for day, _ in keys],
+        subscriptions=[subscription for _, subscription in keys],
+    )
 
 
-class BlockStream:
-    """An iterator of blocks as the file that COPY reads. A read gives a whole block, however much is asked for."""
-
-    def __init__(self, blocks: Iterator[bytes]) -> None:
-        self._blocks = blocks
-
-    def read(self, size: int = -1) -> bytes:
-        return next(self._blocks, b"")
-
-
-# --- Changing --------------------------------------------------------------------------------------------------
-
-# Both the day that a record leaves and the one that it comes to are marked.
-EDIT = """
-WITH old AS (SELECT subscription_id, day FROM {table} WHERE id = %(id)s AND day = %(old_day)s),
-edited AS (
-    UPDATE {table} SET subscription_id = %(subscription)s, usage_date = %(usage_date)s, day = %(day)s,
-        price = %(price)s, {amount} = %(amount)s, external_id = %(external_id)s
-    WHERE id = %(id)s AND day = %(old_day)s RETURNING subscription_id, day
-)
-INSERT INTO subscriptions_usagemark (usage_type, day, subscription_id)
-SELECT {type}, day, subscription_id FROM old UNION SELECT {type}, day, subscription_id FROM edited
-"""
-DELETE = """
-WITH deleted AS (DELETE FROM {table} WHERE id = ANY(%(ids)s) RETURNING subscription_id, day),
-marked AS (
-    INSERT INTO subscriptions_usagemark (usage_type, day, subscription_id)
-    SELECT DISTINCT {type}, day, subscription_id FROM deleted
-)
-SELECT count(*) FROM deleted
-"""
-# Of more records, all are locked by one lock: the database has room for some thousands, those of others included.
-RECORDS_LOCKED_SINGLY = 100
-SAME_EXTERNAL_ID = """
-SELECT 1 FROM {table}
-WHERE external_id = %(external_id)s AND subscription_id = %(subscription)s AND id <> %(id)s LIMIT 1
-"""
-
-
-def record_edit(usage_type: UsageType, record_id: int, values: UsageEvent, *, backfill: bool) -> None:
-    """Give a record other values, which may move it to another day or subscription."""
-    refuse([problem] if (problem := record_problem(1, values)) else [])
-    day = usage_day(values.usage_date)
-    with transaction.atomic():
-        old_day = _locked_day(usage_type, record_id)
-        refuse(_unknown({values.subscription: 1}))
-        if values.external_id is not None:
-            _refuse_taken_id(usage_type, record_id, values)
-        if day != old_day and not backfill and day in sealed_days(usage_type):
-            refuse([RecordProblem(1, "usage_date", str(values.usage_date), "day_sealed")])
-        days_open(usage_type, {day} - open_days(usage_type))
-        parameters = values._asdict() | {"id": record_id, "day": day, "old_day": old_day}
-        with connection.cursor() as cursor:
-            cursor.execute(_statement(EDIT, usage_type), parameters)
-
-
-def records_delete(usage_type: UsageType, record_ids: Collection[int]) -> int:
-    """Delete records, and return how many there were."""
-    with transaction.atomic(), connection.cursor() as cursor:
-        _lock_records(usage_type, record_ids)
-        cursor.execute(_statement(DELETE, usage_type), {"ids": list(record_ids)})
-        return int(cursor.fetchone()[0])
-
-
-def _locked_day(usage_type: UsageType, record_id: int) -> date:
-    """The day of a record, which nobody else changes, deletes or purges until the transaction ends."""
-    parent_lock(usage_type)
-    _lock_records(usage_type, [record_id])
-    days = RECORD_MODELS[usage_type]._default_manager.filter(pk=record_id).values_list("day", flat=True)
-    for day in days:
-        return day
-    raise UsageRecordNotFound(f"There is no {usage_type} usage record {record_id}.", id=record_id)
-
-
-def _lock_records(usage_type: UsageType, record_ids: Collection[int]) -> None:
-    """Let nobody else change these records: a row that moves to another partition under somebody is an error."""
-    is_many = len(record_ids) > RECORDS_LOCKED_SINGLY
-    with connection.cursor() as cursor:
-        lock = "pg_advisory_xact_lock" if is_many else "pg_advisory_xact_lock_shared"
-        cursor.execute(f"SELECT {lock}(hashtextextended(%s, 0))", [f"dsrhub.usage.{usage_type}.records"])
-        for record_id in [] if is_many else sorted(record_ids):
-            name = f"dsrhub.usage.{usage_type}.{record_id}"
-            cursor.execute("SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))", [name])
-
-
-def _refuse_taken_id(usage_type: UsageType, record_id: int, values: UsageEvent) -> None:
-    parameters = values._asdict() | {"id": record_id}
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "SELECT id FROM subscriptions_subscription WHERE id = %s FOR NO KEY UPDATE", [values.subscription]
-        )
-        cursor.execute(_statement(SAME_EXTERNAL_ID, usage_type), parameters)
-        if cursor.fetchone() is not None:
-            raise _conflict(values.subscription, str(values.external_id), 1)
-
-
-def _conflict(subscription: int, external_id: str, position: int) -> UsageConflict:
+def conflict_error(subscription: int, external_id: str, position: int) -> UsageConflict:
     return UsageConflict(
         f"record {position}: subscription {subscription} has another record with the external id {external_id!r}.",
         external_id=external_id,

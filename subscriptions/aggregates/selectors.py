@@ -10,11 +10,11 @@ from itertools import groupby, islice
 from operator import itemgetter
 from typing import Any, Generic, NamedTuple, TypeVar
 
-from django.db.models import QuerySet
 from psycopg2 import sql
 
-from subscriptions.aggregates import LARGEST_ID, UsageRange, read_exactly
-from subscriptions.exceptions import SubscriptionNotFound
+from dsrhub.database.statements import composed
+from subscriptions.aggregates.ranges import LARGEST_ID, UsageRange
+from subscriptions.aggregates.reading import read_exactly
 from subscriptions.models import Subscription, UsageType
 
 Row = TypeVar("Row")
@@ -139,20 +139,6 @@ METRICS = sql.SQL(
     WHERE record_count > 0 GROUP BY {key}
     """
 )
-
-
-def subscription_list(*, carrier: str | None = None, status: str | None = None) -> QuerySet[Subscription]:
-    """The subscriptions of a carrier or status; in no order."""
-    asked = {"carrier": carrier, "status": status}
-    return Subscription.objects.filter(**{name: value for name, value in asked.items() if value is not None}).order_by()
-
-
-def subscription_get(*, subscription_id: int) -> Subscription:
-    """Raises SubscriptionNotFound."""
-    subscription = Subscription.objects.filter(pk=subscription_id).first()
-    if subscription is None:
-        raise SubscriptionNotFound(f"There is no subscription {subscription_id}.", id=subscription_id)
-    return subscription
 
 
 def subscription_list_over_price(
@@ -296,7 +282,7 @@ def usage_metrics(
 
 def _behind(key: list[str], after: tuple[Any, ...]) -> sql.Composed:
     values = sql.SQL(", ").join(sql.Literal(value) for value in after[: len(key)])
-    return sql.SQL(" AND ({}) > ({})").format(sql.SQL(", ".join(key)), values)
+    return composed(" AND ({}) > ({})", sql.SQL(", ".join(key)), values)
 
 
 def _nth_subscription(first: int, last: int, count: int) -> int:

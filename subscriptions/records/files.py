@@ -19,9 +19,9 @@ from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
-from subscriptions.events import UsageEvent
 from subscriptions.exceptions import InvalidUsage, RecordProblem
 from subscriptions.models import RECORD_MODELS, UsageType
+from subscriptions.records.events import UsageEvent
 
 Progress = Callable[[int], object]
 

@@ -1,0 +1,134 @@
+"""Sets aggregates to what the records come to, where there are marks."""
+
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass
+from datetime import date
+
+from django.db import transaction
+from psycopg2 import sql
+
+from dsrhub.database.locks import USAGE_AGGREGATES
+from dsrhub.database.statements import composed, rows_of, union_all
+from subscriptions.aggregates.ranges import MARKED, ZEROS, UsageRange, between, month_last_day, of_marked, one_of
+from subscriptions.models import ALL_SUBSCRIPTIONS, UsageMark, UsageType
+from subscriptions.records.partitions import partitions_notice
+
+REFRESH_MEMORY = "64MB"
+
+
+@dataclass(frozen=True)
+class RefreshedMonth:
+    """What a batch of a refresh did: the days of one month, and how many keys were set."""
+
+    usage_type: UsageType
+    days: list[date]
+    key_count: int
+
+
+REFRESH = """
+WITH mark AS (
+    DELETE FROM subscriptions_usagemark WHERE usage_type = {type} AND {days}
+    RETURNING usage_type, day, subscription_id
+), {marked},
+fresh AS MATERIALIZED (
+    SELECT subscription_id, usage_type, day,
+        sum(price) AS price, sum(amount) AS amount, sum(record_count)::bigint AS record_count
+    FROM ({parts}) AS part GROUP BY subscription_id, usage_type, day
+),
+daily AS (
+    INSERT INTO subscriptions_dailyusage AS old (subscription_id, usage_type, day, price, amount, record_count)
+    -- In this order the rows of a day come to lie together.
+    SELECT subscription_id, usage_type, day, price, amount, record_count FROM fresh ORDER BY day, subscription_id
+    ON CONFLICT (subscription_id, usage_type, day) DO UPDATE {set}
+),
+fresh_month AS MATERIALIZED (
+    SELECT subscription_id, usage_type, {month}::date AS month,
+        sum(price) AS price, sum(amount) AS amount, sum(record_count)::bigint AS record_count
+    FROM (
+        SELECT subscription_id, usage_type, day, price, amount, record_count FROM fresh
+        UNION ALL
+        SELECT subscription_id, usage_type, day, price, amount, record_count FROM subscriptions_dailyusage AS kept
+        WHERE usage_type = {type} AND {days_of_month}
+            AND subscription_id IN (SELECT subscription_id FROM fresh)
+            AND NOT EXISTS (
+                SELECT FROM fresh WHERE fresh.subscription_id = kept.subscription_id AND fresh.day = kept.day
+            )
+    ) AS of_month GROUP BY subscription_id, usage_type
+),
+monthly AS (
+    INSERT INTO subscriptions_monthlyusage AS old (subscription_id, usage_type, month, price, amount, record_count)
+    SELECT subscription_id, usage_type, month, price, amount, record_count FROM fresh_month
+    ON CONFLICT (subscription_id, usage_type, month) DO UPDATE {set}
+),
+total AS (
+    INSERT INTO subscriptions_totalusage AS old (subscription_id, usage_type, price, amount, record_count)
+    SELECT subscription_id, usage_type, sum(price), sum(amount), sum(record_count)
+    FROM (
+        SELECT subscription_id, usage_type, price, amount, record_count FROM fresh_month
+        UNION ALL
+        SELECT subscription_id, usage_type, price, amount, record_count FROM subscriptions_monthlyusage AS kept
+        WHERE usage_type = {type} AND month <> {month} AND subscription_id IN (SELECT subscription_id FROM fresh)
+    ) AS of_all GROUP BY subscription_id, usage_type
+    ON CONFLICT (subscription_id, usage_type) DO UPDATE {set}
+)
+SELECT count(*) FROM fresh
+"""
+SET = """
+SET price = excluded.price, amount = excluded.amount, record_count = excluded.record_count
+WHERE (old.price, old.amount, old.record_count)
+    IS DISTINCT FROM (excluded.price, excluded.amount, excluded.record_count)
+"""
+
+
+def stale_days(usage_type: UsageType, *, start: date, end: date) -> list[date]:
+    """The marked days between two days."""
+    rows = rows_of(
+        "SELECT DISTINCT day FROM subscriptions_usagemark "
+        "WHERE usage_type = %(type)s AND day BETWEEN %(start)s AND %(end)s ORDER BY day",
+        type=usage_type,
+        start=start,
+        end=end,
+    )
+    return [day for (day,) in rows]
+
+
+def month_refresh(usage_type: UsageType, month: date, *, start: date, end: date) -> RefreshedMonth:
+    """Set the marked keys of a month's days between two days to their live values."""
+    with transaction.atomic():
+        USAGE_AGGREGATES.take(usage_type=usage_type)
+        # Seen under the lock: no partition of theirs can go from here on.
+        days = stale_days(usage_type, start=max(start, month), end=min(end, month_last_day(month)))
+        return RefreshedMonth(usage_type, days, days_refresh(usage_type, days))
+
+
+def days_refresh(usage_type: UsageType, days: Collection[date]) -> int:
+    """Set the marked keys of days, all of one month, to their live values. The caller holds the lock."""
+    if not days:
+        return 0
+    partitions_notice()
+    everybody = UsageRange()
+    # Keys whose records are all deleted come to nothing, which no record says.
+    zeros = everybody.summed(usage_type, "subscriptions_dailyusage", one_of(days), ZEROS)
+    parts = [zeros, *everybody.live(usage_type, days)]
+    month = min(days).replace(day=1)
+    statement = composed(
+        REFRESH,
+        type=sql.Literal(usage_type.value),
+        days=one_of(days),
+        marked=MARKED,
+        parts=union_all([*of_marked(parts, whole_days=True), *of_marked(parts, whole_days=False)]),
+        month=sql.Literal(month),
+        days_of_month=between(month, month_last_day(month)),
+        set=sql.SQL(SET),
+    )
+    # Groups that do not fit into memory are written to disk and read again.
+    rows_of("SELECT set_config('work_mem', %(memory)s, true)", memory=REFRESH_MEMORY)
+    ((count,),) = rows_of(statement)
+    return int(count)
+
+
+def days_mark(usage_type: UsageType, days: Iterable[date]) -> None:
+    """Mark whole days: their aggregates are made anew by the next refresh."""
+    UsageMark.objects.bulk_create(
+        [UsageMark(usage_type=usage_type, day=day, subscription_id=ALL_SUBSCRIPTIONS) for day in days]
+    )

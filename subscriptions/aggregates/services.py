@@ -1,0 +1,74 @@
+"""Keeps the aggregates of usage up to date, and compares them with the records."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import date
+
+from subscriptions.aggregates import comparing, refreshing
+from subscriptions.aggregates.comparing import Difference
+from subscriptions.aggregates.refreshing import RefreshedMonth
+from subscriptions.models import UsageType
+from subscriptions.records import partitions
+
+
+@dataclass
+class CheckReport:
+    """How the aggregates compare with the records: no difference is as it should be.
+
+    Sealed days are compared with what is kept of their records. Marked keys wait for a refresh, and are left out.
+    """
+
+    days_checked: int = 0
+    waiting: list[tuple[UsageType, date]] = field(default_factory=list)
+    sealed: list[tuple[UsageType, date]] = field(default_factory=list)
+    differences: list[Difference] = field(default_factory=list)
+
+
+def daily_usage_refresh(
+    *,
+    start: date = date.min,
+    end: date = date.max,
+    rebuild: bool = False,
+    progress: Callable[[RefreshedMonth], object] | None = None,
+) -> list[RefreshedMonth]:
+    """Bring the aggregates of the days between two days up to date, month by month.
+
+    Nothing waits for it, answers are exact without it; they only become quicker. Stopped at any moment, it goes on
+    where it was; several at once take turns. With `rebuild` all days are made anew, not only those that changed.
+    """
+    if rebuild:
+        for usage_type in UsageType:
+            refreshing.days_mark(usage_type, _known_days(usage_type, start, end))
+    refreshed = []
+    for usage_type in UsageType:
+        days = refreshing.stale_days(usage_type, start=start, end=end)
+        for month in sorted({day.replace(day=1) for day in days}):
+            refreshed.append(refreshing.month_refresh(usage_type, month, start=start, end=end))
+            if progress is not None:
+                progress(refreshed[-1])
+    return refreshed
+
+
+def daily_usage_check(*, start: date = date.min, end: date = date.max) -> CheckReport:
+    """Compare aggregates with raw records, day by day, and months with their days."""
+    report = CheckReport()
+    for usage_type in UsageType:
+        days = _known_days(usage_type, start, end)
+        sealed = partitions.sealed_days(usage_type)
+        waiting = refreshing.stale_days(usage_type, start=start, end=end)
+        report.waiting += [(usage_type, day) for day in waiting]
+        for day in days:
+            report.differences += comparing.day_differences(usage_type, day)
+        for month in sorted({day.replace(day=1) for day in days}):
+            report.differences += comparing.month_differences(usage_type, month)
+        report.differences += comparing.total_differences(usage_type)
+        report.days_checked += len(days)
+        report.sealed += [(usage_type, day) for day in days if day in sealed]
+    return report
+
+
+def _known_days(usage_type: UsageType, start: date, end: date) -> list[date]:
+    """The days between two days that have records, had some, or have an aggregate."""
+    days = partitions.open_days(usage_type) | partitions.sealed_days(usage_type)
+    aggregated = comparing.aggregated_days(usage_type, start=start, end=end)
+    return sorted({day for day in days if start <= day <= end} | aggregated)

@@ -1,0 +1,88 @@
+"""How raw records are edited and deleted: always with the marks of their keys, and all or nothing."""
+
+from collections.abc import Collection
+from datetime import date
+
+from django.db import transaction
+
+from dsrhub.database.locks import USAGE_RECORD, USAGE_RECORDS
+from dsrhub.database.statements import execute, rows_of
+from subscriptions.exceptions import RecordProblem, UsageRecordNotFound
+from subscriptions.models import RECORD_MODELS, UsageType
+from subscriptions.records.events import UsageEvent, record_problem, refuse, usage_day
+from subscriptions.records.partitions import days_open, open_days, parent_lock, sealed_days
+from subscriptions.records.storage import conflict_error, statement_for, unknown_subscriptions
+
+# Both the day that a record leaves and the one that it comes to are marked.
+EDIT = """
+WITH old AS (SELECT subscription_id, day FROM {table} WHERE id = %(id)s AND day = %(old_day)s),
+edited AS (
+    UPDATE {table} SET subscription_id = %(subscription)s, usage_date = %(usage_date)s, day = %(day)s,
+        price = %(price)s, {amount} = %(amount)s, external_id = %(external_id)s
+    WHERE id = %(id)s AND day = %(old_day)s RETURNING subscription_id, day
+)
+INSERT INTO subscriptions_usagemark (usage_type, day, subscription_id)
+SELECT {type}, day, subscription_id FROM old UNION SELECT {type}, day, subscription_id FROM edited
+"""
+DELETE = """
+WITH deleted AS (DELETE FROM {table} WHERE id = ANY(%(ids)s::bigint[]) RETURNING subscription_id, day),
+marked AS (
+    INSERT INTO subscriptions_usagemark (usage_type, day, subscription_id)
+    SELECT DISTINCT {type}, day, subscription_id FROM deleted
+)
+SELECT count(*) FROM deleted
+"""
+# Of more records, all are locked by one lock: the database has room for some thousands, those of others included.
+RECORDS_LOCKED_SINGLY = 100
+SAME_EXTERNAL_ID = """
+SELECT 1 FROM {table}
+WHERE external_id = %(external_id)s AND subscription_id = %(subscription)s AND id <> %(id)s LIMIT 1
+"""
+
+
+def record_edit(usage_type: UsageType, record_id: int, values: UsageEvent, *, backfill: bool) -> None:
+    """Give a record other values, which may move it to another day or subscription."""
+    refuse([problem] if (problem := record_problem(1, values)) else [])
+    day = usage_day(values.usage_date)
+    with transaction.atomic():
+        old_day = _locked_day(usage_type, record_id)
+        refuse(unknown_subscriptions({values.subscription: 1}))
+        if values.external_id is not None:
+            _refuse_taken_id(usage_type, record_id, values)
+        if day != old_day and not backfill and day in sealed_days(usage_type):
+            refuse([RecordProblem(1, "usage_date", str(values.usage_date), "day_sealed")])
+        days_open(usage_type, {day} - open_days(usage_type))
+        parameters = values._asdict() | {"id": record_id, "day": day, "old_day": old_day}
+        execute(statement_for(EDIT, usage_type), **parameters)
+
+
+def records_delete(usage_type: UsageType, record_ids: Collection[int]) -> int:
+    """Delete records, and return how many there were."""
+    with transaction.atomic():
+        _lock_records(usage_type, record_ids)
+        ((count,),) = rows_of(statement_for(DELETE, usage_type), ids=list(record_ids))
+    return int(count)
+
+
+def _locked_day(usage_type: UsageType, record_id: int) -> date:
+    """The day of a record, which nobody else changes, deletes or purges until the transaction ends."""
+    parent_lock(usage_type)
+    _lock_records(usage_type, [record_id])
+    days = RECORD_MODELS[usage_type]._default_manager.filter(pk=record_id).values_list("day", flat=True)
+    for day in days:
+        return day
+    raise UsageRecordNotFound(f"There is no {usage_type} usage record {record_id}.", id=record_id)
+
+
+def _lock_records(usage_type: UsageType, record_ids: Collection[int]) -> None:
+    """Let nobody else change these records: a row that moves to another partition under somebody is an error."""
+    is_few = len(record_ids) <= RECORDS_LOCKED_SINGLY
+    USAGE_RECORDS.take(shared=is_few, usage_type=usage_type)
+    for record_id in sorted(record_ids) if is_few else []:
+        USAGE_RECORD.take(usage_type=usage_type, record_id=record_id)
+
+
+def _refuse_taken_id(usage_type: UsageType, record_id: int, values: UsageEvent) -> None:
+    rows_of("SELECT id FROM subscriptions_subscription WHERE id = %(id)s FOR NO KEY UPDATE", id=values.subscription)
+    if rows_of(statement_for(SAME_EXTERNAL_ID, usage_type), **values._asdict(), id=record_id):
+        raise conflict_error(values.subscription, str(values.external_id), 1)

@@ -1,0 +1,1 @@
+"""How long raw records are kept."""
