@@ -58,6 +58,15 @@ class UsageConflict(ConflictError):
     code = "usage_conflict"
 
 
+class InvalidUsageQuestion(DsrhubError):
+    """A question about usage has a range that ends before it starts, or a negative price limit.
+
+    `extra` has the name of the `parameter`.
+    """
+
+    code = "invalid_usage_question"
+
+
 class UsageRecordNotFound(NotFoundError):
     """No raw record has this id; it may have been purged."""
 

@@ -8,6 +8,7 @@ from datetime import date, timedelta
 from psycopg2 import sql
 
 from dsrhub.database.statements import composed
+from subscriptions.exceptions import InvalidUsageQuestion
 from subscriptions.models import ALL_SUBSCRIPTIONS, RECORD_MODELS, UsageType
 
 LARGEST_ID = 2**63 - 1
@@ -35,6 +36,10 @@ class UsageRange:
     usage_types: tuple[UsageType, ...] = tuple(UsageType)
     first: int = 0
     last: int = LARGEST_ID
+
+    def __post_init__(self) -> None:
+        if self.start > self.end:
+            raise InvalidUsageQuestion(f"The range ends before it starts: {self.start} to {self.end}.", parameter="end")
 
     def summed(
         self, usage_type: UsageType, table: str, days: sql.Composable | None = None, values: str = VALUES

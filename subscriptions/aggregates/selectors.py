@@ -15,6 +15,7 @@ from psycopg2 import sql
 from dsrhub.database.statements import composed
 from subscriptions.aggregates.ranges import LARGEST_ID, UsageRange
 from subscriptions.aggregates.reading import read_exactly
+from subscriptions.exceptions import InvalidUsageQuestion
 from subscriptions.models import Subscription, UsageType
 
 Row = TypeVar("Row")
@@ -153,6 +154,7 @@ def subscription_list_over_price(
 
     By id, behind `after`. Only what has a record in the range is there, so a limit of 0 lists who used anything.
     """
+    _refuse_negative(price_limit)
     answer = partial(
         OVER_PRICE.format,
         price=AMOUNT.format(sql.SQL("price")),
@@ -172,6 +174,7 @@ def subscription_list_over_price(
 
 def subscription_count_over_price(*, price_limit: Decimal, start: date | None = None, end: date | None = None) -> int:
     """How many `subscription_list_over_price` has in all."""
+    _refuse_negative(price_limit)
     answer = partial(COUNT_OVER_PRICE.format, price_limit=sql.Literal(price_limit))
     _, rows = read_exactly(answer, UsageRange(start=start or date.min, end=end or date.max), order="reached")
     return int(rows[0][1])
@@ -278,6 +281,11 @@ def usage_metrics(
             for _, name, *day, count, price, amount in rows
         ],
     )
+
+
+def _refuse_negative(price_limit: Decimal) -> None:
+    if price_limit < 0:
+        raise InvalidUsageQuestion(f"The price limit is negative: {price_limit}.", parameter="price_limit")
 
 
 def _behind(key: list[str], after: tuple[Any, ...]) -> sql.Composed:

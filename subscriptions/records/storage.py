@@ -23,6 +23,9 @@ from subscriptions.records.partitions import days_open, open_days, parent, paren
 
 # --- Adding ----------------------------------------------------------------------------------------------------
 
+# The functions in migrations/0001_initial.py that ADD_ONE calls are the same for one record without an external id: a
+# change here needs a migration that replaces them.
+#
 # `given` are the records, with their positions. In the same statement they are checked against what is there, are
 # added, and leave their marks: one statement that needs no transaction around it. A record that is there already
 # was compared before; it is left out.
@@ -54,6 +57,7 @@ marked AS (
 SELECT (SELECT count(*) FROM added), refused.*
 FROM (VALUES (1)) AS always LEFT JOIN refused ON true ORDER BY refused.position
 """
+# PL/pgSQL functions of migrations/0001_initial.py, which do what ADD does for one record without an external id.
 # Written out, as composing a statement takes a client longer than all else.
 ADD_ONE = {
     UsageType.DATA: "SELECT subscriptions_datausagerecord_add(%s, %s, %s, %s, %s, %s)",

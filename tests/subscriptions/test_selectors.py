@@ -12,10 +12,15 @@ from subscriptions.aggregates.selectors import (
     ReachedPrice,
     SubscriptionOverPrice,
     UsageKey,
+    subscription_count_over_price,
     subscription_list_over_price,
     subscription_usage_totals,
+    usage_by_subscription,
+    usage_counts_by_subscription,
+    usage_metrics,
 )
 from subscriptions.aggregates.services import daily_usage_refresh
+from subscriptions.exceptions import InvalidUsageQuestion
 from subscriptions.models import UsageType
 from subscriptions.records import storage
 from tests.subscriptions.helpers import DATA, VOICE, add, event, marks, subscribe, sums
@@ -256,6 +261,30 @@ def test_at_a_limit_of_zero_are_those_with_a_record_in_the_range(state):
     state()
     assert over("0") == {free.pk: {"data": ("0.00", "0.00")}}
     assert over("0", start=date(2026, 2, 1)) == {}
+
+
+@pytest.mark.parametrize(
+    "ask",
+    [
+        lambda days: subscription_list_over_price(price_limit=Decimal(1), **days),
+        lambda days: subscription_count_over_price(price_limit=Decimal(1), **days),
+        lambda days: subscription_usage_totals(**days),
+        lambda days: usage_by_subscription(subscription_ids=[1], limit=1, **days),
+        lambda days: usage_counts_by_subscription(subscription_ids=[1], **days),
+        lambda days: usage_metrics(**days),
+    ],
+)
+def test_a_range_that_ends_before_it_starts_is_refused(ask):
+    with pytest.raises(InvalidUsageQuestion) as refusal:
+        ask({"start": date(2026, 1, 2), "end": date(2026, 1, 1)})
+    assert refusal.value.extra == {"parameter": "end"}
+
+
+@pytest.mark.parametrize("ask", [subscription_list_over_price, subscription_count_over_price])
+def test_a_negative_price_limit_is_refused(ask):
+    with pytest.raises(InvalidUsageQuestion) as refusal:
+        ask(price_limit=Decimal("-0.01"))
+    assert refusal.value.extra == {"parameter": "price_limit"}
 
 
 def test_pages_of_subscriptions(state):

@@ -1,0 +1,54 @@
+"""Two statements add records: ADD, and for one record a function of the database. Both do the same."""
+
+from datetime import date
+
+import pytest
+from django.db import transaction
+
+from subscriptions.exceptions import DaySealed, InvalidUsage
+from subscriptions.models import RECORD_MODELS, SealedDay
+from subscriptions.records import storage
+from tests.subscriptions.helpers import DATA, VOICE, event, marks, subscribe
+
+pytestmark = pytest.mark.django_db
+
+
+def by_statement(usage_type, record, backfill):
+    """Whether ADD adds the record."""
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(storage, "_is_added", lambda *_: False)
+        try:
+            return storage.records_add(usage_type, [record], backfill=backfill) == 1
+        except (DaySealed, InvalidUsage):
+            return False
+
+
+def effect(add, usage_type, record, backfill):
+    """What a way of adding returns and writes, in a transaction that is rolled back."""
+    model = RECORD_MODELS[usage_type]
+    columns = ("subscription", "usage_date", "day", "price", model.amount_column, "external_id")
+    with transaction.atomic():
+        is_added = add(usage_type, record, backfill)
+        written = is_added, list(model.objects.values_list(*columns)), marks()
+        transaction.set_rollback(True)
+    return written
+
+
+@pytest.mark.parametrize("usage_type", [DATA, VOICE])
+@pytest.mark.parametrize(
+    ("changes", "sealed", "backfill", "is_added"),
+    [
+        ({}, False, False, True),
+        ({}, False, True, True),
+        ({}, True, False, False),
+        ({}, True, True, True),
+        ({"subscription": 10**12}, False, False, False),
+    ],
+)
+def test_the_function_of_the_database_does_what_the_statement_does(usage_type, changes, sealed, backfill, is_added):
+    record = event(subscribe(), 5, "-0.0000001", 2**63 - 1)._replace(**changes)
+    if sealed:
+        SealedDay.objects.create(usage_type=usage_type, day=date(2026, 1, 5))
+    by_function = effect(storage._is_added, usage_type, record, backfill)
+    assert by_function == effect(by_statement, usage_type, record, backfill)
+    assert (by_function[0], len(by_function[1]), len(by_function[2])) == (is_added, is_added, is_added)
