@@ -15,6 +15,7 @@ import pytest
 from django.db import connection
 from playwright.sync_api import expect, sync_playwright
 
+from tests import bakery  # noqa: F401 - registers generators
 from tests.waiting import PATIENCE
 
 # Hypothesis runs the same examples each time and on each machine, without deadlines and without a shared database.

@@ -14,7 +14,7 @@ from dsrhub import throttling
 from dsrhub.models import ApiToken, Tally
 from graphql_schema.schema import schema
 from tests.catalogue.admin.test_permissions import NEEDS as CATALOGUE_NEEDS
-from tests.subscriptions.test_admin_permissions import NEEDS as SUBSCRIPTIONS_NEEDS
+from tests.subscriptions.admin.test_permissions import NEEDS as SUBSCRIPTIONS_NEEDS
 
 pytestmark = pytest.mark.django_db
 

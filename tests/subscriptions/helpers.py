@@ -7,9 +7,10 @@ from decimal import Decimal
 from django.db import connection
 
 from subscriptions.aggregates.selectors import subscription_usage_totals
-from subscriptions.models import Subscription, UsageType
+from subscriptions.models import UsageType
 from subscriptions.records.events import UsageEvent
 from subscriptions.records.services import usage_records_add
+from tests.subscriptions import recipes
 
 DATA, VOICE = UsageType.DATA, UsageType.VOICE
 JANUARY = date(2026, 1, 1), date(2026, 1, 31)
@@ -18,7 +19,7 @@ ALWAYS = date(2020, 1, 1), date(2030, 12, 31)
 
 def subscribe(count=1):
     """New subscriptions of AT&T: one, or a list of them."""
-    made = [Subscription.objects.create(carrier="att", status="active") for _ in range(count)]
+    made = recipes.subscription.make(_quantity=count, _bulk_create=True)
     return made[0] if count == 1 else made
 
 

@@ -8,10 +8,11 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from subscriptions.exceptions import DaySealed, InvalidUsage, UsageConflict
-from subscriptions.models import DataUsageRecord, SealedDay, VoiceUsageRecord
+from subscriptions.models import DataUsageRecord, VoiceUsageRecord
 from subscriptions.records import loading, services, storage
 from subscriptions.records.events import UsageEvent
 from subscriptions.records.services import UsageAdded, usage_records_add
+from tests.subscriptions import recipes
 from tests.subscriptions.helpers import DATA, VOICE, add, event, marks, noon, subscribe, sums
 
 pytestmark = pytest.mark.django_db
@@ -220,7 +221,7 @@ def test_what_happens_to_the_caller_s_records_is_the_caller_s_error():
 
 def test_a_record_of_a_sealed_day_is_refused_unless_it_is_a_backfill():
     someone = subscribe()
-    SealedDay.objects.create(usage_type="data", day=date(2026, 1, 5))
+    recipes.sealed_day.make(day=date(2026, 1, 5))
     late = event(someone, 5)
     (problem,) = refused(event(someone, 6), late, error=DaySealed)
     assert (problem[0], problem[3]) == (2, "day_sealed")

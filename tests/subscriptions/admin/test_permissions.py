@@ -1,13 +1,12 @@
 """Who may do what with subscriptions and usage in the admin, asked of every address that it has."""
 
-from datetime import date
-
 import pytest
 from django.contrib import admin
-from django.contrib.auth.models import Permission, User
+from django.contrib.auth.models import Permission
 from django.urls import URLPattern, reverse
 
-from subscriptions.models import DataUsageRecord, SealedDay, VoiceUsageRecord
+from subscriptions.models import DataUsageRecord, VoiceUsageRecord
+from tests.subscriptions import recipes
 from tests.subscriptions.helpers import DATA, VOICE, add, event, subscribe
 
 pytestmark = pytest.mark.django_db
@@ -40,7 +39,7 @@ ALL = {permission for *_, needed in CASES for permission in needed} | {"delete_s
 @pytest.fixture
 def bob(client):
     """Somebody with no permission but to enter the admin."""
-    bob = User.objects.create_user("bob", is_staff=True)
+    bob = recipes.staff.make()
     client.force_login(bob)
     return bob
 
@@ -55,7 +54,7 @@ def address():
         "subscription": someone,
         "datausagerecord": DataUsageRecord.objects.get(),
         "voiceusagerecord": VoiceUsageRecord.objects.get(),
-        "sealedday": SealedDay.objects.create(usage_type="data", day=date(2026, 1, 1)),
+        "sealedday": recipes.sealed_day.make(),
     }
 
     def address(model, view):

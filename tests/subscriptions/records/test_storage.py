@@ -6,8 +6,9 @@ import pytest
 from django.db import transaction
 
 from subscriptions.exceptions import DaySealed, InvalidUsage
-from subscriptions.models import RECORD_MODELS, SealedDay
+from subscriptions.models import RECORD_MODELS
 from subscriptions.records import storage
+from tests.subscriptions import recipes
 from tests.subscriptions.helpers import DATA, VOICE, event, marks, subscribe
 
 pytestmark = pytest.mark.django_db
@@ -48,7 +49,7 @@ def effect(add, usage_type, record, backfill):
 def test_the_function_of_the_database_does_what_the_statement_does(usage_type, changes, sealed, backfill, is_added):
     record = event(subscribe(), 5, "-0.0000001", 2**63 - 1)._replace(**changes)
     if sealed:
-        SealedDay.objects.create(usage_type=usage_type, day=date(2026, 1, 5))
+        recipes.sealed_day.make(usage_type=usage_type, day=date(2026, 1, 5))
     by_function = effect(storage._is_added, usage_type, record, backfill)
     assert by_function == effect(by_statement, usage_type, record, backfill)
     assert (by_function[0], len(by_function[1]), len(by_function[2])) == (is_added, is_added, is_added)

@@ -10,17 +10,16 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 import schemathesis
-from django.contrib.auth.models import User
 from django.core.signals import request_finished, request_started
 from django.db import close_old_connections, connection
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 from hypothesis import settings
-from rest_framework.authtoken.models import Token
 from werkzeug import Client as WSGIClient
 
 from dsrhub.wsgi import application
 from subscriptions.aggregates.services import daily_usage_refresh
+from tests.subscriptions import recipes
 from tests.subscriptions.helpers import VOICE, add, event, subscribe
 
 pytestmark = pytest.mark.django_db
@@ -302,7 +301,7 @@ def test_a_refusal_is_json_for_who_wants_csv_too(client):
 @pytest.mark.parametrize("path", [OVER, USAGE, "/subscriptions/1/usage/"])
 @pytest.mark.parametrize("method", ["post", "put", "patch", "delete"])
 def test_nothing_is_written_over_rest(client, path, method):
-    client.force_login(User.objects.create_superuser("ada"))
+    client.force_login(recipes.superuser.make())
     response = getattr(client, method)(path)
     assert (response.status_code, response.json()["code"]) == (405, "method_not_allowed")
 
@@ -313,7 +312,7 @@ def test_reads_can_be_closed(client, someone, settings):
     for path, query in asked:
         assert client.get(path, query).status_code == 401
         assert client.get(path, query, headers={"accept": "text/csv"})["Content-Type"] == "application/json"
-    token = Token.objects.create(user=User.objects.create_user("bob"))
+    token = recipes.token.make()
     for path, query in asked:
         assert client.get(path, query, headers={"authorization": f"Token {token.key}"}).status_code == 200
 

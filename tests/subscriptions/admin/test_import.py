@@ -10,8 +10,9 @@ from django.db import OperationalError
 from psycopg2.errors import LockNotAvailable
 
 from subscriptions.admin import imports
-from subscriptions.models import DataUsageRecord, SealedDay, VoiceUsageRecord
+from subscriptions.models import DataUsageRecord, VoiceUsageRecord
 from subscriptions.records import services
+from tests.subscriptions import recipes
 from tests.subscriptions.helpers import add, event, marks, noon, partitions, subscribe, sums
 
 pytestmark = pytest.mark.django_db
@@ -279,7 +280,7 @@ def test_a_file_that_is_another_since_its_check_is_not_added(admin_client, someo
 
 def test_what_is_refused_since_the_check_is_not_added(admin_client, someone, uploads):
     page = upload(admin_client, usage(record(someone, 5), record(someone, 6)))
-    SealedDay.objects.create(usage_type="data", day=date(2026, 1, 6))
+    recipes.sealed_day.make(day=date(2026, 1, 6))
     (message,) = told(admin_client, confirm(admin_client, page))
     assert "only a backfill adds to it" in message
     assert not DataUsageRecord.objects.exists()
@@ -288,7 +289,7 @@ def test_what_is_refused_since_the_check_is_not_added(admin_client, someone, upl
 
 
 def test_a_sealed_day_takes_a_backfill_alone(admin_client, someone):
-    SealedDay.objects.create(usage_type="data", day=date(2026, 1, 6))
+    recipes.sealed_day.make(day=date(2026, 1, 6))
     page = upload(admin_client, usage(record(someone, 6)))
     assert page.context["result"].problems[0].code == "day_sealed"
     page = upload(admin_client, usage(record(someone, 6)), backfill="on")

@@ -8,8 +8,9 @@ import pytest
 from django.core.management import CommandError, call_command
 
 from subscriptions.exceptions import InvalidUsage, UsageConflict
-from subscriptions.models import DataUsageRecord, SealedDay, VoiceUsageRecord
+from subscriptions.models import DataUsageRecord, VoiceUsageRecord
 from subscriptions.records.services import UsageAdded, usage_file_import
+from tests.subscriptions import recipes
 from tests.subscriptions.helpers import marks, subscribe, sums
 
 pytestmark = pytest.mark.django_db
@@ -231,7 +232,7 @@ def test_the_command_shows_the_first_of_very_many_errors(tmp_path, capsys):
 
 
 def test_the_command_backfills_when_it_is_told_to(tmp_path, someone):
-    SealedDay.objects.create(usage_type="data", day=date(2026, 1, 5))
+    recipes.sealed_day.make(day=date(2026, 1, 5))
     path = write(tmp_path, DATA_HEADER, f"{someone.pk},2026-01-05T00:00Z,1,1,")
     with pytest.raises(CommandError):
         call_command("import_usage", path)

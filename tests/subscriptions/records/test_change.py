@@ -7,8 +7,9 @@ import pytest
 
 from subscriptions.aggregates.services import daily_usage_refresh
 from subscriptions.exceptions import DaySealed, InvalidUsage, UsageConflict, UsageRecordNotFound
-from subscriptions.models import DataUsageRecord, SealedDay
+from subscriptions.models import DataUsageRecord
 from subscriptions.records.services import usage_record_edit, usage_records_delete
+from tests.subscriptions import recipes
 from tests.subscriptions.helpers import DATA, VOICE, add, event, marks, subscribe, sums
 
 pytestmark = pytest.mark.django_db
@@ -72,7 +73,7 @@ def test_an_edit_to_what_cannot_be_is_refused(someone, values, problem):
 
 
 def test_an_edit_to_a_sealed_day_is_refused_unless_it_is_a_backfill(someone):
-    SealedDay.objects.create(usage_type="data", day=date(2026, 1, 6))
+    recipes.sealed_day.make(day=date(2026, 1, 6))
     with pytest.raises(DaySealed):
         edit(event(someone, 6))
     assert DataUsageRecord.objects.get().day == date(2026, 1, 5)

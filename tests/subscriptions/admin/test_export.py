@@ -14,8 +14,9 @@ from openpyxl import load_workbook
 from dsrhub.import_export import formats, tables
 from subscriptions.admin import exports
 from subscriptions.aggregates.services import daily_usage_refresh
-from subscriptions.models import DataUsageRecord, Subscription
+from subscriptions.models import DataUsageRecord
 from subscriptions.records.services import usage_file_import, usage_records_delete
+from tests.subscriptions import recipes
 from tests.subscriptions.helpers import DATA, VOICE, add, event, subscribe
 
 pytestmark = pytest.mark.django_db
@@ -102,7 +103,7 @@ def test_what_is_exported_to_import_is_imported_as_it_was(admin_client, tmp_path
 
 def test_the_filters_and_the_search_of_the_list_hold(admin_client):
     one = subscribe()
-    other = Subscription.objects.create(carrier="sprint")
+    other = recipes.subscription.make(carrier="sprint", status="new")
     add(event(one, 5, external_id="a"), event(one, 6), event(other, 7))
 
     def days(query):
@@ -173,7 +174,7 @@ def test_daily_usage_is_of_the_days_and_the_type_that_are_chosen(admin_client):
 
 def test_daily_usage_is_of_the_subscriptions_of_the_list(admin_client):
     one = subscribe()
-    other = Subscription.objects.create(carrier="sprint", status="expired")
+    other = recipes.subscription.make(carrier="sprint", status="expired")
     add(event(one), event(other))
     assert [row[0] for row in daily(admin_client, "?carrier__exact=sprint")] == [str(other.pk)]
     assert [row[0] for row in daily(admin_client, "?status__exact=active")] == [str(one.pk)]

@@ -10,6 +10,7 @@ from subscriptions.aggregates.refreshing import RefreshedMonth
 from subscriptions.aggregates.services import daily_usage_check, daily_usage_refresh
 from subscriptions.models import DailyUsage, DataUsageRecord, MonthlyUsage, TotalUsage
 from subscriptions.records.services import usage_records_delete
+from tests.subscriptions import recipes
 from tests.subscriptions.helpers import ALWAYS, DATA, VOICE, add, event, marks, subscribe, sums
 
 pytestmark = pytest.mark.usefixtures("real_commits")
@@ -114,9 +115,7 @@ def test_a_rebuild_makes_all_anew():
 
 def test_a_rebuild_forgets_sums_of_days_without_records():
     someone = subscribe()
-    DailyUsage.objects.create(
-        subscription=someone, usage_type="data", day=date(2026, 1, 9), price=1, amount=1, record_count=1
-    )
+    recipes.daily_usage.make(subscription=someone, day=date(2026, 1, 9))
     assert sums(by_day=True) != {}
     daily_usage_refresh(rebuild=True)
     assert sums() == sums(by_day=True) == {}

@@ -5,14 +5,15 @@ from decimal import Decimal
 
 import pytest
 from django.contrib.admin.models import LogEntry
-from django.contrib.auth.models import Permission, User
+from django.contrib.auth.models import Permission
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
 from subscriptions.admin import records as record_admin
 from subscriptions.aggregates.services import daily_usage_refresh
-from subscriptions.models import DataUsageRecord, SealedDay, Subscription, VoiceUsageRecord
+from subscriptions.models import DataUsageRecord, Subscription, VoiceUsageRecord
+from tests.subscriptions import recipes
 from tests.subscriptions.helpers import add, event, marks, subscribe, sums
 
 pytestmark = pytest.mark.django_db
@@ -23,7 +24,7 @@ ADD = reverse("admin:subscriptions_datausagerecord_add")
 
 @pytest.fixture
 def ada(client):
-    client.force_login(User.objects.create_superuser("ada"))
+    client.force_login(recipes.superuser.make())
     return client
 
 
@@ -93,7 +94,7 @@ def test_an_edit_of_something_else_keeps_the_fractions_of_a_second(ada):
 
 def test_what_the_service_refuses_is_told_beside_the_form(ada):
     someone = subscribe()
-    SealedDay.objects.create(usage_type="data", day=date(2026, 1, 6))
+    recipes.sealed_day.make(day=date(2026, 1, 6))
     add(event(someone, 5, external_id="a"))
     before = marks()
     (conflict,) = errors(ada.post(ADD, form(someone, external_id="a")))["__all__"]
@@ -203,7 +204,7 @@ def test_a_subscription_is_added_and_changed_and_never_deleted(ada):
 
 
 def test_sealed_days_are_shown_and_not_changed(ada):
-    day = SealedDay.objects.create(usage_type="data", day=date(2026, 1, 6), purges=1, record_count=7)
+    day = recipes.sealed_day.make(day=date(2026, 1, 6), purges=1, record_count=7)
     assert "2026-01-06" in ada.get(reverse("admin:subscriptions_sealedday_changelist")).content.decode()
     assert ada.get(reverse("admin:subscriptions_sealedday_add")).status_code == 403
     assert ada.post(reverse("admin:subscriptions_sealedday_delete", args=[day.pk])).status_code == 403
@@ -212,7 +213,7 @@ def test_sealed_days_are_shown_and_not_changed(ada):
 def test_who_may_not_cannot(client):
     someone = subscribe()
     add(event(someone))
-    bob = User.objects.create_user("bob", is_staff=True)
+    bob = recipes.staff.make()
     bob.user_permissions.add(Permission.objects.get(codename="view_datausagerecord"))
     client.force_login(bob)
     record = DataUsageRecord.objects.get()
