@@ -1,4 +1,4 @@
-"""What can be wrong with usage, or with a question about it."""
+"""Errors of usage records, and of questions about usage."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -8,7 +8,7 @@ from dsrhub.exceptions import ConflictError, DsrhubError, NotFoundError
 
 @dataclass(frozen=True)
 class RecordProblem:
-    """Why a record is refused. The first record of a call or file has position 1; a file's header is at 0."""
+    """The reason why a record is refused. Positions start at 1 in each call or file; the header of a file is 0."""
 
     position: int
     field: str
@@ -17,7 +17,7 @@ class RecordProblem:
 
     @property
     def line(self) -> int:
-        """The line of a file."""
+        """The line number in a file."""
         return self.position + 1
 
     def __str__(self) -> str:
@@ -25,11 +25,11 @@ class RecordProblem:
 
 
 def _summary(problems: Sequence[RecordProblem], count: int) -> str:
-    return f"{count} error{'s' * (count != 1)}, nothing is added. The first: {problems[0]}"
+    return f"{count} error{'s' * (count != 1)}, nothing was added. First error: {problems[0]}"
 
 
 class InvalidUsage(DsrhubError):
-    """Records cannot be accepted, and none of them was. `extra` has `error_count` and the first `problems`."""
+    """At least one record is invalid, so no record was added. `extra` has `error_count` and the first `problems`."""
 
     code = "invalid_usage"
 
@@ -39,21 +39,21 @@ class InvalidUsage(DsrhubError):
 
 
 class DaySealed(ConflictError):
-    """Records are of a day whose raw records were purged, and were not sent as a backfill. `extra` as above."""
+    """Records belong to a day whose raw records were purged, and backfill is off. `extra` as in InvalidUsage."""
 
     code = "day_sealed"
 
     def __init__(self, problems: Sequence[RecordProblem], count: int | None = None) -> None:
         count = len(problems) if count is None else count
         super().__init__(
-            f"{_summary(problems, count)}. The raw records of that day were purged: only a backfill adds to it.",
+            f"{_summary(problems, count)}. The raw records of that day were purged: only a backfill can add to it.",
             error_count=count,
             problems=list(problems),
         )
 
 
 class UsageConflict(ConflictError):
-    """Another record has the same external id."""
+    """Another record of the subscription has the same external id and other values."""
 
     code = "usage_conflict"
 
@@ -68,7 +68,7 @@ class InvalidUsageQuestion(DsrhubError):
 
 
 class UsageRecordNotFound(NotFoundError):
-    """No raw record has this id; it may have been purged."""
+    """No raw record has this id. It may have been purged."""
 
     code = "usage_record_not_found"
 
@@ -80,12 +80,12 @@ class SubscriptionNotFound(NotFoundError):
 
 
 class InvalidPurge(DsrhubError):
-    """Records of this day cannot be purged yet."""
+    """The purge would include days that can still receive records."""
 
     code = "invalid_purge"
 
 
 class AggregateDiffers(DsrhubError):
-    """An aggregate is not what its records come to, so these must not be purged."""
+    """An aggregate differs from the sum of its records, so the records are not purged."""
 
     code = "aggregate_differs"

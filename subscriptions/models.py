@@ -1,4 +1,4 @@
-"""Subscriptions, what they used (raw, and summed by day and by month), and what is kept of purged records."""
+"""Subscriptions, their usage (raw records, and sums by day, by month and in total), and the sums of purged records."""
 
 from typing import ClassVar
 
@@ -8,7 +8,7 @@ from django.utils.translation import gettext_lazy as _
 
 from dsrhub.fields import NumericField
 
-# A mark of this subscription, which is none, stands for all subscriptions.
+# No subscription has this id. In a mark it stands for all subscriptions.
 ALL_SUBSCRIPTIONS = 0
 
 
@@ -22,7 +22,7 @@ class UsageType(models.TextChoices):
 
 
 class Subscription(models.Model):
-    """Who uses data and voice. It ends by its status and is never deleted: its usage is history."""
+    """A customer's contract with a carrier. It is never deleted, as its usage stays: it gets the status "expired"."""
 
     class Carrier(models.TextChoices):
         ATT = "att", "AT&T"
@@ -52,10 +52,10 @@ class Subscription(models.Model):
 
 
 def _subscription_key() -> models.ForeignKey:
-    """A reference that the services check.
+    """A foreign key that the services check, without a constraint in the database.
 
-    The database does not: attaching a partition beside a foreign key locks the table that it refers to, and a
-    check of each row would make loading and summing much slower. Each table indexes its key as it needs.
+    With a constraint, attaching a partition would lock the referenced table, and the check of each row would make
+    loading and summing much slower. Each table defines its own index.
     """
     return models.ForeignKey(
         Subscription,
@@ -70,8 +70,8 @@ def _subscription_key() -> models.ForeignKey:
 class UsageRecord(models.Model):
     """A raw event, as the carrier reported it.
 
-    `day` is the day of `usage_date` in DSRHUB_USAGE_TIME_ZONE; the tables are partitioned by it, and made by hand
-    in a migration. Only the services write them.
+    `day` is the day of `usage_date` in DSRHUB_USAGE_TIME_ZONE. The tables are partitioned by `day`: a migration
+    creates them with SQL. Only the services write to them.
     """
 
     usage_type: ClassVar[UsageType]
@@ -81,12 +81,12 @@ class UsageRecord(models.Model):
     usage_date = models.DateTimeField(_("usage date"))
     day = models.DateField(_("day"), editable=False)
     price = NumericField(_("price"))
-    external_id = models.CharField(  # noqa: DJ001 - no id is NULL, of which there may be many
+    external_id = models.CharField(  # noqa: DJ001 - NULL means no id, which many records may have
         _("external id"),
         max_length=255,
         null=True,
         blank=True,
-        help_text=_("The carrier's own id of the record: it makes sending it again harmless."),
+        help_text=_("The carrier's id of the record. A record with an external id can safely be sent again."),
     )
 
     class Meta:
@@ -98,7 +98,7 @@ class UsageRecord(models.Model):
 
     @property
     def amount(self) -> int:
-        """How much was used, in the unit of the usage type."""
+        """The amount used, in the unit of the usage type."""
         used: int = getattr(self, self.amount_column)
         return used
 
@@ -142,7 +142,7 @@ def _usage_type() -> models.CharField:
 
 
 class UsageSum(models.Model):
-    """What records come to."""
+    """The sums of some records."""
 
     subscription = _subscription_key()
     usage_type = _usage_type()
@@ -155,10 +155,10 @@ class UsageSum(models.Model):
 
 
 class DailyUsage(UsageSum):
-    """The sum of a subscription's records of one type on one day, purged ones included, at the last refresh.
+    """The sum of a subscription's records of one type and day at the last refresh. Purged records are included.
 
-    It holds as long as the day is not marked; see subscriptions/aggregates.py. A sum of no records stands for
-    records that were deleted.
+    It is valid as long as there is no mark for it: see subscriptions/aggregates/__init__.py. If all records were
+    deleted, the row stays with a record count of 0.
     """
 
     pk = models.CompositePrimaryKey("subscription", "usage_type", "day")
@@ -166,7 +166,7 @@ class DailyUsage(UsageSum):
 
     class Meta:
         indexes = [
-            # "All usage of these days", and a page of it.
+            # For the usage of all subscriptions in a range of days, and for pages of it.
             models.Index(fields=["usage_type", "day", "subscription"], name="daily_usage_day"),
         ]
 
@@ -175,15 +175,15 @@ class DailyUsage(UsageSum):
 
 
 class MonthlyUsage(UsageSum):
-    """The sum of a subscription's rows of DailyUsage of one type and month, whether they are marked or not."""
+    """The sum of a subscription's rows of DailyUsage of one type and month, with or without marks."""
 
     pk = models.CompositePrimaryKey("subscription", "usage_type", "month")
-    month = models.DateField(_("month"), help_text=_("Its first day."))
+    month = models.DateField(_("month"), help_text=_("The first day of the month."))
 
     class Meta:
         constraints = [models.CheckConstraint(condition=Q(month__day=1), name="monthly_usage_first_day")]
         indexes = [
-            # "All usage of these months", and a page of it.
+            # For the usage of all subscriptions in a range of months, and for pages of it.
             models.Index(fields=["usage_type", "month", "subscription"], name="monthly_usage_month"),
         ]
 
@@ -201,18 +201,20 @@ class TotalUsage(UsageSum):
 
 
 class PurgedUsage(UsageSum):
-    """What purged raw records came to. Such a row never changes; a later purge of the same day adds rows."""
+    """The sum of purged raw records. A row never changes; another purge of the same day adds rows."""
 
     pk = models.CompositePrimaryKey("day", "usage_type", "subscription", "purge")
     day = models.DateField(_("day"))
-    purge = models.IntegerField(_("purge"), help_text=_("The how manieth purge of that day."))
+    purge = models.IntegerField(
+        _("purge"), help_text=_("The number of this purge among the purges of the day, from 1.")
+    )
 
     def __str__(self) -> str:
         return f"subscription {self.subscription_id}, {self.usage_type}, {self.day}, purge {self.purge}"
 
 
 class SealedDay(models.Model):
-    """A day whose raw records were purged. Only an explicit backfill adds records to it."""
+    """A day whose raw records were purged. Only an explicit backfill can add records to it."""
 
     usage_type = _usage_type()
     day = models.DateField(_("day"))
@@ -229,10 +231,10 @@ class SealedDay(models.Model):
 
 
 class UsageMark(models.Model):
-    """A note that records of a subscription's day were written since its aggregate was made.
+    """Says that records of a subscription and day were written after the last refresh of their aggregate.
 
-    Marks are appended and never shared: each writer has its own rows, so nobody waits for another, and a refresh
-    deletes just those that it has seen. The table has neither key nor index, and stays small.
+    Each writer appends its own rows, so writers do not wait for each other, and a refresh deletes only the rows that
+    it has read. The table has no key and no index, and stays small.
     """
 
     pk = models.CompositePrimaryKey("usage_type", "day", "subscription")

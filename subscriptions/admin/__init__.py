@@ -1,4 +1,4 @@
-"""The back office: subscriptions and their raw records. Every change of a record goes through the services."""
+"""The admin of subscriptions and raw records. Every change of a record goes through the services."""
 
 from subscriptions.admin import records, subscriptions
 

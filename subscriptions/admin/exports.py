@@ -1,4 +1,4 @@
-"""What can be exported of the lists of subscriptions and of raw records, read page by page while it is sent."""
+"""The exports of subscriptions and raw records. Rows are read page by page while the file is sent."""
 
 from collections.abc import Iterator
 from datetime import timedelta
@@ -19,13 +19,13 @@ from subscriptions.records.events import usage_day
 from subscriptions.records.files import usage_file_columns
 
 DAYS_SHOWN = 31
-# Sums of one query at most: of as many subscriptions as cannot have more.
+# The largest number of sums of one query. It limits the number of subscriptions.
 MOST_SUMS = 20_000
 
 
 class SubscriptionExportForm(StreamedExportForm):
-    start = forms.DateField(label=_("From"), required=False, help_text=_("For the daily usage: its first day."))
-    end = forms.DateField(label=_("To"), required=False, help_text=_("The last day, which belongs to it."))
+    start = forms.DateField(label=_("From"), required=False, help_text=_("For the daily usage: first day."))
+    end = forms.DateField(label=_("To"), required=False, help_text=_("Last day (inclusive)."))
     usage_type = forms.ChoiceField(label=_("Usage type"), required=False, choices=[("", _("both")), *UsageType.choices])
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -41,16 +41,16 @@ class SubscriptionExportForm(StreamedExportForm):
             return cleaned
         for name in ("start", "end"):
             if cleaned[name] is None:
-                self.add_error(name, _("Choose a day."))
+                self.add_error(name, _("Select a day."))
         if not self.errors and cleaned["start"] > cleaned["end"]:
-            self.add_error("end", _("The range ends before it begins."))
+            self.add_error("end", _("The range ends before it starts."))
         return cleaned
 
 
 class DailyUsage(StreamedResource):
-    """What the subscriptions of the list used, a row for each, usage type and day with a record: the exact sums.
+    """The exact usage of the listed subscriptions: a row for each subscription, usage type and day with a record.
 
-    Each page is exact at the moment when it is read.
+    Each page is exact at the time when it is read.
     """
 
     title, file_name = _("Daily usage of the subscriptions"), "daily-usage"
@@ -59,20 +59,27 @@ class DailyUsage(StreamedResource):
     def rows(self, queryset: QuerySet, export_form: ExportForm) -> Iterator[tuple[Any, ...]]:
         start, end = export_form.cleaned_data["start"], export_form.cleaned_data["end"]
         chosen = export_form.cleaned_data["usage_type"]
-        rows_of_one = ((end - start).days + 1) * (1 if chosen else len(UsageType))
+        rows_each = ((end - start).days + 1) * (1 if chosen else len(UsageType))
         subscriptions = (number for (number,) in rows_by_id(queryset, "id"))
-        while ids := list(islice(subscriptions, max(MOST_SUMS // rows_of_one, 1))):
+        while ids := list(islice(subscriptions, max(MOST_SUMS // rows_each, 1))):
             totals = selectors.usage_by_subscription(
                 subscription_ids=ids,
                 start=start,
                 end=end,
                 usage_type=UsageType(chosen) if chosen else None,
                 by_day=True,
-                limit=rows_of_one,
+                limit=rows_each,
             )
-            for one in ids:
-                for total in totals.get(one, ()):
-                    yield (one, total.usage_type.value, total.day, total.total_price, total.total_usage, total.unit)
+            for subscription in ids:
+                for total in totals.get(subscription, ()):
+                    yield (
+                        subscription,
+                        total.usage_type.value,
+                        total.day,
+                        total.total_price,
+                        total.total_usage,
+                        total.unit,
+                    )
 
 
 class Subscriptions(StreamedResource):
@@ -103,7 +110,7 @@ class Records(StreamedResource):
 
 class DataRecordsToImport(Records):
     columns = usage_file_columns(UsageType.DATA)
-    title, file_name = _("Data usage records, as a file to import"), "data-usage"
+    title, file_name = _("Data usage records, as a file for import"), "data-usage"
 
 
 class DataRecords(Records):
@@ -113,7 +120,7 @@ class DataRecords(Records):
 
 class VoiceRecordsToImport(Records):
     columns = usage_file_columns(UsageType.VOICE)
-    title, file_name = _("Voice usage records, as a file to import"), "voice-usage"
+    title, file_name = _("Voice usage records, as a file for import"), "voice-usage"
 
 
 class VoiceRecords(Records):

@@ -1,4 +1,4 @@
-"""The Import button of raw records: a file of usage is uploaded, checked, looked at, confirmed and added."""
+"""The Import button of raw records: upload a usage file, check it, review it, confirm it, add it."""
 
 import time
 from itertools import zip_longest
@@ -34,26 +34,26 @@ from subscriptions.records import services
 from subscriptions.records.files import EXTERNAL_ID, Progress, usage_file_columns, usage_file_first_lines
 from subscriptions.records.services import UsageAdded, UsageChecked
 
-# Reading takes most of the time, and a page may take 5 seconds.
+# The limit for reading the file, which takes most of the time: a page must answer within 5 seconds.
 AT_ONCE_SECONDS = 3
 PREVIEW_RECORDS = 20
 ENDINGS = (".csv", ".tsv", ".csv.gz", ".tsv.gz")
 
 
 class NotAtOnce(DsrhubError):
-    """A file takes longer than a page may."""
+    """Importing a file takes longer than a page may take."""
 
     code = "not_at_once"
 
 
 class NothingToAdd(DsrhubError):
-    """All records of a file are there already."""
+    """All records of a file are already stored."""
 
     code = "nothing_to_add"
 
 
 class FileChanged(DsrhubError):
-    """An uploaded file is not what was checked, or not there any more."""
+    """An uploaded file has changed since its check, or is gone."""
 
     code = "file_changed"
 
@@ -67,12 +67,12 @@ class UsageFormat(PathFormat):
 
 
 class UsageImportForm(ImportForm):  # type: ignore[misc]
-    # An empty file is one without a header, and told as that.
+    # An empty file gets the error of a missing header.
     import_file = forms.FileField(label=gettext_lazy("File"), allow_empty_file=True)
     backfill = forms.BooleanField(
         label=gettext_lazy("Backfill"),
         required=False,
-        help_text=gettext_lazy("Add to days whose raw records were purged, too."),
+        help_text=gettext_lazy("Also add records to days whose raw records were purged."),
     )
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -81,18 +81,19 @@ class UsageImportForm(ImportForm):  # type: ignore[misc]
 
     @property
     def media(self) -> forms.Media:
-        return forms.Media()  # there is one format, and none to be guessed
+        return forms.Media()  # no script that guesses the format: there is only one
 
     def clean_import_file(self) -> TemporaryUploadedFile:
         file: TemporaryUploadedFile = self.cleaned_data["import_file"]
         limit = settings.DSRHUB_IMPORT_AT_ONCE_BYTES
-        told = {"name": file.name, "limit": filesizeformat(limit)}
+        values = {"name": file.name, "limit": filesizeformat(limit)}
         if not str(file.name).endswith(ENDINGS):
-            self.add_error("import_file", _("%(name)s is neither a .csv nor a .tsv file, nor a .gz of one.") % told)
+            self.add_error("import_file", _("%(name)s is not a .csv, .tsv, .csv.gz or .tsv.gz file.") % values)
         if (file.size or 0) > limit:
             self.add_error(
                 "import_file",
-                _("%(name)s is larger than %(limit)s. Import it on the server: manage.py import_usage %(name)s") % told,
+                _("%(name)s is larger than %(limit)s. Import it on the server: manage.py import_usage %(name)s")
+                % values,
             )
         return file
 
@@ -108,7 +109,7 @@ class UsageConfirmForm(ConfirmImportForm):  # type: ignore[misc]
 
 
 class UsageResult(Result):  # type: ignore[misc]
-    """What a check found, or an import did."""
+    """The result of a check or of an import."""
 
     def __init__(self, path: Path, file_name: str, usage_type: UsageType) -> None:
         super().__init__()
@@ -135,7 +136,7 @@ class UsageResult(Result):  # type: ignore[misc]
 
     @property
     def named_records(self) -> list[list[tuple[str | None, str | None]]]:
-        """The cells of each record with their columns; a line may have more cells than there are."""
+        """The cells of each record with their columns. A line may have more cells than there are columns."""
         return [list(zip_longest(self.columns, record)) for record in self.records]
 
     @property
@@ -150,7 +151,7 @@ class UsageResult(Result):  # type: ignore[misc]
         period = f" ({first} – {last})" if days else ""
         return [
             (_("records"), f"{count:,}"),
-            (_("there already"), f"{count - to_add:,}"),
+            (_("already stored"), f"{count - to_add:,}"),
             (_("price"), f"{price:,f}"),
             (self.usage_type.unit, f"{amount:,f}"),
             (_("days"), f"{days:,}{period}"),
@@ -158,7 +159,7 @@ class UsageResult(Result):  # type: ignore[misc]
 
 
 class UsageFile(Resource):  # type: ignore[misc]
-    """A file of usage in the upload folder. The dry run is its check."""
+    """A usage file in the upload folder. The dry run is the check."""
 
     def __init__(self, usage_type: UsageType) -> None:
         super().__init__()
@@ -183,7 +184,7 @@ class UsageFile(Resource):  # type: ignore[misc]
         except DsrhubError as error:
             result.refuse(error)
             if dry_run:
-                dataset.unlink()  # it will not be confirmed
+                dataset.unlink()  # it can no longer be confirmed
         return result
 
     def _check(self, path: Path, backfill: bool, result: UsageResult) -> None:
@@ -192,18 +193,18 @@ class UsageFile(Resource):  # type: ignore[misc]
             path=path, usage_type=self.usage_type, backfill=backfill, progress=_at_once(result.file_name)
         )
         if not result.checked.to_add:
-            raise NothingToAdd(_("Nothing to do: all its records are there already."))
+            raise NothingToAdd(_("Nothing to do: all records are already stored."))
 
     def _add(self, path: Path, file_name: str, user: User, backfill: bool, sha256: str) -> UsageAdded:
         taken = path.with_suffix(".taken")
         try:
             if file_sha256(path) != sha256:
-                raise FileChanged(_("The stored file is not the one that was checked. Nothing was added."))
-            path.rename(taken)  # of two who confirm it, one is too late
+                raise FileChanged(_("The stored file has changed since the check. Nothing was added."))
+            path.rename(taken)  # if two users confirm it, the second fails here
         except FileNotFoundError as error:
-            raise FileChanged(_("%s was confirmed before, or is not kept any more.") % file_name) from error
+            raise FileChanged(_("%s has already been confirmed, or is no longer stored.") % file_name) from error
         try:
-            # Patience is for the request that waits: others may be sending the same external ids.
+            # Others may be writing the same external ids: wait for their locks, but not longer than a page may take.
             with transaction.atomic():
                 wait_for_locks(f"{AT_ONCE_SECONDS}s")
                 added = services.usage_file_import(path=taken, usage_type=self.usage_type, backfill=backfill)
@@ -211,7 +212,9 @@ class UsageFile(Resource):  # type: ignore[misc]
         except OperationalError as error:
             if not is_lock_timeout(error):
                 raise
-            raise NotAtOnce(_("Others are adding the same usage. Nothing was added; upload it again.")) from error
+            raise NotAtOnce(
+                _("Another import is adding the same usage. Nothing was added. Upload the file again.")
+            ) from error
         finally:
             taken.unlink(missing_ok=True)
         return added
@@ -223,23 +226,23 @@ class UsageFile(Resource):  # type: ignore[misc]
             content_type=ContentType.objects.get_for_model(model),
             object_repr=file_name[:200],
             action_flag=ADDITION,
-            change_message=f"Imported: {added.added:,} added, {added.repeated:,} were there already.",
+            change_message=f"Imported: {added.added:,} added, {added.repeated:,} already stored.",
         )
 
 
 def _at_once(file_name: str) -> Progress:
-    until = time.monotonic() + AT_ONCE_SECONDS
+    deadline = time.monotonic() + AT_ONCE_SECONDS
 
     def progress(_read: int) -> None:
-        if time.monotonic() > until:
-            message = _("It takes longer than a page may. Import it on the server: manage.py import_usage %s")
+        if time.monotonic() > deadline:
+            message = _("The import takes too long for a page. Import it on the server: manage.py import_usage %s")
             raise NotAtOnce(message % file_name)
 
     return progress
 
 
 class UsageImportMixin(PathImportMixin, ImportMixin):  # type: ignore[misc]
-    """import-export's Import button, for files of usage."""
+    """The Import button of django-import-export, for usage files."""
 
     import_form_class = UsageImportForm
     confirm_form_class = UsageConfirmForm
@@ -274,9 +277,9 @@ class UsageImportMixin(PathImportMixin, ImportMixin):  # type: ignore[misc]
             messages.error(request, result.refusal)
             page = "import"
         else:
-            told = {"name": result.file_name} | {name: f"{n:,}" for name, n in result.added._asdict().items()}
+            values = {"name": result.file_name} | {name: f"{n:,}" for name, n in result.added._asdict().items()}
             messages.success(
-                request, _("Imported %(name)s: %(added)s records added, %(repeated)s were there already.") % told
+                request, _("Imported %(name)s: %(added)s records added, %(repeated)s already stored.") % values
             )
             page = "changelist"
         return HttpResponseRedirect(reverse(f"admin:subscriptions_{self.opts.model_name}_{page}"))

@@ -1,4 +1,4 @@
-"""Raw records: listed, added, edited and deleted, always by the services."""
+"""The admin of raw records: list, add, edit and delete, always through the services."""
 
 from datetime import datetime
 from typing import Any, cast
@@ -21,15 +21,15 @@ from subscriptions.models import DataUsageRecord, UsageRecord, VoiceUsageRecord
 from subscriptions.records import services
 from subscriptions.records.events import UsageEvent
 
-# Counting millions of records takes longer than anybody looks at their pages. Nor are more deleted at once: a list
-# that says 10,000 may have millions.
+# The list counts no more records than this, as counting millions is slow. This is also the limit of one deletion: a
+# list that shows 10,000 may have millions.
 MOST_COUNTED = 10_000
-# More than these nobody reads before a deletion.
+# The confirmation of a deletion lists no more records than this.
 RECORDS_IN_A_CONFIRMATION = 100
 
 
 class TooManyRecords(DsrhubError):
-    """More records are to be deleted than the list has counted."""
+    """A deletion has more records than the list counts."""
 
     code = "too_many_records"
 
@@ -42,14 +42,14 @@ class BoundedPaginator(Paginator):
 
 
 class UsageRecordForm(forms.ModelForm):
-    """A record, which is written where the form is checked: the service alone can tell whether it is accepted."""
+    """Writes the record while the form is validated, as only the service knows whether it accepts the record."""
 
     backfill = forms.BooleanField(
-        label=_("Backfill"), required=False, help_text=_("Add to a day whose raw records were purged, too.")
+        label=_("Backfill"), required=False, help_text=_("Also add to a day whose raw records were purged.")
     )
 
     def clean_usage_date(self) -> datetime:
-        """The page shows no fractions of a second: they stay, unless another time is entered."""
+        """The page does not show fractions of a second. Keep them unless the user changes the time."""
         entered: datetime = self.cleaned_data["usage_date"]
         return entered if "usage_date" in self.changed_data else self.initial["usage_date"]
 
@@ -86,40 +86,38 @@ class UsageRecordAdmin(UsageImportMixin, StreamingExportMixin, DeletedByServiceA
     paginator = BoundedPaginator
 
     def save_model(self, request: HttpRequest, obj: UsageRecord, form: Any, change: bool) -> None:
-        """The form has written it. What was added gets its id, for the log and the page that follows."""
+        """The form has already written the record. Find the id of a new one, for the log and the next page."""
         if not change:
             values = {name: value for name, value in form.cleaned_data.items() if name != "backfill"}
             obj.pk = type(obj)._default_manager.filter(**values).latest("pk").pk
 
     def get_deleted_objects(self, objs: Any, request: HttpRequest) -> tuple[Any, dict[str, Any], set[str], list[str]]:
-        """What the confirmation says: counted, and the first by name."""
+        """The content of the confirmation: the totals, and the first records."""
         records = list(objs[: MOST_COUNTED + 1])
         if len(records) > MOST_COUNTED:
-            raise TooManyRecords(
-                _("At most %(most)s records are deleted at once, and these are more.") % {"most": f"{MOST_COUNTED:,}"}
-            )
+            raise TooManyRecords(_("You can delete at most %(most)s records at once.") % {"most": f"{MOST_COUNTED:,}"})
         amount_column = self.model.amount_column
         kept = self.model._default_manager.filter(pk__in=[record.pk for record in records])
-        # The database adds up, as Python's decimals would be rounded to 28 digits.
+        # Summed in the database, as Python's decimals would be rounded to 28 digits.
         sums = kept.aggregate(price=Sum("price"), amount=Sum(amount_column))
         counts: dict[str, Any] = {
             str(self.opts.verbose_name_plural): f"{len(records):,}",
             str(_("price")): f"{sums['price'] or 0:,f}",
             str(label_for_field(amount_column, self.model)): f"{sums['amount'] or 0:,}",
         }
-        told = [str(record) for record in records[:RECORDS_IN_A_CONFIRMATION]]
-        if len(records) > len(told):
-            told.append(_("and %s more") % f"{len(records) - len(told):,}")
-        return told, counts, set(), []
+        names = [str(record) for record in records[:RECORDS_IN_A_CONFIRMATION]]
+        if len(records) > len(names):
+            names.append(_("and %s more") % f"{len(records) - len(names):,}")
+        return names, counts, set(), []
 
     def delete_model(self, request: HttpRequest, obj: UsageRecord) -> None:
         services.usage_records_delete(usage_type=obj.usage_type, record_ids=[obj.pk])
 
     def delete_queryset(self, request: HttpRequest, queryset: QuerySet) -> None:
-        asked = list(queryset.values_list("pk", flat=True))
-        deleted = services.usage_records_delete(usage_type=self.model.usage_type, record_ids=asked)
-        if deleted < len(asked):
-            messages.warning(request, _("Some were deleted already."))
+        ids = list(queryset.values_list("pk", flat=True))
+        deleted = services.usage_records_delete(usage_type=self.model.usage_type, record_ids=ids)
+        if deleted < len(ids):
+            messages.warning(request, _("Some records had already been deleted."))
 
 
 @admin.register(DataUsageRecord)

@@ -1,4 +1,4 @@
-"""Subscriptions, and the days whose raw records were purged."""
+"""The admin of subscriptions, and of the days whose raw records were purged."""
 
 from datetime import timedelta
 from typing import Any
@@ -29,7 +29,7 @@ class SubscriptionAdmin(StreamingExportMixin, admin.ModelAdmin):
     readonly_fields = ["usage_link"]
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        # It ends by its status: its usage is history.
+        # Its usage stays. A subscription ends by its status.
         return False
 
     @admin.display(description=_("usage"))

@@ -1,4 +1,4 @@
-"""Compares aggregates with what they should be."""
+"""Compares aggregates with their expected values."""
 
 from dataclasses import dataclass
 from datetime import date
@@ -7,15 +7,15 @@ from typing import Any
 from psycopg2 import sql
 
 from dsrhub.database.statements import composed, rows_of, union_all
-from subscriptions.aggregates.ranges import MONTHS, TOTALS, UsageRange, between, month_last_day, one_of
+from subscriptions.aggregates.ranges import MONTHS, TOTALS, UsageRange, days_between, days_in, month_last_day
 from subscriptions.models import ALL_SUBSCRIPTIONS, DailyUsage, UsageType
 
 
 @dataclass(frozen=True)
 class Difference:
-    """An aggregate (of a "day", a "month" or the "total") that is not what it should be.
+    """A wrong aggregate. `level` is "day", "month" or "total".
 
-    Each side is (price, amount, number of records), with None for what is not there.
+    Both `aggregate` and `expected` are (price, amount, number of records); values of a missing row are None.
     """
 
     level: str
@@ -40,7 +40,7 @@ WHERE {differ} AND NOT EXISTS (
 )
 ORDER BY subscription_id
 """
-# Months with their days, and totals with their months.
+# Compares months with their days, and totals with their months.
 LEVEL_DIFFERENCES = """
 SELECT subscription_id, upper.price, upper.amount, upper.record_count, lower.price, lower.amount, lower.record_count
 FROM ({upper}) AS upper
@@ -54,19 +54,19 @@ ORDER BY subscription_id
 
 
 def _differ(one: str, other: str) -> sql.SQL:
-    """Whether two sums differ; a sum that is not there is zero."""
+    """A condition: two rows of sums differ. A missing row equals zeros."""
     columns = ("price", "amount", "record_count")
     ones, others = (", ".join(f"coalesce({side}.{column}, 0)" for column in columns) for side in (one, other))
     return sql.SQL(f"({ones}) IS DISTINCT FROM ({others})")
 
 
 def day_differences(usage_type: UsageType, day: date) -> list[Difference]:
-    """The unmarked keys of a day that do not have their live value: there should be none."""
+    """The keys of a day that have no mark and not their live value. There should be none."""
     everybody = UsageRange()
     statement = composed(
         DAY_DIFFERENCES,
-        daily=everybody.summed(usage_type, "subscriptions_dailyusage", one_of([day])),
-        live=union_all(everybody.live(usage_type, [day])),
+        daily=everybody.aggregate_rows(usage_type, "subscriptions_dailyusage", days_in([day])),
+        live=union_all(everybody.live_rows(usage_type, [day])),
         differ=_differ("daily", "live"),
         type=sql.Literal(usage_type.value),
         day=sql.Literal(day),
@@ -77,15 +77,17 @@ def day_differences(usage_type: UsageType, day: date) -> list[Difference]:
 
 
 def month_differences(usage_type: UsageType, month: date) -> list[Difference]:
-    """The sums of a month that are not those of its days: there should be none."""
-    upper = UsageRange().summed(usage_type, MONTHS, one_of([month]))
-    lower = UsageRange().summed(usage_type, "subscriptions_dailyusage", between(month, month_last_day(month)))
+    """The sums of a month that differ from the sums of its days. There should be none."""
+    upper = UsageRange().aggregate_rows(usage_type, MONTHS, days_in([month]))
+    lower = UsageRange().aggregate_rows(
+        usage_type, "subscriptions_dailyusage", days_between(month, month_last_day(month))
+    )
     return _level_differences("month", usage_type, month, upper, lower)
 
 
 def total_differences(usage_type: UsageType) -> list[Difference]:
-    """The totals that are not those of all months: there should be none."""
-    upper, lower = UsageRange().summed(usage_type, TOTALS), UsageRange().summed(usage_type, MONTHS)
+    """The totals that differ from the sums of all months. There should be none."""
+    upper, lower = UsageRange().aggregate_rows(usage_type, TOTALS), UsageRange().aggregate_rows(usage_type, MONTHS)
     return _level_differences("total", usage_type, None, upper, lower)
 
 

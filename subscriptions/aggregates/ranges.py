@@ -1,4 +1,4 @@
-"""The usage of a range of days and subscriptions, as SQL: of aggregates, of raw records, and of marks."""
+"""SQL for the aggregates, raw records and marks of a range of days and subscriptions."""
 
 from calendar import monthrange
 from collections.abc import Collection, Iterable
@@ -14,22 +14,23 @@ from subscriptions.models import ALL_SUBSCRIPTIONS, RECORD_MODELS, UsageType
 LARGEST_ID = 2**63 - 1
 DAY = timedelta(days=1)
 
+# A condition lists the days of a range one by one if there are fewer than this.
 DAYS_ONE_BY_ONE = 62
 
-# The columns of everything that is summed; with the signs turned, to take it away; summed; and as nothing.
+# The columns of all sums: as they are, negated (to subtract them), summed up, and as zeros.
 VALUES = "price, amount, record_count"
-TAKEN_AWAY = "-price AS price, -amount AS amount, -record_count AS record_count"
+NEGATED = "-price AS price, -amount AS amount, -record_count AS record_count"
 SUMS = "sum(price) AS price, sum(amount) AS amount, sum(record_count) AS record_count"
 ZEROS = "0 AS price, 0 AS amount, 0 AS record_count"
 
-# The levels above the day, with the columns of a day.
+# Months and totals, with the columns of DailyUsage.
 MONTHS = "(SELECT *, month AS day FROM subscriptions_monthlyusage) AS monthly"
 TOTALS = "(SELECT *, NULL::date AS day FROM subscriptions_totalusage) AS total"
 
 
 @dataclass(frozen=True)
 class UsageRange:
-    """The usage in question: of the days between two days, and of the subscriptions between two ids, all included."""
+    """The days from `start` to `end`, and the subscriptions with ids from `first` to `last`, all inclusive."""
 
     start: date = date.min
     end: date = date.max
@@ -41,10 +42,10 @@ class UsageRange:
         if self.start > self.end:
             raise InvalidUsageQuestion(f"The range ends before it starts: {self.start} to {self.end}.", parameter="end")
 
-    def summed(
+    def aggregate_rows(
         self, usage_type: UsageType, table: str, days: sql.Composable | None = None, values: str = VALUES
     ) -> sql.Composed:
-        """The rows of an aggregate, of days that are told as a condition."""
+        """The rows of a table of sums. `days` is a condition."""
         return composed(
             "SELECT subscription_id, usage_type, day, {values} FROM {table} WHERE usage_type = {type}{days}{ids}",
             values=sql.SQL(values),
@@ -59,13 +60,13 @@ class UsageRange:
         return (self.start, self.end) == (date.min, date.max)
 
     @property
-    def is_of_one_level(self) -> bool:
-        """Whether it is one day, one month or all: then each subscription has one row, and none is to be added."""
+    def is_one_level(self) -> bool:
+        """Whether it is one day, one month or all time. Then each subscription has one row, so nothing is summed."""
         is_a_month = self.start.day == 1 and self.end == month_last_day(self.start)
         return self.start == self.end or is_a_month or self.is_unbounded
 
-    def raw(self, usage_type: UsageType, days: Iterable[date]) -> sql.Composed:
-        """Raw records of days, which stand in the statement itself, so that all other partitions are left out."""
+    def raw_rows(self, usage_type: UsageType, days: Iterable[date]) -> sql.Composed:
+        """Raw records of some days. The days are literals, so the planner skips all other partitions."""
         model = RECORD_MODELS[usage_type]
         return composed(
             "SELECT subscription_id, {type} AS usage_type, day, price, {amount} AS amount, 1 AS record_count "
@@ -73,13 +74,16 @@ class UsageRange:
             type=sql.Literal(usage_type.value),
             amount=sql.Identifier(model.amount_column),
             table=sql.Identifier(model._meta.db_table),
-            days=one_of(days),
+            days=days_in(days),
             ids=self._ids(),
         )
 
-    def live(self, usage_type: UsageType, days: Collection[date]) -> list[sql.Composed]:
-        """All that was accepted for days, and not deleted."""
-        return [self.raw(usage_type, days), self.summed(usage_type, "subscriptions_purgedusage", one_of(days))]
+    def live_rows(self, usage_type: UsageType, days: Collection[date]) -> list[sql.Composed]:
+        """The rows that make up the live values of some days: raw records and sums of purged ones."""
+        return [
+            self.raw_rows(usage_type, days),
+            self.aggregate_rows(usage_type, "subscriptions_purgedusage", days_in(days)),
+        ]
 
     def marks(self) -> sql.Composed:
         return composed(
@@ -100,18 +104,18 @@ class UsageRange:
         return composed(" AND subscription_id BETWEEN {} AND {}", sql.Literal(self.first), sql.Literal(self.last))
 
 
-def between(start: date, end: date) -> sql.Composed:
-    """A condition for some days: few of them one by one, as an index can then go on to the subscriptions of each."""
+def days_between(start: date, end: date) -> sql.Composed:
+    """A condition for a range of days. Few days are listed one by one: then an index also finds the subscriptions."""
     if (end - start).days < DAYS_ONE_BY_ONE:
-        return one_of(start + DAY * number for number in range((end - start).days + 1))
+        return days_in(start + DAY * number for number in range((end - start).days + 1))
     return composed("day BETWEEN {}::date AND {}::date", sql.Literal(start), sql.Literal(end))
 
 
-def one_of(days: Iterable[date]) -> sql.Composed:
+def days_in(days: Iterable[date]) -> sql.Composed:
     return composed("day = ANY({}::date[])", sql.Literal(list(days)))
 
 
-# What `mark` holds, split in two: joins by equality are quick, and no key may count twice.
+# Splits `mark` into whole days and single keys. Equality joins on each are fast, and no key is counted twice.
 MARKED = composed(
     """
     whole_day AS MATERIALIZED (
@@ -126,8 +130,8 @@ MARKED = composed(
 )
 
 
-def of_marked(sources: Iterable[sql.Composed], *, whole_days: bool) -> list[sql.Composed]:
-    """Of the sources' rows those whose key is marked, with the whole day or by itself."""
+def marked_rows(sources: Iterable[sql.Composed], *, whole_days: bool) -> list[sql.Composed]:
+    """The rows whose key is marked: by a mark of the whole day, or of the single key."""
     template = sql.SQL("SELECT subscription_id, usage_type, day, {values} FROM ({source}) AS part JOIN {marked}")
     marked = "whole_day USING (usage_type, day)" if whole_days else "key USING (usage_type, day, subscription_id)"
     return [template.format(values=sql.SQL(VALUES), source=source, marked=sql.SQL(marked)) for source in sources]

@@ -1,4 +1,4 @@
-"""Sets aggregates to what the records come to, where there are marks."""
+"""Sets the aggregates of marked keys to their live values."""
 
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
@@ -9,16 +9,24 @@ from psycopg2 import sql
 
 from dsrhub.database.locks import USAGE_AGGREGATES
 from dsrhub.database.statements import composed, rows_of, union_all
-from subscriptions.aggregates.ranges import MARKED, ZEROS, UsageRange, between, month_last_day, of_marked, one_of
+from subscriptions.aggregates.ranges import (
+    MARKED,
+    ZEROS,
+    UsageRange,
+    days_between,
+    days_in,
+    marked_rows,
+    month_last_day,
+)
 from subscriptions.models import ALL_SUBSCRIPTIONS, UsageMark, UsageType
-from subscriptions.records.partitions import partitions_notice
+from subscriptions.records.partitions import partitions_reload
 
 REFRESH_MEMORY = "64MB"
 
 
 @dataclass(frozen=True)
 class RefreshedMonth:
-    """What a batch of a refresh did: the days of one month, and how many keys were set."""
+    """One step of a refresh: the refreshed days of one month, and the number of keys that were set."""
 
     usage_type: UsageType
     days: list[date]
@@ -37,7 +45,7 @@ fresh AS MATERIALIZED (
 ),
 daily AS (
     INSERT INTO subscriptions_dailyusage AS old (subscription_id, usage_type, day, price, amount, record_count)
-    -- In this order the rows of a day come to lie together.
+    -- In this order, the rows of a day are stored next to each other.
     SELECT subscription_id, usage_type, day, price, amount, record_count FROM fresh ORDER BY day, subscription_id
     ON CONFLICT (subscription_id, usage_type, day) DO UPDATE {set}
 ),
@@ -81,7 +89,7 @@ WHERE (old.price, old.amount, old.record_count)
 
 
 def stale_days(usage_type: UsageType, *, start: date, end: date) -> list[date]:
-    """The marked days between two days."""
+    """The days with marks between two days."""
     rows = rows_of(
         "SELECT DISTINCT day FROM subscriptions_usagemark "
         "WHERE usage_type = %(type)s AND day BETWEEN %(start)s AND %(end)s ORDER BY day",
@@ -93,42 +101,42 @@ def stale_days(usage_type: UsageType, *, start: date, end: date) -> list[date]:
 
 
 def month_refresh(usage_type: UsageType, month: date, *, start: date, end: date) -> RefreshedMonth:
-    """Set the marked keys of a month's days between two days to their live values."""
+    """Set the marked keys of those days of a month that are between two days to their live values."""
     with transaction.atomic():
         USAGE_AGGREGATES.take(usage_type=usage_type)
-        # Seen under the lock: no partition of theirs can go from here on.
+        # Read under the lock: from here on, no purge can drop a partition of these days.
         days = stale_days(usage_type, start=max(start, month), end=min(end, month_last_day(month)))
         return RefreshedMonth(usage_type, days, days_refresh(usage_type, days))
 
 
 def days_refresh(usage_type: UsageType, days: Collection[date]) -> int:
-    """Set the marked keys of days, all of one month, to their live values. The caller holds the lock."""
+    """Set the marked keys of some days of one month to their live values. The caller holds USAGE_AGGREGATES."""
     if not days:
         return 0
-    partitions_notice()
+    partitions_reload()
     everybody = UsageRange()
-    # Keys whose records are all deleted come to nothing, which no record says.
-    zeros = everybody.summed(usage_type, "subscriptions_dailyusage", one_of(days), ZEROS)
-    parts = [zeros, *everybody.live(usage_type, days)]
+    # Keys without any record left must become zero. No record stands for them, so their old rows do.
+    zeros = everybody.aggregate_rows(usage_type, "subscriptions_dailyusage", days_in(days), ZEROS)
+    parts = [zeros, *everybody.live_rows(usage_type, days)]
     month = min(days).replace(day=1)
     statement = composed(
         REFRESH,
         type=sql.Literal(usage_type.value),
-        days=one_of(days),
+        days=days_in(days),
         marked=MARKED,
-        parts=union_all([*of_marked(parts, whole_days=True), *of_marked(parts, whole_days=False)]),
+        parts=union_all([*marked_rows(parts, whole_days=True), *marked_rows(parts, whole_days=False)]),
         month=sql.Literal(month),
-        days_of_month=between(month, month_last_day(month)),
+        days_of_month=days_between(month, month_last_day(month)),
         set=sql.SQL(SET),
     )
-    # Groups that do not fit into memory are written to disk and read again.
+    # With less memory, the groups would spill to disk.
     rows_of("SELECT set_config('work_mem', %(memory)s, true)", memory=REFRESH_MEMORY)
     ((count,),) = rows_of(statement)
     return int(count)
 
 
 def days_mark(usage_type: UsageType, days: Iterable[date]) -> None:
-    """Mark whole days: their aggregates are made anew by the next refresh."""
+    """Mark whole days, so that the next refresh rebuilds their aggregates."""
     UsageMark.objects.bulk_create(
         [UsageMark(usage_type=usage_type, day=day, subscription_id=ALL_SUBSCRIPTIONS) for day in days]
     )

@@ -1,4 +1,4 @@
-"""Questions about usage. REST, GraphQL and the admin ask these, and every answer is exact at its moment."""
+"""The selectors for usage. REST, GraphQL and the admin call them. Every answer is exact at one point in time."""
 
 from collections import defaultdict
 from collections.abc import Collection, Mapping
@@ -23,7 +23,7 @@ Row = TypeVar("Row")
 
 @dataclass(frozen=True)
 class Answer(Generic[Row]):
-    """Rows, which count every record that was accepted at the moment `as_of` and not deleted."""
+    """Rows that include every record that was accepted and not deleted at the time `as_of`."""
 
     as_of: datetime
     rows: list[Row]
@@ -47,7 +47,7 @@ class SubscriptionOverPrice(NamedTuple):
 
 
 class UsageKey(NamedTuple):
-    """Where a row of usage totals stands: they come in this order. Without days, `day` is None."""
+    """The sort key of a row of usage totals. If rows are not grouped by day, `day` is None."""
 
     subscription_id: int
     usage_type: UsageType
@@ -55,7 +55,7 @@ class UsageKey(NamedTuple):
 
 
 class UsageTotal(NamedTuple):
-    """What a subscription used of a type, in a range or on a day of it."""
+    """The usage of a subscription and type: in the range, or on one day of it."""
 
     subscription_id: int
     usage_type: UsageType
@@ -73,13 +73,13 @@ class UsageTotal(NamedTuple):
 
     @property
     def cursor(self) -> str:
-        """The key as a text in which a client can name it."""
+        """The key as text, for the parameter `cursor`."""
         day = [] if self.day is None else [self.day.toordinal()]
         return "-".join(str(part) for part in (self.subscription_id, self.usage_type, *day))
 
 
 class UsageMetric(NamedTuple):
-    """What all subscriptions together used of a type, in a range or on a day of it, and how many of them did."""
+    """The usage of all subscriptions for a type, in the range or on one day of it, and their number."""
 
     usage_type: UsageType
     day: date | None
@@ -92,12 +92,12 @@ class UsageMetric(NamedTuple):
         return self.usage_type.unit
 
 
-# Of how many subscriptions the rows of a page are looked for at first, and how many times more if they are too few.
+# A page first reads this many subscriptions. If they have too few rows, it reads this many times more.
 FEWEST_SUBSCRIPTIONS, MORE_SUBSCRIPTIONS = 200, 8
 
 TYPES = {str(usage_type): usage_type for usage_type in UsageType}
 
-# An amount without superfluous zeros, but with two decimals: the same however it was added up.
+# At least two decimals and no other trailing zeros, so the text does not depend on the order of the sum.
 AMOUNT = sql.SQL("round({0}, greatest(2, min_scale({0})))")
 
 OVER_PRICE = sql.SQL(
@@ -115,7 +115,7 @@ COUNT_OVER_PRICE = sql.SQL(
 TOTALS = sql.SQL(
     """
     SELECT {key}, {price}, amount FROM ({sums}) AS total
-    WHERE record_count > 0{behind} ORDER BY {key} LIMIT {limit}
+    WHERE record_count > 0{after} ORDER BY {key} LIMIT {limit}
     """
 )
 OF_SOME = sql.SQL(
@@ -123,7 +123,7 @@ OF_SOME = sql.SQL(
     SELECT {key}, {price}, amount
     FROM (
         SELECT *, row_number() OVER (PARTITION BY subscription_id ORDER BY {key}) AS place FROM ({sums}) AS total
-        WHERE record_count > 0 AND subscription_id = ANY({ids}){behind}
+        WHERE record_count > 0 AND subscription_id = ANY({ids}){after}
     ) AS total
     WHERE place <= {limit} ORDER BY {key}
     """
@@ -150,9 +150,10 @@ def subscription_list_over_price(
     after: int = 0,
     limit: int | None = None,
 ) -> Answer[SubscriptionOverPrice]:
-    """The subscriptions whose data or voice, each by itself, reached a price between two days, both included.
+    """The subscriptions whose price for data or for voice reached a limit from `start` to `end`, both inclusive.
 
-    By id, behind `after`. Only what has a record in the range is there, so a limit of 0 lists who used anything.
+    Sorted by id, starting after `after`. A subscription needs a record in the range: a limit of 0 lists all that have
+    one. Raises InvalidUsageQuestion.
     """
     _refuse_negative(price_limit)
     answer = partial(
@@ -160,7 +161,7 @@ def subscription_list_over_price(
         price=AMOUNT.format(sql.SQL("price")),
         excess=AMOUNT.format(sql.SQL("price - ") + sql.Literal(price_limit)),
         price_limit=sql.Literal(price_limit),
-        # So many subscriptions have at the most this many rows.
+        # Each subscription has at most one row for each usage type.
         limit=sql.Literal(limit and limit * len(UsageType)),
     )
     wanted = UsageRange(start=start or date.min, end=end or date.max, first=after + 1)
@@ -173,7 +174,7 @@ def subscription_list_over_price(
 
 
 def subscription_count_over_price(*, price_limit: Decimal, start: date | None = None, end: date | None = None) -> int:
-    """How many `subscription_list_over_price` has in all."""
+    """The number of subscriptions of `subscription_list_over_price` on all pages."""
     _refuse_negative(price_limit)
     answer = partial(COUNT_OVER_PRICE.format, price_limit=sql.Literal(price_limit))
     _, rows = read_exactly(answer, UsageRange(start=start or date.min, end=end or date.max), order="reached")
@@ -190,22 +191,23 @@ def subscription_usage_totals(
     after: UsageKey | None = None,
     limit: int | None = None,
 ) -> Answer[UsageTotal]:
-    """What subscriptions used between two days, both included, a row for each usage type and, if asked, each day.
+    """The usage of subscriptions from `start` to `end`, both inclusive: a row for each usage type, and day if `by_day`.
 
-    By subscription, usage type and day, behind `after`. Only what has a record in the range is there.
+    Sorted by subscription, usage type and day, starting after `after`. Only keys with a record in the range have rows.
+    Raises InvalidUsageQuestion.
     """
     key = ["subscription_id", "usage_type", "day"] if by_day else ["subscription_id", "usage_type"]
     answer = partial(
         TOTALS.format,
         key=sql.SQL(", ".join(key)),
         price=AMOUNT.format(sql.SQL("price")),
-        behind=_behind(key, after) if after else sql.SQL(""),
+        after=_after_condition(key, after) if after else sql.SQL(""),
         limit=sql.Literal(limit),
     )
     first = max(after.subscription_id if after else 0, subscription_id or 0)
     last = subscription_id or LARGEST_ID
     usage_types = (usage_type,) if usage_type else tuple(UsageType)
-    # Where half of the subscriptions have usage of each type and day, these are enough for a page; or else more are.
+    # Enough for a page if half of the subscriptions have usage of each type and day. If not, the loop reads more.
     rows_of_one = len(usage_types) * ((end - start).days + 1 if by_day else 1)
     count = max(2 * limit // rows_of_one, FEWEST_SUBSCRIPTIONS) if limit else LARGEST_ID
     while True:
@@ -227,14 +229,14 @@ def usage_by_subscription(
     after: tuple[str, date | None] | None = None,
     limit: int,
 ) -> Mapping[int, list[UsageTotal]]:
-    """What each of some subscriptions used between two days: the next `limit` rows of each behind a type and day."""
+    """The usage of some subscriptions: for each, the next `limit` rows after a usage type and day."""
     own_key = ["usage_type", "day"] if by_day else ["usage_type"]
     answer = partial(
         OF_SOME.format,
         key=sql.SQL(", ".join(["subscription_id", *own_key])),
         price=AMOUNT.format(sql.SQL("price")),
         ids=sql.Literal(list(subscription_ids)),
-        behind=_behind(own_key, after) if after else sql.SQL(""),
+        after=_after_condition(own_key, after) if after else sql.SQL(""),
         limit=sql.Literal(limit),
     )
     wanted = _range_of(subscription_ids, start, end, usage_type)
@@ -254,7 +256,7 @@ def usage_counts_by_subscription(
     usage_type: UsageType | None = None,
     by_day: bool = False,
 ) -> Mapping[int, int]:
-    """How many rows `usage_by_subscription` has for each."""
+    """The number of rows of `usage_by_subscription` for each subscription."""
     answer = partial(COUNTS_OF_SOME.format, ids=sql.Literal(list(subscription_ids)))
     wanted = _range_of(subscription_ids, start, end, usage_type)
     _, rows = read_exactly(answer, wanted, order="subscription_id", by_day=by_day, few_rows=True)
@@ -269,7 +271,7 @@ def _range_of(subscription_ids: Collection[int], start: date, end: date, usage_t
 def usage_metrics(
     *, start: date, end: date, usage_type: UsageType | None = None, by_day: bool = False
 ) -> Answer[UsageMetric]:
-    """What all subscriptions used between two days, both included: a row for each usage type and, if asked, day."""
+    """The usage of all subscriptions from `start` to `end`: a row for each usage type, and day if `by_day`."""
     key = "usage_type, day" if by_day else "usage_type"
     answer = partial(METRICS.format, key=sql.SQL(key), price=AMOUNT.format(sql.SQL("sum(price)")))
     wanted = UsageRange(start, end, (usage_type,) if usage_type else tuple(UsageType))
@@ -288,13 +290,13 @@ def _refuse_negative(price_limit: Decimal) -> None:
         raise InvalidUsageQuestion(f"The price limit is negative: {price_limit}.", parameter="price_limit")
 
 
-def _behind(key: list[str], after: tuple[Any, ...]) -> sql.Composed:
+def _after_condition(key: list[str], after: tuple[Any, ...]) -> sql.Composed:
     values = sql.SQL(", ").join(sql.Literal(value) for value in after[: len(key)])
     return composed(" AND ({}) > ({})", sql.SQL(", ".join(key)), values)
 
 
 def _nth_subscription(first: int, last: int, count: int) -> int:
-    """The id of a subscription that is so many behind the first, or the last."""
+    """The id of the subscription that is `count` places after `first`, or else `last`."""
     if first == last or count >= LARGEST_ID:
         return last
     ids = Subscription.objects.filter(pk__range=(first, last)).order_by("pk").values_list("pk", flat=True)

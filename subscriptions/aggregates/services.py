@@ -1,4 +1,4 @@
-"""Keeps the aggregates of usage up to date, and compares them with the records."""
+"""The services for aggregates: refresh them, and compare them with the records."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -13,9 +13,9 @@ from subscriptions.records import partitions
 
 @dataclass
 class CheckReport:
-    """How the aggregates compare with the records: no difference is as it should be.
+    """The result of a comparison of the aggregates with the records. There should be no differences.
 
-    Sealed days are compared with what is kept of their records. Marked keys wait for a refresh, and are left out.
+    Sealed days are compared with the kept sums of their records. Keys with marks wait for a refresh and are skipped.
     """
 
     days_checked: int = 0
@@ -31,10 +31,10 @@ def daily_usage_refresh(
     rebuild: bool = False,
     progress: Callable[[RefreshedMonth], object] | None = None,
 ) -> list[RefreshedMonth]:
-    """Bring the aggregates of the days between two days up to date, month by month.
+    """Bring the aggregates of the days from `start` to `end` up to date, month by month.
 
-    Nothing waits for it, answers are exact without it; they only become quicker. Stopped at any moment, it goes on
-    where it was; several at once take turns. With `rebuild` all days are made anew, not only those that changed.
+    Answers are exact without a refresh, and faster after it. It blocks nobody. It may be stopped at any time: the next
+    one continues. Several at the same time take turns. `rebuild` includes days without changes.
     """
     if rebuild:
         for usage_type in UsageType:
@@ -50,7 +50,7 @@ def daily_usage_refresh(
 
 
 def daily_usage_check(*, start: date = date.min, end: date = date.max) -> CheckReport:
-    """Compare aggregates with raw records, day by day, and months with their days."""
+    """Compare days with their raw records, months with their days, and totals with their months."""
     report = CheckReport()
     for usage_type in UsageType:
         days = _known_days(usage_type, start, end)
@@ -68,7 +68,7 @@ def daily_usage_check(*, start: date = date.min, end: date = date.max) -> CheckR
 
 
 def _known_days(usage_type: UsageType, start: date, end: date) -> list[date]:
-    """The days between two days that have records, had some, or have an aggregate."""
-    days = partitions.open_days(usage_type) | partitions.sealed_days(usage_type)
+    """The days from `start` to `end` that have records, had records, or have an aggregate."""
+    days = partitions.partitioned_days(usage_type) | partitions.sealed_days(usage_type)
     aggregated = comparing.aggregated_days(usage_type, start=start, end=end)
     return sorted({day for day in days if start <= day <= end} | aggregated)

@@ -1,4 +1,4 @@
-"""Usage as JSON or as CSV."""
+"""The formats of usage: JSON or CSV."""
 
 import csv
 import io
@@ -12,7 +12,7 @@ from rest_framework.utils.mediatypes import media_type_matches, order_by_precede
 
 
 class CSVRenderer(BaseRenderer):
-    """Rows under a header with their columns, both of which the view tells."""
+    """Rows under a header. The view defines the columns and the rows."""
 
     media_type = "text/csv"
     format = "csv"
@@ -29,9 +29,9 @@ class CSVRenderer(BaseRenderer):
 
 
 class ByParameterOrHeader(DefaultContentNegotiation):
-    """The format that the parameter `format` asks for, or else the header `Accept`, or else the first.
+    """The format of the parameter `format`, or else of the header `Accept`, or else the first one.
 
-    A client that accepts neither is better served with JSON than with an error.
+    A client that accepts neither format gets JSON instead of an error.
     """
 
     def select_renderer(

@@ -1,4 +1,4 @@
-"""The shapes of REST: what is asked about usage, and what is answered."""
+"""The parameters and answers of the REST endpoints of usage."""
 
 import re
 from datetime import date
@@ -24,13 +24,13 @@ PRICE_PATTERN = f"^{AMOUNT}$"
 
 
 def _matches(pattern: str, data: Any) -> bool:
-    # Python's `$` matches before a line break at the end, too.
+    # Python's `$` also matches before a line break at the end.
     return re.fullmatch(pattern.removesuffix("$"), str(data)) is not None
 
 
 @extend_schema_field(OpenApiTypes.DATE)
 class DayField(serializers.Field):
-    """A plain date: DRF's own field reads `2020-1-1` and `20200101` too."""
+    """A date in the form 2026-01-31. DRF's own field also accepts `2020-1-1` and `20200101`."""
 
     default_error_messages = {"invalid": "Not a date such as 2026-01-31."}
 
@@ -63,9 +63,9 @@ CURSOR_PATTERN = "^[0-9]{1,18}-(data|voice)(-[1-9][0-9]{0,6})?$"
 
 @extend_schema_field({"type": "string", "pattern": CURSOR_PATTERN})
 class UsageCursorField(serializers.Field):
-    """The place of a row among others: subscription, usage type, and with days the day's number."""
+    """The sort key of a row: subscription, usage type, and the ordinal of the day if rows are grouped by day."""
 
-    default_error_messages = {"invalid": "Not from the `Link` header of a page."}
+    default_error_messages = {"invalid": "Not a cursor from the `Link` header of a page."}
 
     def to_internal_value(self, data: Any) -> UsageKey:
         if not _matches(CURSOR_PATTERN, data):
@@ -76,39 +76,41 @@ class UsageCursorField(serializers.Field):
 
 
 class AnswerParameters(PageParameters):
-    """Between which days, and in which format."""
+    """The range of days, and the format."""
 
     range_required = False
 
-    format = serializers.ChoiceField(["json", "csv"], required=False, help_text="As the header `Accept` may say.")
+    format = serializers.ChoiceField(
+        ["json", "csv"], required=False, help_text="The format. Without it, the header `Accept` decides."
+    )
 
     def get_fields(self) -> dict[str, serializers.Field]:
-        # The names of the parameters are words of Python.
+        # `from` is a keyword of Python, so these cannot be attributes.
         required = self.range_required
         return {
             "from": DayField(source="start", required=required, help_text="The first day."),
-            "to": DayField(source="end", required=required, help_text="The last day, which belongs to the range."),
+            "to": DayField(source="end", required=required, help_text="The last day (inclusive)."),
             **super().get_fields(),
         }
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
         if attrs.get("start", date.min) > attrs.get("end", date.max):
-            raise serializers.ValidationError({"to": ["The range ends before it begins."]}, code="before_from")
+            raise serializers.ValidationError({"to": ["The range ends before it starts."]}, code="before_from")
         return attrs
 
 
 class OverLimitParameters(AnswerParameters):
-    price_limit = PriceField(help_text="Listed is what reached it.")
+    price_limit = PriceField(help_text="Only usage types whose price reached it are listed.")
 
 
 class UsageOfOneParameters(AnswerParameters):
     range_required = True
 
-    type = serializers.ChoiceField(UsageType.choices, required=False, help_text="Without it, both.")
+    type = serializers.ChoiceField(UsageType.choices, required=False, help_text="The usage type. Without it, both.")
     group_by = serializers.ChoiceField(["day"], required=False, help_text="A row for each day with usage.")
-    # These rows have no whole number that they could come in the order of.
+    # These rows are not sorted by a whole number.
     cursor = UsageCursorField(  # type: ignore[assignment]
-        required=False, help_text="From the `Link` header of the page before."
+        required=False, help_text="From the `Link` header of the previous page."
     )
 
     def validate_type(self, value: str) -> UsageType:
@@ -116,7 +118,9 @@ class UsageOfOneParameters(AnswerParameters):
 
 
 class UsageParameters(UsageOfOneParameters):
-    subscription = WholeNumberField(min_value=1, max_value=LARGEST_ID, required=False, help_text="Of this one alone.")
+    subscription = WholeNumberField(
+        min_value=1, max_value=LARGEST_ID, required=False, help_text="The id of a subscription. Without it, all."
+    )
 
 
 # --- Answers ---------------------------------------------------------------------------------------------------
@@ -136,11 +140,11 @@ class SubscriptionOverPriceSerializer(serializers.Serializer[Any]):
 
 
 class UsageTotalSerializer(serializers.Serializer[Any]):
-    """What a subscription used of a type."""
+    """The usage of a subscription and type."""
 
     subscription_id = serializers.IntegerField()
     usage_type = serializers.ChoiceField(UsageType.choices)
-    day = serializers.DateField(required=False, help_text="With `group_by=day` alone.")
+    day = serializers.DateField(required=False, help_text="Only with `group_by=day`.")
     total_price = ExactField()
     total_usage = serializers.IntegerField()
     unit = serializers.ChoiceField([usage_type.unit for usage_type in UsageType])

@@ -1,4 +1,4 @@
-"""Routes of the REST endpoints of usage."""
+"""The routes of the REST endpoints of usage."""
 
 from dsrhub.api.routes import either_slash
 from subscriptions.api import views

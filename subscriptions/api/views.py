@@ -1,4 +1,4 @@
-"""The endpoints of usage: each reads parameters, asks one selector, and shows the answer."""
+"""The endpoints of usage. Each reads its parameters, calls one selector and returns the answer."""
 
 from collections.abc import Iterable
 from typing import Any
@@ -35,7 +35,7 @@ HEADERS = [
         "as_of",
         OpenApiTypes.DATETIME,
         OpenApiParameter.HEADER,
-        description="Every record that was accepted by then counts.",
+        description="The answer includes every record that was accepted by this time.",
         response=[200],
     ),
     OpenApiParameter(
@@ -55,7 +55,7 @@ def answers(serializer: type[Serializer[Any]]) -> dict[Any, Any]:
 
 
 class AnswerView(APIView):
-    """Rows of usage as JSON or as CSV; errors always as JSON."""
+    """Rows of usage as JSON or CSV. Errors are always JSON."""
 
     renderer_classes = [JSONRenderer, CSVRenderer]
     content_negotiation_class: type[BaseContentNegotiation] = ByParameterOrHeader
@@ -90,14 +90,14 @@ class OverLimitView(AnswerView):
         responses=answers(SubscriptionOverPriceSerializer),
     )
     def get(self, request: Request) -> Response:
-        """The subscriptions whose data or voice, each by itself, reached a price, and by how much."""
-        asked = OverLimitParameters.of(request.query_params)
-        limit = asked["limit"]
+        """The subscriptions whose price for data or for voice reached the limit, and by how much."""
+        parameters = OverLimitParameters.of(request.query_params)
+        limit = parameters["limit"]
         answer = selectors.subscription_list_over_price(
-            price_limit=asked["price_limit"],
-            start=asked.get("start"),
-            end=asked.get("end"),
-            after=asked["cursor"],
+            price_limit=parameters["price_limit"],
+            start=parameters.get("start"),
+            end=parameters.get("end"),
+            after=parameters["cursor"],
             limit=limit + 1,
         )
         return self.answer(answer, SubscriptionOverPriceSerializer, limit=limit)
@@ -114,22 +114,22 @@ class UsageView(AnswerView):
         responses=answers(UsageTotalSerializer),
     )
     def get(self, request: Request) -> Response:
-        """What each subscription used in a range of days: a row for each usage type with a record in it."""
+        """The usage of each subscription in a range of days: a row for each usage type with a record in the range."""
         return self.totals(UsageParameters.of(request.query_params))
 
-    def totals(self, asked: dict[str, Any]) -> Response:
-        by_day = "group_by" in asked
+    def totals(self, parameters: dict[str, Any]) -> Response:
+        by_day = "group_by" in parameters
         self.csv_columns = [*KEY, "day", *SUMS] if by_day else [*KEY, *SUMS]
         answer = selectors.subscription_usage_totals(
-            start=asked["start"],
-            end=asked["end"],
-            usage_type=asked.get("type"),
-            subscription_id=asked.get("subscription"),
+            start=parameters["start"],
+            end=parameters["end"],
+            usage_type=parameters.get("type"),
+            subscription_id=parameters.get("subscription"),
             by_day=by_day,
-            after=asked.get("cursor"),
-            limit=asked["limit"] + 1,
+            after=parameters.get("cursor"),
+            limit=parameters["limit"] + 1,
         )
-        return self.answer(answer, UsageTotalSerializer, limit=asked["limit"])
+        return self.answer(answer, UsageTotalSerializer, limit=parameters["limit"])
 
 
 class UsageOfOneView(UsageView):
@@ -141,10 +141,10 @@ class UsageOfOneView(UsageView):
         | {(404, JSON): OpenApiResponse(ErrorSerializer, description="There is no such subscription.")},
     )
     def get(self, request: Request, id: str) -> Response:  # type: ignore[override]
-        """What a subscription used in a range of days."""
-        asked = UsageOfOneParameters.of(request.query_params)
+        """The usage of one subscription in a range of days."""
+        parameters = UsageOfOneParameters.of(request.query_params)
         subscription = subscription_get(subscription_id=_subscription_id(id))
-        return self.totals(asked | {"subscription": subscription.pk})
+        return self.totals(parameters | {"subscription": subscription.pk})
 
 
 def _subscription_id(text: str) -> int:

@@ -1,1 +1,1 @@
-"""Raw records of usage: values, files, storage, and the services that write them."""
+"""Raw usage records: their values, files and storage, and the services that write them."""

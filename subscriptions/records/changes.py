@@ -1,4 +1,4 @@
-"""How raw records are edited and deleted: always with the marks of their keys, and all or nothing."""
+"""Edits and deletes raw records, and marks their keys."""
 
 from collections.abc import Collection
 from datetime import date
@@ -10,10 +10,10 @@ from dsrhub.database.statements import execute, rows_of
 from subscriptions.exceptions import RecordProblem, UsageRecordNotFound
 from subscriptions.models import RECORD_MODELS, UsageType
 from subscriptions.records.events import UsageEvent, record_problem, refuse, usage_day
-from subscriptions.records.partitions import days_open, open_days, parent_lock, sealed_days
+from subscriptions.records.partitions import partitioned_days, partitions_create, records_write_lock, sealed_days
 from subscriptions.records.storage import conflict_error, statement_for, unknown_subscriptions
 
-# Both the day that a record leaves and the one that it comes to are marked.
+# Marks both the old and the new day of the record.
 EDIT = """
 WITH old AS (SELECT subscription_id, day FROM {table} WHERE id = %(id)s AND day = %(old_day)s),
 edited AS (
@@ -32,7 +32,7 @@ marked AS (
 )
 SELECT count(*) FROM deleted
 """
-# Of more records, all are locked by one lock: the database has room for some thousands, those of others included.
+# For more records, one lock covers all of them: the lock table of the database has room for only some thousands.
 RECORDS_LOCKED_SINGLY = 100
 SAME_EXTERNAL_ID = """
 SELECT 1 FROM {table}
@@ -41,7 +41,7 @@ WHERE external_id = %(external_id)s AND subscription_id = %(subscription)s AND i
 
 
 def record_edit(usage_type: UsageType, record_id: int, values: UsageEvent, *, backfill: bool) -> None:
-    """Give a record other values, which may move it to another day or subscription."""
+    """Change the values of a record. It may move to another day or subscription."""
     refuse([problem] if (problem := record_problem(1, values)) else [])
     day = usage_day(values.usage_date)
     with transaction.atomic():
@@ -51,13 +51,13 @@ def record_edit(usage_type: UsageType, record_id: int, values: UsageEvent, *, ba
             _refuse_taken_id(usage_type, record_id, values)
         if day != old_day and not backfill and day in sealed_days(usage_type):
             refuse([RecordProblem(1, "usage_date", str(values.usage_date), "day_sealed")])
-        days_open(usage_type, {day} - open_days(usage_type))
+        partitions_create(usage_type, {day} - partitioned_days(usage_type))
         parameters = values._asdict() | {"id": record_id, "day": day, "old_day": old_day}
         execute(statement_for(EDIT, usage_type), **parameters)
 
 
 def records_delete(usage_type: UsageType, record_ids: Collection[int]) -> int:
-    """Delete records, and return how many there were."""
+    """Delete records, and return how many existed."""
     with transaction.atomic():
         _lock_records(usage_type, record_ids)
         ((count,),) = rows_of(statement_for(DELETE, usage_type), ids=list(record_ids))
@@ -65,8 +65,8 @@ def records_delete(usage_type: UsageType, record_ids: Collection[int]) -> int:
 
 
 def _locked_day(usage_type: UsageType, record_id: int) -> date:
-    """The day of a record, which nobody else changes, deletes or purges until the transaction ends."""
-    parent_lock(usage_type)
+    """Lock a record against changes, deletion and purges until the transaction ends, and return its day."""
+    records_write_lock(usage_type)
     _lock_records(usage_type, [record_id])
     days = RECORD_MODELS[usage_type]._default_manager.filter(pk=record_id).values_list("day", flat=True)
     for day in days:
@@ -75,7 +75,7 @@ def _locked_day(usage_type: UsageType, record_id: int) -> date:
 
 
 def _lock_records(usage_type: UsageType, record_ids: Collection[int]) -> None:
-    """Let nobody else change these records: a row that moves to another partition under somebody is an error."""
+    """Block other changes of these records. Without it, an UPDATE fails if the row moves to another partition."""
     is_few = len(record_ids) <= RECORDS_LOCKED_SINGLY
     USAGE_RECORDS.take(shared=is_few, usage_type=usage_type)
     for record_id in sorted(record_ids) if is_few else []:

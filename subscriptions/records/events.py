@@ -1,4 +1,4 @@
-"""Raw records on their way in: values, checked one by one. Knows no database."""
+"""The values of new records, and the checks of each value. Does not use the database."""
 
 import re
 from collections.abc import Sequence
@@ -12,19 +12,19 @@ from django.conf import settings
 from dsrhub.values import AMOUNT, DECIMALS, INTEGER_DIGITS
 from subscriptions.exceptions import DaySealed, InvalidUsage, RecordProblem
 
-# A write that touches more subscriptions of a day marks the whole day: a mark for each would cost nearly as much
-# as the records.
+# A write with more subscriptions on one day marks the whole day: a mark for each subscription would cost nearly as
+# much as the records.
 KEYS_MARKED_SINGLY = 500
 
 LARGEST_INTEGER = 2**63 - 1
-# Each day has a table: a year outside of these is a mistake.
+# Each day has its own partition. Other years are certainly mistakes.
 FIRST_YEAR, LAST_YEAR = 1970, 2999
 LONGEST_ID = 255
 AMOUNT_TEXT = re.compile("-?" + AMOUNT)
 
 
 class UsageEvent(NamedTuple):
-    """A raw record on its way in. `amount` is in kilobytes or in seconds, as the usage type says."""
+    """The values of a new or edited record. `amount` is in kilobytes for data, in seconds for voice."""
 
     subscription: int
     usage_date: datetime
@@ -34,9 +34,9 @@ class UsageEvent(NamedTuple):
 
 
 def usage_zone() -> tzinfo:
-    """The time zone that makes a day."""
+    """The time zone in which days start and end."""
     name: str = settings.DSRHUB_USAGE_TIME_ZONE
-    # Most records come in UTC; to stay in the same zone costs nothing.
+    # Most records have UTC times. Converting UTC to UTC is nearly free.
     return UTC if name == "UTC" else ZoneInfo(name)
 
 
@@ -48,7 +48,7 @@ def usage_day(usage_date: datetime) -> date:
 
 
 def record_problem(position: int, record: UsageEvent) -> RecordProblem | None:
-    """What is wrong with the values of a record by themselves."""
+    """The first invalid value of a record, or None. Does not compare with stored records."""
     subscription, usage_date, price, amount, external_id = record
     codes = (
         _whole_number_code(subscription, 1),
@@ -81,10 +81,10 @@ def _usage_date_code(moment: object) -> str | None:
 
 
 def _price_code(price: object) -> str | None:
-    # A float has lost digits already.
+    # A float has already lost digits.
     if not isinstance(price, Decimal) or not price.is_finite():
         return "not_a_number"
-    # The exponent first: written out, 1e999999 would be long.
+    # Check the exponent first: 1e999999 in plain digits would be very long.
     in_range = abs(price.adjusted()) <= INTEGER_DIGITS + DECIMALS and AMOUNT_TEXT.fullmatch(f"{price:f}")
     return None if in_range else "number_out_of_range"
 
@@ -98,7 +98,7 @@ def external_id_code(external_id: object) -> str | None:
 
 
 def refuse(problems: Sequence[RecordProblem], count: int | None = None) -> None:
-    """Raise InvalidUsage, or DaySealed where nothing else is wrong."""
+    """Raise InvalidUsage if there are problems, or DaySealed if all of them are about sealed days."""
     if not problems:
         return
     if all(problem.code == "day_sealed" for problem in problems):

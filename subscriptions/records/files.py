@@ -1,8 +1,8 @@
-"""A carrier's file of usage: from bytes to records, or to what is wrong with them. Knows no database.
+"""Reads a carrier's usage file: from bytes to records, or to problems. Does not use the database.
 
-A file has one usage type, which the column of the amount tells: kilobytes_used or seconds_used. It is separated by
-tabs or commas, as its header is; packed by gzip or not; UTF-8. Between commas quotes are quotes, between tabs they are
-data. A record is a line, and the header is line 1.
+A file has one usage type, given by the column of the amount: kilobytes_used or seconds_used. It is UTF-8, separated by
+tabs or commas (the header decides), and optionally compressed with gzip. Quotes are special in files with commas only;
+in files with tabs they are part of the value. Each line is a record; the header is line 1.
 """
 
 import csv
@@ -28,7 +28,7 @@ Progress = Callable[[int], object]
 GZIP_MAGIC = b"\x1f\x8b"
 LINES_BETWEEN_REPORTS = 5000
 LONGEST_SHOWN = 100
-# In bytes. Without a limit, a file of zeros that gzip packed to megabytes would be a line of gigabytes in memory.
+# In bytes. Without a limit, a gzip file of some megabytes could expand to a single line of gigabytes in memory.
 LONGEST_LINE = 64 * 1024
 
 REQUIRED_COLUMNS = ("subscription_id", "usage_date", "price")
@@ -41,25 +41,25 @@ TIME = re.compile(
     r"[0-9]{4}-[0-9]{2}-[0-9]{2}[T ][0-9]{2}:[0-9]{2}(:[0-9]{2}(\.[0-9]{1,6})?)?(Z|[+-][0-9]{2}:[0-9]{2})?"
 )
 
-# In a file that is damaged, any of these ends the reading.
+# Errors of reading a damaged file.
 DAMAGE = (EOFError, zlib.error, gzip.BadGzipFile)
 
 
 def usage_file_columns(usage_type: UsageType) -> tuple[str, ...]:
-    """The columns of a file, the last of which may be missing."""
+    """The columns of a file. The last one is optional."""
     return (*REQUIRED_COLUMNS, RECORD_MODELS[usage_type].amount_column, EXTERNAL_ID)
 
 
 def usage_file_records(
     file: BufferedReader, progress: Progress | None = None, *, usage_type: UsageType | None = None
 ) -> tuple[UsageType, Iterator[UsageEvent | RecordProblem]]:
-    """The usage type of a file, which may be asked for, and its records. `progress` is told how many bytes were read
-    since.
+    """The usage type of a file, and its records or their problems.
 
-    Raises InvalidUsage for a header that is none, or of another usage type.
+    `progress` gets the number of bytes read since its last call. Raises InvalidUsage if the header is invalid, or if
+    the file has another type than `usage_type`.
     """
     try:
-        first, text, dialect = _begun(file)
+        first, text, dialect = _opened(file)
         header = next(csv.reader([first], **dialect), [])
     except DAMAGE as damage:
         raise _header_error("file", str(damage), "gzip_damaged") from damage
@@ -72,19 +72,19 @@ def usage_file_records(
 
 
 def usage_file_first_lines(path: Path, count: int) -> list[list[str]]:
-    """The header and the lines behind it, as many in all, cell by cell as they can be read and shown."""
+    """The cells of the first `count` lines, header included. Stops at a line that cannot be read."""
     lines: list[list[str]] = []
     with path.open("rb") as file, suppress(*DAMAGE, csv.Error):
-        first, text, dialect = _begun(file)
+        first, text, dialect = _opened(file)
         reader = csv.reader(chain([first], text), **dialect)
-        lines.extend([_shown(cell) for cell in cells] for cells in islice(reader, count))
+        lines.extend([_printable(cell) for cell in cells] for cells in islice(reader, count))
     return lines
 
 
-def _begun(file: BufferedReader) -> tuple[str, TextIOWrapper, dict[str, Any]]:
-    """The first line of a file, the rest, and how their cells are separated."""
+def _opened(file: BufferedReader) -> tuple[str, TextIOWrapper, dict[str, Any]]:
+    """The first line of a file, the stream of the other lines, and the arguments for `csv.reader`."""
     unpacked: Any = gzip.GzipFile(fileobj=file) if file.peek(2)[:2] == GZIP_MAGIC else file
-    # What is not UTF-8 is found in the cell where it stands, as nothing valid has it.
+    # Invalid UTF-8 becomes surrogates, which the check of the cell then refuses with its line and column.
     bounded: Any = BoundedLines(unpacked)
     text = TextIOWrapper(bounded, "utf-8-sig", errors="surrogateescape", newline="")
     first = text.readline()
@@ -93,7 +93,7 @@ def _begun(file: BufferedReader) -> tuple[str, TextIOWrapper, dict[str, Any]]:
 
 
 class BoundedLines(BufferedIOBase):
-    """The bytes of a file, as long as no line is too long."""
+    """Reads a file and fails on a line longer than LONGEST_LINE."""
 
     def __init__(self, file: Any) -> None:
         self._file = file
@@ -115,7 +115,7 @@ def _usage_type(header: list[str]) -> UsageType:
     amounts = [column for column in header if column in AMOUNT_COLUMNS]
     for column in header:
         if column not in (*REQUIRED_COLUMNS, *AMOUNT_COLUMNS, EXTERNAL_ID):
-            raise _header_error(column, _shown(column), "column_unknown")
+            raise _header_error(column, _printable(column), "column_unknown")
         if header.count(column) > 1:
             raise _header_error(column, column, "column_repeated")
     for column in REQUIRED_COLUMNS:
@@ -127,12 +127,12 @@ def _usage_type(header: list[str]) -> UsageType:
 
 
 def _header_error(column: str, value: str, code: str) -> InvalidUsage:
-    return InvalidUsage([RecordProblem(0, _shown(column), value, code)])
+    return InvalidUsage([RecordProblem(0, _printable(column), value, code)])
 
 
 def _records(reader: Any, header: list[str], report: Callable[[int], None]) -> Iterator[UsageEvent | RecordProblem]:
     columns = usage_file_columns(_usage_type(header))
-    # A file without external ids has blank ones, so to speak, behind its last cell.
+    # If there is no column for external ids, take the blank cell that is appended to each line.
     pick = itemgetter(*(header.index(column) if column in header else len(header) for column in columns))
     position = 0
     try:
@@ -167,25 +167,25 @@ def _record(position: int, columns: tuple[str, ...], cells: tuple[str, ...]) -> 
         except ValueError:
             codes = (None, "not_a_time", None, None)
         else:
-            # Whether the values are in range, and the time has a zone, is for whoever adds them.
+            # The service that adds the records checks the ranges of values and the time zone.
             return UsageEvent(int(subscription), moment, Decimal(price), int(amount), external_id or None)
     at = next(at for at, code in enumerate(codes) if code)
-    return RecordProblem(position, columns[at], _shown(cells[at]), str(codes[at]))
+    return RecordProblem(position, columns[at], _printable(cells[at]), str(codes[at]))
 
 
 def _reporter(file: BufferedReader, progress: Progress | None) -> Callable[[int], None]:
-    told = 0
+    reported = 0
 
     def report(position: int) -> None:
-        nonlocal told
+        nonlocal reported
         if progress is not None and position % LINES_BETWEEN_REPORTS == 0:
             now = file.tell()
-            progress(now - told)
-            told = now
+            progress(now - reported)
+            reported = now
 
     return report
 
 
-def _shown(text: str) -> str:
-    """A cell as it can be printed."""
+def _printable(text: str) -> str:
+    """The start of a cell, with invalid characters escaped."""
     return text[:LONGEST_SHOWN].encode("utf-8", "backslashreplace").decode()

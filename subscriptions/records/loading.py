@@ -1,4 +1,4 @@
-"""Records on their way into COPY: checked, counted, and written as lines. Knows no database."""
+"""Checks and counts records, and writes them as lines for COPY. Does not use the database."""
 
 import re
 from collections import defaultdict
@@ -22,7 +22,7 @@ from subscriptions.records.events import (
 PROBLEM_LIMIT = 100
 LINES_IN_A_BLOCK = 1000
 
-# A line as the quick way writes it: nothing in it is out of range, and its time has a zone.
+# A valid line of the fast path: all values are in range, and the time has a zone.
 PLAIN_LINE = re.compile(
     rf"[1-9][0-9]{{0,17}}\t(?:19[7-9]|2[0-9]{{2}})[0-9]-[^\t+]{{14,21}}[+-][0-9:]{{5,8}}\t"
     rf"[0-9-]{{10}}\t{AMOUNT_TEXT.pattern}\t[0-9]{{1,18}}\n",
@@ -30,26 +30,29 @@ PLAIN_LINE = re.compile(
 )
 
 
-# A record that is right in itself: its position, subscription, external id and day, and its line for COPY.
+# A valid record: position, subscription, external id, day, and its line for COPY.
 Accepted = tuple[int, int, str | None, date, str]
 
 
 class RecordLoad:
-    """Records on their way into COPY: checked, counted, and their keys noted.
+    """Records for COPY. Checks and counts them, and collects the keys to mark.
 
-    A COPY ends before a record whose day has no partition (`missing_day`), as its plan would not find a new one, and
-    the next COPY begins with it. The first record that has an external id, and all behind it, are staged.
+    COPY cannot see a partition that was created after it started. So a COPY ends before a record whose day has no
+    partition (`missing_day`), and the next COPY starts with that record. The first record with an external id and all
+    later records go to a staging table.
     """
 
-    def __init__(self, records: Iterator[UsageEvent | RecordProblem], open_days: set[date], sealed: set[date]) -> None:
-        self.open_days, self._sealed = open_days, sealed
+    def __init__(
+        self, records: Iterator[UsageEvent | RecordProblem], partitioned_days: set[date], sealed: set[date]
+    ) -> None:
+        self.partitioned_days, self._sealed = partitioned_days, sealed
         self.missing_day: date | None = None
         self.count = 0
         self.marks: defaultdict[date, set[int]] = defaultdict(set)
         self.staged_days: set[date] = set()
         self.first_positions: dict[int, int] = {}
         self._records = records
-        self._accepted = self._accept()
+        self._remaining = self._accepted_records()
         self._put_back: list[Accepted] = []
         self._problems: list[RecordProblem] = []
         self._problem_count = 0
@@ -62,12 +65,12 @@ class RecordLoad:
         return bool(self._put_back)
 
     def lines(self) -> Iterator[str]:
-        """Lines for COPY into the records, up to one that cannot go this way, or not yet."""
+        """Lines for COPY into the table of records, up to a record without a partition or with an external id."""
         self.missing_day = None
-        open_days, marks = self.open_days, self.marks
-        for accepted in chain(self._taken_back(), self._accepted):
+        partitioned_days, marks = self.partitioned_days, self.marks
+        for accepted in chain(self._put_back_records(), self._remaining):
             position, subscription, external_id, day, line = accepted
-            if external_id is not None or day not in open_days:
+            if external_id is not None or day not in partitioned_days:
                 self.missing_day = day if external_id is None else None
                 self._put_back.append(accepted)
                 return
@@ -78,40 +81,40 @@ class RecordLoad:
             yield line
 
     def staged_lines(self) -> Iterator[str]:
-        """Lines for COPY into the table of staged records: the rest."""
-        for position, _, external_id, day, line in chain(self._taken_back(), self._accepted):
+        """Lines of all remaining records, for COPY into the staging table."""
+        for position, _, external_id, day, line in chain(self._put_back_records(), self._remaining):
             self.count = position
             self.staged_days.add(day)
             text = "\\N" if external_id is None else external_id.replace("\\", "\\\\")
             yield f"{line[:-1]}\t{text}\t{position}\n"
 
     def refuse_problems(self, unknown: list[RecordProblem]) -> None:
-        """Raise what the records are refused for, or what happened while they were read."""
+        """Raise the exception of the iterator of records, if any, or else refuse the invalid records."""
         if self._failure is not None:
             raise self._failure
         problems = sorted([*self._problems, *unknown], key=lambda problem: problem.position)
         refuse(problems[:PROBLEM_LIMIT], self._problem_count + len(unknown))
 
-    def _taken_back(self) -> Iterator[Accepted]:
+    def _put_back_records(self) -> Iterator[Accepted]:
         while self._put_back:
             yield self._put_back.pop()
 
-    def _accept(self) -> Iterator[Accepted]:
-        """The records up to the first problem; the rest is read to tell all problems."""
+    def _accepted_records(self) -> Iterator[Accepted]:
+        """The records before the first invalid one. The rest is read to report all problems."""
         first_positions = self.first_positions
         try:
             for position, record in enumerate(self._records, 1):
-                accepted = self._plain(position, record) or self._examined(position, record)
+                accepted = self._fast_path(position, record) or self._slow_path(position, record)
                 if accepted is not None:
                     if accepted[1] not in first_positions:
                         first_positions[accepted[1]] = position
                     if not self._problem_count:
                         yield accepted
-        except Exception as error:  # noqa: BLE001 - COPY would make an error of its own of it
+        except Exception as error:  # noqa: BLE001 - COPY would replace it by an error of the driver
             self._failure = error
 
-    def _plain(self, position: int, record: UsageEvent | RecordProblem) -> Accepted | None:
-        """The quick way, which nearly every record passes: one expression looks at all values at once."""
+    def _fast_path(self, position: int, record: UsageEvent | RecordProblem) -> Accepted | None:
+        """Check all values by one regular expression. Nearly all records pass; the others take the slow path."""
         if type(record) is not UsageEvent:
             return None
         subscription, usage_date, price, amount, external_id = record
@@ -127,7 +130,7 @@ class RecordLoad:
             day = usage_date.astimezone(self._zone).date()
         except OverflowError:
             return None
-        # Its text is made once a day.
+        # The text of each day is built once.
         text = self._days.get(day)
         if text is None:
             if day in self._sealed:
@@ -136,8 +139,8 @@ class RecordLoad:
         line = f"{subscription}\t{usage_date.isoformat()}\t{text}\t{price}\t{amount}\n"
         return (position, subscription, external_id, day, line) if PLAIN_LINE.fullmatch(line) else None
 
-    def _examined(self, position: int, record: UsageEvent | RecordProblem) -> Accepted | None:
-        """The careful way: an uncommon record is written as plainly as others, or its problem is noted."""
+    def _slow_path(self, position: int, record: UsageEvent | RecordProblem) -> Accepted | None:
+        """Check each value. Return the line in plain digits, or keep the problem and return None."""
         problem = record if isinstance(record, RecordProblem) else record_problem(position, record)
         if problem is None and isinstance(record, UsageEvent):
             day = usage_day(record.usage_date)
@@ -154,6 +157,6 @@ class RecordLoad:
 
 
 def blocks(lines: Iterator[str]) -> Iterator[bytes]:
-    """Lines as COPY reads them, many at once."""
+    """Join lines into blocks for COPY."""
     while block := "".join(islice(lines, LINES_IN_A_BLOCK)):
         yield block.encode()

@@ -1,7 +1,7 @@
-"""The tables of raw records: a partition for each usage type and day.
+"""The partitions of raw records: one for each usage type and day.
 
-A partition is opened in a transaction of its own, so that it is there for everybody before the first record is: no
-plan that could see the record misses the partition, and nobody waits for the writer who came first.
+A partition is created and committed on a connection of its own, before its first record is written. So every query
+plan that can see the record also has the partition, and other writers do not wait for the transaction of the first.
 """
 
 from collections.abc import Iterable
@@ -15,12 +15,12 @@ from dsrhub.database.locks import USAGE_PARTITION
 from dsrhub.database.statements import composed, execute, rows_of, wait_for_locks
 from subscriptions.models import RECORD_MODELS, SealedDay, UsageType
 
-# Opening a partition waits for nobody but those who change the tables themselves.
+# Creating a partition only waits for other changes of the same tables, not for readers or writers.
 OPEN_LOCK_TIMEOUT = FREEZE_LOCK_TIMEOUT = "5s"
 DROP_LOCK_TIMEOUT = "100ms"
 
 
-def parent(usage_type: UsageType) -> sql.Identifier:
+def parent_table(usage_type: UsageType) -> sql.Identifier:
     return sql.Identifier(RECORD_MODELS[usage_type]._meta.db_table)
 
 
@@ -32,7 +32,7 @@ def _partition_name(usage_type: UsageType, day: date) -> str:
     return f"{RECORD_MODELS[usage_type]._meta.db_table}_{day:%Y%m%d}"
 
 
-def open_days(usage_type: UsageType) -> set[date]:
+def partitioned_days(usage_type: UsageType) -> set[date]:
     """The days that have a partition."""
     rows = rows_of(
         "SELECT to_date(right(relname, 8), 'YYYYMMDD') FROM pg_inherits JOIN pg_class ON pg_class.oid = inhrelid "
@@ -42,19 +42,20 @@ def open_days(usage_type: UsageType) -> set[date]:
     return {day for (day,) in rows}
 
 
-def days_open(usage_type: UsageType, days: Iterable[date]) -> None:
-    """Make the partitions of days, unless they are there: committed by a connection of its own."""
+def partitions_create(usage_type: UsageType, days: Iterable[date]) -> None:
+    """Create and commit the missing partitions of some days, on a connection of its own."""
     days = sorted(days)
     if days:
-        _committed_apart(usage_type, days)
-    partitions_notice()
+        _create_committed(usage_type, days)
+    partitions_reload()
 
 
-def partitions_notice() -> None:
-    """Make the next statement know the partitions that others have opened.
+def partitions_reload() -> None:
+    """Make the next statement see the partitions that others have created.
 
-    A statement that begins a transaction does, and so does one that locks another table. One in a transaction that
-    has all its locks does not, and would miss them. Here a lock is taken that nothing else ever holds.
+    PostgreSQL reads such changes when a transaction starts and when it locks another table. A statement in a
+    transaction that already holds all its locks would miss the new partitions. So this takes a lock that nothing else
+    holds, and releases it.
     """
     if not connection.in_atomic_block:
         return
@@ -63,7 +64,7 @@ def partitions_notice() -> None:
     transaction.savepoint_rollback(savepoint)
 
 
-def _committed_apart(usage_type: UsageType, days: list[date]) -> None:
+def _create_committed(usage_type: UsageType, days: list[date]) -> None:
     side = connection.copy()
     try:
         with side.cursor() as cursor:
@@ -71,45 +72,45 @@ def _committed_apart(usage_type: UsageType, days: list[date]) -> None:
         side.set_autocommit(False)
         for day in days:
             with side.cursor() as cursor:
-                _day_open(cursor, usage_type, day)
+                _create(cursor, usage_type, day)
             side.commit()
     finally:
         side.close()
 
 
-def _day_open(cursor: Any, usage_type: UsageType, day: date) -> None:
+def _create(cursor: Any, usage_type: UsageType, day: date) -> None:
     name = _partition_name(usage_type, day)
-    # Who comes second waits here, and finds the partition there.
+    # A second creator waits here, and then finds the partition.
     USAGE_PARTITION.take_with(cursor, table=name)
     cursor.execute("SELECT to_regclass(%s)", [name])
     if cursor.fetchone() != (None,):
         return
-    # CREATE TABLE ... PARTITION OF would wait for every reader; LIKE and ATTACH wait for none.
+    # CREATE TABLE ... PARTITION OF would wait for every reader. LIKE and ATTACH do not.
     cursor.execute(
         composed(
             "CREATE TABLE {partition} (LIKE {parent} INCLUDING DEFAULTS INCLUDING CONSTRAINTS INCLUDING STORAGE);"
             "ALTER TABLE {parent} ATTACH PARTITION {partition} FOR VALUES FROM ({day}) TO ({next_day})",
             partition=partition(usage_type, day),
-            parent=parent(usage_type),
+            parent=parent_table(usage_type),
             day=sql.Literal(day.isoformat()),
             next_day=sql.Literal((day + timedelta(days=1)).isoformat()),
         )
     )
 
 
-def parent_lock(usage_type: UsageType) -> None:
-    """From here on no day is sealed: a purge cannot drop a partition. Nobody else is kept waiting."""
-    execute(composed("LOCK TABLE {} IN ROW EXCLUSIVE MODE", parent(usage_type)))
+def records_write_lock(usage_type: UsageType) -> None:
+    """Until the transaction ends, no purge can drop a partition, so no day gets sealed. Other writers do not wait."""
+    execute(composed("LOCK TABLE {} IN ROW EXCLUSIVE MODE", parent_table(usage_type)))
 
 
-def day_freeze(usage_type: UsageType, day: date) -> None:
-    """Wait for the writers of a day, and let no other in until the transaction ends. Readers do not notice."""
+def partition_lock(usage_type: UsageType, day: date) -> None:
+    """Wait for the writers of a day, and block new writers until the transaction ends. Readers are not blocked."""
     wait_for_locks(FREEZE_LOCK_TIMEOUT)
     execute(composed("LOCK TABLE {} IN SHARE MODE", partition(usage_type, day)))
 
 
-def day_drop(usage_type: UsageType, day: date) -> None:
-    """Drop the partition of a day. Whoever reads or writes any day makes this wait, and others wait behind it."""
+def partition_drop(usage_type: UsageType, day: date) -> None:
+    """Drop the partition of a day. This waits for all readers and writers of the table, and new ones wait for it."""
     wait_for_locks(DROP_LOCK_TIMEOUT)
     execute(composed("DROP TABLE {}", partition(usage_type, day)))
 

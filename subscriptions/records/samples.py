@@ -1,4 +1,4 @@
-"""Invented usage, to try things out and to measure with: the same numbers give the same records."""
+"""Sample usage for trials and benchmarks. The same arguments give the same records."""
 
 import gzip
 import random
@@ -20,7 +20,7 @@ LARGEST_AMOUNT = {UsageType.DATA: 200_000, UsageType.VOICE: 3600}
 
 
 def subscriptions_make(*, count: int) -> list[int]:
-    """The ids of the first `count` subscriptions; those that are missing are added, of both carriers in turn."""
+    """The ids of the first `count` subscriptions. Adds missing ones, alternating between the two carriers."""
     missing = count - Subscription.objects.count()
     Subscription.objects.bulk_create(
         (
@@ -42,8 +42,8 @@ def usage_events(
     seed: int = 1,
     with_external_ids: bool = False,
 ) -> Iterator[UsageEvent]:
-    """Records at random moments (UTC), day after day. On each day a third of the subscriptions use anything at all."""
-    rng = random.Random(f"{usage_type} {seed}")  # noqa: S311 - nothing to keep secret
+    """Records at random times (UTC), day by day. On each day one third of the subscriptions have usage."""
+    rng = random.Random(f"{usage_type} {seed}")  # noqa: S311 - not for security
     start = datetime(first_day.year, first_day.month, first_day.day, tzinfo=UTC)
     prices = [Decimal(cents).scaleb(-2) for cents in range(LARGEST_PRICE_CENTS)]
     largest = LARGEST_AMOUNT[usage_type]
@@ -62,7 +62,7 @@ def usage_events(
 
 
 def usage_file_write(path: Path, usage_type: UsageType, events: Iterable[UsageEvent]) -> None:
-    """Write records as `import_usage` reads them: packed, and between tabs or commas, as the name of the file says."""
+    """Write a file for `import_usage`. Its name decides the compression (.gz) and the separator (.tsv or not)."""
     columns = (*REQUIRED_COLUMNS, RECORD_MODELS[usage_type].amount_column, EXTERNAL_ID)
     separator = "\t" if ".tsv" in path.suffixes else ","
     lines = (
@@ -70,7 +70,7 @@ def usage_file_write(path: Path, usage_type: UsageType, events: Iterable[UsageEv
         for subscription, usage_date, price, amount, external_id in events
     )
     with path.open("wb") as raw:
-        # Without a name and a time inside, the same records make the same file.
+        # Without a name and a time in the gzip header, the same records give the same bytes.
         packed = gzip.GzipFile("", "wb", fileobj=raw, mtime=0) if path.suffix == ".gz" else raw
         with TextIOWrapper(packed, "utf-8", newline="") as file:
             file.writelines(line + "\n" for line in chain([separator.join(columns)], lines))

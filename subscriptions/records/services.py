@@ -1,4 +1,4 @@
-"""What can be done with raw records. Every door (command, admin) calls these, and they alone write records."""
+"""The services for raw records. Only these write records; commands and the admin call them."""
 
 from collections.abc import Collection, Iterable
 from datetime import date
@@ -12,19 +12,19 @@ from subscriptions.records import changes, storage
 from subscriptions.records.events import UsageEvent
 from subscriptions.records.files import Progress, usage_file_records
 
-# More records than these go in by COPY.
+# More records than this are added by COPY.
 FEW_RECORDS = 1000
 
 
 class UsageAdded(NamedTuple):
-    """How many records were added, and how many were there already under their external id."""
+    """How many records were added, and how many were already stored under their external id."""
 
     added: int
     repeated: int
 
 
 class UsageChecked(NamedTuple):
-    """What a file has, and how many of its records would be added: the others are there already."""
+    """The totals of a file. `to_add` is the number of records that are not stored yet."""
 
     record_count: int
     to_add: int
@@ -38,10 +38,10 @@ class UsageChecked(NamedTuple):
 def usage_records_add(*, usage_type: UsageType, records: Iterable[UsageEvent], backfill: bool = False) -> UsageAdded:
     """Add raw records, one or a million: all of them, or none.
 
-    A record whose `external_id` its subscription has already is not added again. Only as a `backfill` are records
-    added to sealed days.
+    A record is skipped if its subscription already has a record with the same `external_id` and values. Records of
+    sealed days are added only with `backfill`.
 
-    Raises InvalidUsage, DaySealed, and UsageConflict where a record with the same external id has other values.
+    Raises InvalidUsage, DaySealed, and UsageConflict if a record with the same external id has other values.
     """
     remaining = iter(records)
     few = list(islice(remaining, FEW_RECORDS + 1))
@@ -57,10 +57,10 @@ def usage_records_add(*, usage_type: UsageType, records: Iterable[UsageEvent], b
 def usage_file_import(
     *, path: Path, usage_type: UsageType | None = None, backfill: bool = False, progress: Progress | None = None
 ) -> UsageAdded:
-    """Add the records of a file: all of them, or none. `progress` is told how many bytes were read since.
+    """Add the records of a file: all of them, or none. `progress` gets the number of bytes read since its last call.
 
-    Raises what `usage_records_add` does; the header of the file is its line 1, the first record is on line 2. With a
-    `usage_type`, a file of the other one is refused.
+    Raises the same errors as `usage_records_add`. The header is line 1, the first record is on line 2. If a
+    `usage_type` is given, files of the other type are refused.
     """
     with path.open("rb") as file:
         found, records = usage_file_records(file, progress, usage_type=usage_type)
@@ -71,20 +71,20 @@ def usage_file_import(
 def usage_file_check(
     *, path: Path, usage_type: UsageType | None = None, backfill: bool = False, progress: Progress | None = None
 ) -> UsageChecked:
-    """What `usage_file_import` would add now. It raises the same, and writes nothing."""
+    """What `usage_file_import` would add now. Raises the same errors, and writes nothing."""
     with path.open("rb") as file:
         found, records = usage_file_records(file, progress, usage_type=usage_type)
         return UsageChecked(*storage.records_check(found, records, backfill=backfill))
 
 
 def usage_record_edit(*, usage_type: UsageType, record_id: int, values: UsageEvent, backfill: bool = False) -> None:
-    """Give a raw record other values. It may move to another day, though to a sealed one only as a `backfill`.
+    """Change the values of a raw record. Moving it to a sealed day needs `backfill`.
 
-    Raises UsageRecordNotFound, InvalidUsage, DaySealed, and UsageConflict where another record has the external id.
+    Raises UsageRecordNotFound, InvalidUsage, DaySealed, and UsageConflict if another record has the external id.
     """
     changes.record_edit(usage_type, record_id, values, backfill=backfill)
 
 
 def usage_records_delete(*, usage_type: UsageType, record_ids: Collection[int]) -> int:
-    """Delete raw records, and return how many of them were there."""
+    """Delete raw records, and return how many existed."""
     return changes.records_delete(usage_type, record_ids)

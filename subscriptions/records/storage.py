@@ -1,4 +1,4 @@
-"""How raw records are added: always with the marks of their keys, and all or nothing."""
+"""Adds raw records with the marks of their keys: all of them, or none."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import date
@@ -19,16 +19,18 @@ from subscriptions.records.events import (
     usage_day,
 )
 from subscriptions.records.loading import RecordLoad, blocks
-from subscriptions.records.partitions import days_open, open_days, parent, parent_lock, partitions_notice, sealed_days
+from subscriptions.records.partitions import (
+    parent_table,
+    partitioned_days,
+    partitions_create,
+    partitions_reload,
+    records_write_lock,
+    sealed_days,
+)
 
-# --- Adding ----------------------------------------------------------------------------------------------------
-
-# The functions in migrations/0001_initial.py that ADD_ONE calls are the same for one record without an external id: a
-# change here needs a migration that replaces them.
-#
-# `given` are the records, with their positions. In the same statement they are checked against what is there, are
-# added, and leave their marks: one statement that needs no transaction around it. A record that is there already
-# was compared before; it is left out.
+# Checks, adds and marks the records of `given` in one statement, so it needs no transaction around it. Records that are
+# already stored are skipped: CONFLICT has compared them before. For one record without an external id, ADD_ONE does
+# the same by a function of migrations/0001_initial.py: a change here needs a migration that replaces the function.
 ADD = """
 WITH given AS MATERIALIZED ({given}),
 refused AS MATERIALIZED (
@@ -57,8 +59,8 @@ marked AS (
 SELECT (SELECT count(*) FROM added), refused.*
 FROM (VALUES (1)) AS always LEFT JOIN refused ON true ORDER BY refused.position
 """
-# PL/pgSQL functions of migrations/0001_initial.py, which do what ADD does for one record without an external id.
-# Written out, as composing a statement takes a client longer than all else.
+# The same as ADD for one record without an external id, by PL/pgSQL functions of migrations/0001_initial.py. Complete
+# texts, as composing a statement would take more time than the rest of the client's work.
 ADD_ONE = {
     UsageType.DATA: "SELECT subscriptions_datausagerecord_add(%s, %s, %s, %s, %s, %s)",
     UsageType.VOICE: "SELECT subscriptions_voiceusagerecord_add(%s, %s, %s, %s, %s, %s)",
@@ -78,7 +80,7 @@ CREATE TEMP TABLE usage_staged (
 )
 """
 
-# Who names external ids queues for each subscription: of two who send one id on two days, the second finds the first.
+# Writers of external ids lock the subscription. If two send the same id for two days, the second finds the first.
 LOCK_SUBSCRIPTIONS = """
 SELECT id FROM subscriptions_subscription WHERE id IN (
     SELECT subscription_id FROM ({given}) AS given WHERE external_id IS NOT NULL
@@ -96,7 +98,7 @@ FROM given JOIN there USING (external_id, subscription_id)
 WHERE (there.usage_date, there.price, there.amount) IS DISTINCT FROM (given.usage_date, given.price, given.amount)
 ORDER BY position DESC LIMIT 1
 """
-# What staged records come to, and how many of them are not there yet.
+# The totals of the staged records, and how many of them are not stored yet.
 STAGED_TOTALS = """
 SELECT count(*), count(*) FILTER (WHERE external_id IS NULL) + (
     SELECT count(*) FROM (
@@ -113,9 +115,9 @@ FROM usage_staged
 
 
 def records_add(usage_type: UsageType, records: Sequence[UsageEvent], *, backfill: bool) -> int:
-    """Add some records and return how many of them were not there yet."""
+    """Add some records by an INSERT, and return how many were added."""
     refuse([problem for at, record in enumerate(records, 1) if (problem := record_problem(at, record))])
-    if len(records) == 1 and records[0].external_id is None and _is_added(usage_type, records[0], backfill):
+    if len(records) == 1 and records[0].external_id is None and _add_one(usage_type, records[0], backfill):
         return 1
     subscriptions, usage_dates, prices, amounts, external_ids = (list(column) for column in zip(*records, strict=True))
     days = [usage_day(usage_date) for usage_date in usage_dates]
@@ -137,15 +139,15 @@ def records_add(usage_type: UsageType, records: Sequence[UsageEvent], *, backfil
 def records_load(
     usage_type: UsageType, records: Iterator[UsageEvent | RecordProblem], *, backfill: bool
 ) -> tuple[int, int]:
-    """Add any number of records by COPY: how many were given, and how many of them were not there yet."""
+    """Add any number of records by COPY. Returns the number of records, and how many of them were added."""
     with transaction.atomic():
-        parent_lock(usage_type)
-        partitions_notice()
-        load = RecordLoad(records, open_days(usage_type), set() if backfill else sealed_days(usage_type))
+        records_write_lock(usage_type)
+        partitions_reload()
+        load = RecordLoad(records, partitioned_days(usage_type), set() if backfill else sealed_days(usage_type))
         copy_blocks(_copy_statement(usage_type), blocks(load.lines()))
         while load.missing_day is not None:
-            days_open(usage_type, [load.missing_day])
-            load.open_days.add(load.missing_day)
+            partitions_create(usage_type, [load.missing_day])
+            load.partitioned_days.add(load.missing_day)
             copy_blocks(_copy_statement(usage_type), blocks(load.lines()))
         added = load.count
         if load.is_unfinished:
@@ -155,7 +157,7 @@ def records_load(
         load.refuse_problems(unknown_subscriptions(load.first_positions))
         _mark(usage_type, load.marks)
         if load.count > added:
-            days_open(usage_type, load.staged_days - load.open_days)
+            partitions_create(usage_type, load.staged_days - load.partitioned_days)
             _refuse_conflicts(usage_type, STAGED, {})
             added += _add(usage_type, STAGED, {}, load.staged_days, backfill=backfill)
             execute("DROP TABLE usage_staged")
@@ -165,7 +167,7 @@ def records_load(
 def records_check(
     usage_type: UsageType, records: Iterator[UsageEvent | RecordProblem], *, backfill: bool
 ) -> tuple[Any, ...]:
-    """What records would come to, refused as by `records_load`. Nobody waits, and no day gets a partition for it."""
+    """The totals of records. Raises the same errors as `records_load`, takes no locks and creates no partitions."""
     with transaction.atomic():
         load = RecordLoad(records, set(), set() if backfill else sealed_days(usage_type))
         execute(CREATE_STAGED)
@@ -182,35 +184,39 @@ def _add(
     usage_type: UsageType, given: sql.SQL, parameters: dict[str, Any], days: Iterable[date], *, backfill: bool
 ) -> int:
     parameters = parameters | {"backfill": backfill, "singly": KEYS_MARKED_SINGLY, "all": ALL_SUBSCRIPTIONS}
-    rows = _added(usage_type, days, statement_for(ADD, usage_type, given), parameters)
+    rows = _rows_after_partitions(usage_type, days, statement_for(ADD, usage_type, given), parameters)
     refuse([RecordProblem(position, field, value, REFUSED[field]) for _, field, value, position in rows if field])
     return int(rows[0][0])
 
 
-def _is_added(usage_type: UsageType, record: UsageEvent, backfill: bool) -> bool:
-    """Whether a record is added by the quick way, which does not tell why not."""
+def _add_one(usage_type: UsageType, record: UsageEvent, backfill: bool) -> bool:
+    """Add a record by the function ADD_ONE, which returns only whether it was added, not why."""
     day = usage_day(record.usage_date)
-    ((is_added,),) = _added(usage_type, [day], ADD_ONE[usage_type], [*record[:2], day, *record[2:4], backfill])
+    ((is_added,),) = _rows_after_partitions(
+        usage_type, [day], ADD_ONE[usage_type], [*record[:2], day, *record[2:4], backfill]
+    )
     return bool(is_added)
 
 
-def _added(usage_type: UsageType, days: Iterable[date], statement: str | sql.Composed, parameters: Any) -> list[Any]:
-    """What a statement that adds records returns, once their days have partitions."""
+def _rows_after_partitions(
+    usage_type: UsageType, days: Iterable[date], statement: str | sql.Composed, parameters: Any
+) -> list[Any]:
+    """Run a statement that adds records. If a partition is missing, create the partitions and run it again."""
     try:
         return rows_in_savepoint(statement, parameters)
     except IntegrityError as error:
         if not _lacks_partition(error):
             raise
-    days_open(usage_type, set(days) - open_days(usage_type))
+    partitions_create(usage_type, set(days) - partitioned_days(usage_type))
     return rows_in_savepoint(statement, parameters)
 
 
-# Why what is there refuses a record.
+# The codes of the problems that ADD finds.
 REFUSED = {"subscription": "unknown_subscription", "day": "day_sealed"}
 
 
 def _lacks_partition(error: IntegrityError) -> bool:
-    """Whether a record's day has no partition: PostgreSQL's code for a failed check, but no check to name."""
+    """Whether the day of a record has no partition: the code of a failed check (23514) without the name of a check."""
     diagnosis = getattr(error.__cause__, "diag", None)
     return diagnosis is not None and diagnosis.sqlstate == "23514" and diagnosis.constraint_name is None
 
@@ -229,7 +235,7 @@ def statement_for(template: str, usage_type: UsageType, given: sql.SQL = GIVEN) 
     return composed(
         template,
         given=given,
-        table=parent(usage_type),
+        table=parent_table(usage_type),
         type=sql.Literal(usage_type.value),
         amount=sql.Identifier(RECORD_MODELS[usage_type].amount_column),
     )
@@ -238,13 +244,13 @@ def statement_for(template: str, usage_type: UsageType, given: sql.SQL = GIVEN) 
 def _copy_statement(usage_type: UsageType) -> sql.Composed:
     return composed(
         "COPY {table} (subscription_id, usage_date, day, price, {amount}) FROM STDIN",
-        table=parent(usage_type),
+        table=parent_table(usage_type),
         amount=sql.Identifier(RECORD_MODELS[usage_type].amount_column),
     )
 
 
 def unknown_subscriptions(first_positions: dict[int, int]) -> list[RecordProblem]:
-    """The problems of ids of no subscription, which are given with the position of the first record of each."""
+    """A problem for each id without a subscription. The ids come with the position of their first record."""
     rows = rows_of(
         "SELECT id FROM unnest(%(ids)s::bigint[]) AS given (id) "
         "WHERE NOT EXISTS (SELECT FROM subscriptions_subscription AS known WHERE known.id = given.id)",

@@ -1,1 +1,1 @@
-"""How long raw records are kept."""
+"""Purges old raw records."""

@@ -1,4 +1,4 @@
-"""Drops raw records that are no longer needed. What they come to is kept."""
+"""The service that purges old raw records. Their sums are kept."""
 
 import time
 from collections.abc import Callable
@@ -18,7 +18,7 @@ from subscriptions.models import SealedDay, UsageType
 from subscriptions.records import partitions
 from subscriptions.records.events import usage_day
 
-# How often dropping a partition is tried, and the pause between in seconds. What is in use then is left to a later run.
+# Tries to drop a partition, and the pause between them in seconds. A day that is still in use waits for a later run.
 DROP_TRIES, DROP_PAUSE = 3, 0.1
 
 
@@ -31,26 +31,26 @@ class PurgedDay:
 
 @dataclass
 class PurgeReport:
-    """What was purged, and the days that were in use and wait for a later run."""
+    """The purged days, and the days that were in use and wait for a later run."""
 
     purged: list[PurgedDay] = field(default_factory=list)
     in_use: list[tuple[UsageType, date]] = field(default_factory=list)
 
 
 def usage_records_purge(*, before: date, progress: Callable[[PurgedDay], object] | None = None) -> PurgeReport:
-    """Drop the raw records of all days before a day. Their sums are kept for good, so no answer changes.
+    """Drop the raw records of all days before a day. Their sums are kept forever, so no answer changes.
 
-    Day by day, each in a transaction of its own, which is not begun anew for days that are done. Readers wait a
-    moment at the most; a day that is in use is left to a later run.
+    Each day has a transaction of its own, so days that are done stay done if the purge stops. Readers wait for a
+    moment at most. A day that is in use waits for a later run.
 
-    Raises InvalidPurge, and AggregateDiffers where a day cannot be trusted to be summed; that day keeps its records.
+    Raises InvalidPurge, and AggregateDiffers if an aggregate of a day is wrong: that day keeps its records.
     """
     today = usage_day(timezone.now())
     if before > today:
-        raise InvalidPurge(f"{before} is later than today, {today}: its records are still coming.", before=before)
+        raise InvalidPurge(f"{before} is later than today, {today}: its records are still arriving.", before=before)
     report = PurgeReport()
     for usage_type in UsageType:
-        for day in sorted(day for day in partitions.open_days(usage_type) if day < before):
+        for day in sorted(day for day in partitions.partitioned_days(usage_type) if day < before):
             try:
                 purged = PurgedDay(usage_type, day, _day_purge(usage_type, day))
             except OperationalError as error:
@@ -67,15 +67,15 @@ def usage_records_purge(*, before: date, progress: Callable[[PurgedDay], object]
 def _day_purge(usage_type: UsageType, day: date) -> int:
     with transaction.atomic(durable=True):
         USAGE_AGGREGATES.take(usage_type=usage_type)
-        if day not in partitions.open_days(usage_type):
+        if day not in partitions.partitioned_days(usage_type):
             return 0
-        partitions.day_freeze(usage_type, day)
+        partitions.partition_lock(usage_type, day)
         days_refresh(usage_type, [day])
         differences = day_differences(usage_type, day)
         if differences:
             raise AggregateDiffers(
-                f"{usage_type} usage of {day}: {len(differences)} sums are not those of the records, which are kept. "
-                f"Mend them with: manage.py refresh_usage --rebuild --from {day} --to {day}",
+                f"{usage_type} usage of {day}: {len(differences)} sums differ from the records, which are kept. "
+                f"Repair them with: manage.py refresh_usage --rebuild --from {day} --to {day}",
                 differences=differences,
             )
         sealed, _ = SealedDay.objects.get_or_create(usage_type=usage_type, day=day)
@@ -83,15 +83,15 @@ def _day_purge(usage_type: UsageType, day: date) -> int:
         count = _sums_keep(usage_type, day, purge=sealed.purges)
         sealed.record_count += count
         sealed.save()
-        _drop_patiently(usage_type, day)
+        _drop_with_retries(usage_type, day)
     return count
 
 
-def _drop_patiently(usage_type: UsageType, day: date) -> None:
+def _drop_with_retries(usage_type: UsageType, day: date) -> None:
     for tries_left in reversed(range(DROP_TRIES)):
         try:
             with transaction.atomic():
-                partitions.day_drop(usage_type, day)
+                partitions.partition_drop(usage_type, day)
             return
         except OperationalError as error:
             if not tries_left or not is_lock_timeout(error):
@@ -100,7 +100,7 @@ def _drop_patiently(usage_type: UsageType, day: date) -> None:
 
 
 def _sums_keep(usage_type: UsageType, day: date, *, purge: int) -> int:
-    """Keep what the raw records of a day come to, and count them."""
+    """Store the sums of the raw records of a day, and return the number of records."""
     statement = composed(
         """
         WITH kept AS (
@@ -112,7 +112,7 @@ def _sums_keep(usage_type: UsageType, day: date, *, purge: int) -> int:
         )
         SELECT coalesce(sum(record_count), 0) FROM kept
         """,
-        UsageRange().raw(usage_type, [day]),
+        UsageRange().raw_rows(usage_type, [day]),
     )
     ((count,),) = rows_of(statement, purge=purge)
     return int(count)

@@ -1,4 +1,4 @@
-"""Finds subscriptions."""
+"""The selectors for subscriptions."""
 
 from django.db.models import QuerySet
 
@@ -7,9 +7,11 @@ from subscriptions.models import Subscription
 
 
 def subscription_list(*, carrier: str | None = None, status: str | None = None) -> QuerySet[Subscription]:
-    """The subscriptions of a carrier or status; in no order."""
-    asked = {"carrier": carrier, "status": status}
-    return Subscription.objects.filter(**{name: value for name, value in asked.items() if value is not None}).order_by()
+    """The subscriptions of a carrier or status, unordered."""
+    filters = {"carrier": carrier, "status": status}
+    return Subscription.objects.filter(
+        **{name: value for name, value in filters.items() if value is not None}
+    ).order_by()
 
 
 def subscription_get(*, subscription_id: int) -> Subscription:

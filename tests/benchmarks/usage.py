@@ -157,7 +157,7 @@ def measure_writing(ids):
     execute(TRIGGER_BASED)
     signal_based.create_tables()
     for usage_type in UsageType:
-        partitions.days_open(usage_type, [FIRST_DAY + timedelta(days=day) for day in range(DAYS)])
+        partitions.partitions_create(usage_type, [FIRST_DAY + timedelta(days=day) for day in range(DAYS)])
     compare(
         f"a row, of {SINGLE_ROWS} single rows",
         {

@@ -427,14 +427,14 @@ def test_a_late_record_that_waited_for_a_purge_is_refused(in_thread, monkeypatch
     someone = subscribe()
     add(event(someone, 5))
     has_dropped, go_on = Event(), Event()
-    drop = partitions_module.day_drop
+    drop = partitions_module.partition_drop
 
     def drop_and_wait(usage_type, day):
         drop(usage_type, day)
         has_dropped.set()
         assert go_on.wait(PATIENCE)
 
-    monkeypatch.setattr(partitions_module, "day_drop", drop_and_wait)
+    monkeypatch.setattr(partitions_module, "partition_drop", drop_and_wait)
     purge = in_thread(usage_records_purge, before=date(2026, 1, 6))
     assert has_dropped.wait(PATIENCE)
     late = in_thread(add, event(someone, 5))

@@ -13,17 +13,23 @@ from subscriptions.records.samples import subscriptions_make, usage_events, usag
 
 class Command(DsrhubCommand):
     help = (
-        "Write invented usage into a folder, a file for data and one for voice, and add the subscriptions that they "
+        "Write sample usage into a folder: one file for data and one for voice. Add the subscriptions that the files "
         "need. The same options give the same records."
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        parser.add_argument("folder", type=Path, help="where to write; files of the same names are replaced")
-        parser.add_argument("--records", type=int, default=10_000, help="in each file (10,000 by default)")
-        parser.add_argument("--subscriptions", type=int, default=100, help="who uses (100 by default)")
+        parser.add_argument(
+            "folder", type=Path, help="the output folder; existing files with the same names are replaced"
+        )
+        parser.add_argument(
+            "--records", type=int, default=10_000, help="the number of records in each file (10,000 by default)"
+        )
+        parser.add_argument(
+            "--subscriptions", type=int, default=100, help="the number of subscriptions (100 by default)"
+        )
         parser.add_argument("--from", dest="first_day", type=day, default=date(2026, 1, 1), metavar="DATE")
-        parser.add_argument("--days", type=int, default=60, help="how many days (60 by default)")
-        parser.add_argument("--seed", type=int, default=1, help="another number gives other records (1 by default)")
+        parser.add_argument("--days", type=int, default=60, help="the number of days (60 by default)")
+        parser.add_argument("--seed", type=int, default=1, help="the seed of the random values (1 by default)")
 
     def handle(
         self, *args: Any, folder: Path, records: int, first_day: date, days: int, seed: int, **options: Any

@@ -11,21 +11,26 @@ from dsrhub.exceptions import DsrhubError
 from subscriptions.exceptions import RecordProblem
 from subscriptions.records.services import usage_file_import
 
-# A file with very many problems must not bury what became of the others.
+# The problems of one file must not hide the results of the others.
 SHOWN_PROBLEMS = 20
 
 
 class Command(BaseCommand):
     help = (
-        "Add raw usage: each file wholly or not at all. A bad file does not stop the others. Its columns are "
-        "subscription_id, usage_date (with a zone), price, kilobytes_used or seconds_used, and perhaps external_id."
+        "Add raw usage records from files: all records of a file, or none. An invalid file does not stop the others. "
+        "Columns: subscription_id, usage_date (with a time zone), price, kilobytes_used or seconds_used, and optional "
+        "external_id."
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument(
-            "paths", nargs="+", type=Path, metavar="FILE", help="separated by tabs or commas, packed by gzip or not"
+            "paths",
+            nargs="+",
+            type=Path,
+            metavar="FILE",
+            help="separated by tabs or commas; may be compressed with gzip",
         )
-        parser.add_argument("--backfill", action="store_true", help="add to days whose raw records were purged, too")
+        parser.add_argument("--backfill", action="store_true", help="also add to days whose raw records were purged")
 
     def handle(self, *args: Any, **options: Any) -> None:
         paths: list[Path] = options["paths"]
@@ -33,7 +38,7 @@ class Command(BaseCommand):
             if not path.is_file():
                 raise CommandError(f"{path}: no such file.")
         refused = 0
-        bar: Any  # whose `update` returns what nobody needs
+        bar: Any  # tqdm is generic in its items, and this bar has none
         total = sum(path.stat().st_size for path in paths)
         with tqdm(total=total, unit="B", unit_scale=True, disable=not sys.stderr.isatty()) as bar:
             for path in paths:
@@ -43,12 +48,12 @@ class Command(BaseCommand):
                     done = usage_file_import(path=path, backfill=options["backfill"], progress=bar.update)
                 except (DsrhubError, OSError) as error:
                     refused += 1
-                    told = _refusal(error)
+                    outcome = _refusal(error)
                 else:
                     seconds = time.monotonic() - started
-                    told = f"{done.added:,} added, {done.repeated:,} were there already, {seconds:.2f} s"
+                    outcome = f"{done.added:,} added, {done.repeated:,} were there already, {seconds:.2f} s"
                 with bar.external_write_mode(file=sys.stderr):
-                    self.stdout.write(f"{path.name}: {told}")
+                    self.stdout.write(f"{path.name}: {outcome}")
         if refused:
             raise CommandError(f"{refused} of {len(paths)} files refused.")
 

@@ -12,17 +12,19 @@ from subscriptions.aggregates.services import daily_usage_check, daily_usage_ref
 
 class Command(DsrhubCommand):
     help = (
-        "Bring the aggregates of usage up to date. Answers are exact without it, and quicker after it. It may be "
-        "stopped, run again, or run twice at once."
+        "Bring the aggregates of usage up to date. Answers are exact without it, and faster after it. It may be "
+        "stopped, run again, or run twice at the same time."
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("--from", dest="start", type=day, default=date.min, metavar="DATE", help="the first day")
         parser.add_argument("--to", dest="end", type=day, default=date.max, metavar="DATE", help="the last day")
-        what = parser.add_mutually_exclusive_group()
-        what.add_argument("--rebuild", action="store_true", help="make all days anew, not only those that changed")
-        what.add_argument(
-            "--check", action="store_true", help="change nothing; compare aggregates with raw records, day by day"
+        mode = parser.add_mutually_exclusive_group()
+        mode.add_argument("--rebuild", action="store_true", help="rebuild all days, not only changed ones")
+        mode.add_argument(
+            "--check",
+            action="store_true",
+            help="change nothing; compare the aggregates with the raw records, day by day",
         )
 
     def handle(self, *args: Any, start: date, end: date, rebuild: bool, check: bool, **options: Any) -> None:
@@ -42,16 +44,16 @@ class Command(DsrhubCommand):
         for usage_type, sealed in report.sealed:
             self.stdout.write(f"{sealed} {usage_type}: sealed, cannot be compared: its raw records were purged")
         for difference in report.differences:
-            self.stdout.write(_told(difference))
+            self.stdout.write(_difference_text(difference))
         if report.differences:
-            raise CommandError(f"{len(report.differences)} differences. Mend them with: refresh_usage --rebuild")
+            raise CommandError(f"{len(report.differences)} differences. Repair them with: refresh_usage --rebuild")
         self.stdout.write(
-            f"{report.days_checked:,} days checked, no difference. {len(report.waiting):,} days wait for a refresh, "
-            "and were compared as far as they do not."
+            f"{report.days_checked:,} days checked, no difference. {len(report.waiting):,} days wait for a refresh: "
+            "their changed sums were not compared."
         )
 
 
-def _told(difference: Difference) -> str:
+def _difference_text(difference: Difference) -> str:
     price, amount, count = (value or 0 for value in difference.aggregate)
     when = f"{difference.day} " if difference.day else ""
     right_price, right_amount, right_count = (value or 0 for value in difference.expected)

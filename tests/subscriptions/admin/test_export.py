@@ -206,8 +206,8 @@ def test_xlsx_and_json_of_daily_usage(admin_client):
 @pytest.mark.parametrize(
     ("days", "errors"),
     [
-        ({}, {"start": ["Choose a day."], "end": ["Choose a day."]}),
-        ({"start": "2026-01-02", "end": "2026-01-01"}, {"end": ["The range ends before it begins."]}),
+        ({}, {"start": ["Select a day."], "end": ["Select a day."]}),
+        ({"start": "2026-01-02", "end": "2026-01-01"}, {"end": ["The range ends before it starts."]}),
         ({"start": "yesterday", "end": "2026-01-01"}, {"start": ["Enter a valid date."]}),
     ],
 )

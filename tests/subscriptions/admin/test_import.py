@@ -89,7 +89,7 @@ def test_the_preview_shows_the_first_records_and_totals_and_adds_nothing(admin_c
     ]
     assert result.facts == [
         ("records", "41"),
-        ("there already", "1"),
+        ("already stored", "1"),
         ("price", "50.50"),
         ("kilobytes", "40,007"),
         ("days", "3 (2026-01-05 – 2026-01-07)"),
@@ -113,14 +113,14 @@ def test_amounts_beyond_64_bits_in_sum_are_added_up(admin_client, someone):
 
 def test_an_external_id_that_comes_twice_is_added_once(admin_client, someone):
     page = upload(admin_client, usage(*[record(someone, external_id="a")] * 3))
-    assert page.context["result"].facts[:2] == [("records", "3"), ("there already", "2")]
+    assert page.context["result"].facts[:2] == [("records", "3"), ("already stored", "2")]
 
 
 def test_the_first_100_problems_are_shown_by_line_with_column_and_value(admin_client, someone, uploads):
     bad = [record(someone, price="much")] * 150
     page = upload(admin_client, usage(record(someone), *bad))
     result = page.context["result"]
-    assert refusal(page).startswith("150 errors, nothing is added.")
+    assert refusal(page).startswith("150 errors, nothing was added.")
     first = result.problems[0]
     assert (first.line, first.field, first.value, first.code) == (3, "price", "much", "not_a_number")
     assert (len(result.problems), result.error_count, result.more_problems) == (100, 150, 50)
@@ -183,7 +183,7 @@ def test_a_conflict_with_a_record_that_is_there_is_told(admin_client, someone):
 def test_what_is_there_already_needs_no_confirmation(admin_client, someone, uploads):
     add(event(someone, external_id="a"))
     page = upload(admin_client, usage(record(someone, external_id="a")))
-    assert refusal(page) == "Nothing to do: all its records are there already."
+    assert refusal(page) == "Nothing to do: all records are already stored."
     assert "<strong>Done</strong>" in page.content.decode()
     assert stored(uploads) == []
 
@@ -191,7 +191,7 @@ def test_what_is_there_already_needs_no_confirmation(admin_client, someone, uplo
 @pytest.mark.parametrize("name", ["usage.xlsx", "usage.csv.zip", "usage"])
 def test_other_kinds_of_files_are_not_taken(admin_client, name, uploads):
     page = upload(admin_client, usage(name=name))
-    assert file_errors(page) == [f"{name} is neither a .csv nor a .tsv file, nor a .gz of one."]
+    assert file_errors(page) == [f"{name} is not a .csv, .tsv, .csv.gz or .tsv.gz file."]
     assert not uploads.exists()
 
 
@@ -208,7 +208,7 @@ def test_a_file_that_takes_too_long_is_left_to_the_command(admin_client, someone
     monkeypatch.setattr(imports, "AT_ONCE_SECONDS", -1)
     page = upload(admin_client, usage(*[record(someone)] * 5000))
     assert refusal(page) == (
-        "It takes longer than a page may. Import it on the server: manage.py import_usage usage.csv"
+        "The import takes too long for a page. Import it on the server: manage.py import_usage usage.csv"
     )
     assert stored(uploads) == []
 
@@ -232,7 +232,7 @@ def test_what_is_confirmed_is_added_logged_and_leaves_no_file(admin_client, some
     assert len(stored(uploads)) == 1
     response = confirm(admin_client, page)
     assert response["Location"] == DATA
-    assert told(admin_client, response) == [f"Imported {name}: 1 records added, 1 were there already."]
+    assert told(admin_client, response) == [f"Imported {name}: 1 records added, 1 already stored."]
     assert sums(by_day=True) == {
         (someone.pk, "data", date(2026, 1, 5)): ("2.00", 3),
         (someone.pk, "data", date(2026, 1, 6)): ("0.001", 10),
@@ -240,7 +240,7 @@ def test_what_is_confirmed_is_added_logged_and_leaves_no_file(admin_client, some
     assert stored(uploads) == []
     entry = LogEntry.objects.get()
     assert (entry.user.username, entry.object_repr, entry.is_addition()) == ("admin", name, True)
-    assert entry.change_message == "Imported: 1 added, 1 were there already."
+    assert entry.change_message == "Imported: 1 added, 1 already stored."
     assert admin_client.get("/admin/").status_code == 200  # which shows the log
 
 
@@ -264,7 +264,7 @@ def test_a_file_is_added_once_however_often_it_is_confirmed(admin_client, someon
     confirm(admin_client, page)
     again = confirm(admin_client, page)
     assert again["Location"] == f"{DATA}import/"
-    assert told(admin_client, again)[-1] == "usage.csv was confirmed before, or is not kept any more."
+    assert told(admin_client, again)[-1] == "usage.csv has already been confirmed, or is no longer stored."
     assert DataUsageRecord.objects.count() == 1
     assert LogEntry.objects.count() == 1
 
@@ -273,7 +273,7 @@ def test_a_file_that_is_another_since_its_check_is_not_added(admin_client, someo
     page = upload(admin_client, usage(record(someone)))
     (path,) = stored(uploads)
     path.write_bytes(path.read_bytes() + record(someone, 6).encode())
-    message = "The stored file is not the one that was checked. Nothing was added."
+    message = "The stored file has changed since the check. Nothing was added."
     assert told(admin_client, confirm(admin_client, page)) == [message]
     assert not DataUsageRecord.objects.exists()
 
@@ -282,7 +282,7 @@ def test_what_is_refused_since_the_check_is_not_added(admin_client, someone, upl
     page = upload(admin_client, usage(record(someone, 5), record(someone, 6)))
     recipes.sealed_day.make(day=date(2026, 1, 6))
     (message,) = told(admin_client, confirm(admin_client, page))
-    assert "only a backfill adds to it" in message
+    assert "only a backfill can add to it" in message
     assert not DataUsageRecord.objects.exists()
     assert not LogEntry.objects.exists()
     assert stored(uploads) == []
@@ -303,7 +303,7 @@ def test_who_waits_too_long_for_others_is_told(admin_client, someone, monkeypatc
 
     page = upload(admin_client, usage(record(someone)))
     monkeypatch.setattr(services, "usage_file_import", busy)
-    message = "Others are adding the same usage. Nothing was added; upload it again."
+    message = "Another import is adding the same usage. Nothing was added. Upload the file again."
     assert told(admin_client, confirm(admin_client, page)) == [message]
 
 

@@ -51,11 +51,11 @@ def test_usage_is_imported_exported_and_deleted(admin, live_server, tmp_path):
     expect(admin.locator(".first-lines tbody tr")).to_have_count(20)
     assert not DataUsageRecord.objects.exists()
     admin.click("text=Confirm import")
-    expect(admin.locator(".messagelist")).to_have_text("Imported usage.csv: 40 records added, 0 were there already.")
+    expect(admin.locator(".messagelist")).to_have_text("Imported usage.csv: 40 records added, 0 already stored.")
     assert sums() == {(someone.pk, "data"): ("10.00", 40_000)}
 
     admin.click(".export_link")
-    header, *exported = download(admin, resource="Data usage records, as a file to import", format="CSV")
+    header, *exported = download(admin, resource="Data usage records, as a file for import", format="CSV")
     assert header == HEADER.split(",")
     assert [",".join(row).replace("+00:00", "Z") for row in exported] == lines
 

@@ -100,9 +100,9 @@ def test_what_the_service_refuses_is_told_beside_the_form(ada):
     (conflict,) = errors(ada.post(ADD, form(someone, external_id="a")))["__all__"]
     assert "another record with the external id 'a'" in conflict
     (sealed,) = errors(ada.post(ADD, form(someone, "2026-01-06")))["__all__"]
-    assert "only a backfill adds to it" in sealed
+    assert "only a backfill can add to it" in sealed
     (moved,) = errors(ada.post(change(DataUsageRecord.objects.get()), form(someone, "2026-01-06")))["__all__"]
-    assert "only a backfill adds to it" in moved
+    assert "only a backfill can add to it" in moved
     assert (DataUsageRecord.objects.count(), marks()) == (1, before)
 
     assert ada.post(ADD, form(someone, "2026-01-06", backfill="on")).status_code == 302
@@ -158,7 +158,7 @@ def test_thousands_are_deleted_at_once_and_no_more_than_the_list_has_counted(ada
     monkeypatch.setattr(record_admin, "MOST_COUNTED", 7999)
     page = ada.post(LIST, chosen, follow=True)
     assert [str(message) for message in page.context["messages"]] == [
-        "Nothing was deleted. At most 7,999 records are deleted at once, and these are more."
+        "Nothing was deleted. You can delete at most 7,999 records at once."
     ]
     assert DataUsageRecord.objects.count() == 8000
     monkeypatch.setattr(record_admin, "MOST_COUNTED", 8000)

@@ -46,10 +46,10 @@ def test_refresh_usage_check(run, capsys):
     run("refresh_usage")
     add(event(someone, 6))
     assert run("refresh_usage", "--check") == [
-        "2 days checked, no difference. 1 days wait for a refresh, and were compared as far as they do not."
+        "2 days checked, no difference. 1 days wait for a refresh: their changed sums were not compared."
     ]
     DailyUsage.objects.filter(day=date(2026, 1, 5)).update(price=3)
-    with pytest.raises(CommandError, match=r"2 differences\. Mend them with: refresh_usage --rebuild"):
+    with pytest.raises(CommandError, match=r"2 differences\. Repair them with: refresh_usage --rebuild"):
         run("refresh_usage", "--check")
     assert capsys.readouterr().out.splitlines() == [
         f"2026-01-05 day data, subscription {someone.pk}: price 3, amount 7, 1 records instead of 2.50, 7, 1",

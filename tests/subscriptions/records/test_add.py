@@ -201,7 +201,7 @@ def test_all_problems_are_told():
 def test_of_very_many_problems_the_first_are_told_and_all_are_counted(monkeypatch):
     monkeypatch.setattr(loading, "PROBLEM_LIMIT", 2)
     wrong = event(subscribe(), amount=-1)
-    with pytest.raises(InvalidUsage, match=r"^3 errors, nothing is added\. The first: record 1: amount") as refusal:
+    with pytest.raises(InvalidUsage, match=r"^3 errors, nothing was added\. First error: record 1: amount") as refusal:
         add(wrong, wrong, wrong)
     assert refusal.value.extra["error_count"] == 3
 

@@ -83,7 +83,7 @@ def test_a_late_record_of_a_sealed_day_is_refused():
     add(event(someone, 5))
     usage_records_purge(before=BEFORE)
     for late in ([event(someone, 5)], [event(someone, 8)] * 2 + [event(someone, 5)], [event(someone, 5)] * 1001):
-        with pytest.raises(DaySealed, match="only a backfill adds to it"):
+        with pytest.raises(DaySealed, match="only a backfill can add to it"):
             add(*late)
     assert sums() == {(someone.pk, "data"): ("1.00", 1)}
     # Neither another type nor a day without records is sealed.
