@@ -1,4 +1,4 @@
-"""What model-bakery must know of the fields of dsrhub. tests/conftest.py imports it, so it holds in every test."""
+"""Generators of model-bakery for the fields of dsrhub. tests/conftest.py imports this module."""
 
 from decimal import Decimal
 

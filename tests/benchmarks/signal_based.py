@@ -1,11 +1,11 @@
-"""The usual way to keep daily sums: a signal for each saved record, which reads the day's sum, adds and writes it.
+"""The usual way to keep daily sums: a signal for each saved record reads the sum of the day, adds to it and writes it.
 
-Kept to be measured, and to show what it loses: records that are added in bulk send no signal, and two writers who read
-the same sum overwrite each other's.
+It serves as a reference in benchmarks. It loses usage: bulk inserts send no signal, and two writers that read the same
+sum overwrite each other.
 """
 
 from django.db import connection, models, transaction
-from django.db.models.signals import post_save  # noqa: TID251 - what is measured
+from django.db.models.signals import post_save  # noqa: TID251 - this is what the benchmark measures
 
 
 class SignalRecord(models.Model):

@@ -1,7 +1,7 @@
 """Measure usage: `python -m tests.benchmarks.usage --records 1000000`.
 
-Ways of doing one thing run in turns, so that whatever else the machine does meets all of them alike; what counts are
-the ratios of their medians. It works in a database of its own, which it drops at the end.
+Ways of doing the same work run in turns, so that other load on the machine affects all of them. Compare the ratios of
+their medians. The benchmark creates its own database, and drops it at the end.
 """
 
 import argparse
@@ -43,7 +43,7 @@ LOADED_BY_COPY = 100_000
 
 
 def say(text=""):
-    print(text, flush=True)  # noqa: T201 - what it is for
+    print(text, flush=True)  # noqa: T201 - a command-line program
 
 
 def milliseconds(work):
@@ -53,7 +53,7 @@ def milliseconds(work):
 
 
 def compare(title, ways, *, runs=RUNS, unit=1, after=lambda: None):
-    """Run ways of doing one thing in turns, and tell their medians, as parts of the first."""
+    """Run several ways in turns, and print their medians and the ratios to the first."""
     times = {name: [] for name in ways}
     for _ in range(runs):
         for name, work in ways.items():
@@ -111,7 +111,7 @@ def write_in_process(write):
 
 
 def at_once(pool, write):
-    """The same number of rows, by several processes on one subscription and day."""
+    """Write the same number of rows from several processes, for one subscription and day."""
 
     def work():
         list(pool.map(write_in_process, [write] * WRITERS))
@@ -132,7 +132,7 @@ def bare_copy(events, table=DATA_RECORDS):
 
 
 def forget():
-    """What was written counts for the times alone: tables go on as empty as they were."""
+    """Empty the tables again: only the times of the writes matter."""
     execute(f"TRUNCATE {DATA_RECORDS}, subscriptions_usagemark, trigger_record, trigger_daily_usage")
 
 
@@ -161,7 +161,7 @@ def measure_writing(ids):
     compare(
         f"a row, of {SINGLE_ROWS} single rows",
         {
-            "bare insert": repeat(bare_insert),
+            "plain insert": repeat(bare_insert),
             "with its mark": repeat(marked_insert),
             "with its mark and an external id": repeat(marked_insert, external_ids=itertools.count()),
             "with a signal": repeat(signal_based.add),
@@ -170,16 +170,16 @@ def measure_writing(ids):
         after=forget,
     )
     with ProcessPoolExecutor(WRITERS, get_context("spawn")) as pool:
-        ways = {"bare insert": at_once(pool, bare_insert), "with its mark": at_once(pool, marked_insert)}
+        ways = {"plain insert": at_once(pool, bare_insert), "with its mark": at_once(pool, marked_insert)}
         for work in ways.values():
-            work()  # until all processes have started and are connected
+            work()  # start and connect all processes
         compare(f"a row, of {SINGLE_ROWS} by {WRITERS} writers on one day", ways, unit=SINGLE_ROWS, after=forget)
     events = list(sample(ids, LOADED_BY_COPY))
     named = [event._replace(external_id=str(number)) for number, event in enumerate(events)]
     compare(
         f"{LOADED_BY_COPY:,} rows by COPY",
         {
-            "bare COPY": bare_copy(events),
+            "plain COPY": bare_copy(events),
             "with marks": lambda: usage_records_add(usage_type=UsageType.DATA, records=events),
             "with marks and external ids": lambda: usage_records_add(usage_type=UsageType.DATA, records=named),
             "with a trigger": bare_copy(events, "trigger_record"),
@@ -217,7 +217,7 @@ def raw_week(limit):
 
 
 def reached_by(share):
-    """A price that a share of the subscriptions reach."""
+    """A price that the given share of the subscriptions reaches."""
     statement = grouped_raw("sum(price) AS price")
     ((price,),) = execute(
         f"SELECT percentile_disc({1 - share}) WITHIN GROUP (ORDER BY price) FROM ({statement}) AS raw"
@@ -256,7 +256,7 @@ def measure_reading(state):
     )
 
 
-# --- All of it -------------------------------------------------------------------------------------------------
+# --- Main ------------------------------------------------------------------------------------------------------
 
 
 def once(title, work):

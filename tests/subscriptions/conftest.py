@@ -1,4 +1,4 @@
-"""What tests of usage share: a clean start where commits are real."""
+"""Fixtures for the tests of usage."""
 
 import pytest
 

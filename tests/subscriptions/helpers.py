@@ -1,4 +1,4 @@
-"""Usage for tests, made where it is used so that a test shows all that it depends on."""
+"""Helpers that add usage. Tests call them directly, so each test shows its data."""
 
 from collections import defaultdict
 from datetime import UTC, date, datetime
@@ -18,13 +18,13 @@ ALWAYS = date(2020, 1, 1), date(2030, 12, 31)
 
 
 def subscribe(count=1):
-    """New subscriptions of AT&T: one, or a list of them."""
+    """New subscriptions: a single one, or a list if `count` is not 1."""
     made = recipes.subscription.make(_quantity=count, _bulk_create=True)
     return made[0] if count == 1 else made
 
 
 def noon(day, month=1):
-    """A moment in 2026."""
+    """Noon (UTC) of a day in 2026."""
     return datetime(2026, month, day, 12, tzinfo=UTC)
 
 
@@ -38,7 +38,7 @@ def add(*events, usage_type=DATA, **options):
 
 
 def sums(start=ALWAYS[0], end=ALWAYS[1], **options):
-    """What the selector answers, as {(subscription, type[, day]): (price, usage)}; prices as texts."""
+    """The answer of the selector, as {(subscription, type[, day]): (price, usage)}; prices as texts."""
     rows = subscription_usage_totals(start=start, end=end, **options).rows
     return {
         (row.subscription_id, str(row.usage_type), *([row.day] if row.day else [])): (
@@ -50,7 +50,7 @@ def sums(start=ALWAYS[0], end=ALWAYS[1], **options):
 
 
 def naive_sums(records, start=ALWAYS[0], end=ALWAYS[1], *, by_day=False):
-    """The same from (subscription, type, day, price, amount) of all records, by addition in Python."""
+    """The same, summed in Python from (subscription, type, day, price, amount) of all records."""
     totals = defaultdict(lambda: (Decimal(0), 0))
     for subscription, usage_type, day, price, amount in records:
         if start <= day <= end:
@@ -60,7 +60,7 @@ def naive_sums(records, start=ALWAYS[0], end=ALWAYS[1], *, by_day=False):
 
 
 def as_text(price):
-    """A price with two decimals, or with more if it needs them."""
+    """A price with two decimals, or more if needed."""
     digits = f"{price:f}"
     whole, _, decimals = digits.partition(".")
     return f"{whole}.{decimals.rstrip('0').ljust(2, '0')}"
@@ -87,7 +87,7 @@ def partitions():
 
 
 def forget_everything():
-    """Empty the tables, and drop the partitions, which a test's rollback leaves behind."""
+    """Empty the tables and drop the partitions, which stay after the rollback of a test."""
     with connection.cursor() as cursor:
         for name in partitions():
             cursor.execute(f"DROP TABLE {name}")

@@ -1,6 +1,6 @@
-"""Recipes for the rows that tests need beside usage records, which come through the services.
+"""Recipes for the rows of tests. Usage records are added through the services instead.
 
-Choices are fixed: with random ones, rows would violate the constraints of the tables.
+Choices are fixed, as random ones would violate the constraints of the tables.
 """
 
 from datetime import date

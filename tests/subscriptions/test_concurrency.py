@@ -1,4 +1,4 @@
-"""Answers while others write, refresh and purge, each on a connection of its own. All commits are real."""
+"""Answers during writes, refreshes and purges on other connections. All commits are real."""
 
 from contextlib import contextmanager
 from datetime import date, timedelta
@@ -24,7 +24,7 @@ pytestmark = pytest.mark.usefixtures("real_commits")
 
 
 class HeldOpen:
-    """A write whose transaction stays open until it is told to commit."""
+    """A write in a transaction that stays open until `commit` is called."""
 
     def __init__(self, in_thread, write):
         self.has_written, self.go_on = Event(), Event()
@@ -68,7 +68,7 @@ def test_writers_of_one_day_lose_nothing(in_thread):
 
 
 @pytest.mark.parametrize("count", [1, 3, 1001])
-def test_writers_who_open_a_day_at_once_all_succeed(in_thread, count):
+def test_writers_that_create_the_same_partition_at_once_all_succeed(in_thread, count):
     someone = subscribe()
     start = Barrier(6, timeout=PATIENCE)
 
@@ -81,10 +81,10 @@ def test_writers_who_open_a_day_at_once_all_succeed(in_thread, count):
     assert partitions() == ["subscriptions_datausagerecord_20260107"]
 
 
-def test_a_writer_of_a_new_day_keeps_nobody_waiting(in_thread):
+def test_a_writer_of_a_new_day_blocks_nobody(in_thread):
     someone = subscribe()
     slow = HeldOpen(in_thread, lambda: add(*[event(someone, 7)] * 1001))
-    # The same new day, and another one.
+    # Records of the same new day, and of another one.
     add(event(someone, 7), event(someone, 8))
     assert only_price(someone) == "2.00"
     slow.commit()
@@ -221,7 +221,7 @@ def test_many_refreshes_at_once_leave_what_one_leaves(in_thread):
     assert daily_usage_check().differences == []
 
 
-def test_a_refresh_that_dies_goes_on_where_it_was():
+def test_a_refresh_continues_after_an_interruption():
     someone = subscribe()
     add(event(someone, 5), event(someone, 5, month=2))
 
@@ -241,7 +241,7 @@ def test_a_refresh_that_dies_goes_on_where_it_was():
 
 @contextmanager
 def just_before_reading(act, times=1):
-    """Do something after a reader has asked which days are marked, and before it reads."""
+    """Call a function after a reader has asked for the days with marks, and before it reads the sums."""
     left = [act] * times
 
     def wrapper(execute, statement, parameters, many, context):
@@ -255,7 +255,7 @@ def just_before_reading(act, times=1):
     assert not left
 
 
-def test_a_first_record_of_a_day_that_comes_in_between_counts(in_thread):
+def test_the_first_record_of_a_day_is_counted_if_it_is_added_in_between(in_thread):
     someone = subscribe()
     add(event(someone, 5))
     new_days = iter(range(10, 20))
@@ -263,14 +263,14 @@ def test_a_first_record_of_a_day_that_comes_in_between_counts(in_thread):
         assert only_price(someone) == "4.00"
 
 
-def test_a_transaction_hears_of_days_that_others_open(in_thread):
+def test_a_transaction_sees_partitions_that_others_create(in_thread):
     someone = subscribe()
 
     def elsewhere(day):
         in_thread(add, event(someone, day)).result(PATIENCE)
 
     with transaction.atomic():
-        # After these it has all locks that it needs, and nothing by itself makes it look around.
+        # After these writes, the transaction holds all its locks, so nothing else makes it see new partitions.
         add(event(someone, 1), event(someone, 1))
         add(event(someone, 1))
         assert only_price(someone) == "3.00"
@@ -324,7 +324,7 @@ def test_a_purge_and_a_backfill_of_one_day_in_between_count(in_thread):
         assert only_price(someone) == "3.00"
 
 
-def test_a_partition_that_comes_while_a_reader_plans_counts(in_thread):
+def test_a_partition_that_is_created_while_a_reader_plans_is_read(in_thread):
     someone = subscribe()
     add(event(someone, 5))
     add(event(someone, 5), usage_type=VOICE)
@@ -334,7 +334,7 @@ def test_a_partition_that_comes_while_a_reader_plans_counts(in_thread):
             cursor.execute("LOCK TABLE subscriptions_voiceusagerecord_20260105 IN ACCESS EXCLUSIVE MODE")
 
     def read():
-        # The day is marked, then its partition goes, the reader plans without it, and only then it comes back.
+        # The day has a mark. A purge drops its partition, the reader plans without it, and then it is created again.
         with just_before_reading(lambda: in_thread(purge_data_alone).result(PATIENCE)):
             return only_price(someone)
 
@@ -343,15 +343,15 @@ def test_a_partition_that_comes_while_a_reader_plans_counts(in_thread):
 
     voice = HeldOpen(in_thread, lock_voice)
     reader = in_thread(read)
-    # It has planned what it reads of data, and waits for the partition of voice.
+    # The reader has planned the query of data, and waits for the partition of voice.
     wait_for_lock_waiter("relation")
     add(event(someone, 5, "2"), backfill=True)
     voice.commit()
     assert reader.result(PATIENCE) == "3.00"
 
 
-def test_no_answer_is_ever_in_between(in_thread, monkeypatch):
-    """Records move from day to day and month to month, all is refreshed and purged: their sum never changes."""
+def test_no_answer_shows_an_intermediate_state(in_thread, monkeypatch):
+    """Records move between days and months during refreshes and purges. Their sum never changes."""
     monkeypatch.setattr(services, "DROP_TRIES", 3)
     one, other = subscribe(2)
     add(*[event(one, 20 + number % 8, "1") for number in range(40)])
@@ -396,23 +396,23 @@ def test_no_answer_is_ever_in_between(in_thread, monkeypatch):
 # --- Purges ----------------------------------------------------------------------------------------------------
 
 
-def test_a_purge_waits_for_nobody_for_long_and_lets_readers_through(in_thread, monkeypatch):
+def test_a_purge_waits_briefly_and_lets_readers_through(in_thread, monkeypatch):
     someone = subscribe()
     add(event(someone, 5), event(someone, 6))
 
     def read_raw():
         assert DataUsageRecord.objects.count() == 2
 
-    # A reader who does not end his transaction keeps the partition.
+    # A reader with an open transaction blocks the drop of the partition.
     reader = HeldOpen(in_thread, read_raw)
     with monkeypatch.context() as patched:
         patched.setattr(services, "DROP_TRIES", 3)
         report = usage_records_purge(before=date(2026, 1, 6))
     assert (report.purged, report.in_use) == ([], [(DATA, date(2026, 1, 5))])
-    # Nothing of it was done.
+    # The purge was rolled back.
     assert fetch("SELECT 1 FROM subscriptions_purgedusage") == fetch("SELECT 1 FROM subscriptions_sealedday") == []
 
-    # Who comes after a purge that waits is kept by this try of it alone, and not by the first reader.
+    # A new reader waits only for the present try of the purge, not for the first reader.
     purge = in_thread(usage_records_purge, before=date(2026, 1, 6))
     wait_for_lock_waiter("relation")
     assert in_thread(only_price, someone).result(PATIENCE) == "2.00"

@@ -1,6 +1,6 @@
-"""Whatever is written, edited, deleted, refreshed, purged and backfilled: the answer is the sum of all records.
+"""After any sequence of writes, refreshes and purges, each answer is the sum of all records.
 
-Random sequences are compared with a list of records that Python adds up.
+The answers after random sequences are compared with the sum of a list of records in Python.
 """
 
 from datetime import UTC, date, datetime, timedelta
@@ -21,7 +21,7 @@ from subscriptions.retention.services import usage_records_purge
 from tests.subscriptions.helpers import ALWAYS, as_text, forget_everything, naive_sums, subscribe, sums
 
 FIRST_DAY = date(2026, 1, 31)
-# Few keys, so that steps meet: two subscriptions, and a day at each side of the end of January, are enough.
+# Few keys, so that steps affect the same keys: two subscriptions, and days around the end of January.
 SUBSCRIPTIONS = 2
 DAYS = 3
 FEBRUARY = date(2026, 2, 1), date(2026, 2, 28)
@@ -51,7 +51,7 @@ steps = st.one_of(
 
 
 class Books:
-    """The same services, beside a plain list of what was accepted and not deleted."""
+    """Calls the services, and keeps a plain list of the records that were accepted and not deleted."""
 
     def __init__(self):
         self.ids = [one.pk for one in subscribe(SUBSCRIPTIONS)]
@@ -124,12 +124,12 @@ class Books:
 
 def assert_exact(books, start, end):
     records = books.all_records()
-    # All time, which is a level of its own; many months; one month; the days given; one day.
+    # All time (read from the totals), many months, one month, the given days, one day.
     for bounds in ((date.min, date.max), ALWAYS, FEBRUARY, (start, end), (end, end)):
         expected = naive_sums(records, *bounds)
         assert sums(*bounds) == expected
         assert sums(*bounds, by_day=True) == naive_sums(records, *bounds, by_day=True)
-        # Behind the first, a page at a time, must not differ.
+        # A query for one subscription must give the same.
         assert sums(*bounds, subscription_id=books.ids[0]) == {
             key: value for key, value in expected.items() if key[0] == books.ids[0]
         }

@@ -89,7 +89,7 @@ def test_json_has_exact_numbers_and_nulls(admin_client):
     }
 
 
-def test_what_is_exported_to_import_is_imported_as_it_was(admin_client, tmp_path):
+def test_an_export_for_import_is_imported_unchanged(admin_client, tmp_path):
     someone = subscribe()
     add(event(someone, 5, "-0.00000000000000000000000000001", 3, "=a"), event(someone, 6))
     values = ("subscription", "usage_date", "day", "price", "kilobytes_used", "external_id")
@@ -211,7 +211,7 @@ def test_xlsx_and_json_of_daily_usage(admin_client):
         ({"start": "yesterday", "end": "2026-01-01"}, {"start": ["Enter a valid date."]}),
     ],
 )
-def test_days_that_make_no_range_are_told(admin_client, days, errors):
+def test_days_that_make_no_range_are_refused(admin_client, days, errors):
     form = {"resource": DAILY_USAGE, "format": CSV, **days}
     assert admin_client.post(f"{SUBSCRIPTIONS}export/", form).context["form"].errors == errors
 

@@ -58,8 +58,8 @@ def confirm(client, page, at=DATA, **changed):
     return client.post(f"{at}process_import/", {name: value for name, value in form.items() if value is not False})
 
 
-def told(client, response):
-    """The messages of the page that a confirmation leads to."""
+def shown_messages(client, response):
+    """The messages on the page after a confirmation."""
     return [str(message) for message in client.get(response["Location"]).context["messages"]]
 
 
@@ -141,12 +141,12 @@ def test_the_first_100_problems_are_shown_by_line_with_column_and_value(admin_cl
         ("", "", (1, "subscription_id", "", "column_missing")),
     ],
 )
-def test_what_is_wrong_with_a_file_is_told(admin_client, header, line, expected):
+def test_an_invalid_file_is_reported(admin_client, header, line, expected):
     (problem,) = upload(admin_client, usage(line, header=header)).context["result"].problems
     assert (problem.line, problem.field, problem.value, problem.code) == expected
 
 
-def test_an_empty_file_is_told(admin_client):
+def test_an_empty_file_is_reported(admin_client):
     (problem,) = upload(admin_client, SimpleUploadedFile("usage.csv", b"")).context["result"].problems
     assert (problem.line, problem.code) == (1, "column_missing")
 
@@ -166,13 +166,13 @@ def test_a_line_that_has_no_end_is_not_read_into_memory(admin_client, as_header)
     assert (problem.value, problem.code) == ("a line is longer than 65,536 bytes", "not_readable")
 
 
-def test_damaged_gzip_is_told(admin_client, someone):
+def test_damaged_gzip_is_reported(admin_client, someone):
     content = gzip.compress("\n".join([HEADER, *[record(someone)] * 1000]).encode())
     page = upload(admin_client, SimpleUploadedFile("usage.csv.gz", content[:-20]))
     assert page.context["result"].problems[-1].code == "gzip_damaged"
 
 
-def test_a_conflict_with_a_record_that_is_there_is_told(admin_client, someone):
+def test_a_conflict_with_a_record_that_exists_is_reported(admin_client, someone):
     add(event(someone, external_id="a"))
     page = upload(admin_client, usage(record(someone), record(someone, price="2", external_id="a")))
     assert "has another record with the external id 'a'" in refusal(page)
@@ -180,7 +180,7 @@ def test_a_conflict_with_a_record_that_is_there_is_told(admin_client, someone):
     assert (problem.line, problem.field, problem.value, problem.code) == (3, "external_id", "a", "usage_conflict")
 
 
-def test_what_is_there_already_needs_no_confirmation(admin_client, someone, uploads):
+def test_a_file_without_new_records_needs_no_confirmation(admin_client, someone, uploads):
     add(event(someone, external_id="a"))
     page = upload(admin_client, usage(record(someone, external_id="a")))
     assert refusal(page) == "Nothing to do: all records are already stored."
@@ -222,7 +222,7 @@ def test_a_form_without_a_file_says_so(admin_client):
 
 
 @pytest.mark.parametrize("name", ["usage.csv", "usage.tsv", "usage.csv.gz", "usage.tsv.gz"])
-def test_what_is_confirmed_is_added_logged_and_leaves_no_file(admin_client, someone, uploads, name):
+def test_a_confirmed_file_is_added_and_logged_and_deleted(admin_client, someone, uploads, name):
     add(event(someone, 5, "2", 3, external_id="a"))
     separated = [
         text.replace(",", "\t" if ".tsv" in name else ",")
@@ -232,7 +232,7 @@ def test_what_is_confirmed_is_added_logged_and_leaves_no_file(admin_client, some
     assert len(stored(uploads)) == 1
     response = confirm(admin_client, page)
     assert response["Location"] == DATA
-    assert told(admin_client, response) == [f"Imported {name}: 1 records added, 1 already stored."]
+    assert shown_messages(admin_client, response) == [f"Imported {name}: 1 records added, 1 already stored."]
     assert sums(by_day=True) == {
         (someone.pk, "data", date(2026, 1, 5)): ("2.00", 3),
         (someone.pk, "data", date(2026, 1, 6)): ("0.001", 10),
@@ -254,7 +254,7 @@ def test_a_file_of_voice_is_imported_among_voice(admin_client, someone):
 
 def test_a_checked_file_cannot_be_confirmed_as_another_type(admin_client, someone):
     page = upload(admin_client, usage(record(someone)))
-    (message,) = told(admin_client, confirm(admin_client, page, at=VOICE))
+    (message,) = shown_messages(admin_client, confirm(admin_client, page, at=VOICE))
     assert "other_usage_type" in message
     assert not DataUsageRecord.objects.exists()
 
@@ -264,24 +264,24 @@ def test_a_file_is_added_once_however_often_it_is_confirmed(admin_client, someon
     confirm(admin_client, page)
     again = confirm(admin_client, page)
     assert again["Location"] == f"{DATA}import/"
-    assert told(admin_client, again)[-1] == "usage.csv has already been confirmed, or is no longer stored."
+    assert shown_messages(admin_client, again)[-1] == "usage.csv has already been confirmed, or is no longer stored."
     assert DataUsageRecord.objects.count() == 1
     assert LogEntry.objects.count() == 1
 
 
-def test_a_file_that_is_another_since_its_check_is_not_added(admin_client, someone, uploads):
+def test_a_file_that_changed_since_its_check_is_not_added(admin_client, someone, uploads):
     page = upload(admin_client, usage(record(someone)))
     (path,) = stored(uploads)
     path.write_bytes(path.read_bytes() + record(someone, 6).encode())
     message = "The stored file has changed since the check. Nothing was added."
-    assert told(admin_client, confirm(admin_client, page)) == [message]
+    assert shown_messages(admin_client, confirm(admin_client, page)) == [message]
     assert not DataUsageRecord.objects.exists()
 
 
-def test_what_is_refused_since_the_check_is_not_added(admin_client, someone, uploads):
+def test_a_file_that_is_refused_since_its_check_is_not_added(admin_client, someone, uploads):
     page = upload(admin_client, usage(record(someone, 5), record(someone, 6)))
     recipes.sealed_day.make(day=date(2026, 1, 6))
-    (message,) = told(admin_client, confirm(admin_client, page))
+    (message,) = shown_messages(admin_client, confirm(admin_client, page))
     assert "only a backfill can add to it" in message
     assert not DataUsageRecord.objects.exists()
     assert not LogEntry.objects.exists()
@@ -297,14 +297,14 @@ def test_a_sealed_day_takes_a_backfill_alone(admin_client, someone):
     assert DataUsageRecord.objects.get().usage_date == noon(6)
 
 
-def test_who_waits_too_long_for_others_is_told(admin_client, someone, monkeypatch):
+def test_a_confirmation_that_waits_too_long_for_a_lock_is_reported(admin_client, someone, monkeypatch):
     def busy(**_):
         raise OperationalError from LockNotAvailable()
 
     page = upload(admin_client, usage(record(someone)))
     monkeypatch.setattr(services, "usage_file_import", busy)
     message = "Another import is adding the same usage. Nothing was added. Upload the file again."
-    assert told(admin_client, confirm(admin_client, page)) == [message]
+    assert shown_messages(admin_client, confirm(admin_client, page)) == [message]
 
 
 @pytest.mark.parametrize(

@@ -1,7 +1,7 @@
-"""A file's way through the admin of usage in a browser: imported, exported, and its records deleted.
+"""Import, export and deletion of usage records in a browser.
 
-The fixture `page` fails a test with an error on the console, as the content security policy makes one, or a request
-to another host.
+The fixture `page` fails a test that has an error on the console, such as a violation of the content security policy,
+or a request to another host.
 """
 
 import csv
@@ -19,7 +19,7 @@ HEADER = "subscription_id,usage_date,price,kilobytes_used,external_id"
 
 @pytest.fixture
 def admin(live_server, page, admin_user, settings, tmp_path):
-    """The list of data usage records, signed in."""
+    """The list of data usage records, with a signed-in user."""
     settings.DSRHUB_UPLOAD_DIR = tmp_path / "uploads"
     return signed_in(page, f"{live_server.url}/admin/subscriptions/datausagerecord/", "Data usage records")
 

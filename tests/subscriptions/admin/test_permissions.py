@@ -1,4 +1,4 @@
-"""Who may do what with subscriptions and usage in the admin, asked of every address that it has."""
+"""The permissions for each URL of the admin of subscriptions and usage."""
 
 import pytest
 from django.contrib import admin
@@ -23,7 +23,7 @@ def records(model):
     return edited(model) | {"delete": {f"delete_{model}"}} | buttons
 
 
-# What each address needs: one of these is enough. Nobody may do what has none.
+# The permissions for each URL: one of them is enough. A URL without any is closed to everyone.
 SEE_DAYS = {"view_sealedday", "change_sealedday"}
 NEEDS = {
     "subscription": edited("subscription") | {"delete": set(), "export": {"export_subscription"}},
@@ -32,13 +32,13 @@ NEEDS = {
     "sealedday": {"changelist": SEE_DAYS, "change": SEE_DAYS, "history": SEE_DAYS, "add": set(), "delete": set()},
 }
 CASES = [(model, view, needed) for model, views in NEEDS.items() for view, needed in views.items()]
-# Every permission there is, one at a time.
+# All permissions of the application.
 ALL = {permission for *_, needed in CASES for permission in needed} | {"delete_subscription", "delete_sealedday"}
 
 
 @pytest.fixture
 def bob(client):
-    """Somebody with no permission but to enter the admin."""
+    """A staff user without permissions, signed in."""
     bob = recipes.staff.make()
     client.force_login(bob)
     return bob
@@ -46,7 +46,7 @@ def bob(client):
 
 @pytest.fixture
 def address():
-    """The address of a view, of an object that exists where it needs one."""
+    """A function that returns the URL of a view, with the id of an existing object if the view needs one."""
     someone = subscribe()
     add(event(someone), usage_type=DATA)
     add(event(someone), usage_type=VOICE)
@@ -71,8 +71,8 @@ def give(user, *codenames):
 
 
 def open_to(client, user, address, method):
-    """The permissions with which an address does not answer that it is forbidden."""
-    # Only who is let in learns that it wants another method or a form, or where else to look.
+    """The permissions with which a URL does not answer 403."""
+    # With the permission, the answer may still be a redirect or an error of the method or form.
     found = set()
     for codename in ALL:
         give(user, codename)
@@ -93,13 +93,13 @@ def test_every_address_has_a_row_in_the_matrix():
 
 @pytest.mark.parametrize(("model", "view", "needed"), CASES, ids=[f"{model}-{view}" for model, view, _ in CASES])
 def test_each_address_is_open_to_its_permission_and_to_no_other(client, bob, address, model, view, needed):
-    # A confirmation is a POST: a GET of it is refused to all alike.
+    # A confirmation is a POST. A GET is refused with any permission.
     method = "post" if view == "process_import" else "get"
     assert open_to(client, bob, address(model, view), method) == needed
 
 
 @pytest.mark.parametrize(("model", "view"), [case[:2] for case in CASES])
-def test_nobody_from_outside_comes_in(client, address, model, view):
+def test_anonymous_users_are_sent_to_the_login(client, address, model, view):
     url = address(model, view)
     for response in (client.get(url), client.post(url)):
         assert response.status_code == 302

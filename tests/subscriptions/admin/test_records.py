@@ -1,4 +1,4 @@
-"""The admin of usage: what it changes goes through the services."""
+"""The admin of records and subscriptions. It changes records through the services."""
 
 from datetime import UTC, date, datetime
 from decimal import Decimal
@@ -41,7 +41,7 @@ def form(subscription, day="2026-01-05", price="12.50", kilobytes="2048", extern
 
 
 def errors(response):
-    """What the form is refused for."""
+    """The errors of the form."""
     assert response.status_code == 200
     return response.context["adminform"].form.errors
 
@@ -92,7 +92,7 @@ def test_an_edit_of_something_else_keeps_the_fractions_of_a_second(ada):
     assert record.usage_date == datetime(2026, 1, 5, 12, 0, 1, tzinfo=UTC)
 
 
-def test_what_the_service_refuses_is_told_beside_the_form(ada):
+def test_a_refusal_of_the_service_is_an_error_of_the_form(ada):
     someone = subscribe()
     recipes.sealed_day.make(day=date(2026, 1, 6))
     add(event(someone, 5, external_id="a"))
@@ -112,7 +112,7 @@ def test_what_the_service_refuses_is_told_beside_the_form(ada):
 @pytest.mark.parametrize(
     ("field", "value"), [("price", "x"), ("price", "NaN"), ("kilobytes_used", "-1"), ("subscription", "0")]
 )
-def test_what_is_no_value_is_told_beside_its_field(ada, field, value):
+def test_an_invalid_value_is_an_error_of_its_field(ada, field, value):
     assert list(errors(ada.post(ADD, form(subscribe()) | {field: value}))) == [field]
     assert not DataUsageRecord.objects.exists()
 
@@ -131,14 +131,14 @@ def test_many_are_deleted_through_the_service(ada):
     add(event(someone, 5), event(someone, 6), event(someone, 7))
     daily_usage_refresh()
     ids = list(DataUsageRecord.objects.order_by("pk").values_list("pk", flat=True)[:2])
-    asked = {"action": "delete_selected", "_selected_action": ids}
-    assert ada.post(LIST, asked).status_code == 200
+    action = {"action": "delete_selected", "_selected_action": ids}
+    assert ada.post(LIST, action).status_code == 200
     assert DataUsageRecord.objects.count() == 3
-    assert ada.post(LIST, asked | {"post": "yes"}).status_code == 302
+    assert ada.post(LIST, action | {"post": "yes"}).status_code == 302
     assert sums(by_day=True) == {(someone.pk, "data", date(2026, 1, 7)): ("1.00", 1)}
 
 
-def test_the_confirmation_says_what_goes(ada):
+def test_the_confirmation_of_a_deletion_shows_totals_and_records(ada):
     someone = subscribe()
     add(*[event(someone, 5, "0.5", 1000)] * 101, event(someone, 6, "-" + "0." + "0" * 39 + "1"))
     ids = list(DataUsageRecord.objects.values_list("pk", flat=True))
@@ -210,7 +210,7 @@ def test_sealed_days_are_shown_and_not_changed(ada):
     assert ada.post(reverse("admin:subscriptions_sealedday_delete", args=[day.pk])).status_code == 403
 
 
-def test_who_may_not_cannot(client):
+def test_users_without_permission_cannot_change_records(client):
     someone = subscribe()
     add(event(someone))
     bob = recipes.staff.make()

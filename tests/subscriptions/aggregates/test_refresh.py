@@ -1,4 +1,4 @@
-"""`daily_usage_refresh` and `daily_usage_check`: aggregates that hold what the records come to, and say if not."""
+"""`daily_usage_refresh` and `daily_usage_check`: aggregates have the sums of the records, and differences are found."""
 
 from datetime import date
 from decimal import Decimal
@@ -84,7 +84,7 @@ def test_only_marked_keys_are_touched():
     one, other = subscribe(2)
     add(event(one, 5), event(other, 5), event(one, 6))
     daily_usage_refresh()
-    # Sums that are wrong show what is made anew.
+    # Wrong sums show which rows the refresh sets.
     DailyUsage.objects.update(price=100)
     add(event(one, 5))
     assert daily_usage_refresh()[0].key_count == 1
@@ -100,7 +100,7 @@ def test_a_refresh_of_some_days_leaves_the_others_marked():
     assert sums(*ALWAYS) == {(someone.pk, "data"): ("4.00", 4)}
 
 
-def test_a_rebuild_makes_all_anew():
+def test_a_rebuild_builds_all_aggregates_again():
     someone = subscribe()
     add(event(someone, 5, "2"), event(someone, 6, "3"))
     daily_usage_refresh()
@@ -157,7 +157,7 @@ def test_the_check_finds_every_difference():
     assert daily_usage_check().differences == []
 
 
-def test_what_waits_for_a_refresh_is_no_difference_and_is_told():
+def test_keys_that_wait_for_a_refresh_are_no_difference_and_are_reported():
     someone = subscribe()
     add(event(someone, 5), event(someone, 6))
     daily_usage_refresh()

@@ -1,4 +1,4 @@
-"""What is answered about usage. Expected values are added up by hand."""
+"""The selectors of usage. Expected values are summed by hand."""
 
 from datetime import UTC, date, datetime
 from decimal import Decimal
@@ -30,7 +30,7 @@ pytestmark = pytest.mark.django_db
 
 @pytest.fixture(params=["marked", "refreshed", "partly"])
 def state(request):
-    """A function that is called when all is added: answers must not depend on what was refreshed."""
+    """Brings the aggregates into a state. Call it after adding records: answers must be the same in each state."""
 
     def reach():
         if request.param == "refreshed":
@@ -76,7 +76,7 @@ def winter(state):
 @pytest.mark.parametrize(
     ("start", "end", "price", "usage"),
     [
-        # A day, days of a month, a whole month, days around a month, months with days before or behind.
+        # One day, days of a month, a whole month, days around a month, months with days before or after.
         ((1, 31), (1, 31), "0.04", 4),
         ((1, 30), (1, 31), "0.05", 5),
         ((2, 1), (2, 28), "0.56", 56),
@@ -95,7 +95,7 @@ def test_a_range_has_both_its_ends(winter, start, end, price, usage):
     assert found == {(one.pk, "data"): (price, usage)}
 
 
-def test_from_the_first_day_there_is_to_the_last(winter):
+def test_a_range_of_all_time(winter):
     one, other = winter
     assert sums(date.min, date.max) == {
         (one.pk, "data"): ("1.25", 125),
@@ -144,10 +144,10 @@ def test_rows_come_by_subscription_type_and_day(winter):
 @pytest.mark.parametrize("by_day", [False, True])
 @pytest.mark.parametrize("limit", [1, 2, 3, 100])
 def test_pages_of_any_size_make_the_whole(winter, by_day, limit):
-    asked = {"start": date(2026, 1, 1), "end": date(2026, 3, 31), "by_day": by_day}
-    whole = subscription_usage_totals(**asked).rows
+    question = {"start": date(2026, 1, 1), "end": date(2026, 3, 31), "by_day": by_day}
+    whole = subscription_usage_totals(**question).rows
     pages, after = [], None
-    while rows := subscription_usage_totals(**asked, after=after, limit=limit).rows:
+    while rows := subscription_usage_totals(**question, after=after, limit=limit).rows:
         assert len(rows) <= limit
         pages += rows
         after = rows[-1].key
@@ -165,7 +165,7 @@ def test_a_page_finds_the_few_that_have_usage_among_many():
     assert [row.subscription_id for row in rows] == [many[29].pk]
 
 
-def test_a_record_of_nothing_is_a_record(state):
+def test_a_record_with_zero_values_is_counted(state):
     someone = subscribe()
     add(event(someone, price="0", amount=0))
     state()
@@ -179,7 +179,7 @@ def test_a_key_that_is_marked_more_than_once_counts_once(monkeypatch, singly):
     daily_usage_refresh()
     add(event(someone, price="2"))
     add(event(someone, price="4"))
-    # With the whole day as well.
+    # With 0, this write marks the whole day.
     monkeypatch.setattr(storage, "KEYS_MARKED_SINGLY", singly)
     add(event(someone, price="8"), event(someone, price="16"))
     assert len(marks()) == 3
@@ -190,7 +190,7 @@ def test_a_key_that_is_marked_more_than_once_counts_once(monkeypatch, singly):
     assert sums() == {(someone.pk, "data"): ("31.00", 5)}
 
 
-def test_nothing_is_answered_with_nothing():
+def test_without_records_answers_are_empty():
     assert sums() == {}
     assert over(0) == {}
 
@@ -213,7 +213,7 @@ def test_prices_are_added_exactly(state, prices, total):
     assert sums() == {(someone.pk, "data"): (total, len(prices))}
 
 
-# --- Over a price ----------------------------------------------------------------------------------------------
+# --- Price limits ----------------------------------------------------------------------------------------------
 
 
 def test_a_price_is_reached_from_the_limit_on(state):
@@ -235,7 +235,7 @@ def test_each_usage_type_is_judged_by_itself(state):
     }
 
 
-def test_the_answer_has_the_shape_that_it_says(state):
+def test_the_answer_has_rows_of_reached_prices(state):
     someone = subscribe()
     add(event(someone, price="12.50"))
     state()
@@ -255,7 +255,7 @@ def test_only_the_range_counts(state):
     assert over("6", start=date(2026, 1, 31), end=date(2026, 1, 31)) == {someone.pk: {"data": ("6.00", "0.00")}}
 
 
-def test_at_a_limit_of_zero_are_those_with_a_record_in_the_range(state):
+def test_a_limit_of_zero_lists_subscriptions_with_a_record_in_the_range(state):
     free, credited, _idle = subscribe(3)
     add(event(free, price="0"), event(credited, price="-1"))
     state()
@@ -297,10 +297,10 @@ def test_pages_of_subscriptions(state):
     assert over("1", after=2**63 - 1) == {}
 
 
-# --- How it is answered ----------------------------------------------------------------------------------------
+# --- Statements ------------------------------------------------------------------------------------------------
 
 
-def test_the_moment_of_the_answer_is_told(state):
+def test_an_answer_has_the_time_of_its_snapshot(state):
     add(event(subscribe()))
     state()
     before = timezone.now()
@@ -323,7 +323,7 @@ def test_a_hundred_subscriptions_take_as_many_statements_as_one(state):
     add(*[event(someone) for someone in subscribe(99)])
     state()
     assert statements() == one
-    # Each asks for the marked days and then for the answer; a page first asks for its likely end.
+    # Each question runs two statements: for the days with marks, and for the sums. A page first finds its last id.
     assert marks() or one == 7
 
 

@@ -1,7 +1,4 @@
-"""The endpoints of usage: what they take, what they answer and how they refuse.
-
-What the sums are, the tests of the selectors say.
-"""
+"""The endpoints of usage: parameters, answers and errors. The tests of the selectors check the sums."""
 
 import csv
 import io
@@ -45,7 +42,7 @@ def answer(client, path, **query):
 
 
 def refusal(client, path, **query):
-    """The codes of the findings, by parameter, of a question that is refused."""
+    """The error codes of a refused request, by parameter."""
     response = client.get(path, query)
     assert (response.status_code, response["Content-Type"]) == (400, "application/json"), response.content
     return {name: [finding["code"] for finding in findings] for name, findings in response.json().items()}
@@ -138,7 +135,7 @@ def test_nothing_used_is_an_empty_array(client, someone):
 
 
 @pytest.mark.parametrize(("path", "query"), [(OVER, {"price_limit": "0"}), (USAGE, JANUARY)])
-def test_the_moment_of_the_answer_is_in_a_header(client, someone, path, query):
+def test_the_time_of_the_snapshot_is_in_a_header(client, someone, path, query):
     before = timezone.now()
     as_of = datetime.fromisoformat(client.get(path, query)["as_of"])
     assert before <= as_of <= datetime.now(UTC)
@@ -148,7 +145,7 @@ def test_the_moment_of_the_answer_is_in_a_header(client, someone, path, query):
 
 
 def pages(client, path, **query):
-    """The pages of an answer, by the addresses that the header `Link` has."""
+    """All pages of an answer, by following the header `Link`."""
     found = []
     while True:
         response = client.get(path, query)
@@ -196,9 +193,9 @@ def table(response):
     return list(csv.reader(io.StringIO(response.content.decode())))
 
 
-@pytest.mark.parametrize("asked", [{"query": {"format": "csv"}}, {"headers": {"accept": "text/csv"}}])
-def test_csv(client, someone, asked):
-    query, headers = asked.get("query", {}), asked.get("headers")
+@pytest.mark.parametrize("request_parts", [{"query": {"format": "csv"}}, {"headers": {"accept": "text/csv"}}])
+def test_csv(client, someone, request_parts):
+    query, headers = request_parts.get("query", {}), request_parts.get("headers")
 
     def rows(path, **parameters):
         response = client.get(path, {**parameters, **query}, headers=headers)
@@ -308,12 +305,12 @@ def test_nothing_is_written_over_rest(client, path, method):
 
 def test_reads_can_be_closed(client, someone, settings):
     settings.DSRHUB_PRIVATE = True
-    asked = [(OVER, {"price_limit": "0"}), (USAGE, JANUARY), (f"/subscriptions/{someone.pk}/usage/", JANUARY)]
-    for path, query in asked:
+    requests = [(OVER, {"price_limit": "0"}), (USAGE, JANUARY), (f"/subscriptions/{someone.pk}/usage/", JANUARY)]
+    for path, query in requests:
         assert client.get(path, query).status_code == 401
         assert client.get(path, query, headers={"accept": "text/csv"})["Content-Type"] == "application/json"
     token = recipes.token.make()
-    for path, query in asked:
+    for path, query in requests:
         assert client.get(path, query, headers={"authorization": f"Token {token.key}"}).status_code == 200
 
 
@@ -341,7 +338,7 @@ DOCUMENT = schemathesis.openapi.from_wsgi("/openapi.yaml", application, config=s
 
 @DOCUMENT.hook
 def map_query(context, query):
-    """No schema can say that a range does not end before it begins."""
+    """Sort the days of a range: no schema can require that a range does not end before it starts."""
     if query and {"from", "to"} <= query.keys():
         query["from"], query["to"] = sorted([query["from"], query["to"]], key=str)
     return query
@@ -352,7 +349,7 @@ few_examples = settings(max_examples=20)
 
 @pytest.fixture
 def app(someone):
-    """A client of the application as servers call it, which works in the test's own transaction."""
+    """A WSGI client of the application. It works in the transaction of the test."""
     request_started.disconnect(close_old_connections)
     request_finished.disconnect(close_old_connections)
     yield WSGIClient(application)

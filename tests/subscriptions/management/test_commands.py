@@ -1,4 +1,4 @@
-"""The commands that refresh, check, purge and generate. What they do is the services'; this is what they say."""
+"""The output of the commands that refresh, check, purge and generate."""
 
 import time
 from datetime import date
@@ -81,7 +81,7 @@ def test_purge_usage(run):
         (["generate_usage", "folder", "--records", "0"], "at least 1"),
     ],
 )
-def test_what_the_commands_cannot_take(words, why):
+def test_invalid_arguments_are_refused(words, why):
     with pytest.raises(CommandError, match=why):
         call_command(*words)
 

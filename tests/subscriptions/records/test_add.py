@@ -1,4 +1,4 @@
-"""`usage_records_add`: what goes in, what is refused, and what is left behind. One by one and by COPY alike."""
+"""`usage_records_add`: added records, errors and marks, by INSERT and by COPY."""
 
 from datetime import UTC, date, datetime, timedelta, timezone
 from decimal import Decimal
@@ -20,13 +20,13 @@ pytestmark = pytest.mark.django_db
 
 @pytest.fixture(params=["few", "many"], autouse=True)
 def way(request, monkeypatch):
-    """Both ways in: as values of a statement, and by COPY."""
+    """Runs each test twice: records are added by an INSERT, and by COPY."""
     if request.param == "many":
         monkeypatch.setattr(services, "FEW_RECORDS", 0)
     return request.param
 
 
-# --- What goes in ----------------------------------------------------------------------------------------------
+# --- Valid records ---------------------------------------------------------------------------------------------
 
 
 def test_a_record_is_stored_as_it_is():
@@ -45,7 +45,7 @@ def test_voice_is_another_table():
     assert not DataUsageRecord.objects.exists()
 
 
-def test_no_record_is_no_work():
+def test_no_records_run_no_query():
     with CaptureQueriesContext(connection) as queries:
         assert add() == UsageAdded(added=0, repeated=0)
     assert not queries
@@ -85,7 +85,7 @@ def test_midnight_is_that_of_the_zone_whatever_the_zone_of_the_record(settings):
         event(someone, datetime(2026, 1, 1, 23, 59, 59, tzinfo=five_hours_west)),
         event(someone, datetime(2026, 1, 2, 0, 0, tzinfo=five_hours_west), "2"),
         event(someone, datetime(2026, 1, 2, 5, 0, tzinfo=UTC), "4"),
-        # When the clocks go forward, New York's day has 23 hours.
+        # When daylight saving time starts, the day has 23 hours in New York.
         event(someone, datetime(2026, 3, 9, 3, 59, tzinfo=UTC), "8"),
         event(someone, datetime(2026, 3, 9, 4, 0, tzinfo=UTC), "16"),
     )
@@ -97,7 +97,7 @@ def test_midnight_is_that_of_the_zone_whatever_the_zone_of_the_record(settings):
     }
 
 
-def test_records_of_many_days_open_their_partitions():
+def test_records_of_many_days_create_their_partitions():
     someone = subscribe()
     days = [noon(1) + timedelta(days=number) for number in (40, 0, 20, 0, 60)]
     add(*[event(someone, day) for day in days])
@@ -111,7 +111,7 @@ def test_a_generator_is_enough():
     assert sums() == {(someone.pk, "data"): ("1500.00", 1500)}
 
 
-# --- What is left behind ---------------------------------------------------------------------------------------
+# --- Marks -----------------------------------------------------------------------------------------------------
 
 
 def test_each_key_is_marked():
@@ -137,11 +137,11 @@ def test_a_write_of_many_keys_marks_the_whole_day(monkeypatch):
     }
 
 
-# --- What is refused -------------------------------------------------------------------------------------------
+# --- Invalid records -------------------------------------------------------------------------------------------
 
 
 def refused(*records, error=InvalidUsage, **options):
-    """The problems as (position, field, value, code), where nothing went in."""
+    """The problems as (position, field, value, code). Nothing may have been added."""
     before = DataUsageRecord.objects.count(), marks()
     with pytest.raises(error) as refusal:
         add(*records, **options)
@@ -181,13 +181,13 @@ def refused(*records, error=InvalidUsage, **options):
         ("external_id", 7, "not_printable"),
     ],
 )
-def test_a_value_that_cannot_be_is_refused(field, value, code):
+def test_an_invalid_value_is_refused(field, value, code):
     right = event(subscribe())
     wrong = right._replace(**{field: value})
     assert refused(right, wrong, right) == [(2, field, str(value)[:255], code)]
 
 
-def test_all_problems_are_told():
+def test_all_problems_are_reported():
     someone = subscribe()
     unknown = UsageEvent(10**12, noon(5), Decimal(1), 1)
     wrong = event(someone, amount=-1)
@@ -198,7 +198,7 @@ def test_all_problems_are_told():
     assert refused(event(someone), unknown, unknown) == [(2, "subscription", str(10**12), "unknown_subscription")]
 
 
-def test_of_very_many_problems_the_first_are_told_and_all_are_counted(monkeypatch):
+def test_of_very_many_problems_the_first_are_reported_and_all_are_counted(monkeypatch):
     monkeypatch.setattr(loading, "PROBLEM_LIMIT", 2)
     wrong = event(subscribe(), amount=-1)
     with pytest.raises(InvalidUsage, match=r"^3 errors, nothing was added\. First error: record 1: amount") as refusal:
@@ -206,7 +206,7 @@ def test_of_very_many_problems_the_first_are_told_and_all_are_counted(monkeypatc
     assert refusal.value.extra["error_count"] == 3
 
 
-def test_what_happens_to_the_caller_s_records_is_the_caller_s_error():
+def test_an_exception_of_the_iterator_of_records_reaches_the_caller():
     someone = subscribe()
 
     def records():
@@ -234,14 +234,14 @@ def test_a_record_of_a_sealed_day_is_refused_unless_it_is_a_backfill():
 # --- External ids ----------------------------------------------------------------------------------------------
 
 
-def test_to_repeat_a_record_with_an_external_id_is_harmless():
+def test_a_record_with_an_external_id_can_be_sent_again():
     someone = subscribe()
     records = [event(someone, 5, "1.50", 7, "a"), event(someone, 6, external_id="b"), event(someone, 6)]
     assert add(*records) == UsageAdded(added=3, repeated=0)
     known = marks()
     assert add(*records[:2]) == UsageAdded(added=0, repeated=2)
     assert marks() == known
-    # The same number may be written otherwise, and the same moment in another zone.
+    # Another form of the same number, and another zone of the same time, are the same values.
     moment = noon(5).astimezone(timezone(timedelta(hours=3)))
     assert add(event(someone, moment, "1.5", 7, "a"), event(someone, 7, external_id="c")) == UsageAdded(1, 1)
     assert sums() == {(someone.pk, "data"): ("4.50", 10)}

@@ -17,7 +17,7 @@ pytestmark = pytest.mark.django_db
 
 @pytest.fixture
 def someone():
-    """Somebody with one record of 5 January, which is refreshed."""
+    """A subscription with one record of 5 January, after a refresh."""
     someone = subscribe()
     add(event(someone, 5, "1.50", 10, "a"))
     daily_usage_refresh()
@@ -65,7 +65,7 @@ def test_an_edit_to_another_subscription_moves_the_usage(someone):
         ({"subscription": 10**12}, ("subscription", "unknown_subscription")),
     ],
 )
-def test_an_edit_to_what_cannot_be_is_refused(someone, values, problem):
+def test_an_edit_to_invalid_values_is_refused(someone, values, problem):
     with pytest.raises(InvalidUsage) as refusal:
         edit(event(someone)._replace(**values))
     assert [(one.field, one.code) for one in refusal.value.extra["problems"]] == [problem]
@@ -79,7 +79,7 @@ def test_an_edit_to_a_sealed_day_is_refused_unless_it_is_a_backfill(someone):
     assert DataUsageRecord.objects.get().day == date(2026, 1, 5)
     edit(event(someone, 6), backfill=True)
     assert DataUsageRecord.objects.get().day == date(2026, 1, 6)
-    # Once it is there it may be changed.
+    # A backfilled record may be edited without backfill.
     edit(event(someone, 6, "9"))
     assert sums() == {(someone.pk, "data"): ("9.00", 1)}
 
@@ -100,7 +100,7 @@ def test_an_edit_of_no_record_is_not_found(someone, usage_type):
         usage_record_edit(usage_type=usage_type, record_id=number, values=event(someone))
 
 
-def test_what_is_deleted_counts_no_more(someone):
+def test_a_deleted_record_is_not_counted(someone):
     add(event(someone, 5, "4"))
     number = DataUsageRecord.objects.earliest("pk").pk
     assert usage_records_delete(usage_type=DATA, record_ids=[number]) == 1
@@ -108,7 +108,7 @@ def test_what_is_deleted_counts_no_more(someone):
     assert usage_records_delete(usage_type=DATA, record_ids=[number]) == 0
 
 
-def test_when_all_is_deleted_nothing_is_left(someone):
+def test_deleting_all_records_leaves_no_usage(someone):
     add(event(someone, 6))
     ids = list(DataUsageRecord.objects.values_list("pk", flat=True))
     assert usage_records_delete(usage_type=DATA, record_ids=ids) == 2

@@ -1,4 +1,4 @@
-"""`usage_file_import` and the command: files of usage, wholly or not at all."""
+"""`usage_file_import` and its command: all records of a file are added, or none."""
 
 import gzip
 from datetime import date
@@ -26,7 +26,7 @@ def write(folder, *lines, name="usage.csv", end="\n", encoding="utf-8"):
 
 
 def problems(folder, *lines, **options):
-    """What is wrong, as (line, field, value, code), where nothing went in."""
+    """The problems as (line, field, value, code). Nothing may have been added."""
     with pytest.raises(InvalidUsage) as refusal:
         usage_file_import(path=write(folder, *lines, **options))
     assert not DataUsageRecord.objects.exists()
@@ -39,13 +39,13 @@ def someone():
     return subscribe()
 
 
-# --- What goes in ----------------------------------------------------------------------------------------------
+# --- Valid records ---------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("name", ["usage.csv", "usage.tsv", "usage.csv.gz", "usage.tsv.gz", "usage"])
 @pytest.mark.parametrize("end", ["\n", "\r\n"])
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig"])
-def test_a_file_is_read_whatever_it_is_wrapped_in(tmp_path, someone, name, end, encoding):
+def test_a_file_is_read_in_every_packing_and_encoding(tmp_path, someone, name, end, encoding):
     separator = "\t" if "tsv" in name else ","
     lines = [
         DATA_HEADER.split(","),
@@ -87,13 +87,13 @@ def test_a_file_may_come_again(tmp_path, someone):
 
 def test_progress_tells_every_byte_once(tmp_path, someone):
     path = write(tmp_path, DATA_HEADER, *[f"{someone.pk},2026-01-05T00:00Z,1,1," for _ in range(12_000)])
-    told = []
-    usage_file_import(path=path, progress=told.append)
-    assert sum(told) == path.stat().st_size
-    assert len(told) > 1
+    steps = []
+    usage_file_import(path=path, progress=steps.append)
+    assert sum(steps) == path.stat().st_size
+    assert len(steps) > 1
 
 
-# --- What is refused -------------------------------------------------------------------------------------------
+# --- Invalid records -------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -127,7 +127,7 @@ def test_progress_tells_every_byte_once(tmp_path, someone):
         (["1", "1950-01-05T00:00Z", "1", "1"], "usage_date", "1950-01-05 00:00:00+00:00", "time_out_of_range"),
     ],
 )
-def test_an_error_is_told_with_its_line(tmp_path, someone, cells, field, value, code):
+def test_an_error_is_reported_with_its_line(tmp_path, someone, cells, field, value, code):
     right = f"{someone.pk}\t2026-01-05T00:00Z\t1\t1"
     cells = [str(someone.pk) if cell == "1" and at == 0 else cell for at, cell in enumerate(cells)]
     lines = [DATA_HEADER.replace(",", "\t").removesuffix("\texternal_id"), right, "\t".join(cells), right]
@@ -135,7 +135,7 @@ def test_an_error_is_told_with_its_line(tmp_path, someone, cells, field, value, 
     assert found == [(3, field, value.replace("1 of", f"{len(cells)} of"), code)]
 
 
-def test_all_errors_are_told_in_the_order_of_their_lines(tmp_path, someone):
+def test_all_errors_are_reported_in_the_order_of_their_lines(tmp_path, someone):
     found = problems(
         tmp_path,
         DATA_HEADER,
@@ -162,11 +162,11 @@ def test_all_errors_are_told_in_the_order_of_their_lines(tmp_path, someone):
         ("usage_date,price,kilobytes_used", "subscription_id", "column_missing"),
     ],
 )
-def test_a_header_that_is_none_is_refused(tmp_path, header, field, code):
+def test_an_invalid_header_is_refused(tmp_path, header, field, code):
     assert [(line, name, why) for line, name, _, why in problems(tmp_path, header)] == [(1, field, code)]
 
 
-def test_what_is_not_utf_8_is_found_where_it_is(tmp_path, someone):
+def test_invalid_utf_8_is_reported_with_its_line(tmp_path, someone):
     lines = [DATA_HEADER, f"{someone.pk},2026-01-05T00:00Z,1,1,ok", f"{someone.pk},2026-01-05T00:00Z,1,1,caf\xe9"]
     ((line, field, _, code),) = problems(tmp_path, *lines, encoding="latin-1")
     assert (line, field, code) == (3, "external_id", "not_printable")
@@ -187,7 +187,7 @@ def test_a_damaged_gzip_file_is_refused(tmp_path, someone, cut):
     assert not DataUsageRecord.objects.exists()
 
 
-def test_a_conflict_is_told_with_its_position(tmp_path, someone):
+def test_a_conflict_is_reported_with_its_position(tmp_path, someone):
     usage_file_import(path=write(tmp_path, DATA_HEADER, f"{someone.pk},2026-01-05T00:00Z,1,1,a"))
     with pytest.raises(UsageConflict, match=f"record 2: subscription {someone.pk} has another record .* 'a'"):
         usage_file_import(
@@ -204,19 +204,19 @@ def test_a_conflict_is_told_with_its_position(tmp_path, someone):
 # --- The command -----------------------------------------------------------------------------------------------
 
 
-def test_the_command_takes_each_file_by_itself(tmp_path, someone, capsys):
+def test_the_command_imports_each_file_separately(tmp_path, someone, capsys):
     good = write(tmp_path, DATA_HEADER, f"{someone.pk},2026-01-05T00:00Z,1,1,a", name="good.csv")
     bad = write(tmp_path, DATA_HEADER, f"{someone.pk},2026-01-05T00:00Z,x,1,b", "y", name="bad.csv")
     conflict = write(tmp_path, DATA_HEADER, f"{someone.pk},2026-01-05T00:00Z,2,1,a", name="conflict.csv")
     with pytest.raises(CommandError, match="2 of 3 files refused"):
         call_command("import_usage", bad, good, conflict)
-    told = capsys.readouterr().out
-    assert "good.csv: 1 added, 0 were there already" in told
-    assert "bad.csv: refused: 2 errors" in told
-    assert "  line 2, price: not_a_number: 'x'\n  line 3, line: wrong_cell_count: '1 of 5 cells'\n" in told
-    assert "conflict.csv: refused" in told
-    assert "another record with the external id 'a'" in told
-    assert "  line 2\n" in told
+    output = capsys.readouterr().out
+    assert "good.csv: 1 added, 0 were there already" in output
+    assert "bad.csv: refused: 2 errors" in output
+    assert "  line 2, price: not_a_number: 'x'\n  line 3, line: wrong_cell_count: '1 of 5 cells'\n" in output
+    assert "conflict.csv: refused" in output
+    assert "another record with the external id 'a'" in output
+    assert "  line 2\n" in output
     assert sums() == {(someone.pk, "data"): ("1.00", 1)}
 
 
@@ -224,14 +224,14 @@ def test_the_command_shows_the_first_of_very_many_errors(tmp_path, capsys):
     path = write(tmp_path, DATA_HEADER, *["x"] * 150)
     with pytest.raises(CommandError):
         call_command("import_usage", path)
-    told = capsys.readouterr().out.splitlines()
-    assert told[1:] == [
+    output = capsys.readouterr().out.splitlines()
+    assert output[1:] == [
         *[f"  line {line}, line: wrong_cell_count: '1 of 5 cells'" for line in range(2, 22)],
         "  and 130 more",
     ]
 
 
-def test_the_command_backfills_when_it_is_told_to(tmp_path, someone):
+def test_the_command_backfills_with_its_option(tmp_path, someone):
     recipes.sealed_day.make(day=date(2026, 1, 5))
     path = write(tmp_path, DATA_HEADER, f"{someone.pk},2026-01-05T00:00Z,1,1,")
     with pytest.raises(CommandError):

@@ -1,4 +1,4 @@
-"""Two statements add records: ADD, and for one record a function of the database. Both do the same."""
+"""The statement ADD and the SQL functions of ADD_ONE add a record in the same way."""
 
 from datetime import date
 
@@ -25,7 +25,7 @@ def by_statement(usage_type, record, backfill):
 
 
 def effect(add, usage_type, record, backfill):
-    """What a way of adding returns and writes, in a transaction that is rolled back."""
+    """The result of a way of adding, and the rows that it writes. Its transaction is rolled back."""
     model = RECORD_MODELS[usage_type]
     columns = ("subscription", "usage_date", "day", "price", model.amount_column, "external_id")
     with transaction.atomic():

@@ -1,4 +1,4 @@
-"""`usage_records_purge`: raw records go, and no answer changes."""
+"""`usage_records_purge`: raw records are dropped, and no answer changes."""
 
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
@@ -49,7 +49,7 @@ def test_days_before_the_day_are_purged_and_their_sums_kept():
         (one.pk, "voice"): ("64.00", 17),
         (other.pk, "data"): ("4.00", 5),
     }
-    # The days were refreshed on the way; those that stay were not.
+    # The purge has refreshed the purged days, and no others.
     assert [day for _, day, _ in marks()] == [date(2026, 1, 7), date(2026, 2, 5)]
 
 
@@ -86,7 +86,7 @@ def test_a_late_record_of_a_sealed_day_is_refused():
         with pytest.raises(DaySealed, match="only a backfill can add to it"):
             add(*late)
     assert sums() == {(someone.pk, "data"): ("1.00", 1)}
-    # Neither another type nor a day without records is sealed.
+    # Other usage types and days without records are not sealed.
     add(event(someone, 5), usage_type=VOICE)
     add(event(someone, 4))
 
@@ -100,7 +100,7 @@ def test_a_backfill_is_added_beside_what_was_kept():
     assert sums() == expected
     daily_usage_refresh()
     assert sums() == expected
-    # The day stays sealed for others, and can be purged again.
+    # The day stays sealed, and can be purged again.
     with pytest.raises(DaySealed):
         add(event(one, 5))
     assert usage_records_purge(before=BEFORE).purged == [PurgedDay(DATA, date(2026, 1, 5), 2)]
@@ -157,12 +157,12 @@ def test_an_aggregate_that_differs_stops_the_purge_and_keeps_the_records():
     assert sums() == {(someone.pk, "data"): ("3.00", 2)}
 
 
-def test_what_is_still_to_come_cannot_be_purged(settings):
+def test_future_days_cannot_be_purged(settings):
     with pytest.raises(InvalidPurge):
         usage_records_purge(before=timezone.now().date() + timedelta(days=2))
 
 
-def test_the_zone_of_days_says_what_is_still_to_come(settings, monkeypatch):
+def test_the_zone_of_the_setting_decides_which_days_are_over(settings, monkeypatch):
     monkeypatch.setattr(timezone, "now", lambda: datetime(2026, 1, 7, 3, tzinfo=UTC))
     usage_records_purge(before=date(2026, 1, 7))
     settings.DSRHUB_USAGE_TIME_ZONE = "America/New_York"
@@ -178,6 +178,6 @@ def test_the_check_says_that_sealed_days_cannot_be_compared():
     report = daily_usage_check()
     assert (report.days_checked, report.differences) == (2, [])
     assert report.sealed == [(DATA, date(2026, 1, 5))]
-    # With what is kept they can be.
+    # They are compared with the kept sums.
     DailyUsage.objects.filter(day=date(2026, 1, 5)).update(price=9)
     assert [one.day for one in daily_usage_check().differences if one.level == "day"] == [date(2026, 1, 5)]
