@@ -28,7 +28,7 @@ class TransactionLock:
         rows_of(f"SELECT {function}(hashtextextended(%(key)s, 0))", key=self.key(**parts))
 
     def take_with(self, cursor: Any, **parts: Any) -> None:
-        """The same on another connection than Django's."""
+        """Wait for the lock with the cursor of another connection than Django's."""
         cursor.execute("SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))", [self.key(**parts)])
 
 

@@ -3,6 +3,7 @@
 from datetime import date
 
 import pytest
+from django.db import connection
 
 from dsrhub.database import locks
 from dsrhub.database.statements import rows_of
@@ -35,6 +36,17 @@ def test_a_key_stays_as_the_first_release_has_it(lock, parts, number):
     lock.take(**parts)
 
     # PostgreSQL shows the two halves of the number apart.
+    ((high, low),) = rows_of(
+        "SELECT classid::bigint, objid::bigint FROM pg_locks WHERE locktype = 'advisory' AND pid = pg_backend_pid()"
+    )
+    assert high << 32 | low == number % 2**64
+
+
+def test_a_lock_with_a_cursor_has_the_same_key():
+    lock, parts, number = KEYS[-1]
+    with connection.cursor() as cursor:
+        lock.take_with(cursor, **parts)
+
     ((high, low),) = rows_of(
         "SELECT classid::bigint, objid::bigint FROM pg_locks WHERE locktype = 'advisory' AND pid = pg_backend_pid()"
     )

@@ -1,5 +1,6 @@
 """How values come to the database in an array."""
 
+from datetime import UTC, date, datetime
 from decimal import Decimal
 
 import pytest
@@ -26,7 +27,15 @@ NUMBERS = [Decimal("1E-7"), Decimal("-3.50"), Decimal("9.93842272727272727272727
 
 
 @pytest.mark.parametrize(
-    ("kind", "values"), [("text", TEXTS), ("numeric", NUMBERS), ("integer", [0, -1, 2**31 - 1]), ("integer", [])]
+    ("kind", "values"),
+    [
+        ("text", TEXTS),
+        ("numeric", NUMBERS),
+        ("integer", [0, -1, 2**31 - 1]),
+        ("integer", []),
+        ("date", [date(2026, 1, 31), date.max, None]),
+        ("timestamptz", [datetime(2026, 1, 31, 23, 59, 59, 123456, tzinfo=UTC), None]),
+    ],
 )
 def test_an_array_comes_to_the_database_as_it_is(kind, values):
     ((came,),) = rows_of(f"SELECT %(values)s::{kind}[]", values=values)
