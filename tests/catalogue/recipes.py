@@ -1,0 +1,66 @@
+"""Recipes of model-bakery for the rows of the catalogue. Lines come through the services: see helpers.
+
+Choices are fixed, as random ones would violate the constraints of the tables.
+"""
+
+from datetime import date
+from decimal import Decimal
+
+from model_bakery.recipe import Recipe, foreign_key
+
+from catalogue.models import (
+    DSR,
+    EcbRate,
+    ImportJob,
+    LeftoverLines,
+    OperatorRate,
+    RateChange,
+    RateMethod,
+    RejectedDelivery,
+    ReportProblem,
+    Resource,
+)
+from tests.catalogue.helpers import NO_JANUARY
+
+# Ingested, of NO_JANUARY, and without lines.
+dsr = Recipe(
+    DSR,
+    path=NO_JANUARY,
+    dsp="Spotify",
+    offer="SpotifyDuo",
+    territory_id="NO",
+    currency_id="NOK",
+    period_start=date(2020, 1, 1),
+    period_end=date(2020, 1, 31),
+    status=DSR.Status.INGESTED,
+    sha256=64 * "0",
+    exchange_rate=Decimal("9.9384227272727272727272727272727272727273"),
+    rate_method=RateMethod.ECB_MEAN,
+    rate_source="ECB reference rates of 22 days, 2020-01-02 to 2020-01-31",
+)
+failed_dsr = dsr.extend(status=DSR.Status.FAILED, sha256=None, exchange_rate=None, rate_method="", rate_source="")
+problem = Recipe(ReportProblem, dsr=foreign_key(dsr), level=ReportProblem.Level.ERROR, code="not_a_number", line=None)
+rate_change = Recipe(
+    RateChange,
+    dsr=foreign_key(dsr),
+    old_rate=Decimal(1),
+    old_method=RateMethod.ECB_MEAN,
+    new_rate=Decimal(2),
+    new_method=RateMethod.OPERATOR,
+)
+rejected_delivery = Recipe(RejectedDelivery, name="hello.tsv")
+
+ecb_rate = Recipe(EcbRate, currency_id="NOK", day=date(2020, 1, 1), rate=Decimal(9))
+operator_rate = Recipe(
+    OperatorRate,
+    currency_id="NOK",
+    period_start=date(2020, 1, 1),
+    period_end=date(2020, 1, 31),
+    rate=Decimal("9.5"),
+)
+
+resource = Recipe(Resource, dsp="Spotify", dsp_id="a", title=None, artists=None, isrc=None)
+lines_to_drop = Recipe(LeftoverLines, dsr_number=1, partition=0, dsp="Spotify", is_catalogued=False)
+import_job = Recipe(
+    ImportJob, upload="some", name=NO_JANUARY, stored_name="stored", size=1, state=ImportJob.State.TO_CHECK
+)
