@@ -1,26 +1,26 @@
-"""What can be wrong with a delivery or a question about DSRs."""
+"""The errors of deliveries and of questions about DSRs."""
 
 from dsrhub.exceptions import ConflictError, DsrhubError, NotFoundError, NotReadyError
 
 
 class InvalidReportName(DsrhubError):
-    """A file name gives no known DSP, territory, currency and period: there is no DSR to speak of."""
+    """A file does not say which DSRs it has: its DSP, a known territory and currency, and the period."""
 
     code = "invalid_report_name"
 
 
 class ReportRefused(DsrhubError):
-    """A report has errors, and nothing of it was loaded.
+    """A delivery has errors, and nothing of it was loaded.
 
-    `extra` has `error_count` and `warning_count`, the `problems` that are kept, and in `dsr` the id of the DSR that
-    failed.
+    `extra` has `error_count` and `warning_count`, the kept `problems`, and in `dsr` the id of the failed DSR, if the
+    delivery has only one.
     """
 
     code = "report_refused"
 
 
 class DSRExists(ConflictError):
-    """Another content stands under the same key, and its replacement was not asked for."""
+    """A DSR with the same key and different content exists, and its replacement was not asked for."""
 
     code = "dsr_exists"
 
@@ -38,7 +38,7 @@ class ExchangeRateMissing(DsrhubError):
 
 
 class ExchangeRateIncomplete(DsrhubError):
-    """The loaded ECB history does not have every rate of a currency in a period."""
+    """The loaded ECB history lacks rates of a currency in a period."""
 
     code = "exchange_rate_incomplete"
 
@@ -50,30 +50,30 @@ class InvalidRateFile(DsrhubError):
 
 
 class InvalidRate(DsrhubError):
-    """An operator's rate that cannot be one."""
+    """An operator's rate is not valid."""
 
     code = "invalid_rate"
 
 
 class SearchTooWide(DsrhubError):
-    """More resources would have to be added up than an answer may take."""
+    """A search would add up more resources than it may."""
 
     code = "search_too_wide"
 
 
 class RankingNotReady(NotReadyError):
-    """A ranking could not be made in the time there was. It is being made by a worker now."""
+    """A ranking could not be built in the time of the request. A worker builds it."""
 
     code = "ranking_not_ready"
 
 
 class ImportJobChanged(ConflictError):
-    """An import job is in another state than the one that was seen, so what was asked for makes no sense any more."""
+    """The state of an import job has changed since the user saw it, so the requested step is not possible."""
 
     code = "import_job_changed"
 
 
 class ReplacementNotChosen(ConflictError):
-    """There is an earlier delivery of the same report, and nobody said that it may be replaced."""
+    """An earlier delivery of the report exists, and its replacement was not chosen."""
 
     code = "replacement_not_chosen"

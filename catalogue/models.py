@@ -1,4 +1,4 @@
-"""The catalogue: Digital Sales Reports, their lines, and what they are measured in."""
+"""The tables of the catalogue: Digital Sales Reports, their lines and resources, currencies, territories and rates."""
 
 from datetime import date
 from typing import ClassVar
@@ -32,7 +32,7 @@ class Currency(models.Model):
 
 
 class Territory(models.Model):
-    """A territory of ISO 3166-1, or one of the codes in use beside it (XK, and WW for the whole world)."""
+    """A territory of ISO 3166-1, or a code in use beside it (XK, and WW for the whole world)."""
 
     code_2 = models.CharField(_("code"), max_length=2, primary_key=True)
     name = models.CharField(_("name"), max_length=100)
@@ -49,7 +49,7 @@ class Territory(models.Model):
 
 
 class RateMethod(models.TextChoices):
-    """Where the exchange rate of a DSR comes from."""
+    """The origin of the exchange rate of a DSR."""
 
     EURO = "euro", _("the euro itself")
     ECB_MEAN = "ecb_mean", _("mean of the ECB's reference rates")
@@ -76,13 +76,13 @@ class EcbRate(models.Model):
 
 
 class OperatorRate(models.Model):
-    """A rate that an operator entered for a currency and a period; it wins over the ECB's."""
+    """A rate that an operator entered for a currency and a period. It takes precedence over the ECB's rates."""
 
     currency = models.ForeignKey(Currency, models.PROTECT, related_name="+", verbose_name=_("currency"))
     period_start = models.DateField(_("period start"))
     period_end = models.DateField(_("period end"))
     rate = NumericField(_("rate"), help_text=_("Units of the currency for one euro."))
-    note = models.CharField(_("note"), max_length=200, blank=True, help_text=_("Where the rate comes from."))
+    note = models.CharField(_("note"), max_length=200, blank=True, help_text=_("The origin of the rate."))
     entered_by = models.ForeignKey(
         settings.AUTH_USER_MODEL, models.SET_NULL, related_name="+", null=True, blank=True, editable=False
     )
@@ -111,7 +111,7 @@ class DSR(models.Model):
 
     # Four bytes are enough, and every line carries them.
     id = models.AutoField(primary_key=True)
-    path = models.CharField(_("path"), max_length=255, help_text=_("The name of the file as it was delivered."))
+    path = models.CharField(_("file name"), max_length=255, help_text=_("The name of the file as it was delivered."))
     gzip_name = models.CharField(_("name inside gzip"), max_length=255, null=True, blank=True)  # noqa: DJ001
     sha256 = models.CharField(  # noqa: DJ001 - a blank hash would be a hash
         "SHA-256", max_length=64, null=True, blank=True, help_text=_("Of the unpacked content.")
@@ -137,7 +137,7 @@ class DSR(models.Model):
     total_revenue = NumericField(_("revenue"), default=0, help_text=_("In the currency of the DSR, exact."))
     lowest_revenue = NumericField(_("lowest revenue of a line"), null=True, blank=True)
     most_repeats = models.BigIntegerField(
-        _("most lines of one recording"), default=1, editable=False, help_text=_("1 where no dsp_id is repeated.")
+        _("most lines of one recording"), default=1, editable=False, help_text=_("1 where no DSP ID is repeated.")
     )
     blank_title_count = models.BigIntegerField(_("blank titles"), default=0)
     blank_artists_count = models.BigIntegerField(_("blank artists"), default=0)
@@ -182,7 +182,7 @@ class DSR(models.Model):
                 nulls_distinct=False,
                 name="dsr_key_once_ingested",
             ),
-            # A failure is replaced by the next try of the same file.
+            # The next import of the same file replaces its failure.
             models.UniqueConstraint(fields=["path"], condition=Q(status="failed"), name="dsr_path_once_failed"),
             models.CheckConstraint(condition=Q(period_start__lte=F("period_end")), name="dsr_period_in_order"),
             models.CheckConstraint(
@@ -191,7 +191,7 @@ class DSR(models.Model):
             ),
         ]
         indexes = [
-            # "Was this content delivered before?"
+            # For the warning that the same content was delivered before.
             models.Index(fields=["sha256"], name="dsr_sha256"),
         ]
 
@@ -200,20 +200,20 @@ class DSR(models.Model):
 
     @property
     def recency(self) -> tuple[date, date, bytes]:
-        """DSRs in the order of their periods; those of one period by file name, byte by byte."""
+        """The order in which DSRs describe resources: by period, then by file name, byte by byte."""
         return self.period_end, self.period_start, self.path.encode()
 
     @property
     def blank_count(self) -> int:
-        """How many cells of the report are blank."""
+        """The number of blank cells in the report."""
         return sum(getattr(self, count) for count in self.BLANK_COUNTS)
 
 
 class UsageLine(models.Model):
     """A line of a DSR as it was delivered. A blank cell is NULL.
 
-    The table is made by hand in a migration: it is partitioned, and has neither the foreign key (attaching a
-    partition beside one makes two importers wait for each other for ever) nor the key in the database.
+    A migration creates the table by SQL: it is partitioned. The database has neither the foreign key (with it, two
+    importers that attach partitions would deadlock) nor the primary key.
     """
 
     pk = models.CompositePrimaryKey("dsr", "line_number")
@@ -221,7 +221,7 @@ class UsageLine(models.Model):
     partition = models.IntegerField()
     line_number = models.BigIntegerField(_("line"))
     usages = models.BigIntegerField(_("usages"), null=True)
-    dsp_id = models.TextField("dsp_id", db_collation="C")
+    dsp_id = models.TextField("DSP ID", db_collation="C")
     title = models.TextField(_("title"), null=True)  # noqa: DJ001 - blank is NULL, here and below
     artists = models.TextField(_("artists"), null=True, help_text=_("Separated by |."))  # noqa: DJ001
     isrc = models.TextField("ISRC", null=True)  # noqa: DJ001
@@ -237,21 +237,23 @@ class UsageLine(models.Model):
 
 
 class Resource(models.Model):
-    """What was used: a recording as a DSP knows it, by its natural key (DSP, dsp_id).
+    """A recording as a DSP knows it, by its natural key (DSP, dsp_id).
 
-    Its title, artists and ISRC are each the value of the latest line that has one. No unique index guards the key,
-    as a dsp_id may be too long for any: one at a time registers the resources of a DSP. Two more columns live in the
-    database alone (see the migration): hashes of the dsp_id and of all that is known, which tell at once what a new
-    DSR does not change.
+    Title, artists and ISRC are each the value of the most recent line that has one. No unique index guards the key, as
+    a dsp_id may be too long for an index: one session at a time registers the resources of a DSP. Two more columns are
+    in the database alone (see the migration): hashes of the dsp_id and of all values, by which an index finds the lines
+    of a new DSR that change nothing.
     """
 
     dsp = models.CharField("DSP", max_length=100)
-    dsp_id = models.TextField("dsp_id", db_collation="C")
+    dsp_id = models.TextField("DSP ID", db_collation="C")
     title = models.TextField(_("title"), null=True)  # noqa: DJ001 - blank is NULL, here and below
     artists = models.TextField(_("artists"), null=True, help_text=_("Separated by |."))  # noqa: DJ001
     isrc = models.TextField("ISRC", null=True)  # noqa: DJ001
 
     class Meta:
+        verbose_name = _("recording")
+        verbose_name_plural = _("recordings")
         ordering = ["id"]
         permissions = [("export_resource", "Can export resources")]
 
@@ -260,7 +262,7 @@ class Resource(models.Model):
 
 
 class ReportProblem(models.Model):
-    """An error or a warning in a DSR. Of very many only the first are kept; the DSR has their true number."""
+    """An error or a warning in a DSR. Only the first ones are kept, up to a limit; the DSR has their true number."""
 
     class Level(models.TextChoices):
         ERROR = "error", _("error")
@@ -282,7 +284,7 @@ class ReportProblem(models.Model):
 
 
 class RejectedDelivery(models.Model):
-    """A delivered file whose name does not say which DSR it is: nothing of it was read."""
+    """A delivered file that became no DSR, not even a failed one, as it does not say which DSRs it has."""
 
     name = models.CharField(_("name"), max_length=255, unique=True)
     reason = models.CharField(_("reason"), max_length=500)
@@ -305,7 +307,7 @@ class RejectedDelivery(models.Model):
 
 
 class RateChange(models.Model):
-    """The exchange rate of an ingested DSR was replaced by another: what it was, and what it became."""
+    """A change of the exchange rate of an ingested DSR, with the old and the new rate."""
 
     dsr = models.ForeignKey(DSR, models.CASCADE, related_name="rate_changes")
     old_rate = NumericField(_("old rate"))
@@ -327,7 +329,7 @@ class RateChange(models.Model):
 
 
 class LeftoverLines(models.Model):
-    """Lines of a DSR that is gone, which still have to be removed from the catalogue and from the disk."""
+    """Lines to drop: those of a deleted DSR, to be removed from the catalogue of resources and from the disk."""
 
     dsr_number = models.IntegerField(unique=True)
     partition = models.IntegerField()
@@ -342,16 +344,16 @@ class LeftoverLines(models.Model):
 
 
 class ImportJobManager(models.Manager["ImportJob"]):
-    """Jobs without their problems, which only a download of them needs."""
+    """Jobs without their problems, which only the download of the problems needs."""
 
     def get_queryset(self) -> models.QuerySet["ImportJob"]:
         return super().get_queryset().defer("problems")
 
 
 class ImportJob(models.Model):
-    """An uploaded file on its way to a DSR: to be checked, then confirmed by somebody, then loaded.
+    """An uploaded file on its way to a DSR: to be checked, then confirmed by a user, then loaded.
 
-    Whether anybody works on it at this moment is no column but a lock: see `catalogue.import_jobs`.
+    No column says whether a job is in work at this moment, but a lock does: see `catalogue.imports.jobs`.
     """
 
     class State(models.TextChoices):
@@ -360,26 +362,28 @@ class ImportJob(models.Model):
         TO_LOAD = "to_load", _("to be loaded")
         REFUSED = "refused", _("refused")
         DONE = "done", _("done")
-        ABANDONED = "abandoned", _("abandoned")
+        ABANDONED = "abandoned", _("discarded")
 
     WORK = (State.TO_CHECK, State.TO_LOAD)
     OPEN = (*WORK, State.CHECKED, State.REFUSED)
 
     # Four bytes, as the lock of a job has.
     id = models.AutoField(primary_key=True)
-    upload = models.CharField(_("upload"), max_length=32, help_text=_("Files that came together have it in common."))
-    name = models.CharField(_("name"), max_length=255, help_text=_("Of the file as it was uploaded."))
-    stored_name = models.CharField(max_length=64, help_text=_("In the upload folder."))
-    size = models.BigIntegerField(_("size"), help_text=_("Packed, in bytes."))
-    file_sha256 = models.CharField(max_length=64, blank=True, help_text=_("Of the packed bytes that were checked."))
+    upload = models.CharField(_("upload"), max_length=32, help_text=_("The same for all files of one upload."))
+    name = models.CharField(_("name"), max_length=255, help_text=_("The name of the file as it was uploaded."))
+    stored_name = models.CharField(max_length=64, help_text=_("The name of the file in the upload folder."))
+    size = models.BigIntegerField(_("size"), help_text=_("The size of the packed file in bytes."))
+    file_sha256 = models.CharField(
+        max_length=64, blank=True, help_text=_("The hash of the packed file that was checked.")
+    )
     state = models.CharField(_("state"), max_length=9, choices=State, default=State.TO_CHECK)
-    preview = models.JSONField(null=True, help_text=_("What the check found, and the first of its problems."))
-    problems = models.JSONField(null=True, help_text=_("All that it kept, as long as the file is there."))
+    preview = models.JSONField(null=True, help_text=_("The findings of the check, with the first problems."))
+    problems = models.JSONField(null=True, help_text=_("All kept problems, as long as the file exists."))
     message = models.CharField(_("message"), max_length=1000, blank=True)
     replace = models.BooleanField(default=False, help_text=_("An earlier delivery may be replaced."))
     dsr_number = models.IntegerField("DSR", null=True)
-    tries = models.IntegerField(default=0, help_text=_("How often the present step was begun."))
-    started_at = models.DateTimeField(null=True, help_text=_("When it was begun the last time."))
+    tries = models.IntegerField(default=0, help_text=_("How often the present step was started."))
+    started_at = models.DateTimeField(null=True, help_text=_("When the present step was last started."))
     bytes_done = models.BigIntegerField(default=0)
     uploaded_at = models.DateTimeField(_("uploaded at"), auto_now_add=True)
     changed_at = models.DateTimeField(_("changed at"), auto_now=True)
@@ -393,17 +397,17 @@ class ImportJob(models.Model):
     request_id = models.CharField(
         max_length=64,
         blank=True,
-        help_text=_("Of the request that asked for the present step: logs are kept under it."),
+        help_text=_("The id of the request that queued the present step, for the logs."),
     )
 
     objects = ImportJobManager()
 
     class Meta:
         ordering = ["-id"]
-        default_permissions = ()  # who may import sees all of them
+        default_permissions = ()  # Users who may import see all jobs.
         indexes = [
             models.Index(fields=["upload"], name="import_job_upload"),
-            # What the workers look for, again and again.
+            # For the workers, which poll the queue.
             models.Index(fields=["id"], condition=Q(state__in=["to_check", "to_load"]), name="import_job_work"),
         ]
 
@@ -412,17 +416,17 @@ class ImportJob(models.Model):
 
 
 class KeptRanking(models.Model):
-    """Resources by their revenue in EUR, as some state of the DSRs has it: see kept_rankings.
+    """A cached ranking: resources by their revenue in EUR, in one state of the DSRs. See `catalogue.ranking.cache`.
 
-    Its rows are in a table that no model has, or in one of their own. All of it is unlogged: a crash of the server
-    empties it.
+    Its rows are in a shared table that has no model, or in a table of their own. All of these tables are unlogged: a
+    crash of the server empties them.
     """
 
     id = models.AutoField(primary_key=True)
-    key = models.CharField(max_length=64, help_text=_("A hash of the state of the DSRs that it was made from."))
+    key = models.CharField(max_length=64, help_text=_("The hash of the state of the DSRs that it was built from."))
     ends = ArrayField(
         models.BigIntegerField(null=True),
-        help_text=_("The rank with which the top 1, 2, ... per cent end; empty where that is not known."),
+        help_text=_("The rank with which the top 1, 2, ... per cent end; empty where it is not known."),
     )
     total = NumericField(help_text=_("All revenue in EUR, to 20 digits."))
     row_count = models.BigIntegerField()
@@ -430,7 +434,7 @@ class KeptRanking(models.Model):
     used_at = models.DateTimeField()
 
     class Meta:
-        default_permissions = ()  # nobody sees it
+        default_permissions = ()  # No page shows it.
         indexes = [models.Index(fields=["key"], name="kept_ranking_key")]
 
     def __str__(self) -> str:
@@ -438,15 +442,17 @@ class KeptRanking(models.Model):
 
 
 class WantedRanking(models.Model):
-    """A ranking that somebody asked for and that could not be made in the time there was: workers make it."""
+    """A ranking that a request had no time to build: a worker builds it."""
 
-    key = models.CharField(max_length=64, unique=True, help_text=_("Of the state of the DSRs when it was asked for."))
+    key = models.CharField(
+        max_length=64, unique=True, help_text=_("The hash of the state of the DSRs when it was requested.")
+    )
     percentile = models.IntegerField()
-    dsr_numbers = ArrayField(models.IntegerField(), help_text=_("The DSRs that count."))
+    dsr_numbers = ArrayField(models.IntegerField(), help_text=_("The DSRs in scope."))
     wanted_at = models.DateTimeField(auto_now_add=True)
 
     class Meta:
-        default_permissions = ()  # nobody sees it
+        default_permissions = ()  # No page shows it.
         ordering = ["id"]
 
     def __str__(self) -> str:

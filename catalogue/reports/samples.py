@@ -1,7 +1,7 @@
-"""Samples: DSRs of invented recordings, for trying out, for tests, and of any size for measuring.
+"""Samples: DSRs of invented recordings, to try out dsrhub, for tests, and of any size for benchmarks.
 
-The same arguments give the same files, on every machine: of Python's generator only `random()` is used, whose
-sequence never changes, and of floats only what IEEE 754 rounds exactly. The content of a file is made line by line.
+The same arguments give the same files on every machine: only `random()` of Python's generator is used, whose sequence
+never changes, and only float operations that IEEE 754 rounds exactly. The content of a file is generated line by line.
 """
 
 import gzip
@@ -52,7 +52,7 @@ SERVICES = (
     Service("AmazonMusic", "Unlimited", True, 0.0039),
     Service("Tidal", "HiFi", False, 0.0060),
 )
-# The ECB published rates of all these currencies throughout YEARS; one euro is roughly so many units.
+# The ECB published rates of all these currencies throughout YEARS. `units_per_eur` is a rough exchange rate.
 MARKETS = (
     Market("ES", "EUR", "SGAE", 1, 900_000),
     Market("NO", "NOK", "TONO", 11, 150_000),
@@ -81,7 +81,7 @@ MARKETS = (
 )
 YEARS = range(2020, 2026)
 MONTHS = 12 * len(YEARS)
-# DSRs follow each other in this many markets before others come, so that a few DSRs already share territories.
+# The first DSRs stay in this many markets before others follow, so that even a few DSRs share territories.
 MARKETS_AT_ONCE = 6
 DSRS_A_MONTH = 4
 MOST_DSRS = len(SERVICES) * len(MARKETS) * MONTHS
@@ -89,7 +89,7 @@ MOST_DSRS = len(SERVICES) * len(MARKETS) * MONTHS
 
 @dataclass(frozen=True)
 class Sample:
-    """What one DSR to be made is about."""
+    """The service, market and month of one sample."""
 
     service: Service
     market: Market
@@ -107,9 +107,9 @@ class Sample:
 
 
 def sample_list(dsrs: int) -> list[Sample]:
-    """The first so many DSRs, no two of which are of one service, market and month.
+    """The first `dsrs` samples. No two have the same service, market and month.
 
-    Raises ValueError for less than one, and for more than MOST_DSRS.
+    Raises ValueError for fewer than one, and for more than MOST_DSRS.
     """
     if not 1 <= dsrs <= MOST_DSRS:
         raise ValueError(f"There are services, markets and months for 1 to {MOST_DSRS} DSRs, not for {dsrs}.")
@@ -131,7 +131,7 @@ def _sample(number: int) -> Sample:
 
 
 class Repertoire(NamedTuple):
-    """What titles, artists and ISRCs of one language are made of."""
+    """The parts of titles, artists and ISRCs in one language."""
 
     countries: list[str]
     words: list[str]
@@ -186,13 +186,13 @@ JAPANESE = _repertoire(
     "佐藤 鈴木 高橋 田中 伊藤 渡辺 山本 中村 小林 加藤",
     "愛 葵 健 翔太 大輔 直樹 花 美咲 結衣 蓮",
 )
-# A recording's hash takes one of these, so the more often a repertoire stands here, the more recordings it has.
+# The hash of a recording selects one of these: a repertoire that stands here more often has more recordings.
 REPERTOIRES = [ENGLISH] * 13 + [SPANISH] * 3 + [FRENCH] * 2 + [NORDIC, JAPANESE]
 VERSIONS = [*[""] * 26, " - Live", " - Radio Edit", " - Remastered 2011", " (Acoustic)", " - Remix", " - Instrumental"]
 ARTIST_COUNTS = [1] * 9 + [2] * 4 + [3, 3, 4]
 
 LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
-# Translate any bytes into letters and digits, and into capitals.
+# Tables that translate any bytes into letters and digits, and into capitals.
 DSP_ID_BYTES = (LETTERS * 5)[:256].encode()
 CAPITAL_BYTES = (LETTERS[:26] * 10)[:256].encode()
 
@@ -206,7 +206,7 @@ class Recording(NamedTuple):
 
 
 def recording(catalogue: str, rank: int) -> Recording:
-    """The recording of a rank (0 is the most popular) in a catalogue, always the same."""
+    """The recording at a rank in a catalogue (0 is the most popular). It is always the same."""
     # 64 even bytes, a few of which decide each thing.
     digest = blake2b(f"{catalogue} {rank}".encode()).digest()
     repertoire, word, joint, other_word, version, credit, country, year = digest[22:30]
@@ -230,21 +230,21 @@ def recording(catalogue: str, rank: int) -> Recording:
 
 # --- Lines -----------------------------------------------------------------------------------------------------
 
-# Shares of the lines: blank cells, and what else is not as one would wish.
+# Shares of the lines with blank cells and other defects.
 BLANK_TITLES, BLANK_ARTISTS, BLANK_ISRCS, BLANK_USAGES, BLANK_REVENUES = 0.045, 0.045, 0.04, 0.012, 0.02
 OTHER_ISRCS = 0.03
 DECIMAL_USAGES = 0.002
-# What adding and subtracting doubles leaves where nothing should be left.
+# The residue of adding and subtracting doubles where the result should be zero.
 RESIDUES, RESIDUE = 0.001, sys.float_info.epsilon
-# About so many recordings are hits; behind them usages fall as 1 / rank.
+# About this many recordings are hits; after them, usages fall as 1 / rank.
 HITS = 25
 
 
 def sample_lines(sample: Sample, *, seed: int, lines: int, recordings: int) -> Iterator[str]:
-    """The lines of a DSR: every one of another of the first `recordings` (at least `lines`) of its DSP's catalogue.
+    """The lines of a DSR: each of a different one of the first `recordings` (at least `lines`) of its DSP's catalogue.
 
-    The ranks are cut into as many stretches as there are lines, from short to long, and each line takes one rank of
-    its own stretch: so hits are in every DSR, and what few people hear is in few.
+    The ranks are divided into as many ranges as there are lines, from short to long, and each line takes one rank of
+    its own range: so hits are in every DSR, and rarely used recordings are in few.
     """
     catalogue = f"{seed} {sample.service.dsp}"
     random = Random(f"{seed} {sample.name}").random  # noqa: S311 - nothing is kept secret by it
@@ -274,7 +274,7 @@ def sample_lines(sample: Sample, *, seed: int, lines: int, recordings: int) -> I
 
 
 def sample_write(folder: Path, sample: Sample, *, seed: int, lines: int, recordings: int) -> Path:
-    """Write a DSR. Without the time of writing in its header, the same content gives the same file."""
+    """Write a DSR. The gzip header has no time, so the same content gives the same file."""
     path = folder / sample.name
     with (
         gzip.GzipFile(path, "wb", compresslevel=1, mtime=0) as file,
@@ -286,7 +286,7 @@ def sample_write(folder: Path, sample: Sample, *, seed: int, lines: int, recordi
 
 
 def samples_write(folder: Path, samples: list[Sample], *, seed: int, lines: int) -> Iterator[Path]:
-    """Write DSRs of so many lines each, one at every step. The more DSRs a DSP has, the larger is its catalogue."""
+    """Write DSRs of `lines` lines each, one at each step. The more DSRs a DSP has, the larger is its catalogue."""
     dsrs_of_dsp = Counter(sample.service.dsp for sample in samples)
     for sample in samples:
         recordings = lines * (2 + dsrs_of_dsp[sample.service.dsp] // 6)
