@@ -8,6 +8,8 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import ngettext
 
+from catalogue.resources.found import WIDE
+
 
 def grouped(number: Decimal | int | str) -> str:
     """Return all digits of a number, with thousands separators and without an exponent."""
@@ -31,3 +33,8 @@ def exact(number: Decimal | int) -> SafeString:
 
 def link(text: Any, view: str, *args: Any, **query: Any) -> SafeString:
     return format_html('<a href="{}">{}</a>', reverse(f"admin:catalogue_{view}", args=args, query=query), text)
+
+
+def amount(number: Decimal | int | None) -> SafeString | None:
+    """Format a number without the trailing zeros that a sum may have."""
+    return None if number is None else exact(Decimal(number).normalize(WIDE))

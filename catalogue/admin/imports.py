@@ -3,14 +3,12 @@
 A worker does the steps that take too long for a request. The page shows their progress.
 """
 
-from itertools import zip_longest
 from pathlib import Path
 from typing import Any, cast
 
 from django import forms
 from django.conf import settings
 from django.contrib import admin, messages
-from django.contrib.admin.utils import label_for_field
 from django.contrib.auth.models import User
 from django.core.exceptions import PermissionDenied
 from django.core.files.uploadedfile import TemporaryUploadedFile
@@ -25,7 +23,6 @@ from django.http import (
 from django.template.defaultfilters import filesizeformat
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
-from django.utils import timezone
 from django.utils.decorators import method_decorator
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
@@ -37,13 +34,14 @@ from import_export.forms import ImportForm
 from import_export.resources import Resource
 from import_export.results import Result
 
-from catalogue.admin.cells import grouped, link, problem_counts
+from catalogue.admin.cells import link
 from catalogue.admin.exports import Problems
+from catalogue.admin.import_cards import job_card, job_progress_json
 from catalogue.imports import jobs as import_jobs
 from catalogue.imports.progress import Deadline
-from catalogue.imports.selectors import WORKER, JobProgress, import_job_problems, job_progress, jobs_in_work
+from catalogue.imports.selectors import WORKER, import_job_problems, jobs_in_work
 from catalogue.imports.worker import job_step_run
-from catalogue.models import DSR, ImportJob
+from catalogue.models import ImportJob
 from catalogue.reports.formats import registry
 from catalogue.reports.formats.registry import file_endings, name_patterns
 from catalogue.reports.formats.tsv.reader import COLUMNS
@@ -214,7 +212,7 @@ class ReportImportMixin(PathImportMixin, ImportMixin):  # type: ignore[misc]
             "title": _("Import"),
             "opts": self.opts,
             "upload": upload,
-            "cards": [_card(job, in_work) for job in jobs],
+            "cards": [job_card(job, in_work) for job in jobs],
             "can_confirm": any(job.state == State.CHECKED for job in jobs),
             "may_replace": may_replace(request),
             "lacks_worker": WORKER not in in_work and any(job.state in ImportJob.WORK for job in jobs),
@@ -225,7 +223,7 @@ class ReportImportMixin(PathImportMixin, ImportMixin):  # type: ignore[misc]
         """Return the progress of an upload, which its open page polls."""
         self._require_permission(request)
         in_work = jobs_in_work()
-        jobs = {job.pk: _progress_json(job, in_work) for job in _jobs_or_404(upload)}
+        jobs = {job.pk: job_progress_json(job, in_work) for job in _jobs_or_404(upload)}
         return JsonResponse({"jobs": jobs, "has_worker": WORKER in in_work})
 
     def problems_view(self, request: HttpRequest, upload: str, number: int) -> StreamingHttpResponse:
@@ -257,105 +255,6 @@ def _jobs_or_404(upload: str) -> list[ImportJob]:
     if not jobs:
         raise Http404("There is no such upload.")
     return jobs
-
-
-# --- A job on the page -----------------------------------------------------------------------------------------
-
-
-def _card(job: ImportJob, in_work: set[int]) -> dict[str, Any]:
-    """Return what the page shows of a file."""
-    preview = job.preview or {}
-    totals = preview.get("totals")
-    errors, warnings = preview.get("error_count", 0), preview.get("warning_count", 0)
-    more_problems = errors + warnings - len(preview.get("problems", []))
-    return {
-        "job": job,
-        "size": filesizeformat(job.size),
-        "progress": _progress_json(job, in_work),
-        "preview": preview,
-        "dsrs": [_dsr_row(one) for one in preview.get("dsrs", [])],
-        "totals": totals and _totals(totals),
-        "problem_counts": problem_counts(errors, warnings),
-        "more_problems": grouped(more_problems) if more_problems > 0 else "",
-        "download": _download_label(preview.get("kept_count", 0), errors + warnings) if job.stored_name else "",
-        # A line may have more cells than there are columns.
-        "first_lines": [list(zip_longest(preview["columns"], line)) for line in preview.get("lines", [])],
-        "has_dsr": job.dsr_number is not None and DSR.objects.filter(pk=job.dsr_number).exists(),
-        "is_waiting": job.state in ImportJob.WORK,
-        "is_open": job.state in ImportJob.OPEN and job.stored_name != "",
-        "can_check_again": job.state in (State.CHECKED, State.REFUSED) and job.stored_name != "",
-    }
-
-
-def _dsr_row(found: dict[str, Any]) -> dict[str, Any]:
-    """One DSR of a delivery of several."""
-    totals = found["totals"] or {}
-    return {
-        "context": ", ".join(value for _name, value in found["report"] if value),
-        "lines": grouped(totals["line_count"]) if totals else "",
-        "usages": grouped(totals["total_usages"]) if totals else "",
-        "revenue": f"{grouped(totals['total_revenue'])} {totals['currency']}" if totals else "",
-        "rate": found["rate"],
-        "earlier": found["earlier"],
-    }
-
-
-def _download_label(kept: int, count: int) -> str:
-    """Return the text of the link to the stored problems, or "" if none is stored."""
-    if kept < count:
-        counts = {"kept": grouped(kept), "count": grouped(count)}
-        return _("Download the stored problems (%(kept)s of %(count)s) as CSV") % counts if kept else ""
-    return _("Download all problems (%s) as CSV") % grouped(count)
-
-
-def _totals(totals: dict[str, Any]) -> list[tuple[str, str]]:
-    return [
-        (_("lines"), grouped(totals["line_count"])),
-        (_("usages"), grouped(totals["total_usages"])),
-        (_("revenue"), f"{grouped(totals['total_revenue'])} {totals['currency']}"),
-        *((str(label_for_field(name, DSR)), grouped(totals["blank"][name])) for name in DSR.BLANK_COUNTS),
-    ]
-
-
-def _progress_json(job: ImportJob, in_work: set[int]) -> dict[str, Any]:
-    """Return the progress of a job as a text and as a share. The page reloads when `state` changes."""
-    progress = job_progress(job, is_worked_on=job.pk in in_work, now=timezone.now())
-    return {
-        "state": job.state,
-        "label": job.get_state_display(),
-        "share": progress.share,
-        "text": _progress_text(job, progress),
-    }
-
-
-def _progress_text(job: ImportJob, progress: JobProgress) -> str:
-    if job.state not in ImportJob.WORK:
-        return ""
-    if not progress.is_worked_on:
-        return _("Waiting for a worker.")
-    doing = _("Checking") if job.state == State.TO_CHECK else _("Loading")
-    if progress.bytes_per_second is None or progress.seconds_left is None:
-        return f"{doing} …"
-    if progress.share >= 1:
-        return _("%s: the whole file is read; building indexes and adding up …") % doing
-    parts = [
-        f"{doing}: {progress.share:.0%}",
-        _("%(done)s of %(size)s") % {"done": filesizeformat(job.bytes_done), "size": filesizeformat(job.size)},
-        _("%s per second") % filesizeformat(progress.bytes_per_second),
-        _("%s left") % _duration(progress.seconds_left),
-    ]
-    if progress.line_count is not None:
-        parts.insert(1, _("about %(done)s of %(all)s lines") % _line_counts(progress))
-    return ", ".join(parts)
-
-
-def _line_counts(progress: JobProgress) -> dict[str, str]:
-    return {"done": grouped(progress.lines_done or 0), "all": grouped(progress.line_count or 0)}
-
-
-def _duration(seconds: float) -> str:
-    minutes, seconds = divmod(round(seconds), 60)
-    return f"{minutes} min {seconds} s" if minutes else f"{seconds} s"
 
 
 # --- The list of jobs ------------------------------------------------------------------------------------------

@@ -1,11 +1,7 @@
 """The pages of resources, called recordings here: the list with its search, the top, and the details of each."""
 
 import json
-from collections import defaultdict
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
-from decimal import Decimal
-from operator import attrgetter
 from typing import Any, ClassVar
 
 from django import forms
@@ -19,29 +15,20 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 from import_export.forms import ExportForm
 
-from catalogue.admin.cells import exact, grouped, link
-from catalogue.dsrs import selectors as dsr_selectors
+from catalogue.admin.cells import amount, link
+from catalogue.admin.recording_page import known_resource, reported_on_page
 from catalogue.exceptions import RankingNotReady
 from catalogue.lines.scope import Scope
 from catalogue.models import DSR, Resource
 from catalogue.resources import selectors
-from catalogue.resources.found import WIDE, FoundResource, ResourceKey, ResourceSearch, TopResource
-from catalogue.resources.reported import (
-    ResourceDescription,
-    ResourceReport,
-    reports_by_resource,
-    resource_descriptions,
-    resource_sums,
-)
-from catalogue.resources.selectors import ResourcePage, TextKind
+from catalogue.resources.found import FoundResource, ResourceKey, ResourceSearch, TopResource
+from catalogue.resources.selectors import TextKind
 from dsrhub.admin import ReadOnlyAdmin
 from dsrhub.database.time_limits import OutOfTime, answered_within
 from dsrhub.import_export.button import StreamingExportMixin
 from dsrhub.import_export.tables import PAGE_ROWS, StreamedResource
 
 RESOURCES_ON_A_PAGE = 100
-# On the page of a resource: DSRs, descriptions of the resource in them, and line numbers for each description.
-DSRS_ON_A_PAGE, DESCRIPTIONS_ON_A_PAGE, LINES_OF_A_DESCRIPTION = 200, 1000, 5
 # Nobody waits longer for a search, or for a ranking that is not cached.
 SEARCH_SECONDS, TOP_SECONDS = 10, 10
 
@@ -87,15 +74,11 @@ class SearchForm(ScopeForm):
                 return title.encode(errors="replace").decode(), number
         raise forms.ValidationError(_("This is not a position in the list."))
 
-    def page(self) -> ResourcePage:
+    def question(self) -> dict[str, Any]:
+        """Return the arguments of `resource_page`."""
         chosen = self.cleaned_data
-        return selectors.resource_page(
-            text=chosen["q"],
-            kind=TextKind(chosen["by"]) if chosen["by"] else None,
-            scope=self.scope(),
-            after=chosen["after"],
-            limit=RESOURCES_ON_A_PAGE,
-        )
+        kind = TextKind(chosen["by"]) if chosen["by"] else None
+        return {"text": chosen["q"], "kind": kind, "scope": self.scope(), "after": chosen["after"]}
 
 
 class TopForm(ScopeForm):
@@ -157,7 +140,8 @@ class ResourceAdmin(StreamingExportMixin, ReadOnlyAdmin):
         if form.is_valid():
             try:
                 with answered_within(SEARCH_SECONDS):
-                    page, status = form.page(), 200
+                    page = selectors.resource_page(**form.question(), limit=RESOURCES_ON_A_PAGE)
+                status = 200
             except OutOfTime:
                 form.add_error(None, _("This search takes too long. Narrow it."))
                 status = 503
@@ -179,7 +163,7 @@ class ResourceAdmin(StreamingExportMixin, ReadOnlyAdmin):
         form = SearchForm(request.GET)
         if not form.is_valid():
             raise IncorrectLookupParameters
-        return form.page().search
+        return selectors.resource_page(**form.question(), limit=1).search
 
     def change_view(self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: Any = None) -> Any:
         self._require_permission(request)
@@ -192,9 +176,11 @@ class ResourceAdmin(StreamingExportMixin, ReadOnlyAdmin):
         """Show a resource. Its amounts and DSRs are shown to users who may view DSRs."""
         self._require_permission(request)
         key = ResourceKey(request.GET.get("dsp", ""), request.GET.get("dsp_id", ""))
-        known = _known(key)
+        known = known_resource(key)
         reported = (
-            _reported(key, after=_page_start(request.GET.get("after", "0"))) if may_see_amounts(request) else None
+            reported_on_page(key, after=_page_start(request.GET.get("after", "0")))
+            if may_see_amounts(request)
+            else None
         )
         if known is None and (reported is None or not reported.rows):
             raise Http404("There is no such recording.")
@@ -262,8 +248,8 @@ def top_rows(top: Iterable[TopResource]) -> list[dict[str, Any]]:
             "rank": ranked.rank,
             "link": recording_link(ranked.resource),
             "artists": ranked.resource.artists,
-            "usages": ranked.resource.sums and _amount(ranked.resource.sums.usages),
-            "revenue": _amount(ranked.revenue_eur),
+            "usages": ranked.resource.sums and amount(ranked.resource.sums.usages),
+            "revenue": amount(ranked.revenue_eur),
             "share": f"{ranked.cumulative_share:.2f}",
         }
         for ranked in top
@@ -280,99 +266,8 @@ def _query_string(form: forms.Form, **changed: Any) -> str:
     return _address("changelist", **{name: value for name, value in asked.items() if value != ""}).partition("?")[2]
 
 
-def _amount(number: Decimal | int | None) -> SafeString | None:
-    """Format a number without the trailing zeros that a sum may have."""
-    return None if number is None else exact(Decimal(number).normalize(WIDE))
-
-
 def _page_start(text: str) -> int:
     try:
         return min(max(int(text[:20]), 0), 2**31 - 1)
     except ValueError as error:
         raise Http404("There is no such page.") from error
-
-
-# --- The page of a resource ------------------------------------------------------------------------------------
-
-
-def _known(key: ResourceKey) -> FoundResource | None:
-    """Return the resource as the catalogue has it, or None before the catalogue refresh."""
-    search = ResourceSearch(dsp_id=key.dsp_id, scope=Scope(dsp=key.dsp))
-    same = selectors.resource_list(search=search, after=None, limit=1)
-    return same[0] if same else None
-
-
-@dataclass
-class Reported:
-    """The DSRs on a page of a resource, and the totals over all DSRs that report it."""
-
-    usages: SafeString | None
-    revenue_eur: SafeString | None
-    dsr_count: str
-    rows: list[dict[str, Any]]
-    isrcs: list["Origin"]
-    is_cut: bool
-    last: int | None
-
-
-@dataclass
-class Origin:
-    """A value with the DSRs and lines that it comes from."""
-
-    value: str
-    line_count: int = 0
-    dsrs: list[tuple[DSR, SafeString]] = field(default_factory=list)
-
-
-def _reported(key: ResourceKey, *, after: int) -> Reported:
-    # Only DSRs of this DSP can report the resource.
-    scope = Scope(dsp=key.dsp)
-    sums = resource_sums(resources=[key], scope=scope)[key]
-    reports = reports_by_resource(resources=[key], scope=scope, after=after, limit=DSRS_ON_A_PAGE + 1).get(key, [])
-    descriptions = resource_descriptions(
-        resource=key, scope=scope, after=after, limit=DESCRIPTIONS_ON_A_PAGE + 1, lines=LINES_OF_A_DESCRIPTION
-    )
-    shown = reports[:DSRS_ON_A_PAGE]
-    dsrs = dsr_selectors.dsrs_by_id(report.dsr_id for report in shown)
-    called = defaultdict(list)
-    for description in descriptions[:DESCRIPTIONS_ON_A_PAGE]:
-        if description.dsr_id in dsrs:
-            called[description.dsr_id].append(description)
-    known = (report for report in shown if report.dsr_id in dsrs)
-    latest = sorted(known, key=lambda report: dsrs[report.dsr_id].recency)
-    rows = [_report_row(dsrs[report.dsr_id], report, called[report.dsr_id]) for report in reversed(latest)]
-    return Reported(
-        usages=_amount(sums.usages),
-        revenue_eur=_amount(sums.revenue_eur),
-        dsr_count=grouped(sums.report_count),
-        rows=rows,
-        isrcs=_isrc_origins(rows),
-        is_cut=len(descriptions) > DESCRIPTIONS_ON_A_PAGE,
-        last=shown[-1].dsr_id if len(reports) > len(shown) else None,
-    )
-
-
-def _report_row(dsr: DSR, report: ResourceReport, descriptions: list[ResourceDescription]) -> dict[str, Any]:
-    return {
-        "dsr": dsr,
-        "descriptions": [(description, _line_links(dsr, description)) for description in descriptions],
-        "usages": _amount(report.usages),
-        "revenue": _amount(report.revenue),
-        "revenue_eur": _amount(report.revenue_eur),
-    }
-
-
-def _line_links(dsr: DSR, description: ResourceDescription) -> list[SafeString]:
-    return [link(grouped(line), "dsr_lines", dsr.pk, after=line - 1) for line in description.lines]
-
-
-def _isrc_origins(rows: Iterable[dict[str, Any]]) -> list[Origin]:
-    """Return the ISRCs with the DSRs and lines that they come from. The ISRC with the most lines comes first."""
-    origins: dict[str, Origin] = {}
-    for row in rows:
-        for description, lines in row["descriptions"]:
-            if description.isrc is not None:
-                origin = origins.setdefault(description.isrc, Origin(description.isrc))
-                origin.line_count += description.line_count
-                origin.dsrs.append((row["dsr"], lines))
-    return sorted(origins.values(), key=attrgetter("line_count"), reverse=True)

@@ -83,7 +83,6 @@ class DeliveryLoad:
         delivery: Delivery,
         report_format: ReportFormat,
         contexts: Sequence[SalesContext],
-        problems: ProblemLog,
         *,
         replace: bool,
         dry_run: bool,
@@ -92,7 +91,7 @@ class DeliveryLoad:
         self.delivery = delivery
         self.format = report_format
         self.contexts = contexts
-        self.problems = problems
+        self.problems = ProblemLog(settings.DSRHUB_PROBLEM_LIMIT)
         self.replace = replace
         self.dry_run = dry_run
         self.user = user

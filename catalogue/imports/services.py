@@ -5,7 +5,6 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 
-from django.conf import settings
 from django.contrib.auth.models import User
 from django.db import transaction
 
@@ -16,7 +15,7 @@ from catalogue.models import DSR, Currency, RejectedDelivery, Territory
 from catalogue.reports.contexts import SalesContext
 from catalogue.reports.delivery import LONGEST_NAME, Delivery, Progress
 from catalogue.reports.formats.registry import format_of
-from catalogue.reports.problems import ProblemLog, shown
+from catalogue.reports.problems import shown
 from catalogue.resources.services import catalogue_refresh
 from dsrhub.database import locks
 
@@ -46,7 +45,6 @@ def dsr_import(
     """
     started = time.monotonic()
     delivery = Delivery(path, name, unpacked_limit)
-    problems = ProblemLog(settings.DSRHUB_PROBLEM_LIMIT)
     report_format = format_of(delivery)
     try:
         contexts = known_contexts(report_format.describe(delivery), name)
@@ -54,23 +52,29 @@ def dsr_import(
         if not dry_run:
             _rejection_keep(name, error.message, user)
         raise
-    load = DeliveryLoad(delivery, report_format, contexts, problems, replace=replace, dry_run=dry_run, user=user)
-    try:
-        # Durable: inside another transaction, a failure could not be kept, nor locks be released in time.
-        with transaction.atomic(durable=True):
-            _lock_keys(contexts)
-            report = load.run(progress)
-            # The delivery is in: its earlier failure is outdated.
-            _failure_forget(name)
-            if dry_run:
-                transaction.set_rollback(True)
-    except ReportRefused as refusal:
-        if not dry_run:
-            _failure_keep(delivery, contexts, problems, user, refusal)
-        raise
+    load = DeliveryLoad(delivery, report_format, contexts, replace=replace, dry_run=dry_run, user=user)
+    report = _loaded(load, progress)
     if and_catalogue and not dry_run:
         catalogue_refresh()
     report.seconds = time.monotonic() - started
+    return report
+
+
+def _loaded(load: DeliveryLoad, progress: Progress | None) -> ImportReport:
+    """Load a delivery in a transaction of its own, and keep its failure in another one."""
+    try:
+        # Durable: inside another transaction, a failure could not be kept, nor locks be released in time.
+        with transaction.atomic(durable=True):
+            _lock_keys(load.contexts)
+            report = load.run(progress)
+            # The delivery is in: its earlier failure is outdated.
+            _failure_forget(load.delivery.name)
+            if load.dry_run:
+                transaction.set_rollback(True)
+    except ReportRefused as refusal:
+        if not load.dry_run:
+            _failure_keep(load, refusal)
+        raise
     return report
 
 
@@ -101,26 +105,21 @@ def _rejection_keep(name: str, reason: str, user: User | None) -> None:
     )
 
 
-def _failure_keep(
-    delivery: Delivery,
-    contexts: Sequence[SalesContext],
-    problems: ProblemLog,
-    user: User | None,
-    refusal: ReportRefused,
-) -> None:
+def _failure_keep(load: DeliveryLoad, refusal: ReportRefused) -> None:
     """Keep a failed DSR and its problems, in place of the last failure of the same file."""
+    name, contexts, problems = load.delivery.name, load.contexts, load.problems
     if len(contexts) > 1:
         # A file has one failed DSR at most: its contexts fail together, as a delivery.
-        _rejection_keep(delivery.name, refusal.message, user)
+        _rejection_keep(name, refusal.message, load.user)
         return
     with transaction.atomic():
         _lock_keys(contexts)
-        _failure_forget(delivery.name)
+        _failure_forget(name)
         dsr = DSR.objects.create(
             status=DSR.Status.FAILED,
             error_count=problems.error_count,
             warning_count=problems.warning_count,
-            **dsr_fields(delivery, contexts[0], user),
+            **dsr_fields(load.delivery, contexts[0], load.user),
         )
         problems_keep(dsr, problems.kept)
     refusal.extra["dsr"] = dsr.pk

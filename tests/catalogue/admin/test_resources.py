@@ -257,7 +257,7 @@ def test_what_no_line_says_is_left_out(admin_client):
 
 
 def test_a_resource_of_many_dsrs_goes_page_by_page(admin_client, dsrs, monkeypatch):
-    monkeypatch.setattr(resources, "DSRS_ON_A_PAGE", 2)
+    monkeypatch.setattr("catalogue.admin.recording_page.DSRS_ON_A_PAGE", 2)
     first = admin_client.get(page_address())
     assert [row["dsr"].pk for row in first.context["reported"].rows] == [dsrs[ES_FEBRUARY], dsrs[ES_JANUARY]]
     second = admin_client.get(first.context["next"])

@@ -1,0 +1,111 @@
+"""An import job as its page shows it: progress, findings, totals and what the user can do next."""
+
+from itertools import zip_longest
+from typing import Any
+
+from django.contrib.admin.utils import label_for_field
+from django.template.defaultfilters import filesizeformat
+from django.utils import timezone
+from django.utils.translation import gettext as _
+
+from catalogue.admin.cells import grouped, problem_counts
+from catalogue.imports.selectors import JobProgress, job_progress
+from catalogue.models import DSR, ImportJob
+
+State = ImportJob.State
+
+
+def job_card(job: ImportJob, in_work: set[int]) -> dict[str, Any]:
+    """Return what the page shows of a file."""
+    preview = job.preview or {}
+    totals = preview.get("totals")
+    errors, warnings = preview.get("error_count", 0), preview.get("warning_count", 0)
+    more_problems = errors + warnings - len(preview.get("problems", []))
+    return {
+        "job": job,
+        "size": filesizeformat(job.size),
+        "progress": job_progress_json(job, in_work),
+        "preview": preview,
+        "dsrs": [_dsr_row(one) for one in preview.get("dsrs", [])],
+        "totals": totals and _totals(totals),
+        "problem_counts": problem_counts(errors, warnings),
+        "more_problems": grouped(more_problems) if more_problems > 0 else "",
+        "download": _download_label(preview.get("kept_count", 0), errors + warnings) if job.stored_name else "",
+        # A line may have more cells than there are columns.
+        "first_lines": [list(zip_longest(preview["columns"], line)) for line in preview.get("lines", [])],
+        "has_dsr": job.dsr_number is not None and DSR.objects.filter(pk=job.dsr_number).exists(),
+        "is_waiting": job.state in ImportJob.WORK,
+        "is_open": job.state in ImportJob.OPEN and job.stored_name != "",
+        "can_check_again": job.state in (State.CHECKED, State.REFUSED) and job.stored_name != "",
+    }
+
+
+def _dsr_row(found: dict[str, Any]) -> dict[str, Any]:
+    """One DSR of a delivery of several."""
+    totals = found["totals"] or {}
+    return {
+        "context": ", ".join(value for _name, value in found["report"] if value),
+        "lines": grouped(totals["line_count"]) if totals else "",
+        "usages": grouped(totals["total_usages"]) if totals else "",
+        "revenue": f"{grouped(totals['total_revenue'])} {totals['currency']}" if totals else "",
+        "rate": found["rate"],
+        "earlier": found["earlier"],
+    }
+
+
+def _download_label(kept: int, count: int) -> str:
+    """Return the text of the link to the stored problems, or "" if none is stored."""
+    if kept < count:
+        counts = {"kept": grouped(kept), "count": grouped(count)}
+        return _("Download the stored problems (%(kept)s of %(count)s) as CSV") % counts if kept else ""
+    return _("Download all problems (%s) as CSV") % grouped(count)
+
+
+def _totals(totals: dict[str, Any]) -> list[tuple[str, str]]:
+    return [
+        (_("lines"), grouped(totals["line_count"])),
+        (_("usages"), grouped(totals["total_usages"])),
+        (_("revenue"), f"{grouped(totals['total_revenue'])} {totals['currency']}"),
+        *((str(label_for_field(name, DSR)), grouped(totals["blank"][name])) for name in DSR.BLANK_COUNTS),
+    ]
+
+
+def job_progress_json(job: ImportJob, in_work: set[int]) -> dict[str, Any]:
+    """Return the progress of a job as a text and as a share. The page reloads when `state` changes."""
+    progress = job_progress(job, is_worked_on=job.pk in in_work, now=timezone.now())
+    return {
+        "state": job.state,
+        "label": job.get_state_display(),
+        "share": progress.share,
+        "text": _progress_text(job, progress),
+    }
+
+
+def _progress_text(job: ImportJob, progress: JobProgress) -> str:
+    if job.state not in ImportJob.WORK:
+        return ""
+    if not progress.is_worked_on:
+        return _("Waiting for a worker.")
+    doing = _("Checking") if job.state == State.TO_CHECK else _("Loading")
+    if progress.bytes_per_second is None or progress.seconds_left is None:
+        return f"{doing} …"
+    if progress.share >= 1:
+        return _("%s: the whole file is read; building indexes and adding up …") % doing
+    parts = [
+        f"{doing}: {progress.share:.0%}",
+        _("%(done)s of %(size)s") % {"done": filesizeformat(job.bytes_done), "size": filesizeformat(job.size)},
+        _("%s per second") % filesizeformat(progress.bytes_per_second),
+        _("%s left") % _duration(progress.seconds_left),
+    ]
+    if progress.line_count is not None:
+        parts.insert(1, _("about %(done)s of %(all)s lines") % _line_counts(progress))
+    return ", ".join(parts)
+
+
+def _line_counts(progress: JobProgress) -> dict[str, str]:
+    return {"done": grouped(progress.lines_done or 0), "all": grouped(progress.line_count or 0)}
+
+
+def _duration(seconds: float) -> str:
+    minutes, seconds = divmod(round(seconds), 60)
+    return f"{minutes} min {seconds} s" if minutes else f"{seconds} s"

@@ -1,0 +1,109 @@
+"""The page of a recording: how it is reported, by which DSRs, and how much of it."""
+
+from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from operator import attrgetter
+from typing import Any
+
+from django.utils.safestring import SafeString
+
+from catalogue.admin.cells import amount, grouped, link
+from catalogue.dsrs.selectors import dsrs_by_id
+from catalogue.lines.scope import Scope
+from catalogue.models import DSR
+from catalogue.resources.found import FoundResource, ResourceKey, ResourceSearch
+from catalogue.resources.reported import (
+    ResourceDescription,
+    ResourceReport,
+    reports_by_resource,
+    resource_descriptions,
+    resource_sums,
+)
+from catalogue.resources.selectors import resource_list
+
+# DSRs, descriptions of the resource in them, and line numbers for each description.
+DSRS_ON_A_PAGE, DESCRIPTIONS_ON_A_PAGE, LINES_OF_A_DESCRIPTION = 200, 1000, 5
+
+
+def known_resource(key: ResourceKey) -> FoundResource | None:
+    """Return the resource as the catalogue has it, or None before the catalogue refresh."""
+    search = ResourceSearch(dsp_id=key.dsp_id, scope=Scope(dsp=key.dsp))
+    same = resource_list(search=search, after=None, limit=1)
+    return same[0] if same else None
+
+
+@dataclass
+class Reported:
+    """The DSRs on a page of a resource, and the totals over all DSRs that report it."""
+
+    usages: SafeString | None
+    revenue_eur: SafeString | None
+    dsr_count: str
+    rows: list[dict[str, Any]]
+    isrcs: list["Origin"]
+    is_cut: bool
+    last: int | None
+
+
+@dataclass
+class Origin:
+    """A value with the DSRs and lines that it comes from."""
+
+    value: str
+    line_count: int = 0
+    dsrs: list[tuple[DSR, SafeString]] = field(default_factory=list)
+
+
+def reported_on_page(key: ResourceKey, *, after: int) -> Reported:
+    # Only DSRs of this DSP can report the resource.
+    scope = Scope(dsp=key.dsp)
+    sums = resource_sums(resources=[key], scope=scope)[key]
+    reports = reports_by_resource(resources=[key], scope=scope, after=after, limit=DSRS_ON_A_PAGE + 1).get(key, [])
+    descriptions = resource_descriptions(
+        resource=key, scope=scope, after=after, limit=DESCRIPTIONS_ON_A_PAGE + 1, lines=LINES_OF_A_DESCRIPTION
+    )
+    shown = reports[:DSRS_ON_A_PAGE]
+    dsrs = dsrs_by_id(report.dsr_id for report in shown)
+    called = defaultdict(list)
+    for description in descriptions[:DESCRIPTIONS_ON_A_PAGE]:
+        if description.dsr_id in dsrs:
+            called[description.dsr_id].append(description)
+    known = (report for report in shown if report.dsr_id in dsrs)
+    latest = sorted(known, key=lambda report: dsrs[report.dsr_id].recency)
+    rows = [_report_row(dsrs[report.dsr_id], report, called[report.dsr_id]) for report in reversed(latest)]
+    return Reported(
+        usages=amount(sums.usages),
+        revenue_eur=amount(sums.revenue_eur),
+        dsr_count=grouped(sums.report_count),
+        rows=rows,
+        isrcs=_isrc_origins(rows),
+        is_cut=len(descriptions) > DESCRIPTIONS_ON_A_PAGE,
+        last=shown[-1].dsr_id if len(reports) > len(shown) else None,
+    )
+
+
+def _report_row(dsr: DSR, report: ResourceReport, descriptions: list[ResourceDescription]) -> dict[str, Any]:
+    return {
+        "dsr": dsr,
+        "descriptions": [(description, _line_links(dsr, description)) for description in descriptions],
+        "usages": amount(report.usages),
+        "revenue": amount(report.revenue),
+        "revenue_eur": amount(report.revenue_eur),
+    }
+
+
+def _line_links(dsr: DSR, description: ResourceDescription) -> list[SafeString]:
+    return [link(grouped(line), "dsr_lines", dsr.pk, after=line - 1) for line in description.lines]
+
+
+def _isrc_origins(rows: Iterable[dict[str, Any]]) -> list[Origin]:
+    """Return the ISRCs with the DSRs and lines that they come from. The ISRC with the most lines comes first."""
+    origins: dict[str, Origin] = {}
+    for row in rows:
+        for description, lines in row["descriptions"]:
+            if description.isrc is not None:
+                origin = origins.setdefault(description.isrc, Origin(description.isrc))
+                origin.line_count += description.line_count
+                origin.dsrs.append((row["dsr"], lines))
+    return sorted(origins.values(), key=attrgetter("line_count"), reverse=True)
