@@ -1,4 +1,4 @@
-"""What a report says, read once more: by other code than dsrhub's, slowly, and by the rules of docs/import.md alone."""
+"""Reads a report independently: slowly, by other code than dsrhub's, and by the rules of docs/formats/tsv.md alone."""
 
 import gzip
 import re
