@@ -1,5 +1,6 @@
 """The documentation matches the code and the repository."""
 
+import configparser
 import re
 from enum import StrEnum
 from pathlib import Path
@@ -50,6 +51,20 @@ def test_every_relative_link_leads_to_a_file_and_a_heading(path):
     assert broken == []
 
 
+# --- The glossary ----------------------------------------------------------------------------------------------
+
+
+def test_the_glossary_explains_each_word_once_in_alphabetical_order():
+    terms = [term.casefold() for term in re.findall(r"^- \*\*(.+?)\*\*", page("docs/glossary.md"), re.MULTILINE)]
+    assert terms == sorted(set(terms))
+    assert {"dsr", "delivery", "resource", "scope", "cached ranking", "catalogue refresh", "mark"} <= set(terms)
+
+
+@pytest.mark.parametrize("name", ["README.md", "docs/development.md"])
+def test_the_glossary_is_linked(name):
+    assert "glossary.md)" in page(name)
+
+
 # --- Codes of problems -----------------------------------------------------------------------------------------
 
 
@@ -80,3 +95,81 @@ def test_the_page_of_a_format_lists_its_own_codes(name):
     assert f"](formats/{name}.md)" in page("docs/import.md")
     assert sorted(listed_codes(section(text, "Errors"))) == sorted(codes_of_format(name, ErrorCode))
     assert sorted(listed_codes(section(text, "Warnings"))) == sorted(codes_of_format(name, WarningCode))
+
+
+# --- The page for contributors ---------------------------------------------------------------------------------
+
+DEVELOPMENT = page("docs/development.md")
+HOW_TOS = ["Add a file format", "Add an endpoint", "Add a report", "Change the ranking"]
+# A name in angle brackets stands for any format or domain. These exist.
+EXAMPLES = {"<format>": "tsv", "<domain>": "dsrs"}
+
+
+def contract(name: str) -> list[str]:
+    """The layers of an import-linter contract, from the top."""
+    config = configparser.ConfigParser()
+    config.read(ROOT / "setup.cfg")
+    return config[f"importlinter:contract:{name}"]["layers"].split("\n")[1:]
+
+
+def picture() -> str:
+    return section(DEVELOPMENT, "The layers").partition("```mermaid\n")[2].partition("```")[0]
+
+
+def drawn_layers(application: str) -> list[str]:
+    """The layers of an application in the picture, from the top, named as in the contracts."""
+    box = picture().partition(f"subgraph {application}\n")[2].partition(" end\n")[0]
+    above, layers = None, []
+    for line in box.split("\n")[1:-1]:
+        arrow = re.fullmatch(r' *(?:(\w+) --> )?(\w+)\["(.+)"\]', line)
+        assert arrow, f"The picture of {application} has a line that is not the next layer: {line!r}"
+        assert arrow[1] == above, f"The arrow in {line!r} does not start at the layer above, {above}."
+        above = arrow[2]
+        layers.append(
+            " | ".join(f"{application}.{name}" if "." not in name else name for name in arrow[3].split(" | "))
+        )
+    return layers
+
+
+def drawn_arrows() -> set[tuple[str, str]]:
+    """The arrows between applications in the picture."""
+    return set(re.findall(r"^    (\w+) --> (\w+)$", picture(), re.MULTILINE))
+
+
+@pytest.mark.parametrize(("application", "name"), [("catalogue", "doors"), ("subscriptions", "usage-doors")])
+def test_the_picture_has_the_layers_of_the_contracts(application, name):
+    drawn, stated = drawn_layers(application), contract(name)
+    assert drawn == stated, f"docs/development.md and the contract {name!r} in setup.cfg have different layers."
+
+
+def test_the_picture_has_graphql_above_both_applications_and_dsrhub_below():
+    *layers, applications = contract("graphql")
+    assert drawn_layers("graphql_schema") == layers
+    below = applications.split(" | ")
+    assert drawn_arrows() == {("graphql_schema", name) for name in below} | {(name, "dsrhub") for name in below}
+
+
+@pytest.mark.parametrize("heading", HOW_TOS)
+def test_a_how_to_has_at_most_ten_lines(heading):
+    lines = [line for line in section(DEVELOPMENT, heading).splitlines() if line]
+    assert 1 <= len(lines) <= 10
+
+
+def test_the_page_for_contributors_names_only_paths_that_exist():
+    paths = [
+        name
+        for name in re.findall(r"`([\w.<>/-]+)`", DEVELOPMENT)
+        if ("/" in name or name.endswith((".py", ".cfg", ".md"))) and not name.startswith("/")
+    ]
+    for placeholder, example in EXAMPLES.items():
+        paths = [path.replace(placeholder, example) for path in paths]
+    assert len(paths) > len(HOW_TOS)
+    assert [path for path in paths if not (ROOT / path).exists()] == []
+
+
+@pytest.mark.parametrize("path", PAGES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_every_module_that_a_page_names_exists(path):
+    text = path.read_text()
+    modules = re.findall(r"`(\w[\w./]*/[\w.]+\.py)`", text)
+    programs = [name.replace(".", "/") + ".py" for name in re.findall(r"python -m ((?:tests|dsrhub)[\w.]+)", text)]
+    assert [module for module in [*modules, *programs] if not (ROOT / module).exists()] == []
