@@ -260,6 +260,7 @@ def test_the_admin_previews_it_and_imports_it_once_it_is_confirmed(admin_client,
     assert "Toybox, Free, ES, EUR, 2020-01-01 – 2020-01-31" in page
     assert "Toybox, Free, NO, NOK, 2020-01-01 – 2020-01-31" in page
     assert f"DSR {earlier.pk}</a>" in page
+    assert "Replace the earlier deliveries of these reports" in page
     job = ImportJob.objects.get()
     assert job.state == ImportJob.State.CHECKED
 
