@@ -49,10 +49,11 @@ INSERT INTO subscriptions_datausagerecord (subscription_id, usage_date, kilobyte
 QUESTIONS = """
 import json
 from catalogue.models import DSR, Resource
-from catalogue.ranking.selectors import resource_top_percentile
+from catalogue.ranking.selectors import resource_ranking
 from subscriptions.models import DataUsageRecord
 
-top = resource_top_percentile(percentile=100)
+with resource_ranking(percentile=100) as ranking:
+    top = ranking.rows(limit=ranking.count)
 dsrs = DSR.objects.order_by("id")
 print(json.dumps({
     "dsrs": [[d.pk, d.status, d.line_count, str(d.total_revenue), d.problems.count()] for d in dsrs],

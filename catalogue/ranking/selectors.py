@@ -2,14 +2,12 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import date
 
 from django.db import OperationalError, transaction
 
 from catalogue.exceptions import RankingNotReady
 from catalogue.lines.scope import ALL, IngestedDSR, Scope, scope_state, still_current
 from catalogue.ranking.cache import (
-    RankedResource,
     Ranking,
     ranking_cache,
     ranking_close,
@@ -25,30 +23,18 @@ from dsrhub.exceptions import InvalidArgument
 LARGEST_PERCENTILE = 100
 
 
-def resource_top_percentile(
-    *,
-    percentile: int,
-    territory: str | None = None,
-    period_start: date | None = None,
-    period_end: date | None = None,
-) -> list[RankedResource]:
-    """The highest-earning resources that together make `percentile` per cent (1 to 100) of the revenue.
+@contextmanager
+def resource_ranking(*, percentile: int, scope: Scope = ALL) -> Iterator[Ranking]:
+    """The highest-earning resources that together make `percentile` per cent (1 to 100) of the revenue in scope.
 
-    The scope is the ingested DSRs of a territory whose whole period lies between two days. Resources are ordered by
-    their revenue in EUR, then by dsp_id and DSP (bytewise), and the list ends with the first resource at which the
-    running sum reaches the share of the total; at 100 it ends with the last resource that has revenue. For a total of
-    zero or less the list is empty. Resources without any revenue are never in it.
+    Resources are ordered by their revenue in EUR, then by dsp_id and DSP (bytewise), and the list ends with the first
+    resource at which the running sum reaches the share of the total; at 100 it ends with the last resource that has
+    revenue. For a total of zero or less the list is empty. Resources without any revenue are never in it.
+
+    The caller reads the ranking page by page, at any size. It cannot be dropped before the context ends.
 
     Raises InvalidArgument and RankingNotReady.
     """
-    scope = Scope(territory, period_start, period_end)
-    with resource_ranking(percentile=percentile, scope=scope) as ranking:
-        return ranking.rows(limit=ranking.count)
-
-
-@contextmanager
-def resource_ranking(*, percentile: int, scope: Scope = ALL) -> Iterator[Ranking]:
-    """The same answer of any size, to be read page by page: it stays as long as the context."""
     if not 1 <= percentile <= LARGEST_PERCENTILE:
         raise InvalidArgument(f"Not a number from 1 to {LARGEST_PERCENTILE}: {percentile}.", argument="percentile")
     ranking = None

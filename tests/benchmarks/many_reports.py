@@ -14,8 +14,8 @@ from django.db import connection, transaction
 from catalogue.dsrs.selectors import dsr_lines, dsr_list
 from catalogue.models import DSR, UsageLine
 from catalogue.querysets import HEADER_LINE
-from catalogue.ranking.selectors import resource_top_percentile
 from tests.benchmarks.report_questions import rankings_forget
+from tests.catalogue.ranking.helpers import top_resources
 
 LINES = 1000
 
@@ -32,7 +32,7 @@ def measure_many_reports(dsrs: int) -> None:
     def top(**question: Any) -> Callable[[], Any]:
         def ask() -> None:
             rankings_forget()
-            resource_top_percentile(percentile=10, **question)
+            top_resources(percentile=10, **question)
 
         return ask
 

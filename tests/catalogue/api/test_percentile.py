@@ -16,9 +16,9 @@ from catalogue.api import serializers, views
 from catalogue.exceptions import RankingNotReady
 from catalogue.models import KeptRanking
 from catalogue.ranking import cache
-from catalogue.ranking.selectors import resource_top_percentile
 from dsrhub.database import locks
 from tests.catalogue.helpers import ES_JANUARY, NO_JANUARY, import_report, line
+from tests.catalogue.ranking.helpers import top_resources
 
 pytestmark = pytest.mark.django_db
 
@@ -192,7 +192,7 @@ DIRT = [
 @pytest.mark.parametrize("number", [50, 100])
 def test_an_answer_is_what_rest_framework_renders_byte_for_byte(client, tmp_path, norway, number):
     import_report(tmp_path, ES_JANUARY, *DIRT)
-    resources = resource_top_percentile(percentile=number)
+    resources = top_resources(percentile=number)
     assert len(resources) == (1 if number == 50 else 8)
 
     rendered = JSONRenderer().render(serializers.ResourceSerializer(resources, many=True).data)

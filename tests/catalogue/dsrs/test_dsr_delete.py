@@ -10,10 +10,10 @@ from catalogue.dsrs.services import dsr_delete
 from catalogue.exceptions import DSRNotFound, ReportRefused
 from catalogue.imports.services import dsr_import
 from catalogue.models import DSR, LeftoverLines, ReportProblem, UsageLine
-from catalogue.ranking.selectors import resource_top_percentile
 from catalogue.resources import services
 from catalogue.resources.services import catalogue_refresh
 from tests.catalogue.helpers import ES_JANUARY, SHARED_STORAGE, line, line_storage, other_transaction, write_report
+from tests.catalogue.ranking.helpers import top_resources
 
 ES_FEBRUARY = "Spotify_SpotifyFamilyPlan_ES_EUR_20200201-20200229.tsv"
 TRANSACTIONAL = pytest.mark.django_db(transaction=True)
@@ -36,7 +36,7 @@ def import_lines(folder, name, *lines):
 
 def top():
     """The dsp_ids that a question about all revenue gives."""
-    return [resource.dsp_id for resource in resource_top_percentile(percentile=100)]
+    return [resource.dsp_id for resource in top_resources(percentile=100)]
 
 
 @pytest.mark.django_db

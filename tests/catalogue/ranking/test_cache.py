@@ -12,10 +12,11 @@ from catalogue.imports.services import dsr_import
 from catalogue.lines.scope import Scope
 from catalogue.models import DSR, SHARED_PARTITION, KeptRanking
 from catalogue.ranking import adding_up, building, cache, threshold
-from catalogue.ranking.selectors import resource_ranking, resource_top_percentile
+from catalogue.ranking.selectors import resource_ranking
 from catalogue.rates.services import operator_rate_set
 from catalogue.resources.services import catalogue_refresh
 from tests.catalogue.helpers import ES_JANUARY, NO_JANUARY, add_dsr, add_lines, import_report, line, write_report
+from tests.catalogue.ranking.helpers import top_resources
 
 pytestmark = pytest.mark.django_db
 
@@ -48,15 +49,15 @@ def nok_rate(rate):
 
 
 def top(percentile=100, **question):
-    return [resource.dsp_id for resource in resource_top_percentile(percentile=percentile, **question)]
+    return [resource.dsp_id for resource in top_resources(percentile=percentile, **question)]
 
 
 def titles():
-    return {resource.dsp_id: resource.title for resource in resource_top_percentile(percentile=100)}
+    return {resource.dsp_id: resource.title for resource in top_resources(percentile=100)}
 
 
 def revenues():
-    return {resource.dsp_id: resource.revenue for resource in resource_top_percentile(percentile=100)}
+    return {resource.dsp_id: resource.revenue for resource in top_resources(percentile=100)}
 
 
 def rows_kept():
@@ -162,17 +163,17 @@ def test_a_dsr_that_counts_not_may_change_a_title(tmp_path, refresh):
     import_report(tmp_path, ES_JANUARY, line("a", "Aurora", revenue="3"), line("b", "Borealis", revenue="1"))
     refresh()
     question = {"territory": "ES", "percentile": 100}
-    assert [one.title for one in resource_top_percentile(**question)] == ["Aurora", "Borealis"]
+    assert [one.title for one in top_resources(**question)] == ["Aurora", "Borealis"]
 
     later = import_report(tmp_path, NO_FEBRUARY, line("b", "Cascade"), line("c", "Dune", revenue="5"))
-    assert [one.title for one in resource_top_percentile(**question)] == ["Aurora", "Cascade"]
+    assert [one.title for one in top_resources(**question)] == ["Aurora", "Cascade"]
     refresh()
-    assert [one.title for one in resource_top_percentile(**question)] == ["Aurora", "Cascade"]
+    assert [one.title for one in top_resources(**question)] == ["Aurora", "Cascade"]
 
     dsr_delete(dsr_number=later.pk)
-    assert [one.title for one in resource_top_percentile(**question)] == ["Aurora", "Borealis"]
+    assert [one.title for one in top_resources(**question)] == ["Aurora", "Borealis"]
     refresh()
-    assert [one.title for one in resource_top_percentile(**question)] == ["Aurora", "Borealis"]
+    assert [one.title for one in top_resources(**question)] == ["Aurora", "Borealis"]
 
 
 def test_of_several_dsps_each_is_described_by_the_catalogue_or_by_lines_as_it_is_registered(tmp_path):
@@ -180,7 +181,7 @@ def test_of_several_dsps_each_is_described_by_the_catalogue_or_by_lines_as_it_is
     catalogue_refresh()
     import_report(tmp_path, DEEZER_JANUARY, line("a", "Sea", revenue="1"))
 
-    assert [(one.dsp, one.title, one.artists, one.isrc) for one in resource_top_percentile(percentile=100)] == [
+    assert [(one.dsp, one.title, one.artists, one.isrc) for one in top_resources(percentile=100)] == [
         ("Spotify", "Aurora", "Ana", "ESABC2000001"),
         ("Deezer", "Sea", None, None),
     ]

@@ -13,11 +13,12 @@ from catalogue.imports.services import dsr_import
 from catalogue.lines.scope import Scope
 from catalogue.models import DSR, KeptRanking
 from catalogue.ranking import adding_up, building, cache
-from catalogue.ranking.selectors import resource_ranking, resource_top_percentile
+from catalogue.ranking.selectors import resource_ranking
 from catalogue.rates.services import operator_rate_set
 from catalogue.resources import services
 from catalogue.resources.services import catalogue_refresh
 from tests.catalogue.helpers import ES_JANUARY, NO_JANUARY, line, other_transaction, write_report
+from tests.catalogue.ranking.helpers import top_resources
 from tests.waiting import PATIENCE, wait_for_lock_waiter
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -36,7 +37,7 @@ def _few_or_many(request, monkeypatch, settings):
         monkeypatch.setattr(adding_up, "MANY_LINES", 0)
     yield
     settings.DSRHUB_KEPT_RANKING_ROWS = 0
-    resource_top_percentile(percentile=1)
+    top_resources(percentile=1)
 
 
 @pytest.fixture
@@ -52,7 +53,7 @@ def nok_rate(rate):
 
 
 def everything():
-    return resource_top_percentile(percentile=100)
+    return top_resources(percentile=100)
 
 
 def forget():
@@ -190,7 +191,7 @@ def test_what_somebody_reads_stays_whoever_else_asks_and_goes_with_the_next_ques
     ingest("Deezer_Free_NO_EUR_20200101-20200131.tsv", line("c", revenue="3"), line("d", revenue="1"))
 
     def ask(territory):
-        return [one.dsp_id for one in resource_top_percentile(percentile=100, territory=territory)]
+        return [one.dsp_id for one in top_resources(percentile=100, territory=territory)]
 
     with resource_ranking(percentile=100, scope=Scope(territory="ES")) as ranked:
         assert in_thread(ask, "NO").result(PATIENCE) == ["c", "d"]

@@ -13,9 +13,9 @@ from catalogue.exceptions import ReportRefused
 from catalogue.imports.services import dsr_import
 from catalogue.models import DSR, SHARED_PARTITION, EcbRate
 from catalogue.ranking.cache import RankedResource
-from catalogue.ranking.selectors import resource_top_percentile
 from catalogue.rates.services import operator_rate_set
 from tests.catalogue.helpers import ES_JANUARY, NO_JANUARY, add_dsr, add_lines, line, write_report
+from tests.catalogue.ranking.helpers import top_resources
 
 NO_FEBRUARY = "Spotify_SpotifyDuo_NO_NOK_20200201-20200229.tsv"
 JANUARY, FEBRUARY = (date(2020, 1, 1), date(2020, 1, 31)), (date(2020, 2, 1), date(2020, 2, 29))
@@ -39,11 +39,11 @@ def nok_rate(rate, period=JANUARY):
 
 
 def top(percentile=100, **question):
-    return [resource.dsp_id for resource in resource_top_percentile(percentile=percentile, **question)]
+    return [resource.dsp_id for resource in top_resources(percentile=percentile, **question)]
 
 
 def revenues(percentile=100):
-    return {resource.dsp_id: resource.revenue for resource in resource_top_percentile(percentile=percentile)}
+    return {resource.dsp_id: resource.revenue for resource in top_resources(percentile=percentile)}
 
 
 def test_the_answer_in_full(ingest):
@@ -61,7 +61,7 @@ def test_the_answer_in_full(ingest):
     )
 
     # In EUR: a has 6.5 + 0.5, b has 2 - 0.5 and c has 1 of 9.5, so that 75 % of it are 7.125.
-    assert resource_top_percentile(percentile=75) == [
+    assert top_resources(percentile=75) == [
         RankedResource(
             rank=1,
             dsp="Spotify",
@@ -248,7 +248,7 @@ def test_blank_cells_add_nothing_and_a_report_of_blanks_is_listed(ingest):
     third = ingest("Spotify_C_ES_EUR_20200101-20200131.tsv", line("a", usages="", revenue=""))
     ingest("Spotify_D_ES_EUR_20200101-20200131.tsv", line("b", usages="1", revenue="1"))
 
-    a = resource_top_percentile(percentile=50)[0]
+    a = top_resources(percentile=50)[0]
 
     assert (a.usages, a.revenue, a.dsrs) == (5, 3, [first, second, third])
 
@@ -264,7 +264,7 @@ def test_a_resource_whose_counting_revenues_are_all_blank_is_never_there(ingest)
 def test_usages_that_are_zero_are_not_blank(ingest):
     ingest(ES_JANUARY, line("a", usages="0", revenue="1"))
 
-    assert resource_top_percentile(percentile=1)[0].usages == 0
+    assert top_resources(percentile=1)[0].usages == 0
 
 
 def test_a_dsp_id_that_is_repeated_in_a_report_is_summed_and_listed_once(ingest):
@@ -276,7 +276,7 @@ def test_a_dsp_id_that_is_repeated_in_a_report_is_summed_and_listed_once(ingest)
         line("a", usages="", revenue=""),
     )
 
-    a, b = resource_top_percentile(percentile=100)
+    a, b = top_resources(percentile=100)
 
     assert (a.dsp_id, a.usages, a.revenue, a.dsrs) == ("a", 3, Decimal("2.5"), [dsr])
     assert (b.dsp_id, b.revenue) == ("b", 2)
@@ -287,7 +287,7 @@ def test_a_dsp_id_is_one_resource_within_a_dsp_and_another_at_another(ingest):
     other = ingest("Deezer_Free_ES_EUR_20200101-20200131.tsv", line("a", isrc="ESABC2000001", revenue="3"))
     duo = ingest("Spotify_Duo_NO_EUR_20200201-20200229.tsv", line("a", isrc="NOABC2000001", revenue="1"))
 
-    resources = resource_top_percentile(percentile=100)
+    resources = top_resources(percentile=100)
 
     assert [(one.dsp, one.dsp_id, one.revenue, one.dsrs) for one in resources] == [
         ("Deezer", "a", 3, [other]),
@@ -306,7 +306,7 @@ def test_usages_are_summed_beyond_64_bits(ingest):
     ingest(ES_JANUARY, line("a", usages=usages, revenue="1"), line("a", usages=usages, revenue="1"))
     ingest("Spotify_Duo_ES_EUR_20200101-20200131.tsv", line("a", usages=usages, revenue="1"))
 
-    (a,) = resource_top_percentile(percentile=100)
+    (a,) = top_resources(percentile=100)
 
     assert a.usages == 27670116110564327421
     assert isinstance(a.usages, int)
@@ -351,7 +351,7 @@ def test_an_adjustment_in_another_report_lowers_a_resource(ingest):
     ingest(ES_JANUARY, line("a", usages="10", revenue="10"), line("b", usages="8", revenue="8"))
     ingest("Spotify_Duo_ES_EUR_20200101-20200131.tsv", line("a", usages="-3", revenue="-3"))
 
-    b, a = resource_top_percentile(percentile=100)
+    b, a = top_resources(percentile=100)
 
     assert (b.dsp_id, b.revenue) == ("b", 8)
     assert (a.dsp_id, a.revenue, a.usages) == ("a", 7, 7)
@@ -410,7 +410,7 @@ def test_ties_are_broken_by_dsp_id_before_the_dsp_bytewise(ingest):
         lines = line("b", revenue="1"), line("a", revenue="1")
         ingest(f"{dsp}_Free_ES_EUR_20200101-20200131.tsv", *lines)
 
-    resources = resource_top_percentile(percentile=100)
+    resources = top_resources(percentile=100)
 
     assert [(resource.dsp_id, resource.dsp) for resource in resources] == [
         ("a", "Deezer"),
@@ -426,7 +426,7 @@ def test_ties_are_broken_by_dsp_id_before_the_dsp_bytewise(ingest):
 
 
 def described(**question):
-    (resource,) = resource_top_percentile(percentile=1, **question)
+    (resource,) = top_resources(percentile=1, **question)
     return resource.title, resource.artists, resource.isrc
 
 
@@ -487,7 +487,7 @@ def test_lines_in_the_shared_and_in_own_partitions_are_one_answer(ingest, settin
         SHARED_PARTITION,
     ]
 
-    resources = resource_top_percentile(percentile=100)
+    resources = top_resources(percentile=100)
 
     assert [(resource.dsp_id, resource.revenue, resource.dsrs) for resource in resources] == [
         ("a", 4, dsrs),
@@ -528,7 +528,7 @@ def test_the_answer_follows_at_once_what_is_deleted_replaced_and_rated_anew(inge
 def test_a_hundred_dsrs_and_resources_take_no_more_statements_than_one():
     def asked():
         with CaptureQueriesContext(connection) as statements:
-            resources = resource_top_percentile(percentile=100, territory="NO", period_start=date(2020, 1, 1))
+            resources = top_resources(percentile=100, territory="NO", period_start=date(2020, 1, 1))
         return len(resources), len(statements)
 
     add_lines(add_dsr(), line("r0", revenue="1"))

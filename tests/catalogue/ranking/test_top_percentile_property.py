@@ -12,9 +12,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from catalogue.ranking import adding_up, building, threshold
-from catalogue.ranking.selectors import resource_top_percentile
 from catalogue.resources.services import catalogue_refresh
 from tests.catalogue.helpers import add_dsr, add_lines, line
+from tests.catalogue.ranking.helpers import top_resources
 
 STEP = Fraction(1, 10**40)
 DAYS = [date(2020, 1, 1), date(2020, 1, 31), date(2020, 2, 1), date(2020, 2, 29)]
@@ -223,7 +223,7 @@ def test_the_answer_is_that_of_a_plain_calculation(made, percentile, is_catalogu
         everything = top_percentile(reports, 100, **question)
         # The third is in the first's ranking, those that are hit are in that of everything.
         for share in (percentile, 100, (percentile + 1) // 2, *hit_exactly(everything)):
-            resources = resource_top_percentile(percentile=share, **question)
+            resources = top_resources(percentile=share, **question)
             answer = [
                 (one.dsp, one.dsp_id, one.title, one.artists, one.isrc, one.usages, Fraction(one.revenue), one.dsrs)
                 for one in resources

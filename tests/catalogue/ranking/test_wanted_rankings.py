@@ -9,9 +9,9 @@ from django.db import connection
 from catalogue.exceptions import RankingNotReady
 from catalogue.models import KeptRanking, WantedRanking
 from catalogue.ranking import selectors
-from catalogue.ranking.selectors import resource_top_percentile
 from catalogue.ranking.services import wanted_rankings_build
 from tests.catalogue.helpers import import_report, line
+from tests.catalogue.ranking.helpers import top_resources
 
 ES_JANUARY = "Spotify_Duo_ES_EUR_20200101-20200131.tsv"
 FR_JANUARY = "Spotify_Duo_FR_EUR_20200101-20200131.tsv"
@@ -35,10 +35,10 @@ def no_time(tmp_path, monkeypatch):
     with monkeypatch.context() as patch:
         patch.setattr(selectors, "ranking_cache", make_too_slowly)
         with pytest.raises(RankingNotReady) as refusal:
-            resource_top_percentile(percentile=50, territory="ES")
+            top_resources(percentile=50, territory="ES")
         assert refusal.value.code == "ranking_not_ready"
         with pytest.raises(RankingNotReady):
-            resource_top_percentile(percentile=80, territory="ES")
+            top_resources(percentile=80, territory="ES")
     return spain
 
 
@@ -54,7 +54,7 @@ def test_a_worker_makes_it(no_time, django_assert_num_queries):
     assert not WantedRanking.objects.exists()
     ranking = KeptRanking.objects.get()
     assert ranking.ends[79] == 2
-    assert [one.dsp_id for one in resource_top_percentile(percentile=80, territory="ES")] == ["a", "b"]
+    assert [one.dsp_id for one in top_resources(percentile=80, territory="ES")] == ["a", "b"]
     assert KeptRanking.objects.get() == ranking
 
 
@@ -86,5 +86,5 @@ def test_any_other_failure_of_the_database_stays_one(tmp_path, monkeypatch):
 
     monkeypatch.setattr(selectors, "ranking_cache", fail)
     with pytest.raises(Exception, match="division by zero"):
-        resource_top_percentile(percentile=50)
+        top_resources(percentile=50)
     assert not WantedRanking.objects.exists()
