@@ -26,6 +26,7 @@ from catalogue.reports.problems import ProblemLog
 from catalogue.resources.services import catalogue_refresh
 from tests.faults.deliveries import HEADER, RESIDENT, UNPACKED_LIMIT, Delivery
 from tests.faults.reference import Totals, rows, totals, totals_of
+from tests.recipes import superuser
 
 RESIDENT_CONTENT = HEADER + b"a\tOne\tAna\tESABC2000001\t1\t1.50\r\nb\t\t\t\t\t0.25\r\n"
 RESIDENT_TOTALS = Totals(2, 2, (1, 1, 1, 1, 2), 1, Decimal("1.75"))
@@ -153,7 +154,7 @@ class CommandDoor(Door):
 class BrowserDoor(Door):
     def __init__(self, folder: Path) -> None:
         super().__init__(folder)
-        user = User.objects.filter(username="fuzz").first() or User.objects.create_superuser("fuzz", password="fuzz")
+        user = User.objects.filter(username="fuzz").first() or superuser.make(username="fuzz")
         self.client = Client()
         self.client.force_login(user)
 

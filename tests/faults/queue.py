@@ -15,13 +15,14 @@ from catalogue.imports.selectors import WORKER, jobs_in_work
 from catalogue.imports.worker import queue_drain
 from catalogue.models import ImportJob
 from tests.faults.server import PAUSE
+from tests.recipes import superuser
 
 
 class Queue:
     """Reports that were uploaded, checked and confirmed, each to replace an earlier one: a worker has to load them."""
 
     def __init__(self, paths: list[Path]) -> None:
-        user = User.objects.filter(username="a").first() or User.objects.create_superuser("a", password="a")
+        user = User.objects.filter(username="a").first() or superuser.make(username="a")
         settings.DSRHUB_UPLOAD_DIR.mkdir(parents=True, exist_ok=True)
         added = []
         for path in paths:

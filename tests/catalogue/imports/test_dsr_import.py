@@ -5,17 +5,18 @@ from datetime import date
 from decimal import Decimal
 
 import pytest
-from django.contrib.auth.models import User
 from django.db import IntegrityError, connection, transaction
 from django.test.utils import CaptureQueriesContext
 
 from catalogue.exceptions import DSRExists, InvalidReportName, ReportRefused
 from catalogue.imports.loading import Outcome
 from catalogue.imports.services import dsr_import
-from catalogue.models import DSR, LeftoverLines, OperatorRate, RejectedDelivery, ReportProblem, UsageLine
+from catalogue.models import DSR, LeftoverLines, RejectedDelivery, ReportProblem, UsageLine
 from catalogue.reports import delivery
 from catalogue.reports.problems import Problem
+from tests.catalogue import recipes
 from tests.catalogue.helpers import ES_JANUARY, HEADER, NO_JANUARY, SHARED_STORAGE, line, line_storage, write_report
+from tests.recipes import user
 
 pytestmark = pytest.mark.django_db
 
@@ -141,9 +142,7 @@ def test_the_hash_is_that_of_the_unpacked_content(tmp_path):
 
 
 def test_an_operators_rate_holds(tmp_path):
-    OperatorRate.objects.create(
-        currency_id="NOK", period_start=date(2020, 1, 1), period_end=date(2020, 1, 31), rate=Decimal("9.5"), note="bank"
-    )
+    recipes.operator_rate.make(rate=Decimal("9.5"), note="bank")
 
     dsr = imported(write_report(tmp_path, NO_JANUARY, ONE_LINE)).dsr
 
@@ -190,7 +189,7 @@ def test_a_table_of_its_own_has_its_indexes_whether_or_not_a_dsp_id_is_repeated(
 
 
 def test_who_imported_is_kept(tmp_path):
-    ana = User.objects.create_user("ana")
+    ana = user.make(username="ana")
 
     assert imported(write_report(tmp_path, ES_JANUARY, ONE_LINE), user=ana).dsr.imported_by == ana
     assert imported(write_report(tmp_path, ES_FEBRUARY, OTHER_LINE)).dsr.imported_by is None

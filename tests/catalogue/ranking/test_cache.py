@@ -15,7 +15,8 @@ from catalogue.ranking import adding_up, building, cache, threshold
 from catalogue.ranking.selectors import resource_ranking
 from catalogue.rates.services import operator_rate_set
 from catalogue.resources.services import catalogue_refresh
-from tests.catalogue.helpers import ES_JANUARY, NO_JANUARY, add_dsr, add_lines, import_report, line, write_report
+from tests.catalogue import recipes
+from tests.catalogue.helpers import ES_JANUARY, NO_JANUARY, add_lines, import_report, line, write_report
 from tests.catalogue.ranking.helpers import top_resources
 
 pytestmark = pytest.mark.django_db
@@ -93,7 +94,7 @@ def test_what_was_made_answers_the_same_question_and_every_smaller_one(tmp_path,
 def test_by_threshold_too_every_smaller_share_is_there(made, monkeypatch):
     monkeypatch.setattr(building, "FEW_LINES", 0)
     monkeypatch.setattr(threshold, "LARGEST_HEAD", Decimal(4))
-    add_lines(add_dsr(), *(line(f"r{number:03}", revenue="1") for number in range(1, 101)))
+    add_lines(recipes.dsr.make(), *(line(f"r{number:03}", revenue="1") for number in range(1, 101)))
 
     for percentile in (60, *range(1, 61)):
         assert top(percentile) == [f"r{number:03}" for number in range(1, percentile + 1)]
@@ -205,7 +206,7 @@ def test_what_comes_to_another_dsp_or_fails_leaves_a_ranking_as_it_is(tmp_path, 
     assert top(territory="ES") == ["a"]
 
     import_report(tmp_path, "Deezer_Free_NO_NOK_20200101-20200131.tsv", line("a", revenue="1"))
-    add_dsr(status=DSR.Status.FAILED)
+    recipes.failed_dsr.make()
     assert top(territory="ES") == ["a"]
     assert made == [100]
 
@@ -353,10 +354,10 @@ def test_many_small_dsrs_lock_no_more_relations_than_one(monkeypatch, by_thresho
             )
             return {name for (name,) in cursor.fetchall() if "usageline" in name}
 
-    add_lines(add_dsr(), line("a", revenue="1"))
+    add_lines(recipes.dsr.make(), line("a", revenue="1"))
     of_one = locked()
     for number in range(50):
-        dsr = add_dsr(offer=f"Offer {number}")
+        dsr = recipes.dsr.make(offer=f"Offer {number}")
         add_lines(dsr, line("a", revenue="1"), line("b", revenue="1"))
         assert dsr.partition == SHARED_PARTITION
     assert locked() == of_one

@@ -14,7 +14,8 @@ from catalogue.imports.services import dsr_import
 from catalogue.models import DSR, SHARED_PARTITION, EcbRate
 from catalogue.ranking.cache import RankedResource
 from catalogue.rates.services import operator_rate_set
-from tests.catalogue.helpers import ES_JANUARY, NO_JANUARY, add_dsr, add_lines, line, write_report
+from tests.catalogue import recipes
+from tests.catalogue.helpers import ES_JANUARY, NO_JANUARY, add_lines, line, write_report
 from tests.catalogue.ranking.helpers import top_resources
 
 NO_FEBRUARY = "Spotify_SpotifyDuo_NO_NOK_20200201-20200229.tsv"
@@ -173,8 +174,8 @@ def test_each_dsr_is_taken_to_eur_by_its_own_rate(ingest):
 
 def test_the_rate_is_the_mean_of_the_ecb_rates_of_the_period(ingest):
     EcbRate.objects.filter(day__range=JANUARY).delete()
-    EcbRate.objects.create(currency_id="NOK", day=date(2020, 1, 1), rate="9")
-    EcbRate.objects.create(currency_id="NOK", day=date(2020, 1, 31), rate="11")
+    recipes.ecb_rate.make(day=date(2020, 1, 1), rate=Decimal(9))
+    recipes.ecb_rate.make(day=date(2020, 1, 31), rate=Decimal(11))
     ingest(NO_JANUARY, line("a", revenue="25"))
 
     assert revenues() == {"a": Decimal("2.5")}
@@ -531,10 +532,10 @@ def test_a_hundred_dsrs_and_resources_take_no_more_statements_than_one():
             resources = top_resources(percentile=100, territory="NO", period_start=date(2020, 1, 1))
         return len(resources), len(statements)
 
-    add_lines(add_dsr(), line("r0", revenue="1"))
+    add_lines(recipes.dsr.make(), line("r0", revenue="1"))
     resources, statements_for_one = asked()
     assert resources == 1
     for number in range(1, 100):
-        add_lines(add_dsr(offer=f"Offer {number}"), line(f"r{number}", revenue="1"))
+        add_lines(recipes.dsr.make(offer=f"Offer {number}"), line(f"r{number}", revenue="1"))
 
     assert asked() == (100, statements_for_one)

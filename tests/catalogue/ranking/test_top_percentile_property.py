@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 
 from catalogue.ranking import adding_up, building, threshold
 from catalogue.resources.services import catalogue_refresh
-from tests.catalogue.helpers import add_dsr, add_lines, line
+from tests.catalogue import recipes
+from tests.catalogue.helpers import add_lines, line
 from tests.catalogue.ranking.helpers import top_resources
 
 STEP = Fraction(1, 10**40)
@@ -213,7 +214,7 @@ def test_the_answer_is_that_of_a_plain_calculation(made, percentile, is_catalogu
     with transaction.atomic():
         reports = []
         for fields, lines, own_partition in made:
-            dsr = add_dsr(**fields)
+            dsr = recipes.dsr.make(**fields)
             add_lines(dsr, *(delivered(one) for one in lines), own_partition=own_partition)
             reports.append((dsr, lines))
 
