@@ -1,4 +1,4 @@
-"""Rankings are made once and kept: when one is used again, when another must be made, and how few stay."""
+"""The cache of rankings: when a cached ranking is used again, when another one is built, and which ones stay."""
 
 from datetime import date
 from decimal import Decimal
@@ -26,21 +26,21 @@ DEEZER_JANUARY = "Deezer_Free_ES_EUR_20200101-20200131.tsv"
 
 
 @pytest.fixture
-def made(monkeypatch):
-    """The percentiles of the rankings that were made, in turn."""
+def built(monkeypatch):
+    """The percentiles of the rankings that were built, in order."""
     percentiles = []
 
-    def noting(number, dsrs, percentile):
+    def build_and_note(number, dsrs, percentile):
         percentiles.append(percentile)
         return building.ranking_build(number, dsrs, percentile)
 
-    monkeypatch.setattr(cache, "ranking_build", noting)
+    monkeypatch.setattr(cache, "ranking_build", build_and_note)
     return percentiles
 
 
 @pytest.fixture(params=["few lines", "many lines"])
 def _few_or_many(request, monkeypatch):
-    """Rankings of many lines have a table of their own."""
+    """A ranking of many lines has its own table."""
     if request.param == "many lines":
         monkeypatch.setattr(adding_up, "MANY_LINES", 0)
 
@@ -61,8 +61,8 @@ def revenues():
     return {resource.dsp_id: resource.revenue for resource in top_resources(percentile=100)}
 
 
-def rows_kept():
-    """How many rows of rankings there are, by number of the ranking; by table, those of their own too."""
+def cached_rows():
+    """The number of rows of each ranking in all tables, by the number of the ranking."""
     with connection.cursor() as cursor:
         cursor.execute("SELECT relname FROM pg_class WHERE relkind = 'r' AND relname ~ '^catalogue_ranking_'")
         own = [name for (name,) in cursor.fetchall()]
@@ -73,11 +73,11 @@ def rows_kept():
     return rows
 
 
-# --- Used again ------------------------------------------------------------------------------------------------
+# --- Cache hits ------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.usefixtures("_few_or_many")
-def test_what_was_made_answers_the_same_question_and_every_smaller_one(tmp_path, made):
+def test_a_cached_ranking_answers_the_same_percentile_and_every_smaller_one(tmp_path, built):
     lines = [line(dsp_id, revenue=amount) for dsp_id, amount in zip("abcd", "4321", strict=True)]
     import_report(tmp_path, ES_JANUARY, *lines)
 
@@ -85,46 +85,46 @@ def test_what_was_made_answers_the_same_question_and_every_smaller_one(tmp_path,
     answers = {40: "a", 41: "ab", 70: "ab", 71: "abc", 1: "a", 39: "a"}
     assert "".join(top(71)) == "abc"
     assert {percentile: "".join(top(percentile)) for percentile in answers} == answers
-    assert made == [71]
+    assert built == [71]
 
     assert ["".join(top(percentile)) for percentile in (91, 71, 90, 91)] == ["abcd", "abc", "abc", "abcd"]
-    assert made == [71, 91]
+    assert built == [71, 91]
 
 
-def test_by_threshold_too_every_smaller_share_is_there(made, monkeypatch):
+def test_a_ranking_by_threshold_answers_every_smaller_percentile_too(built, monkeypatch):
     monkeypatch.setattr(building, "FEW_LINES", 0)
     monkeypatch.setattr(threshold, "LARGEST_HEAD", Decimal(4))
     add_lines(recipes.dsr.make(), *(line(f"r{number:03}", revenue="1") for number in range(1, 101)))
 
     for percentile in (60, *range(1, 61)):
         assert top(percentile) == [f"r{number:03}" for number in range(1, percentile + 1)]
-    assert made == [60]
+    assert built == [60]
 
 
-def test_questions_that_count_the_same_dsrs_have_one_ranking(tmp_path, made):
+def test_scopes_with_the_same_dsrs_share_a_ranking(tmp_path, built):
     import_report(tmp_path, ES_JANUARY, line("a", revenue="1"))
     import_report(tmp_path, DEEZER_JANUARY, line("b", revenue="2"))
 
     assert top() == top(territory="ES") == top(period_end=date(2020, 1, 31)) == ["b", "a"]
     assert top(territory="NO") == top(period_start=date(2021, 1, 1)) == []
-    # That of all, and that of none.
-    assert made == [100, 100]
+    # One with all DSRs in scope, and one without any.
+    assert built == [100, 100]
 
 
-def test_asking_again_takes_three_statements_however_much_there_is(tmp_path):
-    def asked():
+def test_a_cached_answer_of_any_size_takes_three_statements(tmp_path):
+    def size_and_statements():
         with CaptureQueriesContext(connection) as statements:
             answer = top(100)
         return len(answer), len(statements)
 
     import_report(tmp_path, ES_JANUARY, line("a", revenue="1"))
     top()
-    # The ranking of the state as it is, with its lock, its rows, and the lock's end.
-    assert asked() == (1, 3)
+    # Find and lock the ranking of the current state, read its rows, release the lock.
+    assert size_and_statements() == (1, 3)
 
     import_report(tmp_path, NO_JANUARY, *(line(f"n{number}", revenue="1") for number in range(99)))
     top()
-    assert asked() == (100, 3)
+    assert size_and_statements() == (100, 3)
 
 
 # --- Never stale -----------------------------------------------------------------------------------------------
@@ -132,12 +132,12 @@ def test_asking_again_takes_three_statements_however_much_there_is(tmp_path):
 
 @pytest.fixture(params=["uncatalogued", "catalogued"])
 def refresh(request):
-    """Brings the catalogue of resources up to date, or leaves it behind: no answer may depend on it."""
+    """Refresh the catalogue of resources, or leave it out of date: no answer may depend on it."""
     return catalogue_refresh if request.param == "catalogued" else lambda: None
 
 
 @pytest.mark.usefixtures("_few_or_many")
-def test_whatever_changes_what_counts_is_in_the_next_answer(tmp_path, refresh):
+def test_every_change_of_lines_and_rates_is_in_the_next_answer(tmp_path, refresh):
     nok_rate("4")
     import_report(tmp_path, ES_JANUARY, line("a", revenue="3"))
     import_report(tmp_path, NO_JANUARY, line("a", revenue="8"), line("b", revenue="4"))
@@ -160,7 +160,7 @@ def test_whatever_changes_what_counts_is_in_the_next_answer(tmp_path, refresh):
 
 
 @pytest.mark.usefixtures("_few_or_many")
-def test_a_dsr_that_counts_not_may_change_a_title(tmp_path, refresh):
+def test_a_dsr_out_of_scope_can_change_a_title(tmp_path, refresh):
     import_report(tmp_path, ES_JANUARY, line("a", "Aurora", revenue="3"), line("b", "Borealis", revenue="1"))
     refresh()
     question = {"territory": "ES", "percentile": 100}
@@ -177,7 +177,7 @@ def test_a_dsr_that_counts_not_may_change_a_title(tmp_path, refresh):
     assert [one.title for one in top_resources(**question)] == ["Aurora", "Borealis"]
 
 
-def test_of_several_dsps_each_is_described_by_the_catalogue_or_by_lines_as_it_is_registered(tmp_path):
+def test_a_registered_dsp_is_described_by_the_catalogue_and_another_one_by_its_lines(tmp_path):
     import_report(tmp_path, ES_JANUARY, line("a", "Aurora", "Ana", "ESABC2000001", revenue="2"))
     catalogue_refresh()
     import_report(tmp_path, DEEZER_JANUARY, line("a", "Sea", revenue="1"))
@@ -188,7 +188,7 @@ def test_of_several_dsps_each_is_described_by_the_catalogue_or_by_lines_as_it_is
     ]
 
 
-def test_a_state_that_comes_back_finds_its_ranking(tmp_path, made):
+def test_an_earlier_state_finds_its_ranking_again(tmp_path, built):
     import_report(tmp_path, ES_JANUARY, line("a", revenue="1"))
     nok_rate("4")
     import_report(tmp_path, NO_JANUARY, line("b", revenue="8"))
@@ -198,24 +198,24 @@ def test_a_state_that_comes_back_finds_its_ranking(tmp_path, made):
     assert top() == ["a", "b"]
     nok_rate("4")
     assert top() == ["b", "a"]
-    assert made == [100, 100]
+    assert built == [100, 100]
 
 
-def test_what_comes_to_another_dsp_or_fails_leaves_a_ranking_as_it_is(tmp_path, made):
+def test_failed_dsrs_and_dsrs_of_other_dsps_do_not_make_a_ranking_stale(tmp_path, built):
     import_report(tmp_path, ES_JANUARY, line("a", revenue="1"))
     assert top(territory="ES") == ["a"]
 
     import_report(tmp_path, "Deezer_Free_NO_NOK_20200101-20200131.tsv", line("a", revenue="1"))
     recipes.failed_dsr.make()
     assert top(territory="ES") == ["a"]
-    assert made == [100]
+    assert built == [100]
 
 
 # --- Ranks, shares and pages -----------------------------------------------------------------------------------
 
 
 @pytest.mark.usefixtures("_few_or_many")
-def test_each_resource_has_its_rank_and_the_share_up_to_it(tmp_path):
+def test_each_resource_has_its_rank_and_its_cumulative_share(tmp_path):
     import_report(tmp_path, ES_JANUARY, line("a", revenue="1"), line("b", revenue="2"), line("c", revenue="3"))
 
     with resource_ranking(percentile=100) as ranked:
@@ -228,7 +228,7 @@ def test_each_resource_has_its_rank_and_the_share_up_to_it(tmp_path):
     ]
 
 
-def test_the_total_is_told_to_twenty_digits_and_the_last_has_all_of_it(tmp_path):
+def test_the_total_has_twenty_digits_and_the_last_share_is_100(tmp_path):
     import_report(tmp_path, ES_JANUARY, line("a", revenue="1" + "0" * 29), line("b", revenue="3e-40"))
 
     with resource_ranking(percentile=100) as ranked:
@@ -236,7 +236,7 @@ def test_the_total_is_told_to_twenty_digits_and_the_last_has_all_of_it(tmp_path)
         assert [str(row.cumulative_share) for row in ranked.rows(limit=2)] == ["100.0000000000"] * 2
 
 
-def test_where_negative_revenue_nearly_cancels_the_rest_a_share_has_all_its_digits(tmp_path):
+def test_a_share_has_all_its_digits_if_negative_revenue_nearly_cancels_the_rest(tmp_path):
     # The total is 1 + 10^-24, and 10^31 / (1 + 10^-24) = 10^31 - 10^7 + 10^-17 - ...
     cancelling = "-99999999999999999999999999998.999999999999999999999999"
     import_report(tmp_path, ES_JANUARY, line("a", revenue="1" + "0" * 29), line("b", revenue=cancelling))
@@ -250,7 +250,7 @@ def test_where_negative_revenue_nearly_cancels_the_rest_a_share_has_all_its_digi
 
 
 @pytest.mark.usefixtures("_few_or_many")
-def test_pages_follow_each_other_by_rank_up_to_the_end_of_what_was_asked(tmp_path):
+def test_pages_continue_by_rank_to_the_end_of_the_percentile(tmp_path):
     import_report(tmp_path, ES_JANUARY, *(line(dsp_id, revenue="1") for dsp_id in "abcdefghij"))
     top(100)
 
@@ -259,7 +259,7 @@ def test_pages_follow_each_other_by_rank_up_to_the_end_of_what_was_asked(tmp_pat
     assert ["".join(row.dsp_id for row in page) for page in pages] == ["ab", "cd", "e", "", ""]
 
 
-def test_a_ranking_of_nothing_has_no_rows(tmp_path):
+def test_a_ranking_without_dsrs_or_with_a_negative_total_has_no_rows(tmp_path):
     import_report(tmp_path, ES_JANUARY, line("a", revenue="5"), line("b", revenue="-6"))
 
     with resource_ranking(percentile=50) as ranked:
@@ -268,62 +268,62 @@ def test_a_ranking_of_nothing_has_no_rows(tmp_path):
         assert (ranked.count, ranked.total, ranked.rows(limit=10)) == (0, 0, [])
 
 
-# --- How few stay ----------------------------------------------------------------------------------------------
+# --- Which rankings stay ---------------------------------------------------------------------------------------
 
 
 @pytest.fixture
 def _three_territories(tmp_path):
-    """In Spain, Norway and Chile a ranking has two rows, and counts as three."""
+    """The rankings of Spain, Norway and Chile have two rows each. The limit counts each of them as three rows."""
     for territory in ("ES", "NO", "CL"):
         name = f"{territory}Music_Free_{territory}_EUR_20200101-20200131.tsv"
         import_report(tmp_path, name, line("a", revenue="2"), line("b", revenue="1"))
 
 
 @pytest.mark.usefixtures("_few_or_many", "_three_territories")
-def test_those_used_last_stay_as_many_as_the_setting_allows(settings, made):
+def test_the_most_recently_used_rankings_stay_within_the_limit(settings, built):
     settings.DSRHUB_KEPT_RANKING_ROWS = 6
     for territory in ("ES", "NO", "ES", "CL"):
         assert top(territory=territory) == ["a", "b"]
-    assert sorted(rows_kept().values()) == [2, 2]
+    assert sorted(cached_rows().values()) == [2, 2]
     assert KeptRanking.objects.count() == 2
 
-    # Norway's went, as it was unused for the longest time.
+    # Norway's ranking was dropped, as it was the least recently used.
     assert top(territory="ES") == top(territory="CL") == ["a", "b"]
-    assert made == [100, 100, 100]
+    assert built == [100, 100, 100]
     assert top(territory="NO") == ["a", "b"]
-    assert made == [100, 100, 100, 100]
+    assert built == [100, 100, 100, 100]
 
 
 @pytest.mark.usefixtures("_few_or_many", "_three_territories")
-def test_one_that_is_larger_than_all_that_may_stay_takes_no_other_with_it(settings, made):
+def test_a_ranking_above_the_limit_is_dropped_and_the_others_stay(settings, built):
     settings.DSRHUB_KEPT_RANKING_ROWS = 5
     assert top(territory="ES") == ["a", "b"]
-    # Of all: six rows.
+    # The ranking of everything has six rows.
     assert len(top()) == 6
-    assert list(rows_kept().values()) == [2]
+    assert list(cached_rows().values()) == [2]
     assert top(territory="ES") == ["a", "b"]
-    assert made == [100, 100]
+    assert built == [100, 100]
 
 
 @pytest.mark.usefixtures("_few_or_many", "_three_territories")
-def test_none_stays_where_none_may(settings, made):
+def test_with_a_limit_of_zero_no_ranking_stays(settings, built):
     settings.DSRHUB_KEPT_RANKING_ROWS = 0
     assert top(territory="ES") == top(territory="ES") == ["a", "b"]
-    assert made == [100, 100]
-    assert rows_kept() == {}
+    assert built == [100, 100]
+    assert cached_rows() == {}
     assert not KeptRanking.objects.exists()
 
 
 @pytest.mark.usefixtures("_few_or_many", "_three_territories")
-def test_one_that_is_being_read_stays_until_it_is_read(settings):
+def test_a_ranking_stays_while_it_is_read(settings):
     settings.DSRHUB_KEPT_RANKING_ROWS = 0
     with resource_ranking(percentile=100, scope=Scope(territory="ES")) as ranked:
         assert top(territory="NO") == ["a", "b"]
         assert [row.dsp_id for row in ranked.rows(limit=2)] == ["a", "b"]
-    assert rows_kept() == {}
+    assert cached_rows() == {}
 
 
-def test_one_that_nobody_used_for_a_week_goes(tmp_path):
+def test_a_ranking_that_was_not_used_for_a_week_is_dropped(tmp_path):
     import_report(tmp_path, ES_JANUARY, line("a", revenue="1"))
     top()
     with connection.cursor() as cursor:
@@ -332,7 +332,7 @@ def test_one_that_nobody_used_for_a_week_goes(tmp_path):
 
     top(territory="NO")
     assert old not in KeptRanking.objects.values_list("pk", flat=True)
-    assert old not in rows_kept()
+    assert old not in cached_rows()
 
 
 # --- Many DSRs -------------------------------------------------------------------------------------------------
@@ -345,7 +345,7 @@ def test_many_small_dsrs_lock_no_more_relations_than_one(monkeypatch, by_thresho
         monkeypatch.setattr(threshold, "LARGEST_HEAD", Decimal(4))
 
     def locked():
-        """The relations that the question's statements locked: all are held to the end of the test's transaction."""
+        """The relations that the ranking's statements locked. Locks are held until the test's transaction ends."""
         with connection.cursor() as cursor:
             top(50)
             cursor.execute(

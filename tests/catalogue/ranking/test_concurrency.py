@@ -1,4 +1,4 @@
-"""Rankings while others ask, read and change DSRs at once. All commits are real."""
+"""Rankings while other sessions build and read rankings and change DSRs. All commits are real."""
 
 from datetime import date
 from decimal import Decimal
@@ -28,8 +28,8 @@ NO_FEBRUARY = "Spotify_SpotifyDuo_NO_NOK_20200201-20200229.tsv"
 
 @pytest.fixture(params=["few lines", "many lines"], autouse=True)
 def _few_or_many(request, monkeypatch, settings):
-    """Rankings of many lines have a table of their own, and so have the lines of large DSRs."""
-    # Who keeps lines from being dropped keeps nobody waiting.
+    """A ranking of many lines has its own table, and so has a large DSR."""
+    # A session that drops lines does not wait for a reader.
     monkeypatch.setattr(services, "DROP_LOCK_TIMEOUT", "1ms")
     monkeypatch.setattr(services, "DROP_TRIES", 1)
     if request.param == "many lines":
@@ -62,11 +62,11 @@ def forget():
     cache.rankings_drop_surplus()
 
 
-# --- Changes while a ranking is made ---------------------------------------------------------------------------
+# --- Changes while a ranking is built --------------------------------------------------------------------------
 
 
 class Meanwhile:
-    """Does something once, before the SQL statement with a given number (from 0) is sent."""
+    """Runs an action once, before the SQL statement with a given number (from 0) is sent."""
 
     def __init__(self, number, action):
         self.left, self.action, self.is_done = number, action, False
@@ -79,32 +79,34 @@ class Meanwhile:
         return execute(sql, params, many, context)
 
 
-def come(ingest):
+def import_february(ingest):
     ingest(NO_FEBRUARY, line("a", "Borealis", usages="5", revenue="9"), line("c", revenue="99"))
     catalogue_refresh()
 
 
-def go():
+def delete_february():
     dsr_delete(dsr_number=DSR.objects.get(path=NO_FEBRUARY).pk)
     catalogue_refresh()
 
 
-def replace(ingest):
+def replace_january(ingest):
     ingest(NO_JANUARY, line("a", "Cascade", usages="7", revenue="10"), line("d", revenue="1"), replace=True)
     catalogue_refresh()
 
 
-def rate_anew(ingest):
+def change_rate(ingest):
     nok_rate("0.5")
 
 
-def rate_back():
+def restore_rate():
     nok_rate("4")
 
 
-@pytest.mark.parametrize(("change", "undo"), [(come, go), (rate_anew, rate_back), (replace, None)])
-def test_a_change_while_a_ranking_is_made_is_in_it_wholly_or_not_at_all(ingest, in_thread, change, undo):
-    """Whichever two statements of the question the change comes between, and be the lines dropped at once."""
+@pytest.mark.parametrize(
+    ("change", "undo"), [(import_february, delete_february), (change_rate, restore_rate), (replace_january, None)]
+)
+def test_a_change_while_a_ranking_is_built_is_in_it_completely_or_not_at_all(ingest, in_thread, change, undo):
+    """The change comes before each statement of the ranking in turn. Lines of deleted DSRs are dropped at once."""
     for number in count():
         nok_rate("4")
         ingest(ES_JANUARY, line("a", "Aurora", usages="1", revenue="3"))
@@ -121,7 +123,7 @@ def test_a_change_while_a_ranking_is_made_is_in_it_wholly_or_not_at_all(ingest, 
         assert answer in (before, after)
         if not meanwhile.is_done:
             break
-        # What was made meanwhile is kept under the state that it is of.
+        # The ranking is cached under the state that it was built from.
         if undo:
             undo()
             assert everything() == before != after
@@ -129,49 +131,49 @@ def test_a_change_while_a_ranking_is_made_is_in_it_wholly_or_not_at_all(ingest, 
         for dsr in DSR.objects.all():
             dsr_delete(dsr_number=dsr.pk)
         catalogue_refresh()
-    # The question had statements for the change to come between.
+    # The change came before many different statements.
     assert number > 10
 
 
-# --- Two at once -----------------------------------------------------------------------------------------------
+# --- Two requests at once --------------------------------------------------------------------------------------
 
 
-def test_of_two_that_ask_at_once_one_makes_the_ranking_and_the_other_reads_it(ingest, in_thread, monkeypatch):
+def test_of_two_requests_at_once_one_builds_the_ranking_and_the_other_reads_it(ingest, in_thread, monkeypatch):
     ingest(ES_JANUARY, line("a", revenue="3"), line("b", revenue="1"))
-    is_made, go_on, made = Event(), Event(), []
+    is_built, go_on, built = Event(), Event(), []
 
-    def make(number, dsrs, percentile):
-        made.append(percentile)
-        is_made.set()
+    def build(number, dsrs, percentile):
+        built.append(percentile)
+        is_built.set()
         assert go_on.wait(PATIENCE)
         return building.ranking_build(number, dsrs, percentile)
 
-    monkeypatch.setattr(cache, "ranking_build", make)
+    monkeypatch.setattr(cache, "ranking_build", build)
     first = in_thread(everything)
-    assert is_made.wait(PATIENCE)
+    assert is_built.wait(PATIENCE)
     second = in_thread(everything)
     wait_for_lock_waiter("advisory")
     go_on.set()
 
     assert [one.dsp_id for one in first.result(PATIENCE)] == ["a", "b"]
     assert second.result(PATIENCE) == first.result()
-    assert made == [100]
+    assert built == [100]
 
 
-def test_where_making_fails_the_other_makes_it(ingest, in_thread, monkeypatch):
+def test_if_building_fails_the_waiting_request_builds_the_ranking(ingest, in_thread, monkeypatch):
     ingest(ES_JANUARY, line("a", revenue="3"))
-    is_made, go_on = Event(), Event()
+    is_built, go_on = Event(), Event()
 
     def fail(number, dsrs, percentile):
         monkeypatch.setattr(cache, "ranking_build", building.ranking_build)
         building.ranking_build(number, dsrs, percentile)
-        is_made.set()
+        is_built.set()
         assert go_on.wait(PATIENCE)
         raise OSError("the disk is full")
 
     monkeypatch.setattr(cache, "ranking_build", fail)
     first = in_thread(everything)
-    assert is_made.wait(PATIENCE)
+    assert is_built.wait(PATIENCE)
     second = in_thread(everything)
     wait_for_lock_waiter("advisory")
     go_on.set()
@@ -185,7 +187,7 @@ def test_where_making_fails_the_other_makes_it(ingest, in_thread, monkeypatch):
 # --- Readers ---------------------------------------------------------------------------------------------------
 
 
-def test_what_somebody_reads_stays_whoever_else_asks_and_goes_with_the_next_question(ingest, in_thread, settings):
+def test_a_ranking_stays_while_it_is_read_and_is_dropped_by_the_next_request(ingest, in_thread, settings):
     settings.DSRHUB_KEPT_RANKING_ROWS = 3
     ingest(ES_JANUARY, line("a", revenue="3"), line("b", revenue="1"))
     ingest("Deezer_Free_NO_EUR_20200101-20200131.tsv", line("c", revenue="3"), line("d", revenue="1"))
@@ -201,13 +203,13 @@ def test_what_somebody_reads_stays_whoever_else_asks_and_goes_with_the_next_ques
     assert not KeptRanking.objects.filter(pk=ranked.number).exists()
 
 
-def test_who_reads_holds_no_transaction(ingest):
+def test_a_reader_holds_no_transaction(ingest):
     ingest(ES_JANUARY, line("a", revenue="3"))
     with resource_ranking(percentile=100) as ranked:
         assert not connection.in_atomic_block
         ranked.rows(limit=1)
         with other_transaction() as cursor:
-            # In this database: other tests run at the same time on the same server.
+            # Only in this database: other tests run at the same time on the same server.
             cursor.execute(
                 "SELECT count(*) FROM pg_stat_activity "
                 "WHERE datname = current_database() AND state LIKE 'idle in transaction%'"
@@ -215,8 +217,8 @@ def test_who_reads_holds_no_transaction(ingest):
             assert cursor.fetchone() == (0,)
 
 
-def test_a_crash_of_the_server_empties_all_of_it(ingest):
-    """Tables that are not logged are emptied when a server that crashed starts again."""
+def test_rankings_are_in_unlogged_tables(ingest):
+    """PostgreSQL empties unlogged tables when it starts after a crash."""
     ingest(ES_JANUARY, line("a", revenue="3"))
     everything()
     with connection.cursor() as cursor:

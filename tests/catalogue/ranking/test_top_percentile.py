@@ -1,4 +1,4 @@
-"""What "the top N per cent of the revenue" means, on reports so small that the answer can be worked out by hand."""
+"""What "the top N per cent of the revenue" means, with reports so small that answers can be calculated by hand."""
 
 from datetime import date
 from decimal import Decimal
@@ -27,7 +27,7 @@ pytestmark = pytest.mark.django_db
 
 @pytest.fixture
 def ingest(tmp_path):
-    """Imports a report of these lines under this name, and returns the id of its DSR."""
+    """Import a report with these lines under this name, and return the id of its DSR."""
 
     def ingest(name, *lines, replace=False):
         return dsr_import(path=write_report(tmp_path, name, *lines), name=name, replace=replace).dsr.pk
@@ -61,7 +61,7 @@ def test_the_answer_in_full(ingest):
         line("b", "", "", "", "", "-5.0"),
     )
 
-    # In EUR: a has 6.5 + 0.5, b has 2 - 0.5 and c has 1 of 9.5, so that 75 % of it are 7.125.
+    # In EUR, a has 6.5 + 0.5, b has 2 - 0.5 and c has 1. The total is 9.5, and 75 % of it is 7.125.
     assert top_resources(percentile=75) == [
         RankedResource(
             rank=1,
@@ -69,7 +69,7 @@ def test_the_answer_in_full(ingest):
             dsp_id="a",
             title="Aurora",
             artists="Ana|Ben",
-            # Of two reports of one period, the one with the greater file name describes it.
+            # Of two reports of the same period, the one with the greater file name describes the resource.
             isrc="ESABC2000001",
             usages=120,
             revenue=Decimal("7.0"),
@@ -91,10 +91,10 @@ def test_the_answer_in_full(ingest):
     ]
 
 
-# --- Which DSRs count ------------------------------------------------------------------------------------------
+# --- Which DSRs are in scope -----------------------------------------------------------------------------------
 
 
-def test_a_dsr_counts_when_its_territory_and_its_whole_period_are_asked_for(ingest):
+def test_a_dsr_is_in_scope_if_its_territory_and_its_whole_period_match(ingest):
     for dsp_id, territory, period in [
         ("january", "ES", "20200101-20200131"),
         ("day", "ES", "20200131-20200131"),
@@ -105,36 +105,36 @@ def test_a_dsr_counts_when_its_territory_and_its_whole_period_are_asked_for(inge
     ]:
         ingest(f"Spotify_Free_{territory}_EUR_{period}.tsv", line(dsp_id, revenue="1"))
 
-    def counting(territory=None, start=None, end=None):
+    def in_scope(territory=None, start=None, end=None):
         days = {"period_start": start, "period_end": end}
         return top(territory=territory, **{name: day and date.fromisoformat(day) for name, day in days.items()})
 
-    assert counting() == ["day", "february", "january", "midmonth", "no-january", "no-year"]
+    assert in_scope() == ["day", "february", "january", "midmonth", "no-january", "no-year"]
 
-    assert counting("ES") == ["day", "february", "january", "midmonth"]
-    assert counting("NO") == ["no-january", "no-year"]
-    assert counting("FR") == []
+    assert in_scope("ES") == ["day", "february", "january", "midmonth"]
+    assert in_scope("NO") == ["no-january", "no-year"]
+    assert in_scope("FR") == []
 
-    assert counting(start="2020-01-01") == ["day", "february", "january", "midmonth", "no-january", "no-year"]
-    assert counting(start="2020-01-02") == ["day", "february", "midmonth"]
-    assert counting(start="2020-02-01") == ["february"]
-    assert counting(start="2020-02-02") == []
+    assert in_scope(start="2020-01-01") == ["day", "february", "january", "midmonth", "no-january", "no-year"]
+    assert in_scope(start="2020-01-02") == ["day", "february", "midmonth"]
+    assert in_scope(start="2020-02-01") == ["february"]
+    assert in_scope(start="2020-02-02") == []
 
-    assert counting(end="2020-12-31") == ["day", "february", "january", "midmonth", "no-january", "no-year"]
-    assert counting(end="2020-12-30") == ["day", "february", "january", "midmonth", "no-january"]
-    assert counting(end="2020-01-31") == ["day", "january", "no-january"]
-    assert counting(end="2020-01-30") == []
+    assert in_scope(end="2020-12-31") == ["day", "february", "january", "midmonth", "no-january", "no-year"]
+    assert in_scope(end="2020-12-30") == ["day", "february", "january", "midmonth", "no-january"]
+    assert in_scope(end="2020-01-31") == ["day", "january", "no-january"]
+    assert in_scope(end="2020-01-30") == []
 
-    assert counting(start="2020-01-15", end="2020-02-15") == ["day", "midmonth"]
-    assert counting(start="2020-01-31", end="2020-01-31") == ["day"]
-    assert counting(start="2020-01-31", end="2020-01-01") == []
-    assert counting("ES", start="2020-01-15") == ["day", "february", "midmonth"]
-    assert counting("NO", end="2020-01-31") == ["no-january"]
-    assert counting("ES", start="2020-01-01", end="2020-01-31") == ["day", "january"]
-    assert counting("FR", start="2020-01-01", end="2020-12-31") == []
+    assert in_scope(start="2020-01-15", end="2020-02-15") == ["day", "midmonth"]
+    assert in_scope(start="2020-01-31", end="2020-01-31") == ["day"]
+    assert in_scope(start="2020-01-31", end="2020-01-01") == []
+    assert in_scope("ES", start="2020-01-15") == ["day", "february", "midmonth"]
+    assert in_scope("NO", end="2020-01-31") == ["no-january"]
+    assert in_scope("ES", start="2020-01-01", end="2020-01-31") == ["day", "january"]
+    assert in_scope("FR", start="2020-01-01", end="2020-12-31") == []
 
 
-def test_the_share_is_of_the_revenue_that_counts_and_not_of_all(ingest):
+def test_the_share_is_of_the_revenue_in_scope(ingest):
     ingest("Spotify_Free_ES_EUR_20200101-20200131.tsv", line("a", revenue="6"), line("b", revenue="4"))
     ingest("Spotify_Free_NO_EUR_20200101-20200131.tsv", line("b", revenue="90"))
 
@@ -142,7 +142,7 @@ def test_the_share_is_of_the_revenue_that_counts_and_not_of_all(ingest):
     assert top(60) == ["b"]
 
 
-def test_a_failed_dsr_never_counts(ingest):
+def test_a_failed_dsr_is_never_in_scope(ingest):
     ingest(ES_JANUARY, line("a", revenue="1"))
     with pytest.raises(ReportRefused):
         ingest(NO_JANUARY, line("b", revenue="9"), line("c", revenue="much"))
@@ -151,7 +151,7 @@ def test_a_failed_dsr_never_counts(ingest):
     assert top() == ["a"]
 
 
-def test_without_dsrs_or_lines_or_revenue_there_is_nothing(ingest):
+def test_without_dsrs_lines_or_revenue_the_list_is_empty(ingest):
     assert top() == []
     ingest(ES_JANUARY)
     assert top() == []
@@ -162,7 +162,7 @@ def test_without_dsrs_or_lines_or_revenue_there_is_nothing(ingest):
 # --- Revenue in EUR --------------------------------------------------------------------------------------------
 
 
-def test_each_dsr_is_taken_to_eur_by_its_own_rate(ingest):
+def test_each_dsr_is_converted_to_eur_at_its_own_rate(ingest):
     nok_rate("4", JANUARY)
     nok_rate("5", FEBRUARY)
     ingest(ES_JANUARY, line("a", revenue="1"))
@@ -194,7 +194,7 @@ def test_resources_are_ordered_in_eur_and_not_by_the_delivered_number(ingest):
     [
         (["1"], "3", "0." + "3" * 40),
         (["2"], "3", "0." + "6" * 39 + "7"),
-        # Half-even, at the fortieth decimal: 0.5 to 0, 1.5 to 2, 2.5 to 2, and what is more than half goes up.
+        # Half-even at the 40th decimal: 0.5 becomes 0, 1.5 becomes 2 and 2.5 becomes 2. More than a half is rounded up.
         (["2e-40"], "4", "0"),
         (["6e-40"], "4", "2e-40"),
         (["10e-40"], "4", "2e-40"),
@@ -202,7 +202,7 @@ def test_resources_are_ordered_in_eur_and_not_by_the_delivered_number(ingest):
         (["-6e-40"], "4", "-2e-40"),
         (["-10e-40"], "4", "-2e-40"),
         (["-3e-40"], "4", "-1e-40"),
-        # A repeated dsp_id: the lines are summed before, as 0.5 and 1 would come to 1.
+        # The lines of a repeated dsp_id are added up first. Rounded one by one, 0.5 and 1 would give 1.
         (["2e-40", "4e-40"], "4", "2e-40"),
         (["2e-40", "-2e-40"], "4", "0"),
         (["999999999999999999999999999999"], "0.5", "1999999999999999999999999999998"),
@@ -211,30 +211,30 @@ def test_resources_are_ordered_in_eur_and_not_by_the_delivered_number(ingest):
 )
 def test_the_lines_of_a_dsr_are_summed_divided_and_rounded_half_even_to_40_decimals(ingest, amounts, rate, eur):
     nok_rate(rate)
-    ingest(ES_JANUARY, line("other", revenue="1"))  # a total above zero, whatever `a` has
+    ingest(ES_JANUARY, line("other", revenue="1"))  # so that the total is above zero
     ingest(NO_JANUARY, *(line("a", revenue=amount) for amount in amounts))
 
     assert revenues()["a"] == Decimal(eur)
 
 
-def test_what_is_delivered_in_eur_is_rounded_too(ingest):
+def test_revenue_that_is_delivered_in_eur_is_rounded_too(ingest):
     ingest(ES_JANUARY, line("a", revenue="1.5e-40"), line("b", revenue="2.5e-40"), line("c", revenue="1e-60"))
 
     assert revenues() == {"a": Decimal("2e-40"), "b": Decimal("2e-40"), "c": 0}
 
 
-def test_the_amounts_of_two_dsrs_are_rounded_apart(ingest):
+def test_the_amounts_of_two_dsrs_are_rounded_separately(ingest):
     nok_rate("4", JANUARY)
     nok_rate("4", FEBRUARY)
     ingest(ES_JANUARY, line("other", revenue="1"))
     for name in (NO_JANUARY, NO_FEBRUARY):
         ingest(name, line("a", revenue="2e-40"), line("b", revenue="6e-40"))
 
-    # Together they would be 1 (not 0 + 0) and 3 (not 2 + 2).
+    # Rounded together, they would be 1 (instead of 0 + 0) and 3 (instead of 2 + 2).
     assert revenues() == {"other": 1, "a": 0, "b": Decimal("4e-40")}
 
 
-def test_amounts_that_are_equal_once_rounded_are_tied(ingest):
+def test_amounts_that_are_equal_after_rounding_are_tied(ingest):
     ingest(ES_JANUARY, line("b", revenue="1.00000000000000000000000000000000000000002"), line("a", revenue="1"))
 
     assert top() == ["a", "b"]
@@ -243,7 +243,7 @@ def test_amounts_that_are_equal_once_rounded_are_tied(ingest):
 # --- Resources and their sums ----------------------------------------------------------------------------------
 
 
-def test_blank_cells_add_nothing_and_a_report_of_blanks_is_listed(ingest):
+def test_blank_cells_add_nothing_but_their_dsr_is_listed(ingest):
     first = ingest("Spotify_A_ES_EUR_20200101-20200131.tsv", line("a", usages="", revenue="3"))
     second = ingest("Spotify_B_ES_EUR_20200101-20200131.tsv", line("a", usages="5", revenue=""))
     third = ingest("Spotify_C_ES_EUR_20200101-20200131.tsv", line("a", usages="", revenue=""))
@@ -254,7 +254,7 @@ def test_blank_cells_add_nothing_and_a_report_of_blanks_is_listed(ingest):
     assert (a.usages, a.revenue, a.dsrs) == (5, 3, [first, second, third])
 
 
-def test_a_resource_whose_counting_revenues_are_all_blank_is_never_there(ingest):
+def test_a_resource_with_blank_revenue_only_is_not_listed(ingest):
     ingest(ES_JANUARY, line("a", revenue="1"), line("b", usages="1000"))
     ingest("Spotify_Free_NO_EUR_20200101-20200131.tsv", line("b", revenue="1"))
 
@@ -262,7 +262,7 @@ def test_a_resource_whose_counting_revenues_are_all_blank_is_never_there(ingest)
     assert top() == ["a", "b"]
 
 
-def test_usages_that_are_zero_are_not_blank(ingest):
+def test_zero_usages_are_not_blank(ingest):
     ingest(ES_JANUARY, line("a", usages="0", revenue="1"))
 
     assert top_resources(percentile=1)[0].usages == 0
@@ -283,7 +283,7 @@ def test_a_dsp_id_that_is_repeated_in_a_report_is_summed_and_listed_once(ingest)
     assert (b.dsp_id, b.revenue) == ("b", 2)
 
 
-def test_a_dsp_id_is_one_resource_within_a_dsp_and_another_at_another(ingest):
+def test_the_same_dsp_id_of_two_dsps_is_two_resources(ingest):
     free = ingest("Spotify_Free_ES_EUR_20200101-20200131.tsv", line("a", isrc="ESABC2000001", revenue="1"))
     other = ingest("Deezer_Free_ES_EUR_20200101-20200131.tsv", line("a", isrc="ESABC2000001", revenue="3"))
     duo = ingest("Spotify_Duo_NO_EUR_20200201-20200229.tsv", line("a", isrc="NOABC2000001", revenue="1"))
@@ -296,7 +296,7 @@ def test_a_dsp_id_is_one_resource_within_a_dsp_and_another_at_another(ingest):
     ]
 
 
-def test_resources_with_one_isrc_are_not_one_resource(ingest):
+def test_two_dsp_ids_with_the_same_isrc_are_two_resources(ingest):
     ingest(ES_JANUARY, line("a", isrc="ESABC2000001", revenue="1"), line("b", isrc="ESABC2000001", revenue="1"))
 
     assert top() == ["a", "b"]
@@ -313,13 +313,13 @@ def test_usages_are_summed_beyond_64_bits(ingest):
     assert isinstance(a.usages, int)
 
 
-# --- The shortest list -----------------------------------------------------------------------------------------
+# --- Where the list ends ---------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
     ("amounts", "answers"),
     [
-        # Which resources are the top 1, 50, 51, 99 and 100 %.
+        # The resources of the top 1, 50, 51, 99 and 100 %.
         pytest.param({"a": "1"}, ["a", "a", "a", "a", "a"], id="one resource"),
         pytest.param({"a": "20", "b": "50", "c": "30"}, ["b", "b", "bc", "bca", "bca"], id="boundary is hit"),
         pytest.param({"a": "20", "b": "51", "c": "29"}, ["b", "b", "b", "bca", "bca"], id="boundary is crossed"),
@@ -334,7 +334,7 @@ def test_usages_are_summed_beyond_64_bits(ingest):
         pytest.param({"a": "1e-39", "b": "1e-40"}, ["a", "a", "a", "ab", "ab"], id="tiny"),
     ],
 )
-def test_the_list_ends_with_the_first_that_reaches_the_share(ingest, amounts, answers):
+def test_the_list_ends_with_the_first_resource_that_reaches_the_share(ingest, amounts, answers):
     ingest(ES_JANUARY, *(line(dsp_id, revenue=amount) for dsp_id, amount in amounts.items()))
 
     assert ["".join(top(percentile)) for percentile in (1, 50, 51, 99, 100)] == answers
@@ -359,12 +359,12 @@ def test_an_adjustment_in_another_report_lowers_a_resource(ingest):
 
 
 def test_many_small_lines_make_a_resource_the_first(ingest):
-    """The one that leads in every report is not the one that leads in all."""
+    """The first resource of each report is not the first of all reports."""
     for number in range(1, 5):
         name = f"Spotify_Offer{number}_ES_EUR_20200101-20200131.tsv"
         ingest(name, line(f"leader{number}", revenue="3"), line("all", revenue="2"), line("few", revenue="0.1"))
 
-    # 8 of 20.4, and 11 for each of the leaders that follow.
+    # `all` has 8 of 20.4 EUR, which is 39.2 %. Each leader has 3.
     assert top(39) == ["all"]
     assert top(40) == ["all", "leader1"]
 
@@ -372,15 +372,15 @@ def test_many_small_lines_make_a_resource_the_first(ingest):
 @pytest.mark.parametrize(
     ("amounts", "percentile", "answer"),
     [
-        # The total is 10^29 + 1, of which a's half is one half short. Rounded to 28 digits, a has half of it.
+        # The total is 10^29 + 1, and a is 0.5 short of half of it. Rounded to 28 digits, a has half of it.
         ({"a": "5" + "0" * 28, "b": "3" + "0" * 28, "c": "2" + "0" * 27 + "1"}, 50, ["a", "b"]),
         # The total is 1 + 10^-40.
         ({"a": "0.5", "b": "0.3", "c": "0.2" + "0" * 38 + "1"}, 50, ["a", "b"]),
-        # The total is 10^30 + 10^-40, seventy-one digits, and the first three have all of it but the last digit.
+        # The total is 10^30 + 10^-40, which has 71 digits. Only because of the last one, a and b have less than 70 %.
         ({"a": "4" + "0" * 29, "b": "3" + "0" * 29, "c": "3" + "0" * 29, "d": "1e-40"}, 70, ["a", "b", "c"]),
-        # The total is 10^30 - 10^-40: now a has half of it, and more.
+        # The total is 10^30 - 10^-40, and a has a little more than half of it.
         ({"a": "5" + "0" * 29, "b": "4" + "9" * 29 + "." + "9" * 40}, 50, ["a"]),
-        # The order: as doubles, and to 28 digits, they are all equal.
+        # The order: as doubles or with 28 digits, these amounts would be equal.
         ({"a": "1" + "0" * 29, "b": "1" + "0" * 28 + "1", "c": "1" + "0" * 29 + ".1"}, 100, ["b", "c", "a"]),
         ({"a": "0.1", "b": "0.1" + "0" * 38 + "1", "c": "0.1" + "0" * 38 + "2"}, 100, ["c", "b", "a"]),
     ],
@@ -432,13 +432,13 @@ def described(**question):
 
 
 @pytest.mark.parametrize("order", list(permutations(range(4))))
-def test_a_resource_is_described_by_its_latest_lines_whatever_was_imported_first(ingest, order):
+def test_a_resource_is_described_by_its_most_recent_lines_in_any_order_of_imports(ingest, order):
     reports = [
-        # The latest end of a period tells the ISRC and nothing else.
+        # The latest period end. It has an ISRC only.
         ("Spotify_A_ES_EUR_20200101-20200131.tsv", line("a", "", "", "ESABC2000001")),
-        # Of those that end earlier, the latest start tells the artists too.
+        # Of the reports that end earlier, the latest period start. It adds the artists.
         ("Spotify_A_ES_EUR_20200102-20200130.tsv", line("a", "", "Ana", "ESABC2000002")),
-        # Of those that start earlier, the greatest file name has a title, in its last line.
+        # Of the reports that start earlier, the greatest file name. Its last line adds the title.
         ("Spotify_a_ES_EUR_20200101-20200130.tsv", line("a", "Old", "Ben", "ESABC2000003"), line("a", "New", "Cem")),
         ("Spotify_Z_ES_EUR_20200101-20200130.tsv", line("a", "Other", "Dan", "ESABC2000004", revenue="1")),
     ]
@@ -471,10 +471,10 @@ def test_a_description_follows_deletion_and_replacement(ingest):
     assert described() == ("Aurora", "Ana", None)
 
 
-# --- Where lines lie, and what changes -------------------------------------------------------------------------
+# --- Partitions and changes ------------------------------------------------------------------------------------
 
 
-def test_lines_in_the_shared_and_in_own_partitions_are_one_answer(ingest, settings):
+def test_lines_of_shared_and_own_partitions_are_added_up_together(ingest, settings):
     dsrs = []
     for number, limit in enumerate([0, 1024**2, 0, 1024**2]):
         settings.DSRHUB_SHARED_PARTITION_BYTES = limit
@@ -495,7 +495,7 @@ def test_lines_in_the_shared_and_in_own_partitions_are_one_answer(ingest, settin
         *((f"b{number}", 1, [dsrs[number]]) for number in range(4)),
     ]
     assert (resources[0].title, resources[0].usages) == ("title 3", 4)
-    # Others' lines in the same partition do not count.
+    # Lines of other DSRs in the same partition are not in scope.
     assert top(period_end=date(2020, 1, 21)) == ["a", "b0", "b1"]
 
 
@@ -505,7 +505,7 @@ def _either_partition(request, settings):
 
 
 @pytest.mark.usefixtures("_either_partition")
-def test_the_answer_follows_at_once_what_is_deleted_replaced_and_rated_anew(ingest):
+def test_deletions_replacements_and_new_rates_are_in_the_next_answer(ingest):
     nok_rate("4")
     ingest(ES_JANUARY, line("a", revenue="3"))
     norway = ingest(NO_JANUARY, line("a", revenue="8"), line("b", revenue="4"))
@@ -527,15 +527,15 @@ def test_the_answer_follows_at_once_what_is_deleted_replaced_and_rated_anew(inge
 
 
 def test_a_hundred_dsrs_and_resources_take_no_more_statements_than_one():
-    def asked():
+    def size_and_statements():
         with CaptureQueriesContext(connection) as statements:
             resources = top_resources(percentile=100, territory="NO", period_start=date(2020, 1, 1))
         return len(resources), len(statements)
 
     add_lines(recipes.dsr.make(), line("r0", revenue="1"))
-    resources, statements_for_one = asked()
+    resources, statements_for_one = size_and_statements()
     assert resources == 1
     for number in range(1, 100):
         add_lines(recipes.dsr.make(offer=f"Offer {number}"), line(f"r{number}", revenue="1"))
 
-    assert asked() == (100, statements_for_one)
+    assert size_and_statements() == (100, statements_for_one)

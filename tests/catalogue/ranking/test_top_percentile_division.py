@@ -1,4 +1,4 @@
-"""An amount in EUR by one division: only where that rounds as half-even does, to the last digit."""
+"""Conversion to EUR by a single division, which is used only where it rounds as half-even does, to the last digit."""
 
 from decimal import MAX_PREC, Context, Decimal
 from fractions import Fraction
@@ -22,27 +22,27 @@ def dsr(rate, total, lowest="0"):
 @pytest.mark.parametrize(
     ("rate", "total", "lowest", "scale"),
     [
-        # 7 * 10^40 has the factor 7 beside twos and fives: no amount below 7 units of its last digit is a multiple.
+        # 7 * 10^40 has the factor 7 besides twos and fives. No amount below 7 units of its last digit is a multiple.
         ("7", "6", "0", 0),
         ("7", "7", "0", -1),
         ("7", "0.69", "0", 1),
         ("0.7", "0.69", "0", 1),
         ("70", "0.0006", "0", 4),
-        # Nothing but twos and fives: any amount may end at the 41st decimal.
+        # Only twos and fives: any quotient can end at the 41st decimal.
         ("4", "1", "0", -1),
-        # A line may be more than the total.
+        # With negative revenue, a line can be above the total.
         ("7", "6", "-1", -1),
-        # Rates of more than 40 decimals are not written with 40.
+        # A rate with more than 40 decimals cannot be written with 40.
         ("1." + "0" * 40 + "7", "0.1", "0", -1),
         # No factor of two or five, and 41 digits: 10^6 * 10^34 is below 9.9... * 10^40.
         ("9.9384227272727272727272727272727272727273", "1000000", "0", 34),
     ],
 )
-def test_up_to_so_many_decimals_no_amount_is_a_tie(rate, total, lowest, scale):
+def test_up_to_this_scale_no_amount_is_a_tie(rate, total, lowest, scale):
     assert _short_scale(dsr(rate, total, lowest)) == scale
 
 
-# Rates of few factors, which make ties likely, and of many digits.
+# Rates with few factors, which make ties likely, and rates with many digits.
 RATES = st.builds(
     lambda odd, twos, fives, power: EXACT.scaleb(Decimal(odd * 2**twos * 5**fives), -power),
     st.sampled_from([1, 3, 7, 9, 21, 99384227]),
@@ -56,7 +56,7 @@ AMOUNTS = st.builds(
 
 
 def tie(rate, steps):
-    """A rate, and an amount that comes to a whole number of steps and a half, written with few decimals."""
+    """A rate, and an amount with few decimals that in EUR is a whole number of steps and a half."""
     in_eur = EXACT.multiply(Decimal(2 * steps + 1), Decimal("5e-41"))
     return Decimal(rate), EXACT.multiply(Decimal(rate), in_eur).normalize(EXACT)
 

@@ -1,4 +1,4 @@
-"""The top N per cent of random reports, against a slow and plain calculation in fractions."""
+"""The top N per cent of random reports, compared with a slow and simple calculation in fractions."""
 
 from collections import defaultdict
 from datetime import date
@@ -20,13 +20,13 @@ from tests.catalogue.ranking.helpers import top_resources
 STEP = Fraction(1, 10**40)
 DAYS = [date(2020, 1, 1), date(2020, 1, 31), date(2020, 2, 1), date(2020, 2, 29)]
 
-# Few names, so that they meet; bytewise the last but one comes last, and in UTF-16 it does not.
+# Few names, so that DSRs share them. The emoji comes last in UTF-8, but not in UTF-16.
 DSP_IDS = ["a", "B", "b", "ab", "é", "😀", "ﬀ"]
-# Amounts that tie, some only once they are divided and rounded; and amounts of every size that a report may have.
+# Amounts that tie, some only after division and rounding, and amounts of every size that a report can have.
 TYING = st.sampled_from(["0", "1", "1", "2", "2", "3", "4", "6", "0.5", "5e-41", "1.5e-40", "7e-40"]).map(Decimal)
 ANY = st.builds(lambda digits, power: Decimal(f"{digits}e-{power}"), st.integers(0, 10**30 - 1), st.integers(0, 60))
 NEGATIVE = st.sampled_from(["-1", "-0.5", "-4", "-2.5e-40"]).map(Decimal)
-# Negative amounts change how a total grows: half of the examples have none.
+# With negative amounts, a running sum can decrease. Half of the examples have none.
 AMOUNTS = st.sampled_from([TYING, ANY, st.one_of(TYING, TYING, TYING, NEGATIVE), st.one_of(ANY, ANY, ANY, NEGATIVE)])
 RATES = st.sampled_from(["1", "1", "2", "3", "0.5", "9.9384227272727272727272727272727272727273"])
 EXTREME_RATES = st.sampled_from(["1", "1e-40", f"{10**30 - 1}"])
@@ -56,13 +56,13 @@ def lines(amounts):
 
 @st.composite
 def deliveries(draw):
-    """One to four DSRs: what describes them, their lines, and whether these lie in an own partition.
+    """One to four DSRs: their fields, their lines, and whether they have their own partition.
 
-    Failed ones have lines here too, which would show if they counted.
+    Failed DSRs have lines too, which would change the answer if they were in scope.
     """
     amounts, rates = draw(AMOUNTS), draw(st.sampled_from([RATES, RATES, RATES, RATES, EXTREME_RATES]))
     paths = draw(st.permutations(["A.tsv", "Z.tsv", "a.tsv", "é.tsv"]))
-    made = []
+    drawn = []
     for number, path in enumerate(paths[: draw(st.integers(1, 4))]):
         start, end = sorted(draw(st.tuples(st.sampled_from(DAYS), st.sampled_from(DAYS))))
         fields = {
@@ -75,14 +75,14 @@ def deliveries(draw):
             "status": draw(st.sampled_from(["ingested"] * 9 + ["failed"])),
             "exchange_rate": Decimal(draw(rates)),
         }
-        made.append((fields, draw(lines(amounts)), draw(st.booleans())))
-    return made
+        drawn.append((fields, draw(lines(amounts)), draw(st.booleans())))
+    return drawn
 
 
-# --- The plain calculation, on reports that are pairs of a DSR and its lines -----------------------------------
+# --- The simple calculation. A report is a pair of a DSR and its lines -----------------------------------------
 
 
-def counts(dsr, territory, period_start, period_end):
+def is_in_scope(dsr, territory, period_start, period_end):
     return (
         dsr.status == "ingested"
         and territory in (None, dsr.territory_id)
@@ -97,12 +97,12 @@ def sum_or_none(values):
 
 
 def in_eur(amount, rate):
-    """Python rounds a fraction to a whole number exactly, and half-even."""
+    """Python rounds a fraction to a whole number exactly, half-even."""
     return None if amount is None else round(amount / Fraction(rate) / STEP) * STEP
 
 
 def sums(reports):
-    """What each resource, (dsp_id, DSP), comes to: usages, revenue in EUR and ids of DSRs."""
+    """The usages, the revenue in EUR and the DSR ids of each resource, by (dsp_id, DSP)."""
     usages, revenues, dsrs = defaultdict(list), defaultdict(list), defaultdict(list)
     for dsr, lines in reports:
         for dsp_id in {cells["dsp_id"] for cells in lines}:
@@ -114,7 +114,7 @@ def sums(reports):
 
 
 def described(reports, dsp_id, dsp):
-    """Title, artists and ISRC: each as the latest line that is not blank has it."""
+    """Title, artists and ISRC, each from the most recent line that has one."""
     latest_first = sorted(
         (
             (dsr.period_end, dsr.period_start, dsr.path.encode(), number, cells)
@@ -132,7 +132,7 @@ def described(reports, dsp_id, dsp):
 
 
 def top_percentile(reports, percentile, **question):
-    found = sums([(dsr, lines) for dsr, lines in reports if counts(dsr, **question)])
+    found = sums([(dsr, lines) for dsr, lines in reports if is_in_scope(dsr, **question)])
     with_revenue = {resource: found[resource] for resource in found if found[resource][1] is not None}
     total = sum(revenue for _, revenue, _ in with_revenue.values())
     running = Fraction(0)
@@ -147,8 +147,8 @@ def top_percentile(reports, percentile, **question):
     return top
 
 
-def hit_exactly(everything):
-    """The shares, in whole per cent, that the first so many resources of a ranking have to the last digit."""
+def reached_exactly(everything):
+    """The whole percentages that the running sum of a ranking reaches exactly."""
     total = sum(revenue for *_, revenue, _ in everything)
     shares = {running * 100 / total for running in accumulate(revenue for *_, revenue, _ in everything)}
     return [int(share) for share in shares if share.denominator == 1 and 1 <= share <= 99]
@@ -169,22 +169,22 @@ def delivered(cells):
 @pytest.fixture(
     scope="module",
     params=[
-        "all added up",
-        "all added up, those who can have the share ranked",
-        "into a table of its own",
+        "added up",
+        "added up, only resources that can be in the answer ranked",
+        "added up, in its own table",
         "by threshold",
         "by threshold, from the first line on",
     ],
 )
 def _way(request):
-    """Reports of tests are so small that all is added up; what they mean must not depend on the way."""
+    """The way to build a ranking, which must not change the answer. Reports this small are usually added up."""
     with pytest.MonkeyPatch.context() as patch:
-        if request.param == "into a table of its own":
+        if request.param == "added up, in its own table":
             patch.setattr(adding_up, "MANY_LINES", 0)
         if request.param.endswith("ranked"):
             patch.setattr(adding_up, "FEW_LINES", 0)
             patch.setattr(building, "_has_bounds", lambda dsrs, percentile: False)
-            # With the last, the sample of few resources, which are all of them, is as wrong as that of many may be.
+            # The last part makes the sample, here all resources, as wrong as a sample of many resources can be.
             patch.setattr(adding_up, "PARTS_OF_TAIL", [Decimal("0.5"), Decimal(1), Decimal(3)])
         if request.param.startswith("by threshold"):
             patch.setattr(building, "FEW_LINES", 0)
@@ -199,7 +199,7 @@ def _way(request):
 @pytest.mark.usefixtures("_way")
 @settings(max_examples=70)
 @given(
-    made=deliveries(),
+    drawn=deliveries(),
     percentile=st.sampled_from(range(1, 100)),
     is_catalogued=st.booleans(),
     question=st.fixed_dictionaries(
@@ -210,10 +210,10 @@ def _way(request):
         }
     ),
 )
-def test_the_answer_is_that_of_a_plain_calculation(made, percentile, is_catalogued, question):
+def test_the_answer_equals_that_of_a_simple_calculation(drawn, percentile, is_catalogued, question):
     with transaction.atomic():
         reports = []
-        for fields, lines, own_partition in made:
+        for fields, lines, own_partition in drawn:
             dsr = recipes.dsr.make(**fields)
             add_lines(dsr, *(delivered(one) for one in lines), own_partition=own_partition)
             reports.append((dsr, lines))
@@ -222,8 +222,8 @@ def test_the_answer_is_that_of_a_plain_calculation(made, percentile, is_catalogu
             catalogue_refresh()
 
         everything = top_percentile(reports, 100, **question)
-        # The third is in the first's ranking, those that are hit are in that of everything.
-        for share in (percentile, 100, (percentile + 1) // 2, *hit_exactly(everything)):
+        # The ranking of the first share answers the third, and that of 100 answers those that are reached exactly.
+        for share in (percentile, 100, (percentile + 1) // 2, *reached_exactly(everything)):
             resources = top_resources(percentile=share, **question)
             answer = [
                 (one.dsp, one.dsp_id, one.title, one.artists, one.isrc, one.usages, Fraction(one.revenue), one.dsrs)

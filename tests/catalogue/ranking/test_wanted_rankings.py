@@ -1,4 +1,4 @@
-"""A ranking that takes longer than a question may: a clear error, and a worker that makes it."""
+"""A ranking that takes longer than a request may: the request fails with a clear error, and a worker builds it."""
 
 import io
 
@@ -21,19 +21,19 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 @pytest.fixture
 def no_time(tmp_path, monkeypatch):
-    """Two DSRs, and a ranking whose making is cancelled by the database."""
+    """Two DSRs, and two requests for a ranking that the database canceled. Returns the DSR in scope."""
     spain = import_report(tmp_path, ES_JANUARY, line("a", revenue="2"), line("b", revenue="1"))
     import_report(tmp_path, FR_JANUARY, line("c", revenue="3"))
-    make = selectors.ranking_cache
+    build = selectors.ranking_cache
 
-    def make_too_slowly(*args):
-        make(*args)
+    def build_too_slowly(*args):
+        build(*args)
         with connection.cursor() as cursor:
             cursor.execute("SET LOCAL statement_timeout = 1")
             cursor.execute("SELECT pg_sleep(60)")
 
     with monkeypatch.context() as patch:
-        patch.setattr(selectors, "ranking_cache", make_too_slowly)
+        patch.setattr(selectors, "ranking_cache", build_too_slowly)
         with pytest.raises(RankingNotReady) as refusal:
             top_resources(percentile=50, territory="ES")
         assert refusal.value.code == "ranking_not_ready"
@@ -42,13 +42,13 @@ def no_time(tmp_path, monkeypatch):
     return spain
 
 
-def test_nothing_of_it_is_kept_and_it_is_wanted_once_as_far_as_anybody_asked(no_time):
+def test_nothing_is_cached_and_the_largest_percentile_is_queued_once(no_time):
     assert not KeptRanking.objects.exists()
     wanted = WantedRanking.objects.get()
     assert (wanted.percentile, wanted.dsr_numbers) == (80, [no_time.pk])
 
 
-def test_a_worker_makes_it(no_time, django_assert_num_queries):
+def test_a_worker_builds_the_queued_ranking(no_time, django_assert_num_queries):
     call_command("worker", once=True, stdout=io.StringIO())
 
     assert not WantedRanking.objects.exists()
@@ -58,14 +58,14 @@ def test_a_worker_makes_it(no_time, django_assert_num_queries):
     assert KeptRanking.objects.get() == ranking
 
 
-def test_what_was_deleted_meanwhile_is_no_longer_wanted(no_time):
+def test_the_ranking_of_a_deleted_dsr_leaves_the_queue(no_time):
     no_time.delete()
 
     assert wanted_rankings_build() == 1
     assert not WantedRanking.objects.exists()
 
 
-def test_rest_says_that_it_is_to_be_asked_for_later(no_time, client, monkeypatch):
+def test_rest_asks_to_retry_later(no_time, client, monkeypatch):
     def not_ready(*args):
         raise RankingNotReady("Later.")
 
@@ -77,7 +77,7 @@ def test_rest_says_that_it_is_to_be_asked_for_later(no_time, client, monkeypatch
     assert response.json() == {"detail": "Later.", "code": "ranking_not_ready"}
 
 
-def test_any_other_failure_of_the_database_stays_one(tmp_path, monkeypatch):
+def test_other_errors_of_the_database_are_raised(tmp_path, monkeypatch):
     import_report(tmp_path, ES_JANUARY, line("a", revenue="2"))
 
     def fail(*args):
