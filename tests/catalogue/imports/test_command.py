@@ -33,7 +33,7 @@ def import_dsr(*paths, **options):
 
 
 @pytest.mark.parametrize("jobs", [1, 3])
-def test_files_are_imported_and_told_in_their_order(tmp_path, jobs):
+def test_files_are_imported_and_printed_in_their_order(tmp_path, jobs):
     for number, name in enumerate(NAMES, 1):
         write_report(tmp_path, name, *(line(f"{number} {nth}", revenue="1") for nth in range(number)))
 
@@ -68,7 +68,7 @@ def test_a_bad_file_does_not_stop_the_others(tmp_path, jobs):
     assert DSR.objects.ingested().count() == 5
 
 
-def test_what_is_in_already_is_unchanged(tmp_path):
+def test_a_file_that_is_already_imported_is_unchanged(tmp_path):
     path = write_report(tmp_path, NAMES[0], line("a"))
     import_dsr(path)
 
@@ -78,7 +78,7 @@ def test_what_is_in_already_is_unchanged(tmp_path):
     )
 
 
-def test_what_the_database_refuses_is_told_in_a_line_and_the_others_go_in(tmp_path):
+def test_an_error_of_the_database_takes_one_line_and_the_other_files_are_imported(tmp_path):
     for name in NAMES[:2]:
         write_report(tmp_path, name, line("a"))
     with other_transaction() as other, connection.cursor() as cursor:
@@ -107,7 +107,7 @@ def test_a_dry_run_keeps_nothing(tmp_path):
     assert not DSR.objects.exists()
 
 
-def test_another_content_under_the_key_takes_the_flag_that_replaces(tmp_path):
+def test_different_content_under_the_same_key_needs_replace(tmp_path):
     import_dsr(write_report(tmp_path, NAMES[0], line("a")))
     path = write_report(tmp_path, NAMES[0], line("b"))
 
@@ -117,7 +117,7 @@ def test_another_content_under_the_key_takes_the_flag_that_replaces(tmp_path):
 
 
 @pytest.mark.parametrize("what", ["missing", "empty"])
-def test_no_file_is_an_error(tmp_path, what):
+def test_without_any_file_the_command_fails(tmp_path, what):
     (tmp_path / "empty").mkdir()
 
     out, err = import_dsr(tmp_path / what)
@@ -127,7 +127,7 @@ def test_no_file_is_an_error(tmp_path, what):
 
 
 @pytest.mark.parametrize("jobs", [1, 3])
-def test_ctrl_c_leaves_what_is_being_read(tmp_path, jobs, monkeypatch):
+def test_ctrl_c_stops_the_files_that_are_being_read(tmp_path, jobs, monkeypatch):
     for name in NAMES:
         write_report(tmp_path, name, line("a"))
 
@@ -136,17 +136,17 @@ def test_ctrl_c_leaves_what_is_being_read(tmp_path, jobs, monkeypatch):
     def interrupt(*args, **kwargs):
         raise KeyboardInterrupt
 
-    def stop_and_say_so(importing):
+    def stop_and_notify(importing):
         stop(importing)
         is_stopped.set()
 
     def import_slowly(*, name, **options):
-        """The first file goes in; the others are being read when it is told."""
+        """The first file is imported. The others are still being read when its result is printed."""
         assert name == NAMES[0] or is_stopped.wait(PATIENCE)
         return real(name=name, **options)
 
     monkeypatch.setattr(command.Command, "_print", interrupt)
-    monkeypatch.setattr(many._Importing, "stop", stop_and_say_so)
+    monkeypatch.setattr(many._Importing, "stop", stop_and_notify)
     monkeypatch.setattr(many, "dsr_import", import_slowly)
     with pytest.raises(KeyboardInterrupt):
         import_dsr(tmp_path, jobs=jobs)
@@ -155,7 +155,7 @@ def test_ctrl_c_leaves_what_is_being_read(tmp_path, jobs, monkeypatch):
 
 
 @pytest.mark.parametrize(("jobs", "is_alone"), [(1, True), (3, False)])
-def test_a_file_that_is_alone_may_have_parallel_workers(tmp_path, jobs, is_alone, monkeypatch):
+def test_only_one_file_at_a_time_may_have_parallel_workers(tmp_path, jobs, is_alone, monkeypatch):
     def workers():
         settings = ("max_parallel_maintenance_workers", "max_parallel_workers_per_gather")
         return tuple(rows_of("SELECT current_setting(%(name)s)", name=name)[0][0] for name in settings)
@@ -175,7 +175,7 @@ def test_a_file_that_is_alone_may_have_parallel_workers(tmp_path, jobs, is_alone
     assert workers() == default
 
 
-def test_resources_that_wait_are_registered_by_a_command_of_its_own(tmp_path):
+def test_refresh_catalogue_registers_the_resources_of_uncatalogued_dsrs(tmp_path):
     import_dsr(write_report(tmp_path, NAMES[0], line("a"), line("b")))
     DSR.objects.update(is_catalogued=False)
     Resource.objects.all().delete()
@@ -187,7 +187,7 @@ def test_resources_that_wait_are_registered_by_a_command_of_its_own(tmp_path):
     assert Resource.objects.count() == 2
 
 
-def test_where_resources_cannot_be_registered_the_dsrs_are_in_all_the_same(tmp_path):
+def test_dsrs_are_imported_even_if_resources_cannot_be_registered(tmp_path):
     write_report(tmp_path, NAMES[0], line("a"))
     with other_transaction() as other, connection.cursor() as cursor:
         other.execute("SELECT pg_advisory_xact_lock(hashtextextended('resources', 0))")

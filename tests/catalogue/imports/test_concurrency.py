@@ -1,7 +1,7 @@
-"""What happens when several import, delete and change rates at once, or one of them dies. All commits are real.
+"""Imports, deletions and changes of rates at the same time, and imports that are killed. All commits are real.
 
-Each test leads its threads to the moment that it is about: a callback of the import holds it in the middle of its
-COPY, and `wait_for_lock_waiter` looks at the database's locks until somebody waits.
+Each test brings its threads to a certain moment: a callback stops an import in the middle of its COPY, and
+`wait_for_lock_waiter` watches the locks of the database until a session waits for one.
 """
 
 import os
@@ -42,8 +42,8 @@ MANY_LINES = [line(f"a{number}", revenue="0.10") for number in range(100)]
 
 
 @pytest.fixture(autouse=True)
-def _large_reports_in_small_pieces(transactional_db, settings, monkeypatch):
-    """Every report is a large one, read in many pieces. The tables of its lines go after the test."""
+def _large_reports_in_small_chunks(transactional_db, settings, monkeypatch):
+    """Every report is large and is read in many chunks. The tables of lines are dropped after the test."""
     settings.DSRHUB_SHARED_PARTITION_BYTES = 0
     monkeypatch.setattr(delivery, "CHUNK_BYTES", 100)
     yield
@@ -53,16 +53,16 @@ def _large_reports_in_small_pieces(transactional_db, settings, monkeypatch):
 
 
 class InMidCopy:
-    """A progress callback that stops the import in the middle of its COPY, until it is told to go on."""
+    """A progress callback that stops the import in the middle of its COPY until `go_on` is set."""
 
     def __init__(self):
         self.is_there, self.go_on = Event(), Event()
-        self.pieces = 0
+        self.chunks = 0
 
     def __call__(self, _):
-        self.pieces += 1
-        # The first piece is read before COPY begins.
-        if self.pieces == 3:
+        self.chunks += 1
+        # The first chunk is read before COPY begins.
+        if self.chunks == 3:
             self.is_there.set()
             assert self.go_on.wait(PATIENCE)
 
@@ -117,7 +117,7 @@ def test_of_two_imports_under_one_key_the_second_is_refused(tmp_path, in_thread)
 
 
 def test_two_large_reports_load_at_once(tmp_path, in_thread):
-    # Each waits in the middle of its COPY until the other is there too.
+    # Each waits in the middle of its COPY until the other one is there too.
     both = Barrier(2, timeout=PATIENCE)
 
     def meeting_the_other():
@@ -135,7 +135,7 @@ def test_two_large_reports_load_at_once(tmp_path, in_thread):
     assert line_storage() == sorted([*SHARED_STORAGE, *(f"catalogue_usageline_{dsr.pk}" for dsr in dsrs)])
 
 
-def test_an_import_shows_nothing_before_its_end(tmp_path, in_thread):
+def test_an_import_is_not_visible_before_its_end(tmp_path, in_thread):
     stop = InMidCopy()
     loading = in_thread(**importing(write_report(tmp_path, ES_JANUARY, *MANY_LINES), progress=stop))
     assert stop.is_there.wait(PATIENCE)
@@ -147,7 +147,7 @@ def test_an_import_shows_nothing_before_its_end(tmp_path, in_thread):
     assert loading.result(PATIENCE).dsr == DSR.objects.get()
 
 
-# --- An import that dies ---------------------------------------------------------------------------------------
+# --- An import that is killed ----------------------------------------------------------------------------------
 
 IMPORT_THAT_STOPS_IN_MID_COPY = """
 import sys
@@ -164,13 +164,13 @@ from catalogue.reports import delivery
 from catalogue.imports.services import dsr_import
 
 delivery.CHUNK_BYTES = 100
-pieces = 0
+chunks = 0
 
 
 def stop(_):
-    global pieces
-    pieces += 1
-    if pieces == 3:
+    global chunks
+    chunks += 1
+    if chunks == 3:
         print("in the middle", flush=True)
         sys.stdin.read()
 
@@ -200,7 +200,7 @@ def test_an_import_that_is_killed_leaves_nothing_and_the_next_one_works(tmp_path
             assert cursor.fetchone() == (1,)
         process.kill()
 
-    # It gets the key's lock as soon as the server has noticed the death.
+    # This import gets the lock as soon as the server has noticed that the killed client is gone.
     report = dsr_import(path=path, name=path.name)
 
     assert report.outcome == Outcome.LOADED
@@ -227,7 +227,7 @@ def test_a_table_is_dropped_while_another_report_is_loading(tmp_path, in_thread)
     assert loading.result(PATIENCE).dsr.line_count == 100
 
 
-def test_a_dsr_that_is_deleted_while_its_replacement_loads_is_gone_once(tmp_path, in_thread):
+def test_a_dsr_that_is_deleted_while_its_replacement_loads_is_removed_once(tmp_path, in_thread):
     earlier = dsr_import(path=write_report(tmp_path, ES_JANUARY, line("a")), name=ES_JANUARY).dsr
     path = write_report(tmp_path, ES_JANUARY, *MANY_LINES)
 
@@ -257,8 +257,8 @@ def test_a_rate_that_is_set_while_a_report_loads_is_the_rate_of_its_dsr(tmp_path
     assert DSR.objects.get().exchange_rate == Decimal("9.5")
 
 
-def test_a_report_whose_rate_is_taken_back_while_it_loads_is_refused(tmp_path, in_thread):
-    # The ECB has none of the Argentine peso.
+def test_a_report_whose_rate_is_deleted_while_it_loads_is_refused(tmp_path, in_thread):
+    # The ECB publishes no rate of the Argentine peso.
     set_rate("ARS", "66")
     stop = InMidCopy()
     loading = in_thread(**importing(write_report(tmp_path, AR_JANUARY, *MANY_LINES), progress=stop))
@@ -273,11 +273,11 @@ def test_a_report_whose_rate_is_taken_back_while_it_loads_is_refused(tmp_path, i
     assert line_storage() == SHARED_STORAGE
 
 
-def test_who_sets_a_rate_waits_for_the_import_that_has_read_the_old_one(tmp_path, in_thread):
+def test_setting_a_rate_waits_for_an_import_that_has_read_the_old_rate(tmp_path, in_thread):
     path = write_report(tmp_path, NO_JANUARY, *MANY_LINES)
 
     with other_transaction() as other:
-        # The import can read DSRs, and not write one: it stops when it has its rate.
+        # The import can read DSRs but not write one, so it stops after it has read its rate.
         other.execute("LOCK TABLE catalogue_dsr IN SHARE MODE")
         loading = in_thread(**importing(path))
         wait_for_lock_waiter("relation")
@@ -290,8 +290,8 @@ def test_who_sets_a_rate_waits_for_the_import_that_has_read_the_old_one(tmp_path
     assert RateChange.objects.get().new_rate == Decimal("9.5")
 
 
-def test_an_import_that_replaces_waits_for_who_changes_rates_and_takes_the_new_one(tmp_path, in_thread):
-    # The operator's change re-rates the very DSR that is being replaced.
+def test_a_replacement_waits_for_a_change_of_rates_and_uses_the_new_rate(tmp_path, in_thread):
+    # The operator changes the rate of the DSR that is being replaced.
     earlier = dsr_import(path=write_report(tmp_path, NO_JANUARY, line("a")), name=NO_JANUARY).dsr
     path = write_report(tmp_path, NO_JANUARY, *MANY_LINES)
 

@@ -1,4 +1,4 @@
-"""What `dsr_import` promises, and what it keeps of a file that it refuses."""
+"""What `dsr_import` guarantees, and what it keeps of a refused file."""
 
 import gzip
 from datetime import date
@@ -28,7 +28,7 @@ RU_MARCH = "Spotify_SpotifyDuo_RU_RUB_20220301-20220331.tsv"
 ONE_LINE = line("a", "One", "Ana", "", "1", "1.50")
 OTHER_LINE = line("b", "Two", "Bo", "", "2", "9.25")
 
-# All kinds of cells, among them the most digits that are taken: 30 before the point and 60 behind it.
+# All kinds of cells, among them a number with the most digits: 30 before the decimal point and 60 after it.
 LINES = (
     line("sp001", "Canción", "Ana|Eva", "ESABC2000001", "10", "1.25"),
     line("sp002", 'The "Best" of', "", "", "", ""),
@@ -55,7 +55,7 @@ def imported(path, **options):
 
 
 def cells_of(dsr):
-    """Every cell of a DSR as it is kept, numbers with all their digits."""
+    """Every stored cell of a DSR, numbers with all their digits."""
     return [
         (
             one.line_number,
@@ -71,7 +71,7 @@ def cells_of(dsr):
 
 
 def everything():
-    """All that an import may write."""
+    """Everything that an import can write."""
     tables = (DSR, ReportProblem, RejectedDelivery, LeftoverLines, UsageLine)
     return [list(table.objects.order_by("pk").values()) for table in tables], line_storage()
 
@@ -95,7 +95,7 @@ def test_every_cell_is_kept_as_delivered(tmp_path, name, line_end):
 
 
 @pytest.mark.usefixtures("either_partition")
-def test_columns_are_known_by_their_names(tmp_path):
+def test_columns_are_identified_by_their_names(tmp_path):
     path = write_report(
         tmp_path, ES_JANUARY, "1.50\ta\t7\t\tOne\t", header="revenue\tdsp_id\tusages\tisrc\ttitle\tartists"
     )
@@ -119,7 +119,7 @@ def test_totals_and_counts_of_a_report(tmp_path):
     assert (dsr.error_count, dsr.warning_count) == (0, 0)
 
 
-def test_a_dsr_says_what_its_name_says(tmp_path):
+def test_the_fields_of_a_dsr_come_from_its_name(tmp_path):
     path = write_report(tmp_path, "Spotify_Free_SGAE_NO_EUR_20200105-20200228.tsv", ONE_LINE)
 
     dsr = DSR.objects.get(pk=imported(path).dsr.pk)
@@ -141,7 +141,7 @@ def test_the_hash_is_that_of_the_unpacked_content(tmp_path):
     assert imported(write_report(tmp_path, f"{ES_FEBRUARY}.gz", line_end="\n")).dsr.sha256 == header_alone
 
 
-def test_an_operators_rate_holds(tmp_path):
+def test_an_operators_rate_takes_precedence(tmp_path):
     recipes.operator_rate.make(rate=Decimal("9.5"), note="bank")
 
     dsr = imported(write_report(tmp_path, NO_JANUARY, ONE_LINE)).dsr
@@ -188,7 +188,7 @@ def test_a_table_of_its_own_has_its_indexes_whether_or_not_a_dsp_id_is_repeated(
     ]
 
 
-def test_who_imported_is_kept(tmp_path):
+def test_the_user_who_imported_is_kept(tmp_path):
     ana = user.make(username="ana")
 
     assert imported(write_report(tmp_path, ES_JANUARY, ONE_LINE), user=ana).dsr.imported_by == ana
@@ -202,13 +202,13 @@ def test_who_imported_is_kept(tmp_path):
 
 
 @pytest.mark.parametrize("name", [ES_JANUARY, f"{ES_JANUARY}.gz"])
-def test_progress_comes_to_the_bytes_of_the_file(tmp_path, name):
+def test_progress_adds_up_to_the_bytes_of_the_file(tmp_path, name):
     path = write_report(tmp_path, name, *LINES)
-    told = []
+    steps = []
 
-    imported(path, progress=told.append)
+    imported(path, progress=steps.append)
 
-    assert sum(told) == path.stat().st_size
+    assert sum(steps) == path.stat().st_size
 
 
 @pytest.mark.parametrize("limit", [0, 10 * 1024**2])
@@ -226,8 +226,8 @@ def test_as_many_queries_for_10_lines_as_for_10_000(tmp_path, settings, limit):
     assert len(for_many) == len(for_few)
 
 
-def test_an_import_is_never_a_part_of_another_transaction(tmp_path):
-    # A failure could not be kept there: it would be rolled back with the rest.
+def test_an_import_never_runs_inside_another_transaction(tmp_path):
+    # If the outer transaction failed, the failed DSR would be rolled back too.
     path = write_report(tmp_path, ES_JANUARY, ONE_LINE)
 
     with transaction.atomic(), pytest.raises(RuntimeError, match="durable"):
@@ -270,7 +270,7 @@ def test_a_report_with_errors_leaves_only_its_problems(tmp_path):
 
 
 @pytest.mark.usefixtures("either_partition")
-def test_an_error_after_many_loaded_lines_takes_them_all_back(tmp_path, monkeypatch):
+def test_an_error_after_many_loaded_lines_removes_all_of_them(tmp_path, monkeypatch):
     monkeypatch.setattr(delivery, "CHUNK_BYTES", 1000)
     path = write_report(tmp_path, ES_JANUARY, *(line(f"a{n}") for n in range(1000)), line("z", revenue="NaN"))
 
@@ -328,7 +328,7 @@ def test_a_file_that_fails_again_replaces_its_failure(tmp_path):
     assert ReportProblem.objects.count() == 1
 
 
-def test_success_removes_the_failure_of_the_same_file_alone(tmp_path):
+def test_success_removes_only_the_failure_of_the_same_file(tmp_path):
     for name in (ES_JANUARY, ES_FEBRUARY):
         with pytest.raises(ReportRefused):
             imported(write_report(tmp_path, name, line("")))
@@ -342,7 +342,7 @@ def test_success_removes_the_failure_of_the_same_file_alone(tmp_path):
     assert ReportProblem.objects.count() == 1
 
 
-def test_no_change_removes_the_failure_of_the_same_file_too(tmp_path):
+def test_an_unchanged_file_removes_its_failure_too(tmp_path):
     imported(write_report(tmp_path, ES_JANUARY, ONE_LINE))
     with pytest.raises(ReportRefused):
         imported(write_report(tmp_path, ES_JANUARY, line("")), replace=True)
@@ -352,7 +352,7 @@ def test_no_change_removes_the_failure_of_the_same_file_too(tmp_path):
     assert not DSR.objects.failed().exists()
 
 
-# --- Names that say too little ---------------------------------------------------------------------------------
+# --- Invalid names ---------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -366,7 +366,7 @@ def test_no_change_removes_the_failure_of_the_same_file_too(tmp_path):
         ("Spotify_Free_ES_QQQ_20200101-20200131.tsv", "unknown currency 'QQQ'"),
     ],
 )
-def test_a_bad_name_is_a_rejected_delivery_kept_once(tmp_path, name, reason):
+def test_an_invalid_name_is_kept_once_as_a_rejected_delivery(tmp_path, name, reason):
     path = write_report(tmp_path, ES_JANUARY, ONE_LINE)
 
     for _ in range(2):
@@ -388,7 +388,7 @@ def test_a_bad_name_is_a_rejected_delivery_kept_once(tmp_path, name, reason):
         (f"{'S' * 101}_Free_ES_EUR_20200101-20200131.tsv", f"{'S' * 101}_Free_ES_EUR_20200101-20200131.tsv"),
     ],
 )
-def test_a_name_that_no_column_can_hold_is_rejected_too(tmp_path, name, kept):
+def test_a_name_that_cannot_be_stored_is_rejected_too(tmp_path, name, kept):
     with pytest.raises(InvalidReportName):
         dsr_import(path=write_report(tmp_path, ES_JANUARY, ONE_LINE), name=name)
 
@@ -407,7 +407,7 @@ def test_without_an_exchange_rate_the_report_is_refused_with_the_remedy(tmp_path
 
 
 def test_with_only_some_days_of_the_exchange_rate_the_report_is_refused(tmp_path):
-    # The ECB published on 23 days of March 2022, and a rate of the rouble on the first of them alone.
+    # The ECB published rates on 23 days of March 2022, but a rate of the rouble only on the first of them.
     with pytest.raises(ReportRefused, match="has 1 of 23 published rates of RUB"):
         imported(write_report(tmp_path, RU_MARCH, ONE_LINE))
 
@@ -416,14 +416,14 @@ def test_with_only_some_days_of_the_exchange_rate_the_report_is_refused(tmp_path
     ]
 
 
-# --- A key that is taken ---------------------------------------------------------------------------------------
+# --- A report with the key of an earlier DSR -------------------------------------------------------------------
 
 
 def test_the_same_content_again_changes_nothing(tmp_path):
     first = imported(write_report(tmp_path, ES_JANUARY, ONE_LINE)).dsr
     before = everything()
 
-    # Packed or not, asked to replace or not: it is the same content under the same key.
+    # Compressed or not, with or without `replace`, it is the same content under the same key.
     for name in (ES_JANUARY, f"{ES_JANUARY}.gz"):
         for replace in (False, True):
             report = imported(write_report(tmp_path, name, ONE_LINE), replace=replace)
@@ -432,7 +432,7 @@ def test_the_same_content_again_changes_nothing(tmp_path):
     assert everything() == before
 
 
-def test_other_content_under_the_key_is_refused_and_changes_nothing(tmp_path):
+def test_different_content_under_the_same_key_is_refused_and_changes_nothing(tmp_path):
     first = imported(write_report(tmp_path, ES_JANUARY, ONE_LINE)).dsr
     before = everything()
 
@@ -479,11 +479,11 @@ def test_a_replacement_that_fails_leaves_the_earlier_dsr_as_it_was(tmp_path):
     assert DSR.objects.failed().get().path == ES_JANUARY
 
 
-def test_to_ask_for_a_replacement_where_there_is_nothing_is_to_import(tmp_path):
+def test_replace_without_an_earlier_dsr_imports(tmp_path):
     assert imported(write_report(tmp_path, ES_JANUARY, ONE_LINE), replace=True).outcome == Outcome.LOADED
 
 
-def test_without_a_society_the_key_is_taken_once_as_well(tmp_path):
+def test_without_a_society_a_key_is_unique_too(tmp_path):
     dsr = imported(write_report(tmp_path, "Spotify_Free_ES_EUR_20200101-20200131.tsv", ONE_LINE)).dsr
     imported(write_report(tmp_path, "Spotify_Free_SGAE_ES_EUR_20200101-20200131.tsv", OTHER_LINE))
     assert DSR.objects.ingested().count() == 2
@@ -540,7 +540,7 @@ def test_a_repeated_dsp_id_is_a_warning_and_all_its_lines_count(tmp_path):
 def test_warnings_beyond_the_limit_are_counted_and_not_kept(tmp_path, settings):
     settings.DSRHUB_PROBLEM_LIMIT = 2
 
-    # A bad ISRC, and five times a dsp_id that was there.
+    # An invalid ISRC, and a dsp_id that is repeated five times.
     report = imported(write_report(tmp_path, ES_JANUARY, line("a", isrc="bad"), *[line("a")] * 5))
 
     assert report.dsr.warning_count == report.problems.warning_count == 6
@@ -558,7 +558,7 @@ def test_warnings_beyond_the_limit_are_counted_and_not_kept(tmp_path, settings):
         (None, []),
     ],
 )
-def test_another_name_inside_gzip_is_kept_and_a_warning(tmp_path, stored, warnings):
+def test_a_different_name_inside_gzip_is_kept_and_a_warning(tmp_path, stored, warnings):
     path = tmp_path / f"{ES_JANUARY}.gz"
     with path.open("wb") as file, gzip.GzipFile(stored or "", "wb", fileobj=file) as packed:
         packed.write(f"{HEADER}\n{ONE_LINE}\n".encode())
@@ -595,7 +595,7 @@ def test_a_dry_run_reports_what_a_real_run_does_and_keeps_nothing(tmp_path):
 
 
 @pytest.mark.usefixtures("either_partition")
-def test_a_dry_run_of_a_bad_report_finds_the_same_errors_and_keeps_nothing(tmp_path):
+def test_a_dry_run_of_a_report_with_errors_finds_the_same_errors_and_keeps_nothing(tmp_path):
     path = write_report(tmp_path, ES_JANUARY, ONE_LINE, line("", usages="x"))
     before = everything()
 
@@ -625,7 +625,7 @@ def test_a_dry_run_of_a_replacement_keeps_the_earlier_dsr(tmp_path, django_captu
 
 
 @pytest.mark.parametrize("name", ["report.tsv", "Spotify_Free_XX_EUR_20200101-20200131.tsv"])
-def test_a_dry_run_of_a_bad_name_keeps_nothing(tmp_path, name):
+def test_a_dry_run_of_an_invalid_name_keeps_nothing(tmp_path, name):
     with pytest.raises(InvalidReportName):
         dsr_import(path=write_report(tmp_path, ES_JANUARY, ONE_LINE), name=name, dry_run=True)
 

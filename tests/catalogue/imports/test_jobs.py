@@ -1,4 +1,4 @@
-"""The import queue: each job is done once, with any number of workers, and however a worker ends."""
+"""The import queue: each job is done once, with any number of workers, also if a worker is killed."""
 
 import signal
 import subprocess
@@ -39,7 +39,7 @@ def uploads(settings, tmp_path):
 
 @pytest.fixture
 def job(uploads, admin_user):
-    """A report that waits to be checked."""
+    """A job whose report is to be checked."""
     return add_job(uploads, admin_user, NO_JANUARY, line("a", revenue="1"))
 
 
@@ -49,7 +49,7 @@ def add_job(uploads, user, name, *lines):
 
 
 class Stops(StepProgress):
-    """Ends at the nth piece of the file."""
+    """Stops the step at the nth chunk of the file."""
 
     def __init__(self, at):
         self.left = at
@@ -68,12 +68,12 @@ def lock_key(cursor, name):
     )
 
 
-# --- Cut short -------------------------------------------------------------------------------------------------
+# --- Interrupted steps -----------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("at", [1, 3])  # before the first line is sent to the database, and while lines are
+@pytest.mark.parametrize("at", [1, 3])  # before the first line is sent to the database, and while lines are sent
 @pytest.mark.parametrize("step", ["check", "load"])
-def test_what_is_cut_short_has_not_happened_and_still_waits(at, step, uploads, admin_user, settings):
+def test_an_interrupted_step_changes_nothing_and_stays_queued(at, step, uploads, admin_user, settings):
     settings.DSRHUB_SHARED_PARTITION_BYTES = 0
     job = add_job(uploads, admin_user, NO_JANUARY, *(line(f"id{number}", title="t" * 1000) for number in range(5000)))
     if step == "load":
@@ -102,7 +102,7 @@ def test_a_request_does_not_wait_for_another_import_of_the_same_report(job):
         assert cursor.fetchone() == ("0",)
 
 
-def test_a_worker_that_is_asked_to_stop_begins_nothing(job):
+def test_a_worker_that_is_asked_to_stop_starts_no_job(job):
     assert queue_drain(is_alive=lambda: False) == 0
     job.refresh_from_db()
     assert (job.state, job.tries) == ("to_check", 0)
@@ -111,7 +111,7 @@ def test_a_worker_that_is_asked_to_stop_begins_nothing(job):
 # --- One at a time ---------------------------------------------------------------------------------------------
 
 
-def test_a_job_that_somebody_holds_is_left_alone_and_is_taken_up_when_he_is_gone(job):
+def test_a_locked_job_is_skipped_until_its_session_ends(job):
     other = connection.copy()
     with other.cursor() as cursor:
         cursor.execute("SELECT pg_advisory_lock(%s, %s), pg_backend_pid()", [locks.IMPORT_JOBS.space, job.pk])
@@ -151,12 +151,12 @@ def test_a_job_is_confirmed_once(job, admin_user):
         import_job_confirm(job=job, replace=False, user=admin_user)
 
 
-# --- Killed ----------------------------------------------------------------------------------------------------
+# --- Workers that stop, fail or are killed ---------------------------------------------------------------------
 
 
 @contextmanager
 def worker_process(*options):
-    """The worker as a process of its own, on the tests' database, which does not outlive the block."""
+    """A worker as a process of its own, on the test database. It is killed at the end of the block."""
     worker = subprocess.Popen(
         [sys.executable, "manage.py", "worker", *options],
         cwd=product.BASE_DIR,
@@ -171,7 +171,7 @@ def worker_process(*options):
             worker.kill()
 
 
-def test_a_killed_workers_job_is_taken_up_again_and_done_once(job, admin_user):
+def test_the_job_of_a_killed_worker_is_retried_and_done_once(job, admin_user):
     queue_drain()
     job.refresh_from_db()
     import_job_confirm(job=job, replace=False, user=admin_user)
@@ -204,21 +204,21 @@ def test_a_worker_ends_with_its_parent():
         assert worker.wait(PATIENCE) == 0
 
 
-def test_a_worker_does_once_what_waits(job):
+def test_a_worker_with_once_ends_after_the_waiting_jobs(job):
     with worker_process("--once") as worker:
         assert worker.wait(PATIENCE) == 0
     job.refresh_from_db()
     assert job.state == "checked"
 
 
-def test_what_kills_its_workers_again_and_again_is_given_up(job):
+def test_a_job_is_given_up_after_too_many_tries(job):
     ImportJob.objects.update(tries=MOST_TRIES)
     assert queue_drain() == 1
     job.refresh_from_db()
     assert (job.state, job.message) == ("refused", "Given up after 5 tries, none of which came to an end.")
 
 
-def test_an_inner_error_stops_one_job_and_not_the_worker(job, uploads, admin_user, monkeypatch, caplog):
+def test_an_internal_error_stops_one_job_and_not_the_worker(job, uploads, admin_user, monkeypatch, caplog):
     other = add_job(uploads, admin_user, "Spotify_Duo_ES_EUR_20200101-20200131.tsv", line("a"))
     real = worker.dsr_import
 
@@ -236,27 +236,27 @@ def test_an_inner_error_stops_one_job_and_not_the_worker(job, uploads, admin_use
     assert "a bug" in caplog.text
 
 
-# --- How far it is ---------------------------------------------------------------------------------------------
+# --- Progress --------------------------------------------------------------------------------------------------
 
 
-def test_progress_is_noted_while_the_import_is_in_its_transaction(job, monkeypatch):
+def test_progress_is_saved_while_the_import_is_in_its_transaction(job, monkeypatch):
     monkeypatch.setattr(progress_module, "NOTE_PAUSE", 0)
-    noted = []
+    saved = []
 
     class Seen(WorkerProgress):
         def __call__(self, byte_count):
             super().__call__(byte_count)
             with other_transaction() as cursor:
                 cursor.execute("SELECT bytes_done FROM catalogue_importjob")
-                noted.append(cursor.fetchone()[0])
+                saved.append(cursor.fetchone()[0])
 
     progress = Seen(job, lambda: True)
     job_step_run(job=job, progress=progress)
     progress.close()
-    assert noted[-1] == job.size
+    assert saved[-1] == job.size
 
 
-def test_rate_and_time_left_are_told():
+def test_progress_has_a_rate_and_the_time_left():
     begun = datetime(2020, 1, 1, tzinfo=UTC)
     job = ImportJob(size=1000, bytes_done=250, started_at=begun, state="to_check")
     assert job_progress(job, is_worked_on=True, now=begun + timedelta(seconds=5)) == JobProgress(
@@ -264,7 +264,7 @@ def test_rate_and_time_left_are_told():
     )
 
 
-def test_lines_are_told_once_they_were_counted():
+def test_progress_has_lines_after_the_check_has_counted_them():
     begun = datetime(2020, 1, 1, tzinfo=UTC)
     preview = {"totals": {"line_count": 40}}
     job = ImportJob(size=1000, bytes_done=250, started_at=begun, state="to_load", preview=preview)
@@ -272,7 +272,7 @@ def test_lines_are_told_once_they_were_counted():
     assert (progress.lines_done, progress.line_count) == (10, 40)
 
 
-def test_a_worker_is_seen_while_it_lives():
+def test_a_worker_is_visible_while_it_lives():
     assert WORKER not in jobs_in_work()
     with worker_lives():
         assert WORKER in jobs_in_work()

@@ -1,4 +1,4 @@
-"""The catalogue of resources made anew, all at once: the same as registered DSR by DSR, in the place of the old."""
+"""Rebuilding the catalogue of resources: the result is the same as after registering DSR by DSR."""
 
 from concurrent.futures import ThreadPoolExecutor
 
@@ -27,17 +27,17 @@ pytestmark = pytest.mark.django_db
 
 
 @pytest.fixture(autouse=True)
-def made_anew(monkeypatch):
-    """How often the catalogue was made anew: whenever at least half of all lines are new."""
-    made, make = [], services.resources_rebuild
+def rebuilds(monkeypatch):
+    """The number of DSRs of each rebuild. Here, every refresh rebuilds if at least half of all lines are new."""
+    sizes, rebuild = [], services.resources_rebuild
 
     def count(dsrs):
-        made.append(len(dsrs))
-        make(dsrs)
+        sizes.append(len(dsrs))
+        rebuild(dsrs)
 
     monkeypatch.setattr(services, "REBUILD_LINES", 1)
     monkeypatch.setattr(services, "resources_rebuild", count)
-    return made
+    return sizes
 
 
 @pytest.fixture
@@ -51,34 +51,34 @@ def ingest(tmp_path):
 
 
 @pytest.mark.parametrize("own_partitions", [False, True])
-def test_several_dsrs_are_described_as_if_one_by_one(ingest, made_anew, settings, own_partitions):
+def test_a_rebuild_describes_resources_as_registering_dsr_by_dsr_does(ingest, rebuilds, settings, own_partitions):
     settings.DSRHUB_SHARED_PARTITION_BYTES = 0 if own_partitions else 1024**2
     for name in reversed(REPORTS):
         ingest(name, *REPORTS[name])
     ingest(YOUTUBE, line("a", "Other"), line("a", "", "Bo"))
     catalogue_refresh()
 
-    assert made_anew == [5]
+    assert rebuilds == [5]
     assert catalogue() == DESCRIBED
     assert catalogue("YouTube") == [("a", "Other", "Bo", None)]
     assert catalogue_state() == CatalogueState(0, 0)
 
 
-def test_little_news_is_added_to_what_is_known(ingest, made_anew):
-    ingest(names_of(0), line("a", "One"), line("b"), line("c"))
+def test_few_new_lines_are_registered_without_a_rebuild(ingest, rebuilds):
+    ingest(report_name(0), line("a", "One"), line("b"), line("c"))
     catalogue_refresh()
-    ingest(names_of(1), line("a", "Two"), line("d"))
+    ingest(report_name(1), line("a", "Two"), line("d"))
     catalogue_refresh()
 
-    assert made_anew == [1]
+    assert rebuilds == [1]
     assert [row[:2] for row in catalogue()] == [("a", "Two"), ("b", None), ("c", None), ("d", None)]
 
 
-def names_of(number):
+def report_name(number):
     return list(REPORTS)[number]
 
 
-texts_and_doors = st.lists(
+actions = st.lists(
     st.one_of(
         st.tuples(st.just("import"), names, lines),
         st.tuples(st.just("delete"), names, st.just([])),
@@ -88,9 +88,9 @@ texts_and_doors = st.lists(
 )
 
 
-@given(steps=texts_and_doors)
+@given(steps=actions)
 @settings(max_examples=60)
-def test_the_catalogue_is_what_the_lines_say_whenever_it_is_made_anew(tmp_path_factory, steps):
+def test_the_catalogue_follows_the_lines_after_any_steps_and_rebuilds(tmp_path_factory, steps):
     for action, name, report in steps:
         if action == "import":
             path = write_report(tmp_path_factory.mktemp("reports"), name, *report)
@@ -131,7 +131,7 @@ LEFT_BEHIND = (
 )
 
 
-def asked(*statements):
+def rows_of_each(*statements):
     with connection.cursor() as cursor:
         answers = []
         for statement in statements:
@@ -140,36 +140,36 @@ def asked(*statements):
     return answers
 
 
-def test_the_new_table_is_like_the_old_one_with_its_rights(ingest, made_anew):
+def test_the_new_table_has_the_definition_and_the_rights_of_the_old_one(ingest, rebuilds):
     with connection.cursor() as cursor:
         cursor.execute("CREATE ROLE dsrhub_reader; GRANT SELECT ON catalogue_resource TO dsrhub_reader")
-    before = asked(SHAPE, INDEXES, CONSTRAINTS, SEQUENCE, RIGHTS)
+    before = rows_of_each(SHAPE, INDEXES, CONSTRAINTS, SEQUENCE, RIGHTS)
     assert before[-1] == [("dsrhub_reader", "SELECT")]
     assert len(before[1]) == 6
 
-    ingest(names_of(0), line("a"))
+    ingest(report_name(0), line("a"))
     catalogue_refresh()
 
-    assert made_anew == [1]
-    assert asked(SHAPE, INDEXES, CONSTRAINTS, SEQUENCE, RIGHTS) == before
-    assert asked(LEFT_BEHIND) == [[]]
+    assert rebuilds == [1]
+    assert rows_of_each(SHAPE, INDEXES, CONSTRAINTS, SEQUENCE, RIGHTS) == before
+    assert rows_of_each(LEFT_BEHIND) == [[]]
 
 
-def test_a_resource_keeps_its_number_and_others_get_new_ones(ingest, made_anew):
+def test_known_resources_keep_their_numbers_and_new_ones_get_greater_numbers(ingest, rebuilds):
     def numbers():
         return dict(Resource.objects.values_list("dsp_id", "id"))
 
-    ingest(names_of(0), line("a"), line("b"), line("c"))
+    ingest(report_name(0), line("a"), line("b"), line("c"))
     catalogue_refresh()
     first = numbers()
-    ingest(names_of(1), line("c", "x"), line("d"), line("a"))
+    ingest(report_name(1), line("c", "x"), line("d"), line("a"))
     catalogue_refresh()
     second = numbers()
-    ingest(names_of(2), line("e"))
+    ingest(report_name(2), line("e"))
     catalogue_refresh()
     third = numbers()
 
-    assert made_anew == [1, 2]
+    assert rebuilds == [1, 2]
     assert {dsp_id: second[dsp_id] for dsp_id in "abc"} == first
     assert {dsp_id: third[dsp_id] for dsp_id in "abcd"} == second
     assert len(set(third.values())) == 5
@@ -180,8 +180,8 @@ def test_a_resource_keeps_its_number_and_others_get_new_ones(ingest, made_anew):
 
 
 @pytest.mark.django_db(transaction=True)
-def test_others_read_the_old_until_the_new_is_there(ingest, monkeypatch):
-    ingest(names_of(0), line("a", "One"))
+def test_others_read_the_old_table_until_it_is_replaced(ingest, monkeypatch):
+    ingest(report_name(0), line("a", "One"))
     catalogue_refresh()
     seen, replace = [], services.resources_replace
 
@@ -192,7 +192,7 @@ def test_others_read_the_old_until_the_new_is_there(ingest, monkeypatch):
         replace()
 
     monkeypatch.setattr(services, "resources_replace", look_first)
-    ingest(names_of(1), line("a", "Two"))
+    ingest(report_name(1), line("a", "Two"))
     catalogue_refresh()
 
     assert seen == [("One",)]
@@ -200,33 +200,33 @@ def test_others_read_the_old_until_the_new_is_there(ingest, monkeypatch):
 
 
 @pytest.mark.django_db(transaction=True)
-def test_who_reads_all_the_time_keeps_the_table_and_nothing_is_lost(ingest, monkeypatch, made_anew, caplog):
+def test_if_the_table_is_always_read_dsrs_are_registered_one_by_one(ingest, monkeypatch, rebuilds, caplog):
     monkeypatch.setattr(services, "REPLACE_TRIES", 2)
     monkeypatch.setattr(services, "DROP_LOCK_TIMEOUT", "1ms")
-    ingest(names_of(0), line("a", "One"), line("b"))
+    ingest(report_name(0), line("a", "One"), line("b"))
     with other_transaction() as other:
         other.execute("SELECT count(*) FROM catalogue_resource")
         catalogue_refresh()
 
-    assert made_anew == [1]
+    assert rebuilds == [1]
     assert "read all the time" in caplog.text
     assert catalogue() == [("a", "One", None, None), ("b", None, None, None)]
     assert catalogue_state() == CatalogueState(0, 0)
-    assert asked(LEFT_BEHIND) == [[]]
+    assert rows_of_each(LEFT_BEHIND) == [[]]
 
 
 @pytest.mark.django_db(transaction=True)
 @pytest.mark.parametrize("was_catalogued", [False, True])
-def test_a_dsr_that_is_deleted_while_all_is_made_anew_leaves_nothing(ingest, monkeypatch, made_anew, was_catalogued):
-    gone = ingest(names_of(0), line("a"))
+def test_a_dsr_that_is_deleted_during_a_rebuild_leaves_nothing(ingest, monkeypatch, rebuilds, was_catalogued):
+    gone = ingest(report_name(0), line("a"))
     if was_catalogued:
         catalogue_refresh()
-    ingest(names_of(1), line("b"), line("c"))
-    make = services.resources_rebuild
+    ingest(report_name(1), line("b"), line("c"))
+    rebuild = services.resources_rebuild
 
     def delete_meanwhile(dsrs):
-        make(dsrs)
-        monkeypatch.setattr(services, "resources_rebuild", make)
+        rebuild(dsrs)
+        monkeypatch.setattr(services, "resources_rebuild", rebuild)
         with ThreadPoolExecutor() as pool:
             pool.submit(delete).result()
 
@@ -244,9 +244,9 @@ def test_a_dsr_that_is_deleted_while_all_is_made_anew_leaves_nothing(ingest, mon
 
 
 @pytest.mark.django_db(transaction=True)
-def test_of_two_at_once_one_makes_it(ingest, monkeypatch, made_anew):
-    ingest(names_of(0), line("a"))
-    make = services.resources_rebuild
+def test_of_two_refreshes_at_once_one_rebuilds(ingest, monkeypatch, rebuilds):
+    ingest(report_name(0), line("a"))
+    rebuild = services.resources_rebuild
 
     def refresh():
         catalogue_refresh()
@@ -257,12 +257,12 @@ def test_of_two_at_once_one_makes_it(ingest, monkeypatch, made_anew):
 
         def start_another(dsrs):
             others.append(pool.submit(refresh))
-            make(dsrs)
+            rebuild(dsrs)
 
         monkeypatch.setattr(services, "resources_rebuild", start_another)
         catalogue_refresh()
         others[0].result()
 
-    assert made_anew == [1]
+    assert rebuilds == [1]
     assert len(others) == 1
     assert catalogue() == [("a", None, None, None)]

@@ -1,4 +1,4 @@
-"""The catalogue of resources: each once, described by the latest line, however and in whatever order DSRs came."""
+"""Registering resources: each is in the catalogue once, described by its most recent lines, in any order of imports."""
 
 from itertools import permutations
 
@@ -36,7 +36,7 @@ def catalogue(dsp="Spotify"):
 
 
 def naive_catalogue(dsp="Spotify"):
-    """The same, worked out line by line."""
+    """The same, calculated line by line."""
     dsrs = DSR.objects.filter(status="ingested", dsp=dsp)
     known = {}
     for dsr in sorted(dsrs, key=lambda dsr: (dsr.period_end, dsr.period_start, dsr.path.encode())):
@@ -52,7 +52,7 @@ def naive_catalogue(dsp="Spotify"):
 
 
 def assert_follows_the_lines_to_the_end():
-    """The catalogue is what the lines say, and nothing once all DSRs are deleted."""
+    """The catalogue is what the lines say, and is empty after all DSRs are deleted."""
     assert catalogue() == naive_catalogue()
     for dsr in DSR.objects.all():
         dsr_delete(dsr_number=dsr.pk)
@@ -61,7 +61,7 @@ def assert_follows_the_lines_to_the_end():
 
 
 @pytest.mark.usefixtures("either_partition")
-def test_an_import_registers_what_it_reports(tmp_path):
+def test_an_import_registers_its_resources(tmp_path):
     dsr = import_report(tmp_path, ES_JANUARY, line("a", "One", "Ann|Bo", "ESA010000001"), line("b"), line("B", "Two"))
 
     assert catalogue() == [("B", "Two", None, None), ("a", "One", "Ann|Bo", "ESA010000001"), ("b", None, None, None)]
@@ -78,13 +78,13 @@ def test_the_same_dsp_id_of_two_dsps_is_two_resources(tmp_path):
     assert catalogue("YouTube") == [("a", "Other", None, None)]
 
 
-def test_the_last_line_that_says_something_describes_a_repeated_dsp_id(tmp_path):
+def test_a_repeated_dsp_id_has_the_last_value_of_each_column(tmp_path):
     import_report(tmp_path, ES_JANUARY, line("a", "One", "Ann"), line("a", "Two"), line("a", isrc="ESA010000001"))
 
     assert catalogue() == [("a", "Two", "Ann", "ESA010000001")]
 
 
-def test_a_line_that_is_known_already_still_counts_as_the_last(tmp_path):
+def test_the_last_line_describes_a_resource_even_if_its_values_were_known(tmp_path):
     import_report(tmp_path, ES_JANUARY, line("a", "One", "Ann"))
     import_report(tmp_path, ES_FEBRUARY, line("a", "Two", "Bo"), line("a", "One", "Ann"))
 
@@ -92,7 +92,7 @@ def test_a_line_that_is_known_already_still_counts_as_the_last(tmp_path):
 
 
 REPORTS = {
-    # By period end, then period start, then name.
+    # From the earliest to the most recent: by period end, period start, name.
     ES_JANUARY: [line("a", "January", "January", "January"), line("b", "January"), line("c")],
     ES_FEBRUARY: [line("a", "February", "February"), line("d", "February")],
     ES_QUARTER: [line("a", "", "Quarter"), line("b", "Quarter"), line("c", "Quarter", "Quarter")],
@@ -115,7 +115,7 @@ def test_the_order_of_imports_does_not_matter(tmp_path, order):
 
 
 @pytest.mark.usefixtures("either_partition")
-def test_what_only_a_deleted_dsr_reported_is_forgotten_by_the_next_refresh(tmp_path):
+def test_a_refresh_removes_what_only_deleted_dsrs_reported(tmp_path):
     dsrs = {name: import_report(tmp_path, name, *REPORTS[name]) for name in REPORTS}
     import_report(tmp_path, YOUTUBE, line("a", "Other"))
 
@@ -133,7 +133,7 @@ def test_what_only_a_deleted_dsr_reported_is_forgotten_by_the_next_refresh(tmp_p
     assert catalogue_state() == CatalogueState(0, 0)
 
 
-def test_a_replacement_is_described_anew(tmp_path):
+def test_a_replacement_replaces_the_description(tmp_path):
     import_report(tmp_path, ES_JANUARY, line("a", "One"), line("b", "Two"))
     path = write_report(tmp_path, ES_JANUARY, line("a", "", "Ann"), line("c"))
     dsr_import(path=path, name=ES_JANUARY, replace=True)
@@ -147,7 +147,7 @@ def test_a_dry_run_registers_nothing(tmp_path):
     assert catalogue() == []
 
 
-def test_what_an_interrupted_import_left_is_registered_by_the_next_refresh(tmp_path, monkeypatch):
+def test_a_refresh_continues_what_interrupted_imports_left(tmp_path, monkeypatch):
     monkeypatch.setattr(imports, "catalogue_refresh", lambda: None)
     import_report(tmp_path, ES_JANUARY, line("a", "One"))
     later = import_report(tmp_path, ES_FEBRUARY, line("a", "Two"), line("b"))
@@ -166,7 +166,7 @@ def test_what_an_interrupted_import_left_is_registered_by_the_next_refresh(tmp_p
     assert catalogue() == [("a", "One", None, None)]
 
 
-def test_a_text_too_long_for_any_index_is_a_resource_like_others(tmp_path):
+def test_texts_too_long_for_an_index_are_registered(tmp_path):
     dsp_id, title = "".join(map(str, range(50_000))), "".join(map(str, range(60_000, 90_000)))
     import_report(tmp_path, ES_JANUARY, line(dsp_id, title, isrc=title), line(dsp_id + "x"))
     import_report(tmp_path, ES_FEBRUARY, line(dsp_id, title, title))
@@ -182,7 +182,7 @@ def test_a_dsr_that_is_deleted_while_it_is_registered_leaves_nothing(tmp_path, m
 
     def delete_first(dsr):
         with other_transaction() as other:
-            # As the deletion of another process does it.
+            # As a deletion by another process does.
             other.execute("DELETE FROM catalogue_dsr WHERE id = %s", [dsr.pk])
             other.execute(
                 "INSERT INTO catalogue_leftoverlines (dsr_number, partition, dsp, is_catalogued) "
@@ -211,7 +211,7 @@ steps = st.lists(
 
 @given(steps=steps, register_late=st.booleans())
 @settings(max_examples=60)
-def test_the_catalogue_is_what_the_lines_say_after_any_imports_and_deletions(
+def test_the_catalogue_follows_the_lines_after_any_imports_and_deletions(
     tmp_path_factory, monkeypatch, steps, register_late
 ):
     with monkeypatch.context() as patch:
