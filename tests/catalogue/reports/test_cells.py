@@ -40,23 +40,23 @@ NOT_NUMBERS = [
     "1,234.50",
     "1 234",
     "1'234",
-    "1_000",  # Python takes this
+    "1_000",  # Python accepts this
     "0x1F",
     "1f",
     "5€",
     "50%",
-    "NaN",  # Python and PostgreSQL take these
+    "NaN",  # Python and PostgreSQL accept these
     "nan",
     "sNaN",
     "Infinity",
     "-Infinity",
     "inf",
-    "\u0661\u0662",  # 12 in Arabic-Indic digits: Python takes it
+    "\u0661\u0662",  # 12 in Arabic-Indic digits: Python accepts it
     "\uff11\uff12",  # 12 in full width
     "1\u0662",
     "\u00b2",
     "\u00bd",
-    "\u22125",  # a minus that is none
+    "\u22125",  # the minus sign of Unicode
 ]
 
 
@@ -105,7 +105,7 @@ def test_a_number_in_plain_digits(cell, plain):
 
 
 @pytest.mark.parametrize("cell", NOT_NUMBERS)
-def test_what_is_not_a_number(cell):
+def test_other_texts_are_not_numbers(cell):
     with pytest.raises(CellError) as caught:
         plain_number(cell)
 
@@ -124,7 +124,7 @@ def test_what_is_not_a_number(cell):
         ("1e-60", "0." + "0" * 59 + "1"),
         ("12e-60", "0." + "0" * 58 + "12"),
         ("9" * 30 + "." + "9" * 60, "9" * 30 + "." + "9" * 60),
-        # Zeros at the end are no digits to lose.
+        # Trailing zeros do not count.
         ("1." + "0" * 61, "1"),
         ("1.5" + "0" * 100, "1.5"),
         ("10e-61", "0." + "0" * 59 + "1"),
@@ -220,7 +220,7 @@ def test_doubles_as_python_writes_them_keep_their_digits(number):
 
 @settings(max_examples=200)
 @given(st.text("0123456789+-.eE_ nN", max_size=12) | st.text(max_size=6))
-def test_a_number_is_what_the_grammar_says(cell):
+def test_numbers_follow_the_grammar(cell):
     try:
         plain_number(cell)
         is_number = True
@@ -262,7 +262,7 @@ def test_a_whole_number_in_plain_digits(cell, plain):
 
 
 @pytest.mark.parametrize("cell", ["0.5", "-0.5", "5.01", "5e-1", "1.25e1", "9223372036854775807.5", "1e-60"])
-def test_what_is_not_a_whole_number(cell):
+def test_fractions_are_not_whole_numbers(cell):
     with pytest.raises(CellError) as caught:
         plain_integer(cell)
 
@@ -282,7 +282,7 @@ def test_what_is_not_a_whole_number(cell):
         "9" * 5000,
     ],
 )
-def test_a_whole_number_needs_more_than_64_bits(cell):
+def test_whole_numbers_of_more_than_64_bits_are_out_of_range(cell):
     with pytest.raises(CellError) as caught:
         plain_integer(cell)
 
@@ -290,7 +290,7 @@ def test_a_whole_number_needs_more_than_64_bits(cell):
 
 
 @pytest.mark.parametrize("cell", NOT_NUMBERS)
-def test_what_is_not_a_number_is_no_whole_number_either(cell):
+def test_other_texts_are_not_whole_numbers(cell):
     with pytest.raises(CellError) as caught:
         plain_integer(cell)
 
@@ -312,7 +312,7 @@ def test_what_is_not_a_number_is_no_whole_number_either(cell):
         ("ISRCESABC2000001", "ESABC2000001"),
         ("isrc-es-abc-20-00001", "ESABC2000001"),
         ("QZ-1A2-20-00001", "QZ1A22000001"),
-        # A registrant in Iceland: `ISRC` is not in front of the code, it is its beginning.
+        # A registrant in Iceland: here `ISRC` is not a prefix, but the beginning of the code.
         ("IS-RC1-20-00001", "ISRC12000001"),
         ("isrc12000001", "ISRC12000001"),
         ("ISRC IS-RC1-20-00001", "ISRC12000001"),
@@ -338,13 +338,13 @@ def test_an_isrc_in_its_compact_form(cell, plain):
         "ESABC2000001\n",
         "ESABC20\u0660\u0660\u0660\u0660\u0661",
         "ESABC200000\uff11",
-        # Their capitals are S, I and SS.
+        # The capitals of their first letters are S, I and SS.
         "e\u017fabc2000001",
         "\u0131sabc2000001",
         "\u00dfabc2000001",
     ],
 )
-def test_what_is_not_an_isrc(cell):
+def test_other_texts_are_not_isrcs(cell):
     assert not ISRC.fullmatch(plain_isrc(cell))
 
 
@@ -366,7 +366,7 @@ written_isrcs = st.tuples(
 @settings(max_examples=300)
 @given(written_isrcs)
 @example("is-rca-20-00001")
-def test_what_an_independent_judge_accepts_is_accepted_and_written_alike(cell):
+def test_isrcs_that_stdnum_accepts_are_accepted_in_the_same_form(cell):
     assert stdnum_isrc.is_valid(cell)
     assert plain_isrc(cell) == stdnum_isrc.compact(cell)
     assert ISRC.fullmatch(plain_isrc(cell))
@@ -375,7 +375,7 @@ def test_what_an_independent_judge_accepts_is_accepted_and_written_alike(cell):
 
 @settings(max_examples=300)
 @given(st.text("AZ09- ", max_size=14) | written_isrcs.flatmap(lambda cell: st.permutations(cell).map("".join)))
-def test_what_the_judge_refuses_is_refused_unless_for_its_country(cell):
+def test_isrcs_that_stdnum_refuses_are_refused_unless_for_an_unknown_country(cell):
     plain = plain_isrc(cell)
 
     assert bool(ISRC.fullmatch(plain)) == (plain[:2].isalpha() and stdnum_isrc.is_valid("ES" + plain[2:]))

@@ -1,4 +1,4 @@
-"""Delivered files: their content, whether packed or not, and what gzip says about them."""
+"""Delivered files: their content, compressed or not, and the name that gzip stores."""
 
 import gzip
 import hashlib
@@ -49,13 +49,13 @@ def damage_of(path: Path, data: bytes) -> ErrorCode:
 
 @pytest.fixture
 def path(tmp_path):
-    """Where an upload lies: under a name that says nothing."""
+    """The path of an upload, whose own name has no meaning."""
     return tmp_path / "upload"
 
 
 @pytest.fixture(scope="module")
 def large_content():
-    """More than three chunks that cannot be packed, without any randomness."""
+    """More than three chunks that cannot be compressed, the same in every run."""
     return hashlib.shake_256(b"").digest(3 * CHUNK_BYTES + 5)
 
 
@@ -63,7 +63,7 @@ def large_content():
 
 
 @pytest.mark.parametrize("content", [CONTENT, b"a", b""])
-def test_the_name_says_whether_a_file_is_packed(path, content):
+def test_the_name_decides_whether_a_file_is_unpacked(path, content):
     assert content_of(path, gzip.compress(content), "report.tsv.gz") == content
     assert content_of(path, content, "report.tsv") == content
     assert content_of(path, gzip.compress(content, mtime=0), "report.tsv") == gzip.compress(content, mtime=0)
@@ -95,7 +95,7 @@ def test_the_hash_is_that_of_the_unpacked_content(path, large_content):
     path.write_bytes(gzip.compress(large_content, 1))
     delivery = Delivery(path, "report.tsv.gz")
 
-    for _ in range(2):  # reading again is no other content
+    for _ in range(2):  # reading again does not change the hash
         for _ in delivery.chunks():
             pass
         assert delivery.sha256 == hashlib.sha256(large_content).hexdigest()
@@ -119,16 +119,16 @@ def test_the_hash_does_not_depend_on_the_packing(path):
 
 @pytest.mark.parametrize("name", ["report.tsv", "report.tsv.gz"])
 def test_progress_adds_up_to_the_delivered_size(path, name):
-    # The reader of gzip takes 8 MiB at once: this is more.
+    # More than the 8 MiB that the gzip reader reads at once.
     content = hashlib.shake_256(b"").digest(10 * CHUNK_BYTES)
     path.write_bytes(gzip.compress(content, 0) if name.endswith(".gz") else content)
     delivery, steps = Delivery(path, name), []
 
-    def tell(step):
+    def record(step):
         steps.append(step)
-        hashlib.sha256(content).digest()  # something that takes a while, in which the unpacking goes on
+        hashlib.sha256(content).digest()  # takes a while, during which unpacking continues
 
-    assert sum(len(chunk) for chunk in delivery.chunks(tell)) == len(content)
+    assert sum(len(chunk) for chunk in delivery.chunks(record)) == len(content)
     assert sum(steps) == delivery.packed_bytes == path.stat().st_size
     assert min(steps) >= 0
     assert len(steps) > 2
@@ -143,7 +143,7 @@ def test_progress_adds_up_without_any_content_too(path, name, data):
     assert sum(steps) == len(data)
 
 
-def test_who_stops_reading_leaves_no_thread_behind(path, large_content):
+def test_a_reader_that_stops_early_leaves_no_thread_behind(path, large_content):
     path.write_bytes(gzip.compress(large_content, 1))
     before = set(threading.enumerate())
 
@@ -155,9 +155,9 @@ def test_who_stops_reading_leaves_no_thread_behind(path, large_content):
 
 
 def test_the_last_piece_is_not_lost_when_the_unpacking_thread_ends_early(path, monkeypatch):
-    # The reader of isal waits for its thread a while at a time. When it gives up waiting, and then the thread hands
-    # over the last piece and ends, and then the reader looks whether the thread is alive, it takes this for the end
-    # of the content. This happened in 34 of 2,913 readings on a busy machine.
+    # The reader of isal waits for its thread with a timeout. If the thread delivers the last piece and ends between
+    # the timeout and the check whether the thread is alive, the reader takes this for the end of the content. This
+    # happened in 34 of 2,913 readings on a busy machine.
     others = set(threading.enumerate())
 
     class LateQueue(queue.Queue):
@@ -196,7 +196,7 @@ def test_several_members_that_are_cut_off_are_damaged_unless_between_members(pat
     assert content_of(path, first + second) == b"one\ntwo\n"
 
 
-def test_damage_shows_however_late_it_comes(path, large_content):
+def test_damage_at_the_very_end_is_found(path, large_content):
     packed = gzip.compress(large_content, 1)
     path.write_bytes(packed[:-1])
     received = []
@@ -208,7 +208,7 @@ def test_damage_shows_however_late_it_comes(path, large_content):
     assert large_content.startswith(b"".join(received))
 
 
-def test_an_empty_file_is_no_gzip_file(path):
+def test_an_empty_file_is_a_truncated_gzip_file(path):
     assert damage_of(path, b"") == CommonError.GZIP_TRUNCATED
 
 
@@ -223,19 +223,19 @@ def test_an_empty_file_is_no_gzip_file(path):
         zlib.compress(CONTENT),
         FULL_MEMBER + CONTENT,
         FULL_MEMBER + b"\0\0" + CONTENT,
-        FULL_MEMBER[:2] + b"\x07" + FULL_MEMBER[3:],  # another method
-        FULL_MEMBER[:13] + b"!" + FULL_MEMBER[14:],  # the header does not fit its check
-        FULL_MEMBER[:-8] + b"\0\0\0\0" + FULL_MEMBER[-4:],  # nor the content its own
-        FULL_MEMBER[:-4] + b"\0\0\0\0",  # nor the length
+        FULL_MEMBER[:2] + b"\x07" + FULL_MEMBER[3:],  # an unknown compression method
+        FULL_MEMBER[:13] + b"!" + FULL_MEMBER[14:],  # a wrong checksum of the header
+        FULL_MEMBER[:-8] + b"\0\0\0\0" + FULL_MEMBER[-4:],  # a wrong checksum of the content
+        FULL_MEMBER[:-4] + b"\0\0\0\0",  # a wrong length
     ],
 )
-def test_what_is_not_gzip_or_not_right_is_damaged(path, data):
+def test_other_formats_and_wrong_checksums_are_damage(path, data):
     assert damage_of(path, data) == CommonError.GZIP_CORRUPT
 
 
 @pytest.mark.parametrize("rubbish", [b"\n", b"x", b"\x1f", b"\x1f\x8b", b"\x1f\x8b\x08\0\0", b"\0\0\x1f"])
 def test_rubbish_behind_the_end_is_damage(path, rubbish):
-    # Too short for the header of a member, this may as well be one that is cut off.
+    # Too short for the header of a member, so it can be a truncated member.
     assert damage_of(path, FULL_MEMBER + rubbish) == CommonError.GZIP_TRUNCATED
 
 
@@ -302,22 +302,22 @@ def test_the_name_that_pythons_gzip_stores(tmp_path, name):
     with gzip.open(path, "wb") as file:
         file.write(CONTENT)
 
-    # It leaves out names that are not Latin-1.
+    # It stores no name that is not Latin-1.
     assert Delivery(path, path.name).gzip_name == (None if name == "音楽.tsv" else name)
 
 
-def test_only_what_is_named_as_packed_is_asked_for_a_stored_name(path):
+def test_only_a_file_named_as_packed_has_a_stored_name(path):
     path.write_bytes(member(CONTENT, name=b"report.tsv"))
 
     assert Delivery(path, "report.tsv.gz").gzip_name == "report.tsv"
     assert Delivery(path, "report.tsv").gzip_name is None
 
 
-# --- Too much of it --------------------------------------------------------------------------------------------
+# --- Size limits -----------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("name", ["report.tsv", "report.tsv.gz"])
-def test_no_more_content_is_taken_than_the_limit(path, name):
+def test_content_above_the_limit_is_refused(path, name):
     content = b"a" * 1000
     path.write_bytes(gzip.compress(content) if name.endswith(".gz") else content)
     assert b"".join(Delivery(path, name, 1000).chunks()) == content
@@ -327,7 +327,7 @@ def test_no_more_content_is_taken_than_the_limit(path, name):
     assert caught.value.problem.value == "more than 999 bytes"
 
 
-def test_of_a_bomb_no_more_is_unpacked_than_the_limit(path):
+def test_a_gzip_bomb_is_unpacked_only_up_to_the_limit(path):
     path.write_bytes(gzip.compress(bytes(200 * CHUNK_BYTES)))
     delivery, taken = Delivery(path, "report.tsv.gz", 3 * CHUNK_BYTES), []
     with pytest.raises(DamagedDelivery):

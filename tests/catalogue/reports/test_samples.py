@@ -1,4 +1,4 @@
-"""The samples in data/, and the generator that makes them and benchmarks of any size."""
+"""The samples in data/, and their generator, which also makes the files of benchmarks."""
 
 import csv
 import gzip
@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from django.conf import settings
 from django.core.management import CommandError, call_command
-from stdnum import isrc as isrc_judge
+from stdnum import isrc as stdnum_isrc
 
 from catalogue.imports.loading import Outcome
 from catalogue.imports.services import dsr_import
@@ -22,7 +22,7 @@ from catalogue.reports.samples import sample_lines, sample_list, sample_write
 
 DATA = settings.BASE_DIR / "data"
 LINES = 10_000
-SPAIN, NORWAY = 0, 7  # the places of a Spotify DSR in EUR and of a Deezer DSR in NOK in the list
+SPAIN, NORWAY = 0, 7  # the positions of a Spotify DSR in EUR and of a Deezer DSR in NOK in the list
 
 
 def rows_of(place: int, *, lines: int = LINES, seed: int = 1) -> list[dict[str, str]]:
@@ -47,7 +47,7 @@ def rows() -> list[dict[str, str]]:
 def test_the_data_folder_is_what_the_command_makes(tmp_path):
     call_command("generate_dsrs", tmp_path, stdout=io.StringIO())
 
-    # Not the packed bytes: other versions of zlib pack the same content otherwise.
+    # Not the packed bytes: other versions of zlib compress the same content differently.
     assert unpacked(tmp_path) == unpacked(DATA)
 
 
@@ -80,7 +80,7 @@ def test_the_data_folder_imports_without_a_problem():
     assert [report.dsr.line_count for report in reports] == [700] * 8
     assert [report.problems.kept for report in reports] == [[]] * 8
     assert DSR.objects.ingested().filter(total_revenue__gt=0).count() == 8
-    # What is legal and yet not as the database wants it is there to be met.
+    # The samples have valid cells that must be rewritten for the database.
     assert sum(report.rewritten_count for report in reports) > 0
 
 
@@ -94,7 +94,7 @@ def test_no_two_dsrs_are_of_one_service_market_and_month():
 
 
 @pytest.mark.parametrize("dsrs", [0, 19_009])
-def test_there_are_no_more_dsrs_than_services_markets_and_months(dsrs):
+def test_there_is_at_most_one_dsr_per_service_market_and_month(dsrs):
     with pytest.raises(ValueError, match="1 to 19008"):
         sample_list(dsrs)
 
@@ -106,11 +106,11 @@ def test_every_dsr_has_an_exchange_rate():
     assert min(name.period_start for name in names) == date(2020, 1, 1)
     assert max(name.period_end for name in names) == date(2025, 12, 31)
     for currency in {name.currency for name in names}:
-        # Complete for the whole time, so for every month of it.
+        # The rates are complete for the whole time, so they are complete for each month.
         assert exchange_rate(currency=currency, period_start=date(2020, 1, 1), period_end=date(2025, 12, 31))
 
 
-# --- The same again --------------------------------------------------------------------------------------------
+# --- Reproducible output ---------------------------------------------------------------------------------------
 
 
 def test_the_same_arguments_give_the_same_bytes(tmp_path):
@@ -129,7 +129,7 @@ def test_another_seed_gives_other_recordings():
     assert not first & second
 
 
-def test_the_header_of_the_file_tells_its_own_name_and_no_time(tmp_path):
+def test_the_gzip_header_has_the_name_of_the_file_and_no_time(tmp_path):
     path = sample_write(tmp_path, sample_list(1)[0], seed=1, lines=1, recordings=1)
 
     assert stored_gzip_name(path) == "Spotify_FamilyPlan_ES_EUR_20200101-20200131.tsv"
@@ -162,7 +162,7 @@ def test_no_dsp_id_is_repeated_in_a_dsr(lines):
 def test_cells_are_blank_as_often_as_in_real_reports(rows, column, share):
     blank = sum(row[column] == "" for row in rows) / LINES
 
-    # Four standard deviations of the dearest share, sqrt(0.045 * 0.955 / 10,000), are 0.0083.
+    # Four standard deviations of the largest share, sqrt(0.045 * 0.955 / 10,000), are 0.0083.
     assert blank == 0 if share == 0 else blank == pytest.approx(share, abs=0.009)
 
 
@@ -192,7 +192,7 @@ def test_a_usage_earns_a_fraction_of_a_cent(rows):
     assert sum(len(row["revenue"].partition(".")[2]) >= 10 for row in rows) > 0.8 * LINES
 
 
-def test_a_few_numbers_are_written_otherwise(rows):
+def test_a_few_numbers_are_written_in_other_forms(rows):
     assert 5 <= sum(row["usages"].endswith(".0") for row in rows) <= 50
     assert 2 <= sum(row["revenue"] == "2.220446049250313e-16" for row in rows) <= 30
 
@@ -205,17 +205,17 @@ def test_titles_are_of_many_languages(rows):
 
 
 def test_isrcs_are_valid(rows):
-    assert all(isrc_judge.is_valid(row["isrc"]) for row in rows if row["isrc"])
+    assert all(stdnum_isrc.is_valid(row["isrc"]) for row in rows if row["isrc"])
 
 
-def test_no_artist_stands_twice_on_a_recording(rows):
+def test_no_artist_appears_twice_on_a_recording(rows):
     artists = [row["artists"].split("|") for row in rows if row["artists"]]
 
     assert all(len(set(names)) == len(names) for names in artists)
     assert {len(names) for names in artists} == {1, 2, 3, 4}
 
 
-def test_recordings_recur_in_the_dsrs_of_one_dsp_alone():
+def test_recordings_recur_only_in_the_dsrs_of_one_dsp():
     spain, britain, norway = ({row["dsp_id"]: row for row in rows_of(place)} for place in (SPAIN, 2, NORWAY))
     shared = spain.keys() & britain.keys()
 
@@ -239,14 +239,14 @@ def test_memory_does_not_grow_with_the_lines(tmp_path):
         tracemalloc.stop()
 
     assert path.stat().st_size > 400_000
-    # The content is over 900,000 bytes; most of the memory is the packer's own.
+    # The content has over 900,000 bytes. Most of the memory is that of the compressor itself.
     assert peak < 500_000
 
 
 # --- The command -----------------------------------------------------------------------------------------------
 
 
-def test_the_command_makes_as_much_as_is_asked_for(tmp_path):
+def test_the_command_makes_the_given_numbers_of_dsrs_and_lines(tmp_path):
     out = io.StringIO()
     call_command("generate_dsrs", str(tmp_path / "new" / "folder"), "--dsrs=12", "--lines=20", stdout=out)
 
@@ -257,14 +257,14 @@ def test_the_command_makes_as_much_as_is_asked_for(tmp_path):
 
 
 @pytest.mark.parametrize("options", [{"lines": 0}, {"lines": -1}, {"dsrs": 0}, {"dsrs": 19_009}])
-def test_the_command_refuses_what_it_cannot_make(tmp_path, options):
+def test_the_command_refuses_numbers_out_of_range(tmp_path, options):
     with pytest.raises(CommandError):
         call_command("generate_dsrs", tmp_path / "new", **options)
 
     assert not (tmp_path / "new").exists()
 
 
-def test_the_command_tells_that_it_cannot_write(tmp_path):
+def test_the_command_reports_that_it_cannot_write(tmp_path):
     (tmp_path / "file").write_text("in the way")
 
     with pytest.raises(CommandError, match="file"):

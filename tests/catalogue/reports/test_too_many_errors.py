@@ -1,4 +1,4 @@
-"""A file of nothing but wrong lines costs little: its reading ends after very many errors, and every door says so."""
+"""Reading stops after very many errors, so a file of wrong lines costs little. Every interface reports this."""
 
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
@@ -10,11 +10,11 @@ from catalogue.reports.formats.tsv.reader import ReportReader
 from catalogue.reports.problems import ProblemLog
 from tests.catalogue.helpers import ES_JANUARY, HEADER, line, user_with
 
-# The third line is right, and the fifth has two errors.
+# Line 3 is valid, and line 5 has two errors.
 LINES = [line("b", revenue="x"), line("c"), line("d", revenue="x"), line("e", usages="x", revenue="x")]
 CONTENT = "".join(one + "\n" for one in (HEADER, *LINES, line("f", revenue="x"))).encode()
 THERE_MAY_BE_MORE = "there may be more: the rest is not checked"
-TOLD = [
+PROBLEMS = [
     ("too_many_errors", 5, None, THERE_MAY_BE_MORE),
     ("not_a_number", 2, "revenue", "x"),
     ("not_a_number", 4, "revenue", "x"),
@@ -28,20 +28,20 @@ def _limits(monkeypatch, settings, tmp_path):
     settings.DSRHUB_UPLOAD_DIR = tmp_path / "uploads"
 
 
-def told(problems):
-    """The code, line, column and value of each problem, of which a column or value may be left out."""
+def fields_of(problems):
+    """The code, line, column and value of each problem. Column and value are None if the problem has none."""
     return [tuple(problem.get(name) for name in ("code", "line", "column", "value")) for problem in problems]
 
 
-def test_the_rest_is_not_checked_and_that_is_told_first():
+def test_the_first_problem_says_that_the_rest_is_not_checked():
     log = ProblemLog(2)
     [*ReportReader(iter([CONTENT]), log)]
 
-    assert told(vars(problem) for problem in log.kept) == TOLD
+    assert fields_of(vars(problem) for problem in log.kept) == PROBLEMS
     assert log.error_count == 4
 
 
-def test_the_rest_is_not_even_read():
+def test_the_rest_is_not_read():
     pieces = iter([HEADER.encode() + b"\n\n\n", b"\n\n", b"\n"])
 
     assert [*ReportReader(pieces, ProblemLog(2))] == [b"", b""]
@@ -57,7 +57,7 @@ def test_a_file_with_fewer_errors_is_read_to_its_end(monkeypatch):
 
 
 @pytest.mark.django_db
-def test_rest_tells_it_and_keeps_it_with_the_failed_dsr(client):
+def test_rest_reports_it_and_keeps_it_with_the_failed_dsr(client):
     client.force_login(user_with("add_dsr", "change_dsr"))
     response = client.post("/dsrs/", {"file": SimpleUploadedFile(ES_JANUARY, CONTENT)})
 
@@ -66,14 +66,14 @@ def test_rest_tells_it_and_keeps_it_with_the_failed_dsr(client):
     assert answer["detail"] == (
         f"{ES_JANUARY}: 4 errors, nothing is loaded. The first: too_many_errors at line 5, value '{THERE_MAY_BE_MORE}'"
     )
-    assert told(answer["problems"]) == TOLD
-    assert told(client.get(f"/dsrs/{answer['dsr']}/problems").json()) == TOLD
+    assert fields_of(answer["problems"]) == PROBLEMS
+    assert fields_of(client.get(f"/dsrs/{answer['dsr']}/problems").json()) == PROBLEMS
     assert (DSR.objects.get().status, DSR.objects.get().error_count) == ("failed", 4)
     assert not UsageLine.objects.exists()
 
 
 @pytest.mark.django_db(transaction=True)
-def test_the_command_tells_it(tmp_path, capsys):
+def test_the_command_reports_it(tmp_path, capsys):
     path = tmp_path / ES_JANUARY
     path.write_bytes(CONTENT)
 
@@ -95,5 +95,5 @@ def test_the_admin_shows_it_first(admin_client):
 
     (card,) = page.context["cards"]
     assert card["job"].state == "refused"
-    assert told(card["preview"]["problems"]) == TOLD
+    assert fields_of(card["preview"]["problems"]) == PROBLEMS
     assert THERE_MAY_BE_MORE in page.content.decode()

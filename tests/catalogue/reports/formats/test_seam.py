@@ -1,4 +1,4 @@
-"""A new format is a folder and a line in the registry: every door then imports its deliveries, of 1 to n DSRs."""
+"""A new format is a folder and a line in the registry. The command, REST and the admin import its 1 to n DSRs."""
 
 import gzip
 import io
@@ -21,7 +21,7 @@ from tests.catalogue.reports.formats.toy import ToyFormat
 pytestmark = pytest.mark.django_db(transaction=True)
 
 SPAIN, NORWAY = "= Toybox Free ES EUR", "= Toybox Free NO NOK"
-# Worked out by hand: 1.50 + 2 in Spain, 20 in Norway.
+# Calculated by hand: 1.50 + 2 in Spain, 20 in Norway.
 TWO = ["TOY", SPAIN, "a 5 1.50", "b 1 2", NORWAY, "a 7 20"]
 
 
@@ -76,7 +76,7 @@ def test_the_content_of_a_file_decides_before_its_name(tmp_path, name):
 
 
 @pytest.mark.parametrize("content", [b"", b"TO", b"\x1f\x8b\x08", b"\x1f\x8b\x08\x00 no gzip", b"\xff\xfe"])
-def test_a_file_that_cannot_be_unpacked_is_left_to_its_name(tmp_path, content):
+def test_the_name_decides_for_a_file_that_cannot_be_unpacked(tmp_path, content):
     path = tmp_path / f"{ES_JANUARY}.gz"
     path.write_bytes(content)
     assert isinstance(registry.format_of(Delivery(path, path.name)), TsvFormat)
@@ -115,7 +115,7 @@ def test_a_small_context_of_a_large_delivery_lies_in_the_shared_partition(tmp_pa
     assert ingested() == BOTH
 
 
-def test_the_single_dsr_of_several_is_not_guessed(tmp_path):
+def test_a_report_of_several_dsrs_has_no_single_dsr(tmp_path):
     with pytest.raises(ValueError, match="too many values"):
         _ = imported(toy_file(tmp_path, *TWO)).dsr
 
@@ -145,7 +145,7 @@ def test_errors_of_every_context_are_reported_and_nothing_is_loaded(tmp_path):
         ("toy_not_three_words", 6, 2),
         ("not_a_number", 8, 3),
     ]
-    # The contexts fail together: no DSR stands for the failure, but a rejected delivery does.
+    # The contexts fail together: the failure is not kept as a DSR, but as a rejected delivery.
     assert not DSR.objects.exists()
     assert line_storage() == before
     (rejected,) = RejectedDelivery.objects.all()
@@ -188,7 +188,7 @@ def test_the_same_content_again_is_a_no_op(tmp_path):
     assert DSR.objects.count() == 2
 
 
-def test_one_key_that_is_there_keeps_the_whole_delivery_out(tmp_path):
+def test_one_existing_dsr_keeps_the_whole_delivery_out(tmp_path):
     first = imported(toy_file(tmp_path, "TOY", NORWAY, "z 1 1")).dsr
     with pytest.raises(DSRExists, match=f"DSR {first.pk}") as refusal:
         imported(toy_file(tmp_path, *TWO))
@@ -202,7 +202,7 @@ def test_one_key_that_is_there_keeps_the_whole_delivery_out(tmp_path):
     assert ingested() == BOTH
 
 
-# --- The doors -------------------------------------------------------------------------------------------------
+# --- The command, REST and the admin ---------------------------------------------------------------------------
 
 
 def test_the_command_imports_it_beside_reports(tmp_path):
@@ -214,11 +214,12 @@ def test_the_command_imports_it_beside_reports(tmp_path):
     call_command("import_dsr", folder, jobs=1, stdout=out)
 
     numbers = list(DSR.objects.filter(dsp="Toybox").order_by("id").values_list("pk", flat=True))
-    said = out.getvalue()
-    assert f"january.toy: loaded as DSR {numbers[0]}: 2 lines, 3 blank" not in said  # Columns that are not there
+    printed = out.getvalue()
+    # Columns that the format does not have are not counted as blank.
+    assert f"january.toy: loaded as DSR {numbers[0]}: 2 lines, 3 blank" not in printed
     for number, lines in zip(numbers, ("2 lines", "1 line"), strict=True):
-        assert f"january.toy: loaded as DSR {number}: {lines}, " in said
-    assert "2 files imported." in said
+        assert f"january.toy: loaded as DSR {number}: {lines}, " in printed
+    assert "2 files imported." in printed
     assert DSR.objects.ingested().count() == 3
 
 
@@ -249,7 +250,7 @@ def test_rest_imports_it(client, tmp_path):
     assert bad.json()["problems"] == [{"code": "toy_not_three_words", "line": 3, "context_number": 1}]
 
 
-def test_the_admin_previews_it_and_imports_it_once_it_is_confirmed(admin_client, tmp_path):
+def test_the_admin_previews_it_and_imports_it_after_confirmation(admin_client, tmp_path):
     earlier = imported(toy_file(tmp_path, "TOY", NORWAY, "z 1 1")).dsr
     content = toy_file(tmp_path, *TWO).read_bytes()
     file = SimpleUploadedFile("january.toy", content)
@@ -266,7 +267,7 @@ def test_the_admin_previews_it_and_imports_it_once_it_is_confirmed(admin_client,
 
     choice = {"upload": job.upload, "job": job.pk, "confirm": "on"}
     admin_client.post("/admin/catalogue/dsr/process_import/", choice)
-    assert ingested()["NO"][0] == 1  # The earlier delivery stays: its replacement was not chosen.
+    assert ingested()["NO"][0] == 1  # The earlier DSR stays, as “Replace” was not ticked.
     assert set(ingested()) == {"NO"}
 
     admin_client.post("/admin/catalogue/dsr/process_import/", choice | {"replace": job.pk})

@@ -1,4 +1,4 @@
-"""A toy format of several DSRs in one file, as somebody would add it.
+"""A toy format of several DSRs in one file, as a contributor could add it.
 
     TOY
     = Toybox Free ES EUR

@@ -1,4 +1,4 @@
-"""What the name of a delivered file says, and which names say nothing."""
+"""The name of a delivered file: what it says about the DSR, and which names are refused."""
 
 from datetime import date
 
@@ -21,7 +21,7 @@ def test_a_name_says_which_dsr_it_is():
     )
 
 
-def test_a_name_may_say_for_which_society_it_is():
+def test_a_name_may_have_a_society():
     assert parse_report_name("Spotify_SpotifyFamilyPlan_SGAE_ES_EUR_20200201-20200229.tsv.gz") == SalesContext(
         dsp="Spotify",
         offer="SpotifyFamilyPlan",
@@ -33,7 +33,7 @@ def test_a_name_may_say_for_which_society_it_is():
     )
 
 
-def test_packed_or_not_is_the_same_report():
+def test_a_packed_file_is_the_same_report():
     name = "Spotify_SpotifyDuo_NO_NOK_20200101-20200131.tsv"
     assert parse_report_name(name) == parse_report_name(name + ".gz")
 
@@ -41,14 +41,14 @@ def test_packed_or_not_is_the_same_report():
 @pytest.mark.parametrize(
     ("name", "dsp", "offer", "society", "territory"),
     [
-        # A society that looks like a territory is told by its place.
+        # A society that looks like a territory is recognised by its position.
         ("A_B_ES_FR_EUR_20200101-20200131.tsv", "A", "B", "ES", "FR"),
         ("A_ES_EUR_FR_EUR_20200101-20200131.tsv", "A", "ES", "EUR", "FR"),
         ("Amazon Music_Prime-Plus (HD)_ES_EUR_20200101-20200131.tsv", "Amazon Music", "Prime-Plus (HD)", None, "ES"),
         ("Música_Één+_ES_EUR_20200101-20200131.tsv", "Música", "Één+", None, "ES"),
         ("音楽_月額_JASRAC_JP_JPY_20200101-20200131.tsv", "音楽", "月額", "JASRAC", "JP"),
         ("7digital_a.b_GB_GBP_20200101-20200131.tsv", "7digital", "a.b", None, "GB"),
-        # Whether a code exists is for the database to say.
+        # The database knows which codes exist, not the parser.
         ("A_B_QQ_QQQ_20200101-20200131.tsv", "A", "B", None, "QQ"),
     ],
 )
@@ -100,7 +100,7 @@ def test_a_period_may_be_a_single_day():
         "A_B_ES_EUR_20200101-20200131.tsv ",
         " A_B_ES_EUR_20200101-20200131.tsv",
         "A_B_ES_EUR_20200101-20200131\n.tsv",
-        # Names are kept and shown, and some become paths: they hold no folder and nothing that does not print.
+        # Names are stored, shown and used in paths, so they have no folder and no unprintable character.
         "in/A_B_ES_EUR_20200101-20200131.tsv",
         "A/B_C_ES_EUR_20200101-20200131.tsv",
         "../A_B_ES_EUR_20200101-20200131.tsv",
@@ -119,7 +119,7 @@ def test_a_period_may_be_a_single_day():
         "A\udcff_B_ES_EUR_20200101-20200131.tsv",
     ],
 )
-def test_a_name_of_another_form_is_refused(name):
+def test_a_name_that_does_not_match_the_pattern_is_refused(name):
     with pytest.raises(InvalidReportName, match="doesn't match the pattern") as caught:
         parse_report_name(name)
 
@@ -132,7 +132,7 @@ def test_a_name_of_another_form_is_refused(name):
         "20200230-20200301",
         "20200101-20200132",
         "20210228-20210229",  # no leap year
-        "19000228-19000229",  # nor is this
+        "19000228-19000229",  # neither is this
         "20201301-20201331",
         "20200001-20200131",
         "20200100-20200131",

@@ -1,4 +1,4 @@
-"""The content of a report: what is loaded as it came, what is rewritten, and what is told about the rest."""
+"""The content of a report: lines that are passed on unchanged, lines that are rewritten, and problems."""
 
 import re
 import tracemalloc
@@ -27,7 +27,7 @@ ONE_LINE = b"a\tYesterday\tBeatles|The\tGBAYE0601498\t5\t0.50\n"
 
 
 class Reading:
-    """A report read to its end: what came out of it, and what was told."""
+    """A report that was read to its end: its output and its problems."""
 
     def __init__(self, *chunks: bytes, limit: int = 1000) -> None:
         self.log = ProblemLog(limit)
@@ -44,7 +44,7 @@ class Reading:
 
 
 def read(*lines: bytes | str, header: str = HEADER, **kwargs) -> Reading:
-    """The reading of a report with these lines, each of which ends with a line feed."""
+    """Read a report with these lines. Each line ends with a line feed."""
     encoded = (one.encode() if isinstance(one, str) else one for one in (header, *lines))
     return Reading(b"".join(one + b"\n" for one in encoded), **kwargs)
 
@@ -72,7 +72,7 @@ def test_a_report_without_a_header_is_refused(content):
     assert reading.reader.columns == ()
 
 
-def test_columns_go_by_name_and_not_by_place():
+def test_columns_are_identified_by_name_in_any_order():
     reading = read("0.50\tGBAYE0601498\tx\ty\t5\ta", header="revenue\tisrc\ttitle\tartists\tusages\tdsp_id")
 
     assert reading.problems == []
@@ -80,7 +80,7 @@ def test_columns_go_by_name_and_not_by_place():
     assert reading.output == b"0.50\tGBAYE0601498\tx\ty\t5\ta\n"
 
 
-def test_cells_are_judged_by_the_names_of_their_columns():
+def test_cells_are_checked_by_the_names_of_their_columns():
     reading = read("5\tb\tx\tES-ABC-20-00001\ty\t0.5", header="revenue\tdsp_id\ttitle\tisrc\tartists\tusages")
 
     assert reading.problems == [(CommonError.NOT_AN_INTEGER, 2, "usages", "0.5")]
@@ -131,7 +131,7 @@ def test_columns_that_are_unknown_missing_or_repeated(header, problems):
         (HEADER.encode().replace(b"title", b"t\xedtulo"), r"t\xedtulo"),  # Latin-1
     ],
 )
-def test_a_strange_column_is_told_in_a_form_that_can_be_kept(header, shown):
+def test_an_unknown_column_is_reported_in_a_printable_form(header, shown):
     reading = read(line("a"), header=header) if isinstance(header, str) else Reading(header + b"\n")
 
     assert reading.problems == [
@@ -156,7 +156,7 @@ def test_only_one_byte_order_mark_is_skipped():
     ],
     ids=["utf-16", "bare CR", "commas", "gzip"],
 )
-def test_other_formats_have_no_columns_that_are_known(content):
+def test_other_formats_have_no_known_columns(content):
     reading = Reading(content)
 
     assert {problem.code for problem in reading.log.kept} >= {TsvError.COLUMN_UNKNOWN, TsvError.COLUMN_MISSING}
@@ -175,7 +175,7 @@ def test_a_header_of_very_many_columns_is_refused():
 
 @pytest.mark.parametrize("end", [b"\n", b"\r\n"])
 @pytest.mark.parametrize("start", [b"", BOM])
-def test_a_valid_report_is_handed_on_as_it_came(start, end):
+def test_a_valid_report_is_passed_on_unchanged(start, end):
     lines = (ONE_LINE * 3).replace(b"\n", end)
 
     reading = Reading(start + HEADER.encode() + end + lines)
@@ -215,13 +215,13 @@ def test_an_empty_line_is_a_line_without_cells():
 
 
 @pytest.mark.parametrize("column", ["dsp_id", "title", "artists"])
-def test_a_bare_carriage_return_is_no_line_end(column):
+def test_a_bare_carriage_return_is_not_a_line_end(column):
     reading = read(line(**{"dsp_id": "a", column: "x\ry"}))
 
     assert reading.problems == [(CommonError.CONTROL_CHARACTER, 2, column, r"x\ry")]
 
 
-def test_two_carriage_returns_are_one_too_many():
+def test_a_second_carriage_return_is_a_control_character():
     reading = Reading(HEADER.encode() + b"\r\n" + line("a", revenue="1").encode() + b"\r\r\n")
 
     assert reading.problems == [(CommonError.CONTROL_CHARACTER, 2, "revenue", r"1\r")]
@@ -271,7 +271,7 @@ def test_quotes_and_backslashes_are_data(text):
     assert reading.reader.rewritten_count == 0
 
 
-# The tab parts cells, and the line feed lines.
+# The tab separates cells, and the line feed separates lines.
 @pytest.mark.parametrize("character", [chr(code) for code in (*range(0x09), *range(0x0B, 0x20), 0x7F)])
 @pytest.mark.parametrize("column", COLUMNS)
 def test_no_cell_has_a_control_character(column, character):
@@ -315,7 +315,7 @@ def test_usages_are_rewritten_to_digits(usages, rewritten):
         "9" * 30 + "." + "9" * 60,
     ],
 )
-def test_numbers_that_the_database_reads_are_not_touched(revenue):
+def test_numbers_that_the_database_can_read_stay_unchanged(revenue):
     reading = read(line("a", usages="-5", revenue=revenue))
 
     assert reading.problems == []
@@ -336,7 +336,7 @@ def test_other_numbers_are_rewritten(revenue, rewritten):
 
 @pytest.mark.parametrize("cell", ["NaN", "Infinity", "-inf", "1_000", "1,5", " 5", "٥", "５", "0x10", "5 EUR", "null"])
 @pytest.mark.parametrize("column", ["usages", "revenue"])
-def test_what_is_not_a_number(column, cell):
+def test_other_texts_are_not_numbers(column, cell):
     reading = read(line(**{"dsp_id": "a", column: cell}))
 
     assert reading.problems == [(CommonError.NOT_A_NUMBER, 2, column, cell)]
@@ -390,7 +390,7 @@ def test_a_bad_isrc_is_a_warning_and_stays_as_it_is(isrc):
     assert reading.output == f"a\t\t\t{isrc}\t\t5\nb\t\t\t{isrc}\t\t5\n".encode()
 
 
-def test_every_wrong_cell_of_a_line_is_told():
+def test_every_wrong_cell_of_a_line_is_reported():
     reading = read(line("", "x\0y", "", "bad", "1.5", "NaN"))
 
     assert reading.problems == [
@@ -423,7 +423,7 @@ NOT_UTF8 = {
 
 @pytest.mark.parametrize("wrong", NOT_UTF8.values(), ids=NOT_UTF8)
 @pytest.mark.parametrize(("before", "after"), [(b"", b""), (b"x", b"y")])
-def test_what_is_not_utf8_is_told_with_its_column(wrong, before, after):
+def test_invalid_utf8_is_reported_with_its_column(wrong, before, after):
     cell = before + wrong + after
     reading = read(line("a"), b"b\tok\t" + cell + b"\t\t1\t2", line("c"))
 
@@ -432,7 +432,7 @@ def test_what_is_not_utf8_is_told_with_its_column(wrong, before, after):
     assert reading.reader.line_count == 3
 
 
-def test_what_is_not_utf8_does_not_hide_the_errors_of_other_lines():
+def test_invalid_utf8_does_not_hide_the_errors_of_other_lines():
     reading = read(line("a", revenue="x"), b"b\xff\t\t\t\t\t", line("c", usages="x"), b"\xff", b"\t\t\t\t\t\t\t\xff")
 
     assert reading.problems == [
@@ -445,7 +445,7 @@ def test_what_is_not_utf8_does_not_hide_the_errors_of_other_lines():
 
 
 @pytest.mark.parametrize("wrong", [b"", *NOT_UTF8.values()], ids=["right", *NOT_UTF8])
-def test_characters_are_judged_alike_wherever_the_chunks_are_cut(wrong):
+def test_characters_are_checked_alike_wherever_the_chunks_are_cut(wrong):
     content = HEADER.encode() + b"\n" + "é\t€\t🎵".encode() + wrong + b"\t\t\t\n" + line("b").encode() + b"\n"
 
     readings = [Reading(content[:cut], content[cut:]) for cut in range(len(content) + 1)]
@@ -483,7 +483,7 @@ def test_lines_are_numbered_through_all_blocks():
 
         assert [problem.line for problem in reading.log.kept] == [4, 7, 8, 10, 12]
         assert reading.reader.line_count == 11
-        # As no cell of a wrong line is known to be right, all five were read cell by cell, like the two others.
+        # The five lines with an error are read cell by cell, like the two lines that are rewritten.
         assert reading.reader.rewritten_count == 7
 
 
@@ -517,7 +517,7 @@ def test_a_longer_line_is_refused_even_if_its_cells_are_valid():
 @pytest.mark.parametrize(
     ("start", "line_number"), [(b"", 1), (BOM, 1), (HEADER.encode() + b"\n", 2), (HEADER.encode() + b"\na\t", 2)]
 )
-def test_a_line_without_end_is_not_waited_for(start, line_number):
+def test_a_line_without_end_is_read_only_up_to_the_limit(start, line_number):
     taken = 0
 
     def endless():
@@ -551,10 +551,10 @@ def test_memory_is_bounded():
     assert peak < 8_000_000
 
 
-# --- What is told ----------------------------------------------------------------------------------------------
+# --- Reported problems -----------------------------------------------------------------------------------------
 
 
-def test_of_many_problems_the_first_are_kept_and_all_are_counted():
+def test_the_first_problems_are_kept_and_all_are_counted():
     reading = read(*[line("a", isrc="bad", revenue="x")] * 5, limit=2)
 
     assert reading.codes == [
@@ -574,7 +574,7 @@ def test_errors_leave_room_for_warnings():
     assert reading.codes == [(CommonError.NOT_A_NUMBER, 2), (CommonWarning.ISRC_INVALID, 7)]
 
 
-def test_an_earlier_error_spares_the_reading():
+def test_after_an_earlier_error_nothing_is_read():
     log = ProblemLog(10)
     log.add(Problem(CommonError.EXCHANGE_RATE_MISSING))
 
@@ -594,30 +594,30 @@ def test_an_earlier_error_spares_the_reading():
         ("\U000e0001", r"\U000e0001"),
     ],
 )
-def test_a_value_is_told_short_and_printable(cell, shown):
+def test_a_reported_value_is_short_and_printable(cell, shown):
     reading = read(line("a", revenue=cell))
 
     assert [problem.value for problem in reading.log.kept] == [shown]
     assert len(shown) <= LONGEST_VALUE
 
 
-# --- Against a reader that is slow and obvious -----------------------------------------------------------------
+# --- Compared with a slow and simple reader --------------------------------------------------------------------
 
 
-def obvious_cell(column: str, cell: str) -> tuple[object, str | None]:
-    """The value of a cell, None if it is blank, and the code of what is wrong with it."""
+def simple_cell(column: str, cell: str) -> tuple[object, str | None]:
+    """The value of a cell, None if it is blank, and the code of its problem."""
     if any(ord(character) < 32 or ord(character) == 127 for character in cell):
         return None, "control_character"
     if column == "dsp_id":
         return cell, None if cell.strip(" ") else "dsp_id_missing"
     if column == "isrc" and cell:
-        return obvious_isrc(cell)
+        return simple_isrc(cell)
     if column in ("usages", "revenue") and cell:
-        return obvious_number(cell, is_whole=column == "usages")
+        return simple_number(cell, is_whole=column == "usages")
     return cell or None, None
 
 
-def obvious_isrc(cell: str) -> tuple[str, str | None]:
+def simple_isrc(cell: str) -> tuple[str, str | None]:
     compact = cell.replace("-", "").replace(" ", "")
     compact = compact.upper() if compact.isascii() else compact
     for candidate in (compact, compact.removeprefix("ISRC")):
@@ -626,12 +626,12 @@ def obvious_isrc(cell: str) -> tuple[str, str | None]:
     return cell, "isrc_invalid"
 
 
-def obvious_number(cell: str, *, is_whole: bool) -> tuple[object, str | None]:
+def simple_number(cell: str, *, is_whole: bool) -> tuple[object, str | None]:
     if not re.fullmatch(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?", cell):
         return None, "not_a_number"
     try:
         exact = Fraction(Decimal(cell))
-    except InvalidOperation:  # an exponent beyond even Decimal's
+    except InvalidOperation:  # an exponent out of the range of Decimal
         return None, "number_out_of_range"
     if abs(exact) >= 10**30 or (exact * 10**60).denominator > 1:
         return None, "number_out_of_range"
@@ -642,8 +642,8 @@ def obvious_number(cell: str, *, is_whole: bool) -> tuple[object, str | None]:
     return (int(exact) if is_whole else Decimal(cell)), None
 
 
-def obvious_line(raw: bytes, columns: list[str]) -> tuple[tuple | None, list[tuple]]:
-    """The values of a line, and what is wrong with it: column and code."""
+def simple_line(raw: bytes, columns: list[str]) -> tuple[tuple | None, list[tuple]]:
+    """The values of a line, and the column and code of each problem."""
     cells = raw.removesuffix(b"\r").split(b"\t")
     for position, cell in enumerate(cells):
         try:
@@ -652,27 +652,27 @@ def obvious_line(raw: bytes, columns: list[str]) -> tuple[tuple | None, list[tup
             return None, [(columns[position] if position < len(columns) else None, "not_utf8")]
     if len(cells) != len(columns):
         return None, [(None, "wrong_cell_count")]
-    judged = [obvious_cell(column, cell.decode()) for column, cell in zip(columns, cells, strict=True)]
-    problems = [(column, code) for column, (_, code) in zip(columns, judged, strict=True) if code]
-    return tuple(value for value, _ in judged), problems
+    checked = [simple_cell(column, cell.decode()) for column, cell in zip(columns, cells, strict=True)]
+    problems = [(column, code) for column, (_, code) in zip(columns, checked, strict=True) if code]
+    return tuple(value for value, _ in checked), problems
 
 
-def obvious_report(content: bytes) -> tuple[list[tuple | None], list[tuple]]:
-    """The values of every line of a report with a right header, and its problems: line, column and code."""
+def simple_report(content: bytes) -> tuple[list[tuple | None], list[tuple]]:
+    """The values of every line of a report with a valid header, and the line, column and code of each problem."""
     header, *lines = content.removeprefix(BOM).split(b"\n")
     columns = header.removesuffix(b"\r").decode().split("\t")
     if lines and lines[-1] == b"":
         lines.pop()
     values, problems = [], []
     for number, raw in enumerate(lines, start=2):
-        cells, wrong = obvious_line(raw, columns)
+        cells, wrong = simple_line(raw, columns)
         values.append(cells)
         problems += [(number, column, code) for column, code in wrong]
     return values, problems
 
 
 def loaded_values(output: bytes, columns: tuple[str, ...], line_end: bytes) -> list[tuple]:
-    """What the database would read: tab-separated cells, blank as None."""
+    """The values that the database would read: tab-separated cells, None if they are blank."""
     assert not output or output.endswith(line_end)
     types = {"usages": int, "revenue": Decimal}
     return [
@@ -697,7 +697,7 @@ VALID = {
     | st.decimals(-(10**20), 10**20, places=20).map("{:f}".format)
     | st.floats(0.0, 1e15).map(repr).filter(lambda cell: "e-" not in cell),
 }
-NORMALISABLE = {
+REWRITTEN = {
     "dsp_id": st.sampled_from([" a", "  b "]),
     "title": texts,
     "artists": texts,
@@ -705,7 +705,7 @@ NORMALISABLE = {
     "usages": st.sampled_from(["5.0", "+5", "5e0", "-0", "-0.0", "00000000000000000000007", "9223372036854775807"]),
     "revenue": st.sampled_from(["+1", ".5", "5.", "12e3", "1e-60", "9e29", "0e-999", "-0.0", "1." + "0" * 70]),
 }
-WRONG = {
+INVALID = {
     "dsp_id": st.sampled_from(["", " ", "a\x01", "\r"]),
     "title": st.sampled_from(["\0", "a\rb", "\x1f", "\x7f"]),
     "artists": st.sampled_from(["\x01\x01", '\x01"']),
@@ -718,7 +718,7 @@ garbage = st.binary(max_size=12).filter(lambda raw: b"\n" not in raw)
 
 @st.composite
 def reports(draw, *kinds: dict, with_garbage: bool = False, line_ends: tuple[bytes, ...] = (b"\n", b"\r\n")) -> bytes:
-    """A report whose header is right; a line is mostly valid, and each of its cells may be of any of `kinds`."""
+    """A report with a valid header. Each cell is valid or of one of `kinds`."""
     columns = draw(st.permutations(COLUMNS))
     header_end = draw(st.sampled_from(line_ends))
     cells = st.one_of(st.just(VALID), st.just(VALID), *map(st.just, kinds))
@@ -735,35 +735,35 @@ def reports(draw, *kinds: dict, with_garbage: bool = False, line_ends: tuple[byt
 
 @st.composite
 def cut(draw, content: st.SearchStrategy[bytes]) -> list[bytes]:
-    """The content in chunks that are cut anywhere."""
+    """The content in chunks, cut at any position."""
     whole = draw(content)
     cuts = sorted(draw(st.lists(st.integers(0, len(whole)), max_size=8)))
     return [whole[start:stop] for start, stop in zip([0, *cuts], [*cuts, len(whole)], strict=True)]
 
 
 @settings(max_examples=250)
-@given(cut(reports(NORMALISABLE, WRONG, with_garbage=True)))
-def test_the_reader_finds_what_an_obvious_one_finds(chunks):
+@given(cut(reports(REWRITTEN, INVALID, with_garbage=True)))
+def test_the_reader_finds_the_problems_that_a_simple_reader_finds(chunks):
     reading = Reading(*chunks)
-    values, problems = obvious_report(b"".join(chunks))
+    values, problems = simple_report(b"".join(chunks))
 
     assert [(problem.line, problem.column, problem.code) for problem in reading.log.kept] == problems
     assert reading.reader.line_count == len(values)
 
 
 @settings(max_examples=150)
-@given(cut(reports(NORMALISABLE)))
-def test_the_reader_hands_on_the_values_that_an_obvious_one_reads(chunks):
+@given(cut(reports(REWRITTEN)))
+def test_the_reader_passes_on_the_values_that_a_simple_reader_reads(chunks):
     reading = Reading(*chunks)
-    values, _ = obvious_report(b"".join(chunks))
+    values, _ = simple_report(b"".join(chunks))
 
     assert reading.log.errors == []
     assert loaded_values(reading.output, reading.reader.columns, reading.reader.line_end) == values
 
 
 @settings(max_examples=100)
-@given(cut(reports(NORMALISABLE)))
-def test_what_was_handed_on_is_handed_on_unchanged_when_it_is_read_again(chunks):
+@given(cut(reports(REWRITTEN)))
+def test_output_that_is_read_again_stays_unchanged(chunks):
     first = Reading(*chunks)
     header = "\t".join(first.reader.columns).encode() + first.reader.line_end
 
@@ -775,7 +775,7 @@ def test_what_was_handed_on_is_handed_on_unchanged_when_it_is_read_again(chunks)
 
 @settings(max_examples=100)
 @given(cut(reports()))
-def test_what_is_valid_is_not_touched(chunks):
+def test_valid_lines_stay_unchanged(chunks):
     reading = Reading(*chunks)
 
     assert reading.problems == []
@@ -787,7 +787,7 @@ def test_what_is_valid_is_not_touched(chunks):
 
 
 def load(reading_chunks: list[bytes]) -> tuple[tuple[str, ...], list[tuple]]:
-    """What the database holds after the lines were loaded, as line number and cells."""
+    """The lines that the database has after loading: line number and cells."""
     reader = ReportReader(iter(reading_chunks), ProblemLog(1000))
     lines = LineLoad(1, temporary=True)
     lines.copy(iter(reader), reader.columns)
@@ -800,17 +800,17 @@ def load(reading_chunks: list[bytes]) -> tuple[tuple[str, ...], list[tuple]]:
 
 @pytest.mark.django_db
 @settings(max_examples=40)
-@given(cut(reports(NORMALISABLE)))
-def test_the_database_holds_what_the_report_says(chunks):
+@given(cut(reports(REWRITTEN)))
+def test_the_database_has_the_values_of_the_report(chunks):
     _, stored = load(chunks)
-    values, _ = obvious_report(b"".join(chunks))
+    values, _ = simple_report(b"".join(chunks))
 
     assert stored == [(number, *cells) for number, cells in enumerate(values, start=2)]
 
 
 @pytest.mark.django_db
 @pytest.mark.parametrize("end", ["\n", "\r\n"])
-def test_the_database_takes_nothing_for_a_mark_of_its_own(end):
+def test_the_database_takes_no_text_for_a_marker_of_its_own(end):
     texts = ["\\.", "\\N", "NULL", '"', '""', '"a', 'a"', "\\", "\\t", "'", "\ufeff", "\x85", " "]
     content = end.join([HEADER, *(line(text.strip(" ") or "a", text, text) for text in texts), ""])
 
