@@ -1,4 +1,4 @@
-"""Deliveries that are wrong in every way: real reports whose bytes, lines, cells, packing and names were changed."""
+"""Deliveries for fuzzing: real reports with changes of bytes, lines, cells, compression and names."""
 
 import gzip
 from collections.abc import Callable
@@ -10,16 +10,16 @@ from hypothesis import strategies as st
 
 DATA = Path(__file__).resolve().parent.parent.parent / "data"
 HEADER = b"dsp_id\ttitle\tartists\tisrc\tusages\trevenue\r\n"
-# The key of a DSR that is there already.
+# The name of a DSR that is imported before each case.
 RESIDENT = "Spotify_Duo_GB_GBP_20200101-20200131.tsv"
-# More than an upload of the fuzz run may have, unpacked.
+# The limit of an unpacked upload in the fuzz run.
 UNPACKED_LIMIT = 2 * 1024 * 1024
 
 Draw = Callable[[st.SearchStrategy[Any]], Any]
 
 
 class Delivery(NamedTuple):
-    """The name is bytes, as it comes in a request or lies in a folder. All that is printed of it tells the case."""
+    """The name is in bytes, as in a request or a folder. The printed form is enough to repeat the case."""
 
     name: bytes
     data: bytes
@@ -32,7 +32,7 @@ class Delivery(NamedTuple):
 
 @cache
 def samples() -> list[list[bytes]]:
-    """The lines behind the header of each file in data/."""
+    """The lines after the header of each file in data/."""
     return [gzip.decompress(path.read_bytes()).splitlines(keepends=True)[1:] for path in sorted(DATA.glob("*.gz"))]
 
 
@@ -80,7 +80,7 @@ NASTY_PARTS = [
 ]
 NASTY_PARTS += ["99999999-00000000", "00000101-00000102", "20200101-20200131.tsv.gz.gz", "a" * 100, "a" * 101, "\u202e"]
 
-# Made once: hypothesis looks long at a new strategy.
+# Created once, as Hypothesis takes long for a new strategy.
 ANY_BYTES = st.sampled_from(NASTY_BYTES) | st.binary(max_size=8)
 ANY_CELL = st.sampled_from(NASTY_CELLS) | st.text(max_size=12)
 ANY_PART = st.sampled_from(NASTY_PARTS) | st.text(max_size=9)
@@ -118,7 +118,7 @@ def _line_ends(draw: Draw, content: bytes) -> bytes:
 
 
 def _columns(draw: Draw, content: bytes) -> bytes:
-    """Two columns change places: everywhere, which is legal, in the header alone, or below it alone."""
+    """Swap two columns: everywhere, which is valid, only in the header, or only below it."""
     first, second = draw(st.lists(st.integers(0, 5), min_size=2, max_size=2, unique=True))
     where = draw(st.sampled_from([slice(None), slice(0, 1), slice(1, None), slice(1, 2)]))
     lines = [line.rstrip(b"\r\n").split(b"\t") for line in content.splitlines(keepends=True)]
@@ -145,7 +145,7 @@ def _giant(draw: Draw, content: bytes) -> bytes:
 
 
 CHANGES: list[Callable[[Draw, bytes], bytes]] = [_flip, _insert, _cut, _lines, _line_ends, _columns, _cell, _giant]
-# A giant takes long to make and to send: one in so many cases has one.
+# A giant cell takes long to create and to send, so it is rare.
 WEIGHTED = [*[change for change in CHANGES if change is not _giant] * 12, _giant]
 
 
@@ -163,7 +163,7 @@ def bomb(kind: str) -> bytes:
 
 
 def _packed(draw: Draw, content: bytes) -> tuple[str, bytes]:
-    """The content in gzip, mostly whole."""
+    """The content in gzip, in most cases undamaged."""
     data = gzip.compress(content, 1, mtime=0)
     how = draw(st.sampled_from([*["whole"] * 8, *PACKINGS]))
     return how, PACKINGS[how](draw, data, content) if how in PACKINGS else data
@@ -202,7 +202,7 @@ def _name(draw: Draw) -> bytes:
 
 @st.composite
 def deliveries(draw: Draw, with_bombs: bool = True) -> Delivery:
-    """A report as it should be, with up to four changes."""
+    """A valid report with up to four changes."""
     name, replace = _name(draw), draw(st.booleans())
     if with_bombs and draw(st.integers(0, 299)) == 177:
         kind = draw(st.sampled_from(["zeros", "lines", "blank lines", "one cell", "tabs"]))

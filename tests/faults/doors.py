@@ -1,4 +1,4 @@
-"""The ways into dsrhub, each tried with a delivery, and what must hold whatever the delivery is."""
+"""The ways into dsrhub (doors), each tried with a delivery, and what must hold after any delivery."""
 
 import io
 import json
@@ -32,7 +32,7 @@ RESIDENT_CONTENT = HEADER + b"a\tOne\tAna\tESABC2000001\t1\t1.50\r\nb\t\t\t\t\t0
 RESIDENT_TOTALS = Totals(2, 2, (1, 1, 1, 1, 2), 1, Decimal("1.75"))
 BOUNDARY = "a-line-that-no-file-has"
 
-# What the fuzz run changes: some reports have tables of their own, and bombs need not be large.
+# The settings of the fuzz run: some reports have their own table, and gzip bombs can be small.
 SETTINGS = {"DSRHUB_SHARED_PARTITION_BYTES": 1500, "DSRHUB_UPLOAD_UNPACKED_LIMIT_BYTES": UNPACKED_LIMIT}
 
 IN_DATABASE = """
@@ -43,7 +43,7 @@ FROM catalogue_usageline GROUP BY dsr_id
 
 
 def stored() -> dict[int, Totals]:
-    """What is in of each ingested DSR: the lines themselves say so, and the row of the DSR says the same."""
+    """The totals of the lines of each ingested DSR. Checks that the row of the DSR has the same totals."""
     with connection.cursor() as cursor:
         cursor.execute(IN_DATABASE)
         lines = {
@@ -55,40 +55,40 @@ def stored() -> dict[int, Totals]:
     found = {}
     for dsr in DSR.objects.ingested():
         found[dsr.pk] = lines.pop(dsr.pk, Totals(0, 0, (0, 0, 0, 0, 0), 0, Decimal(0)))
-        told = (dsr.line_count, dsr.total_usages, dsr.total_revenue)
-        assert told == (found[dsr.pk].lines, found[dsr.pk].usages, found[dsr.pk].revenue)
+        totals_of_dsr = (dsr.line_count, dsr.total_usages, dsr.total_revenue)
+        assert totals_of_dsr == (found[dsr.pk].lines, found[dsr.pk].usages, found[dsr.pk].revenue)
     assert lines.keys() <= leftovers, "lines that belong to no DSR"
     return found
 
 
 class Door:
-    """`deliver` says under which status a delivery was taken or refused; `is_in`, whether that means loaded."""
+    """`deliver` returns the status with which a delivery was accepted or refused, and whether it was loaded."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self.told: dict[str, int] = {}
+        self.statuses: dict[str, int] = {}
         self.cases = 0
 
     def try_with(self, one: Delivery) -> None:
-        """Deliver, and look at what became of it."""
+        """Deliver, and check the result."""
         self._make_ready()
         before = stored()
         status, is_in = self.deliver(one)
         self.cases += 1
-        self.told[status] = self.told.get(status, 0) + 1
+        self.statuses[status] = self.statuses.get(status, 0) + 1
         after = stored()
         if not is_in:
-            assert after == before, "something of a refused file is loaded, or something else is gone"
+            assert after == before, "a refused file has changed DSRs"
             return
         (number,) = after.keys() - before.keys()
-        assert len(before.keys() - after.keys()) <= one.replace, "another DSR is gone"
+        assert len(before.keys() - after.keys()) <= one.replace, "another DSR was removed"
         assert after[number] == totals_of(DSR.objects.get(pk=number).path, one.data)
 
     def deliver(self, one: Delivery) -> tuple[str, bool]:
         raise NotImplementedError
 
     def _make_ready(self) -> None:
-        """One DSR is there, the same each time, so that a case can be told from its delivery alone."""
+        """Start each case with the same single DSR, so that a case depends only on its delivery."""
         if [*stored().values()] == [RESIDENT_TOTALS]:
             return
         for dsr in DSR.objects.all():
@@ -100,7 +100,7 @@ class Door:
 
 
 class ParserDoor(Door):
-    """Names and bytes to checked values, without a database. Here the reference must agree in every case."""
+    """The parser of names and contents, without a database. The reference must agree in every case."""
 
     def try_with(self, one: Delivery) -> None:
         self.cases += 1
@@ -120,7 +120,7 @@ class ParserDoor(Door):
             problems.add(damage.problem)
         expected = totals_of(name, one.data)
         status = problems.errors[0].code if problems.error_count else "valid"
-        self.told[status] = self.told.get(status, 0) + 1
+        self.statuses[status] = self.statuses.get(status, 0) + 1
         assert (problems.error_count == 0) == (expected is not None)
         if expected is not None:
             assert totals(rows(content)) == expected
@@ -131,23 +131,21 @@ class CommandDoor(Door):
 
     def deliver(self, one: Delivery) -> tuple[str, bool]:
         if b"/" in one.name or b"\0" in one.name or one.name in (b"", b".", b"..") or len(one.name) > 255:
-            return "no name for a file", False
+            return "not a file name", False
         path = self.folder / "delivered" / os.fsdecode(one.name)
         path.parent.mkdir(exist_ok=True)
         path.write_bytes(one.data)
-        # As strict as a terminal.
-        said = io.TextIOWrapper(io.BytesIO(), "utf-8")
-        complained = io.TextIOWrapper(io.BytesIO(), "utf-8", errors="backslashreplace")
+        # Like a terminal, this refuses texts that are not UTF-8.
+        out = io.TextIOWrapper(io.BytesIO(), "utf-8")
+        err = io.TextIOWrapper(io.BytesIO(), "utf-8", errors="backslashreplace")
         try:
-            call_command(
-                "import_dsr", str(path), jobs=1, replace=one.replace, stdout=said, stderr=complained, no_color=True
-            )
+            call_command("import_dsr", str(path), jobs=1, replace=one.replace, stdout=out, stderr=err, no_color=True)
         except CommandError:
             return "refused", False
         finally:
             path.unlink()
-        said.seek(0)
-        outcome = said.read().removeprefix(path.name + ": ").split()[0].strip(",")
+        out.seek(0)
+        outcome = out.read().removeprefix(path.name + ": ").split()[0].strip(",")
         return outcome, outcome in ("loaded", "replaced")
 
 
@@ -159,7 +157,7 @@ class BrowserDoor(Door):
         self.client.force_login(user)
 
     def post(self, url: str, field: str, one: Delivery, **others: str) -> HttpResponse:
-        """A form as a program sends it that cares for nothing: the name's bytes as they are."""
+        """Send a form as a careless program does, with the bytes of the name unchanged."""
         parts = [
             f'Content-Disposition: form-data; name="{name}"\r\n\r\n{value}\r\n'.encode()
             for name, value in others.items()
@@ -183,7 +181,7 @@ class RESTDoor(BrowserDoor):
 
 
 class AdminDoor(BrowserDoor):
-    """The Import button: the check, then its confirmation."""
+    """The Import button: upload and check, then confirmation."""
 
     def deliver(self, one: Delivery) -> tuple[str, bool]:
         response = self.post("/admin/catalogue/dsr/import/", "import_file", one, format="0", resource="0")
@@ -199,7 +197,7 @@ class AdminDoor(BrowserDoor):
 
     def _confirmed(self, page: str, one: Delivery) -> tuple[str, bool]:
         assert self.client.get(page).status_code == 200
-        # What took too long for a page is a worker's.
+        # A worker does what took too long for a page.
         queue_drain()
         job = ImportJob.objects.get()
         if job.state == ImportJob.State.CHECKED:
@@ -210,7 +208,7 @@ class AdminDoor(BrowserDoor):
             queue_drain()
             assert self.client.get(page).status_code == 200
             job.refresh_from_db()
-        assert "inner error" not in job.message
+        assert "internal error" not in job.message
         return job.state, job.message.startswith(("Loaded", "Replaced"))
 
 

@@ -1,11 +1,11 @@
-"""Many clients at once, REST and GraphQL mixed, while an import runs: no error, and no growth of memory.
+"""Load: many clients of REST and GraphQL at once, during imports. There must be no error, and memory must not grow.
 
     python -m tests.faults.load [--seconds 60] [--clients 12] [--dsrs 8] [--lines 80000] [--keep]
 
-starts the server as a container does, on a free port of this machine, and has locust ask it. Meanwhile two editions
-of one more report replace each other, by `import_dsr` in processes of their own. Works in a database of its own, on
-the embedded server or on that of DATABASE_URL, and removes it; with --keep it stays, and the next run finds the
-reports in it.
+The program starts the server as a container does, on a free port of this machine, and locust sends the requests.
+Meanwhile `import_dsr`, in processes of its own, replaces two editions of one more report by each other. The program
+creates its own database, on the embedded server or on that of DATABASE_URL, and removes it at the end. With --keep, the
+database stays, and the next run finds the reports in it.
 """
 
 import argparse
@@ -37,12 +37,12 @@ from catalogue.models import DSR, Resource
 from catalogue.reports.samples import sample_list, sample_write
 from tests.processes import database_url
 
-# When the memory of the server is looked at, in parts of the time.
+# When the memory of the server is measured, as a share of the time.
 MOMENTS = {0: "at the beginning", 0.5: "in the middle", 0.95: "at the end"}
-# What every process needs for itself, it has loaded after so many seconds of asking.
+# Seconds of requests after which every process has loaded its modules.
 WARM_UP = 10
 ASKED_RESOURCES = 1000
-# Seconds that the last answers, and an import, may take beyond the time.
+# Seconds that the last responses and an import may take after the end.
 PATIENCE = 120
 
 
@@ -84,16 +84,16 @@ def run(files: list[Path], folder: Path, options: argparse.Namespace) -> None:
         started = time.monotonic()
         for share, moment in MOMENTS.items():
             time.sleep(max(started + share * options.seconds - time.monotonic(), 0))
-            memory_tell(moment, process)
-        said, _ = asking.communicate(timeout=options.seconds + PATIENCE)
-    requests_tell(folder)
-    say(f"imports beside it: {len(imports)}, of {options.lines // options.dsrs:,} lines, {max(imports):.1f} s at most")
+            memory_print(moment, process)
+        output, _ = asking.communicate(timeout=options.seconds + PATIENCE)
+    requests_print(folder)
+    say(f"imports meanwhile: {len(imports)}, of {options.lines // options.dsrs:,} lines, {max(imports):.1f} s at most")
     if asking.returncode or '"level": "ERROR"' in log.read_text():
-        sys.exit(f"There were errors.\n{said}\n{log.read_text()[-5000:]}")
+        sys.exit(f"There were errors.\n{output}\n{log.read_text()[-5000:]}")
 
 
 def two_editions(folder: Path, dsrs: int, lines: int) -> list[Path]:
-    """Of a report that is not among those that are asked for."""
+    """Two editions of a report that no client asks for."""
     sample = sample_list(dsrs + 1)[-1]
     folders = [folder / "first", folder / "second"]
     for edition in folders:
@@ -120,12 +120,12 @@ def targets_among(files: list[Path]) -> dict[str, Any]:
     }
 
 
-# --- Who serves, who imports, who asks -------------------------------------------------------------------------
+# --- Server, imports and clients -------------------------------------------------------------------------------
 
 
 @contextmanager
 def serving(log: Path) -> Iterator[tuple[psutil.Process, str]]:
-    """What the container runs, and its address."""
+    """The process that a container runs, and its address."""
     with log.open("wb") as stderr:
         process = psutil.Popen(
             [sys.executable, "-m", "dsrhub.entrypoint", "serve"],
@@ -146,7 +146,7 @@ def serving(log: Path) -> Iterator[tuple[psutil.Process, str]]:
 
 @contextmanager
 def importing(editions: list[Path]) -> Iterator[list[float]]:
-    """One edition is imported after the other, all the time; how many seconds each took."""
+    """Import the editions in turn until the block ends. Yields the list of the seconds of each import."""
     ended, took = threading.Event(), []
 
     def import_again_and_again() -> None:
@@ -175,17 +175,17 @@ def locust(url: str, folder: Path, clients: int, seconds: int) -> subprocess.Pop
     return subprocess.Popen(command, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
 
 
-# --- What is told ----------------------------------------------------------------------------------------------
+# --- Output ----------------------------------------------------------------------------------------------------
 
 
-def memory_tell(moment: str, process: psutil.Process) -> None:
-    """Of all processes of the server. PSS counts what they share once."""
+def memory_print(moment: str, process: psutil.Process) -> None:
+    """Print the memory of all processes of the server. PSS counts shared memory once."""
     memory = [one.memory_full_info() for one in (process, *process.children(recursive=True))]
     resident, proportional = (sum(getattr(one, name) for one in memory) / MEBIBYTE for name in ("rss", "pss"))
     say(f"memory of the server's {len(memory)} processes {moment}: RSS {resident:.0f}, PSS {proportional:.0f} MiB")
 
 
-def requests_tell(folder: Path) -> None:
+def requests_print(folder: Path) -> None:
     say(f"{'':<30}{'requests':>10}{'errors':>8}{'per s':>8}{'p50 ms':>9}{'p95 ms':>9}{'p99 ms':>9}")
     with (folder / "asked_stats.csv").open(newline="") as table:
         for row in csv.DictReader(table):

@@ -1,6 +1,6 @@
-"""Clients for locust that ask REST and GraphQL in turn, each again as soon as it is answered.
+"""Clients for locust, which send requests to REST and GraphQL without a pause.
 
-LOAD_TARGETS tells what they ask for: DSRs with their territories and periods, and resources by their ids and words.
+LOAD_TARGETS has what they ask for: DSRs with territories and periods, and ids and words of resources.
 """
 
 import json
@@ -10,8 +10,8 @@ from random import Random
 from locust import FastHttpUser, task
 
 TARGETS = json.loads(os.environ["LOAD_TARGETS"])
-RANDOM = Random(1)  # noqa: S311 - who is asked about
-# The largest page of lines, and the share of revenue that a ranking may be asked for.
+RANDOM = Random(1)  # noqa: S311 - which targets are requested
+# The size of a page of lines, and the percentiles of rankings.
 PAGE, PERCENTILES = 1000, (5, 10, 25, 50)
 
 TOP = """
@@ -49,7 +49,7 @@ query Lines($territory: String!) {
 
 
 class Client(FastHttpUser):
-    """The numbers say how often each is asked, beside the others."""
+    """The numbers of the tasks are their relative frequencies."""
 
     @task(4)
     def dsrs(self):

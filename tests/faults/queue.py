@@ -1,4 +1,4 @@
-"""Imports that were queued in the admin, for the faults of their workers. Django must be set up before."""
+"""Queued imports, for the faults of workers. Django must be set up before this module is imported."""
 
 import shutil
 import time
@@ -19,7 +19,7 @@ from tests.recipes import superuser
 
 
 class Queue:
-    """Reports that were uploaded, checked and confirmed, each to replace an earlier one: a worker has to load them."""
+    """Reports that were uploaded, checked and confirmed, so that workers replace earlier DSRs by them."""
 
     def __init__(self, paths: list[Path]) -> None:
         user = User.objects.filter(username="a").first() or superuser.make(username="a")
@@ -42,7 +42,7 @@ class Queue:
             time.sleep(PAUSE / 5)
 
     def finish(self) -> None:
-        """Do what is left, once the server has seen that the last worker is gone; each was done exactly once."""
+        """Run the jobs that are left, after the last worker's session has ended. Each job ran exactly once."""
         while jobs_in_work():
             time.sleep(PAUSE)
         left = len(self.jobs) - self.done()

@@ -1,4 +1,4 @@
-"""Reads a report independently: slowly, by other code than dsrhub's, and by the rules of docs/formats/tsv.md alone."""
+"""An independent reader of reports: slow, by the rules of docs/formats/tsv.md, and without code of dsrhub."""
 
 import gzip
 import re
@@ -8,18 +8,18 @@ from decimal import Context, Decimal
 
 COLUMNS = {"dsp_id", "title", "artists", "isrc", "usages", "revenue"}
 NUMBER = re.compile(r"[+-]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]+)?")
-# Nothing that is added here has more digits.
+# Enough digits for every sum here.
 EXACT = Context(prec=200)
 LONGEST_LINE = 1024 * 1024
 
 
 class NoReport(Exception):
-    """A content that must be refused."""
+    """The content must be refused."""
 
 
 @dataclass(frozen=True)
 class Totals:
-    """What tells one report from another: how many lines, recordings and filled cells, and the sums."""
+    """The numbers of lines, recordings and filled cells, and the sums, which distinguish one report from another."""
 
     lines: int
     dsp_ids: int
@@ -29,7 +29,7 @@ class Totals:
 
 
 def unpacked(name: str, data: bytes) -> bytes:
-    """Raises NoReport where the data is no whole gzip file, though its name says so."""
+    """Return the content. Raises NoReport if the data of a `.gz` file is not a complete gzip file."""
     if not name.endswith(".gz"):
         return data
     try:
@@ -37,7 +37,7 @@ def unpacked(name: str, data: bytes) -> bytes:
     except (EOFError, OSError, zlib.error) as error:
         raise NoReport(str(error)) from error
     if not data:
-        raise NoReport("no gzip file at all")
+        raise NoReport("an empty gzip file")
     return content
 
 
@@ -48,7 +48,7 @@ def rows(content: bytes) -> list[dict[str, str]]:
         lines.pop()
     try:
         header, *table = [_cells(line) for line in lines]
-    except ValueError as error:  # no line at all, or none in UTF-8
+    except ValueError as error:  # no line, or a line that is not UTF-8
         raise NoReport(str(error)) from error
     if set(header) != COLUMNS or any(len(cells) != len(COLUMNS) for cells in (header, *table)):
         raise NoReport("other columns")
@@ -60,7 +60,7 @@ def rows(content: bytes) -> list[dict[str, str]]:
 
 def _cells(line: bytes) -> list[str]:
     if len(line) > LONGEST_LINE:
-        raise NoReport("a line without end")
+        raise NoReport("a line that is too long")
     return line.removesuffix(b"\r").decode().split("\t")
 
 
@@ -71,19 +71,19 @@ def _check(row: dict[str, str]) -> None:
         raise NoReport("no dsp_id")
     usages = number(row["usages"] or "0")
     if usages != int(usages) or not -(2**63) <= usages < 2**63:
-        raise NoReport("no whole number, or too large a one")
+        raise NoReport("not a whole number of 64 bits")
     number(row["revenue"] or "0")
 
 
 def number(cell: str) -> Decimal:
     """Raises NoReport."""
     if not NUMBER.fullmatch(cell):
-        raise NoReport("no number")
+        raise NoReport("not a number")
     digits, _, power = cell.lower().partition("e")
     if not digits.strip("+-.0"):
         return Decimal(0)
     if len(power.lstrip("+-0")) > 9:
-        raise NoReport("out of all range")
+        raise NoReport("an exponent out of range")
     value = Decimal(cell)
     digits_kept = value.normalize(Context(prec=len(cell)))
     if value.adjusted() >= 30 or digits_kept.as_tuple().exponent < -60:
@@ -113,7 +113,7 @@ def totals(rows: list[dict[str, str]]) -> Totals:
 
 
 def totals_of(name: str, data: bytes) -> Totals | None:
-    """None where the data, delivered as `name`, must be refused."""
+    """The totals of the data, delivered as `name`. None if it must be refused."""
     try:
         return totals(rows(unpacked(name, data)))
     except NoReport:
@@ -121,7 +121,7 @@ def totals_of(name: str, data: bytes) -> Totals | None:
 
 
 def isrc(cell: str) -> str:
-    """The compact form of an ISRC; what is none is as it came."""
+    """The compact form of an ISRC. Other texts stay unchanged."""
     compact = re.sub("[- ]", "", cell)
     compact = compact.upper() if compact.isascii() else compact
     compact = compact.removeprefix("ISRC") if len(compact) > 12 else compact

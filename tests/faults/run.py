@@ -1,9 +1,9 @@
-"""dsrhub under faults: after each, every DSR is wholly there or wholly not, and the next import works.
+"""Faults during imports: after each fault, every DSR is complete or absent, and the next import works.
 
     python -m tests.faults.run [--times 30] [--seed N] [--only killed ...]
 
-works on a PostgreSQL of its own in a temporary folder, with the programs of the embedded server. There are two editions
-of each report; every fault meets an import that replaces one by the other. The first thing that does not hold ends
+The program starts its own PostgreSQL in a temporary folder, with the programs of the embedded server. There are two
+editions of each report. Every fault hits an import that replaces one edition by the other. The first failed check ends
 the run.
 """
 
@@ -40,25 +40,25 @@ from tests.faults.server import PATIENCE, PAUSE, Server
 from tests.faults.state import assert_catalogued, ingested, used
 
 PROJECT = Path(__file__).resolve().parent.parent.parent
-# Two reports share a table with others, the rest have tables of their own, the first one of more than 1.5 MiB.
+# Two reports share a table, and the others have their own tables. That of the first report is larger than 1.5 MiB.
 LINE_COUNTS = (14_000, 1_000, 6_000, 5_000, 1_000, 5_000)
 SHARED_PARTITION_BYTES = 200_000
 CSRF_TOKEN = "a" * 32
 MEBIBYTE = 1024 * 1024
 
 
-# Lines that wait for a later run are no news here.
+# Lines that are left to a later run are expected, so they need no log.
 logging.disable(logging.WARNING)
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--times", type=int, default=30, help="how often an import is killed; the others in proportion")
+    parser.add_argument("--times", type=int, default=30, help="how often an import is killed; others in proportion")
     parser.add_argument("--seed", type=int, default=SystemRandom().randrange(10**9))
     parser.add_argument("--only", nargs="*", choices=[fault.__name__ for fault in FAULTS])
     options = parser.parse_args()
     say(f"seed {options.seed}")
-    # Whoever ends this program ends its server too.
+    # If this program is stopped, its server is stopped too.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit("stopped"))
     server = Server()
     try:
@@ -69,11 +69,11 @@ def main() -> None:
                     trial.run(fault, times=max(1, options.times * SHARES.get(fault.__name__, 5) // 30))
     finally:
         server.remove()
-    say("All of it held.")
+    say("All checks passed.")
 
 
 class Trial:
-    """A server with two editions of the reports, one of which is in."""
+    """A server and two editions of the reports, one of which is imported."""
 
     def __init__(self, server: Server, folder: Path, random: Random) -> None:
         self.server, self.random = server, random
@@ -87,7 +87,7 @@ class Trial:
             **os.environ,
             "DJANGO_SETTINGS_MODULE": "dsrhub.settings",
             "DATABASE_URL": server.url,
-            "DSRHUB_SECRET_KEY": "a key for tests alone, which protect nothing",
+            "DSRHUB_SECRET_KEY": "a key for tests only, which protects nothing",
             "DSRHUB_ALLOWED_HOSTS": "localhost,127.0.0.1",
             "DSRHUB_HTTPS": "false",
             "DSRHUB_SHARED_PARTITION_BYTES": str(SHARED_PARTITION_BYTES),
@@ -98,7 +98,7 @@ class Trial:
         django.setup()
         self.manage("migrate", "--verbosity=0")
         self.import_all(self.editions[0])
-        # How long an import takes that replaces another, from its first statement to its end.
+        # The duration of an import that replaces another, from its first statement to its end.
         with self.importing() as process:
             started = time.monotonic()
             process.communicate()
@@ -109,7 +109,7 @@ class Trial:
         started = time.monotonic()
         self.count.clear()
         for _ in range(times):
-            # The other edition than the one that is in.
+            # The new edition is the one that is not imported.
             self.editions.reverse()
             fault(self)
             self.assert_whole()
@@ -117,7 +117,7 @@ class Trial:
         say(f"{fault.__doc__} {times} times in {time.monotonic() - started:,.0f} s: {what}")
 
     def assert_whole(self) -> None:
-        """What is in is whole; its catalogue becomes right; and the next import works."""
+        """Every DSR is complete, a refresh brings the catalogue up to date, and the next import works."""
         assert_idle(self.server.url)
         found = ingested(self.server.url, self.editions)
         news = sum(edition == self.new for edition in found.values())
@@ -133,13 +133,13 @@ class Trial:
         return self.editions[1]
 
     def manage(self, *arguments: str) -> None:
-        """A command in this process, which starts sooner than one of its own."""
+        """A command in this process, which is faster than a new process."""
         call_command(*arguments, stdout=io.StringIO())
         connections.close_all()
 
     def import_all(self, edition: Path) -> None:
         self.manage("import_dsr", "--replace", str(edition))
-        # What one of its imports could not drop from the disk, as the other was reading, is dropped now.
+        # Drop the lines that an import could not drop because another one was reading.
         self.manage("refresh_catalogue")
         found = ingested(self.server.url, self.editions)
         assert found == dict.fromkeys(self.names, edition)
@@ -147,7 +147,7 @@ class Trial:
 
     @contextmanager
     def importing(self, **environment: str) -> Iterator[subprocess.Popen[str]]:
-        """An import of the new edition, from the moment that it is at the database."""
+        """An import of the new edition, which has connected to the database."""
         with watching(self.server.url) as cursor:
             before = backends(cursor)
             process = self.popen("import_dsr", "--replace", str(self.new), **environment)
@@ -170,12 +170,12 @@ class Trial:
         )
 
     def wait(self, part: float = 1) -> None:
-        """Until some moment of an import, or of its first part."""
+        """Wait until a random moment of an import, or of its first part."""
         time.sleep(self.random.uniform(0, part * self.seconds))
 
     @contextmanager
     def serving(self) -> Iterator[int]:
-        """A server as in a container, on the port that it gives."""
+        """A server as in a container. Yields its port."""
         with socket.socket() as free:
             free.bind(("127.0.0.1", 0))
             port = free.getsockname()[1]
@@ -208,7 +208,7 @@ class Trial:
             process.wait(PATIENCE)
 
     def sign_in(self) -> dict[str, str]:
-        """The headers of somebody who may do anything, by token and in the admin."""
+        """The token and the session of a superuser."""
         code = (
             "from django.contrib.auth.models import User; from django.test import Client;"
             "from rest_framework.authtoken.models import Token;"
@@ -231,19 +231,19 @@ class Trial:
 
 
 def killed(trial: Trial) -> None:
-    """An import killed at any moment,"""
+    """An import killed at a random moment."""
     with trial.importing() as process:
         trial.wait()
         process.kill()
 
 
 def stopped(trial: Trial) -> None:
-    """PostgreSQL stopped in order and started again in mid-import,"""
+    """PostgreSQL stopped (fast shutdown) and started during an import."""
     _stop_and_start(trial, signal.SIGINT)
 
 
 def crashed(trial: Trial) -> None:
-    """PostgreSQL stopped without order, as if it crashed, and started again in mid-import,"""
+    """PostgreSQL stopped (immediate shutdown, like a crash) and started during an import."""
     _stop_and_start(trial, signal.SIGQUIT)
 
 
@@ -256,23 +256,23 @@ def _stop_and_start(trial: Trial, how: signal.Signals) -> None:
 
 
 def disk_full(trial: Trial) -> None:
-    """A disk that is full for all files above a size,"""
+    """Files of the database limited in size, like a full disk."""
     with watching(trial.server.url) as cursor:
-        # The system's own tables, which grow with every import, shall not be what is too large.
+        # The system's own tables grow with every import. They must stay below the limit.
         cursor.execute("VACUUM FULL")
     trial.server.stop()
-    # No COPY of the first report gets through, and few of the others' do not.
+    # COPY of the first report always fails, and that of the others rarely.
     trial.server.start(largest_file=trial.random.randrange(MEBIBYTE, 3 * MEBIBYTE // 2))
     _import_without_room(trial)
-    # Nor can it write down all that it holds: its log has it.
+    # The server cannot write all its buffers to the disk, but the write-ahead log has the changes.
     trial.server.stop(signal.SIGQUIT)
     trial.server.start()
 
 
 def disk_filled(trial: Trial) -> None:
-    """A disk with little room left, for the log of the database too,"""
+    """Little space left on the disk, also for the write-ahead log."""
     if not trial.server.user:
-        trial.count["left out, as it takes root"] += 1
+        trial.count["skipped, as it needs root"] += 1
         return
     with trial.server.disk_filled(but_for=trial.random.randrange(10 * MEBIBYTE)):
         _import_without_room(trial)
@@ -281,29 +281,29 @@ def disk_filled(trial: Trial) -> None:
 
 
 def _import_without_room(trial: Trial) -> None:
-    said_before = len(trial.server.log())
+    log_before = len(trial.server.log())
     _ended(trial, trial.popen("import_dsr", "--replace", str(trial.new)))
-    said = trial.server.log()[said_before:]
-    for word, meaning in (("COPY ", "met by a COPY"), ("PANIC", "met by the database's log")):
-        trial.count[meaning] += any(word in line for line in said.splitlines())
+    log = trial.server.log()[log_before:]
+    for word, meaning in (("COPY ", "a COPY failed"), ("PANIC", "the write-ahead log failed")):
+        trial.count[meaning] += any(word in line for line in log.splitlines())
 
 
 def timed_out(trial: Trial) -> None:
-    """An import whose statements may take a few milliseconds,"""
+    """An import with a statement timeout."""
     milliseconds = int(1.5 ** trial.random.uniform(0, 18))
     with trial.importing(PGOPTIONS=f"-c statement_timeout={milliseconds}") as process:
         _ended(trial, process)
 
 
 def _ended(trial: Trial, process: subprocess.Popen[str]) -> None:
-    _, complaint = process.communicate(timeout=PATIENCE)
-    trial.count["imports that say so" if process.returncode else "imports that got through"] += 1
-    assert "Traceback" not in complaint, complaint
+    _, errors = process.communicate(timeout=PATIENCE)
+    trial.count["imports that reported an error" if process.returncode else "imports that succeeded"] += 1
+    assert "Traceback" not in errors, errors
 
 
 def worker_ended(trial: Trial) -> None:
-    """A worker asked to stop, or killed, at any moment, whose jobs another takes up,"""
-    # It loads models, which takes a Django that is set up.
+    """A worker stopped or killed at a random moment, and another one that continues its jobs."""
+    # Imported late, as models need a Django that is set up.
     queue = import_module("tests.faults.queue").Queue(sorted(trial.new.iterdir()))
     how = trial.random.choice([signal.SIGTERM, signal.SIGKILL])
     worker = trial.popen("worker")
@@ -311,17 +311,17 @@ def worker_ended(trial: Trial) -> None:
         queue.wait_for_worker()
         trial.wait(part=0.5)
         worker.send_signal(how)
-        _, complaint = worker.communicate(timeout=PATIENCE)
+        _, errors = worker.communicate(timeout=PATIENCE)
     finally:
         worker.kill()
     assert worker.returncode == (0 if how == signal.SIGTERM else -how)
-    assert "Traceback" not in complaint, complaint
+    assert "Traceback" not in errors, errors
     trial.count[f"{how.name} with {queue.done()} jobs done"] += 1
     queue.finish()
 
 
 def cut(trial: Trial) -> None:
-    """A connection cut in mid-response and in mid-upload,"""
+    """Connections cut off during responses and uploads."""
     url = trial.server.url
     with watching(url) as cursor:
         cursor.execute("SELECT id FROM catalogue_dsr ORDER BY line_count DESC LIMIT 1")
@@ -356,18 +356,18 @@ def cut(trial: Trial) -> None:
 
 
 def _cut_off(trial: Trial, port: int, sent: bytes, is_upload: bool) -> None:
-    """Send a request and break off, in its middle or in that of the answer, as if a cable was cut."""
+    """Send a request and cut the connection during the upload or the response."""
     with socket.create_connection(("127.0.0.1", port), PATIENCE) as client:
         client.sendall(sent[: trial.random.randrange(300, len(sent))] if is_upload else sent)
         if not is_upload:
             assert client.recv(20).startswith(b"HTTP/1.1 200")
             client.recv(trial.random.randrange(1, 100_000))
-        # Without a farewell.
+        # Reset the connection instead of closing it.
         client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
 
 
 def crowd(trial: Trial) -> None:
-    """Two servers, an upload to each, and three importers of both editions at once,"""
+    """Two servers, uploads to both and three importers of both editions at once."""
     ended, faults = threading.Event(), []
 
     def repeat(step: Callable[..., str | None], *arguments: Any) -> None:
@@ -384,8 +384,8 @@ def crowd(trial: Trial) -> None:
         importers = [trial.popen("import_dsr", "--replace", str(edition)) for edition in editions]
         try:
             for importer in importers:
-                _, complaint = importer.communicate(timeout=5 * PATIENCE)
-                assert importer.returncode == 0, complaint
+                _, errors = importer.communicate(timeout=5 * PATIENCE)
+                assert importer.returncode == 0, errors
         finally:
             ended.set()
             for thread in threads:
@@ -394,39 +394,39 @@ def crowd(trial: Trial) -> None:
 
 
 def _ask(trial: Trial, port: int) -> str | None:
-    """What is wrong with the ranking of a territory that has one report: it is of one edition or of the other."""
+    """The error in the ranking of a territory with one report, if any. It must be that of either edition."""
     territories = [name.split("_")[-3] for name in trial.names]
     name, territory = next(
         pair for pair in zip(trial.names, territories, strict=True) if territories.count(pair[1]) == 1
     )
     status, body = get(port, f"/resources/percentile/100?territory={territory}")
-    trial.count["answers compared"] += 1
+    trial.count["rankings compared"] += 1
     if status != HTTPStatus.OK:
-        return f"an answer of {status}"
+        return f"a ranking with status {status}"
     found = frozenset((one["dsp_id"], one.get("usages", 0)) for one in json.loads(body))
-    return None if found in [used(edition / name) for edition in trial.editions] else "an answer of neither edition"
+    return None if found in [used(edition / name) for edition in trial.editions] else "a ranking of neither edition"
 
 
 def _upload(trial: Trial, port: int, key: str) -> str | None:
-    """What is wrong with the answer to an upload of either edition of a report."""
+    """The error in the response to an upload of either edition of a report, if any."""
     status = post(port, multipart(trial.random.choice(trial.editions) / trial.names[0]), key)
     trial.count["uploads"] += 1
-    return None if status in (HTTPStatus.OK, HTTPStatus.CREATED) else f"an upload was answered {status}"
+    return None if status in (HTTPStatus.OK, HTTPStatus.CREATED) else f"an upload with status {status}"
 
 
 FAULTS: list[Callable[[Trial], None]] = [killed, stopped, crashed, disk_full, disk_filled, timed_out]
 FAULTS += [worker_ended, cut, crowd]
-# How often, of 30 times that an import is killed.
+# How often each fault happens while an import is killed 30 times.
 SHARES = {"killed": 30, "timed_out": 10, "disk_full": 8, "disk_filled": 10, "worker_ended": 10, "crowd": 2, "cut": 2}
 
 
-# --- What they need --------------------------------------------------------------------------------------------
+# --- Helpers ---------------------------------------------------------------------------------------------------
 
 FORM = "multipart/form-data; boundary=a-line-that-no-file-has"
 
 
 def assert_idle(url: str) -> None:
-    """Soon nothing goes on in the database of what nobody waits for any more."""
+    """Wait until the database does no more work for clients that are gone."""
     with watching(url) as cursor:
         deadline = time.monotonic() + PATIENCE
         while True:
@@ -436,13 +436,13 @@ def assert_idle(url: str) -> None:
             )
             if cursor.fetchone() == (0,):
                 break
-            assert time.monotonic() < deadline, "what nobody waits for goes on"
+            assert time.monotonic() < deadline, "the database still works for clients that are gone"
             time.sleep(PAUSE)
 
 
 @contextmanager
 def watching(url: str) -> Iterator[Any]:
-    """A cursor without transactions: in one, what the server says of its connections would stay as it was."""
+    """A cursor in autocommit mode. In a transaction, the server's statistics of connections would stay the same."""
     with closing(psycopg2.connect(url)) as connection:
         connection.autocommit = True
         with connection.cursor() as cursor:

