@@ -1,4 +1,4 @@
-"""An import by the command, in this process: `import_process DATABASE JOBS WITH_RESOURCES PATH...` gives JSON."""
+"""Run the import command in this process: `import_process DATABASE JOBS WITH_RESOURCES PATH...` prints JSON."""
 
 import io
 import json
@@ -52,7 +52,7 @@ def main(database: str, jobs: str, with_resources: str, *files: str) -> None:
 
 
 def peak_memory() -> float:
-    """Of this process, in MiB. What `getrusage` tells, a process inherits from the one that started it."""
+    """The peak memory of this process in MiB. The value of `getrusage` would include that of the parent process."""
     status = Path("/proc/self/status").read_text()
     return int(status.partition("VmHWM:")[2].split()[0]) / 1024
 

@@ -1,4 +1,4 @@
-"""Questions over very many small reports: how fast, and how many relations each locks."""
+"""Queries over very many small reports: how fast they are, and how many relations each of them locks."""
 
 from collections.abc import Callable
 from typing import Any
@@ -14,7 +14,7 @@ from django.db import connection, transaction
 from catalogue.dsrs.selectors import dsr_lines, dsr_list
 from catalogue.models import DSR, UsageLine
 from catalogue.querysets import HEADER_LINE
-from tests.benchmarks.report_questions import rankings_forget
+from tests.benchmarks.report_questions import rankings_clear
 from tests.catalogue.ranking.helpers import top_resources
 
 LINES = 1000
@@ -31,7 +31,7 @@ def measure_many_reports(dsrs: int) -> None:
 
     def top(**question: Any) -> Callable[[], Any]:
         def ask() -> None:
-            rankings_forget()
+            rankings_clear()
             top_resources(percentile=10, **question)
 
         return ask
@@ -57,7 +57,7 @@ def lines_of(dsp_id: str) -> list[Any]:
 
 
 def locked_relations(question: Callable[[], Any]) -> int:
-    """How many relations a question holds locks on by its end."""
+    """The number of relations on which a query holds locks at its end."""
     with transaction.atomic(), connection.cursor() as cursor:
         question()
         cursor.execute(

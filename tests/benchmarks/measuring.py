@@ -1,4 +1,4 @@
-"""What the benchmarks of reports share: clocks, memory, and the reports themselves."""
+"""Helpers of the benchmarks of reports: times, memory and report files."""
 
 import contextlib
 import logging
@@ -21,7 +21,7 @@ import django
 
 django.setup()
 
-# A line for each request would be part of what is measured.
+# Logging a line for each request would take time too.
 logging.disable(logging.INFO)
 
 import psutil
@@ -39,10 +39,10 @@ def say(text: str) -> None:
 
 
 def report_files(dsrs: int, lines: int) -> list[Path]:
-    """Reports of so many lines each, made once and kept in a temporary folder."""
+    """Reports with this number of lines each. They are generated once and kept in a temporary folder."""
     folder = Path(tempfile.gettempdir()) / f"dsrhub-benchmark-{dsrs}x{lines}"
     if not folder.exists():
-        say(f"making {dsrs} reports of {lines:,} lines in {folder} ...")
+        say(f"generating {dsrs} reports of {lines:,} lines in {folder} ...")
         unfinished = folder.with_suffix(".unfinished")
         shutil.rmtree(unfinished, ignore_errors=True)
         unfinished.mkdir()
@@ -59,26 +59,26 @@ def seconds_of(step: Callable[[], Any]) -> float:
 
 
 def median_seconds(step: Callable[[], Any], times: int = TIMES) -> float:
-    """The median of some runs after a first one, which fills caches."""
+    """The median of several runs, after a first run that fills caches."""
     step()
     return statistics.median(seconds_of(step) for _ in range(times))
 
 
 def medians_in_turns(*steps: Callable[[], Any], times: int = TIMES) -> list[float]:
-    """The median of each step, all of which are run in turns: whoever else uses the machine slows them alike."""
+    """The median of each step. Steps run in turns, so that other load on the machine affects all of them."""
     rounds = [[seconds_of(step) for step in steps] for _ in range(times + 1)]
     return [statistics.median(seconds) for seconds in zip(*rounds[1:], strict=True)]
 
 
 def peak_memory() -> float:
-    """Of this process, in MiB."""
+    """The peak memory of this process in MiB."""
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 
 
 @contextmanager
 def server_memory() -> Iterator[list[float]]:
-    """The most memory, in MiB and without what is shared, that any process of the server has meanwhile."""
-    most = [0.0]
+    """The peak memory of the largest process of the server during the block, in MiB, without shared memory."""
+    peak = [0.0]
     with connection.cursor() as cursor:
         cursor.execute("SELECT pg_backend_pid()")
         (pid,) = cursor.fetchone()
@@ -91,14 +91,14 @@ def server_memory() -> Iterator[list[float]]:
                 for process in postmaster.children() if postmaster else []:
                     with contextlib.suppress(psutil.NoSuchProcess):
                         memory = process.memory_info()
-                        most[0] = max(most[0], (memory.rss - memory.shared) / MEBIBYTE)
+                        peak[0] = max(peak[0], (memory.rss - memory.shared) / MEBIBYTE)
         except (psutil.Error, AttributeError):
-            most[0] = float("nan")  # a server elsewhere
+            peak[0] = float("nan")  # the server runs on another machine
 
     watcher = threading.Thread(target=watch)
     watcher.start()
     try:
-        yield most
+        yield peak
     finally:
         ended.set()
         watcher.join()

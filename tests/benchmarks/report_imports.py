@@ -1,4 +1,4 @@
-"""How fast reports go in, beside a bare COPY of the same lines."""
+"""The speed of imports, beside a bare COPY of the same lines."""
 
 import gzip
 import json
@@ -26,7 +26,7 @@ from catalogue.reports.formats.tsv.reader import ReportReader
 from catalogue.reports.problems import ProblemLog
 from catalogue.resources.services import catalogue_refresh
 
-# How many files the command imports at a time.
+# How many files the command imports at the same time.
 JOBS = 3
 WRONG_LINES = 10_000
 
@@ -42,29 +42,29 @@ def measure_imports(files: list[Path]) -> None:
     bare, lines = bare_copy(files)
     say(f"bare COPY of the unpacked files into a plain table: {lines / bare:,.0f} lines/s")
     for name, jobs, with_resources in (
-        ("DSRs alone", JOBS, False),
-        ("DSRs alone, one file at a time", 1, False),
+        ("DSRs only", JOBS, False),
+        ("DSRs only, one file at a time", 1, False),
         ("with the catalogue of resources", JOBS, True),
     ):
         everything_delete()
-        with server_memory() as most:
+        with server_memory() as peak:
             imported = in_own_process(files, jobs, with_resources)
         say(
             f"import, {name}: {lines / imported.seconds:,.0f} lines/s, ratio {bare / imported.seconds:.2f}; "
-            f"most memory of the client {imported.mebibytes:,.0f} MiB "
-            f"({imported.mebibytes_at_start:,.0f} before the first file), of a process of the server {most[0]:,.0f} MiB"
+            f"peak memory of the client {imported.mebibytes:,.0f} MiB "
+            f"({imported.mebibytes_at_start:,.0f} before the first file), of a server process {peak[0]:,.0f} MiB"
         )
         parts = ", ".join(f"{phase} {seconds:.1f} s" for phase, seconds in imported.phases.items())
-        say(f"  {imported.seconds:.1f} s, by all threads together: {parts}")
+        say(f"  {imported.seconds:.1f} s; the steps of all threads together: {parts}")
     reading, rewritten = reading_alone(files)
     say(
-        f"unpacking and checking alone {lines / reading:,.0f} lines/s; "
-        f"{1 - rewritten / lines:.2%} of the lines took the fast way"
+        f"unpacking and checking only: {lines / reading:,.0f} lines/s; "
+        f"{1 - rewritten / lines:.2%} of the lines took the fast path"
     )
 
 
 def measure_dirt(file: Path) -> None:
-    """A file with one line in a hundred to be rewritten, and one with very many wrong lines."""
+    """A file with 1 % of its lines to be rewritten, and a file with very many wrong lines."""
     with gzip.open(file) as packed:
         lines = list(packed)
     step = max(len(lines) // WRONG_LINES, 1)
@@ -85,13 +85,13 @@ def measure_dirt(file: Path) -> None:
         )
     failed = DSR.objects.failed().get()
     say(
-        f"a dirty file beside a clean one: 1 % of the lines rewritten {rewritten / clean:.2f} times, "
-        f"{failed.error_count:,} wrong lines {wrong / clean:.2f} times"
+        f"time of an import relative to a clean file: {rewritten / clean:.2f} with 1 % of the lines rewritten, "
+        f"{wrong / clean:.2f} with {failed.error_count:,} wrong lines"
     )
 
 
 def with_hyphens(line: bytes) -> bytes:
-    """The line with its ISRC as people write it."""
+    """The line with hyphens in its ISRC."""
     cells = line.split(b"\t")
     isrc = cells[3]
     cells[3] = b"-".join((isrc[:2], isrc[2:5], isrc[5:7], isrc[7:])) if isrc else isrc
@@ -107,7 +107,7 @@ def refused_or_imported(path: Path) -> None:
 
 
 def bare_copy(files: list[Path]) -> tuple[float, int]:
-    """Seconds and lines of COPY alone: the unpacked files into a plain logged table without index."""
+    """The seconds and the lines of a bare COPY of the unpacked files into a plain logged table without index."""
     seconds, lines = 0.0, 0
     with connection.cursor() as cursor, tempfile.TemporaryDirectory() as folder:
         cursor.execute(
@@ -115,7 +115,7 @@ def bare_copy(files: list[Path]) -> tuple[float, int]:
         )
         unpacked = Path(folder) / "report.tsv"
         for path in files:
-            # What only dsrhub reads, a plain COPY refuses: the usages written as 5.0.
+            # A plain COPY refuses usages that are written as 5.0, unlike dsrhub.
             with gzip.open(path, "rt", newline="") as packed, unpacked.open("w", newline="") as plain:
                 plain.writelines(line.replace(".0\t", "\t") for line in packed)
             with unpacked.open("rb") as plain:
@@ -132,7 +132,7 @@ def bare_copy(files: list[Path]) -> tuple[float, int]:
 
 
 def in_own_process(files: list[Path], jobs: int, with_resources: bool) -> Imported:
-    """What the command takes, in a process of its own as it has in reality."""
+    """Run the command in a process of its own, as in production."""
     name = str(connection.settings_dict["NAME"])
     command = [sys.executable, "-m", "tests.benchmarks.import_process", name, str(jobs), str(with_resources), *files]
     done = subprocess.run(command, check=True, stdout=subprocess.PIPE)
@@ -140,7 +140,7 @@ def in_own_process(files: list[Path], jobs: int, with_resources: bool) -> Import
 
 
 def reading_alone(files: list[Path]) -> tuple[float, int]:
-    """Seconds to unpack and check, and how many lines had to be rewritten."""
+    """The seconds to unpack and check, and the number of rewritten lines."""
     started, rewritten = time.perf_counter(), 0
     for path in files:
         reader = ReportReader(Delivery(path, path.name).chunks(), ProblemLog(1))

@@ -1,4 +1,4 @@
-"""How fast questions about reports are answered, beside a full GROUP BY or a bare query of the same bytes."""
+"""The speed of rankings, pages, lists and deletions, beside a full GROUP BY or a bare view with the same bytes."""
 
 import json
 import threading
@@ -29,7 +29,7 @@ SELECT dsr.dsp, line.dsp_id, sum(line.revenue / dsr.exchange_rate) AS revenue
 FROM catalogue_usageline AS line JOIN catalogue_dsr AS dsr ON dsr.id = line.dsr_id
 WHERE {} GROUP BY dsr.dsp, line.dsp_id ORDER BY revenue DESC NULLS LAST LIMIT 1
 """
-# The same sums as the answer has, in its order and with its shares; titles and the like are not even in it.
+# The sums of the answer, in its order and with its shares, but without titles, artists and ISRCs.
 RANKED = """
 CREATE TEMP TABLE ranked ON COMMIT DROP AS
 SELECT *, row_number() OVER ranking AS rank, sum(revenue) OVER ranking AS running
@@ -57,17 +57,17 @@ def measure_ranking() -> None:
     ):
         all_up = median_seconds(partial(run, ALL_UP.format(where)), times=2)
         ranked = seconds_of(partial(run, RANKED.format(where)))
-        say(f"{name}: a full GROUP BY {all_up:,.2f} s for revenue alone, {ranked:,.2f} s for what the answer adds up")
+        say(f"{name}: a full GROUP BY {all_up:,.2f} s for revenue only, {ranked:,.2f} s for all sums of the answer")
         for percentile in (10, 25, 50, 90, 100):
             times = 1 if percentile > 50 else TIMES
             address = f"/resources/percentile/{percentile}?{query}"
-            cold = [median(answered) for answered in zip(*(asked_anew(address) for _ in range(times + 1)), strict=True)]
-            again = median_seconds(partial(asked, address), times=times)
-            made, sent, count = cold
+            uncached = (asked_uncached(address) for _ in range(times + 1))
+            built, sent, count = (median(figures) for figures in zip(*uncached, strict=True))
+            cached = median_seconds(partial(asked, address), times=times)
             say(
-                f"  top {percentile:>3} %: made in {made * 1000:>9,.1f} ms, {made / all_up:>7.3f} and "
-                f"{made / ranked:>7.3f} of them; sent by {sent * 1000:>9,.1f} ms, again {again * 1000:>9,.1f} ms, "
-                f"{count:>9,.0f} resources"
+                f"  top {percentile:>3} %: built in {built * 1000:>9,.1f} ms, {built / all_up:>7.3f} and "
+                f"{built / ranked:>7.3f} of these; sent after {sent * 1000:>9,.1f} ms, "
+                f"cached {cached * 1000:>9,.1f} ms, {count:>9,.0f} resources"
             )
 
 
@@ -77,21 +77,21 @@ def run(statement: str) -> None:
 
 
 def asked(address: str) -> tuple[float, float, int]:
-    """Seconds until the status is known, and until all is sent, and how many resources that is."""
+    """The seconds until the status is known and until everything is sent, and the number of resources."""
     started = time.perf_counter()
     response = CLIENT.get(address)
     assert response.status_code == 200, response.content
-    made = time.perf_counter() - started
+    built = time.perf_counter() - started
     count = response.getvalue().count(b'"dsp_id"')
-    return made, time.perf_counter() - started, count
+    return built, time.perf_counter() - started, count
 
 
-def asked_anew(address: str) -> tuple[float, float, int]:
-    rankings_forget()
+def asked_uncached(address: str) -> tuple[float, float, int]:
+    rankings_clear()
     return asked(address)
 
 
-def rankings_forget() -> None:
+def rankings_clear() -> None:
     with override_settings(DSRHUB_KEPT_RANKING_ROWS=0):
         rankings_drop_surplus()
 
@@ -105,7 +105,7 @@ def measure_pages() -> None:
 
 
 def measure_lists() -> None:
-    """Requests a second of the lists, beside a view with one indexed query that answers with the same bytes."""
+    """Requests per second of the lists, beside a view with one indexed query and the same bytes."""
     percentile = next(number for number in range(1, 101) if len(ranked(number)) >= 30 or number == 100)
     bodies = [CLIENT.get(address.format(percentile)).getvalue() for address in LISTS]
     with override_settings(ROOT_URLCONF=__name__):
@@ -145,16 +145,16 @@ urlpatterns = [path("bare/", bare), *product_urls]
 
 
 def measure_delete() -> None:
-    """Deleting a DSR, the clearing up while somebody reads all lines, and how long others wait meanwhile."""
+    """Delete DSRs, and refresh the catalogue while another session reads lines and others wait."""
     for dsr in list(DSR.objects.order_by("-line_count")[:3]):
         deleting = seconds_of(lambda: dsr_delete(dsr_number=dsr.pk))  # noqa: B023
         with reader_of_all_lines(), waits_of_others() as waits:
             beside = seconds_of(catalogue_refresh)
         after = seconds_of(catalogue_refresh)
         say(
-            f"a DSR of {dsr.line_count:,} lines deleted in {deleting * 1000:.1f} ms; cleared up in {beside:.1f} s "
-            f"beside a reader of all lines, while others waited {max(waits) * 1000:.0f} ms at most; dropped "
-            f"after it in {after:.1f} s"
+            f"a DSR of {dsr.line_count:,} lines deleted in {deleting * 1000:.1f} ms; refresh in {beside:.1f} s while "
+            f"a session read all lines and others waited {max(waits) * 1000:.0f} ms at most; lines dropped in "
+            f"{after:.1f} s after that"
         )
 
 
@@ -170,7 +170,7 @@ def reader_of_all_lines() -> Iterator[None]:
 
 @contextmanager
 def waits_of_others() -> Iterator[list[float]]:
-    """How long each of many small questions takes meanwhile."""
+    """The seconds of each of many small queries during the block."""
     waits: list[float] = []
     ended = threading.Event()
 

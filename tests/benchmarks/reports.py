@@ -1,9 +1,10 @@
-"""How fast DSRs go in and questions are answered, each figure beside a reference of the same run.
+"""Measure imports, rankings, lists and deletions of DSRs, each beside a reference of the same run.
 
     python -m tests.benchmarks.reports [--dsrs 40] [--lines 1000000] [--small-dsrs 5000]
 
-works in a database of its own, on the embedded server or on that of DATABASE_URL, and removes it. Reports are made
-once for each pair of numbers and kept in a temporary folder. A machine is never quiet: read the ratios.
+The benchmark creates its own database, on the embedded server or on that of DATABASE_URL, and removes it at the end.
+Reports are generated once for each pair of numbers and kept in a temporary folder. There is always other load on the
+machine: compare the ratios.
 """
 
 import argparse
@@ -22,7 +23,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--dsrs", type=int, default=40)
     parser.add_argument("--lines", type=int, default=400_000, help="in all DSRs together")
-    parser.add_argument("--small-dsrs", type=int, default=100, help="how many more DSRs of 1,000 lines")
+    parser.add_argument("--small-dsrs", type=int, default=100, help="the number of additional DSRs of 1,000 lines")
     options = parser.parse_args()
     files = report_files(options.dsrs, options.lines // options.dsrs)
     name = connection.creation.create_test_db(verbosity=0, autoclobber=True)
@@ -39,7 +40,7 @@ def main() -> None:
         measure_dirt(files[0])
         everything_delete()
         measure_many_reports(options.small_dsrs)
-        say(f"most memory of this process: {peak_memory():,.0f} MiB")
+        say(f"peak memory of this process: {peak_memory():,.0f} MiB")
     finally:
         connection.creation.destroy_test_db(name, verbosity=0)
 
