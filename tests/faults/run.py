@@ -114,7 +114,7 @@ class Trial:
             fault(self)
             self.assert_whole()
         what = ", ".join(f"{name} {count}" for name, count in sorted(self.count.items()))
-        say(f"{fault.__doc__} {times} times in {time.monotonic() - started:,.0f} s: {what}")
+        say(f"{fault.__doc__} Run {times} times in {time.monotonic() - started:,.0f} s: {what}")
 
     def assert_whole(self) -> None:
         """Every DSR is complete, a refresh brings the catalogue up to date, and the next import works."""

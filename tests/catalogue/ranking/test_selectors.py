@@ -37,8 +37,9 @@ def test_the_smallest_and_the_largest_percentile_are_accepted(tmp_path, percenti
 
 
 def test_a_scope_that_ends_before_it_starts_has_no_dsr(tmp_path):
-    # A DSR of one day, which starts no earlier and ends no later than that day.
+    # The first DSR matches the end alone, and the second one the start alone.
     import_report(tmp_path, "Spotify_Free_ES_EUR_20200115-20200115.tsv", line("a", revenue="1"))
+    import_report(tmp_path, "Spotify_Free_ES_EUR_20200116-20200116.tsv", line("a", revenue="1"))
     days = {"period_start": date(2020, 1, 16), "period_end": date(2020, 1, 15)}
 
     assert dsrs_in_scope(Scope(**days)) == []
