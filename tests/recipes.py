@@ -1,7 +1,7 @@
-"""Recipes of model-bakery for users and their tokens."""
+"""Recipes of model-bakery for users, their groups and their tokens."""
 
 from django.contrib.auth.hashers import make_password
-from django.contrib.auth.models import User
+from django.contrib.auth.models import Group, User
 from model_bakery.recipe import Recipe, foreign_key
 from rest_framework.authtoken.models import Token
 
@@ -9,6 +9,8 @@ from rest_framework.authtoken.models import Token
 PASSWORD = "lovelace"
 
 user = Recipe(User, username="bob", password=lambda: make_password(PASSWORD))
+# A staff user without any permission.
 staff = user.extend(is_staff=True)
 superuser = user.extend(username="ada", is_staff=True, is_superuser=True)
-token = Recipe(Token, user=foreign_key(user))
+group = Recipe(Group, name="editors")
+token = Recipe(Token, key=Token.generate_key, user=foreign_key(user))

@@ -4,15 +4,15 @@ import json
 import re
 
 import pytest
-from django.contrib.auth.models import Group, Permission, User
+from django.contrib.auth.models import Permission
 from django.db import connection
 from django.test import Client
 from django.urls import URLPattern, get_resolver, resolve
-from rest_framework.authtoken.models import Token
 
 from dsrhub import throttling
 from dsrhub.models import ApiToken, Tally
 from graphql_schema.schema import schema
+from tests import recipes
 from tests.catalogue.admin.test_permissions import NEEDS as CATALOGUE_NEEDS
 from tests.subscriptions.admin.test_permissions import NEEDS as SUBSCRIPTIONS_NEEDS
 
@@ -44,9 +44,8 @@ def address(route):
 
 
 def user_of(kind, permission=None):
-    user = User.objects.create_user(
-        kind, password="lovelace", is_staff=kind in ("staff", "superuser"), is_superuser=kind == "superuser"
-    )
+    recipe = {"staff": recipes.staff, "superuser": recipes.superuser}.get(kind, recipes.user)
+    user = recipe.make(username=kind)
     if permission:
         label, codename = permission.split(".")
         user.user_permissions.add(Permission.objects.get(content_type__app_label=label, codename=codename))
@@ -58,7 +57,7 @@ def client_of(kind, permission=None):
     if kind == "anonymous":
         return Client(enforce_csrf_checks=True)
     if kind == "token":
-        key = Token.objects.create(user=user_of(kind, permission)).key
+        key = recipes.token.make(user=user_of(kind, permission)).key
         return Client(enforce_csrf_checks=True, headers={"Authorization": f"Token {key}"})
     client = Client()
     client.force_login(user_of(kind, permission))
@@ -212,7 +211,7 @@ def test_each_mutation_is_refused_without_its_permissions(kind, name):
 def test_a_mutation_needs_each_of_its_permissions_and_no_other(kind, name):
     operation, needed = MUTATIONS[name]
     user = user_of(kind)
-    client = Client(headers={"Authorization": f"Token {Token.objects.create(user=user).key}"})
+    client = Client(headers={"Authorization": f"Token {recipes.token.make(user=user).key}"})
     if kind == "signed_in":
         client = Client()
         client.force_login(user)
@@ -290,12 +289,11 @@ def leads_away(response):
 
 @pytest.fixture
 def people_addresses():
-    somebody = User.objects.create_user("somebody")
-    group = Group.objects.create(name="some")
-    Token.objects.create(user=somebody)
+    bob, group = recipes.user.make(), recipes.group.make()
+    recipes.token.make(user=bob)
 
     def at(path):
-        return "/admin/" + path.replace("1", str(group.pk if "group" in path else somebody.pk))
+        return "/admin/" + path.replace("1", str(group.pk if "group" in path else bob.pk))
 
     return at
 
@@ -350,7 +348,7 @@ def test_a_superuser_may_open_every_page(people_addresses):
 
 def test_a_token_is_made_in_the_admin_shown_once_and_works(settings):
     settings.DSRHUB_PRIVATE = True
-    bob = User.objects.create_user("bob")
+    bob = recipes.user.make()
     client = client_of("superuser")
     page = client.post("/admin/dsrhub/apitoken/add/", {"user": bob.pk}, follow=True).content.decode()
     (key,) = re.findall("not shown again: ([0-9a-f]{40})", page)
@@ -366,12 +364,11 @@ def test_a_token_is_made_in_the_admin_shown_once_and_works(settings):
 
 
 def test_who_deletes_a_user_does_not_see_his_token():
-    bob = User.objects.create_user("bob")
-    token = Token.objects.create(user=bob)
+    token = recipes.token.make()
     client = client_of("superuser")
     for page in (
-        client.get(f"/admin/auth/user/{bob.pk}/delete/"),
-        client.post("/admin/auth/user/", {"action": "delete_selected", "_selected_action": bob.pk}),
+        client.get(f"/admin/auth/user/{token.user_id}/delete/"),
+        client.post("/admin/auth/user/", {"action": "delete_selected", "_selected_action": token.user_id}),
     ):
         assert "Token: Token of bob" in page.content.decode()
         assert token.key not in page.content.decode()
@@ -379,7 +376,7 @@ def test_who_deletes_a_user_does_not_see_his_token():
 
 
 def test_a_token_is_revoked_in_the_admin():
-    token = Token.objects.create(user=User.objects.create_user("bob"))
+    token = recipes.token.make()
     client = client_of("superuser")
     assert client.post(f"/admin/dsrhub/apitoken/{token.user_id}/delete/", {"post": "yes"}).status_code == 302
     assert ApiToken.objects.count() == 0
@@ -398,7 +395,7 @@ def sign_in(path, name="ada", password="wrong", address="10.0.0.1"):  # noqa: S1
 @pytest.fixture
 def ada(settings):
     settings.DSRHUB_SIGN_IN_FAILURES = 3
-    return User.objects.create_superuser("ada", password="lovelace")
+    return recipes.superuser.make()
 
 
 @pytest.mark.parametrize("path", SIGN_INS)

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 from django.conf import settings
-from django.contrib.auth.models import User
 
+from tests import recipes
 from tests.catalogue.helpers import ES_JANUARY, NO_JANUARY, import_report, line, write_report
 from tests.processes import manage, serving
 from tests.waiting import PATIENCE
@@ -23,7 +23,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 def server(tmp_path):
     """A server with one DSR, in which one of two recordings has more than half of the revenue."""
     import_report(tmp_path, ES_JANUARY, line("a", usages="3", revenue="0.75"), line("b", revenue="0.25"))
-    User.objects.create_superuser("admin", password="lovelace")
+    recipes.superuser.make(username="admin")
     with serving() as server:
         yield server
 

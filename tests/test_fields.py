@@ -10,7 +10,7 @@ from django.db.models import Sum
 
 from catalogue.models import DSR, EcbRate
 from dsrhub.fields import NumericField
-from tests.catalogue.helpers import add_dsr
+from tests.catalogue import recipes
 
 LONGEST = "9" * 30 + "." + "0" * 59 + "1"
 EXACT = ["0", "1.50", "-0.10", "0.0000000000000002220446049250313", "0." + "0" * 59 + "1", LONGEST, "-" + LONGEST]
@@ -21,7 +21,7 @@ EXACT = ["0", "1.50", "-0.10", "0.0000000000000002220446049250313", "0." + "0" *
 def test_a_number_comes_back_with_all_its_digits(digits):
     # With this precision, every calculation with Decimal would round.
     with localcontext(prec=3):
-        add_dsr(total_revenue=Decimal(digits))
+        recipes.dsr.make(total_revenue=Decimal(digits))
         (stored,) = DSR.objects.filter(total_revenue=Decimal(digits)).values_list("total_revenue", flat=True)
 
     assert f"{stored:f}" == digits
@@ -30,14 +30,14 @@ def test_a_number_comes_back_with_all_its_digits(digits):
 @pytest.mark.django_db
 @pytest.mark.parametrize("given", ["12.50", Decimal("12.50")])
 def test_text_and_decimals_are_taken_alike(given):
-    add_dsr(total_revenue=given)
+    recipes.dsr.make(total_revenue=given)
 
     assert str(DSR.objects.get(total_revenue=given).total_revenue) == "12.50"
 
 
 @pytest.mark.django_db
 def test_an_exponent_and_a_whole_number_are_numbers():
-    add_dsr(total_revenue="25e-1")
+    recipes.dsr.make(total_revenue="25e-1")
 
     dsr = DSR.objects.get(total_revenue__gt=2, total_revenue__lt=3)
 
@@ -46,15 +46,15 @@ def test_an_exponent_and_a_whole_number_are_numbers():
 
 @pytest.mark.django_db
 def test_nothing_is_null_and_not_zero():
-    add_dsr(lowest_revenue=None)
+    recipes.dsr.make(lowest_revenue=None)
 
     assert DSR.objects.get(lowest_revenue__isnull=True).lowest_revenue is None
 
 
 @pytest.mark.django_db
 def test_a_sum_in_the_database_has_all_digits():
-    add_dsr(offer="One", total_revenue=LONGEST)
-    add_dsr(offer="Two", total_revenue="0." + "9" * 60)
+    recipes.dsr.make(offer="One", total_revenue=LONGEST)
+    recipes.dsr.make(offer="Two", total_revenue="0." + "9" * 60)
 
     total = DSR.objects.aggregate(total=Sum("total_revenue"))["total"]
 
@@ -73,7 +73,7 @@ def test_a_sum_in_the_database_has_all_digits():
 )
 def test_what_is_no_exact_number_is_refused_and_not_stored(value):
     with pytest.raises(ValidationError) as refusal, transaction.atomic():
-        add_dsr(total_revenue=value)
+        recipes.dsr.make(total_revenue=value)
 
     assert refusal.value.code == "invalid"
     assert not DSR.objects.exists()

@@ -5,15 +5,15 @@ import json
 from datetime import timedelta
 
 import pytest
-from django.contrib.auth.models import User
 from django.db import OperationalError, connection
 from django.test import Client
 from django.utils import timezone
-from rest_framework.authtoken.models import Token
 
 from catalogue.imports.worker import worker_lives
 from catalogue.models import DSR, ImportJob
 from dsrhub import readiness
+from tests import recipes
+from tests.catalogue import recipes as catalogue_recipes
 from tests.catalogue.helpers import NO_JANUARY, line, write_report
 from tests.processes import serving
 from tests.waiting import PATIENCE
@@ -76,9 +76,8 @@ def test_it_is_not_ready_without_its_database(client, monkeypatch):
 
 @pytest.mark.django_db
 def test_jobs_that_wait_are_told_and_do_not_make_it_unready(client):
-    ImportJob.objects.create(upload="some", name="a.tsv", size=1)
-    ImportJob.objects.create(upload="some", name="b.tsv", size=1, state="to_load")
-    ImportJob.objects.create(upload="some", name="c.tsv", size=1, state="checked")
+    for name, state in (("a.tsv", "to_check"), ("b.tsv", "to_load"), ("c.tsv", "checked")):
+        catalogue_recipes.import_job.make(name=name, state=state)
     ImportJob.objects.filter(name="b.tsv").update(changed_at=timezone.now() - timedelta(seconds=90))
     response = client.get("/readyz")
     assert response.status_code == 200
@@ -110,8 +109,7 @@ def test_who_asks_does_not_wait_for_a_database_that_hangs(client, monkeypatch):
 
 @pytest.mark.django_db(transaction=True)
 def test_a_request_in_progress_ends_before_the_server_does(tmp_path):
-    user = User.objects.create_superuser("ada", password="lovelace")
-    token = Token.objects.create(user=user).key
+    token = recipes.token.make(user=recipes.superuser.make()).key
     content = write_report(tmp_path, NO_JANUARY, line("a", revenue="0.5")).read_bytes()
     head = f'--b\r\nContent-Disposition: form-data; name="file"; filename="{NO_JANUARY}"\r\n\r\n'.encode()
     body = head + content + b"\r\n--b--\r\n"

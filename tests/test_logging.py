@@ -6,13 +6,12 @@ import logging.config
 
 import pytest
 import requests
-from django.contrib.auth.models import User
-from rest_framework.authtoken.models import Token
 
 from catalogue.imports.jobs import import_job_add, upload_begin
 from catalogue.imports.worker import queue_drain
 from catalogue.models import ImportJob
 from dsrhub import logs
+from tests import recipes
 from tests.catalogue.helpers import NO_JANUARY, line, write_report
 from tests.processes import serving
 from tests.waiting import PATIENCE
@@ -73,8 +72,8 @@ def test_graphql_and_the_admin_are_logged_alike(client, records):
 
 
 def test_who_was_signed_in_is_told_by_number_and_never_by_token_or_password(client, records):
-    ada = User.objects.create_superuser("ada", password="lovelace")
-    token = Token.objects.create(user=ada).key
+    ada = recipes.superuser.make()
+    token = recipes.token.make(user=ada).key
     client.get("/dsrs/", headers={"Authorization": f"Token {token}"})
     client.post("/token/", {"username": "ada", "password": "lovelace"})
     client.force_login(ada)
@@ -110,7 +109,7 @@ def test_an_error_of_ours_is_logged_under_the_id_that_the_client_got(client, rec
 @pytest.mark.django_db(transaction=True)
 def test_a_worker_logs_under_the_id_of_the_request_that_queued_the_job(tmp_path, settings, records, client):
     settings.DSRHUB_UPLOAD_DIR = tmp_path
-    ada = User.objects.create_superuser("ada", password="lovelace")
+    ada = recipes.superuser.make()
     path = write_report(tmp_path, NO_JANUARY, line("a"))
     with logs.on_behalf_of("upload-7"):
         job = import_job_add(upload=upload_begin(), path=path, name=NO_JANUARY, user=ada)

@@ -5,17 +5,16 @@ import io
 import pytest
 import schemathesis
 import yaml
-from django.contrib.auth.models import User
 from django.core.signals import request_finished, request_started
 from django.db import close_old_connections
 from hypothesis import settings
 from openapi_spec_validator import validate
 from playwright.sync_api import expect
-from rest_framework.authtoken.models import Token
 from schemathesis.specs.openapi.checks import positive_data_acceptance
 from werkzeug import Client as WSGIClient
 
 from dsrhub.wsgi import application
+from tests import recipes
 from tests.catalogue.helpers import ES_JANUARY, HEADER, NO_JANUARY, import_report, line
 
 DOCUMENT = schemathesis.openapi.from_wsgi("/openapi.yaml", application, config=schemathesis.Config(seed=1))
@@ -156,8 +155,7 @@ def app(db):
 
 @pytest.fixture
 def headers(db):
-    user = User.objects.create_superuser("ada", password="lovelace")
-    return {"Authorization": f"Token {Token.objects.create(user=user).key}"}
+    return {"Authorization": f"Token {recipes.token.make(user=recipes.superuser.make()).key}"}
 
 
 # A separate run tests subscriptions: it knows rules for their parameters that no schema can express.
@@ -216,8 +214,7 @@ def test_what_becomes_of_an_upload_is_as_documented(app, headers):
 
 
 def test_who_may_not_is_told_as_documented(app, headers, settings):
-    bob = User.objects.create_user("bob", password="lovelace")
-    as_bob = {"Authorization": f"Token {Token.objects.create(user=bob).key}"}
+    as_bob = {"Authorization": f"Token {recipes.token.make().key}"}
     for path, method in [("/dsrs/", "POST"), ("/dsrs/{id}", "DELETE")]:
         assert is_documented(app.open(path.format(id=1), method=method), 401, path)
         assert is_documented(app.open(path.format(id=1), method=method, headers=as_bob), 403, path)
@@ -268,7 +265,7 @@ def test_swagger_ui_shows_it_and_asks_the_server_of_its_page(page, live_server, 
 @pytest.mark.django_db(transaction=True)
 def test_in_swagger_ui_a_session_may_write(client, live_server, page, tmp_path):
     number = import_report(tmp_path, ES_JANUARY, line("a")).pk
-    client.force_login(User.objects.create_superuser("ada", password="lovelace"))
+    client.force_login(recipes.superuser.make())
     session = {"name": "sessionid", "value": client.cookies["sessionid"].value, "url": live_server.url}
     page.context.add_cookies([session])
     expect_status(try_out(page, live_server, "dsrs_delete", number), "204")

@@ -1,9 +1,10 @@
 """Signing in over REST, and closed reads."""
 
 import pytest
-from django.contrib.auth.models import User
 from django.test import Client
 from rest_framework.authtoken.models import Token
+
+from tests import recipes
 
 pytestmark = pytest.mark.django_db
 
@@ -12,11 +13,11 @@ READS = ["/dsrs/", "/dsrs", "/dsrs/1", "/dsrs/abc", "/dsrs/1/lines", "/dsrs/1/pr
 
 @pytest.fixture
 def ada():
-    return User.objects.create_user("ada", password="lovelace")
+    return recipes.user.make(username="ada")
 
 
 def token_header(user):
-    return {"Authorization": f"Token {Token.objects.create(user=user).key}"}
+    return {"Authorization": f"Token {recipes.token.make(user=user).key}"}
 
 
 # --- The token -------------------------------------------------------------------------------------------------

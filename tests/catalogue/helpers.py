@@ -20,6 +20,7 @@ from catalogue.imports.services import dsr_import
 from catalogue.lines.storage import LineLoad
 from catalogue.models import DSR, RateMethod
 from catalogue.reports.formats.tsv.reader import COLUMNS
+from tests import recipes
 
 HEADER = "dsp_id\ttitle\tartists\tisrc\tusages\trevenue"
 ES_JANUARY = "Spotify_SpotifyFamilyPlan_ES_EUR_20200101-20200131.tsv"
@@ -46,18 +47,18 @@ def import_report(folder: Path, name: str, *lines: str) -> DSR:
 
 
 def user_with(*permissions: str) -> User:
-    """Somebody with permissions of the catalogue, such as `add_dsr`."""
-    user = User.objects.create_user("ada", password="lovelace")
-    user.user_permissions.set(Permission.objects.filter(codename__in=permissions, content_type__app_label="catalogue"))
-    assert user.user_permissions.count() == len(permissions)
-    return user
+    """A user with permissions of the catalogue, such as `add_dsr`."""
+    return permitted(recipes.user.make(username="ada"), *permissions)
 
 
 def staff_with(*permissions: str) -> User:
-    """The same, who may enter the admin."""
-    user = user_with(*permissions)
-    user.is_staff = True
-    user.save()
+    """A staff user, who may enter the admin, with permissions of the catalogue."""
+    return permitted(recipes.staff.make(username="ada"), *permissions)
+
+
+def permitted(user: User, *permissions: str) -> User:
+    user.user_permissions.set(Permission.objects.filter(codename__in=permissions, content_type__app_label="catalogue"))
+    assert user.user_permissions.count() == len(permissions)
     return user
 
 

@@ -9,7 +9,8 @@ from django.core.management import call_command
 from gql import Client, gql
 from gql.transport.exceptions import TransportQueryError
 from gql.transport.requests import RequestsHTTPTransport
-from rest_framework.authtoken.models import Token
+
+from tests import recipes
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -39,7 +40,7 @@ def test_every_query_of_the_docs_gets_its_documented_answer(client):
 
 
 def test_every_program_of_the_docs_prints_its_documented_output(server, admin_user, monkeypatch, capsys):
-    monkeypatch.setenv("DSRHUB_TOKEN", Token.objects.create(user=admin_user).key)
+    monkeypatch.setenv("DSRHUB_TOKEN", recipes.token.make(user=admin_user).key)
     capsys.readouterr()
     for program in PROGRAMS:
         exec(program.replace("http://localhost:8000", server.url), {})  # noqa: S102 - it is ours

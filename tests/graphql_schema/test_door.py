@@ -4,7 +4,8 @@ import json
 
 import pytest
 from django.test import Client
-from rest_framework.authtoken.models import Token
+
+from tests import recipes
 
 pytestmark = [pytest.mark.django_db, pytest.mark.urls("tests.graphql_schema.door")]
 
@@ -128,7 +129,7 @@ def test_a_session_needs_the_csrf_token_of_the_page(csrf_client, admin_user):
 
 def test_an_api_token_needs_no_csrf_token(csrf_client, admin_user):
     csrf_client.force_login(admin_user)
-    authorization = {"Authorization": f"Token {Token.objects.create(user=admin_user).key}"}
+    authorization = {"Authorization": f"Token {recipes.token.make(user=admin_user).key}"}
     assert post(csrf_client, "{ user }", authorization).json() == {"data": {"user": "admin"}}
 
 

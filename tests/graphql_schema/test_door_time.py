@@ -4,6 +4,7 @@ import pytest
 from django.contrib.auth.models import User
 from django.db import connection
 
+from tests import recipes
 from tests.graphql_schema.test_door import codes, post
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.urls("tests.graphql_schema.door")]
@@ -49,7 +50,7 @@ def test_after_a_timeout_the_connection_has_no_time_limit(client, tenth):
 
 
 def test_a_mutation_is_committed(client):
-    User.objects.create(username="ada")
+    recipes.user.make(username="ada")
     assert post(client, 'mutation { userDelete(name: "ada") { count } }').json() == {
         "data": {"userDelete": {"count": 1}}
     }

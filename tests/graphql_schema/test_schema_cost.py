@@ -7,9 +7,9 @@ from graphql import GraphQLObjectType, TypeInfo, TypeInfoVisitor, Visitor, is_in
 
 from catalogue.dsrs import selectors as dsr_selectors
 from catalogue.exceptions import DSRNotFound
-from catalogue.models import OperatorRate
 from graphql_schema.schema import schema
-from tests.catalogue.helpers import ES_JANUARY, NO_JANUARY, add_dsr, add_lines, import_report, line
+from tests.catalogue import recipes
+from tests.catalogue.helpers import ES_JANUARY, NO_JANUARY, add_lines, import_report, line
 from tests.graphql_schema.helpers import ask, execute, statements
 from tests.subscriptions.helpers import VOICE, add, event, subscribe
 
@@ -73,12 +73,14 @@ def hundred(tmp_path):
     lines = [line(f"a{number}", f"Title {number}", isrc="x", usages="1", revenue="1") for number in range(100)]
     for name in (ES_JANUARY, NO_JANUARY):
         import_report(tmp_path, name, *lines)
-    for number in range(100):
-        month = date(1900 + number, 1, 1)
-        dsr = add_dsr(offer=f"Offer {number}", period_start=month, period_end=month)
+    many = {"_quantity": 100, "_bulk_create": True}
+    days = [date(1900 + number, 1, 1) for number in range(100)]
+    offers = (f"Offer {number}" for number in range(100))
+    dsrs = recipes.dsr.make(offer=offers, period_start=iter(days), period_end=iter(days), **many)
+    for number, dsr in enumerate(dsrs):
         add_lines(dsr, line(f"a{number}", revenue="1"), line("b", revenue="1"))
-        dsr.problems.create(level="warning", code="isrc_invalid")
-        OperatorRate.objects.create(currency_id="NOK", period_start=month, period_end=month, rate=1)
+    recipes.problem.make(dsr=iter(dsrs), level="warning", code="isrc_invalid", **many)
+    recipes.operator_rate.make(period_start=iter(days), period_end=iter(days), **many)
     everybody = subscribe(100)
     add(*[event(each, day, "1") for each in everybody for day in (5, 6)])
     add(*[event(each, day, "1") for each in everybody for day in (5, 6)], usage_type=VOICE)
@@ -121,7 +123,7 @@ def test_the_queries_above_contain_every_field():
 
 
 def test_a_failing_batch_is_loaded_once_for_a_whole_page(monkeypatch):
-    dsrs, asked = [add_dsr(offer=str(number)) for number in range(3)], []
+    dsrs, asked = [recipes.dsr.make(offer=str(number)) for number in range(3)], []
 
     def fail(page, **_):
         asked.append([dsr.pk for dsr in page])

@@ -7,7 +7,8 @@ from django.contrib.auth.models import AnonymousUser
 
 from catalogue.exceptions import ReportRefused
 from catalogue.models import DSR
-from tests.catalogue.helpers import ES_JANUARY, NO_JANUARY, add_dsr, import_report, line, user_with
+from tests.catalogue import recipes
+from tests.catalogue.helpers import ES_JANUARY, NO_JANUARY, import_report, line, user_with
 from tests.graphql_schema.helpers import ask, nodes, pages, refusal
 
 pytestmark = pytest.mark.django_db
@@ -137,10 +138,10 @@ def four():
         for month, day in ((1, 31), (2, 29))
     )
     return [
-        add_dsr(**february),
-        add_dsr(**january, dsp="Deezer", offer="Free"),
-        add_dsr(**january, territory_id="ES", currency_id="EUR"),
-        add_dsr(**january, status=DSR.Status.FAILED, path="x.tsv"),
+        recipes.dsr.make(**february),
+        recipes.dsr.make(**january, dsp="Deezer", offer="Free"),
+        recipes.dsr.make(**january, territory_id="ES", currency_id="EUR"),
+        recipes.failed_dsr.make(**january),
     ]
 
 

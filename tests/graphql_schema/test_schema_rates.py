@@ -8,7 +8,8 @@ from django.contrib.auth.models import AnonymousUser
 from django.db import connection
 
 from catalogue.models import DSR, Currency, EcbRate, OperatorRate, RateChange, Territory
-from tests.catalogue.helpers import add_dsr, user_with
+from tests.catalogue import recipes
+from tests.catalogue.helpers import user_with
 from tests.graphql_schema.helpers import ask, nodes, pages, refusal, statements
 
 pytestmark = pytest.mark.django_db
@@ -78,7 +79,7 @@ def test_a_page_of_rates_is_a_range_of_an_index():
 
 def test_operator_rates_are_ordered_by_currency_and_period():
     for currency, month in (("NOK", 2), ("AED", 3), ("NOK", 1)):
-        OperatorRate.objects.create(
+        recipes.operator_rate.make(
             currency_id=currency, period_start=date(2020, month, 1), period_end=date(2020, month, 28), rate="1.50"
         )
     query = """query ($currency: String, $after: String) { operatorRates(currency: $currency, first: 2, after: $after) {
@@ -111,7 +112,7 @@ NOK = {"currency": "NOK", "start": "2020-01-01", "rate": "0.0000001"}
 
 
 def test_a_user_with_the_permissions_sets_a_rate_and_its_dsrs_use_it():
-    dsr, other = add_dsr(), add_dsr(period_start=date(2020, 1, 2))
+    dsr, other = recipes.dsr.make(), recipes.dsr.make(period_start=date(2020, 1, 2))
     user = user_with("add_operatorrate", "change_operatorrate")
     assert ask(SET, user, **NOK, note="by letter")["setOperatorRate"] == {
         "changedDsrCount": 1,

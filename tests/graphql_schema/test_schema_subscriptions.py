@@ -3,8 +3,8 @@
 import pytest
 
 from subscriptions.aggregates.services import daily_usage_refresh
-from subscriptions.models import Subscription
 from tests.graphql_schema.helpers import ask, nodes, pages, refusal
+from tests.subscriptions import recipes
 from tests.subscriptions.helpers import VOICE, add, event, subscribe
 
 pytestmark = pytest.mark.django_db
@@ -33,7 +33,7 @@ def three(request):
 
 def test_subscriptions_are_ordered_by_id():
     ids = [
-        Subscription.objects.create(carrier=carrier, status=status).pk
+        recipes.subscription.make(carrier=carrier, status=status).pk
         for carrier, status in (("att", "new"), ("sprint", "active"), ("att", "expired"))
     ]
     query = """query ($carrier: Carrier, $status: SubscriptionStatus, $after: String) {

@@ -9,7 +9,7 @@ import pytest
 from graphql import GraphQLError, parse_value
 
 from graphql_schema.scalars import BigInt, Date, Decimal
-from tests.catalogue.helpers import add_dsr
+from tests.catalogue import recipes
 from tests.graphql_schema.helpers import ask, refusal
 
 # --- Numbers and dates -----------------------------------------------------------------------------------------
@@ -81,7 +81,7 @@ def cursor(*parts):
 
 @pytest.mark.django_db
 def test_a_page_starts_after_the_row_of_its_cursor():
-    ids = [add_dsr(offer=str(number)).pk for number in range(2)]
+    ids = [recipes.dsr.make(offer=str(number)).pk for number in range(2)]
     first = ask(DSRS, first=1)["dsrs"]["pageInfo"]["endCursor"]
     assert json.loads(base64.urlsafe_b64decode(first)) == ["DSR id", ids[0]]
     assert ask(DSRS, after=first)["dsrs"]["pageInfo"]["endCursor"] == ask(DSRS)["dsrs"]["pageInfo"]["endCursor"]

@@ -1,7 +1,6 @@
 """Deleting DSRs in the admin: permissions, the confirmation page, and that every deletion goes through the service."""
 
 import re
-from datetime import date
 
 import pytest
 from django.contrib.admin.models import DELETION, LogEntry
@@ -13,11 +12,11 @@ from catalogue.dsrs import services
 from catalogue.exceptions import DSRNotFound
 from catalogue.models import DSR, RateChange, ReportProblem, UsageLine
 from catalogue.resources.services import catalogue_refresh
+from tests.catalogue import recipes
 from tests.catalogue.helpers import (
     ES_JANUARY,
     NO_JANUARY,
     SHARED_STORAGE,
-    add_dsr,
     import_report,
     line,
     line_storage,
@@ -26,7 +25,7 @@ from tests.catalogue.helpers import (
 )
 
 DSRS = "/admin/catalogue/dsr/"
-JANUARY = {"period_start": date(2020, 1, 1), "period_end": date(2020, 1, 31)}
+
 TRANSACTIONAL = pytest.mark.django_db(transaction=True)
 
 
@@ -85,9 +84,11 @@ def test_the_confirmation_says_what_goes(admin_client, dsr):
 
 @pytest.mark.django_db
 def test_the_confirmation_of_the_action_adds_up_exactly_and_each_currency_by_itself(admin_client, dsr, other):
-    big = add_dsr(offer="Big", territory_id="ES", currency_id="EUR", line_count=1_000_000, total_revenue=10**29)
-    failed = add_dsr(path="failed.tsv", status="failed", currency_id="USD", error_count=1)
-    ReportProblem.objects.create(dsr=failed, level="error", code="not_a_number")
+    big = recipes.dsr.make(
+        offer="Big", territory_id="ES", currency_id="EUR", line_count=1_000_000, total_revenue=10**29
+    )
+    failed = recipes.failed_dsr.make(path="failed.tsv", currency_id="USD", error_count=1)
+    recipes.problem.make(dsr=failed)
     response = admin_client.post(DSRS, action(dsr, other, big, failed))
     assert summary(response) == [
         "DSRs: 4",
@@ -111,7 +112,7 @@ def test_the_confirmation_counts_the_resources_that_no_other_dsr_reports(admin_c
     # The same dsp_id of another DSP is another recording.
     deezer = import_report(tmp_path, "Deezer_Family_ES_EUR_20200101-20200131.tsv", line("a"), line("c"))
     # A failed DSR reports nothing.
-    failed = add_dsr(path="failed.tsv", status="failed")
+    failed = recipes.failed_dsr.make(path="failed.tsv")
 
     def told_of(*dsrs):
         return next(line for line in summary(admin_client.post(DSRS, action(*dsrs))) if line.startswith("Recordings"))
@@ -173,7 +174,7 @@ def test_a_deleted_dsr_is_gone_with_all_its_contents(admin_client, settings, tmp
     settings.DSRHUB_SHARED_PARTITION_BYTES = 1024**2 if size == "shared partition" else 0
     gone = import_report(tmp_path, NO_JANUARY, line("a", isrc="NO1"), line("a"))
     kept = import_report(tmp_path, ES_JANUARY, line("b", isrc="ES1"))
-    RateChange.objects.create(dsr=gone, old_rate=1, new_rate=2)
+    recipes.rate_change.make(dsr=gone)
     response = admin_client.post(deletion_of(gone), {"post": "yes"}, follow=True)
     assert response.redirect_chain == [(DSRS, 302)]
     assert told(response) == [f"The DSR “{NO_JANUARY}” was deleted successfully."]
@@ -189,7 +190,7 @@ def test_a_deleted_dsr_is_gone_with_all_its_contents(admin_client, settings, tmp
 
 @TRANSACTIONAL
 def test_the_action_deletes_the_selected_dsrs_and_no_other(admin_client, dsr, other):
-    kept = add_dsr(offer="Kept")
+    kept = recipes.dsr.make(offer="Kept")
     response = admin_client.post(DSRS, action(dsr, other, post="yes"), follow=True)
     assert told(response) == ["Successfully deleted 2 DSRs."]
     assert list(DSR.objects.all()) == [kept]
@@ -201,9 +202,9 @@ def test_the_action_deletes_the_selected_dsrs_and_no_other(admin_client, dsr, ot
 @TRANSACTIONAL
 @pytest.mark.parametrize("choice", ["each of them", "all of the list"])
 def test_more_dsrs_than_a_form_has_fields_are_deleted(admin_client, choice):
+    # `_bulk_create` of the recipe would read the territory and the currency of each row.
     DSR.objects.bulk_create(
-        DSR(path=f"{number}.tsv", dsp="Spotify", territory_id="NO", currency_id="NOK", status="failed", **JANUARY)
-        for number in range(1200)
+        recipes.failed_dsr.prepare(path=(f"{number}.tsv" for number in range(1200)), _quantity=1200)
     )
     across = {"select_across": "1"} if choice == "all of the list" else {}
     shown = list(DSR.objects.all())[: 100 if across else 900]  # A list shows no more than these for selection.

@@ -14,9 +14,10 @@ from catalogue.dsrs.services import dsr_delete
 from catalogue.exceptions import DSRNotFound, ReportRefused
 from catalogue.imports import services
 from catalogue.imports.services import dsr_import
-from catalogue.models import DSR, Resource
+from catalogue.models import DSR
 from dsrhub.import_export import formats, tables
-from tests.catalogue.helpers import ES_JANUARY, NO_JANUARY, add_dsr, import_report, line, staff_with, write_report
+from tests.catalogue import recipes
+from tests.catalogue.helpers import ES_JANUARY, NO_JANUARY, import_report, line, staff_with, write_report
 
 EXPORT = "/admin/catalogue/dsr/export/"
 DSRS = "/admin/catalogue/dsr/"
@@ -236,7 +237,7 @@ def test_a_percentile_that_is_none_is_told(admin_client, percentile):
 @pytest.mark.django_db
 def test_resources_are_exported(admin_client):
     for dsp_id in ("b", "a"):
-        Resource.objects.create(dsp="Spotify", dsp_id=dsp_id, title="@title")
+        recipes.resource.make(dsp_id=dsp_id, title="@title")
     response = admin_client.post("/admin/catalogue/resource/export/", {"resource": 0, "format": TSV})
     assert b"".join(response.streaming_content).decode().splitlines() == [
         "dsp\tdsp_id\ttitle\tartists\tisrc",
@@ -269,8 +270,7 @@ def test_the_action_on_all_keeps_the_filters_of_the_list(admin_client, dsr):
 def test_rows_are_read_page_by_page_while_they_are_sent(admin_client, monkeypatch):
     monkeypatch.setattr(tables, "PAGE_ROWS", 2)
     monkeypatch.setattr(formats, "PAGE_ROWS", 2)
-    for number in range(5):
-        add_dsr(offer=f"Offer{number}")
+    recipes.dsr.make(offer=(f"Offer{number}" for number in range(5)), _quantity=5, _bulk_create=True)
     response = admin_client.post(EXPORT, {"resource": REPORTS, "format": TSV})
     pieces = iter(response.streaming_content)
     reads = []

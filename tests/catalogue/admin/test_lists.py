@@ -3,6 +3,7 @@
 import re
 from datetime import date
 from decimal import Decimal
+from itertools import cycle
 
 import pytest
 from django.contrib.admin.models import LogEntry
@@ -13,7 +14,8 @@ from django.urls import reverse
 from catalogue.exceptions import InvalidReportName, ReportRefused
 from catalogue.models import DSR, EcbRate, OperatorRate, RateChange, RejectedDelivery, ReportProblem, UsageLine
 from catalogue.rates.services import operator_rate_set
-from tests.catalogue.helpers import ES_JANUARY, NO_JANUARY, add_dsr, import_report, line, shown, staff_with
+from tests.catalogue import recipes
+from tests.catalogue.helpers import ES_JANUARY, NO_JANUARY, import_report, line, shown, staff_with
 
 pytestmark = pytest.mark.django_db
 
@@ -136,7 +138,7 @@ def test_the_list_shows_exact_amounts_and_leaves_empty_what_a_failed_dsr_does_no
 
 
 def test_no_digit_of_the_largest_amount_is_lost(admin_client):
-    add_dsr(total_revenue=Decimal("-" + "1" * 30 + "." + "2" * 60))
+    recipes.dsr.make(total_revenue=Decimal("-" + "1" * 30 + "." + "2" * 60))
     groups = ",".join(["111"] * 10)
     assert shown(admin_client.get(DSRS), "revenue") == [f"-{groups}.{'2' * 60} NOK"]
 
@@ -162,7 +164,9 @@ def test_no_digit_of_the_largest_amount_is_lost(admin_client):
 )
 @pytest.mark.usefixtures("dsr", "failed")
 def test_filters_and_search_find_what_they_say(admin_client, query, expected):
-    add_dsr(path=ES_JANUARY, offer="SpotifyFamilyPlan", territory_id="ES", currency_id="EUR", rate_method="euro")
+    recipes.dsr.make(
+        path=ES_JANUARY, offer="SpotifyFamilyPlan", territory_id="ES", currency_id="EUR", rate_method="euro"
+    )
     assert found(admin_client, f"{DSRS}?{query}") == sorted(expected)
 
 
@@ -178,15 +182,15 @@ def test_the_list_is_sorted_by_any_column_but_the_blank_cells_and_has_each_dsr_o
 
 def test_dsrs_are_sorted_by_the_number_of_their_problems(admin_client):
     for number, (errors, warnings) in enumerate([(0, 2), (3, 1), (0, 0)]):
-        add_dsr(offer=str(number), error_count=errors, warning_count=warnings)
+        recipes.dsr.make(offer=str(number), error_count=errors, warning_count=warnings)
     counts = shown(admin_client.get(f"{DSRS}?o=8"), "problem_counts")
     assert counts == ["-", "2 warnings", "3 errors, 1 warning"]
 
 
 def test_a_name_is_text_and_never_markup(admin_client):
     name = "X_<script>alert(1)</script>_NO_NOK_20200101-20200131.tsv"
-    dsr = add_dsr(path=name, offer="<script>alert(1)</script>")
-    ReportProblem.objects.create(dsr=dsr, level="error", code="not_a_number", value="<script>alert(2)</script>")
+    dsr = recipes.dsr.make(path=name, offer="<script>alert(1)</script>")
+    recipes.problem.make(dsr=dsr, value="<script>alert(2)</script>")
     DSR.objects.update(error_count=1)
     paths = [
         DSRS,
@@ -209,20 +213,18 @@ def queries(client, path):
 
 
 def test_lists_take_the_same_number_of_queries_for_1_and_for_100_dsrs(admin_client):
-    def add(number):
-        dsr = add_dsr(offer=str(number), territory_id=["NO", "ES"][number % 2], currency_id=["NOK", "EUR"][number % 2])
-        ReportProblem.objects.create(dsr=dsr, level="warning", code="dsp_id_repeated", line=2)
-        rate = {"rate": 1, "method": "operator", "source": ""}
-        RateChange.objects.create(
-            dsr=dsr,
-            **{f"old_{name}": value for name, value in rate.items()},
-            **{f"new_{n}": v for n, v in rate.items()},
+    def add(count):
+        many = {"_quantity": count, "_bulk_create": True}
+        offers = (f"{count} {number}" for number in range(count))
+        dsrs = recipes.dsr.make(
+            offer=offers, territory_id=cycle(["NO", "ES"]), currency_id=cycle(["NOK", "EUR"]), **many
         )
+        recipes.problem.make(dsr=iter(dsrs), level="warning", code="dsp_id_repeated", line=2, **many)
+        recipes.rate_change.make(dsr=iter(dsrs), **many)
 
-    add(0)
+    add(1)
     for_one = [queries(admin_client, path) for path in (DSRS, PROBLEMS, CHANGES)]
-    for number in range(1, 100):
-        add(number)
+    add(99)
     assert len(found(admin_client, DSRS)) == 100
     assert [queries(admin_client, path) for path in (DSRS, PROBLEMS, CHANGES)] == for_one
 
@@ -260,10 +262,10 @@ def test_a_failed_dsr_says_at_once_what_is_wrong_and_shows_no_contents(admin_cli
 
 
 def test_of_many_problems_a_dsr_shows_the_first_20_errors_before_warnings(admin_client):
-    dsr = add_dsr(status="failed", error_count=1, warning_count=12_345)
-    for number in range(2, 32):
-        ReportProblem.objects.create(dsr=dsr, level="warning", code="isrc_invalid", line=number)
-    ReportProblem.objects.create(dsr=dsr, level="error", code="wrong_cell_count", line=99)
+    dsr = recipes.failed_dsr.make(error_count=1, warning_count=12_345)
+    numbers = iter(range(2, 32))
+    recipes.problem.make(dsr=dsr, level="warning", code="isrc_invalid", line=numbers, _quantity=30, _bulk_create=True)
+    recipes.problem.make(dsr=dsr, code="wrong_cell_count", line=99)
     page = detail(admin_client, dsr)
     assert ">1 error, 12,345 warnings</a><div>wrong_cell_count line 99</div><div>isrc_invalid line 2</div>" in page
     assert "<div>isrc_invalid line 20</div>" in page

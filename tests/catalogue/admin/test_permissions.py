@@ -1,23 +1,12 @@
 """The permissions in the admin, tested for every address of the catalogue."""
 
-from datetime import date
-
 import pytest
 from django.contrib import admin
 from django.contrib.auth.models import Permission
 from django.urls import URLPattern, reverse
 
-from catalogue.models import (
-    DSR,
-    Currency,
-    EcbRate,
-    ImportJob,
-    OperatorRate,
-    RateChange,
-    RejectedDelivery,
-    Resource,
-    Territory,
-)
+from catalogue.models import DSR, Currency, EcbRate, Territory
+from tests.catalogue import recipes
 from tests.catalogue.helpers import NO_JANUARY, import_report, line, staff_with
 
 pytestmark = pytest.mark.django_db
@@ -89,19 +78,17 @@ def address(tmp_path, settings):
     """The address of a view, of an object that exists where it needs one."""
     settings.DSRHUB_UPLOAD_DIR = tmp_path / "uploads"
     dsr = import_report(tmp_path, NO_JANUARY, line("a", isrc="bad"))
-    rate = {"old_rate": 1, "new_rate": 2}
-    key = {"currency_id": "NOK", "period_start": date(2020, 1, 1), "period_end": date(2020, 1, 31)}
     objects = {
         "dsr": dsr,
-        "importjob": ImportJob.objects.create(upload="some", name=NO_JANUARY, size=1),
+        "importjob": recipes.import_job.make(),
         "reportproblem": dsr.problems.get(),
-        "ratechange": RateChange.objects.create(dsr=dsr, **rate),
-        "rejecteddelivery": RejectedDelivery.objects.create(name="hello.tsv"),
-        "operatorrate": OperatorRate.objects.create(rate=1, **key),
+        "ratechange": recipes.rate_change.make(dsr=dsr),
+        "rejecteddelivery": recipes.rejected_delivery.make(),
+        "operatorrate": recipes.operator_rate.make(),
         "territory": Territory.objects.first(),
         "currency": Currency.objects.first(),
         "ecbrate": EcbRate.objects.first(),
-        "resource": Resource.objects.create(dsp="Spotify", dsp_id="a"),
+        "resource": recipes.resource.make(),
     }
 
     def address(model, view):

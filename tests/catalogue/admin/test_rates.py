@@ -8,7 +8,8 @@ from django.contrib.admin.models import ADDITION, CHANGE, DELETION, LogEntry
 
 from catalogue.models import DSR, OperatorRate, RateChange
 from catalogue.rates.services import operator_rate_set
-from tests.catalogue.helpers import NO_JANUARY, add_dsr, shown, staff_with
+from tests.catalogue import recipes
+from tests.catalogue.helpers import NO_JANUARY, shown, staff_with
 
 pytestmark = pytest.mark.django_db
 
@@ -36,7 +37,7 @@ def logged():
 
 @pytest.fixture
 def dsr():
-    return add_dsr()
+    return recipes.dsr.make()
 
 
 @pytest.fixture
@@ -49,7 +50,7 @@ def rate(dsr):
 
 
 def test_a_rate_is_entered_and_its_dsrs_follow(admin_client, dsr):
-    other = add_dsr(offer="February", period_start=date(2020, 2, 1), period_end=date(2020, 2, 29))
+    other = recipes.dsr.make(offer="February", period_start=date(2020, 2, 1), period_end=date(2020, 2, 29))
     response = admin_client.post(f"{RATES}add/", form(note="central bank"), follow=True)
     assert "1 DSR has a new rate." in told(response)
     assert kept() == [("NOK", date(2020, 1, 1), date(2020, 1, 31), Decimal("10.5"), "central bank")]
@@ -115,7 +116,7 @@ def test_a_second_rate_for_the_same_currency_and_period_is_told(admin_client, ra
 
 def test_a_changed_rate_is_followed_by_its_dsrs_and_says_how_many(admin_client, dsr, rate):
     operator_rate_set(currency="NOK", **JANUARY, rate=Decimal("10.5"), note="by hand")
-    add_dsr(offer="Second", exchange_rate=Decimal("10.5"), rate_method="operator", rate_source="by hand")
+    recipes.dsr.make(offer="Second", exchange_rate=Decimal("10.5"), rate_method="operator", rate_source="by hand")
     before = RateChange.objects.count()
     response = admin_client.post(f"{RATES}{rate.pk}/change/", {"rate": "11", "note": "better"}, follow=True)
     assert "2 DSRs have a new rate." in told(response)
@@ -153,7 +154,7 @@ def test_a_rate_is_taken_back_and_its_dsrs_return_to_the_ecbs(admin_client, dsr,
 
 def test_a_rate_that_its_dsrs_need_is_not_taken_back(admin_client):
     operator_rate_set(currency="AED", **JANUARY, rate=Decimal("4.1"))
-    add_dsr(currency_id="AED", exchange_rate=Decimal("4.1"), rate_method="operator")
+    recipes.dsr.make(currency_id="AED", exchange_rate=Decimal("4.1"), rate_method="operator")
     rate = OperatorRate.objects.get()
     response = admin_client.post(f"{RATES}{rate.pk}/delete/", {"post": "yes"}, follow=True)
     assert response.redirect_chain == [(RATES, 302)]
@@ -176,8 +177,8 @@ def test_rates_are_not_deleted_many_at_once(admin_client, rate):
 
 
 def test_a_rate_leads_to_the_dsrs_that_it_is_for(admin_client, dsr, rate):
-    add_dsr(offer="February", period_start=date(2020, 2, 1), period_end=date(2020, 2, 29))
-    add_dsr(offer="Sweden", currency_id="SEK")
+    recipes.dsr.make(offer="February", period_start=date(2020, 2, 1), period_end=date(2020, 2, 29))
+    recipes.dsr.make(offer="Sweden", currency_id="SEK")
     page = admin_client.get(RATES).content.decode()
     query = "currency__code__exact=NOK&amp;period_start=2020-01-01&amp;period_end=2020-01-31"
     assert f'href="/admin/catalogue/dsr/?{query}"' in page

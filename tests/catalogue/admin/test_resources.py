@@ -15,7 +15,8 @@ from catalogue.exceptions import RankingNotReady
 from catalogue.models import Resource
 from catalogue.rates.services import operator_rate_set
 from dsrhub.database.time_limits import OutOfTime, answered_within
-from tests.catalogue.helpers import ES_JANUARY, NO_JANUARY, add_dsr, import_report, line, shown, staff_with
+from tests.catalogue import recipes
+from tests.catalogue.helpers import ES_JANUARY, NO_JANUARY, import_report, line, shown, staff_with
 
 pytestmark = pytest.mark.django_db
 
@@ -98,14 +99,14 @@ def test_a_search_finds_what_it_says(admin_client, query, expected):
     ("text", "by"), [("b2", "dsp_id"), ("ESABC2000002", "isrc"), ("pie", "words"), ("b2x", "dsp_id_prefix")]
 )
 def test_a_text_is_taken_for_what_finds_something(admin_client, text, by):
-    Resource.objects.create(dsp="Spotify", dsp_id="b2", title="Pie", isrc="ESABC2000002")
-    Resource.objects.create(dsp="Spotify", dsp_id="b2x%y")
+    recipes.resource.make(dsp_id="b2", title="Pie", isrc="ESABC2000002")
+    recipes.resource.make(dsp_id="b2x%y")
     assert admin_client.get(RESOURCES, {"q": text}).context["page"].kind == by
 
 
 def test_the_first_of_a_dsp_id_longer_than_the_index_are_told_apart(admin_client):
     for end in ("x", "y"):
-        Resource.objects.create(dsp="Spotify", dsp_id=100 * "a" + end)
+        recipes.resource.make(dsp_id=100 * "a" + end)
     assert search(admin_client, q=100 * "a" + "y") == [("Spotify", 100 * "a" + "y")]
     assert search(admin_client, q=100 * "a" + "y", by="dsp_id_prefix") == [("Spotify", 100 * "a" + "y")]
     assert len(search(admin_client, q=100 * "a")) == 2
@@ -114,7 +115,7 @@ def test_the_first_of_a_dsp_id_longer_than_the_index_are_told_apart(admin_client
 def test_the_list_goes_page_by_page_in_the_order_of_titles_without_counting(admin_client, monkeypatch):
     monkeypatch.setattr(resources, "RESOURCES_ON_A_PAGE", 2)
     for number, title in enumerate(["One", "three", None, "One", "Two"]):
-        Resource.objects.create(dsp="Spotify", dsp_id=f"d{number}", title=title)
+        recipes.resource.make(dsp_id=f"d{number}", title=title)
     pages, address = [], f"{RESOURCES}?q=d&by=dsp_id_prefix"
     while address:
         with CaptureQueriesContext(connection) as captured:
@@ -129,7 +130,7 @@ def test_the_list_goes_page_by_page_in_the_order_of_titles_without_counting(admi
 def test_the_next_page_goes_on_with_the_same_meaning_of_the_text(admin_client, monkeypatch):
     monkeypatch.setattr(resources, "RESOURCES_ON_A_PAGE", 1)
     for dsp_id in ("x1", "x2"):
-        Resource.objects.create(dsp="Spotify", dsp_id=dsp_id, title=f"Song {dsp_id}")
+        recipes.resource.make(dsp_id=dsp_id, title=f"Song {dsp_id}")
     response = admin_client.get(RESOURCES, {"q": "song"})
     assert "by=words" in response.context["next"]
     assert search(
@@ -163,7 +164,7 @@ def test_what_makes_no_sense_is_refused(admin_client, query):
 def test_of_too_many_only_some_are_shown(admin_client, monkeypatch):
     monkeypatch.setattr(resources.selectors, "MOST_FOUND", 3)
     for number in range(4):
-        Resource.objects.create(dsp="Spotify", dsp_id=f"d{number}", title="Song")
+        recipes.resource.make(dsp_id=f"d{number}", title="Song")
         response = admin_client.get(RESOURCES, {"q": "song"})
         assert response.context["page"].is_cut == (number == 3)
     assert "More than 1,000 recordings found. Add a word to narrow the search." in response.content.decode()
@@ -379,7 +380,7 @@ def test_a_ranking_that_is_not_ready_says_so(admin_client, monkeypatch, error):
 
 
 def test_without_revenue_there_is_no_top(admin_client):
-    add_dsr()
+    recipes.dsr.make()
     assert "No recordings with revenue found." in admin_client.get(f"{RESOURCES}top/").content.decode()
 
 

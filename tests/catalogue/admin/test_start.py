@@ -4,6 +4,7 @@ import json
 import re
 from datetime import date
 from decimal import Decimal
+from itertools import cycle
 
 import pytest
 from django.conf import settings
@@ -12,10 +13,11 @@ from django.test.utils import CaptureQueriesContext
 
 from catalogue.admin import start
 from catalogue.exceptions import InvalidReportName, RankingNotReady, ReportRefused
-from catalogue.models import DSR, ImportJob, LeftoverLines
+from catalogue.models import DSR
 from catalogue.rates.services import operator_rate_set
 from dsrhub.database.time_limits import OutOfTime
-from tests.catalogue.helpers import ES_JANUARY, NO_JANUARY, add_dsr, import_report, line, shown, staff_with
+from tests.catalogue import recipes
+from tests.catalogue.helpers import ES_JANUARY, NO_JANUARY, import_report, line, shown, staff_with
 
 pytestmark = pytest.mark.django_db
 
@@ -134,7 +136,7 @@ def test_of_many_territories_and_periods_the_rest_is_added_up(admin_client, monk
     # The sum has more digits than Python's decimals have by default.
     for month, (territory, revenue) in enumerate([("ES", 5), ("NO", "2e25"), ("FR", "0.004"), ("SE", "0.001")], 1):
         days = {"period_start": date(2020, month, 1), "period_end": date(2020, month, 20)}
-        add_dsr(territory_id=territory, total_revenue=Decimal(revenue), **days, **euro)
+        recipes.dsr.make(territory_id=territory, total_revenue=Decimal(revenue), **days, **euro)
     response = admin_client.get("/admin/")
     cells, ways = groups(response)
     assert cells == [
@@ -165,8 +167,8 @@ def test_the_latest_imports_and_what_failed_are_told(admin_client):
 
 
 def test_it_says_how_far_the_catalogue_is(admin_client):
-    dsrs = [add_dsr(offer=str(number), is_catalogued=number == 0) for number in range(3)]
-    LeftoverLines.objects.create(dsr_number=dsrs[-1].pk + 1, partition=0, dsp="Spotify")
+    dsrs = [recipes.dsr.make(offer=str(number), is_catalogued=number == 0) for number in range(3)]
+    recipes.lines_to_drop.make(dsr_number=dsrs[-1].pk + 1)
     values, ways = facts(admin_client.get("/admin/"))
     assert values["DSRs not yet searchable"] == "2"
     assert values["deleted DSRs to clean up"] == "1"
@@ -175,7 +177,7 @@ def test_it_says_how_far_the_catalogue_is(admin_client):
 
 def test_imports_that_wait_are_told(admin_client):
     for number, state in enumerate(["to_check", "checked", "checked", "done", "abandoned"]):
-        ImportJob.objects.create(upload=str(number), name=f"{number}.tsv", size=1, state=state)
+        recipes.import_job.make(upload=str(number), name=f"{number}.tsv", state=state)
     values, ways = facts(admin_client.get("/admin/"))
     assert {name: value for name, value in values.items() if name.startswith("imports")} == {
         "imports to be checked": "1",
@@ -225,7 +227,7 @@ def test_of_many_lines_not_all_are_ranked(admin_client, monkeypatch):
     asked = []
     monkeypatch.setattr(start.resource_selectors, "resource_top", lambda **question: asked.append(question) or [])
     for lines in (100_000, 1):
-        add_dsr(offer=str(lines), line_count=lines)
+        recipes.dsr.make(offer=str(lines), line_count=lines)
         admin_client.get("/admin/")
     assert [(one["percentile"], one["limit"]) for one in asked] == [(100, 10), (10, 10)]
 
@@ -259,7 +261,7 @@ OF_DSRS = {"numbers", "imports", "failures"}
 )
 @pytest.mark.usefixtures("_dsrs")
 def test_each_sees_only_what_they_may(client, permissions, expected):
-    ImportJob.objects.create(upload="1", name="1.tsv", size=1)
+    recipes.import_job.make(name="1.tsv")
     client.force_login(staff_with(*permissions))
     text = client.get("/admin/").content.decode()
     assert {name for name, mark in PARTS.items() if mark in text} == expected
@@ -286,15 +288,15 @@ def test_it_takes_the_same_number_of_queries_for_1_and_for_100_dsrs(admin_client
             assert admin_client.get("/admin/").status_code == 200
         return captured
 
-    def add(number):
-        territory = ["NO", "ES"][number % 2]
-        add_dsr(offer=str(number), territory_id=territory, total_revenue=1)
-        add_dsr(offer=str(number), path=f"{number}.tsv", status="failed")
+    def add(count):
+        names = [f"{count} {number}" for number in range(count)]
+        many = {"_quantity": count, "_bulk_create": True}
+        recipes.dsr.make(offer=iter(names), territory_id=cycle(["NO", "ES"]), total_revenue=1, **many)
+        recipes.failed_dsr.make(path=iter(names), **many)
 
-    add(0)
+    add(1)
     for_one = len(queries())
-    for number in range(1, 100):
-        add(number)
+    add(99)
     captured = queries()
     assert len(captured) == for_one
     assert not [one["sql"] for one in captured if "catalogue_usageline" in one["sql"]]

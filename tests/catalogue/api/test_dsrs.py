@@ -1,16 +1,19 @@
 """`/dsrs/` and `/dsrs/{id}`: what the contract promises to clients that exist, and the deletion."""
 
+from itertools import cycle
+
 import pytest
 from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
-from rest_framework.authtoken.models import Token
 from rest_framework.renderers import JSONRenderer
 
 from catalogue.api.serializers import DSRSerializer
 from catalogue.exceptions import ReportRefused
 from catalogue.models import DSR
-from tests.catalogue.helpers import ES_JANUARY, NO_JANUARY, add_dsr, import_report, line, user_with
+from tests import recipes as user_recipes
+from tests.catalogue import recipes
+from tests.catalogue.helpers import ES_JANUARY, NO_JANUARY, import_report, line, user_with
 
 pytestmark = pytest.mark.django_db
 
@@ -71,7 +74,7 @@ def test_the_list_shows_each_dsr_as_it_is_shown_alone(client):
 
 @pytest.mark.parametrize("path", ['quote " and \\', "<b>&amp;</b>", "é ß 音 😀", "line\u2028and paragraph\u2029"])
 def test_the_list_is_what_rest_framework_renders_byte_for_byte(client, path):
-    dsr = add_dsr(path=path)
+    dsr = recipes.dsr.make(path=path)
     rendered = JSONRenderer().render(DSRSerializer([dsr], many=True).data)
     assert client.get("/dsrs/").content == client.get("/dsrs/?limit=1").content == rendered
 
@@ -143,10 +146,15 @@ def queries(client, path):
 
 
 def test_the_number_of_queries_is_the_same_for_1_and_for_100_dsrs(client):
-    add_dsr(offer="0")
+    recipes.dsr.make()
     for_one = queries(client, "/dsrs/"), queries(client, "/dsrs/?limit=100")
-    for number in range(1, 100):
-        add_dsr(offer=str(number), territory_id=["NO", "ES", "FR"][number % 3], currency_id=["NOK", "EUR"][number % 2])
+    recipes.dsr.make(
+        offer=(f"{number}" for number in range(99)),
+        territory_id=cycle(["NO", "ES", "FR"]),
+        currency_id=cycle(["NOK", "EUR"]),
+        _quantity=99,
+        _bulk_create=True,
+    )
     assert len(client.get("/dsrs/").json()) == 100
     assert (queries(client, "/dsrs/"), queries(client, "/dsrs/?limit=100")) == for_one == (1, 1)
 
@@ -238,6 +246,6 @@ def test_a_session_deletes_with_its_csrf_token_only(dsr):
 
 
 def test_a_token_needs_no_csrf_token(dsr):
-    token = Token.objects.create(user=user_with("delete_dsr")).key
+    token = user_recipes.token.make(user=user_with("delete_dsr")).key
     client = Client(enforce_csrf_checks=True)
     assert client.delete(f"/dsrs/{dsr.pk}", headers={"Authorization": f"Token {token}"}).status_code == 204

@@ -7,7 +7,8 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from catalogue.exceptions import ReportRefused
-from tests.catalogue.helpers import ES_JANUARY, NO_JANUARY, add_dsr, import_report, line
+from tests.catalogue import recipes
+from tests.catalogue.helpers import ES_JANUARY, NO_JANUARY, import_report, line
 
 pytestmark = pytest.mark.django_db
 
@@ -154,7 +155,7 @@ def test_without_a_limit_a_page_has_a_thousand_rows(client, tmp_path):
 
 
 def test_dsrs_come_in_pages_where_a_client_asks_for_them(client):
-    ids = [add_dsr(offer=str(number)).pk for number in range(5)]
+    ids = [recipes.dsr.make(offer=str(number)).pk for number in range(5)]
     found = pages(client, "/dsrs/?limit=2")
     assert [[row["id"] for row in page] for page in found] == [ids[:2], ids[2:4], ids[4:]]
     assert [len(page) for page in pages(client, "/dsrs/?limit=5")] == [5]

@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
-from rest_framework.authtoken.models import Token
 
 from catalogue.models import DSR, RejectedDelivery, UsageLine
+from tests import recipes
 from tests.catalogue.helpers import ES_JANUARY, HEADER, import_report, line, user_with
 
 pytestmark = pytest.mark.django_db
@@ -326,7 +326,7 @@ def test_who_may_not_change_dsrs_may_not_replace_them(client, tmp_path):
 
 @pytest.mark.parametrize("path", ["/dsrs/", "/dsrs"])
 def test_a_token_suffices(path):
-    token = Token.objects.create(user=user_with("add_dsr")).key
+    token = recipes.token.make(user=user_with("add_dsr")).key
     client = Client(enforce_csrf_checks=True)
     headers = {"Authorization": f"Token {token}"}
     assert client.post(path, {"file": report(ES_JANUARY, ONE_LINE)}, headers=headers).status_code == 201

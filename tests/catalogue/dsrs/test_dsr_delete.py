@@ -12,6 +12,7 @@ from catalogue.imports.services import dsr_import
 from catalogue.models import DSR, LeftoverLines, ReportProblem, UsageLine
 from catalogue.resources import services
 from catalogue.resources.services import catalogue_refresh
+from tests.catalogue import recipes
 from tests.catalogue.helpers import ES_JANUARY, SHARED_STORAGE, line, line_storage, other_transaction, write_report
 from tests.catalogue.ranking.helpers import top_resources
 
@@ -155,7 +156,7 @@ def test_a_reader_of_many_tables_is_waited_for_once_and_the_shared_partition_is_
     with reading(monkeypatch):
         for dsr in tables:
             dsr_delete(dsr_number=dsr.pk)
-        LeftoverLines.objects.create(dsr_number=tables[1].pk + 1, partition=0)
+        recipes.lines_to_drop.make(dsr_number=tables[1].pk + 1)
 
         with CaptureQueriesContext(connection) as queries:
             catalogue_refresh()
@@ -211,7 +212,7 @@ def test_dropping_leaves_the_connection_as_patient_as_it_was(tmp_path):
 
 @TRANSACTIONAL
 def test_lines_that_another_run_is_dropping_are_left_to_it(tmp_path):
-    LeftoverLines.objects.create(dsr_number=1, partition=0)
+    recipes.lines_to_drop.make()
 
     with other_transaction() as other_run:
         other_run.execute("SELECT * FROM catalogue_leftoverlines FOR UPDATE")

@@ -9,7 +9,8 @@ from catalogue.exceptions import DSRNotFound, ReportRefused
 from catalogue.imports.services import dsr_import
 from catalogue.models import DSR, UsageLine
 from catalogue.reports.formats.tsv.name import parse_report_name
-from tests.catalogue.helpers import ES_JANUARY, NO_JANUARY, add_dsr, add_lines, line, write_report
+from tests.catalogue import recipes
+from tests.catalogue.helpers import ES_JANUARY, NO_JANUARY, add_lines, line, write_report
 
 pytestmark = pytest.mark.django_db
 
@@ -36,7 +37,7 @@ def test_the_list_has_all_dsrs_by_id_failed_ones_too(tmp_path):
 
 def test_the_list_with_territories_and_currencies_is_one_statement(django_assert_num_queries):
     for offer in ("One", "Two", "Three"):
-        add_dsr(offer=offer)
+        recipes.dsr.make(offer=offer)
 
     with django_assert_num_queries(1):
         shown = [(dsr.territory, dsr.territory_code, dsr.currency, dsr.currency_code) for dsr in dsr_list()]
@@ -45,7 +46,7 @@ def test_the_list_with_territories_and_currencies_is_one_statement(django_assert
 
 
 def test_a_dsr_is_got_by_its_id_or_not_found(tmp_path):
-    dsr = add_dsr()
+    dsr = recipes.dsr.make()
     failed = failed_import(tmp_path, ES_JANUARY, line(usages="many"))
 
     assert dsr_get(dsr_number=dsr.pk) == dsr
@@ -83,7 +84,7 @@ def test_lines_come_page_by_page_in_the_order_of_the_file(tmp_path, settings, li
 
 
 def test_the_lines_of_some_dsrs_are_theirs_alone():
-    one, two, three = (add_dsr(offer=offer) for offer in ("One", "Two", "Three"))
+    one, two, three = (recipes.dsr.make(offer=offer) for offer in ("One", "Two", "Three"))
     for dsr, dsp_id in ((one, "a"), (two, "b"), (three, "c")):
         add_lines(dsr, line(dsp_id))
 
@@ -116,14 +117,14 @@ def test_problems_come_page_by_page_in_the_order_in_which_they_were_found(tmp_pa
 
 
 def test_ingested_and_failed_share_the_dsrs_between_them():
-    ingested, failed = add_dsr(), add_dsr(status="failed")
+    ingested, failed = recipes.dsr.make(), recipes.failed_dsr.make()
 
     assert list(DSR.objects.ingested()) == [ingested]
     assert list(DSR.objects.failed()) == [failed]
 
 
 def test_a_dsr_is_within_two_days_when_its_whole_period_is():
-    dsr = add_dsr(period_start=date(2020, 1, 1), period_end=date(2020, 1, 31))
+    dsr = recipes.dsr.make(period_start=date(2020, 1, 1), period_end=date(2020, 1, 31))
 
     def is_within(start, end):
         return dsr in DSR.objects.within(start=start, end=end)
@@ -150,14 +151,14 @@ def test_a_dsr_is_within_two_days_when_its_whole_period_is():
     ids=lambda other: next(iter(other)),
 )
 def test_every_part_of_a_name_is_part_of_the_key(other):
-    dsr = add_dsr()
-    add_dsr(**other)
+    dsr = recipes.dsr.make()
+    recipes.dsr.make(**other)
 
     assert list(DSR.objects.under_key(parse_report_name(NO_JANUARY))) == [dsr]
 
 
 def test_a_society_is_part_of_the_key():
-    dsr = add_dsr(society="TONO")
+    dsr = recipes.dsr.make(society="TONO")
 
     assert list(DSR.objects.under_key(parse_report_name(NO_JANUARY.replace("_NO_", "_TONO_NO_")))) == [dsr]
     assert not DSR.objects.under_key(parse_report_name(NO_JANUARY)).exists()
@@ -173,9 +174,9 @@ def test_periods_overlap_that_share_a_day():
         (date(2020, 2, 1), date(2020, 2, 29)),
     ]
     before, first_day, inside, around, last_day, after = (
-        add_dsr(period_start=start, period_end=end) for start, end in periods
+        recipes.dsr.make(period_start=start, period_end=end) for start, end in periods
     )
-    add_dsr(offer="SpotifyFree")
+    recipes.dsr.make(offer="SpotifyFree")
 
     assert list(DSR.objects.overlapping(parse_report_name(NO_JANUARY))) == [first_day, inside, around, last_day]
     assert {before, after} <= set(DSR.objects.all())

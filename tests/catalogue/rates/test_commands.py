@@ -7,7 +7,7 @@ import pytest
 from django.core.management import CommandError, call_command
 
 from catalogue.models import EcbRate, OperatorRate
-from tests.catalogue.helpers import add_dsr
+from tests.catalogue import recipes
 
 pytestmark = pytest.mark.django_db
 
@@ -22,7 +22,7 @@ def test_without_a_file_the_history_of_the_package_is_loaded(capsys):
 
 
 def test_history_of_the_package_fills_and_corrects_what_differs(capsys):
-    dsr = add_dsr(exchange_rate=Decimal(9))
+    dsr = recipes.dsr.make(exchange_rate=Decimal(9))
     EcbRate.objects.filter(day="2026-10-30").delete()
     EcbRate.objects.filter(currency="NOK", day="2020-01-31").update(rate=9)
 
@@ -35,7 +35,7 @@ def test_history_of_the_package_fills_and_corrects_what_differs(capsys):
 
 
 def test_file_of_the_ecb_is_loaded(tmp_path, capsys):
-    dsr = add_dsr()
+    dsr = recipes.dsr.make()
     path = tmp_path / "eurofxref-hist.csv"
     # 2.2 above the published rate: 0.1 in the mean of 22 days.
     path.write_text("Date,NOK,\n2020-01-31,12.3893,\n")
@@ -61,7 +61,7 @@ def test_missing_file_is_told(tmp_path):
 
 
 def test_exchange_rate_is_entered(capsys):
-    dsr = add_dsr()
+    dsr = recipes.dsr.make()
 
     call_command("set_exchange_rate", *NOK_JANUARY, "9.5", "--note", "Norges Bank")
 
@@ -73,7 +73,7 @@ def test_exchange_rate_is_entered(capsys):
 
 
 def test_exchange_rate_is_taken_back(capsys):
-    dsr = add_dsr()
+    dsr = recipes.dsr.make()
     call_command("set_exchange_rate", *NOK_JANUARY, "9.5")
     capsys.readouterr()
 
@@ -87,7 +87,7 @@ def test_exchange_rate_is_taken_back(capsys):
 
 def test_exchange_rate_that_a_dsr_needs_is_not_taken_back():
     of_period = ("RUB", "2022-03-01", "2022-03-31")
-    add_dsr(currency_id="RUB", period_start=date(2022, 3, 1), period_end=date(2022, 3, 31))
+    recipes.dsr.make(currency_id="RUB", period_start=date(2022, 3, 1), period_end=date(2022, 3, 31))
     call_command("set_exchange_rate", *of_period, "118.5")
 
     with pytest.raises(CommandError, match=r"has 1 of 23 published rates of RUB from 2022-03-01 to 2022-03-31\."):

@@ -8,7 +8,6 @@ from pathlib import Path
 from unittest.mock import patch
 
 import pytest
-from django.contrib.auth.models import User
 from django.db import OperationalError, connection, transaction
 from django.test.utils import CaptureQueriesContext
 from hypothesis import example, given, settings
@@ -26,7 +25,9 @@ from catalogue.rates.services import (
     rates_lock,
 )
 from dsrhub.database import locks
-from tests.catalogue.helpers import add_dsr, other_transaction
+from tests import recipes as user_recipes
+from tests.catalogue import recipes
+from tests.catalogue.helpers import other_transaction
 
 pytestmark = pytest.mark.django_db
 
@@ -35,7 +36,6 @@ FEBRUARY = {"period_start": date(2020, 2, 1), "period_end": date(2020, 2, 29)}
 # Two days are a history as good as any other: their mean is 10.5.
 TWO_DAYS = {"2020-01-02": "10", "2020-01-31": "11"}
 TWO_DAYS_SOURCE = "ECB reference rates of 2 days, 2020-01-02 to 2020-01-31"
-FAILED = {"status": DSR.Status.FAILED, "exchange_rate": None, "rate_method": "", "rate_source": ""}
 # As the ECB published them: their sum is 218.6453.
 NOK_JANUARY = {
     "2020-01-02": "9.8408",
@@ -67,11 +67,9 @@ def publish(**currencies: dict[str, str]) -> None:
     """Let this be the whole ECB history that is loaded, by currency and day."""
     with connection.cursor() as cursor:
         cursor.execute("TRUNCATE catalogue_ecbrate")
-    EcbRate.objects.bulk_create(
-        EcbRate(currency_id=currency, day=date.fromisoformat(day), rate=Decimal(rate))
-        for currency, days in currencies.items()
-        for day, rate in days.items()
-    )
+    for currency, rates in currencies.items():
+        days, values = map(date.fromisoformat, rates), map(Decimal, rates.values())
+        recipes.ecb_rate.make(currency_id=currency, day=days, rate=values, _quantity=len(rates), _bulk_create=True)
 
 
 def published() -> set[tuple[str, str, Decimal]]:
@@ -273,13 +271,13 @@ def test_operators_rate_is_the_remedy_where_the_ecb_has_none():
 
 def test_setting_an_operators_rate_rerates_ingested_dsrs_of_its_currency_and_period_only():
     publish(NOK=TWO_DAYS)
-    operator = User.objects.create_user("olga")
-    concerned = add_dsr(offer="Duo", exchange_rate=Decimal("10.5"), rate_source=TWO_DAYS_SOURCE)
+    operator = user_recipes.user.make()
+    concerned = recipes.dsr.make(offer="Duo", exchange_rate=Decimal("10.5"), rate_source=TWO_DAYS_SOURCE)
     others = [
-        add_dsr(offer="other currency", currency_id="SEK"),
-        add_dsr(offer="other start", period_start=date(2020, 1, 2)),
-        add_dsr(offer="other end", period_end=date(2020, 1, 30)),
-        add_dsr(offer="failed", **FAILED),
+        recipes.dsr.make(offer="other currency", currency_id="SEK"),
+        recipes.dsr.make(offer="other start", period_start=date(2020, 1, 2)),
+        recipes.dsr.make(offer="other end", period_end=date(2020, 1, 30)),
+        recipes.failed_dsr.make(),
     ]
     before = [kept_rate(dsr) for dsr in others]
 
@@ -301,7 +299,7 @@ def test_setting_an_operators_rate_rerates_ingested_dsrs_of_its_currency_and_per
 
 def test_replacing_an_operators_rate_rerates_again():
     publish(NOK=TWO_DAYS)
-    dsr = add_dsr()
+    dsr = recipes.dsr.make()
     operator_rate_set(currency="NOK", **JANUARY, rate=Decimal("9.5"), note="first")
 
     changed = operator_rate_set(currency="NOK", **JANUARY, rate=Decimal("9.6"), note="second")
@@ -313,7 +311,7 @@ def test_replacing_an_operators_rate_rerates_again():
 
 
 def test_same_operators_rate_again_changes_no_dsr_and_another_note_changes_its_source():
-    dsr = add_dsr()
+    dsr = recipes.dsr.make()
     operator_rate_set(currency="NOK", **JANUARY, rate=Decimal("9.5"), note="first")
 
     assert operator_rate_set(currency="NOK", **JANUARY, rate=Decimal("9.50"), note="first").dsrs == 0
@@ -323,7 +321,7 @@ def test_same_operators_rate_again_changes_no_dsr_and_another_note_changes_its_s
 
 def test_deleting_an_operators_rate_gives_dsrs_the_mean_back():
     publish(NOK=TWO_DAYS)
-    dsr = add_dsr(exchange_rate=Decimal("10.5"), rate_source=TWO_DAYS_SOURCE)
+    dsr = recipes.dsr.make(exchange_rate=Decimal("10.5"), rate_source=TWO_DAYS_SOURCE)
     operator_rate_set(currency="NOK", **JANUARY, rate=Decimal("9.5"), note="Norges Bank")
 
     changed = operator_rate_delete(operator_rate=OperatorRate.objects.get())
@@ -340,7 +338,7 @@ def test_deleting_an_operators_rate_gives_dsrs_the_mean_back():
 @pytest.mark.parametrize(("currency", "refusal"), [("NOK", ExchangeRateIncomplete), ("XAF", ExchangeRateMissing)])
 def test_deleting_is_refused_where_a_dsr_would_be_without_rate(currency, refusal):
     publish(NOK={"2020-01-02": "10"}, USD=TWO_DAYS)
-    dsr = add_dsr(currency_id=currency)
+    dsr = recipes.dsr.make(currency_id=currency)
     operator_rate_set(currency=currency, **JANUARY, rate=Decimal("9.5"), note="own")
     operator_rate = OperatorRate.objects.get()
 
@@ -354,7 +352,7 @@ def test_deleting_is_refused_where_a_dsr_would_be_without_rate(currency, refusal
 
 def test_deleting_is_allowed_without_a_mean_where_no_dsr_needs_one():
     publish()
-    add_dsr(offer="failed", **FAILED)
+    recipes.failed_dsr.make()
     operator_rate_set(currency="NOK", **JANUARY, rate=Decimal("9.5"))
 
     assert operator_rate_delete(operator_rate=OperatorRate.objects.get()) == RatesChanged(rates=1, dsrs=0)
@@ -383,7 +381,7 @@ def test_deleting_is_allowed_without_a_mean_where_no_dsr_needs_one():
 )
 def test_operators_rate_that_cannot_be_one_is_refused(wrong):
     publish(NOK=TWO_DAYS)
-    dsr = add_dsr()
+    dsr = recipes.dsr.make()
     before = kept_rate(dsr)
 
     with pytest.raises(InvalidRate) as refused:
@@ -473,10 +471,10 @@ def test_file_may_have_a_byte_order_mark_windows_line_ends_and_blank_lines(tmp_p
 
 def test_newer_file_rerates_the_dsrs_whose_mean_it_changes(tmp_path):
     publish(NOK=TWO_DAYS | {"2020-02-28": "20", "2020-03-02": "21"})
-    operator = User.objects.create_user("olga")
-    january = add_dsr(offer="January", exchange_rate=Decimal("10.5"), rate_source=TWO_DAYS_SOURCE)
+    operator = user_recipes.user.make()
+    january = recipes.dsr.make(offer="January", exchange_rate=Decimal("10.5"), rate_source=TWO_DAYS_SOURCE)
     february_source = "ECB reference rates of 1 days, 2020-02-28 to 2020-02-28"
-    february = add_dsr(offer="February", **FEBRUARY, exchange_rate=Decimal(20), rate_source=february_source)
+    february = recipes.dsr.make(offer="February", **FEBRUARY, exchange_rate=Decimal(20), rate_source=february_source)
     # A correction of January, and a new day in March.
     path = ecb_file(tmp_path, "Date,NOK", "2020-03-03,22", "2020-01-31,12", "2020-01-02,10")
 
@@ -498,7 +496,7 @@ def test_newer_file_rerates_the_dsrs_whose_mean_it_changes(tmp_path):
 @pytest.mark.parametrize("corrected_day", ["2020-01-02", "2020-01-31"])
 def test_newer_file_may_change_the_first_and_the_last_day_of_a_period(tmp_path, corrected_day):
     publish(NOK={"2020-01-02": "10", "2020-01-31": "10"})
-    dsr = add_dsr(period_start=date(2020, 1, 2), exchange_rate=Decimal(10))
+    dsr = recipes.dsr.make(period_start=date(2020, 1, 2), exchange_rate=Decimal(10))
 
     assert ecb_rates_load(path=ecb_file(tmp_path, "Date,NOK", f"{corrected_day},11")).dsrs == 1
     # As people would write it: without zeros behind it.
@@ -507,12 +505,14 @@ def test_newer_file_may_change_the_first_and_the_last_day_of_a_period(tmp_path, 
 
 def test_newer_file_leaves_operators_rates_failed_dsrs_and_the_euro_alone(tmp_path):
     publish(NOK=TWO_DAYS)
-    by_operator = add_dsr(offer="operator")
+    by_operator = recipes.dsr.make(offer="operator")
     operator_rate_set(currency="NOK", **JANUARY, rate=Decimal("9.5"), note="own")
     # Even where the operator's rate itself is gone, the ECB overrides nobody.
     OperatorRate.objects.all().delete()
-    failed = add_dsr(offer="failed", **FAILED)
-    euro = add_dsr(offer="euro", currency_id="EUR", exchange_rate=Decimal(1), rate_method="euro", rate_source="")
+    failed = recipes.failed_dsr.make()
+    euro = recipes.dsr.make(
+        offer="euro", currency_id="EUR", exchange_rate=Decimal(1), rate_method="euro", rate_source=""
+    )
 
     changed = ecb_rates_load(path=ecb_file(tmp_path, "Date,NOK", "2020-01-31,12"))
 
@@ -527,7 +527,7 @@ def test_same_file_again_changes_nothing(tmp_path):
     publish()
     path = ecb_file(tmp_path, "Date,NOK,USD", "2020-01-31,11,1.10", "2020-01-02,10,1.1")
     ecb_rates_load(path=path)
-    dsr = add_dsr(exchange_rate=Decimal("10.5"), rate_source=TWO_DAYS_SOURCE)
+    dsr = recipes.dsr.make(exchange_rate=Decimal("10.5"), rate_source=TWO_DAYS_SOURCE)
     before = published()
 
     assert ecb_rates_load(path=path) == RatesChanged(rates=0, dsrs=0)
@@ -586,7 +586,7 @@ def test_file_that_would_leave_a_gap_is_refused(tmp_path, loaded_until, first_da
 
 def test_file_that_would_leave_a_dsr_without_rate_is_refused(tmp_path):
     publish(NOK=TWO_DAYS)
-    dsr = add_dsr(exchange_rate=Decimal("10.5"), rate_source=TWO_DAYS_SOURCE)
+    dsr = recipes.dsr.make(exchange_rate=Decimal("10.5"), rate_source=TWO_DAYS_SOURCE)
     before = published()
 
     with pytest.raises(ExchangeRateIncomplete):
@@ -719,13 +719,12 @@ def test_every_currency_of_the_ecb_is_known():
 
 def test_rerating_20_dsrs_takes_as_many_queries_as_one(tmp_path):
     publish(NOK=TWO_DAYS)
-    add_dsr(offer="first")
+    recipes.dsr.make(offer="first")
     operator_rate_set(currency="NOK", **JANUARY, rate=Decimal(9))
 
     with CaptureQueriesContext(connection) as for_one:
         assert operator_rate_set(currency="NOK", **JANUARY, rate=Decimal(8)).dsrs == 1
-    for number in range(19):
-        add_dsr(offer=f"one more {number}")
+    recipes.dsr.make(offer=(f"another {number}" for number in range(19)), _quantity=19, _bulk_create=True)
     with CaptureQueriesContext(connection) as for_20:
         assert operator_rate_set(currency="NOK", **JANUARY, rate=Decimal(7)).dsrs == 20
 
@@ -734,12 +733,11 @@ def test_rerating_20_dsrs_takes_as_many_queries_as_one(tmp_path):
 
 def test_loading_a_history_takes_as_many_queries_for_20_dsrs_as_for_one(tmp_path):
     publish(NOK=TWO_DAYS)
-    add_dsr(offer="first")
+    recipes.dsr.make(offer="first")
 
     with CaptureQueriesContext(connection) as for_one:
         assert ecb_rates_load(path=ecb_file(tmp_path, "Date,NOK", "2020-01-31,12")).dsrs == 1
-    for number in range(19):
-        add_dsr(offer=f"one more {number}")
+    recipes.dsr.make(offer=(f"another {number}" for number in range(19)), _quantity=19, _bulk_create=True)
     with CaptureQueriesContext(connection) as for_20:
         assert ecb_rates_load(path=ecb_file(tmp_path, "Date,NOK", "2020-01-31,13")).dsrs == 20
 
@@ -766,7 +764,7 @@ def do_not_wait_for_locks() -> None:
 )
 def test_rates_stay_while_an_importer_relies_on_them(tmp_path, change):
     publish(NOK=TWO_DAYS)
-    OperatorRate.objects.create(currency_id="NOK", **JANUARY, rate=Decimal("9.5"))
+    recipes.operator_rate.make()
     path = ecb_file(tmp_path, "Date,NOK", "2020-01-31,12")
     do_not_wait_for_locks()
 

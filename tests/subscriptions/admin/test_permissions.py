@@ -6,6 +6,7 @@ from django.contrib.auth.models import Permission
 from django.urls import URLPattern, reverse
 
 from subscriptions.models import DataUsageRecord, VoiceUsageRecord
+from tests import recipes as user_recipes
 from tests.subscriptions import recipes
 from tests.subscriptions.helpers import DATA, VOICE, add, event, subscribe
 
@@ -39,7 +40,7 @@ ALL = {permission for *_, needed in CASES for permission in needed} | {"delete_s
 @pytest.fixture
 def bob(client):
     """A staff user without permissions, signed in."""
-    bob = recipes.staff.make()
+    bob = user_recipes.staff.make()
     client.force_login(bob)
     return bob
 

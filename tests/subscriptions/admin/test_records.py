@@ -13,6 +13,7 @@ from django.urls import reverse
 from subscriptions.admin import records as record_admin
 from subscriptions.aggregates.services import daily_usage_refresh
 from subscriptions.models import DataUsageRecord, Subscription, VoiceUsageRecord
+from tests import recipes as user_recipes
 from tests.subscriptions import recipes
 from tests.subscriptions.helpers import add, event, marks, subscribe, sums
 
@@ -24,7 +25,7 @@ ADD = reverse("admin:subscriptions_datausagerecord_add")
 
 @pytest.fixture
 def ada(client):
-    client.force_login(recipes.superuser.make())
+    client.force_login(user_recipes.superuser.make())
     return client
 
 
@@ -213,7 +214,7 @@ def test_sealed_days_are_shown_and_not_changed(ada):
 def test_users_without_permission_cannot_change_records(client):
     someone = subscribe()
     add(event(someone))
-    bob = recipes.staff.make()
+    bob = user_recipes.staff.make()
     bob.user_permissions.add(Permission.objects.get(codename="view_datausagerecord"))
     client.force_login(bob)
     record = DataUsageRecord.objects.get()

@@ -16,7 +16,7 @@ from werkzeug import Client as WSGIClient
 
 from dsrhub.wsgi import application
 from subscriptions.aggregates.services import daily_usage_refresh
-from tests.subscriptions import recipes
+from tests import recipes
 from tests.subscriptions.helpers import VOICE, add, event, subscribe
 
 pytestmark = pytest.mark.django_db
