@@ -49,7 +49,7 @@ REFERENCE_TABLES = {"catalogue_currency", "catalogue_territory", "catalogue_ecbr
 
 
 @pytest.fixture(scope="session", autouse=True)
-def _reference_data_stays():
+def _keep_reference_data():
     introspection = type(connection.introspection)
     all_tables = introspection.django_table_names
 
@@ -61,7 +61,7 @@ def _reference_data_stays():
 
 
 @pytest.fixture(scope="session", autouse=True)
-def _nobody_is_hurried():
+def _long_time_limits():
     with pytest.MonkeyPatch.context() as patched:
         for name, bound in BOUNDS.items():
             patched.setattr(name, bound)
@@ -69,7 +69,7 @@ def _nobody_is_hurried():
 
 
 @pytest.fixture(autouse=True)
-def _no_partition_stays(request):
+def _drop_partitions(request):
     """Drop the partitions of large DSRs after a transactional test: emptying the tables does not drop them."""
     marker = request.node.get_closest_marker("django_db")
     if marker is None or not marker.kwargs.get("transaction"):

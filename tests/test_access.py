@@ -68,7 +68,7 @@ KINDS = ["anonymous", "signed_in", "staff", "token", "superuser"]
 
 # --- REST ------------------------------------------------------------------------------------------------------
 
-# READ: everybody, unless reads are closed. OPEN: everybody, always. Otherwise: the permission that is needed.
+# READ: open to everyone, unless reads are closed. OPEN: always open to everyone. Otherwise: the required permission.
 READ, OPEN = "read", "open"
 REST = {
     "dsrs/": {"GET": READ, "POST": "catalogue.add_dsr"},
@@ -109,7 +109,7 @@ def ask(client, method, path):
 
 @pytest.mark.parametrize("is_private", [False, True], ids=["public", "private"])
 @pytest.mark.parametrize("kind", KINDS)
-def test_each_route_of_rest_admits_those_whom_it_should(kind, is_private, settings):
+def test_each_route_of_rest_admits_only_permitted_users(kind, is_private, settings):
     settings.DSRHUB_PRIVATE = is_private
     client = client_of(kind)
     wrong = []
@@ -133,7 +133,7 @@ def test_each_route_of_rest_admits_those_whom_it_should(kind, is_private, settin
 
 @pytest.mark.parametrize("kind", ["signed_in", "token"])
 @pytest.mark.parametrize("permission", [need for _, _, need in WRITES])
-def test_a_permission_admits_to_its_write_alone(kind, permission):
+def test_a_permission_allows_only_its_own_write(kind, permission):
     client = client_of(kind, permission)
     admitted = [need for route, method, need in WRITES if ask(client, method, address(route)) not in NOT_ADMITTED]
     assert admitted == [permission]
@@ -188,15 +188,15 @@ def test_every_field_and_mutation_has_a_row_in_the_matrix():
 
 @pytest.mark.parametrize("is_private", [False, True], ids=["public", "private"])
 @pytest.mark.parametrize("kind", KINDS)
-def test_each_field_of_graphql_is_told_to_those_who_may_read(kind, is_private, settings):
+def test_each_field_of_graphql_is_open_to_users_who_may_read(kind, is_private, settings):
     settings.DSRHUB_PRIVATE = is_private
     client = client_of(kind)
-    told = {name: codes(client, operation) for name, operation in QUERIES.items()}
+    answers = {name: codes(client, operation) for name, operation in QUERIES.items()}
     if is_private and kind == "anonymous":
-        assert told == {name: {"not_authenticated"} for name in QUERIES}
+        assert answers == {name: {"not_authenticated"} for name in QUERIES}
     else:
-        there_is_none = {"dsr": {"dsr_not_found"}, "subscription": {"subscription_not_found"}}
-        assert told == {name: there_is_none.get(name, set()) for name in QUERIES}
+        missing = {"dsr": {"dsr_not_found"}, "subscription": {"subscription_not_found"}}
+        assert answers == {name: missing.get(name, set()) for name in QUERIES}
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -225,8 +225,8 @@ def test_a_mutation_needs_each_of_its_permissions_and_no_other(kind, name):
 
 # --- The admin -------------------------------------------------------------------------------------------------
 
-# Pages that need no permission, as they show no data of others: sign-in and sign-out, the user's own password, and
-# pages that list what the other pages allow.
+# Pages that need no permission, because they show no data of other users: sign-in and sign-out, the user's own
+# password, and pages that list only what the user may open.
 OPEN_TO_STAFF = {
     "admin/",
     "admin/login/",
@@ -260,7 +260,7 @@ PEOPLE = {
 
 
 @pytest.mark.parametrize("kind", ["anonymous", "signed_in", "token"])
-def test_nobody_enters_the_admin_but_staff(kind):
+def test_only_staff_may_enter_the_admin(kind):
     client = client_of(kind)
     for route in ADMIN_ROUTES:
         path = address(route)
@@ -272,16 +272,20 @@ def test_nobody_enters_the_admin_but_staff(kind):
             assert is_refused or (response.status_code == 403 and kind != "signed_in"), (route, response)
 
 
-def test_staff_without_a_permission_sees_nothing_of_anybody_else():
+def test_staff_without_permissions_see_no_data():
     client = client_of("staff")
     closed = [route for route in ADMIN_ROUTES if route not in OPEN_TO_STAFF and route != CATCH_ALL]
     asked = [(route, send(address(route))) for route in closed for send in (client.get, client.post)]
     # For an object that does not exist, the admin may answer 404 before it checks the permission.
-    seen = [(route, said) for route, said in asked if said.status_code not in (403, 404, 405) and not leads_away(said)]
+    seen = [
+        (route, said)
+        for route, said in asked
+        if said.status_code not in (403, 404, 405) and not redirects_to_a_page(said)
+    ]
     assert seen == []
 
 
-def leads_away(response):
+def redirects_to_a_page(response):
     return response.status_code in (301, 302) and (
         response["Location"] == "/admin/" or response["Location"].endswith("/change/")
     )
@@ -313,18 +317,18 @@ def test_every_route_of_the_admin_is_in_a_matrix():
         )
 
     # The address of an object redirects to its change page.
-    leading_away = {route for route in ADMIN_ROUTES if re.fullmatch(r"admin/\w+/\w+/<path:object_id>/", route)}
-    assert {route for route in ADMIN_ROUTES if not is_in_one(route)} == leading_away | {CATCH_ALL}
+    redirecting = {route for route in ADMIN_ROUTES if re.fullmatch(r"admin/\w+/\w+/<path:object_id>/", route)}
+    assert {route for route in ADMIN_ROUTES if not is_in_one(route)} == redirecting | {CATCH_ALL}
 
 
-def test_every_page_of_people_has_a_row():
+def test_every_page_of_users_and_tokens_has_a_row():
     of_people = {
         address(route).removeprefix("/admin/") for route in ADMIN_ROUTES if re.search("auth/|apitoken/", route)
     }
     assert of_people - {"auth/user/1/", "auth/group/1/", "dsrhub/apitoken/1/"} == PEOPLE.keys()
 
 
-def test_each_page_of_people_is_open_to_its_permission_and_to_no_other(people_addresses):
+def test_each_page_of_users_and_tokens_is_open_to_its_permissions_only(people_addresses):
     staff = user_of("staff")
     client = Client()
     client.force_login(staff)
@@ -346,7 +350,7 @@ def test_a_superuser_may_open_every_page(people_addresses):
 # --- Tokens in the admin ---------------------------------------------------------------------------------------
 
 
-def test_a_token_is_made_in_the_admin_shown_once_and_works(settings):
+def test_a_token_created_in_the_admin_is_shown_once_and_works(settings):
     settings.DSRHUB_PRIVATE = True
     bob = recipes.user.make()
     client = client_of("superuser")
@@ -363,7 +367,7 @@ def test_a_token_is_made_in_the_admin_shown_once_and_works(settings):
         assert cursor.fetchall() == [(str(bob.pk), "Token of bob", '[{"added": {}}]')]
 
 
-def test_who_deletes_a_user_does_not_see_his_token():
+def test_deleting_a_user_does_not_show_the_token():
     token = recipes.token.make()
     client = client_of("superuser")
     for page in (
@@ -375,7 +379,7 @@ def test_who_deletes_a_user_does_not_see_his_token():
     assert token.key not in repr(token)
 
 
-def test_a_token_is_revoked_in_the_admin():
+def test_a_token_can_be_revoked_in_the_admin():
     token = recipes.token.make()
     client = client_of("superuser")
     assert client.post(f"/admin/dsrhub/apitoken/{token.user_id}/delete/", {"post": "yes"}).status_code == 302
@@ -399,7 +403,7 @@ def ada(settings):
 
 
 @pytest.mark.parametrize("path", SIGN_INS)
-def test_after_some_failures_an_address_has_to_wait_at_every_door(ada, path):
+def test_after_some_failures_an_address_must_wait_on_every_sign_in_page(ada, path):
     for number in range(3):
         assert sign_in(path, name=f"name-{number}").status_code in (200, 400)
     for door in SIGN_INS:
@@ -410,19 +414,19 @@ def test_after_some_failures_an_address_has_to_wait_at_every_door(ada, path):
     assert sign_in(path, password="lovelace", address="10.0.0.2").status_code in (200, 302)
 
 
-def test_signing_in_does_not_count(ada):
+def test_successful_sign_ins_are_not_counted(ada):
     for _ in range(5):
         assert sign_in("/token/", password="lovelace").status_code == 200
 
 
-def test_a_name_may_fail_from_ten_addresses(ada):
+def test_failures_of_a_name_are_limited_over_all_addresses(ada):
     for number in range(30):
         assert sign_in("/token/", address=f"10.0.1.{number}", name="Ada" if number % 2 else "ada").status_code == 400
     assert sign_in("/token/", address="10.0.2.1", password="lovelace").status_code == 429
     assert sign_in("/token/", address="10.0.2.1", name="bob").status_code == 400
 
 
-def test_time_ends_the_wait(ada):
+def test_the_wait_ends_after_its_time(ada):
     for _ in range(4):
         response = sign_in("/token/")
     assert response.status_code == 429
@@ -431,7 +435,7 @@ def test_time_ends_the_wait(ada):
     assert sign_in("/token/", password="lovelace").status_code == 200
 
 
-def test_what_is_over_is_cleared(ada):
+def test_expired_tallies_are_removed(ada):
     sign_in("/token/")
     assert Tally.objects.count() == 2
     with connection.cursor() as cursor:
@@ -440,7 +444,7 @@ def test_what_is_over_is_cleared(ada):
     assert Tally.objects.count() == 2
 
 
-def test_neither_names_nor_addresses_are_kept(ada):
+def test_names_and_addresses_are_stored_as_hashes(ada):
     sign_in("/token/", name="my-password")
     assert all(re.fullmatch("[0-9a-f]{64}", key) for key in Tally.objects.values_list("key", flat=True))
 
@@ -454,12 +458,14 @@ def test_neither_names_nor_addresses_are_kept(ada):
         (False, "10.0.0.1", "1.2.3.4", "10.0.0.1"),  # any client can send the header
         (True, "10.0.0.1", "6.6.6.6, 1.2.3.4", "1.2.3.4"),
         (True, "10.0.0.1", None, "10.0.0.1"),
-        (False, "2001:db8:1:2:3:4:5:6", None, "2001:db8:1:2::"),  # one customer has the whole network
+        (False, "2001:db8:1:2:3:4:5:6", None, "2001:db8:1:2::"),  # a customer has a whole /64 network
         (False, "::ffff:1.2.3.4", None, "1.2.3.4"),
         (False, "", None, ""),  # a Unix socket
     ],
 )
-def test_an_address_is_what_our_side_saw(rf, settings, is_behind_proxy, remote, forwarded, expected):
+def test_the_address_of_a_client_is_the_one_that_our_server_or_proxy_saw(
+    rf, settings, is_behind_proxy, remote, forwarded, expected
+):
     settings.DSRHUB_BEHIND_PROXY = is_behind_proxy
     headers = {"X-Forwarded-For": forwarded} if forwarded else {}
     assert throttling.client_address(rf.get("/", REMOTE_ADDR=remote, headers=headers)) == expected
@@ -472,7 +478,7 @@ def ask_graphql(client):
     return client.post("/graphql", {"query": "{ __typename }"}, content_type="application/json")
 
 
-def test_without_a_rate_nobody_is_counted(client, settings):
+def test_without_a_rate_no_client_is_counted(client, settings):
     assert settings.DSRHUB_ANONYMOUS_RATE is None
     client.get("/dsrs/")
     ask_graphql(client)
@@ -493,14 +499,14 @@ def test_beyond_the_rate_rest_and_graphql_say_how_long_to_wait(client, settings)
 
 
 @pytest.mark.parametrize("kind", ["signed_in", "token"])
-def test_who_is_signed_in_has_no_rate(kind, settings):
+def test_signed_in_users_have_no_rate(kind, settings):
     settings.DSRHUB_ANONYMOUS_RATE = (1, 3600)
     client = client_of(kind)
     assert [client.get("/dsrs/").status_code for _ in range(3)] == [200, 200, 200]
     assert Tally.objects.count() == 0
 
 
-def test_who_is_over_the_rate_may_sign_in(client, settings, ada):
+def test_clients_over_the_rate_may_sign_in(client, settings, ada):
     settings.DSRHUB_ANONYMOUS_RATE = (1, 3600)
     assert [client.get("/dsrs/").status_code for _ in range(2)] == [200, 429]
     assert sign_in("/token/", password="lovelace", address="127.0.0.1").status_code == 200
@@ -515,13 +521,13 @@ STRICT = (
 
 
 @pytest.mark.parametrize("path", ["/dsrs/", "/admin/login/", "/admin/", "/nowhere", "/docs/"])
-def test_no_page_may_run_or_load_what_is_not_ours(client, path):
+def test_every_page_may_load_only_our_own_files(client, path):
     policy = client.get(path)["Content-Security-Policy"]
     assert "; ".join(sorted(policy.split("; "))) == STRICT
     assert "unsafe" not in policy
 
 
-def test_the_playground_alone_may_have_the_styles_that_know_its_nonce(client):
+def test_only_the_playground_allows_styles_with_a_nonce(client):
     policy = client.get("/graphql", headers={"Accept": "text/html"})["Content-Security-Policy"]
     parts = sorted(policy.split("; "))
     (styles,) = (part for part in parts if part.startswith("style-src"))

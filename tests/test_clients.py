@@ -1,4 +1,4 @@
-"""Clients of a running server: one generated from the OpenAPI document, and the examples of the README."""
+"""Clients of a running server: a client generated from the OpenAPI document, and the examples of the README."""
 
 import json
 import os
@@ -56,7 +56,7 @@ print(dsrs_delete.sync_detailed(report.dsr.id, client=admin).status_code.value)
 """
 
 
-def test_a_generated_client_asks_signs_in_uploads_and_deletes(server, tmp_path):
+def test_a_generated_client_queries_signs_in_uploads_and_deletes(server, tmp_path):
     document, client = tmp_path / "openapi.yaml", tmp_path / "client"
     manage("spectacular", "--file", str(document))
     generate = ["openapi-python-client", "generate", "--path", document, "--output-path", client, "--meta", "none"]
@@ -88,7 +88,7 @@ RUN = {
 }
 
 
-def said_by(language, text, server, folder):
+def output_of(language, text, server, folder):
     """The output of an example, with this server's address, password and file instead of the README's."""
     program = RUN[language]
     if shutil.which(program[0]) is None:
@@ -109,16 +109,16 @@ def test_the_readme_has_an_example_for_each_client():
 
 
 @pytest.mark.parametrize("language", ["sh", "python", "js"])
-def test_the_readmes_question_is_answered(server, tmp_path, language):
+def test_the_example_of_a_query_works(server, tmp_path, language):
     text = next(text for other, text in EXAMPLES if other == language)
-    said = said_by(language, text, server, tmp_path)
+    output = output_of(language, text, server, tmp_path)
     if language == "sh":
-        (resource,) = json.loads(said)
+        (resource,) = json.loads(output)
         assert (resource["dsp_id"], resource["revenue"]) == ("a", 0.75)
     else:
-        assert said == "a 0.75\n"
+        assert output == "a 0.75\n"
 
 
-def test_the_readmes_upload_loads_a_report(server, tmp_path):
+def test_the_example_of_an_upload_works(server, tmp_path):
     language, text = EXAMPLES[-1]
-    assert json.loads(said_by(language, text, server, tmp_path))["outcome"] == "loaded"
+    assert json.loads(output_of(language, text, server, tmp_path))["outcome"] == "loaded"

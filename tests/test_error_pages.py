@@ -19,18 +19,18 @@ def heading(response):
 
 
 @pytest.mark.parametrize("path", ["/admin/catalogue/nowhere/", "/admin/catalogue/dsr/1/lines/", "/admin/nowhere"])
-def test_a_page_that_is_not_there(admin_client, path):
+def test_a_missing_page(admin_client, path):
     response = admin_client.get(path)
     assert (response.status_code, heading(response)) == (404, "Page not found")
 
 
-def test_a_page_that_somebody_may_not_see(client):
+def test_a_page_without_the_permission(client):
     client.force_login(staff_with())
     response = client.get("/admin/catalogue/dsr/")
     assert (response.status_code, heading(response)) == (403, "Forbidden")
 
 
-def test_a_fault_of_ours(admin_user, monkeypatch):
+def test_a_server_error(admin_user, monkeypatch):
     client = Client(raise_request_exception=False)
     client.force_login(admin_user)
 

@@ -18,7 +18,7 @@ EXACT = ["0", "1.50", "-0.10", "0.0000000000000002220446049250313", "0." + "0" *
 
 @pytest.mark.django_db
 @pytest.mark.parametrize("digits", EXACT)
-def test_a_number_comes_back_with_all_its_digits(digits):
+def test_a_number_is_read_back_with_all_its_digits(digits):
     # With this precision, every calculation with Decimal would round.
     with localcontext(prec=3):
         recipes.dsr.make(total_revenue=Decimal(digits))
@@ -29,14 +29,14 @@ def test_a_number_comes_back_with_all_its_digits(digits):
 
 @pytest.mark.django_db
 @pytest.mark.parametrize("given", ["12.50", Decimal("12.50")])
-def test_text_and_decimals_are_taken_alike(given):
+def test_texts_and_decimals_are_accepted(given):
     recipes.dsr.make(total_revenue=given)
 
     assert str(DSR.objects.get(total_revenue=given).total_revenue) == "12.50"
 
 
 @pytest.mark.django_db
-def test_an_exponent_and_a_whole_number_are_numbers():
+def test_exponents_and_integers_are_accepted():
     recipes.dsr.make(total_revenue="25e-1")
 
     dsr = DSR.objects.get(total_revenue__gt=2, total_revenue__lt=3)
@@ -45,7 +45,7 @@ def test_an_exponent_and_a_whole_number_are_numbers():
 
 
 @pytest.mark.django_db
-def test_nothing_is_null_and_not_zero():
+def test_none_is_stored_as_null():
     recipes.dsr.make(lowest_revenue=None)
 
     assert DSR.objects.get(lowest_revenue__isnull=True).lowest_revenue is None
@@ -71,7 +71,7 @@ def test_a_sum_in_the_database_has_all_digits():
     ],
     ids=repr,
 )
-def test_what_is_no_exact_number_is_refused_and_not_stored(value):
+def test_values_that_are_not_exact_numbers_are_refused_and_not_stored(value):
     with pytest.raises(ValidationError) as refusal, transaction.atomic():
         recipes.dsr.make(total_revenue=value)
 
@@ -80,17 +80,17 @@ def test_what_is_no_exact_number_is_refused_and_not_stored(value):
 
 
 @pytest.mark.parametrize("digits", EXACT)
-def test_a_form_takes_every_digit(digits):
+def test_a_form_keeps_every_digit(digits):
     assert f"{NumericField().formfield().clean(digits):f}" == digits
 
 
 @pytest.mark.parametrize("text", ["NaN", "Infinity", "one", ""])
-def test_a_form_refuses_what_is_no_number(text):
+def test_a_form_refuses_texts_that_are_not_numbers(text):
     with pytest.raises(ValidationError):
         NumericField().formfield().clean(text)
 
 
-def test_a_form_leaves_an_optional_number_out():
+def test_an_optional_number_of_a_form_may_be_blank():
     assert NumericField(null=True, blank=True).formfield().clean("") is None
 
 

@@ -1,4 +1,4 @@
-"""`/healthz` answers without a database, `/readyz` reports whether requests can be answered, and SIGTERM stops it."""
+"""`/healthz` needs no database, `/readyz` reports whether requests can be answered, SIGTERM stops the server."""
 
 import http.client
 import json
@@ -20,20 +20,20 @@ from tests.waiting import PATIENCE
 
 
 @pytest.mark.parametrize("method", ["GET", "HEAD"])
-def test_the_process_lives(client, method):
+def test_healthz_answers(client, method):
     response = client.generic(method, "/healthz")
     assert response.status_code == 200
     assert response["Content-Type"] == "text/plain"
     assert response.content == (b"ok\n" if method == "GET" else b"")
 
 
-def test_whoever_asks_need_not_know_the_name_of_the_host(client):
+def test_healthz_accepts_any_host_name(client):
     headers = {"host": "10.0.0.7:8000"}
     assert client.get("/docs/", headers=headers).status_code == 400
     assert client.get("/healthz", headers=headers).status_code == 200
 
 
-def test_it_is_not_redirected_to_https(settings):
+def test_healthz_is_not_redirected_to_https(settings):
     settings.SECURE_SSL_REDIRECT = True
     client = Client()
     assert client.get("/docs/").status_code == 301
@@ -75,7 +75,7 @@ def test_it_is_not_ready_without_its_database(client, monkeypatch):
 
 
 @pytest.mark.django_db
-def test_jobs_that_wait_are_told_and_do_not_make_it_unready(client):
+def test_waiting_jobs_are_reported_and_do_not_make_it_unready(client):
     for name, state in (("a.tsv", "to_check"), ("b.tsv", "to_load"), ("c.tsv", "checked")):
         catalogue_recipes.import_job.make(name=name, state=state)
     ImportJob.objects.filter(name="b.tsv").update(changed_at=timezone.now() - timedelta(seconds=90))
@@ -87,13 +87,13 @@ def test_jobs_that_wait_are_told_and_do_not_make_it_unready(client):
 
 
 @pytest.mark.django_db(transaction=True)
-def test_a_worker_that_lives_is_told(client):
+def test_a_running_worker_is_reported(client):
     with worker_lives():
         assert client.get("/readyz").json()["queue"] == IDLE | {"worker": True}
 
 
 @pytest.mark.django_db
-def test_who_asks_does_not_wait_for_a_database_that_hangs(client, monkeypatch):
+def test_readyz_does_not_wait_for_a_database_that_hangs(client, monkeypatch):
     def hangs():
         with connection.cursor() as cursor:
             cursor.execute("SELECT pg_sleep(60)")
@@ -104,7 +104,7 @@ def test_who_asks_does_not_wait_for_a_database_that_hangs(client, monkeypatch):
     assert (response.status_code, response.json()) == (503, {"ready": False, "database": "out of reach"})
 
 
-# --- Stopping in order -----------------------------------------------------------------------------------------
+# --- Graceful stop ---------------------------------------------------------------------------------------------
 
 
 @pytest.mark.django_db(transaction=True)

@@ -1,4 +1,4 @@
-"""Logs: a line for each request, JSON on demand, and the request's id in everything that the request causes."""
+"""Logs: a line for each request, JSON if configured, and the id of the request in every record that it causes."""
 
 import json
 import logging
@@ -34,26 +34,26 @@ def records(caplog):
 
 
 @pytest.mark.parametrize("path", ["/dsrs/", "/nowhere", "/admin/", "/healthz", "/docs/", "/openapi.yaml"])
-def test_every_answer_has_an_id_of_its_own(client, path):
+def test_every_response_has_its_own_id(client, path):
     first, second = (client.get(path)["X-Request-ID"] for _ in range(2))
     assert len(first) == len(second) == 32
     assert first != second
 
 
 @pytest.mark.parametrize("sent", ["a", "A-1_b.2", "x" * 64])
-def test_the_id_that_a_client_sends_is_taken(client, sent):
+def test_the_id_that_a_client_sends_is_used(client, sent):
     assert client.get("/dsrs/", headers={"X-Request-ID": sent})["X-Request-ID"] == sent
 
 
 @pytest.mark.parametrize("sent", ["", "x" * 65, "a b", "a\nb", "é", '{"a"}', "٣"])
-def test_an_id_that_could_forge_a_log_is_replaced(client, sent):
+def test_an_id_that_could_forge_log_lines_is_replaced(client, sent):
     assert len(client.get("/dsrs/", headers={"X-Request-ID": sent})["X-Request-ID"]) == 32
 
 
 # --- The log of a request --------------------------------------------------------------------------------------
 
 
-def test_a_request_is_a_line(client, records):
+def test_a_request_is_logged_as_one_line(client, records):
     client.get("/dsrs/?limit=1", headers={"X-Request-ID": "abc"})
     (record,) = records("dsrhub.requests")
     assert record.getMessage().startswith("GET /dsrs/?limit=1 200 ")
@@ -61,7 +61,7 @@ def test_a_request_is_a_line(client, records):
     assert said == ("abc", "GET", "/dsrs/?limit=1", 200, None, "127.0.0.1")
 
 
-def test_graphql_and_the_admin_are_logged_alike(client, records):
+def test_graphql_and_the_admin_are_logged_too(client, records):
     query = {"query": "{ dsrs { edges { node { id } } } }"}
     client.post("/graphql", query, content_type="application/json", headers={"X-Request-ID": "one"})
     client.get("/admin/", headers={"X-Request-ID": "two"})
@@ -71,7 +71,7 @@ def test_graphql_and_the_admin_are_logged_alike(client, records):
     ]
 
 
-def test_who_was_signed_in_is_told_by_number_and_never_by_token_or_password(client, records):
+def test_users_are_logged_by_id_without_tokens_and_passwords(client, records):
     ada = recipes.superuser.make()
     token = recipes.token.make(user=ada).key
     client.get("/dsrs/", headers={"Authorization": f"Token {token}"})
@@ -84,13 +84,13 @@ def test_who_was_signed_in_is_told_by_number_and_never_by_token_or_password(clie
     assert "lovelace" not in everything
 
 
-def test_supervisors_do_not_bury_the_rest(client, records):
+def test_health_checks_are_not_logged(client, records):
     client.get("/healthz")
     client.get("/readyz")
     assert records("dsrhub.requests") == []
 
 
-def test_an_error_of_ours_is_logged_under_the_id_that_the_client_got(client, records, monkeypatch):
+def test_a_server_error_is_logged_with_the_id_of_its_response(client, records, monkeypatch):
     def breaks(**page):
         raise RuntimeError("a bug")
 
@@ -107,7 +107,7 @@ def test_an_error_of_ours_is_logged_under_the_id_that_the_client_got(client, rec
 
 
 @pytest.mark.django_db(transaction=True)
-def test_a_worker_logs_under_the_id_of_the_request_that_queued_the_job(tmp_path, settings, records, client):
+def test_a_worker_logs_with_the_id_of_the_request_that_queued_the_job(tmp_path, settings, records, client):
     settings.DSRHUB_UPLOAD_DIR = tmp_path
     ada = recipes.superuser.make()
     path = write_report(tmp_path, NO_JANUARY, line("a"))
@@ -133,7 +133,7 @@ def test_a_worker_logs_under_the_id_of_the_request_that_queued_the_job(tmp_path,
     assert ImportJob.objects.get().request_id == "confirm-8"
 
 
-def test_a_job_without_a_request_is_logged_under_an_id_of_its_own():
+def test_a_job_without_a_request_is_logged_with_its_own_id():
     with logs.on_behalf_of(""):
         assert len(logs.request_id()) == 32
 
@@ -149,13 +149,13 @@ def formatted(record, *, json):
     return formatter.format(record)
 
 
-def test_a_line_for_people():
+def test_the_text_format():
     record = logging.LogRecord("dsrhub.some", logging.WARNING, "", 1, "%s is late", ("ECB",), None)
     with logs.on_behalf_of("abc"):
         assert formatted(record, json=False).endswith(" WARNING dsrhub.some [abc]: ECB is late")
 
 
-def test_a_line_for_programs_is_one_object_whatever_is_in_it():
+def test_the_json_format_is_one_object_on_one_line():
     record = logging.LogRecord("dsrhub.some", logging.WARNING, "", 1, 'a "b"\n%s', ("ç",), None)
     record.status = 200
     with logs.on_behalf_of("abc"):
@@ -173,7 +173,7 @@ def test_a_line_for_programs_is_one_object_whatever_is_in_it():
 
 
 @pytest.mark.django_db(transaction=True)
-def test_all_that_a_server_says_is_json_where_it_is_asked_for(client):
+def test_all_logs_of_a_server_are_json_on_request(client):
     with serving(DSRHUB_LOG_JSON="true") as server:
         response = requests.get(f"{server.url}/dsrs/", headers={"X-Request-ID": "abc"}, timeout=PATIENCE)
         assert response.headers["X-Request-ID"] == "abc"

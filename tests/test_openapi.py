@@ -78,7 +78,7 @@ def answer(document, path, status="200"):
 
 
 @pytest.mark.parametrize("accept", ["*/*", "application/json", "text/html,application/xhtml+xml"])
-def test_it_is_served_whatever_a_client_accepts(client, accept):
+def test_it_is_served_for_every_accept_header(client, accept):
     assert client.get("/openapi.yaml", headers={"accept": accept}).status_code == 200
 
 
@@ -87,7 +87,7 @@ def test_it_is_a_valid_document_of_openapi_3(document):
     assert document["openapi"].startswith("3.")
 
 
-def test_it_names_what_the_contract_names(document):
+def test_it_has_the_title_server_and_tags_of_the_contract(document):
     assert document["info"]["title"] == "DSR API"
     assert document["servers"] == [{"url": "http://localhost:8000/"}]
     assert {"dsrs", "resources"} <= {tag["name"] for tag in document["tags"]}
@@ -161,13 +161,13 @@ def headers(db):
 # A separate run tests subscriptions: it knows rules for their parameters that no schema can express.
 @DOCUMENT.include(method="GET").exclude(path_regex="^/subscriptions/").parametrize()
 @few_examples
-def test_reads_do_what_it_says(case, app):
+def test_reads_match_the_document(case, app):
     case.call_and_validate()
 
 
 @DOCUMENT.exclude(method="GET").parametrize()
 @few_examples
-def test_writes_do_what_it_says(case, app, headers):
+def test_writes_match_the_document(case, app, headers):
     # No schema can express what a valid report or password is, so the application refuses much that looks valid.
     case.call_and_validate(headers=headers, excluded_checks=[positive_data_acceptance])
 
@@ -181,7 +181,7 @@ def is_documented(response, status, path):
     return True
 
 
-def test_answers_that_have_content_are_as_documented(app, tmp_path):
+def test_answers_with_content_match_the_document(app, tmp_path):
     lines = (line("a", "One", "Ana", "ESABC2000001", "5", "0.5"), line("b", isrc="x"))
     number = import_report(tmp_path, ES_JANUARY, *lines).pk
     import_report(tmp_path, NO_JANUARY, line("b", revenue="1"))
@@ -197,7 +197,7 @@ def test_answers_that_have_content_are_as_documented(app, tmp_path):
         assert is_documented(response, 200, path)
 
 
-def test_what_becomes_of_an_upload_is_as_documented(app, headers):
+def test_outcomes_of_an_upload_match_the_document(app, headers):
     def upload(*lines, **fields):
         content = "\n".join((HEADER, *lines, "")).encode()
         return app.post("/dsrs/", data={"file": (io.BytesIO(content), ES_JANUARY), **fields}, headers=headers)
@@ -213,7 +213,7 @@ def test_what_becomes_of_an_upload_is_as_documented(app, headers):
     assert is_documented(app.delete(f"/dsrs/{number}", headers=headers), 404, "/dsrs/{id}")
 
 
-def test_who_may_not_is_told_as_documented(app, headers, settings):
+def test_refusals_without_permission_match_the_document(app, headers, settings):
     as_bob = {"Authorization": f"Token {recipes.token.make().key}"}
     for path, method in [("/dsrs/", "POST"), ("/dsrs/{id}", "DELETE")]:
         assert is_documented(app.open(path.format(id=1), method=method), 401, path)
@@ -224,7 +224,7 @@ def test_who_may_not_is_told_as_documented(app, headers, settings):
 
 
 @pytest.mark.parametrize("path", ["/dsrs/", "/token/"])
-def test_a_body_that_is_not_read_is_told_as_documented(app, headers, settings, path):
+def test_refusals_of_a_body_match_the_document(app, headers, settings, path):
     settings.DSRHUB_UPLOAD_LIMIT_BYTES = 1
     assert is_documented(app.post(path, data=b"a", content_type="text/plain", headers=headers), 415, path)
     assert is_documented(app.post(path, data={"username": "a" * 70_000}, headers=headers), 413, path)
@@ -250,7 +250,7 @@ def expect_status(operation, status):
 
 @pytest.mark.browser
 @pytest.mark.django_db(transaction=True)
-def test_swagger_ui_shows_it_and_asks_the_server_of_its_page(page, live_server, tmp_path):
+def test_swagger_ui_shows_it_and_sends_requests_to_its_own_server(page, live_server, tmp_path):
     number = import_report(tmp_path, ES_JANUARY, line("a", "Canción", revenue="0.5")).pk
     operation = try_out(page, live_server, "dsrs_lines", number)
     expect(page.locator("h1")).to_contain_text("DSR API")

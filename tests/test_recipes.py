@@ -18,7 +18,7 @@ RECIPES = {
 
 @pytest.mark.django_db
 @pytest.mark.parametrize("name", RECIPES)
-def test_a_recipe_makes_a_row_whatever_it_leaves_to_chance(name):
+def test_a_recipe_makes_valid_rows_with_any_random_values(name):
     for _ in range(10):
         with transaction.atomic():
             assert RECIPES[name].make().pk

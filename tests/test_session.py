@@ -43,14 +43,14 @@ def test_a_name_and_a_password_give_a_token_that_signs_in(client, ada, settings,
 @pytest.mark.parametrize(
     "sent", [{"username": "ada", "password": "wrong"}, {"username": "bob", "password": "lovelace"}]
 )
-def test_a_wrong_name_and_a_wrong_password_are_refused_alike(client, ada, sent):
+def test_a_wrong_name_and_a_wrong_password_have_the_same_answer(client, ada, sent):
     response = client.post("/token/", sent)
     assert response.status_code == 400
     message = "Unable to log in with provided credentials."
     assert response.json() == {"non_field_errors": [{"message": message, "code": "authorization"}]}
 
 
-def test_who_is_not_active_any_more_gets_no_token_and_an_old_one_is_refused(client, ada):
+def test_inactive_users_get_no_token_and_their_old_token_is_refused(client, ada):
     headers = token_header(ada)
     ada.is_active = False
     ada.save()
@@ -71,7 +71,7 @@ def test_who_is_not_active_any_more_gets_no_token_and_an_old_one_is_refused(clie
         ([1], {"non_field_errors"}),
     ],
 )
-def test_what_is_missing_or_wrong_is_named(client, sent, names):
+def test_missing_and_invalid_fields_are_named(client, sent, names):
     response = client.post("/token/", sent, content_type="application/json")
     assert response.status_code == 400
     assert response.json().keys() == names
@@ -87,20 +87,20 @@ def test_what_is_missing_or_wrong_is_named(client, sent, names):
         ("application/x-www-form-urlencoded", "a" * 65537, 413, "too_large"),
     ],
 )
-def test_another_body_is_refused(client, content_type, body, status, code):
+def test_an_invalid_body_is_refused(client, content_type, body, status, code):
     response = client.post("/token/", body.encode("latin-1"), content_type=content_type)
     assert response.status_code == status
     assert response.json()["code"] == code
 
 
 @pytest.mark.parametrize("method", ["GET", "PUT", "PATCH", "DELETE"])
-def test_a_token_is_only_posted_for(client, method):
+def test_only_post_is_allowed(client, method):
     response = client.generic(method, "/token/")
     assert response.status_code == 405
     assert response["Allow"] == "POST, OPTIONS"
 
 
-def test_a_wrong_token_is_refused_where_anybody_may_read(client):
+def test_a_wrong_token_is_refused_even_if_reads_are_open(client):
     response = client.get("/dsrs/", headers={"Authorization": "Token 0123456789"})
     assert response.status_code == 401
     assert response["WWW-Authenticate"] == "Token"
@@ -111,7 +111,7 @@ def test_a_wrong_token_is_refused_where_anybody_may_read(client):
 
 
 @pytest.mark.parametrize("path", READS)
-def test_where_reads_are_closed_nobody_reads_unless_signed_in(client, ada, settings, path):
+def test_closed_reads_need_a_signed_in_user(client, ada, settings, path):
     status = client.get(path).status_code
     assert status in (200, 404)
     settings.DSRHUB_PRIVATE = True
@@ -130,11 +130,11 @@ def test_where_reads_are_closed_nobody_reads_unless_signed_in(client, ada, setti
 
 
 @pytest.mark.parametrize("path", ["/healthz", "/docs/", "/docs/?script=", "/openapi.yaml", "/admin/login/"])
-def test_where_reads_are_closed_health_documentation_and_sign_in_stay_open(client, settings, path):
+def test_closed_reads_leave_health_documentation_and_sign_in_open(client, settings, path):
     settings.DSRHUB_PRIVATE = True
     assert client.get(path).status_code == 200
 
 
-def test_where_reads_are_closed_a_token_is_still_given(client, ada, settings):
+def test_closed_reads_leave_the_token_endpoint_open(client, ada, settings):
     settings.DSRHUB_PRIVATE = True
     assert client.post("/token/", {"username": "ada", "password": "lovelace"}).status_code == 200

@@ -1,4 +1,4 @@
-"""Settings from the environment: an invalid value stops the start, and commands start no server without need."""
+"""Settings from the environment: an invalid value stops the start, and the database server starts only if needed."""
 
 import os
 import re
@@ -76,7 +76,7 @@ def test_with_a_database_a_missing_secret_or_list_of_hosts_stops_the_start(pytho
         ("DATABASE_URL", "nonsense"),
     ],
 )
-def test_a_value_that_makes_no_sense_stops_the_start_and_is_named(python, name, value):
+def test_an_invalid_value_stops_the_start_and_is_named(python, name, value):
     process = python("-c", "import dsrhub.settings", **(SERVER | {name: value}))
     assert process.returncode == 1
     assert re.search(rf"ImproperlyConfigured: {name}\b.+\n$", process.stderr)
@@ -85,13 +85,13 @@ def test_a_value_that_makes_no_sense_stops_the_start_and_is_named(python, name, 
 # --- Meaning of values -----------------------------------------------------------------------------------------
 
 
-def test_without_a_database_it_is_for_this_machine_alone(python, tmp_path):
+def test_without_a_database_the_settings_are_for_this_machine_only(python, tmp_path):
     names = "DEBUG, DSRHUB_HTTPS, DSRHUB_PRIVATE, *ALLOWED_HOSTS, DATABASES['default']['HOST']"
     folder = tmp_path / "data"
     assert shown(python, names) == ["False", "False", "False", "localhost", "127.0.0.1", "[::1]", f"{folder}/postgres"]
 
 
-def test_with_a_database_https_is_expected_and_the_embedded_server_is_not_there(python):
+def test_with_a_database_https_is_on_and_there_is_no_embedded_server(python):
     names = (
         "DEBUG, DSRHUB_HTTPS, SECURE_SSL_REDIRECT, SESSION_COOKIE_SECURE, DATABASES['default']['ENGINE'], SECRET_KEY"
     )
@@ -100,17 +100,17 @@ def test_with_a_database_https_is_expected_and_the_embedded_server_is_not_there(
 
 
 @pytest.mark.parametrize(("word", "meaning"), [("1", True), ("TRUE", True), ("On", True), ("no", False), ("0", False)])
-def test_a_switch_is_set_by_a_word(python, word, meaning):
+def test_booleans_are_set_by_words(python, word, meaning):
     assert shown(python, "DSRHUB_PRIVATE", DSRHUB_PRIVATE=word) == [str(meaning)]
 
 
-def test_for_debugging_neither_a_secret_nor_hosts_are_needed(python):
+def test_debug_mode_needs_neither_a_secret_nor_hosts(python):
     names = "DEBUG, *ALLOWED_HOSTS, len(SECRET_KEY) > 50"
     expected = ["True", "localhost", "127.0.0.1", "[::1]", "True"]
     assert shown(python, names, DATABASE_URL=DATABASE_URL, DSRHUB_DEBUG="true") == expected
 
 
-def test_without_https_a_server_says_so_when_it_starts(python):
+def test_a_server_without_https_warns_when_it_starts(python):
     def said(**environment):
         environment["DJANGO_SETTINGS_MODULE"] = "dsrhub.settings"
         return python("-c", "import dsrhub.wsgi", **SERVER, **environment).stderr
@@ -123,13 +123,13 @@ def test_without_https_a_server_says_so_when_it_starts(python):
 
 
 @pytest.mark.parametrize("arguments", [["help"], ["check"], ["makemigrations", "--check"], ["spectacular"]])
-def test_what_needs_no_database_starts_none(python, tmp_path, arguments):
+def test_commands_without_a_database_start_no_server(python, tmp_path, arguments):
     process = python("manage.py", *arguments)
     assert (process.returncode, process.stderr) == (0, "")
     assert [path.name for path in (tmp_path / "data").iterdir()] == ["secret_key"]
 
 
-def test_processes_that_start_at_once_agree_on_one_secret(python, tmp_path):
+def test_processes_that_start_together_use_the_same_secret(python, tmp_path):
     with ThreadPoolExecutor() as threads:
         secrets = list(threads.map(lambda _: shown(python, "SECRET_KEY"), range(4)))
     secrets.append(shown(python, "SECRET_KEY"))

@@ -19,18 +19,18 @@ def test_every_requirement_is_pinned():
     assert len(pins(REQUIREMENTS)) == len(asked) > 0
 
 
-def test_the_lock_has_every_requirement_as_it_is_pinned():
+def test_the_lock_has_every_requirement_with_its_version():
     assert pins(REQUIREMENTS).items() <= pins(LOCK).items()
 
 
-def test_all_that_is_locked_has_a_hash_and_comes_from_anywhere():
+def test_every_locked_package_has_a_hash_and_no_address():
     packages = re.split(r"\n(?=[A-Za-z])", LOCK.strip())
     assert len(packages) == len(pins(LOCK))
     assert all(re.search(r"--hash=sha256:[0-9a-f]{64}", package) for package in packages)
     assert "://" not in LOCK
 
 
-def test_the_licence_of_all_that_is_locked_is_listed():
+def test_the_licence_of_every_locked_package_is_listed():
     rows = re.findall(r"^\| (\S+) \| [^|]+ \| ([^|]+) \|$", LICENCES, re.MULTILINE)
     listed = {re.sub("[-_.]+", "-", name).lower(): licence for name, licence in rows}
     listed.pop("name", None)

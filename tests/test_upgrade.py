@@ -1,4 +1,4 @@
-"""Upgrades a database of the first release with data in it: nothing is lost, and everything is found."""
+"""Upgrades a database of the first release that contains data: no row is lost, and the catalogue finds all of them."""
 
 import json
 
@@ -82,7 +82,7 @@ def first_release():
         cursor.execute("DROP DATABASE test_first_release WITH (FORCE)")
 
 
-def test_an_upgrade_loses_nothing_and_catalogues_what_was_there(first_release):
+def test_an_upgrade_keeps_all_rows_and_catalogues_them(first_release):
     manage("migrate", DATABASE_URL=first_release)
     manage("refresh_catalogue", DATABASE_URL=first_release)
     answers = json.loads(manage("shell", "--no-imports", "--command", QUESTIONS, DATABASE_URL=first_release))

@@ -1,4 +1,4 @@
-"""Pieces that several applications share: numbers in plain digits, days of commands, ids in paths, files' hashes."""
+"""Values that several applications share: numbers in plain digits, days of commands, ids in paths, hashes of files."""
 
 import re
 from argparse import ArgumentTypeError
@@ -22,7 +22,7 @@ def test_a_number_in_plain_digits_is_read_with_all_its_digits(text):
 @pytest.mark.parametrize(
     "text", ["", " 1", "1 ", "1\n", "+1", "1.", ".5", "1e3", "1_0", "1,5", "NaN", "Infinity", "١", "0x1"]
 )
-def test_anything_else_is_not_a_number(text):
+def test_other_texts_are_not_numbers(text):
     assert plain_decimal(text) is None
 
 
@@ -37,24 +37,24 @@ def test_anything_else_is_not_a_number(text):
         ("-1", False),
     ],
 )
-def test_an_amount_has_at_most_30_digits_before_the_point_and_60_behind_it(text, is_amount):
+def test_an_amount_has_at_most_30_digits_before_the_point_and_60_after_it(text, is_amount):
     assert bool(re.fullmatch(AMOUNT, text)) is is_amount
 
 
 @pytest.mark.parametrize(("text", "number"), [("0", 0), ("7", 7), ("007", 7), ("255", 255)])
-def test_a_path_has_a_number_up_to_the_largest(text, number):
+def test_an_id_in_a_path_is_a_number_up_to_the_largest(text, number):
     assert number_in_path(text, largest=255) == number
 
 
 @pytest.mark.parametrize("text", ["", "256", "0001", "-1", "+1", "1.0", " 1", "1_0", "١", "²", "x", "9" * 5000])
-def test_a_path_has_nothing_else(text):
+def test_other_texts_are_not_ids_in_a_path(text):
     assert number_in_path(text, largest=255) is None
 
 
 @pytest.mark.parametrize(
     ("number", "text"), [("1E-7", "0.0000001"), ("1E+3", "1000"), ("12.50", "12.50"), ("-0", "-0")]
 )
-def test_an_exact_number_is_answered_in_plain_digits(number, text):
+def test_an_exact_number_is_written_in_plain_digits(number, text):
     assert ExactField().to_representation(Decimal(number)) == text
 
 
@@ -68,7 +68,7 @@ def test_a_command_reads_a_day():
 
 
 @pytest.mark.parametrize("word", ["", "yesterday", "2020-02-30", "29.2.2020"])
-def test_a_command_refuses_what_is_not_a_day(word):
+def test_a_command_refuses_invalid_days(word):
     with pytest.raises(ArgumentTypeError, match="is not a day such as 2026-01-31"):
         day(word)
 

@@ -1,4 +1,4 @@
-"""Small reports for tests, made where they are used so that a test shows all that it depends on."""
+"""Small reports, users and lines for tests. Tests call these helpers directly, so each test shows its data."""
 
 import gzip
 import html
@@ -34,7 +34,7 @@ def line(
 
 
 def write_report(folder: Path, name: str, *lines: str, header: str = HEADER, line_end: str = "\r\n") -> Path:
-    """A report of the given lines in `folder`, packed where its name says so."""
+    """Write a report with the given lines to `folder`, compressed if its name ends in .gz."""
     content = "".join(one + line_end for one in (header, *lines)).encode()
     path = folder / name
     path.write_bytes(gzip.compress(content) if name.endswith(".gz") else content)
@@ -42,7 +42,7 @@ def write_report(folder: Path, name: str, *lines: str, header: str = HEADER, lin
 
 
 def import_report(folder: Path, name: str, *lines: str) -> DSR:
-    """The DSR of a report of the given lines, imported under its name."""
+    """Import a report with the given lines. Return its DSR."""
     return dsr_import(path=write_report(folder, name, *lines), name=name).dsr
 
 
@@ -63,13 +63,13 @@ def permitted(user: User, *permissions: str) -> User:
 
 
 def shown(response: HttpResponse, column: str) -> list[str]:
-    """What a page of the admin shows in a column, from top to bottom."""
+    """The texts in a column of an admin page, from top to bottom."""
     cells = re.findall(rf'<t[dh] class="field-{column}\b[^>]*>(.*?)</t[dh]>', response.content.decode(), re.DOTALL)
     return [html.unescape(strip_tags(cell)) for cell in cells]
 
 
 def line_storage() -> list[str]:
-    """The tables and sequences in which lines lie or are loaded, those of loads that ended included."""
+    """The tables and sequences of lines, including those that a load left behind."""
     with connection.cursor() as cursor:
         cursor.execute(
             "SELECT relname FROM pg_class WHERE relkind IN ('r', 'p', 'S') AND relname ~ 'usageline' ORDER BY relname"
@@ -77,7 +77,7 @@ def line_storage() -> list[str]:
         return [name for (name,) in cursor.fetchall()]
 
 
-# Where no DSR has a table of its own.
+# The tables of lines if no DSR has its own partition.
 SHARED_STORAGE = ["catalogue_usageline", "catalogue_usageline_shared"]
 
 
@@ -95,7 +95,7 @@ def other_transaction() -> Iterator:
 
 
 def add_dsr(**fields: Any) -> DSR:
-    """A DSR without lines: ingested, of NO_JANUARY and rated by the ECB, but for the given fields."""
+    """A DSR without lines: ingested, of NO_JANUARY and with the mean of the ECB, except for the given fields."""
     described = {
         "path": NO_JANUARY,
         "dsp": "Spotify",
@@ -114,7 +114,7 @@ def add_dsr(**fields: Any) -> DSR:
 
 
 def add_lines(dsr: DSR, *lines: str, own_partition: bool = False) -> None:
-    """Load lines for a DSR that was added without any, and note in it what they come to, as an import does."""
+    """Load lines into a DSR without lines, and store their totals in the DSR, as an import does."""
     load = LineLoad(dsr.pk, temporary=not own_partition)
     load.copy(iter(["".join(one + "\n" for one in lines).encode()]), COLUMNS)
     known = asdict(load.totals()) | {

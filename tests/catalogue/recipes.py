@@ -1,6 +1,6 @@
-"""Recipes of model-bakery for the rows of the catalogue. Lines come through the services: see helpers.
+"""Recipes of model-bakery for the rows of the catalogue. Lines are added through the services instead: see helpers.
 
-Choices are fixed, as random ones would violate the constraints of the tables.
+Choices are fixed, because random values would violate the constraints of the tables.
 """
 
 from datetime import date

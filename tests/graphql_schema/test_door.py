@@ -111,7 +111,7 @@ def csrf_client():
     return Client(enforce_csrf_checks=True)
 
 
-def test_anybody_may_read(csrf_client):
+def test_anonymous_users_may_read(csrf_client):
     assert post(csrf_client, "{ user }").json() == {"data": {"user": ""}}
 
 
@@ -139,7 +139,7 @@ def test_a_wrong_token_is_refused(client):
     assert answer["WWW-Authenticate"] == "Token"
 
 
-def test_a_private_installation_is_closed_to_strangers(client, admin_user, settings):
+def test_a_private_installation_is_closed_to_anonymous_users(client, admin_user, settings):
     settings.DSRHUB_PRIVATE = True
     answer = post(client, "{ __typename }")
     assert (answer.status_code, codes(answer)) == (401, ["not_authenticated"])

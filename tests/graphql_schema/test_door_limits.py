@@ -1,4 +1,4 @@
-"""The limits: an operation that exceeds one is refused before anything is executed."""
+"""The limits: an operation that exceeds a limit is refused before anything is executed."""
 
 import json
 from time import thread_time
@@ -194,7 +194,7 @@ ATTACKS = {
     "unknown directives": ("{ user " + "@x " * 450 + "}", "graphql_validation"),
     "unknown fields": ("{" + " ".join(f"usr{n}" for n in range(950)) + "}", "graphql_validation"),
     "arguments again and again": ("{ length(" + "first: 1 " * 300 + ") }", "graphql_validation"),
-    "variables that nobody uses": (
+    "unused variables": (
         "query (" + " ".join(f"$a{n}: Int" for n in range(240)) + ") { user }",
         "graphql_validation",
     ),

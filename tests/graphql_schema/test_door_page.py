@@ -22,7 +22,7 @@ def page(client):
     return client.get("/graphql", headers={"Accept": "text/html"})
 
 
-def test_the_policy_of_the_page_is_that_of_all_but_for_a_nonce_for_style(client, page):
+def test_the_policy_of_the_page_adds_only_a_nonce_for_styles(client, page):
     common = directives(post(client, "{ user }"))
     assert common["default-src"] == {"'self'"}
     assert "style-src" not in common
@@ -38,7 +38,7 @@ def test_the_page_has_no_script_or_style_inside_and_names_no_other_host(page):
     assert set(re.findall(r'(?:src|href)="(/static/|[^"]*)', text)) == {"/static/"}
 
 
-def test_no_cache_keeps_the_page(page):
+def test_the_page_is_not_cached(page):
     assert "no-store" in page["Cache-Control"]
 
 

@@ -69,7 +69,7 @@ QUERIES = {
 
 @pytest.fixture
 def hundred(tmp_path):
-    """A hundred objects of each type that can have so many."""
+    """At least 100 rows for each type whose rows tests can add."""
     lines = [line(f"a{number}", f"Title {number}", isrc="x", usages="1", revenue="1") for number in range(100)]
     for name in (ES_JANUARY, NO_JANUARY):
         import_report(tmp_path, name, *lines)

@@ -59,7 +59,7 @@ def test_a_dsr_has_its_description_and_its_totals(norway):
         "lineCount": "3",
         "totalUsages": "18446744073709551614",
         "totalRevenue": "0.10000015",
-        # 0.10000015 / 9.9384227272727272727272727272727272727273, where the next digits in `bc` are 286.
+        # 0.10000015 / 9.9384227272727272727272727272727272727273, calculated with `bc`. The next digits are 286.
         "totalRevenueEur": "0.0100619738910463659635034459922074702726",
         "blankTitleCount": "2",
         "blankArtistsCount": "2",

@@ -30,8 +30,8 @@ def either_way(request, monkeypatch):
 def dsrs(tmp_path):
     """Spain in January and February (EUR), Norway in January (NOK at 9.938...), and another DSP in France.
 
-    Over all: a 10 usages, 1.5 EUR and 10 NOK; b 5 usages, 0.5 EUR; c no revenue; d of Deezer 7 usages, 3 EUR, and a of
-    Deezer 0.25 EUR.
+    Totals of Spotify: a has 10 usages, 1.5 EUR and 10 NOK; b has 5 usages and 0.5 EUR; c has no revenue.
+    Totals of Deezer: d has 7 usages and 3 EUR; a has 0.25 EUR.
     """
     reports = {
         ES_JANUARY: [
@@ -102,7 +102,7 @@ def test_a_resource_has_the_dsrs_that_report_it_and_its_sums(dsrs):
 
 @pytest.mark.usefixtures("either_way")
 @pytest.mark.parametrize(
-    ("counting", "usages", "names"),
+    ("scope", "usages", "names"),
     [
         ('territory: "es"', "9", [ES_JANUARY, ES_FEBRUARY]),
         ('periodEnd: "2020-01-31", territory: "ES"', "7", [ES_JANUARY]),
@@ -110,8 +110,8 @@ def test_a_resource_has_the_dsrs_that_report_it_and_its_sums(dsrs):
         ('periodEnd: "2020-01-31"', "8", [ES_JANUARY, NO_JANUARY]),
     ],
 )
-def test_only_the_dsrs_in_scope_are_added_up_and_shown(dsrs, counting, usages, names):
-    query = f"""{{ resources(dspId: "a", {counting}) {{ edges {{ node {{
+def test_only_the_dsrs_in_scope_are_added_up_and_shown(dsrs, scope, usages, names):
+    query = f"""{{ resources(dspId: "a", {scope}) {{ edges {{ node {{
         dsp usages reports {{ totalCount edges {{ node {{ dsr {{ id }} }} }} }}
     }} }} }} }}"""
     node = next(node for node in nodes(query) if node["dsp"] == "Spotify")
@@ -263,7 +263,7 @@ def test_resources_with_enough_revenue_or_usages(search, expected):
     assert ask(f"{{ resources({search}) {{ totalCount }} }}")["resources"]["totalCount"] == len(expected)
 
 
-def test_a_search_that_would_add_up_too_much_is_refused(dsrs, monkeypatch):
+def test_a_search_that_would_add_up_too_many_resources_is_refused(dsrs, monkeypatch):
     monkeypatch.setattr(browsing, "FEW_LINES", 0)
     monkeypatch.setattr(browsing, "FEW_RESOURCES", 1)
     assert found('(isrc: "ESABC2000001", orderBy: USAGES)') == [A]
@@ -288,7 +288,7 @@ TOP = """query ($percentile: Int!, $territory: String, $from: Date, $to: Date, $
 @pytest.mark.usefixtures("dsrs")
 def test_the_top_has_ranks_and_cumulative_shares():
     top = [node for page in pages(TOP, percentile=100, territory="ES") for node in page]
-    # Of 2 EUR, a has 1.5 and b 0.5.
+    # The revenue is 2 EUR: a has 1.5 EUR and b has 0.5 EUR.
     assert [(node["rank"], Decimal(node["cumulativeShare"]), node["resource"]["dspId"]) for node in top] == [
         (1, 75, "a"),
         (2, 100, "b"),
@@ -297,15 +297,15 @@ def test_the_top_has_ranks_and_cumulative_shares():
 
 @pytest.mark.parametrize("percentile", [1, 50, 60, 85, 100])
 @pytest.mark.parametrize(
-    "counting", [{}, {"territory": "ES"}, {"territory": "SE"}, {"from": "2020-02-01"}, {"to": "2020-01-31"}]
+    "scope", [{}, {"territory": "ES"}, {"territory": "SE"}, {"from": "2020-02-01"}, {"to": "2020-01-31"}]
 )
 @pytest.mark.usefixtures("dsrs")
-def test_the_top_is_the_same_as_in_rest(client, percentile, counting):
+def test_the_top_is_the_same_as_in_rest(client, percentile, scope):
     names = {"territory": "territory", "from": "period_start", "to": "period_end"}
     rest = client.get(
-        f"/resources/percentile/{percentile}", {names[name]: value for name, value in counting.items()}
+        f"/resources/percentile/{percentile}", {names[name]: value for name, value in scope.items()}
     ).json()
-    walked = pages(TOP, percentile=percentile, **counting)
+    walked = pages(TOP, percentile=percentile, **scope)
     assert [len(page) for page in walked[:-1]] == [2] * (len(walked) - 1)
     top = [node["resource"] for page in walked for node in page]
     assert [
@@ -320,7 +320,7 @@ def test_the_top_is_the_same_as_in_rest(client, percentile, counting):
         }
         for resource in top
     ] == [{"title": None, "artists": None, "isrc": None, "usages": None, **resource} for resource in rest]
-    assert ask(TOP, percentile=percentile, **counting)["topResources"]["totalCount"] == len(rest)
+    assert ask(TOP, percentile=percentile, **scope)["topResources"]["totalCount"] == len(rest)
 
 
 @pytest.mark.parametrize("percentile", [0, -1, 101])

@@ -90,7 +90,7 @@ def test_by_offer_dsp_and_currency():
         (', dsp: "Tidal"', []),
     ],
 )
-def test_only_the_selected_dsrs_count(search, codes):
+def test_only_the_selected_dsrs_are_added_up(search, codes):
     assert [node["territory"]["code2"] for node in grouped("TERRITORY", "territory { code2 }", search)] == codes
 
 

@@ -1,6 +1,6 @@
-"""Recipes for the rows of tests. Usage records are added through the services instead.
+"""Recipes of model-bakery for the rows of usage. Usage records are added through the services instead.
 
-Choices are fixed, as random ones would violate the constraints of the tables.
+Choices are fixed, because random values would violate the constraints of the tables.
 """
 
 from datetime import date

@@ -1,6 +1,6 @@
-"""The admin in a browser: nothing that it needs is forbidden by the content security policy or comes from elsewhere.
+"""The admin in a browser, under the content security policy and without requests to other hosts.
 
-The fixture `page` looks at that: it fails a test with an error on the console or a request to another host.
+The fixture `page` fails a test that logs an error to the console or sends a request to another host.
 """
 
 import pytest
@@ -15,7 +15,7 @@ pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 
 @pytest.fixture
 def admin(live_server, page, admin_user):
-    """The first page, signed in."""
+    """The start page of the admin, signed in."""
     return signed_in(page, f"{live_server.url}/admin/", "Digital Sales Reports")
 
 
@@ -23,7 +23,7 @@ def expect_column(admin, name, *texts):
     expect(admin.locator(f"tbody .field-{name}")).to_have_text(list(texts))
 
 
-def test_a_dsr_is_found_looked_at_and_deleted(admin, tmp_path):
+def test_a_dsr_can_be_found_viewed_and_deleted(admin, tmp_path):
     import_report(tmp_path, ES_JANUARY, line("a"))
     dsr = import_report(tmp_path, NO_JANUARY, *(line(f"id{number}", revenue="0.5") for number in range(2, 303)))
     admin.click(".model-dsr th a")
@@ -90,5 +90,5 @@ def test_the_list_of_dsrs_fits_a_laptop(admin, tmp_path):
     admin.click(".model-dsr th a")
     expect_column(admin, "revenue", "12,345,678,901,234,567.2220446049250313 NOK")
     widths = "['#result_list', '#changelist-form .results'].map(part => document.querySelector(part).clientWidth)"
-    table, room = admin.evaluate(widths)
-    assert table <= room < 1366
+    table, available = admin.evaluate(widths)
+    assert table <= available < 1366

@@ -43,7 +43,7 @@ def summary(response):
     return re.findall("<li>(.*)</li>", counts.split("<h2>Summary</h2>")[1])
 
 
-def told(response):
+def page_messages(response):
     return [str(message) for message in response.context["messages"]]
 
 
@@ -68,7 +68,7 @@ def other(tmp_path):
 
 
 @pytest.mark.django_db
-def test_the_confirmation_says_what_goes(admin_client, dsr):
+def test_the_confirmation_shows_what_will_be_deleted(admin_client, dsr):
     response = admin_client.get(deletion_of(dsr))
     assert summary(response) == [
         "DSRs: 1",
@@ -83,7 +83,7 @@ def test_the_confirmation_says_what_goes(admin_client, dsr):
 
 
 @pytest.mark.django_db
-def test_the_confirmation_of_the_action_adds_up_exactly_and_each_currency_by_itself(admin_client, dsr, other):
+def test_the_confirmation_of_the_action_shows_exact_sums_by_currency(admin_client, dsr, other):
     big = recipes.dsr.make(
         offer="Big", territory_id="ES", currency_id="EUR", line_count=1_000_000, total_revenue=10**29
     )
@@ -109,12 +109,12 @@ def test_the_confirmation_counts_the_resources_that_no_other_dsr_reports(admin_c
     settings.DSRHUB_SHARED_PARTITION_BYTES = 1024**2 if partitions == "shared" else 0
     first = import_report(tmp_path, NO_JANUARY, line("a"), line("b"), line("b"), line("c"), line("d"))
     second = import_report(tmp_path, ES_JANUARY, line("b"), line("c"), line("e"))
-    # The same dsp_id of another DSP is another recording.
+    # The same dsp_id of a different DSP is a different recording.
     deezer = import_report(tmp_path, "Deezer_Family_ES_EUR_20200101-20200131.tsv", line("a"), line("c"))
-    # A failed DSR reports nothing.
+    # A failed DSR has no lines.
     failed = recipes.failed_dsr.make(path="failed.tsv")
 
-    def told_of(*dsrs):
+    def recordings_line(*dsrs):
         return next(line for line in summary(admin_client.post(DSRS, action(*dsrs))) if line.startswith("Recordings"))
 
     for dsrs, count in [
@@ -125,18 +125,18 @@ def test_the_confirmation_counts_the_resources_that_no_other_dsr_reports(admin_c
         ([first, deezer, failed], 4),
         ([failed], 0),
     ]:
-        assert told_of(*dsrs) == f"Recordings that no other DSR reports: {count}"
-    assert f"<li>{told_of(first)}</li>" in admin_client.get(deletion_of(first)).content.decode()
+        assert recordings_line(*dsrs) == f"Recordings that no other DSR reports: {count}"
+    assert f"<li>{recordings_line(first)}</li>" in admin_client.get(deletion_of(first)).content.decode()
 
 
 @pytest.mark.django_db
-def test_what_takes_too_long_to_count_is_left_out_and_can_be_deleted_all_the_same(admin_client, dsr, monkeypatch):
-    def takes_long(_dsrs):
+def test_a_count_that_takes_too_long_is_left_out_and_the_dsr_can_still_be_deleted(admin_client, dsr, monkeypatch):
+    def count_slowly(_dsrs):
         with connection.cursor() as cursor:
             cursor.execute("SELECT pg_sleep(600)")
 
     monkeypatch.setattr("catalogue.admin.dsrs.COUNT_SECONDS", 0)
-    monkeypatch.setattr("catalogue.admin.dsrs.own_resource_count", takes_long)
+    monkeypatch.setattr("catalogue.admin.dsrs.own_resource_count", count_slowly)
     for response in (admin_client.get(deletion_of(dsr)), admin_client.post(DSRS, action(dsr))):
         assert "Recordings that no other DSR reports: not counted: that takes more than 0 seconds" in summary(response)
         assert "Revenue in NOK: 1,234.50" in summary(response)
@@ -149,9 +149,7 @@ def test_what_takes_too_long_to_count_is_left_out_and_can_be_deleted_all_the_sam
 
 
 @pytest.mark.django_db
-def test_the_confirmation_takes_the_same_queries_for_1_and_for_1000_lines_and_loads_none_of_them(
-    admin_client, other, tmp_path
-):
+def test_the_confirmation_runs_the_same_queries_for_1_and_1000_lines_and_loads_no_line(admin_client, other, tmp_path):
     lines = (line(f"id{number}", isrc="bad", revenue="1") for number in range(1000))
     long = import_report(tmp_path, NO_JANUARY, *lines)
     statements = []
@@ -170,14 +168,14 @@ def test_the_confirmation_takes_the_same_queries_for_1_and_for_1000_lines_and_lo
 
 @TRANSACTIONAL
 @pytest.mark.parametrize("size", ["shared partition", "own partition"])
-def test_a_deleted_dsr_is_gone_with_all_its_contents(admin_client, settings, tmp_path, size):
+def test_deletion_removes_a_dsr_with_all_its_contents(admin_client, settings, tmp_path, size):
     settings.DSRHUB_SHARED_PARTITION_BYTES = 1024**2 if size == "shared partition" else 0
     gone = import_report(tmp_path, NO_JANUARY, line("a", isrc="NO1"), line("a"))
     kept = import_report(tmp_path, ES_JANUARY, line("b", isrc="ES1"))
     recipes.rate_change.make(dsr=gone)
     response = admin_client.post(deletion_of(gone), {"post": "yes"}, follow=True)
     assert response.redirect_chain == [(DSRS, 302)]
-    assert told(response) == [f"The DSR “{NO_JANUARY}” was deleted successfully."]
+    assert page_messages(response) == [f"The DSR “{NO_JANUARY}” was deleted successfully."]
     assert shown(response, "path") == [ES_JANUARY]
     catalogue_refresh()
     assert list(UsageLine.objects.values_list("dsr", "dsp_id")) == [(kept.pk, "b")]
@@ -192,7 +190,7 @@ def test_a_deleted_dsr_is_gone_with_all_its_contents(admin_client, settings, tmp
 def test_the_action_deletes_the_selected_dsrs_and_no_other(admin_client, dsr, other):
     kept = recipes.dsr.make(offer="Kept")
     response = admin_client.post(DSRS, action(dsr, other, post="yes"), follow=True)
-    assert told(response) == ["Successfully deleted 2 DSRs."]
+    assert page_messages(response) == ["Successfully deleted 2 DSRs."]
     assert list(DSR.objects.all()) == [kept]
     catalogue_refresh()
     assert not UsageLine.objects.exists()
@@ -201,24 +199,24 @@ def test_the_action_deletes_the_selected_dsrs_and_no_other(admin_client, dsr, ot
 
 @TRANSACTIONAL
 @pytest.mark.parametrize("choice", ["each of them", "all of the list"])
-def test_more_dsrs_than_a_form_has_fields_are_deleted(admin_client, choice):
+def test_more_dsrs_than_the_limit_of_form_fields_can_be_deleted(admin_client, choice):
     # `_bulk_create` of the recipe would read the territory and the currency of each row.
     DSR.objects.bulk_create(
         recipes.failed_dsr.prepare(path=(f"{number}.tsv" for number in range(1200)), _quantity=1200)
     )
     across = {"select_across": "1"} if choice == "all of the list" else {}
-    shown = list(DSR.objects.all())[: 100 if across else 900]  # A list shows no more than these for selection.
+    shown = list(DSR.objects.all())[: 100 if across else 900]  # A page of the list has 100 rows.
     response = admin_client.post(DSRS, action(*shown, index="0", **across))
     assert ("and 1,100 more" if across else "and 800 more") in response.content.decode()
     fields = dict(re.findall('<input type="hidden" name="(.+?)" value="(.*?)">', response.content.decode()))
     response = admin_client.post(DSRS, fields, follow=True)
-    assert told(response) == [f"Successfully deleted {1200 if across else 900} DSRs."]
+    assert page_messages(response) == [f"Successfully deleted {1200 if across else 900} DSRs."]
     assert DSR.objects.count() == (0 if across else 300)
     assert len(deletions()) == (1200 if across else 900)
 
 
 @pytest.mark.django_db
-def test_both_ways_call_the_one_service(admin_client, dsr, other, monkeypatch):
+def test_the_page_and_the_action_call_the_same_service(admin_client, dsr, other, monkeypatch):
     called = []
     monkeypatch.setattr(services, "dsr_delete", lambda *, dsr_number: called.append(dsr_number))
     admin_client.post(deletion_of(dsr), {"post": "yes"})
@@ -227,11 +225,11 @@ def test_both_ways_call_the_one_service(admin_client, dsr, other, monkeypatch):
     assert DSR.objects.count() == 2
 
 
-# --- Who may ---------------------------------------------------------------------------------------------------
+# --- Permissions -----------------------------------------------------------------------------------------------
 
 
 @pytest.mark.django_db
-def test_anonymous_people_are_asked_to_sign_in(client, dsr):
+def test_anonymous_users_are_redirected_to_the_sign_in(client, dsr):
     response = client.post(deletion_of(dsr), {"post": "yes"})
     assert response["Location"] == f"/admin/login/?next={deletion_of(dsr)}"
     assert DSR.objects.count() == 1
@@ -239,7 +237,7 @@ def test_anonymous_people_are_asked_to_sign_in(client, dsr):
 
 @pytest.mark.django_db
 @pytest.mark.parametrize("permissions", [(), ("view_dsr",), ("view_dsr", "add_dsr", "change_dsr")])
-def test_who_may_not_delete_can_neither_delete_nor_ask(client, dsr, permissions):
+def test_users_without_the_permission_can_neither_delete_nor_see_the_confirmation(client, dsr, permissions):
     client.force_login(staff_with(*permissions))
     assert client.get(deletion_of(dsr)).status_code == 403
     assert client.post(deletion_of(dsr), {"post": "yes"}).status_code == 403
@@ -249,14 +247,14 @@ def test_who_may_not_delete_can_neither_delete_nor_ask(client, dsr, permissions)
 
 
 @pytest.mark.django_db
-def test_who_may_only_view_is_not_offered_to_delete(client, dsr):
+def test_users_who_may_only_view_see_no_delete_button(client, dsr):
     client.force_login(staff_with("view_dsr"))
     assert "delete_selected" not in client.get(DSRS).content.decode()
     assert deletion_of(dsr) not in client.get(f"{DSRS}{dsr.pk}/change/").content.decode()
 
 
 @TRANSACTIONAL
-def test_who_may_view_and_delete_can_do_both_ways(client, dsr, other):
+def test_users_who_may_view_and_delete_can_use_the_page_and_the_action(client, dsr, other):
     client.force_login(staff_with("view_dsr", "delete_dsr"))
     assert "delete_selected" in client.get(DSRS).content.decode()
     assert deletion_of(dsr) in client.get(f"{DSRS}{dsr.pk}/change/").content.decode()
@@ -267,18 +265,18 @@ def test_who_may_view_and_delete_can_do_both_ways(client, dsr, other):
 
 
 @pytest.mark.django_db
-def test_a_form_of_another_site_deletes_nothing(dsr, admin_user):
+def test_a_request_without_a_csrf_token_deletes_nothing(dsr, admin_user):
     client = Client(enforce_csrf_checks=True)
     client.force_login(admin_user)
     assert client.post(deletion_of(dsr), {"post": "yes"}).status_code == 403
     assert DSR.objects.count() == 1
 
 
-# --- Somebody else was faster ----------------------------------------------------------------------------------
+# --- Concurrent deletions --------------------------------------------------------------------------------------
 
 
 @pytest.mark.django_db
-def test_a_dsr_that_was_gone_before_is_told(admin_client, dsr):
+def test_a_dsr_that_is_already_deleted_is_reported(admin_client, dsr):
     services.dsr_delete(dsr_number=dsr.pk)
     for response in (
         admin_client.get(deletion_of(dsr), follow=True),
@@ -286,27 +284,27 @@ def test_a_dsr_that_was_gone_before_is_told(admin_client, dsr):
         admin_client.get(f"{DSRS}{dsr.pk}/change/", follow=True),
     ):
         assert response.status_code == 200
-        assert told(response) == [f"DSR with ID “{dsr.pk}” doesn’t exist. Perhaps it was deleted?"]
+        assert page_messages(response) == [f"DSR with ID “{dsr.pk}” doesn’t exist. Perhaps it was deleted?"]
     assert admin_client.post(DSRS, action(dsr, post="yes"), follow=True).status_code == 200
     assert deletions() == []
 
 
 @TRANSACTIONAL
-def test_a_dsr_that_goes_at_the_same_moment_is_told_and_nothing_is_logged_or_half_done(
+def test_a_concurrent_deletion_is_reported_and_nothing_is_logged_or_partly_deleted(
     admin_client, dsr, other, monkeypatch
 ):
     delete = services.dsr_delete
 
-    def too_late(*, dsr_number):
+    def delete_too_late(*, dsr_number):
         if dsr_number == dsr.pk:
             raise DSRNotFound(f"There is no DSR {dsr_number}.")
         delete(dsr_number=dsr_number)
 
-    monkeypatch.setattr(services, "dsr_delete", too_late)
+    monkeypatch.setattr(services, "dsr_delete", delete_too_late)
     for path, form in ((deletion_of(dsr), {"post": "yes"}), (DSRS, action(other, dsr, post="yes"))):
         response = admin_client.post(path, form, follow=True)
         assert response.redirect_chain == [(DSRS, 302)]
-        assert told(response) == [f"Nothing was deleted. There is no DSR {dsr.pk}."]
+        assert page_messages(response) == [f"Nothing was deleted. There is no DSR {dsr.pk}."]
     assert set(DSR.objects.all()) == {dsr, other}
     assert UsageLine.objects.count() == 4
     assert deletions() == []

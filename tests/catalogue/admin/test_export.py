@@ -1,4 +1,4 @@
-"""The Export button: rows, formats, and that rows are sent while they are read."""
+"""The Export button: rows, formats and streaming."""
 
 import csv
 import io
@@ -24,7 +24,7 @@ DSRS = "/admin/catalogue/dsr/"
 CSV, TSV, XLSX, JSON = range(4)
 REPORTS, LINES, PROBLEMS, TOP = range(4)
 
-# Texts like formulas, quotes, other scripts, and more digits than a double has.
+# Texts that look like formulas, quotes, other scripts, and more digits than a double has.
 AWKWARD = [
     ("=1+1", "+cmd|' /C calc'!A0", 'Say "hi"', "", "1", "2.220446049250313000000000000000000000001"),
     ("-id", "@sum", "a|b", "ESABC2000001", "", "-0.10"),
@@ -67,7 +67,7 @@ def test_tsv_has_texts_byte_for_byte_and_all_digits(admin_client, dsr):
 
 
 @pytest.mark.django_db
-def test_csv_disarms_formulas_and_leaves_negative_numbers(admin_client, dsr):
+def test_csv_escapes_formulas_and_keeps_negative_numbers(admin_client, dsr):
     number = str(dsr.pk)
     assert rows_of_csv(export(admin_client, LINES, CSV))[1:] == [
         [number, "2", "'=1+1", "'+cmd|' /C calc'!A0", 'Say "hi"', "", "1", "2.220446049250313000000000000000000000001"],
@@ -94,7 +94,7 @@ def test_json_has_exact_numbers_and_nulls(admin_client, dsr):
 
 
 @pytest.mark.django_db
-def test_xlsx_disarms_formulas_and_has_numbers_as_numbers(admin_client, dsr):
+def test_xlsx_escapes_formulas_and_keeps_numbers_as_numbers(admin_client, dsr):
     sheet = load_workbook(io.BytesIO(export(admin_client, LINES, XLSX))).active
     header, first, second, third = sheet.iter_rows()
     assert [cell.value for cell in header[:3]] == ["dsr", "line", "dsp_id"]
@@ -110,13 +110,13 @@ def test_xlsx_disarms_formulas_and_has_numbers_as_numbers(admin_client, dsr):
 @pytest.mark.parametrize(
     ("file_format", "empty"), [(CSV, b"dsr,path,level,code,line,column,value\r\n"), (JSON, b"[]\n")]
 )
-def test_nothing_to_export_is_an_empty_file(admin_client, file_format, empty):
+def test_an_export_without_rows_is_an_empty_file(admin_client, file_format, empty):
     assert export(admin_client, PROBLEMS, file_format) == empty
 
 
 @pytest.mark.django_db
 @pytest.mark.parametrize("rows", ["known beforehand", "found while writing"])
-def test_more_rows_than_a_sheet_has_are_told_and_not_cut(admin_client, dsr, monkeypatch, rows):
+def test_too_many_rows_for_a_sheet_are_refused_and_not_truncated(admin_client, dsr, monkeypatch, rows):
     monkeypatch.setattr(formats.XLSX, "most_rows", 2)
     if rows == "found while writing":
         DSR.objects.update(line_count=0)
@@ -130,7 +130,7 @@ def test_more_rows_than_a_sheet_has_are_told_and_not_cut(admin_client, dsr, monk
 
 
 @pytest.mark.django_db
-def test_a_text_that_no_cell_of_a_sheet_holds_is_told(admin_client, tmp_path):
+def test_a_text_too_long_for_a_cell_is_refused(admin_client, tmp_path):
     import_report(tmp_path, NO_JANUARY, line("a", title="t" * 32_768))
     response = admin_client.post(EXPORT, {"resource": LINES, "format": XLSX})
     assert [str(message) for message in response.context["messages"]] == [
@@ -138,11 +138,11 @@ def test_a_text_that_no_cell_of_a_sheet_holds_is_told(admin_client, tmp_path):
     ]
 
 
-# --- What is exported ------------------------------------------------------------------------------------------
+# --- Rows ------------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.django_db
-def test_dsrs_are_exported_with_all_that_is_known_of_them(admin_client, dsr):
+def test_dsrs_are_exported_with_all_their_fields(admin_client, dsr):
     header, row = rows_of_csv(export(admin_client, REPORTS, CSV))
     known = dict(zip(header, row, strict=True))
     assert known.pop("imported_at")
@@ -178,7 +178,7 @@ def test_dsrs_are_exported_with_all_that_is_known_of_them(admin_client, dsr):
 
 
 @pytest.mark.django_db
-def test_the_filters_and_the_search_of_the_list_hold(admin_client, dsr, tmp_path):
+def test_an_export_keeps_the_filters_and_the_search_of_the_list(admin_client, dsr, tmp_path):
     spanish = import_report(tmp_path, ES_JANUARY, line("x"))
     for query, paths in (
         ("", [NO_JANUARY, ES_JANUARY]),
@@ -192,7 +192,7 @@ def test_the_filters_and_the_search_of_the_list_hold(admin_client, dsr, tmp_path
 
 
 @pytest.mark.django_db
-def test_a_filter_that_makes_no_sense_leads_back_to_the_list(admin_client):
+def test_an_invalid_filter_redirects_to_the_list(admin_client):
     assert admin_client.get(EXPORT + "?period_start__gte=soon")["Location"] == "../?e=1"
 
 
@@ -210,7 +210,7 @@ def test_problems_of_a_failed_dsr_are_exported(admin_client, tmp_path):
 
 
 @pytest.mark.django_db
-def test_the_top_percentile_is_of_the_dsrs_that_the_list_shows(admin_client, tmp_path):
+def test_the_top_percentile_counts_the_dsrs_of_the_list(admin_client, tmp_path):
     spanish = import_report(tmp_path, ES_JANUARY, line("a", revenue="60"), line("b", title="B", revenue="40"))
     second = ES_JANUARY.replace("FamilyPlan", "Premium")
     other = import_report(tmp_path, second, line("b", usages="3", revenue="30"), line("c", revenue="70"))
@@ -229,7 +229,7 @@ def test_the_top_percentile_is_of_the_dsrs_that_the_list_shows(admin_client, tmp
 
 @pytest.mark.django_db
 @pytest.mark.parametrize("percentile", ["", "0", "101", "ten"])
-def test_a_percentile_that_is_none_is_told(admin_client, percentile):
+def test_an_invalid_percentile_is_refused(admin_client, percentile):
     response = admin_client.post(EXPORT, {"resource": TOP, "format": CSV, "percentile": percentile})
     assert list(response.context["form"].errors) == ["percentile"]
 
@@ -246,11 +246,11 @@ def test_resources_are_exported(admin_client):
     ]
 
 
-# --- Selected ones ---------------------------------------------------------------------------------------------
+# --- Selected rows ---------------------------------------------------------------------------------------------
 
 
 @pytest.mark.django_db
-def test_the_action_exports_what_is_selected(admin_client, dsr, tmp_path):
+def test_the_action_exports_the_selected_rows(admin_client, dsr, tmp_path):
     import_report(tmp_path, ES_JANUARY, line("x"))
     response = admin_client.post(DSRS, {"action": "export_selected", "_selected_action": [dsr.pk], "index": "0"})
     assert response["Location"] == f"export/?id__in={dsr.pk}"
@@ -258,12 +258,12 @@ def test_the_action_exports_what_is_selected(admin_client, dsr, tmp_path):
 
 
 @pytest.mark.django_db
-def test_the_action_on_all_keeps_the_filters_of_the_list(admin_client, dsr):
+def test_the_action_on_all_rows_keeps_the_filters_of_the_list(admin_client, dsr):
     form = {"action": "export_selected", "_selected_action": [dsr.pk], "select_across": "1", "index": "0"}
     assert admin_client.post(DSRS + "?q=Duo", form)["Location"] == "export/?q=Duo"
 
 
-# --- Sent as it is read ----------------------------------------------------------------------------------------
+# --- Streaming -------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.django_db
@@ -272,35 +272,35 @@ def test_rows_are_read_page_by_page_while_they_are_sent(admin_client, monkeypatc
     monkeypatch.setattr(formats, "PAGE_ROWS", 2)
     recipes.dsr.make(offer=(f"Offer{number}" for number in range(5)), _quantity=5, _bulk_create=True)
     response = admin_client.post(EXPORT, {"resource": REPORTS, "format": TSV})
-    pieces = iter(response.streaming_content)
+    chunks = iter(response.streaming_content)
     reads = []
     for _ in range(3):
         with CaptureQueriesContext(connection) as captured:
-            assert next(pieces)
+            assert next(chunks)
         reads.append(len(captured))
-    assert sum(reads) == 3  # Not all at the first piece.
-    assert list(pieces) == []
+    assert sum(reads) == 3  # The first chunk does not wait for all rows.
+    assert list(chunks) == []
 
 
 @pytest.mark.django_db
-def test_a_dsr_that_goes_meanwhile_breaks_the_download_off(admin_client, tmp_path, monkeypatch):
+def test_deleting_the_dsr_during_a_download_aborts_it(admin_client, tmp_path, monkeypatch):
     monkeypatch.setattr("catalogue.admin.exports.PAGE_ROWS", 1)
     monkeypatch.setattr(tables, "PAGE_ROWS", 1)
     monkeypatch.setattr(formats, "PAGE_ROWS", 1)
     dsr = import_report(tmp_path, NO_JANUARY, line("a"), line("b"))
-    pieces = iter(admin_client.post(EXPORT, {"resource": LINES, "format": TSV}).streaming_content)
-    assert next(pieces).startswith(b"dsr\t")
-    assert next(pieces).startswith(f"{dsr.pk}\t2\ta".encode())
+    chunks = iter(admin_client.post(EXPORT, {"resource": LINES, "format": TSV}).streaming_content)
+    assert next(chunks).startswith(b"dsr\t")
+    assert next(chunks).startswith(f"{dsr.pk}\t2\ta".encode())
     dsr_delete(dsr_number=dsr.pk)
     with pytest.raises(DSRNotFound):
-        list(pieces)
+        list(chunks)
 
 
 # --- The delivered file ----------------------------------------------------------------------------------------
 
 
 @pytest.mark.django_db(transaction=True)
-def test_the_delivered_file_is_kept_and_handed_out_byte_for_byte(admin_client, settings, tmp_path):
+def test_the_delivered_file_is_kept_and_can_be_downloaded_unchanged(admin_client, settings, tmp_path):
     settings.DSRHUB_KEEP_FILES = str(tmp_path / "kept")
     path = write_report(tmp_path, NO_JANUARY + ".gz", line("a"), line("b"))
     delivered = path.read_bytes()
@@ -314,7 +314,7 @@ def test_the_delivered_file_is_kept_and_handed_out_byte_for_byte(admin_client, s
 
 
 @pytest.mark.django_db(transaction=True)
-def test_what_is_replaced_or_deleted_is_not_kept(settings, tmp_path):
+def test_files_of_replaced_and_deleted_dsrs_are_removed(settings, tmp_path):
     settings.DSRHUB_KEEP_FILES = str(tmp_path / "kept")
     import_report(tmp_path, NO_JANUARY, line("a"))
     newer = dsr_import(path=write_report(tmp_path, NO_JANUARY, line("b")), name=NO_JANUARY, replace=True).dsr
@@ -331,7 +331,7 @@ def test_what_is_replaced_or_deleted_is_not_kept(settings, tmp_path):
 
 @pytest.mark.django_db(transaction=True)
 def test_a_file_that_cannot_be_kept_is_not_imported(settings, tmp_path):
-    (tmp_path / "kept").touch()  # no folder
+    (tmp_path / "kept").touch()  # A file, not a folder.
     settings.DSRHUB_KEEP_FILES = str(tmp_path / "kept")
     with pytest.raises(OSError, match="kept"):
         import_report(tmp_path, NO_JANUARY, line("a"))
@@ -339,12 +339,12 @@ def test_a_file_that_cannot_be_kept_is_not_imported(settings, tmp_path):
 
 
 @pytest.mark.django_db
-def test_files_are_not_kept_unless_asked_for(admin_client, dsr):
+def test_files_are_not_kept_by_default(admin_client, dsr):
     assert f"{DSRS}{dsr.pk}/file/" not in admin_client.get(f"{DSRS}{dsr.pk}/change/").content.decode()
     assert admin_client.get(f"{DSRS}{dsr.pk}/file/").status_code == 404
 
 
 @pytest.mark.django_db
-def test_who_may_only_view_cannot_have_the_file(client, dsr):
+def test_users_who_may_only_view_cannot_download_the_file(client, dsr):
     client.force_login(staff_with("view_dsr"))
     assert client.get(f"{DSRS}{dsr.pk}/file/").status_code == 403

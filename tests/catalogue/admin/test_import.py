@@ -37,7 +37,7 @@ def uploads(settings, tmp_path):
 
 @pytest.fixture
 def queued(settings):
-    """Leave every file to a worker, however small."""
+    """Leave all files to a worker, also small ones."""
     settings.DSRHUB_IMPORT_AT_ONCE_BYTES = 0
 
 
@@ -73,7 +73,7 @@ def message(page):
     return card["job"].message
 
 
-def told(page):
+def page_messages(page):
     return [str(message) for message in page.context["messages"]]
 
 
@@ -84,7 +84,7 @@ def stored(folder):
 # --- The preview -----------------------------------------------------------------------------------------------
 
 
-def test_the_preview_shows_what_the_file_is_and_loads_nothing(admin_client):
+def test_the_preview_shows_the_report_and_loads_nothing(admin_client):
     lines = [line(f"id{number}", title="Así", usages="2", revenue="0.10") for number in range(2, 24)]
     page = upload(admin_client, report(NO_JANUARY, *lines, line("id24", isrc="bad", revenue="-0.05")))
     (card,) = page.context["cards"]
@@ -128,7 +128,7 @@ def test_a_file_with_errors_shows_the_first_100_and_cannot_be_confirmed(admin_cl
     assert (card["preview"]["error_count"], card["preview"]["warning_count"]) == (150, 1)
     problems = card["preview"]["problems"]
     assert len(problems) == 100
-    # Errors before warnings, though the warning comes first in the file.
+    # Errors come before warnings, although the warning is first in the file.
     assert problems[0] == {"level": "error", "code": "not_a_number", "line": 3, "column": "revenue", "value": "much"}
     assert (card["problem_counts"], card["more_problems"]) == ("150 errors, 1 warning", "51")
     assert "Confirm import" not in page.content.decode()
@@ -138,18 +138,18 @@ def test_a_file_with_errors_shows_the_first_100_and_cannot_be_confirmed(admin_cl
 
 def problems_of(client, page):
     """Download the problems. Return the address and the label of the link, and the rows."""
-    ((path, offer),) = re.findall('<a href="(.*?/problems/)">(.*?)</a>', page.content.decode())
+    ((path, label),) = re.findall('<a href="(.*?/problems/)">(.*?)</a>', page.content.decode())
     response = client.get(path)
     assert (response.status_code, response.streaming) == (200, True)
     content = b"".join(response.streaming_content).decode()
-    return path, offer, list(csv.reader(io.StringIO(content, newline="")))
+    return path, label, list(csv.reader(io.StringIO(content, newline="")))
 
 
 def test_all_problems_of_a_refused_file_can_be_downloaded(admin_client):
     bad = [line(f"id{number}", revenue="=1+1") for number in range(1200)]
     page = upload(admin_client, report(NO_JANUARY, line("a", isrc="bad"), *bad))
-    path, offer, rows = problems_of(admin_client, page)
-    assert offer == "Download all problems (1,201) as CSV"
+    path, label, rows = problems_of(admin_client, page)
+    assert label == "Download all problems (1,201) as CSV"
     assert rows[0] == ["path", "level", "code", "line", "column", "value"]
     # As in every export, a text like a formula gets an apostrophe.
     assert rows[1] == [NO_JANUARY, "error", "not_a_number", "3", "revenue", "'=1+1"]
@@ -161,22 +161,22 @@ def test_all_problems_of_a_refused_file_can_be_downloaded(admin_client):
     assert response["Content-Disposition"].startswith(f'attachment; filename="problems-of-import-{number}-2')
 
 
-def test_where_not_all_problems_are_kept_the_download_says_so(admin_client, settings):
+def test_the_download_says_if_not_all_problems_are_stored(admin_client, settings):
     settings.DSRHUB_PROBLEM_LIMIT = 2
     page = upload(admin_client, report(NO_JANUARY, *(line("a", revenue="much") for _ in range(3))))
-    _, offer, rows = problems_of(admin_client, page)
-    assert offer == "Download the stored problems (2 of 3) as CSV"
+    _, label, rows = problems_of(admin_client, page)
+    assert label == "Download the stored problems (2 of 3) as CSV"
     assert [row[3] for row in rows[1:]] == ["2", "3"]
 
 
-def test_warnings_of_a_file_to_be_confirmed_can_be_downloaded_too(admin_client):
+def test_warnings_can_be_downloaded_before_the_confirmation(admin_client):
     page = upload(admin_client, report(NO_JANUARY, line("a", isrc="bad")))
-    _, offer, rows = problems_of(admin_client, page)
-    assert offer == "Download all problems (1) as CSV"
+    _, label, rows = problems_of(admin_client, page)
+    assert label == "Download all problems (1) as CSV"
     assert rows[1:] == [[NO_JANUARY, "warning", "isrc_invalid", "2", "isrc", "bad"]]
 
 
-def test_the_problems_go_with_the_file(admin_client):
+def test_discarding_a_file_removes_its_problems(admin_client):
     page = upload(admin_client, report(NO_JANUARY, line("a", revenue="much")))
     path, *_ = problems_of(admin_client, page)
     page = process(admin_client, page, abandon=page.context["cards"][0]["job"].pk)
@@ -185,14 +185,14 @@ def test_the_problems_go_with_the_file(admin_client):
     assert ImportJob.objects.values_list("problems", flat=True).get() is None
 
 
-def test_problems_are_found_under_their_own_upload_alone(admin_client):
+def test_problems_are_found_only_under_their_own_upload(admin_client):
     page = upload(admin_client, report(NO_JANUARY, line("a", revenue="much")))
     number = page.context["cards"][0]["job"].pk
     assert admin_client.get(f"{IMPORT}another/{number}/problems/").status_code == 404
     assert admin_client.get(f"{IMPORT}{page.context['upload']}/{number + 1}/problems/").status_code == 404
 
 
-def test_the_page_of_an_upload_does_not_read_the_problems_that_it_does_not_show(admin_client):
+def test_the_page_of_an_upload_does_not_read_all_problems(admin_client):
     page = upload(admin_client, report(NO_JANUARY, line("a", revenue="much")))
     with CaptureQueriesContext(connection) as captured:
         admin_client.get(f"{IMPORT}{page.context['upload']}/")
@@ -200,7 +200,7 @@ def test_the_page_of_an_upload_does_not_read_the_problems_that_it_does_not_show(
     assert '"catalogue_importjob"."problems"' not in str(captured.captured_queries)
 
 
-def test_several_files_are_checked_each_by_itself(admin_client):
+def test_several_files_are_checked_independently(admin_client):
     page = upload(
         admin_client,
         report(NO_JANUARY, line("a", revenue="1")),
@@ -216,20 +216,20 @@ def test_several_files_are_checked_each_by_itself(admin_client):
 
 
 @pytest.mark.parametrize("name", ["report.csv", "Spotify_SpotifyDuo_NO_NOK_20200101-20200131.tsv.zip"])
-def test_other_kinds_of_files_are_not_taken(admin_client, name, uploads):
+def test_files_with_other_endings_are_refused(admin_client, name, uploads):
     response = admin_client.post(IMPORT, {"import_file": report(name), "format": "0", "resource": "0"})
     assert response.context["form"].errors == {"import_file": [f"{name} does not end in .tsv or .tsv.gz."]}
     assert not uploads.exists()
 
 
-def test_a_file_above_the_limit_is_not_taken(admin_client, settings):
+def test_a_file_above_the_limit_is_refused(admin_client, settings):
     settings.DSRHUB_UPLOAD_LIMIT_BYTES = 60
     response = admin_client.post(IMPORT, {"import_file": report(NO_JANUARY, line("a" * 40)), "format": "0"})
     assert response.context["form"].errors == {"import_file": [f"{NO_JANUARY} is larger than 60\xa0bytes."]}
     assert not ImportJob.objects.exists()
 
 
-def test_a_content_above_the_limit_is_refused_by_the_check(admin_client, settings):
+def test_unpacked_content_above_the_limit_is_refused_by_the_check(admin_client, settings):
     settings.DSRHUB_UPLOAD_UNPACKED_LIMIT_BYTES = 1000
     page = upload(admin_client, report(NO_JANUARY + ".gz", *[line("a" * 40)] * 100))
     assert states(page) == [(NO_JANUARY + ".gz", "refused")]
@@ -237,7 +237,7 @@ def test_a_content_above_the_limit_is_refused_by_the_check(admin_client, setting
     assert (problem["code"], problem["value"]) == ("unpacked_too_large", "more than 1000 bytes")
 
 
-def test_what_was_checked_under_a_larger_limit_is_not_loaded(admin_client, settings):
+def test_a_lower_limit_after_the_check_refuses_the_file(admin_client, settings):
     page = upload(admin_client, report(NO_JANUARY + ".gz", *[line("a" * 40)] * 100))
     settings.DSRHUB_UPLOAD_UNPACKED_LIMIT_BYTES = 1000
     assert states(confirm(admin_client, page)) == [(NO_JANUARY + ".gz", "refused")]
@@ -245,15 +245,15 @@ def test_what_was_checked_under_a_larger_limit_is_not_loaded(admin_client, setti
     assert not UsageLine.objects.exists()
 
 
-def test_a_form_without_a_file_says_so(admin_client):
+def test_a_file_is_required(admin_client):
     response = admin_client.post(IMPORT, {"format": "0", "resource": "0"})
     assert response.context["form"].errors == {"import_file": ["This field is required."]}
 
 
-# --- Confirm ---------------------------------------------------------------------------------------------------
+# --- Confirmation ----------------------------------------------------------------------------------------------
 
 
-def test_what_is_confirmed_is_loaded_logged_and_leaves_no_file(admin_client, uploads):
+def test_a_confirmed_file_is_loaded_logged_and_removed(admin_client, uploads):
     page = upload(admin_client, report(NO_JANUARY + ".gz", line("a", revenue="1.5")))
     assert len(stored(uploads)) == 1
     page = confirm(admin_client, page)
@@ -284,7 +284,7 @@ def test_an_earlier_delivery_is_shown_and_replaced_only_by_choice(admin_client, 
     shown = card["preview"]["earlier"]
     assert (shown["id"], shown["line_count"], shown["total_revenue"]) == (earlier.pk, 2, "7")
     page = confirm(admin_client, page)
-    assert told(page) == [f"{NO_JANUARY}: an earlier delivery exists. Tick “Replace” to overwrite it."]
+    assert page_messages(page) == [f"{NO_JANUARY}: an earlier delivery exists. Tick “Replace” to overwrite it."]
     assert states(page) == [(NO_JANUARY, "checked")]
     assert DSR.objects.get() == earlier
     page = confirm(admin_client, page, replace=[card["job"].pk])
@@ -294,7 +294,7 @@ def test_an_earlier_delivery_is_shown_and_replaced_only_by_choice(admin_client, 
     assert LogEntry.objects.get().change_message == "Imported: replaced."
 
 
-def test_who_may_import_and_not_change_cannot_replace(client, tmp_path):
+def test_users_who_may_import_but_not_change_cannot_replace(client, tmp_path):
     earlier = import_report(tmp_path, NO_JANUARY, line("a"))
     client.force_login(staff_with("import_dsr"))
     page = upload(client, report(NO_JANUARY, line("b")))
@@ -305,7 +305,7 @@ def test_who_may_import_and_not_change_cannot_replace(client, tmp_path):
     assert DSR.objects.get() == earlier
 
 
-def test_another_delivery_since_the_preview_is_not_replaced_unseen(admin_client, tmp_path):
+def test_an_earlier_delivery_that_changed_after_the_preview_is_not_replaced(admin_client, tmp_path):
     import_report(tmp_path, NO_JANUARY, line("a"))
     page = upload(admin_client, report(NO_JANUARY, line("b")))
     newest = dsr_import(path=write_report(tmp_path, "x.tsv", line("c")), name=NO_JANUARY, replace=True).dsr
@@ -317,7 +317,7 @@ def test_another_delivery_since_the_preview_is_not_replaced_unseen(admin_client,
     assert states(page) == [(NO_JANUARY, "checked")]
 
 
-def test_a_delivery_that_came_first_since_the_preview_stays(admin_client, tmp_path):
+def test_a_file_is_refused_if_its_report_was_imported_after_the_preview(admin_client, tmp_path):
     page = upload(admin_client, report(NO_JANUARY, line("a")))
     first = import_report(tmp_path, NO_JANUARY, line("b"))
     page = confirm(admin_client, page)
@@ -326,7 +326,7 @@ def test_a_delivery_that_came_first_since_the_preview_stays(admin_client, tmp_pa
     assert DSR.objects.get() == first
 
 
-def test_a_file_that_is_another_since_its_check_is_not_loaded(admin_client, uploads):
+def test_a_file_that_changed_after_its_check_is_not_loaded(admin_client, uploads):
     page = upload(admin_client, report(NO_JANUARY, line("a")))
     (path,) = stored(uploads)
     path.write_bytes(path.read_bytes() + b"b\t\t\t\t\t\r\n")
@@ -335,14 +335,14 @@ def test_a_file_that_is_another_since_its_check_is_not_loaded(admin_client, uplo
     assert not DSR.objects.exists()
 
 
-def test_a_stored_file_that_is_lost_is_told(admin_client, uploads):
+def test_a_missing_stored_file_is_reported(admin_client, uploads):
     page = upload(admin_client, report(NO_JANUARY, line("a")))
     stored(uploads)[0].unlink()
     page = confirm(admin_client, page)
     assert message(page) == "The uploaded file cannot be read: No such file or directory"
 
 
-def test_a_rate_that_was_missing_can_be_entered_and_the_file_checked_again(admin_client):
+def test_a_file_can_be_checked_again_after_its_missing_rate_is_set(admin_client):
     name = "Spotify_SpotifyDuo_XK_ALL_20200101-20200131.tsv"
     page = upload(admin_client, report(name, line("a", revenue="1")))
     assert page.context["cards"][0]["preview"]["problems"][0]["code"] == "exchange_rate_missing"
@@ -361,7 +361,7 @@ def test_an_abandoned_file_is_removed(admin_client, uploads):
     assert not DSR.objects.exists()
 
 
-def test_a_file_is_loaded_once_however_often_it_is_confirmed(admin_client):
+def test_a_file_that_is_confirmed_twice_is_loaded_once(admin_client):
     page = upload(admin_client, report(NO_JANUARY, line("a")))
     confirm(admin_client, page)
     confirm(admin_client, page)
@@ -369,7 +369,7 @@ def test_a_file_is_loaded_once_however_often_it_is_confirmed(admin_client):
     assert LogEntry.objects.count() == 1
 
 
-# --- Queued ----------------------------------------------------------------------------------------------------
+# --- The queue -------------------------------------------------------------------------------------------------
 
 
 def progress(client, page):
@@ -377,7 +377,7 @@ def progress(client, page):
 
 
 @pytest.mark.usefixtures("queued")
-def test_a_large_file_waits_for_a_worker_to_check_and_to_load_it(admin_client, uploads):
+def test_a_worker_checks_and_loads_a_large_file(admin_client, uploads):
     page = upload(admin_client, report(NO_JANUARY, line("a", revenue="3")))
     (job,) = ImportJob.objects.all()
     assert states(page) == [(NO_JANUARY, "to_check")]
@@ -403,7 +403,7 @@ def test_a_large_file_waits_for_a_worker_to_check_and_to_load_it(admin_client, u
 
 
 @pytest.mark.usefixtures("queued")
-def test_the_list_of_imports_leads_back_to_what_waits(admin_client):
+def test_the_list_of_imports_links_to_the_pages_of_uploads(admin_client):
     page = upload(admin_client, report(NO_JANUARY, line("a")))
     response = admin_client.get("/admin/catalogue/importjob/")
     assert f"{IMPORT}{page.context['upload']}/" in response.content.decode()
@@ -412,7 +412,7 @@ def test_the_list_of_imports_leads_back_to_what_waits(admin_client):
     assert response["Location"] == f"{IMPORT}{page.context['upload']}/"
 
 
-def test_what_takes_too_long_is_left_to_a_worker(admin_client, monkeypatch):
+def test_a_check_that_takes_too_long_is_left_to_a_worker(admin_client, monkeypatch):
     monkeypatch.setattr("catalogue.admin.imports.AT_ONCE_SECONDS", 0)
     page = upload(admin_client, report(NO_JANUARY, line("a")))
     assert states(page) == [(NO_JANUARY, "to_check")]
@@ -430,20 +430,20 @@ class Upload(io.RawIOBase):
     def __init__(self, megabytes):
         self.size = len(self.start) + megabytes * 1024**2 + len(self.end)
         self._left = iter([self.start, *[b"0123456\n" * (1024**2 // 8)] * megabytes, self.end])
-        self._piece = b""
+        self._chunk = b""
 
     def readable(self):
         return True
 
-    def readinto(self, room):
-        self._piece = self._piece or next(self._left, b"")
-        taken, self._piece = self._piece[: len(room)], self._piece[len(room) :]
-        room[: len(taken)] = taken
+    def readinto(self, buffer):
+        self._chunk = self._chunk or next(self._left, b"")
+        taken, self._chunk = self._chunk[: len(buffer)], self._chunk[len(buffer) :]
+        buffer[: len(taken)] = taken
         return len(taken)
 
 
 @pytest.mark.usefixtures("queued")
-def test_an_upload_is_never_in_memory(admin_client, uploads):
+def test_an_upload_is_not_held_in_memory(admin_client, uploads):
     body = Upload(megabytes=64)
     form = {"CONTENT_TYPE": "multipart/form-data; boundary=x", "CONTENT_LENGTH": str(body.size), "wsgi.input": body}
     tracemalloc.start()
@@ -457,10 +457,10 @@ def test_an_upload_is_never_in_memory(admin_client, uploads):
     assert most < 16 * 1024**2
 
 
-# --- Clearing up -----------------------------------------------------------------------------------------------
+# --- Cleanup ---------------------------------------------------------------------------------------------------
 
 
-def test_uploads_that_nobody_confirms_are_given_up_after_some_days(admin_client, uploads):
+def test_unconfirmed_uploads_are_abandoned_after_some_days(admin_client, uploads):
     old = upload(admin_client, report(NO_JANUARY, line("a")))
     young = upload(admin_client, report(ES_JANUARY, line("a")))
     day = timezone.now() - timedelta(days=8)
@@ -473,7 +473,7 @@ def test_uploads_that_nobody_confirms_are_given_up_after_some_days(admin_client,
     assert len(stored(uploads)) == 1
 
 
-def test_files_of_no_job_are_removed_once_they_are_old(uploads):
+def test_old_files_without_a_job_are_removed(uploads):
     uploads.mkdir()
     for name, age in (("old", 90_000), ("young", 0)):
         (uploads / name).touch()

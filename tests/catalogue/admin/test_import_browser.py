@@ -1,7 +1,7 @@
-"""A report's way through the admin in a browser: imported, at once and by a worker, exported, and deleted.
+"""Import, export and deletion of a report in a browser. The import runs within the request or in a worker.
 
-The fixture `page` fails a test with an error on the console, as the content security policy makes one, or a request
-to another host.
+The fixture `page` fails a test that logs an error to the console, such as a violation of the content security policy,
+or sends a request to another host.
 """
 
 import gzip
@@ -39,7 +39,7 @@ def expect_state(admin, *states):
 
 
 def amounts(row):
-    """Usages and revenue: equal in value, as `5.0` is `5`."""
+    """Usages and revenue as numbers, so that `5.0` equals `5`."""
     return [Decimal(cell.decode()) if cell else None for cell in row[-2:]]
 
 
@@ -75,14 +75,14 @@ def test_a_report_is_imported_exported_and_deleted(admin):
     assert not DSR.objects.exists()
 
 
-def test_a_queued_import_is_followed_to_its_end(admin, settings, tmp_path):
+def test_the_page_follows_a_queued_import_to_its_end(admin, settings, tmp_path):
     settings.DSRHUB_IMPORT_AT_ONCE_BYTES = 0
     upload(admin, write_report(tmp_path, NO_JANUARY, line("a", revenue="1")))
     expect_state(admin, "To be checked")
     expect(admin.locator(".progress-text")).to_have_text("Waiting for a worker.")
     expect(admin.locator("#no-worker")).to_be_visible()
     where = admin.url
-    admin.goto(where.split("/admin/")[0] + "/admin/")  # Leave the page, and come back through the list.
+    admin.goto(where.split("/admin/")[0] + "/admin/")  # Leave the page. The list links to it.
     admin.click(".model-importjob th a")
     admin.click(f"text={NO_JANUARY}")
     expect(admin).to_have_url(where)
@@ -96,7 +96,7 @@ def test_a_queued_import_is_followed_to_its_end(admin, settings, tmp_path):
     assert DSR.objects.get().line_count == 1
 
 
-def test_errors_and_an_earlier_delivery_are_seen_before_anything_happens(admin, tmp_path):
+def test_errors_and_an_earlier_delivery_are_shown_before_the_import(admin, tmp_path):
     earlier = import_report(tmp_path, NO_JANUARY, line("a"))
     bad = NO_JANUARY.replace("Duo", "Free")
     upload(admin, write_report(tmp_path, NO_JANUARY, line("b")), write_report(tmp_path, bad, line("b", usages="many")))
@@ -134,5 +134,5 @@ def test_the_pages_fit_the_screen(admin, tmp_path, width):
 
 
 def widths(admin):
-    """How wide the page is, and how wide the window."""
+    """The widths of the page and of the window."""
     return tuple(admin.evaluate("[document.documentElement.scrollWidth, window.innerWidth]"))

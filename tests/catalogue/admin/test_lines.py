@@ -1,4 +1,4 @@
-"""The admin's page of the lines of a DSR: pages by line number, blank cells shown as such."""
+"""The admin's list of the lines of a DSR: pagination by line number, and blank cells."""
 
 import pytest
 from django.db import connection
@@ -28,12 +28,12 @@ def dsr(tmp_path):
 
 @pytest.fixture
 def long(tmp_path):
-    """Lines 2 to 451 of a DSR, beside another whose lines have the same numbers."""
+    """A DSR with the lines 2 to 451. Another DSR has lines with the same numbers."""
     import_report(tmp_path, ES_JANUARY, *(line(f"other{number}") for number in range(2, 500)))
     return import_report(tmp_path, NO_JANUARY, *(line(f"id{number}") for number in range(2, 452)))
 
 
-def test_lines_read_as_they_were_delivered_and_blank_cells_say_so(admin_client, dsr):
+def test_lines_are_shown_as_delivered_and_blank_cells_are_marked(admin_client, dsr):
     response = admin_client.get(lines_of(dsr))
     assert shown(response, "line_number") == ["2", "3", "4"]
     assert shown(response, "dsp_id") == ["a1", "b2", "c3"]
@@ -63,7 +63,7 @@ def test_pages_follow_each_other_without_a_gap_or_an_overlap(admin_client, setti
     assert [dsp_id for page in pages for dsp_id in page] == [f"id{number}" for number in range(2, 452)]
 
 
-def test_a_full_last_page_has_no_next_one(admin_client, tmp_path):
+def test_a_full_last_page_has_no_next_page(admin_client, tmp_path):
     dsr = import_report(tmp_path, NO_JANUARY, *(line(f"id{number}") for number in range(200)))
     response = admin_client.get(lines_of(dsr))
     assert len(shown(response, "dsp_id")) == 200
@@ -74,14 +74,14 @@ def test_a_full_last_page_has_no_next_one(admin_client, tmp_path):
     ("query", "first"),
     [("", 2), ("?after=", 2), ("?after=0", 2), ("?after=1", 2), ("?after=2", 3), ("?after=450", 451)],
 )
-def test_a_page_starts_behind_the_line_asked_for(admin_client, long, query, first):
+def test_a_page_starts_after_the_given_line(admin_client, long, query, first):
     response = admin_client.get(lines_of(long, query))
     assert shown(response, "line_number")[0] == str(first)
     assert '<a href="?">First page</a>' in response.content.decode()
 
 
 @pytest.mark.parametrize("after", [451, 452, 2**63 - 1])
-def test_behind_the_last_line_there_are_none(admin_client, long, after):
+def test_there_are_no_lines_after_the_last(admin_client, long, after):
     response = admin_client.get(lines_of(long, f"?after={after}"))
     assert response.status_code == 200
     assert "No lines found." in response.content.decode()
@@ -99,7 +99,7 @@ def test_behind_the_last_line_there_are_none(admin_client, long, after):
         (str(2**63), "Ensure this value is less than or equal to 9223372036854775807."),
     ],
 )
-def test_what_is_no_line_number_is_told_and_no_page_is_shown(admin_client, dsr, after, answer):
+def test_an_invalid_line_number_is_refused(admin_client, dsr, after, answer):
     response = admin_client.get(lines_of(dsr, f"?after={after}"))
     assert response.status_code == 400
     page = response.content.decode()
@@ -108,7 +108,7 @@ def test_what_is_no_line_number_is_told_and_no_page_is_shown(admin_client, dsr, 
     assert '<a href="?">First page</a>' in page
 
 
-def test_an_empty_report_and_a_failed_one_have_no_lines(admin_client, tmp_path):
+def test_empty_and_failed_dsrs_have_no_lines(admin_client, tmp_path):
     empty = import_report(tmp_path, ES_JANUARY)
     with pytest.raises(ReportRefused) as refused:
         import_report(tmp_path, NO_JANUARY, line("a"), line(""))
@@ -124,7 +124,7 @@ def test_an_unknown_dsr_is_not_found(admin_client, number):
     assert admin_client.get(f"/admin/catalogue/dsr/{number}/lines/").status_code == 404
 
 
-def test_lines_are_for_who_may_view_dsrs(client, dsr):
+def test_lines_need_the_permission_to_view_dsrs(client, dsr):
     assert client.get(lines_of(dsr))["Location"] == f"/admin/login/?next={lines_of(dsr)}"
     staff = staff_with("delete_dsr")
     client.force_login(staff)
@@ -137,8 +137,8 @@ def test_lines_are_for_who_may_view_dsrs(client, dsr):
 def test_a_page_takes_the_same_number_of_queries_for_3_and_for_200_lines(admin_client, dsr, tmp_path):
     long = import_report(tmp_path, ES_JANUARY, *(line(f"id{number}") for number in range(300)))
     counts = []
-    for of in (dsr, long):
+    for each in (dsr, long):
         with CaptureQueriesContext(connection) as captured:
-            admin_client.get(lines_of(of))
+            admin_client.get(lines_of(each))
         counts.append(len(captured))
     assert counts[0] == counts[1]

@@ -105,27 +105,27 @@ def pages():
     return lists + details + more
 
 
-def everything():
-    kept = (DSR, UsageLine, ReportProblem, RejectedDelivery, OperatorRate, RateChange, LogEntry)
-    return [list(model.objects.order_by("pk").values()) for model in kept]
+def stored_rows():
+    models = (DSR, UsageLine, ReportProblem, RejectedDelivery, OperatorRate, RateChange, LogEntry)
+    return [list(model.objects.order_by("pk").values()) for model in models]
 
 
 @pytest.mark.usefixtures("dsr", "failed", "_rejected")
-def test_every_page_answers_within_the_content_security_policy_and_looking_at_it_changes_nothing(admin_client):
-    before = everything()
+def test_every_page_keeps_the_content_security_policy_and_changes_nothing(admin_client):
+    before = stored_rows()
     for path in pages():
-        # The action in an address is no known filter.
+        # `action` is not a known filter, so the list redirects to its address without filters.
         expected = 302 if "action=" in path else 200
         response = admin_client.get(path)
         assert response.status_code == expected, path
         assert not re.search("<style|<script>|style=|javascript:| on[a-z]+=", response.content.decode()), path
-    assert everything() == before
+    assert stored_rows() == before
 
 
 # --- The list of DSRs ------------------------------------------------------------------------------------------
 
 
-def test_the_list_shows_exact_amounts_and_leaves_empty_what_a_failed_dsr_does_not_have(admin_client, dsr, failed):
+def test_the_list_shows_exact_amounts_and_no_contents_of_failed_dsrs(admin_client, dsr, failed):
     response = admin_client.get(DSRS)
     assert shown(response, "path") == [FR_JANUARY, NO_JANUARY]
     assert shown(response, "status") == ["failed", "ingested"]
@@ -137,7 +137,7 @@ def test_the_list_shows_exact_amounts_and_leaves_empty_what_a_failed_dsr_does_no
     assert shown(response, "problem_counts") == ["2 errors", "2 warnings"]
 
 
-def test_no_digit_of_the_largest_amount_is_lost(admin_client):
+def test_the_largest_amount_is_shown_with_all_digits(admin_client):
     recipes.dsr.make(total_revenue=Decimal("-" + "1" * 30 + "." + "2" * 60))
     groups = ",".join(["111"] * 10)
     assert shown(admin_client.get(DSRS), "revenue") == [f"-{groups}.{'2' * 60} NOK"]
@@ -163,7 +163,7 @@ def test_no_digit_of_the_largest_amount_is_lost(admin_client):
     ],
 )
 @pytest.mark.usefixtures("dsr", "failed")
-def test_filters_and_search_find_what_they_say(admin_client, query, expected):
+def test_filters_and_search_find_dsrs(admin_client, query, expected):
     recipes.dsr.make(
         path=ES_JANUARY, offer="SpotifyFamilyPlan", territory_id="ES", currency_id="EUR", rate_method="euro"
     )
@@ -172,7 +172,7 @@ def test_filters_and_search_find_what_they_say(admin_client, query, expected):
 
 @pytest.mark.parametrize("column", [1, 2, 3, 4, 5, 6, 8, 9])
 @pytest.mark.usefixtures("dsr", "failed")
-def test_the_list_is_sorted_by_any_column_but_the_blank_cells_and_has_each_dsr_once(admin_client, column):
+def test_the_list_can_be_sorted_by_every_column_except_blank_cells(admin_client, column):
     for order in (f"{column}", f"-{column}"):
         response = admin_client.get(f"{DSRS}?o={order}")
         assert sorted(shown(response, "path")) == [FR_JANUARY, NO_JANUARY]
@@ -187,7 +187,7 @@ def test_dsrs_are_sorted_by_the_number_of_their_problems(admin_client):
     assert counts == ["-", "2 warnings", "3 errors, 1 warning"]
 
 
-def test_a_name_is_text_and_never_markup(admin_client):
+def test_names_are_escaped(admin_client):
     name = "X_<script>alert(1)</script>_NO_NOK_20200101-20200131.tsv"
     dsr = recipes.dsr.make(path=name, offer="<script>alert(1)</script>")
     recipes.problem.make(dsr=dsr, value="<script>alert(2)</script>")
@@ -229,23 +229,23 @@ def test_lists_take_the_same_number_of_queries_for_1_and_for_100_dsrs(admin_clie
     assert [queries(admin_client, path) for path in (DSRS, PROBLEMS, CHANGES)] == for_one
 
 
-# --- The page of a DSR, and the ways from and to it -------------------------------------------------------------
+# --- The page of a DSR, and its links --------------------------------------------------------------------------
 
 
 def detail(client, dsr):
     return client.get(f"{DSRS}{dsr.pk}/change/").content.decode()
 
 
-def test_a_dsr_leads_to_its_lines_problems_and_rate_changes_and_they_lead_back(admin_client, dsr):
+def test_a_dsr_and_its_lines_problems_and_rate_changes_link_to_each_other(admin_client, dsr):
     page = detail(admin_client, dsr)
-    for way in (f"{DSRS}{dsr.pk}/lines/", f"{PROBLEMS}?dsr={dsr.pk}", f"{CHANGES}?dsr={dsr.pk}"):
-        assert f'href="{way}"' in page
-        assert f'href="{DSRS}{dsr.pk}/change/"' in admin_client.get(way).content.decode()
+    for link in (f"{DSRS}{dsr.pk}/lines/", f"{PROBLEMS}?dsr={dsr.pk}", f"{CHANGES}?dsr={dsr.pk}"):
+        assert f'href="{link}"' in page
+        assert f'href="{DSRS}{dsr.pk}/change/"' in admin_client.get(link).content.decode()
     assert f'href="{PROBLEMS}?dsr={dsr.pk}"' in admin_client.get(DSRS).content.decode()
     assert f'href="{DSRS}{dsr.pk}/lines/"' in admin_client.get(DSRS).content.decode()
 
 
-def test_the_contents_of_a_dsr_are_counted_exactly(admin_client, dsr):
+def test_a_dsr_shows_exact_totals_of_its_contents(admin_client, dsr):
     page = detail(admin_client, dsr)
     assert "1,234,567<wbr>" in page
     assert ".500000000000000000001</span> NOK" in page
@@ -253,7 +253,7 @@ def test_the_contents_of_a_dsr_are_counted_exactly(admin_client, dsr):
     assert "1 blank titles, 2 blank artists, 2 blank ISRCs, 1 blank usages, 1 blank revenues" in page
 
 
-def test_a_failed_dsr_says_at_once_what_is_wrong_and_shows_no_contents(admin_client, failed):
+def test_a_failed_dsr_shows_its_problems_and_no_contents(admin_client, failed):
     page = detail(admin_client, failed)
     assert "<div>not_a_number line 2 column revenue: much</div>" in page
     assert "<div>dsp_id_missing line 3 column dsp_id</div>" in page
@@ -261,7 +261,7 @@ def test_a_failed_dsr_says_at_once_what_is_wrong_and_shows_no_contents(admin_cli
     assert f"{DSRS}{failed.pk}/lines/" not in page
 
 
-def test_of_many_problems_a_dsr_shows_the_first_20_errors_before_warnings(admin_client):
+def test_a_dsr_shows_its_first_20_problems_with_errors_before_warnings(admin_client):
     dsr = recipes.failed_dsr.make(error_count=1, warning_count=12_345)
     numbers = iter(range(2, 32))
     recipes.problem.make(dsr=dsr, level="warning", code="isrc_invalid", line=numbers, _quantity=30, _bulk_create=True)
@@ -275,7 +275,7 @@ def test_of_many_problems_a_dsr_shows_the_first_20_errors_before_warnings(admin_
 # --- Problems and rate changes ----------------------------------------------------------------------------------
 
 
-def test_the_problems_of_one_dsr_say_whose_they_are(admin_client, dsr, failed):
+def test_the_problems_of_one_dsr_are_listed_with_its_name(admin_client, dsr, failed):
     response = admin_client.get(f"{PROBLEMS}?dsr={failed.pk}")
     assert shown(response, "code") == ["not_a_number", "dsp_id_missing"]
     assert shown(response, "line_link") == ["2", "3"]
@@ -301,23 +301,23 @@ def test_the_problems_of_one_dsr_say_whose_they_are(admin_client, dsr, failed):
     ],
 )
 @pytest.mark.usefixtures("dsr", "failed")
-def test_problems_are_found(admin_client, query, expected):
+def test_filters_and_search_find_problems(admin_client, query, expected):
     assert sorted(shown(admin_client.get(f"{PROBLEMS}?{query}"), "code")) == expected
 
 
 @pytest.mark.parametrize("number", ["abc", "", "1.5", "9" * 5000])
-def test_a_dsr_that_is_no_number_is_refused_as_any_wrong_filter(admin_client, number):
+def test_a_dsr_filter_that_is_not_a_number_is_refused(admin_client, number):
     assert admin_client.get(f"{PROBLEMS}?dsr={number}")["Location"] == f"{PROBLEMS}?e=1"
 
 
-def test_a_warning_leads_to_its_line(admin_client, dsr):
+def test_a_warning_links_to_its_line(admin_client, dsr):
     page = admin_client.get(f"{PROBLEMS}?code=isrc_invalid").content.decode()
-    way = f"{DSRS}{dsr.pk}/lines/?after=2"
-    assert f'<a href="{way}">3</a>' in page
-    assert shown(admin_client.get(way), "line_number")[0] == "3"
+    link = f"{DSRS}{dsr.pk}/lines/?after=2"
+    assert f'<a href="{link}">3</a>' in page
+    assert shown(admin_client.get(link), "line_number")[0] == "3"
 
 
-def test_a_rate_change_shows_what_was_and_what_became(admin_client, dsr):
+def test_a_rate_change_shows_the_old_and_the_new_rate(admin_client, dsr):
     response = admin_client.get(CHANGES)
     assert shown(response, "dsr_link") == [NO_JANUARY]
     assert shown(response, "old_rate") == ["9.9384227272727272727272727272727272727273"]
@@ -326,23 +326,23 @@ def test_a_rate_change_shows_what_was_and_what_became(admin_client, dsr):
     assert len(found(admin_client, f"{CHANGES}?new_method__exact=operator")) == 1
 
 
-# --- Who may see what ------------------------------------------------------------------------------------------
+# --- Permissions -----------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("name", LISTS)
-def test_anonymous_people_are_asked_to_sign_in(client, name):
+def test_anonymous_users_are_redirected_to_the_sign_in(client, name):
     response = client.get(reverse(f"admin:catalogue_{name}_changelist"))
     assert response["Location"] == f"/admin/login/?next=/admin/catalogue/{name}/"
 
 
 @pytest.mark.parametrize("name", LISTS)
-def test_staff_without_the_permission_may_not_look(client, name):
+def test_staff_without_the_permission_cannot_view(client, name):
     client.force_login(staff_with())
     assert client.get(reverse(f"admin:catalogue_{name}_changelist")).status_code == 403
 
 
 @pytest.mark.parametrize("name", LISTS)
-def test_who_may_view_may_neither_add_nor_change(client, name):
+def test_users_who_may_view_cannot_add(client, name):
     client.force_login(staff_with(f"view_{name}"))
     response = client.get(reverse(f"admin:catalogue_{name}_changelist"))
     assert response.status_code == 200
@@ -351,23 +351,23 @@ def test_who_may_view_may_neither_add_nor_change(client, name):
 
 @pytest.mark.parametrize("name", sorted({*LISTS} - {"operatorrate", "dsr"}))
 @pytest.mark.usefixtures("dsr", "failed", "_rejected")
-def test_what_only_services_write_nobody_writes_here(admin_client, name):
+def test_rows_that_only_services_write_are_read_only(admin_client, name):
     (path,) = (path for path in pages() if path.startswith(f"/admin/catalogue/{name}/") and path.endswith("/change/"))
-    before = everything()
+    before = stored_rows()
     assert admin_client.post(path, {"rate": "1", "name": "other"}).status_code == 403
     assert admin_client.post(path.replace("/change/", "/delete/"), {"post": "yes"}).status_code == 403
     assert admin_client.post(f"/admin/catalogue/{name}/add/", {"name": "other"}).status_code == 403
-    assert everything() == before
+    assert stored_rows() == before
 
 
-def test_a_dsr_is_not_changed_here(admin_client, dsr):
+def test_dsrs_are_read_only(admin_client, dsr):
     assert admin_client.post(f"{DSRS}{dsr.pk}/change/", {"path": "other"}).status_code == 403
     assert admin_client.post(f"{DSRS}add/", {"path": "other"}).status_code == 403
     dsr.refresh_from_db()
     assert dsr.path == NO_JANUARY
 
 
-def test_who_may_view_dsrs_sees_their_problems_and_rate_changes(client, dsr):
+def test_users_who_may_view_dsrs_see_their_problems_and_rate_changes(client, dsr):
     client.force_login(staff_with("view_dsr"))
     for path in (PROBLEMS, CHANGES, f"{DSRS}{dsr.pk}/lines/"):
         assert client.get(path).status_code == 200

@@ -11,7 +11,7 @@ from tests.catalogue.helpers import NO_JANUARY, import_report, line, staff_with
 
 pytestmark = pytest.mark.django_db
 
-# The permissions that allow each address of the catalogue; any of them is enough. Without one, it is closed to all.
+# The permissions of each address of the catalogue. Any of them is enough. An address without any is closed to everyone.
 # As everywhere in Django, the change permission allows viewing. Here it also allows replacing DSRs.
 VIEW_DSR = {"view_dsr", "change_dsr"}
 DSR_NEEDS = {
@@ -69,13 +69,13 @@ def catalogue_views():
 
 
 CASES = [(model, view, needed) for model, views in NEEDS.items() for view, needed in views.items()]
-# Every permission there is, one at a time.
+# All permissions of the catalogue that the tests give to a user, one at a time.
 ALL = sorted({permission for *_, needed in CASES for permission in needed} | {"add_dsr", "change_dsr"})
 
 
 @pytest.fixture
 def address(tmp_path, settings):
-    """The address of a view, of an object that exists where it needs one."""
+    """A function that returns the address of a view, with the id of an existing object if the view needs one."""
     settings.DSRHUB_UPLOAD_DIR = tmp_path / "uploads"
     dsr = import_report(tmp_path, NO_JANUARY, line("a", isrc="bad"))
     objects = {
@@ -111,7 +111,7 @@ def is_let_in(client, address):
 
 
 @pytest.mark.parametrize(("model", "view", "needed"), CASES, ids=[f"{model}-{view}" for model, view, _ in CASES])
-def test_each_address_is_open_to_its_permission_and_to_no_other(client, address, model, view, needed):
+def test_each_address_is_open_to_its_permissions_only(client, address, model, view, needed):
     url = address(model, view)
     user = staff_with()
     client.force_login(user)
@@ -131,7 +131,7 @@ def expected(view, needed):
 
 
 @pytest.mark.parametrize(("model", "view"), [case[:2] for case in CASES])
-def test_nobody_from_outside_comes_in(client, address, model, view):
+def test_anonymous_users_are_redirected_to_the_sign_in(client, address, model, view):
     url = address(model, view)
     for response in (client.get(url), client.post(url)):
         assert response.status_code == 302
@@ -139,7 +139,7 @@ def test_nobody_from_outside_comes_in(client, address, model, view):
 
 
 @pytest.mark.parametrize(("model", "view"), [case[:2] for case in CASES])
-def test_staff_without_any_permission_may_post_nowhere(client, address, model, view):
+def test_staff_without_permissions_cannot_post(client, address, model, view):
     url = address(model, view)
     user = staff_with()
     client.force_login(user)
@@ -157,7 +157,7 @@ def test_staff_without_any_permission_may_post_nowhere(client, address, model, v
         (["view_dsr", "import_dsr", "export_dsr", "delete_dsr"], {"import", "export", "delete"}),
     ],
 )
-def test_buttons_are_shown_to_those_who_may_use_them(client, address, permissions, buttons):
+def test_buttons_are_shown_to_users_who_may_use_them(client, address, permissions, buttons):
     user = staff_with(*permissions)
     client.force_login(user)
     page = client.get(address("dsr", "changelist")).content.decode()

@@ -1,4 +1,4 @@
-"""Exchange rates of operators in the admin: add, change and delete. The DSRs are re-rated at once."""
+"""Operator rates in the admin: add, change and delete. Their DSRs get the new rate at once."""
 
 from datetime import date
 from decimal import Decimal
@@ -23,11 +23,11 @@ def form(**fields):
     return entered | fields
 
 
-def told(response):
+def page_messages(response):
     return [str(message) for message in response.context["messages"]]
 
 
-def kept():
+def stored():
     return list(OperatorRate.objects.values_list("currency", "period_start", "period_end", "rate", "note"))
 
 
@@ -46,14 +46,14 @@ def rate(dsr):
     return OperatorRate.objects.get()
 
 
-# --- Entering --------------------------------------------------------------------------------------------------
+# --- Adding ----------------------------------------------------------------------------------------------------
 
 
-def test_a_rate_is_entered_and_its_dsrs_follow(admin_client, dsr):
+def test_a_new_rate_re_rates_its_dsrs(admin_client, dsr):
     other = recipes.dsr.make(offer="February", period_start=date(2020, 2, 1), period_end=date(2020, 2, 29))
     response = admin_client.post(f"{RATES}add/", form(note="central bank"), follow=True)
-    assert "1 DSR has a new rate." in told(response)
-    assert kept() == [("NOK", date(2020, 1, 1), date(2020, 1, 31), Decimal("10.5"), "central bank")]
+    assert "1 DSR has a new rate." in page_messages(response)
+    assert stored() == [("NOK", date(2020, 1, 1), date(2020, 1, 31), Decimal("10.5"), "central bank")]
     assert OperatorRate.objects.get().entered_by.username == "admin"
     dsr.refresh_from_db()
     assert (dsr.exchange_rate, dsr.rate_method, dsr.rate_source) == (Decimal("10.5"), "operator", "central bank")
@@ -68,7 +68,7 @@ def test_a_rate_is_entered_and_its_dsrs_follow(admin_client, dsr):
 def test_every_digit_of_a_rate_is_kept(admin_client):
     digits = "0." + "0123456789" * 4
     admin_client.post(f"{RATES}add/", form(rate=digits))
-    assert kept()[0][3] == Decimal(digits)
+    assert stored()[0][3] == Decimal(digits)
     assert shown(admin_client.get(RATES), "rate") == [digits]
 
 
@@ -90,82 +90,82 @@ def test_every_digit_of_a_rate_is_kept(admin_client):
         ({"note": 201 * "x"}, "note", "Ensure this value has at most 200 characters"),
     ],
 )
-def test_what_is_no_rate_is_told_beside_its_field_and_not_kept(admin_client, dsr, fields, name, answer):
+def test_an_invalid_rate_is_refused_with_its_field(admin_client, dsr, fields, name, answer):
     response = admin_client.post(f"{RATES}add/", form(**fields))
     assert response.status_code == 200
     errors = response.context["adminform"].form.errors
     assert list(errors) == [name]
     assert len(errors[name]) == 1
     assert answer in errors[name][0]
-    assert kept() == []
+    assert stored() == []
     dsr.refresh_from_db()
     assert dsr.exchange_rate == ECB_MEAN
     assert logged() == []
 
 
-def test_a_second_rate_for_the_same_currency_and_period_is_told(admin_client, rate):
+def test_a_second_rate_for_the_same_currency_and_period_is_refused(admin_client, rate):
     response = admin_client.post(f"{RATES}add/", form(rate="11"))
     assert response.context["adminform"].form.non_field_errors() == [
         "Operator rate with this Currency, Period start and Period end already exists."
     ]
-    assert kept()[0][3] == Decimal("10.5")
+    assert stored()[0][3] == Decimal("10.5")
 
 
 # --- Changing --------------------------------------------------------------------------------------------------
 
 
-def test_a_changed_rate_is_followed_by_its_dsrs_and_says_how_many(admin_client, dsr, rate):
+def test_a_changed_rate_re_rates_its_dsrs_and_reports_their_number(admin_client, dsr, rate):
     operator_rate_set(currency="NOK", **JANUARY, rate=Decimal("10.5"), note="by hand")
     recipes.dsr.make(offer="Second", exchange_rate=Decimal("10.5"), rate_method="operator", rate_source="by hand")
     before = RateChange.objects.count()
     response = admin_client.post(f"{RATES}{rate.pk}/change/", {"rate": "11", "note": "better"}, follow=True)
-    assert "2 DSRs have a new rate." in told(response)
-    assert kept() == [("NOK", date(2020, 1, 1), date(2020, 1, 31), Decimal("11"), "better")]
+    assert "2 DSRs have a new rate." in page_messages(response)
+    assert stored() == [("NOK", date(2020, 1, 1), date(2020, 1, 31), Decimal("11"), "better")]
     assert set(DSR.objects.values_list("exchange_rate", "rate_source")) == {(Decimal("11"), "better")}
     assert RateChange.objects.count() == before + 2
     assert logged() == [("admin", CHANGE)]
 
 
 @pytest.mark.parametrize("wrong", ["0", "-1", "x", "0." + 40 * "0" + "1"])
-def test_a_rate_is_not_changed_to_what_is_none(admin_client, dsr, rate, wrong):
+def test_a_rate_cannot_be_changed_to_an_invalid_one(admin_client, dsr, rate, wrong):
     response = admin_client.post(f"{RATES}{rate.pk}/change/", {"rate": wrong, "note": ""})
     assert list(response.context["adminform"].form.errors) == ["rate"]
-    assert kept()[0][3:] == (Decimal("10.5"), "by hand")
+    assert stored()[0][3:] == (Decimal("10.5"), "by hand")
     dsr.refresh_from_db()
     assert dsr.exchange_rate == Decimal("10.5")
 
 
-def test_currency_and_period_of_a_rate_stay(admin_client, rate):
+def test_currency_and_period_of_a_rate_cannot_be_changed(admin_client, rate):
     admin_client.post(f"{RATES}{rate.pk}/change/", form(currency="SEK", period_start="2019-01-01", rate="12"))
-    assert kept() == [("NOK", date(2020, 1, 1), date(2020, 1, 31), Decimal("12"), "")]
+    assert stored() == [("NOK", date(2020, 1, 1), date(2020, 1, 31), Decimal("12"), "")]
 
 
-# --- Taking back -----------------------------------------------------------------------------------------------
+# --- Deleting --------------------------------------------------------------------------------------------------
 
 
-def test_a_rate_is_taken_back_and_its_dsrs_return_to_the_ecbs(admin_client, dsr, rate):
+def test_deleting_a_rate_gives_its_dsrs_the_ecb_mean(admin_client, dsr, rate):
     response = admin_client.post(f"{RATES}{rate.pk}/delete/", {"post": "yes"}, follow=True)
-    assert "1 DSR has a new rate." in told(response)
-    assert kept() == []
+    assert "1 DSR has a new rate." in page_messages(response)
+    assert stored() == []
     dsr.refresh_from_db()
     assert (dsr.exchange_rate, dsr.rate_method) == (ECB_MEAN, "ecb_mean")
     assert logged() == [("admin", DELETION)]
 
 
-def test_a_rate_that_its_dsrs_need_is_not_taken_back(admin_client):
+def test_a_rate_that_dsrs_need_cannot_be_deleted(admin_client):
     operator_rate_set(currency="AED", **JANUARY, rate=Decimal("4.1"))
     recipes.dsr.make(currency_id="AED", exchange_rate=Decimal("4.1"), rate_method="operator")
     rate = OperatorRate.objects.get()
     response = admin_client.post(f"{RATES}{rate.pk}/delete/", {"post": "yes"}, follow=True)
     assert response.redirect_chain == [(RATES, 302)]
-    assert len(told(response)) == 1
-    assert told(response)[0].startswith("Nothing was deleted. The ECB publishes no rate of AED.")
+    assert len(page_messages(response)) == 1
+    assert page_messages(response)[0].startswith("Nothing was deleted. The ECB publishes no rate of AED.")
     assert OperatorRate.objects.get() == rate
     assert DSR.objects.get().exchange_rate == Decimal("4.1")
     assert logged() == []
 
 
-def test_rates_are_not_deleted_many_at_once(admin_client, rate):
+def test_rates_cannot_be_deleted_in_bulk(admin_client, rate):
     response = admin_client.post(
         RATES, {"action": "delete_selected", "_selected_action": [rate.pk], "post": "yes"}, follow=True
     )
@@ -173,10 +173,10 @@ def test_rates_are_not_deleted_many_at_once(admin_client, rate):
     assert OperatorRate.objects.count() == 1
 
 
-# --- Finding ---------------------------------------------------------------------------------------------------
+# --- Links -----------------------------------------------------------------------------------------------------
 
 
-def test_a_rate_leads_to_the_dsrs_that_it_is_for(admin_client, dsr, rate):
+def test_a_rate_links_to_its_dsrs(admin_client, dsr, rate):
     recipes.dsr.make(offer="February", period_start=date(2020, 2, 1), period_end=date(2020, 2, 29))
     recipes.dsr.make(offer="Sweden", currency_id="SEK")
     page = admin_client.get(RATES).content.decode()
@@ -187,16 +187,16 @@ def test_a_rate_leads_to_the_dsrs_that_it_is_for(admin_client, dsr, rate):
     assert shown(response, "path") == [NO_JANUARY]
 
 
-# --- Who may ---------------------------------------------------------------------------------------------------
+# --- Permissions -----------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("permissions", [(), ("view_operatorrate",), ("view_dsr", "change_dsr", "delete_dsr")])
-def test_who_may_not_write_rates_changes_none(client, rate, permissions):
+def test_users_without_the_permissions_cannot_write_rates(client, rate, permissions):
     client.force_login(staff_with(*permissions))
     assert client.post(f"{RATES}add/", form(currency="SEK")).status_code == 403
     assert client.post(f"{RATES}{rate.pk}/change/", {"rate": "11", "note": ""}).status_code == 403
     assert client.post(f"{RATES}{rate.pk}/delete/", {"post": "yes"}).status_code == 403
-    assert kept() == [("NOK", date(2020, 1, 1), date(2020, 1, 31), Decimal("10.5"), "by hand")]
+    assert stored() == [("NOK", date(2020, 1, 1), date(2020, 1, 31), Decimal("10.5"), "by hand")]
 
 
 @pytest.mark.parametrize(
@@ -207,7 +207,7 @@ def test_who_may_not_write_rates_changes_none(client, rate, permissions):
         ("delete_operatorrate", "{}/delete/", {"post": "yes"}, 0),
     ],
 )
-def test_each_permission_allows_its_own(client, rate, permission, path, sent, expected):
+def test_each_permission_allows_its_own_action(client, rate, permission, path, sent, expected):
     client.force_login(staff_with(permission))
     assert client.post(RATES + path.format(rate.pk), sent).status_code == 302
     assert OperatorRate.objects.count() == expected

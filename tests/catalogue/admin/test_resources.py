@@ -29,7 +29,7 @@ DEEZER_JANUARY = "Deezer_Free_FR_EUR_20200101-20200131.tsv"
 def dsrs(tmp_path):
     """Spain in January and February (EUR), Norway in January (10 NOK for 1 EUR), and another DSP in France.
 
-    Over all, of Spotify: a1 has 18 usages and 1.5 + 0.25 + 0.5 = 2.25 EUR; b2 5 usages, 0.5 EUR; c3 neither.
+    Totals of Spotify: a1 has 18 usages and 1.5 + 0.25 + 0.5 = 2.25 EUR; b2 has 5 usages and 0.5 EUR; c3 has neither.
     """
     operator_rate_set(
         currency="NOK", period_start=date(2020, 1, 1), period_end=date(2020, 1, 31), rate=Decimal(10), note="by hand"
@@ -59,7 +59,7 @@ def page_address(dsp_id="a1", dsp="Spotify"):
 
 A, B, C, OTHER_A = ("Spotify", "a1"), ("Spotify", "b2"), ("Spotify", "c3"), ("Deezer", "a1")
 
-# --- Finding ---------------------------------------------------------------------------------------------------
+# --- Search ----------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -91,20 +91,20 @@ A, B, C, OTHER_A = ("Spotify", "a1"), ("Spotify", "b2"), ("Spotify", "c3"), ("De
     ],
 )
 @pytest.mark.usefixtures("dsrs")
-def test_a_search_finds_what_it_says(admin_client, query, expected):
+def test_a_search_finds_resources(admin_client, query, expected):
     assert search(admin_client, **query) == expected
 
 
 @pytest.mark.parametrize(
     ("text", "by"), [("b2", "dsp_id"), ("ESABC2000002", "isrc"), ("pie", "words"), ("b2x", "dsp_id_prefix")]
 )
-def test_a_text_is_taken_for_what_finds_something(admin_client, text, by):
+def test_a_text_is_searched_by_the_first_kind_that_finds_something(admin_client, text, by):
     recipes.resource.make(dsp_id="b2", title="Pie", isrc="ESABC2000002")
     recipes.resource.make(dsp_id="b2x%y")
     assert admin_client.get(RESOURCES, {"q": text}).context["page"].kind == by
 
 
-def test_the_first_of_a_dsp_id_longer_than_the_index_are_told_apart(admin_client):
+def test_dsp_ids_longer_than_the_indexed_prefix_are_distinguished(admin_client):
     for end in ("x", "y"):
         recipes.resource.make(dsp_id=100 * "a" + end)
     assert search(admin_client, q=100 * "a" + "y") == [("Spotify", 100 * "a" + "y")]
@@ -112,7 +112,7 @@ def test_the_first_of_a_dsp_id_longer_than_the_index_are_told_apart(admin_client
     assert len(search(admin_client, q=100 * "a")) == 2
 
 
-def test_the_list_goes_page_by_page_in_the_order_of_titles_without_counting(admin_client, monkeypatch):
+def test_the_list_is_paginated_by_title_without_count_and_offset(admin_client, monkeypatch):
     monkeypatch.setattr(resources, "RESOURCES_ON_A_PAGE", 2)
     for number, title in enumerate(["One", "three", None, "One", "Two"]):
         recipes.resource.make(dsp_id=f"d{number}", title=title)
@@ -127,7 +127,7 @@ def test_the_list_goes_page_by_page_in_the_order_of_titles_without_counting(admi
     assert pages == [["d0", "d3"], ["d1", "d4"], ["d2"]]
 
 
-def test_the_next_page_goes_on_with_the_same_meaning_of_the_text(admin_client, monkeypatch):
+def test_the_next_page_keeps_the_kind_of_search(admin_client, monkeypatch):
     monkeypatch.setattr(resources, "RESOURCES_ON_A_PAGE", 1)
     for dsp_id in ("x1", "x2"):
         recipes.resource.make(dsp_id=dsp_id, title=f"Song {dsp_id}")
@@ -155,13 +155,13 @@ def test_the_next_page_goes_on_with_the_same_meaning_of_the_text(admin_client, m
         {"dsp": "none"},
     ],
 )
-def test_what_makes_no_sense_is_refused(admin_client, query):
+def test_an_invalid_search_is_refused(admin_client, query):
     response = admin_client.get(RESOURCES, query)
     assert response.status_code == 400
     assert b"errorlist" in response.content
 
 
-def test_of_too_many_only_some_are_shown(admin_client, monkeypatch):
+def test_a_search_with_too_many_results_is_cut(admin_client, monkeypatch):
     monkeypatch.setattr(resources.selectors, "MOST_FOUND", 3)
     for number in range(4):
         recipes.resource.make(dsp_id=f"d{number}", title="Song")
@@ -170,7 +170,7 @@ def test_of_too_many_only_some_are_shown(admin_client, monkeypatch):
     assert "More than 1,000 recordings found. Add a word to narrow the search." in response.content.decode()
 
 
-def test_half_a_character_in_a_place_is_no_error(admin_client):
+def test_a_surrogate_in_a_cursor_is_no_error(admin_client):
     assert search(admin_client, after='["\\ud800", 1]') == []
 
 
@@ -186,7 +186,7 @@ def test_a_search_that_takes_too_long_says_so(admin_client, monkeypatch):
 
 
 @pytest.mark.django_db(transaction=True)
-def test_statements_end_in_time_and_the_connection_is_left_as_it_was():
+def test_a_time_limit_stops_statements_and_is_reset_afterwards():
     with pytest.raises(OutOfTime), answered_within(0.05), connection.cursor() as cursor:
         cursor.execute("SELECT pg_sleep(30)")
     with connection.cursor() as cursor:
@@ -205,7 +205,7 @@ def described(response):
 
 
 @pytest.mark.usefixtures("dsrs")
-def test_a_resource_shows_each_dsr_that_reports_it_the_latest_first(admin_client):
+def test_a_resource_shows_its_dsrs_latest_first(admin_client):
     response = admin_client.get(page_address())
     assert shown(response, "dsr") == [ES_FEBRUARY, ES_JANUARY, NO_JANUARY]
     assert shown(response, "territory") == ["ES", "ES", "NO"]
@@ -225,24 +225,24 @@ def test_a_resource_shows_each_dsr_that_reports_it_the_latest_first(admin_client
 
 
 @pytest.mark.usefixtures("dsrs")
-def test_what_differs_from_the_catalogue_stands_out(admin_client):
+def test_descriptions_that_differ_from_the_catalogue_are_highlighted(admin_client):
     text = admin_client.get(page_address()).content.decode()
     for part in ("title", "artists", "isrc"):
         assert text.count(f'class="reported-{part} other"') == 1
 
 
-def test_each_isrc_says_from_which_lines_it_comes(admin_client, dsrs):
+def test_each_isrc_links_to_its_lines(admin_client, dsrs):
     response = admin_client.get(page_address())
     assert shown(response, "isrc") == ["ESABC2000001", "ESABC2000009"]
     assert shown(response, "lines") == ["2", "1"]
     text = response.content.decode()
     for name, line_number in ((ES_JANUARY, 2), (ES_JANUARY, 4), (ES_FEBRUARY, 2)):
-        way = f"/admin/catalogue/dsr/{dsrs[name]}/lines/?after={line_number - 1}"
-        assert f'<a href="{way}">{line_number}</a>' in text
-        assert shown(admin_client.get(way), "dsp_id")[0] == "a1"
+        link = f"/admin/catalogue/dsr/{dsrs[name]}/lines/?after={line_number - 1}"
+        assert f'<a href="{link}">{line_number}</a>' in text
+        assert shown(admin_client.get(link), "dsp_id")[0] == "a1"
 
 
-def test_a_repeated_resource_names_its_first_lines_and_counts_all(admin_client, tmp_path):
+def test_a_repeated_resource_shows_its_first_lines_and_the_count_of_all(admin_client, tmp_path):
     import_report(tmp_path, ES_JANUARY, *(line("a1", "One", isrc="ESABC2000001") for _ in range(7)))
     response = admin_client.get(page_address())
     assert described(response) == [(ES_JANUARY, [("One", None, "ESABC2000001", [2, 3, 4, 5, 6])])]
@@ -251,13 +251,13 @@ def test_a_repeated_resource_names_its_first_lines_and_counts_all(admin_client, 
 
 
 @pytest.mark.usefixtures("dsrs")
-def test_what_no_line_says_is_left_out(admin_client):
+def test_missing_values_are_shown_as_dashes(admin_client):
     response = admin_client.get(page_address("c3"))
     assert shown(response, "usages") == shown(response, "revenue") == shown(response, "revenue_eur") == ["–"]
     assert "No line has an ISRC." in response.content.decode()
 
 
-def test_a_resource_of_many_dsrs_goes_page_by_page(admin_client, dsrs, monkeypatch):
+def test_the_dsrs_of_a_resource_are_paginated(admin_client, dsrs, monkeypatch):
     monkeypatch.setattr("catalogue.admin.recording_page.DSRS_ON_A_PAGE", 2)
     first = admin_client.get(page_address())
     assert [row["dsr"].pk for row in first.context["reported"].rows] == [dsrs[ES_FEBRUARY], dsrs[ES_JANUARY]]
@@ -267,7 +267,7 @@ def test_a_resource_of_many_dsrs_goes_page_by_page(admin_client, dsrs, monkeypat
     assert second.context["reported"].dsr_count == "3"
 
 
-def test_a_deleted_dsr_reports_nothing(admin_client, dsrs):
+def test_deleted_dsrs_are_not_shown(admin_client, dsrs):
     dsr_delete(dsr_number=dsrs[ES_JANUARY])
     assert shown(admin_client.get(page_address()), "dsr") == [ES_FEBRUARY, NO_JANUARY]
     assert admin_client.get(page_address("b2")).status_code == 404
@@ -283,18 +283,18 @@ def test_a_resource_that_is_not_registered_yet_has_a_page(admin_client):
 
 @pytest.mark.parametrize("query", ["", "?dsp=Spotify", "?dsp=Spotify&dsp_id=zz", "?dsp=Tidal&dsp_id=a1"])
 @pytest.mark.usefixtures("dsrs")
-def test_a_resource_that_nobody_reports_is_not_there(admin_client, query):
+def test_a_resource_that_no_dsr_reports_is_not_found(admin_client, query):
     assert admin_client.get(f"{RESOURCES}page/{query}").status_code == 404
 
 
 @pytest.mark.usefixtures("dsrs")
-def test_a_page_behind_no_number_is_not_there(admin_client):
+def test_a_cursor_that_is_not_a_number_is_not_found(admin_client):
     assert admin_client.get(page_address() + "&after=x").status_code == 404
     assert admin_client.get(page_address() + "&after=" + "9" * 5000).status_code == 200
 
 
 @pytest.mark.usefixtures("dsrs")
-def test_a_number_leads_to_the_page_of_the_key(admin_client):
+def test_the_address_by_number_redirects_to_the_page_of_the_key(admin_client):
     number = Resource.objects.get(dsp="Deezer").pk
     response = admin_client.get(f"{RESOURCES}{number}/change/", follow=True)
     assert response.redirect_chain == [(page_address(dsp="Deezer"), 302)]
@@ -302,7 +302,7 @@ def test_a_number_leads_to_the_page_of_the_key(admin_client):
     assert admin_client.get(f"{RESOURCES}{number + 10**6}/change/").status_code == 404
 
 
-def test_a_text_is_text_and_never_markup(admin_client, tmp_path):
+def test_texts_are_escaped(admin_client, tmp_path):
     bad = "<script>alert(1)</script>"
     import_report(tmp_path, ES_JANUARY, line("<b>&1", bad, bad, revenue="1"))
     for address in (RESOURCES, page_address("<b>&1"), f"{RESOURCES}top/", "/admin/"):
@@ -354,12 +354,12 @@ def test_top_recordings_are_ranked_by_their_revenue(admin_client, query, expecte
 
 
 @pytest.mark.parametrize("query", ["percentile=0", "percentile=101", "percentile=x", "after=-1", "territory=XX"])
-def test_a_ranking_that_makes_no_sense_is_refused(admin_client, query):
+def test_invalid_parameters_of_the_ranking_are_refused(admin_client, query):
     assert admin_client.get(f"{RESOURCES}top/?{query}").status_code == 400
 
 
 @pytest.mark.usefixtures("dsrs")
-def test_the_ranking_goes_page_by_page(admin_client, monkeypatch):
+def test_the_ranking_is_paginated(admin_client, monkeypatch):
     monkeypatch.setattr(resources, "RESOURCES_ON_A_PAGE", 2)
     response = admin_client.get(f"{RESOURCES}top/?percentile=100")
     assert shown(response, "rank") == ["1", "2"]
@@ -379,7 +379,7 @@ def test_a_ranking_that_is_not_ready_says_so(admin_client, monkeypatch, error):
     assert "Ranking in progress." in response.content.decode()
 
 
-def test_without_revenue_there_is_no_top(admin_client):
+def test_without_revenue_there_are_no_top_recordings(admin_client):
     recipes.dsr.make()
     assert "No recordings with revenue found." in admin_client.get(f"{RESOURCES}top/").content.decode()
 
@@ -397,21 +397,21 @@ def test_without_revenue_there_is_no_top(admin_client):
     ],
 )
 @pytest.mark.usefixtures("dsrs")
-def test_what_the_list_shows_is_exported(admin_client, query, expected):
+def test_an_export_has_the_rows_of_the_list(admin_client, query, expected):
     response = admin_client.post(f"{RESOURCES}export/{query}", {"resource": 0, "format": 3})
     rows = json.loads(b"".join(response.streaming_content))
     assert [row["dsp_id"] for row in rows] == expected
 
 
-def test_the_export_of_a_search_that_makes_no_sense_leads_back(admin_client):
+def test_the_export_of_an_invalid_search_redirects_to_the_list(admin_client):
     assert admin_client.post(f"{RESOURCES}export/?territory=nowhere", {"resource": 0})["Location"] == "../?e=1"
 
 
-# --- Who may see what ------------------------------------------------------------------------------------------
+# --- Permissions -----------------------------------------------------------------------------------------------
 
 
 @pytest.mark.usefixtures("dsrs")
-def test_who_may_not_see_dsrs_sees_resources_without_who_reports_them(client):
+def test_users_who_may_not_view_dsrs_see_resources_without_reports(client):
     client.force_login(staff_with("view_resource"))
     assert search(client, q="zebra") == [A]
     response = client.get(page_address())
@@ -424,7 +424,7 @@ def test_who_may_not_see_dsrs_sees_resources_without_who_reports_them(client):
 
 @pytest.mark.parametrize("permissions", [(), ("view_dsr",)])
 @pytest.mark.usefixtures("dsrs")
-def test_who_may_not_see_resources_sees_none(client, permissions):
+def test_users_without_the_permission_see_no_resources(client, permissions):
     client.force_login(staff_with(*permissions))
     for address in (RESOURCES, page_address(), f"{RESOURCES}top/", f"{RESOURCES}1/change/"):
         assert client.get(address).status_code == 403

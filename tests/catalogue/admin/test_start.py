@@ -48,25 +48,25 @@ def _dsrs(tmp_path):
 
 def facts(response):
     found = re.findall(r'<dt>([^<]*)</dt><dd><a href="([^"]*)">([^<]*)</a>', response.content.decode())
-    return {name: value for name, _, value in found}, {name: way.replace("&amp;", "&") for name, way, _ in found}
+    return {name: value for name, _, value in found}, {name: link.replace("&amp;", "&") for name, link, _ in found}
 
 
 def groups(response):
-    """Return the tables: rows of a name and numbers, and the address of each row."""
+    """Return the rows of the tables, each with its name and its numbers, and the address that each row links to."""
     rows = re.findall(r'<tr><th scope="row"><a href="([^"]*)">([^<]*)</a></th>(.*?)</tr>', response.content.decode())
     cells = [[name, *re.findall(r'<td class="number"><a href="[^"]*">([^<]*)</a></td>', row)] for _, name, row in rows]
-    return cells, [way.replace("&amp;", "&") for way, *_ in rows]
+    return cells, [link.replace("&amp;", "&") for link, *_ in rows]
 
 
-def listed(client, way):
-    return sorted(str(dsr) for dsr in client.get(way).context["cl"].result_list)
+def listed(client, link):
+    return sorted(str(dsr) for dsr in client.get(link).context["cl"].result_list)
 
 
 # --- Numbers ---------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.usefixtures("_dsrs")
-def test_it_says_what_there_is(admin_client):
+def test_it_shows_the_totals(admin_client):
     values, _ = facts(admin_client.get("/admin/"))
     assert values == {
         "DSRs": "3",
@@ -81,7 +81,7 @@ def test_it_says_what_there_is(admin_client):
 
 
 @pytest.mark.usefixtures("_dsrs")
-def test_it_says_what_territories_and_periods_come_to(admin_client):
+def test_it_shows_totals_by_territory_and_period(admin_client):
     cells, _ = groups(admin_client.get("/admin/"))
     assert cells == [
         ["FR", "1", "1", "100", "10.00", "100.00"],
@@ -93,23 +93,23 @@ def test_it_says_what_territories_and_periods_come_to(admin_client):
 
 
 @pytest.mark.usefixtures("_dsrs")
-def test_each_number_leads_to_the_list_behind_it(admin_client):
+def test_each_number_links_to_its_list(admin_client):
     page = admin_client.get("/admin/")
-    names, ways = groups(page)
-    assert {name: listed(admin_client, way) for (name, *_), way in zip(names, ways, strict=True)} == {
+    names, links = groups(page)
+    assert {name: listed(admin_client, link) for (name, *_), link in zip(names, links, strict=True)} == {
         "FR": [FR_FEBRUARY],
         "NO": [NO_JANUARY],
         "ES": [ES_JANUARY],
         JANUARY: sorted([ES_JANUARY, NO_JANUARY]),
         FEBRUARY: [FR_FEBRUARY],
     }
-    _, ways = facts(page)
+    _, links = facts(page)
     ingested = sorted([ES_JANUARY, NO_JANUARY, FR_FEBRUARY])
     for name in ("DSRs", "lines", "usages", "revenue in EUR", "% of lines without ISRC"):
-        assert listed(admin_client, ways[name]) == ingested
-    assert listed(admin_client, ways["failed DSRs"]) == [FR_FEBRUARY.replace("FR", "ES")]
-    assert listed(admin_client, ways["rejected deliveries"]) == ["holiday.tsv"]
-    assert listed(admin_client, ways["DSRs not yet searchable"]) == []
+        assert listed(admin_client, links[name]) == ingested
+    assert listed(admin_client, links["failed DSRs"]) == [FR_FEBRUARY.replace("FR", "ES")]
+    assert listed(admin_client, links["rejected deliveries"]) == ["holiday.tsv"]
+    assert listed(admin_client, links["DSRs not yet searchable"]) == []
 
 
 @pytest.mark.usefixtures("_dsrs")
@@ -129,7 +129,7 @@ def test_charts_have_the_numbers_of_the_tables(admin_client):
     ]
 
 
-def test_of_many_territories_and_periods_the_rest_is_added_up(admin_client, monkeypatch):
+def test_the_remaining_territories_are_added_up_and_earlier_periods_left_out(admin_client, monkeypatch):
     monkeypatch.setattr(start, "TERRITORIES", 1)
     monkeypatch.setattr(start, "PERIODS", 1)
     euro = {"currency_id": "EUR", "exchange_rate": 1, "line_count": 10, "blank_isrc_count": 4, "total_usages": 3}
@@ -138,19 +138,21 @@ def test_of_many_territories_and_periods_the_rest_is_added_up(admin_client, monk
         days = {"period_start": date(2020, month, 1), "period_end": date(2020, month, 20)}
         recipes.dsr.make(territory_id=territory, total_revenue=Decimal(revenue), **days, **euro)
     response = admin_client.get("/admin/")
-    cells, ways = groups(response)
+    cells, links = groups(response)
     assert cells == [
         ["NO", "1", "10", "3", "20,000,000,000,000,000,000,000,000.00", "40.00"],
         ["3 others", "3", "30", "9", "5.00", "40.00"],
         ["2020-04-01 – 2020-04-20", "1", "10", "3", "0.00", "40.00"],
     ]
-    assert len(listed(admin_client, ways[1])) == 4
+    assert len(listed(admin_client, links[1])) == 4
     assert "3 earlier periods are not shown." in response.content.decode()
-    assert facts(response)[0]["revenue in EUR"] == "20,000,000,000,000,000,000,000,005.00"  # and 0.005, half to even
+    assert (
+        facts(response)[0]["revenue in EUR"] == "20,000,000,000,000,000,000,000,005.00"
+    )  # The exact sum ends in 5.005, which is rounded half to even.
 
 
 @pytest.mark.usefixtures("_dsrs")
-def test_the_latest_imports_and_what_failed_are_told(admin_client):
+def test_it_lists_the_latest_imports_failures_and_rejections(admin_client):
     text = admin_client.get("/admin/").content.decode()
     section = {
         name: text.split(f'id="{name}"')[1].split("</section>")[0] for name in ("imports", "failures", "rejected")
@@ -166,24 +168,24 @@ def test_the_latest_imports_and_what_failed_are_told(admin_client):
     assert "holiday.tsv" in section["rejected"]
 
 
-def test_it_says_how_far_the_catalogue_is(admin_client):
+def test_it_shows_the_remaining_work_of_the_catalogue_refresh(admin_client):
     dsrs = [recipes.dsr.make(offer=str(number), is_catalogued=number == 0) for number in range(3)]
     recipes.lines_to_drop.make(dsr_number=dsrs[-1].pk + 1)
-    values, ways = facts(admin_client.get("/admin/"))
+    values, links = facts(admin_client.get("/admin/"))
     assert values["DSRs not yet searchable"] == "2"
     assert values["deleted DSRs to clean up"] == "1"
-    assert len(listed(admin_client, ways["DSRs not yet searchable"])) == 2
+    assert len(listed(admin_client, links["DSRs not yet searchable"])) == 2
 
 
-def test_imports_that_wait_are_told(admin_client):
+def test_it_shows_waiting_imports(admin_client):
     for number, state in enumerate(["to_check", "checked", "checked", "done", "abandoned"]):
         recipes.import_job.make(upload=str(number), name=f"{number}.tsv", state=state)
-    values, ways = facts(admin_client.get("/admin/"))
+    values, links = facts(admin_client.get("/admin/"))
     assert {name: value for name, value in values.items() if name.startswith("imports")} == {
         "imports to be checked": "1",
         "imports to be confirmed": "2",
     }
-    assert listed(admin_client, ways["imports to be confirmed"]) == ["1.tsv", "2.tsv"]
+    assert listed(admin_client, links["imports to be confirmed"]) == ["1.tsv", "2.tsv"]
 
 
 def test_an_installation_without_data_has_a_start_page(admin_client):
@@ -199,7 +201,7 @@ def test_an_installation_without_data_has_a_start_page(admin_client):
 
 
 @pytest.mark.usefixtures("_dsrs")
-def test_the_top_recordings_are_told(admin_client):
+def test_it_shows_the_top_recordings(admin_client):
     response = admin_client.get("/admin/")
     columns = [shown(response, column) for column in ("rank", "title", "artists", "usages", "revenue", "share")]
     # Of Spotify, a has 1.5 + 15 / 10 EUR, and b 0.25 + 5 / 10.
@@ -223,16 +225,16 @@ def test_the_page_does_not_wait_for_a_ranking(admin_client, monkeypatch, error):
     assert facts(response)[0]["lines"] == "5"
 
 
-def test_of_many_lines_not_all_are_ranked(admin_client, monkeypatch):
+def test_with_many_lines_only_the_top_10_percent_are_ranked(admin_client, monkeypatch):
     asked = []
-    monkeypatch.setattr(start.resource_selectors, "resource_top", lambda **question: asked.append(question) or [])
+    monkeypatch.setattr(start.resource_selectors, "resource_top", lambda **arguments: asked.append(arguments) or [])
     for lines in (100_000, 1):
         recipes.dsr.make(offer=str(lines), line_count=lines)
         admin_client.get("/admin/")
     assert [(one["percentile"], one["limit"]) for one in asked] == [(100, 10), (10, 10)]
 
 
-# --- Who may see what ------------------------------------------------------------------------------------------
+# --- Permissions -----------------------------------------------------------------------------------------------
 
 PARTS = {
     "search": 'name="q"',
@@ -260,7 +262,7 @@ OF_DSRS = {"numbers", "imports", "failures"}
     ],
 )
 @pytest.mark.usefixtures("_dsrs")
-def test_each_sees_only_what_they_may(client, permissions, expected):
+def test_users_see_only_the_parts_that_they_may_view(client, permissions, expected):
     recipes.import_job.make(name="1.tsv")
     client.force_login(staff_with(*permissions))
     text = client.get("/admin/").content.decode()
@@ -273,7 +275,7 @@ def test_each_sees_only_what_they_may(client, permissions, expected):
 
 
 @pytest.mark.usefixtures("_dsrs")
-def test_the_page_of_one_application_has_no_numbers(admin_client):
+def test_the_page_of_an_application_has_no_numbers(admin_client):
     text = admin_client.get("/admin/catalogue/").content.decode()
     assert 'id="start"' not in text
     assert "chart" not in text
@@ -302,7 +304,7 @@ def test_it_takes_the_same_number_of_queries_for_1_and_for_100_dsrs(admin_client
     assert not [one["sql"] for one in captured if "catalogue_usageline" in one["sql"]]
 
 
-def test_what_draws_comes_as_it_was_published_but_for_its_source_map():
+def test_chart_js_is_vendored_without_its_source_map():
     folder = settings.BASE_DIR / "catalogue" / "static" / "catalogue" / "vendor"
     text = (folder / "chart.umd.min.js").read_text()
     assert text.startswith("/*!\n * Chart.js v4.6.1\n")

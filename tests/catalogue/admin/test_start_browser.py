@@ -1,6 +1,6 @@
-"""The start page and finding resources in a browser, under the content security policy.
+"""The start page and the search for resources in a browser, under the content security policy.
 
-The fixture `page` fails a test with an error on the console or a request to another host.
+The fixture `page` fails a test that logs an error to the console or sends a request to another host.
 """
 
 import pytest
@@ -14,7 +14,7 @@ pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 
 @pytest.fixture
 def sign_in(live_server, page, admin_user):
-    """The start page, opened after the data is imported."""
+    """A function that signs in and opens the start page. Tests call it after they import their data."""
     return lambda: signed_in(page, f"{live_server.url}/admin/", "Digital Sales Reports")
 
 
@@ -67,7 +67,7 @@ def test_charts_draw_the_numbers_in_the_colours_of_the_theme(start):
     assert [color for *_, color in start.evaluate(BARS)] == ["#56b4e9", "#e69f00"] * 2
 
 
-def test_a_bar_leads_to_its_dsrs(start):
+def test_a_bar_links_to_its_dsrs(start):
     wait_until_drawn(start)
     canvas = start.locator("canvas").first
     canvas.scroll_into_view_if_needed()

@@ -1,4 +1,4 @@
-"""`/dsrs/` and `/dsrs/{id}`: what the contract promises to clients that exist, and the deletion."""
+"""`/dsrs/` and `/dsrs/{id}`: the contract with existing clients, and deletion."""
 
 from itertools import cycle
 
@@ -58,7 +58,7 @@ def no_january(number):
 
 
 @pytest.mark.parametrize("path", ["/dsrs/", "/dsrs"])
-def test_the_list_is_an_array_of_all_dsrs_failed_ones_included(client, dsr, failed, path):
+def test_the_list_is_an_array_of_all_dsrs_including_failed_ones(client, dsr, failed, path):
     response = client.get(path)
     assert response.status_code == 200
     assert response["Content-Type"] == "application/json"
@@ -66,7 +66,7 @@ def test_the_list_is_an_array_of_all_dsrs_failed_ones_included(client, dsr, fail
 
 
 @pytest.mark.usefixtures("dsr", "failed")
-def test_the_list_shows_each_dsr_as_it_is_shown_alone(client):
+def test_the_list_and_the_single_dsr_have_the_same_fields(client):
     shown = client.get("/dsrs/").json()
     assert shown == [client.get(f"/dsrs/{one['id']}").json() for one in shown]
     assert len(shown) == 2
@@ -84,7 +84,7 @@ def test_without_dsrs_the_list_is_an_empty_array(client):
 
 
 @pytest.mark.parametrize("path", ["/dsrs/{}", "/dsrs/{}/"])
-def test_one_dsr(client, dsr, failed, path):
+def test_a_single_dsr_is_an_object(client, dsr, failed, path):
     response = client.get(path.format(dsr.pk))
     assert response.status_code == 200
     assert response["Content-Type"] == "application/json"
@@ -110,7 +110,7 @@ def test_one_dsr(client, dsr, failed, path):
         "²",
     ],
 )
-def test_what_is_no_id_of_a_dsr_is_not_found(client, dsr, number):
+def test_an_unknown_or_invalid_id_is_not_found(client, dsr, number):
     for path in (f"/dsrs/{number}", f"/dsrs/{number}/", f"/dsrs/{number}/lines", f"/dsrs/{number}/problems"):
         response = client.get(path)
         assert (path, response.status_code) == (path, 404)
@@ -118,29 +118,27 @@ def test_what_is_no_id_of_a_dsr_is_not_found(client, dsr, number):
         assert response.content == b'{"detail":"Not found."}'
 
 
-def test_where_no_route_leads_is_not_found_in_the_same_words(client):
+def test_an_unknown_route_has_the_same_answer(client):
     response = client.get("/dsrs/1/titles")
     assert response.status_code == 404
     assert response.json() == {"detail": "Not found."}
 
 
 @pytest.mark.parametrize("query", ["page=2", "format=xml", "page=2&page=3", "=", "%00=%00", "LIMIT=1"])
-def test_a_parameter_that_is_not_known_is_ignored(client, dsr, query):
+def test_unknown_parameters_are_ignored(client, dsr, query):
     assert client.get(f"/dsrs/?{query}").json() == [es_january(dsr.pk)]
     assert client.get(f"/dsrs/{dsr.pk}?{query}").json() == es_january(dsr.pk)
 
 
 @pytest.mark.parametrize("accept", ["application/json", "*/*", "text/html", "application/xml;q=0.9", "none", ""])
-def test_the_answer_is_json_whatever_a_client_accepts(client, dsr, accept):
+def test_the_answer_is_json_for_every_accept_header(client, dsr, accept):
     for path in ("/dsrs/", f"/dsrs/{dsr.pk}", "/resources/percentile/50"):
         response = client.get(path, headers={"accept": accept})
         assert (response.status_code, response["Content-Type"]) == (200, "application/json")
 
 
 def queries(client, path):
-    with CaptureQueriesContext(
-        connection,
-    ) as captured:
+    with CaptureQueriesContext(connection) as captured:
         assert client.get(path).status_code == 200
     return len(captured)
 
@@ -180,7 +178,7 @@ def test_head_answers_as_get_without_the_body(client, dsr, path):
         ("/dsrs/{}/problems", {"GET", "HEAD", "OPTIONS"}),
     ],
 )
-def test_other_methods_are_not_allowed_whoever_asks(client, dsr, path, allowed):
+def test_other_methods_are_not_allowed_for_anyone(client, dsr, path, allowed):
     path = path.format(dsr.pk)
     signed_in = Client()
     signed_in.force_login(user_with("add_dsr", "change_dsr", "delete_dsr"))
@@ -209,14 +207,14 @@ def test_a_dsr_is_deleted_with_the_permission(client, dsr, failed, path):
 
 
 @pytest.mark.parametrize("number", ["0", "abc", "-1", "99999999999"])
-def test_what_is_not_there_cannot_be_deleted(client, dsr, number):
+def test_a_missing_dsr_cannot_be_deleted(client, dsr, number):
     client.force_login(user_with("delete_dsr"))
     response = client.delete(f"/dsrs/{number}")
     assert (response.status_code, response.json()) == (404, {"detail": "Not found."})
     assert DSR.objects.count() == 1
 
 
-def test_who_is_not_signed_in_cannot_delete_and_learns_how_to(client, dsr):
+def test_anonymous_users_cannot_delete_and_get_the_authentication_scheme(client, dsr):
     response = client.delete(f"/dsrs/{dsr.pk}")
     assert response.status_code == 401
     assert response["WWW-Authenticate"] == "Token"
@@ -225,7 +223,7 @@ def test_who_is_not_signed_in_cannot_delete_and_learns_how_to(client, dsr):
     assert DSR.objects.count() == 1
 
 
-def test_other_permissions_do_not_suffice_to_delete(client, dsr):
+def test_other_permissions_do_not_allow_deletion(client, dsr):
     client.force_login(user_with("add_dsr", "change_dsr", "view_dsr"))
     response = client.delete(f"/dsrs/{dsr.pk}")
     assert response.status_code == 403
@@ -233,7 +231,7 @@ def test_other_permissions_do_not_suffice_to_delete(client, dsr):
     assert DSR.objects.count() == 1
 
 
-def test_a_session_deletes_with_its_csrf_token_only(dsr):
+def test_a_session_needs_its_csrf_token_to_delete(dsr):
     client = Client(enforce_csrf_checks=True)
     client.force_login(user_with("delete_dsr"))
     refused = client.delete(f"/dsrs/{dsr.pk}")

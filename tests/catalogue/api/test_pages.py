@@ -1,4 +1,4 @@
-"""Lists in pages: the lines and the problems of a DSR, and the DSRs if a client asks for pages."""
+"""Pagination: the lines and the problems of a DSR, and the DSRs if a client requests pages."""
 
 import re
 
@@ -44,11 +44,11 @@ def refusal(client, path):
     return {name: [finding["code"] for finding in findings] for name, findings in response.json().items()}
 
 
-# --- What is in them -------------------------------------------------------------------------------------------
+# --- Rows ------------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("slash", ["", "/"])
-def test_lines_are_shown_as_delivered_and_blank_cells_left_out(client, tmp_path, slash):
+def test_lines_are_shown_as_delivered_without_blank_cells(client, tmp_path, slash):
     dsr = import_report(
         tmp_path,
         NO_JANUARY,
@@ -76,7 +76,7 @@ def test_lines_are_shown_as_delivered_and_blank_cells_left_out(client, tmp_path,
 
 
 @pytest.mark.parametrize("slash", ["", "/"])
-def test_problems_are_shown_by_place_and_value(client, tmp_path, slash):
+def test_problems_have_their_location_and_value(client, tmp_path, slash):
     with pytest.raises(ReportRefused) as refused:
         import_report(tmp_path, ES_JANUARY, line("a", isrc="x"), "b", line("c", usages="1.5"))
     number = refused.value.extra["dsr"]
@@ -93,25 +93,25 @@ def test_problems_are_shown_by_place_and_value(client, tmp_path, slash):
     assert client.get(f"/dsrs/{number}/lines").json() == []
 
 
-def test_a_dsr_without_problems_has_an_empty_list_of_them(client, tmp_path):
+def test_a_dsr_without_lines_and_problems_has_empty_lists(client, tmp_path):
     dsr = import_report(tmp_path, ES_JANUARY)
     assert client.get(f"/dsrs/{dsr.pk}/problems").json() == []
     assert client.get(f"/dsrs/{dsr.pk}/lines").json() == []
 
 
-def test_lines_and_problems_of_other_dsrs_stay_out(client, dsr, tmp_path):
+def test_lists_have_only_the_rows_of_their_dsr(client, dsr, tmp_path):
     other = import_report(tmp_path, NO_JANUARY, line("other", isrc="y"))
     assert [row["dsp_id"] for row in client.get(f"/dsrs/{other.pk}/lines").json()] == ["other"]
     assert [row["value"] for row in client.get(f"/dsrs/{other.pk}/problems").json()] == ["y"]
 
 
-# --- Walking through -------------------------------------------------------------------------------------------
+# --- Pages -----------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
     ("limit", "sizes"), [(1, [1] * 7), (2, [2, 2, 2, 1]), (3, [3, 3, 1]), (6, [6, 1]), (7, [7]), (8, [7])]
 )
-def test_all_pages_give_every_row_once_and_the_last_has_no_link(client, dsr, limit, sizes):
+def test_the_pages_have_every_row_once_and_the_last_has_no_link(client, dsr, limit, sizes):
     of_lines = pages(client, f"/dsrs/{dsr.pk}/lines?limit={limit}")
     assert [len(page) for page in of_lines] == sizes
     assert [row["line"] for page in of_lines for row in page] == [2, 3, 4, 5, 6, 7, 8]
@@ -120,7 +120,7 @@ def test_all_pages_give_every_row_once_and_the_last_has_no_link(client, dsr, lim
     assert [row["line"] for page in of_problems for row in page] == [2, 3, 4, 5, 6, 7, 8]
 
 
-def test_a_dsr_with_a_table_of_its_own_is_walked_through_alike(client, settings, tmp_path):
+def test_a_dsr_with_its_own_partition_has_the_same_pages(client, settings, tmp_path):
     settings.DSRHUB_SHARED_PARTITION_BYTES = 0
     dsr = import_report(tmp_path, ES_JANUARY, *[line(f"a{number}") for number in range(5)])
     found = pages(client, f"/dsrs/{dsr.pk}/lines/?limit=2")
@@ -134,7 +134,7 @@ def test_the_link_keeps_the_path_and_the_limit(client, dsr):
     assert response["Link"] == f'<http://testserver/dsrs/{dsr.pk}/lines?cursor=5&limit=3>; rel="next"'
 
 
-def test_a_page_starts_behind_its_cursor(client, dsr):
+def test_a_page_starts_after_its_cursor(client, dsr):
     def lines(query):
         return [row["line"] for row in client.get(f"/dsrs/{dsr.pk}/lines?{query}").json()]
 
@@ -154,46 +154,46 @@ def test_without_a_limit_a_page_has_a_thousand_rows(client, tmp_path):
         assert len(client.get(f"/dsrs/{dsr.pk}/{list_of}?limit=10000").json()) == 1001
 
 
-def test_dsrs_come_in_pages_where_a_client_asks_for_them(client):
+def test_dsrs_are_paginated_on_request(client):
     ids = [recipes.dsr.make(offer=str(number)).pk for number in range(5)]
     found = pages(client, "/dsrs/?limit=2")
     assert [[row["id"] for row in page] for page in found] == [ids[:2], ids[2:4], ids[4:]]
     assert [len(page) for page in pages(client, "/dsrs/?limit=5")] == [5]
-    behind = client.get(f"/dsrs/?cursor={ids[1]}")
-    assert [row["id"] for row in behind.json()] == ids[2:]
-    assert "Link" not in behind
+    after_second = client.get(f"/dsrs/?cursor={ids[1]}")
+    assert [row["id"] for row in after_second.json()] == ids[2:]
+    assert "Link" not in after_second
     first = client.get("/dsrs/?unknown=a%26b&limit=1")
     assert first["Link"] == f'<http://testserver/dsrs/?unknown=a%26b&limit=1&cursor={ids[0]}>; rel="next"'
     assert client.get("/dsrs/?cursor=9223372036854775807&limit=1").json() == []
     assert "Link" not in client.get("/dsrs/")
 
 
-# --- What is refused -------------------------------------------------------------------------------------------
+# --- Invalid parameters ----------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
     "value", ["", "0", "-1", "10001", "9" * 2000, "abc", "1.0", "1_0", "٣", " 1", "1\n", "1e1", "true", "null"]
 )
-def test_a_limit_that_is_none_is_refused_by_name(client, dsr, value):
+def test_an_invalid_limit_is_refused_with_its_name(client, dsr, value):
     for path in ("/dsrs/", f"/dsrs/{dsr.pk}/lines", f"/dsrs/{dsr.pk}/problems"):
         response = client.get(path, {"limit": value})
         assert (response.status_code, list(response.json())) == (400, ["limit"])
 
 
 @pytest.mark.parametrize("value", ["", "-1", "9223372036854775808", "abc", "1.0", "٣", "a1", "0x1"])
-def test_a_cursor_that_is_none_is_refused_by_name(client, dsr, value):
+def test_an_invalid_cursor_is_refused_with_its_name(client, dsr, value):
     for path in ("/dsrs/", f"/dsrs/{dsr.pk}/lines", f"/dsrs/{dsr.pk}/problems"):
         response = client.get(path, {"cursor": value})
         assert (response.status_code, list(response.json())) == (400, ["cursor"])
 
 
-def test_a_parameter_that_is_not_known_is_refused_by_name(client, dsr):
+def test_an_unknown_parameter_is_refused_with_its_name(client, dsr):
     for path in (f"/dsrs/{dsr.pk}/lines", f"/dsrs/{dsr.pk}/problems"):
         assert refusal(client, f"{path}?page=2") == {"page": ["unknown"]}
         assert refusal(client, f"{path}?limit=1&page=2&Limit=1") == {"page": ["unknown"], "Limit": ["unknown"]}
 
 
-def test_a_parameter_that_comes_twice_is_refused_by_name(client, dsr):
+def test_a_repeated_parameter_is_refused_with_its_name(client, dsr):
     for path in ("/dsrs/", f"/dsrs/{dsr.pk}/lines", f"/dsrs/{dsr.pk}/problems"):
         assert refusal(client, f"{path}?limit=1&limit=1") == {"limit": ["repeated"]}
         assert refusal(client, f"{path}?cursor=1&cursor=2") == {"cursor": ["repeated"]}

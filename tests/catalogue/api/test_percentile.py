@@ -1,6 +1,6 @@
-"""`/resources/percentile/{number}`: what it takes, what it answers and how it refuses.
+"""`/resources/percentile/{number}`: parameters, answers and errors.
 
-What the top of the revenue is, the tests of the selector say.
+The tests of the selector cover which resources belong to the top.
 """
 
 from urllib.parse import quote, urlencode
@@ -27,7 +27,7 @@ JANUARY = "2020-01-01T00:00:00Z", "2020-01-31T00:00:00Z"
 
 @pytest.fixture
 def spain(tmp_path):
-    """A report for Spain and January 2020, in EUR: `a` has 70 % of its revenue and `b` the rest."""
+    """A report for Spain and January 2020, in EUR: `a` has 70 % of its revenue and `b` has 30 %."""
     lines = (
         line("a", "One", "Ana|Eva", "ESABC2000001", "5", "0.5"),
         line("a", "One", "Ana|Eva", "ESABC2000001", "2", "0.2"),
@@ -81,11 +81,11 @@ def test_the_answer_is_an_array_of_resources(client, spain, path):
     ]
 
 
-def test_what_has_no_value_is_left_out(client, spain):
+def test_fields_without_a_value_are_left_out(client, spain):
     assert answer(client)[1:] == [{"dsp_id": "b", "revenue": 0.3, "dsrs": [spain]}]
 
 
-def test_a_resource_has_its_sums_over_all_dsrs_that_count(client, spain, norway):
+def test_a_resource_has_its_sums_over_all_dsrs_in_scope(client, spain, norway):
     assert answer(client) == [
         {
             "dsp_id": "a",
@@ -115,7 +115,7 @@ def test_a_resource_has_its_sums_over_all_dsrs_that_count(client, spain, norway)
         (["123456789012345678901234567890"], b"1.2345678901234568e+29"),
     ],
 )
-def test_revenue_is_a_number_the_double_nearest_to_the_exact_sum(client, tmp_path, revenues, number):
+def test_revenue_is_the_double_nearest_to_the_exact_sum(client, tmp_path, revenues, number):
     import_report(tmp_path, ES_JANUARY, *[line("a", revenue=revenue) for revenue in revenues])
     assert b'"revenue":' + number + b"," in client.get("/resources/percentile/100").content
 
@@ -126,14 +126,14 @@ def test_usages_are_whole_numbers_of_any_size(client, tmp_path):
     assert b'"usages":18446744073709551614,' in client.get("/resources/percentile/100").content
 
 
-def test_without_dsrs_that_count_the_answer_is_an_empty_array(client, spain):
+def test_without_dsrs_in_scope_the_answer_is_an_empty_array(client, spain):
     for query in ("", "?territory=FR", "?territory=QQ", "?period_start=2020-01-02", "?period_end=2019-12-31"):
         response = client.get(f"/resources/percentile/1{query}")
         assert response.status_code == 200
         assert (response.content == b"[]") == bool(query)
 
 
-def test_head_answers_without_the_body_and_nothing_is_written(client, spain):
+def test_head_has_no_body_and_writing_methods_are_not_allowed(client, spain):
     assert client.head("/resources/percentile/50").status_code == 200
     for method in ("POST", "PUT", "PATCH", "DELETE"):
         response = client.generic(method, "/resources/percentile/50")
@@ -160,14 +160,14 @@ def test_the_number_of_queries_is_the_same_for_1_and_for_100_resources(client, t
 
 
 @pytest.fixture
-def _small_pieces(monkeypatch):
-    """Send answers with more than two resources in pieces of two."""
+def _small_chunks(monkeypatch):
+    """Send answers with more than two resources in chunks of two."""
     for module in (serializers, views):
         monkeypatch.setattr(module, "PIECE", 2)
 
 
 def rankings_read():
-    """Return how many rankings this session protects from being dropped."""
+    """Return the number of rankings that this session protects from deletion."""
     with connection.cursor() as cursor:
         cursor.execute(
             "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND classid = %s AND mode = 'ShareLock' "
@@ -199,9 +199,9 @@ def test_an_answer_is_what_rest_framework_renders_byte_for_byte(client, tmp_path
     assert client.get(f"/resources/percentile/{number}").content == rendered
 
 
-@pytest.mark.usefixtures("_small_pieces")
+@pytest.mark.usefixtures("_small_chunks")
 @pytest.mark.parametrize("count", [2, 3, 4, 5])
-def test_a_large_answer_comes_in_pieces_and_is_the_same(client, tmp_path, count, monkeypatch):
+def test_a_large_answer_is_streamed_with_the_same_content(client, tmp_path, count, monkeypatch):
     import_report(tmp_path, ES_JANUARY, *(line(f"r{number}", f"{number}", revenue="1") for number in range(count)))
 
     response = client.get("/resources/percentile/100")
@@ -216,28 +216,28 @@ def test_a_large_answer_comes_in_pieces_and_is_the_same(client, tmp_path, count,
 
 
 @pytest.fixture
-def _connection_stays():
-    """Keep the connection open after a response, as it has the transaction of the test."""
+def _open_connection():
+    """Keep the connection open after a response, because it has the transaction of the test."""
     request_finished.disconnect(close_old_connections)
     yield
     request_finished.connect(close_old_connections)
 
 
-@pytest.mark.usefixtures("_small_pieces", "_connection_stays")
-@pytest.mark.parametrize("pieces", [0, 1, 2, 100])
-def test_the_ranking_is_let_go_however_much_of_it_the_client_takes(tmp_path, pieces, settings):
+@pytest.mark.usefixtures("_small_chunks", "_open_connection")
+@pytest.mark.parametrize("chunks", [0, 1, 2, 100])
+def test_the_ranking_is_released_even_if_the_client_stops_reading(tmp_path, chunks, settings):
     settings.DSRHUB_KEPT_RANKING_ROWS = 0
     import_report(tmp_path, ES_JANUARY, *(line(f"r{number}", revenue="1") for number in range(7)))
 
     response = views.TopPercentileView.as_view()(APIRequestFactory().get(""), number="100")
-    for _ in zip(range(pieces), response, strict=False):
+    for _ in zip(range(chunks), response, strict=False):
         assert rankings_read() == 1
     response.close()
     assert rankings_read() == 0
     assert not KeptRanking.objects.exists()
 
 
-@pytest.mark.usefixtures("_small_pieces")
+@pytest.mark.usefixtures("_small_chunks")
 def test_head_of_a_large_answer_has_no_body(client, tmp_path):
     import_report(tmp_path, ES_JANUARY, *(line(f"r{number}", revenue="1") for number in range(7)))
 
@@ -246,8 +246,8 @@ def test_head_of_a_large_answer_has_no_body(client, tmp_path):
     assert rankings_read() == 0
 
 
-@pytest.mark.usefixtures("_small_pieces")
-def test_what_goes_wrong_with_a_large_answer_is_told_by_its_status(client, tmp_path, monkeypatch):
+@pytest.mark.usefixtures("_small_chunks")
+def test_an_error_before_a_large_answer_has_an_error_status(client, tmp_path, monkeypatch):
     def no_time(*args):
         raise RankingNotReady("Ask again later.")
 
@@ -262,12 +262,12 @@ def test_what_goes_wrong_with_a_large_answer_is_told_by_its_status(client, tmp_p
 
 
 @pytest.mark.parametrize(("number", "count"), [("1", 1), ("70", 1), ("71", 2), ("99", 2), ("100", 2)])
-def test_the_number_is_a_per_cent_from_1_to_100(client, spain, number, count):
+def test_the_number_is_a_percentage_from_1_to_100(client, spain, number, count):
     assert len(answer(client, number)) == count
 
 
 @pytest.mark.parametrize("number", ["-1", "0", "00", "101", "1000", "9" * 5000, "0" * 5000 + "1"])
-def test_a_number_out_of_range_is_refused_by_name(client, number):
+def test_a_number_out_of_range_is_refused_with_its_name(client, number):
     assert list(refusal(client, f"/resources/percentile/{number}")) == ["number"]
 
 
@@ -294,12 +294,12 @@ def test_a_number_out_of_range_is_refused_by_name(client, number):
         "%",
     ],
 )
-def test_what_is_no_number_is_refused_by_name(client, number):
+def test_an_invalid_number_is_refused_with_its_name(client, number):
     for slash in ("", "/") if number else ("",):
         assert refusal(client, f"/resources/percentile/{quote(number)}{slash}") == {"number": ["invalid"]}
 
 
-def test_a_parameter_that_is_called_as_the_number_is_another_one(client, spain):
+def test_a_query_parameter_called_number_is_ignored(client, spain):
     assert client.get("/resources/percentile/1?number=abc&number=100").json() == answer(client, 1)
 
 
@@ -315,7 +315,7 @@ def test_each_parameter_can_be_used_alone(client, spain, norway):
     assert dsp_ids(client, period_end="2020-01-30T00:00:00Z") == []
 
 
-def test_the_own_values_of_a_dsr_find_it(client, tmp_path):
+def test_the_values_of_a_dsr_select_it(client, tmp_path):
     for period, offer in [("20200101-20200131", "Free"), ("20200229-20200229", "Duo"), ("20191231-20210101", "Kids")]:
         dsr = import_report(tmp_path, f"Spotify_{offer}_ES_EUR_{period}.tsv", line(offer, revenue="1"))
         shown = client.get(f"/dsrs/{dsr.pk}").json()
@@ -331,11 +331,11 @@ def test_the_case_of_a_territory_does_not_matter(client, spain, norway, territor
 @pytest.mark.parametrize(
     "territory", ["E", "ESP", "E1", "12", "ñÑ", "ＥＳ", " ES", "ES ", "ES\n", "E\0", "--", "%%", "ES,NO"]
 )
-def test_what_is_no_territory_is_refused_by_name(client, spain, territory):
+def test_an_invalid_territory_is_refused_with_its_name(client, spain, territory):
     assert list(refusal(client, f"/resources/percentile/50?territory={quote(territory)}")) == ["territory"]
 
 
-# What period_start finds the DSR, which starts on 2020-01-01: the date in UTC is before or on that day.
+# The DSR starts on 2020-01-01. It is found if the date of period_start in UTC is on or before that day.
 @pytest.mark.parametrize(
     ("start", "is_found"),
     [
@@ -362,17 +362,17 @@ def test_what_is_no_territory_is_refused_by_name(client, spain, territory):
         ("9999-12-31T23:59:59Z", False),
     ],
 )
-def test_the_date_in_utc_of_a_period_start_counts(client, spain, start, is_found):
+def test_a_period_start_is_compared_by_its_date_in_utc(client, spain, start, is_found):
     assert bool(answer(client, period_start=start)) == is_found
 
 
-def test_the_date_in_utc_of_a_period_end_counts(client, spain):
-    # In UTC: the 30th, the day before the DSR's last one.
+def test_a_period_end_is_compared_by_its_date_in_utc(client, spain):
+    # In UTC: the 30th. The last day of the DSR is the 31st.
     assert dsp_ids(client, period_end="2020-01-31T00:30:00+01:00") == []
     assert dsp_ids(client, period_end="2020-01-30T23:30:00-01:00") == ["a", "b"]
 
 
-def test_a_plus_that_came_unescaped_is_a_plus(client, spain):
+def test_an_unescaped_plus_is_read_as_a_plus(client, spain):
     for day, found in (("2020-01-31T00:30:00", 0), ("2020-01-31T01:00:00", 2)):
         for zone in ("+01:00", "%2B01:00", "%2B0100", "+0100"):
             response = client.get(f"/resources/percentile/100?period_end={day}{zone}")
@@ -425,29 +425,29 @@ def test_a_plus_that_came_unescaped_is_a_plus(client, spain):
         "9999-12-31T23:00:00-10:00",
     ],
 )
-def test_what_is_no_date_is_refused_by_name(client, value):
+def test_an_invalid_date_is_refused_with_its_name(client, value):
     for name in ("period_start", "period_end"):
         assert refusal(client, f"/resources/percentile/50?{name}={quote(value)}") == {name: ["invalid"]}
 
 
 @pytest.mark.parametrize("name", ["territory", "period_start", "period_end"])
-def test_an_empty_value_is_none_and_refused_by_name(client, spain, name):
+def test_an_empty_value_is_refused_with_its_name(client, spain, name):
     assert list(refusal(client, f"/resources/percentile/50?{name}=")) == [name]
     assert list(refusal(client, f"/resources/percentile/50?{name}")) == [name]
 
 
-def test_all_that_is_wrong_is_told_at_once(client):
+def test_all_invalid_parameters_are_reported_together(client):
     path = "/resources/percentile/0?territory=Spain&period_start=now&period_end=then"
     assert set(refusal(client, path)) == {"number", "territory", "period_start", "period_end"}
 
 
-def test_what_is_wrong_is_told_for_people_too(client):
+def test_an_invalid_parameter_has_a_message_and_a_code(client):
     response = client.get("/resources/percentile/50?period_start=2020-02-30")
     message = "Must be a date-time or date, such as 2020-01-31T00:00:00Z or 2020-01-31."
     assert response.json() == {"period_start": [{"message": message, "code": "invalid"}]}
 
 
-def test_a_parameter_that_comes_twice_is_refused_by_name(client, spain):
+def test_a_repeated_parameter_is_refused_with_its_name(client, spain):
     assert refusal(client, "/resources/percentile/50?territory=ES&territory=NO") == {"territory": ["repeated"]}
     assert refusal(client, "/resources/percentile/50?period_end=2020-01-31&period_end=2020-01-31") == {
         "period_end": ["repeated"]
@@ -457,7 +457,7 @@ def test_a_parameter_that_comes_twice_is_refused_by_name(client, spain):
 @pytest.mark.parametrize(
     "query", ["limit=x", "format=xml", "Territory=NO", "page=1&page=2", "%00=%00", "&&=", "territory[]=NO"]
 )
-def test_a_parameter_that_is_not_known_is_ignored(client, spain, query):
+def test_unknown_parameters_are_ignored(client, spain, query):
     response = client.get(f"/resources/percentile/70?{query}")
     assert response.status_code == 200
     assert [resource["dsp_id"] for resource in response.json()] == ["a"]

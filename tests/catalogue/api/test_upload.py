@@ -1,4 +1,4 @@
-"""`POST /dsrs/`: who may upload, what the answer says, and that a refused file leaves nothing behind."""
+"""`POST /dsrs/`: permissions, answers, and that a refused file loads nothing."""
 
 import gzip
 from pathlib import Path
@@ -19,7 +19,7 @@ ONE_LINE = line("a", "One", "Ana|Eva", "ESABC2000001", "1", "1.50")
 
 @pytest.fixture
 def uploader(client):
-    """A client that is signed in, and may add and change DSRs."""
+    """A client of a user who may add and change DSRs."""
     client.force_login(user_with("add_dsr", "change_dsr"))
     return client
 
@@ -32,11 +32,11 @@ def upload(client, name=ES_JANUARY, *lines, headers=None, **fields):
     return client.post("/dsrs/", {"file": report(name, *lines), **fields}, headers=headers)
 
 
-def nothing_is_loaded():
+def is_nothing_loaded():
     return not DSR.objects.ingested().exists() and not UsageLine.objects.exists()
 
 
-# --- What becomes of a report ----------------------------------------------------------------------------------
+# --- Outcomes --------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("path", ["/dsrs/", "/dsrs"])
@@ -64,7 +64,7 @@ def test_a_report_is_loaded(uploader, path):
     assert [one["dsp_id"] for one in uploader.get(f"/dsrs/{dsr.pk}/lines").json()] == ["a", "b"]
 
 
-def test_a_packed_report_is_loaded(uploader):
+def test_a_compressed_report_is_loaded(uploader):
     packed = SimpleUploadedFile(f"{ES_JANUARY}.gz", gzip.compress(f"{HEADER}\n{ONE_LINE}\n".encode()))
     response = uploader.post("/dsrs/", {"file": packed})
     assert response.status_code == 201
@@ -72,7 +72,7 @@ def test_a_packed_report_is_loaded(uploader):
     assert response.json()["dsr"]["path"] == f"{ES_JANUARY}.gz"
 
 
-def test_a_header_alone_is_a_report(uploader):
+def test_a_report_may_have_no_lines(uploader):
     response = upload(uploader)
     assert response.status_code == 201
     assert response.json()["line_count"] == 0
@@ -87,7 +87,7 @@ def test_the_same_content_again_is_a_success_that_changes_nothing(uploader):
 
 
 @pytest.mark.parametrize("replace", [{}, {"replace": "false"}])
-def test_another_content_under_the_same_key_is_refused(uploader, tmp_path, replace):
+def test_different_content_under_the_same_key_is_refused(uploader, tmp_path, replace):
     dsr = import_report(tmp_path, ES_JANUARY, ONE_LINE)
     response = upload(uploader, ES_JANUARY, line("b"), **replace)
     assert response.status_code == 409
@@ -97,7 +97,7 @@ def test_another_content_under_the_same_key_is_refused(uploader, tmp_path, repla
     assert list(UsageLine.objects.values_list("dsr", "dsp_id")) == [(dsr.pk, "a")]
 
 
-def test_another_content_takes_its_place_where_that_is_asked_for(uploader, tmp_path):
+def test_different_content_replaces_the_dsr_on_request(uploader, tmp_path):
     earlier = import_report(tmp_path, ES_JANUARY, ONE_LINE)
     response = upload(uploader, ES_JANUARY, line("b"), replace="true")
     assert response.status_code == 201
@@ -111,7 +111,7 @@ def test_another_content_takes_its_place_where_that_is_asked_for(uploader, tmp_p
 # --- Errors in the report --------------------------------------------------------------------------------------
 
 
-def test_errors_are_told_by_line_column_value_and_code_and_nothing_is_loaded(uploader):
+def test_errors_have_their_location_value_and_code_and_nothing_is_loaded(uploader):
     lines = (ONE_LINE, line("b", usages="1.5", revenue="much"), "c\tshort", line("", isrc="no isrc"))
     response = upload(uploader, ES_JANUARY, *lines)
     assert response.status_code == 400
@@ -131,7 +131,7 @@ def test_errors_are_told_by_line_column_value_and_code_and_nothing_is_loaded(upl
         ],
         "dsr": failed.pk,
     }
-    assert nothing_is_loaded()
+    assert is_nothing_loaded()
     assert uploader.get(f"/dsrs/{failed.pk}").json()["status"] == "failed"
     assert failed.imported_by.username == "ada"
 
@@ -140,7 +140,7 @@ def test_an_empty_file_has_no_header(uploader):
     response = uploader.post("/dsrs/", {"file": SimpleUploadedFile(ES_JANUARY, b"")})
     assert response.status_code == 400
     assert response.json()["problems"] == [{"code": "header_missing", "line": 1}]
-    assert nothing_is_loaded()
+    assert is_nothing_loaded()
 
 
 def test_a_truncated_file_is_refused(uploader):
@@ -148,17 +148,17 @@ def test_a_truncated_file_is_refused(uploader):
     response = uploader.post("/dsrs/", {"file": SimpleUploadedFile(f"{ES_JANUARY}.gz", packed[:-9])})
     assert response.status_code == 400
     assert [problem["code"] for problem in response.json()["problems"]] == ["gzip_truncated"]
-    assert nothing_is_loaded()
+    assert is_nothing_loaded()
 
 
 def test_without_an_exchange_rate_a_report_is_refused(uploader):
     response = upload(uploader, AR_JANUARY, ONE_LINE)
     assert response.status_code == 400
     assert response.json()["problems"] == [{"code": "exchange_rate_missing", "value": "ARS"}]
-    assert nothing_is_loaded()
+    assert is_nothing_loaded()
 
 
-def test_a_failed_replacement_leaves_the_earlier_dsr_as_it_was(uploader, tmp_path):
+def test_a_failed_replacement_leaves_the_earlier_dsr_unchanged(uploader, tmp_path):
     dsr = import_report(tmp_path, ES_JANUARY, ONE_LINE)
     response = upload(uploader, ES_JANUARY, line("b", usages="x"), replace="true")
     assert response.status_code == 400
@@ -173,7 +173,7 @@ def test_a_failed_replacement_leaves_the_earlier_dsr_as_it_was(uploader, tmp_pat
     "name",
     ["report.tsv", "Spotify_Duo_QQ_EUR_20200101-20200131.tsv", "Spotify_Duo_ES_EUR_20200230-20200331.tsv", "a\nb"],
 )
-def test_a_name_that_says_no_known_dsr_is_a_rejected_delivery(uploader, name):
+def test_an_invalid_name_is_a_rejected_delivery(uploader, name):
     response = upload(uploader, name, ONE_LINE)
     assert response.status_code == 400
     assert response.json()["code"] == "invalid_report_name"
@@ -182,7 +182,7 @@ def test_a_name_that_says_no_known_dsr_is_a_rejected_delivery(uploader, name):
     assert uploader.get("/dsrs/").json() == []
 
 
-def test_folders_in_the_name_are_not_part_of_it(uploader):
+def test_folders_in_the_name_are_removed(uploader):
     disposition = f'Content-Disposition: form-data; name="file"; filename="../../etc/{ES_JANUARY}"'
     body = f"--b\r\n{disposition}\r\n\r\n{HEADER}\n\r\n--b--"
     response = uploader.post("/dsrs/", body, content_type="multipart/form-data; boundary=b")
@@ -224,7 +224,7 @@ def test_a_wrong_field_is_named_and_nothing_is_loaded(uploader, fields, name, co
         ("application/x-www-form-urlencoded", b"file=a", 415, "unsupported_media_type"),
     ],
 )
-def test_what_is_no_form_with_a_file_is_refused(uploader, content_type, body, status, code):
+def test_a_body_that_is_not_a_form_with_a_file_is_refused(uploader, content_type, body, status, code):
     response = uploader.post("/dsrs/", body, content_type=content_type)
     assert response.status_code == status
     if code:
@@ -234,7 +234,7 @@ def test_what_is_no_form_with_a_file_is_refused(uploader, content_type, body, st
     assert not DSR.objects.exists()
 
 
-def test_a_request_without_any_body_lacks_its_file(uploader):
+def test_a_request_without_a_body_is_refused(uploader):
     response = uploader.generic("POST", "/dsrs/")
     assert response.status_code == 400
     assert response.json() == {"file": [{"message": "No file was submitted.", "code": "required"}]}
@@ -264,7 +264,7 @@ def test_a_body_far_over_the_limit_is_refused_before_it_is_read(uploader, settin
     assert response.json() == {"detail": "The request may have at most 66536 bytes.", "code": "too_large"}
 
 
-def test_a_content_over_the_limit_is_refused_while_it_is_read(uploader, settings):
+def test_unpacked_content_over_the_limit_is_refused_while_it_is_read(uploader, settings):
     content = f"{HEADER}\n{ONE_LINE}\n"
     settings.DSRHUB_UPLOAD_UNPACKED_LIMIT_BYTES = len(content)
     bomb = gzip.compress((content + ONE_LINE * 1_000_000).encode())
@@ -272,42 +272,42 @@ def test_a_content_over_the_limit_is_refused_while_it_is_read(uploader, settings
     assert response.status_code == 400
     problem = {"code": "unpacked_too_large", "value": f"more than {len(content)} bytes"}
     assert response.json()["problems"] == [problem]
-    assert nothing_is_loaded()
+    assert is_nothing_loaded()
     fitting = SimpleUploadedFile(f"{ES_JANUARY}.gz", gzip.compress(content.encode()))
     assert uploader.post("/dsrs/", {"file": fitting}).status_code == 201
 
 
-def test_a_field_that_fills_the_memory_is_refused(uploader):
+def test_a_huge_field_is_refused(uploader):
     response = upload(uploader, ES_JANUARY, ONE_LINE, replace="x" * 3_000_000)
     assert response.status_code == 413
     assert response.json()["code"] == "too_large"
     assert not DSR.objects.exists()
 
 
-def test_a_form_of_very_many_fields_is_refused(uploader):
+def test_a_form_with_too_many_fields_is_refused(uploader):
     response = upload(uploader, ES_JANUARY, ONE_LINE, **{f"f{number}": "" for number in range(1001)})
     assert response.status_code == 400
     assert response.json()["code"] == "parse_error"
     assert not DSR.objects.exists()
 
 
-def test_the_upload_is_read_from_the_disk_and_then_removed(uploader, settings, tmp_path):
+def test_the_temporary_file_of_an_upload_is_removed(uploader, settings, tmp_path):
     settings.FILE_UPLOAD_TEMP_DIR = str(tmp_path)
     assert upload(uploader, ES_JANUARY, ONE_LINE).status_code == 201
     assert list(Path(tmp_path).iterdir()) == []
 
 
-# --- Who may ---------------------------------------------------------------------------------------------------
+# --- Permissions -----------------------------------------------------------------------------------------------
 
 
-def test_who_is_not_signed_in_may_not_upload(client):
+def test_anonymous_users_may_not_upload(client):
     response = upload(client, ES_JANUARY, ONE_LINE)
     assert response.status_code == 401
     assert response["WWW-Authenticate"] == "Token"
     assert not DSR.objects.exists()
 
 
-def test_who_may_not_add_dsrs_may_not_upload(client):
+def test_users_who_may_not_add_dsrs_may_not_upload(client):
     client.force_login(user_with("change_dsr", "delete_dsr", "view_dsr"))
     response = upload(client, ES_JANUARY, ONE_LINE)
     assert response.status_code == 403
@@ -315,7 +315,7 @@ def test_who_may_not_add_dsrs_may_not_upload(client):
     assert not DSR.objects.exists()
 
 
-def test_who_may_not_change_dsrs_may_not_replace_them(client, tmp_path):
+def test_users_who_may_not_change_dsrs_may_not_replace_them(client, tmp_path):
     dsr = import_report(tmp_path, ES_JANUARY, ONE_LINE)
     client.force_login(user_with("add_dsr"))
     response = upload(client, ES_JANUARY, line("b"), replace="true")
@@ -325,7 +325,7 @@ def test_who_may_not_change_dsrs_may_not_replace_them(client, tmp_path):
 
 
 @pytest.mark.parametrize("path", ["/dsrs/", "/dsrs"])
-def test_a_token_suffices(path):
+def test_a_token_is_enough(path):
     token = recipes.token.make(user=user_with("add_dsr")).key
     client = Client(enforce_csrf_checks=True)
     headers = {"Authorization": f"Token {token}"}
@@ -341,7 +341,7 @@ def test_a_wrong_token_is_refused(client, authorization):
     assert not DSR.objects.exists()
 
 
-def test_a_session_uploads_with_its_csrf_token_only():
+def test_a_session_needs_its_csrf_token_to_upload():
     client = Client(enforce_csrf_checks=True)
     client.force_login(user_with("add_dsr"))
     client.get("/docs/?script=")

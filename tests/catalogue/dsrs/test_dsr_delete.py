@@ -1,4 +1,4 @@
-"""What `dsr_delete` and `catalogue_refresh` promise: lines count no more at once, and the disk is freed afterwards."""
+"""`dsr_delete` and `catalogue_refresh`: lines leave all answers at once, and their disk space is freed afterwards."""
 
 from contextlib import contextmanager
 
@@ -36,13 +36,13 @@ def import_lines(folder, name, *lines):
 
 
 def top():
-    """The dsp_ids that a question about all revenue gives."""
+    """The dsp_ids of all resources with revenue, from the ranking."""
     return [resource.dsp_id for resource in top_resources(percentile=100)]
 
 
 @pytest.mark.django_db
 @pytest.mark.usefixtures("either_partition")
-def test_lines_count_no_more_at_once_and_are_dropped_afterwards(tmp_path):
+def test_lines_leave_the_answers_at_once_and_are_dropped_afterwards(tmp_path):
     gone = import_lines(tmp_path, ES_JANUARY, line("a", revenue="1"), line("a", revenue="2"))
     kept = import_lines(tmp_path, ES_FEBRUARY, line("b", revenue="3"))
     assert top() == ["a", "b"]
@@ -73,7 +73,7 @@ def test_a_failed_dsr_is_deleted_with_its_problems(tmp_path):
 
 @pytest.mark.django_db
 @pytest.mark.parametrize("dsr_number", [0, -1, 2**31, 10**30])
-def test_what_is_not_there_cannot_be_deleted(dsr_number):
+def test_a_missing_dsr_cannot_be_deleted(dsr_number):
     with pytest.raises(DSRNotFound) as refusal:
         dsr_delete(dsr_number=dsr_number)
 
@@ -81,7 +81,7 @@ def test_what_is_not_there_cannot_be_deleted(dsr_number):
 
 
 @pytest.mark.django_db
-def test_a_dsr_is_deleted_once(tmp_path):
+def test_a_dsr_cannot_be_deleted_twice(tmp_path):
     dsr = import_lines(tmp_path, ES_JANUARY, line("a"))
     dsr_delete(dsr_number=dsr.pk)
 
@@ -90,7 +90,7 @@ def test_a_dsr_is_deleted_once(tmp_path):
 
 
 @pytest.mark.django_db
-def test_a_key_is_free_again_when_its_dsr_is_deleted(tmp_path):
+def test_the_report_of_a_deleted_dsr_can_be_imported_again(tmp_path):
     first = import_lines(tmp_path, ES_JANUARY, line("a"))
     dsr_delete(dsr_number=first.pk)
 
@@ -99,9 +99,9 @@ def test_a_key_is_free_again_when_its_dsr_is_deleted(tmp_path):
 
 @pytest.mark.django_db
 @pytest.mark.usefixtures("either_partition")
-def test_as_many_queries_for_1_line_as_for_1_000(tmp_path):
+def test_deletion_runs_as_many_queries_for_1_line_as_for_1000(tmp_path):
     few = import_lines(tmp_path, ES_JANUARY, line("a"))
-    # All but the first are repeated, which is a problem each.
+    # Each line but the first repeats a dsp_id, which is a problem.
     many = import_lines(tmp_path, ES_FEBRUARY, *[line("a")] * 1000)
 
     def queries_to_delete(dsr):
@@ -114,12 +114,12 @@ def test_as_many_queries_for_1_line_as_for_1_000(tmp_path):
     assert not UsageLine.objects.exists()
 
 
-# --- Storage that others are reading ---------------------------------------------------------------------------
+# --- Concurrent readers ----------------------------------------------------------------------------------------
 
 
 @contextmanager
 def reading(monkeypatch):
-    """A cursor of somebody who reads all lines: dropping them is tried as often as the product does, without pauses."""
+    """The cursor of a transaction that reads all lines. Dropping them is tried three times, without pauses."""
     with other_transaction() as reader, monkeypatch.context() as patched:
         patched.setattr(services, "DROP_TRIES", 3)
         patched.setattr(services, "DROP_PAUSE", 0)
@@ -134,7 +134,7 @@ def test_a_reader_keeps_the_table_and_a_later_run_drops_it(tmp_path, monkeypatch
     table = f"catalogue_usageline_{gone.pk}"
 
     with reading(monkeypatch) as reader:
-        # The deletion does not wait for the reader, who still sees what it has begun to read.
+        # The deletion does not wait for the reader, which still sees the lines that it has begun to read.
         dsr_delete(dsr_number=gone.pk)
         assert top() == []
         assert LeftoverLines.objects.get().dsr_number == gone.pk
@@ -171,7 +171,7 @@ def test_a_reader_of_many_tables_is_waited_for_once_and_the_shared_partition_is_
 
 @TRANSACTIONAL
 @pytest.mark.usefixtures("own_partition")
-def test_the_next_import_drops_what_was_left(tmp_path, monkeypatch):
+def test_the_next_import_drops_lines_that_a_reader_kept(tmp_path, monkeypatch):
     gone = import_lines(tmp_path, ES_JANUARY, line("a"))
     with reading(monkeypatch):
         dsr_delete(dsr_number=gone.pk)
@@ -185,7 +185,7 @@ def test_the_next_import_drops_what_was_left(tmp_path, monkeypatch):
 
 
 @TRANSACTIONAL
-def test_lines_in_the_shared_partition_do_not_wait_for_readers(tmp_path):
+def test_deletion_from_the_shared_partition_does_not_wait_for_readers(tmp_path):
     gone = import_lines(tmp_path, ES_JANUARY, line("a"))
 
     with other_transaction() as reader:
@@ -198,7 +198,7 @@ def test_lines_in_the_shared_partition_do_not_wait_for_readers(tmp_path):
 
 
 @TRANSACTIONAL
-def test_dropping_leaves_the_connection_as_patient_as_it_was(tmp_path):
+def test_dropping_keeps_the_lock_timeout_of_the_connection(tmp_path):
     dsr = import_lines(tmp_path, ES_JANUARY, line("a"))
 
     with connection.cursor() as cursor:
@@ -211,7 +211,7 @@ def test_dropping_leaves_the_connection_as_patient_as_it_was(tmp_path):
 
 
 @TRANSACTIONAL
-def test_lines_that_another_run_is_dropping_are_left_to_it(tmp_path):
+def test_a_refresh_skips_lines_that_another_refresh_is_dropping(tmp_path):
     recipes.lines_to_drop.make()
 
     with other_transaction() as other_run:

@@ -1,4 +1,4 @@
-"""The questions about single DSRs, and the adjectives of DSRs and lines. What is asked of many is in other files."""
+"""The selectors of DSRs, their lines and their problems, and the methods of their querysets."""
 
 from datetime import date
 
@@ -24,7 +24,7 @@ def failed_import(folder, name, *lines):
 # --- DSRs ------------------------------------------------------------------------------------------------------
 
 
-def test_the_list_has_all_dsrs_by_id_failed_ones_too(tmp_path):
+def test_the_list_has_all_dsrs_by_id_including_failed_ones(tmp_path):
     failed = failed_import(tmp_path, NO_JANUARY, line(usages="many"))
     ingested = dsr_import(path=write_report(tmp_path, ES_JANUARY, line()), name=ES_JANUARY).dsr
     # An update moves a row to the end of its table.
@@ -45,7 +45,7 @@ def test_the_list_with_territories_and_currencies_is_one_statement(django_assert
     assert shown == [("Norway", "NO", "Norwegian Krone", "NOK")] * 3
 
 
-def test_a_dsr_is_got_by_its_id_or_not_found(tmp_path):
+def test_a_dsr_is_found_by_its_id(tmp_path):
     dsr = recipes.dsr.make()
     failed = failed_import(tmp_path, ES_JANUARY, line(usages="many"))
 
@@ -64,14 +64,14 @@ def dsp_ids(dsr, *, after, limit):
 
 
 @pytest.mark.parametrize("limit_bytes", [0, 1024**2], ids=["own partition", "shared partition"])
-def test_lines_come_page_by_page_in_the_order_of_the_file(tmp_path, settings, limit_bytes):
+def test_lines_are_paginated_in_the_order_of_the_file(tmp_path, settings, limit_bytes):
     settings.DSRHUB_SHARED_PARTITION_BYTES = limit_bytes
     other = write_report(tmp_path, NO_JANUARY, line("x"), line("y"), line("z"))
     dsr_import(path=other, name=NO_JANUARY)
     path = write_report(tmp_path, ES_JANUARY, line("c"), line("a"), line("b"), line("a"), line("d"))
     dsr = dsr_import(path=path, name=ES_JANUARY).dsr
 
-    # The header is line 1, so that the first page, too, has as many lines as are asked for.
+    # The header is line 1, so the first page after line 0 is full too.
     assert dsp_ids(dsr, after=0, limit=2) == [(2, "c"), (3, "a")]
     assert dsp_ids(dsr, after=1, limit=2) == [(2, "c"), (3, "a")]
     assert dsp_ids(dsr, after=2, limit=2) == [(3, "a"), (4, "b")]
@@ -83,7 +83,7 @@ def test_lines_come_page_by_page_in_the_order_of_the_file(tmp_path, settings, li
     assert dsp_ids(dsr, after=2**63 - 1, limit=2) == []
 
 
-def test_the_lines_of_some_dsrs_are_theirs_alone():
+def test_the_lines_of_some_dsrs_exclude_those_of_others():
     one, two, three = (recipes.dsr.make(offer=offer) for offer in ("One", "Two", "Three"))
     for dsr, dsp_id in ((one, "a"), (two, "b"), (three, "c")):
         add_lines(dsr, line(dsp_id))
@@ -97,7 +97,7 @@ def test_the_lines_of_some_dsrs_are_theirs_alone():
 # --- Problems --------------------------------------------------------------------------------------------------
 
 
-def test_problems_come_page_by_page_in_the_order_in_which_they_were_found(tmp_path):
+def test_problems_are_paginated_in_the_order_in_which_they_were_found(tmp_path):
     failed_import(tmp_path, NO_JANUARY, line(revenue="other"))
     dsr = failed_import(
         tmp_path, ES_JANUARY, line(usages="many"), line(isrc="none", revenue="much"), line(usages="0.5")
@@ -113,17 +113,17 @@ def test_problems_come_page_by_page_in_the_order_in_which_they_were_found(tmp_pa
     assert problems(first + 3, 2) == []
 
 
-# --- Adjectives ------------------------------------------------------------------------------------------------
+# --- Querysets -------------------------------------------------------------------------------------------------
 
 
-def test_ingested_and_failed_share_the_dsrs_between_them():
+def test_each_dsr_is_either_ingested_or_failed():
     ingested, failed = recipes.dsr.make(), recipes.failed_dsr.make()
 
     assert list(DSR.objects.ingested()) == [ingested]
     assert list(DSR.objects.failed()) == [failed]
 
 
-def test_a_dsr_is_within_two_days_when_its_whole_period_is():
+def test_a_dsr_is_within_a_range_if_its_whole_period_is():
     dsr = recipes.dsr.make(period_start=date(2020, 1, 1), period_end=date(2020, 1, 31))
 
     def is_within(start, end):
@@ -164,7 +164,7 @@ def test_a_society_is_part_of_the_key():
     assert not DSR.objects.under_key(parse_report_name(NO_JANUARY)).exists()
 
 
-def test_periods_overlap_that_share_a_day():
+def test_periods_that_share_a_day_overlap():
     periods = [
         (date(2019, 12, 1), date(2019, 12, 31)),
         (date(2019, 12, 1), date(2020, 1, 1)),

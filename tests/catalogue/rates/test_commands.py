@@ -21,7 +21,7 @@ def test_without_a_file_the_history_of_the_package_is_loaded(capsys):
     assert capsys.readouterr().out == "Rates new or changed: 0. DSRs re-rated: 0.\n"
 
 
-def test_history_of_the_package_fills_and_corrects_what_differs(capsys):
+def test_history_of_the_package_adds_and_corrects_rates(capsys):
     dsr = recipes.dsr.make(exchange_rate=Decimal(9))
     EcbRate.objects.filter(day="2026-10-30").delete()
     EcbRate.objects.filter(currency="NOK", day="2020-01-31").update(rate=9)
@@ -47,7 +47,7 @@ def test_file_of_the_ecb_is_loaded(tmp_path, capsys):
     assert dsr.exchange_rate == Decimal("10.0384227272727272727272727272727272727273")
 
 
-def test_refused_file_is_told_with_its_line(tmp_path):
+def test_invalid_file_is_refused_with_its_line(tmp_path):
     path = tmp_path / "eurofxref-hist.csv"
     path.write_text("Date,NOK,\n2020-01-31,ten,\n")
 
@@ -55,12 +55,12 @@ def test_refused_file_is_told_with_its_line(tmp_path):
         call_command("load_ecb_rates", path)
 
 
-def test_missing_file_is_told(tmp_path):
+def test_missing_file_is_reported(tmp_path):
     with pytest.raises(CommandError, match=r"^missing\.zip cannot be read: "):
         call_command("load_ecb_rates", tmp_path / "missing.zip")
 
 
-def test_exchange_rate_is_entered(capsys):
+def test_exchange_rate_is_set(capsys):
     dsr = recipes.dsr.make()
 
     call_command("set_exchange_rate", *NOK_JANUARY, "9.5", "--note", "Norges Bank")
@@ -72,7 +72,7 @@ def test_exchange_rate_is_entered(capsys):
     assert (dsr.exchange_rate, dsr.rate_method, dsr.rate_source) == (Decimal("9.5"), "operator", "Norges Bank")
 
 
-def test_exchange_rate_is_taken_back(capsys):
+def test_exchange_rate_is_deleted(capsys):
     dsr = recipes.dsr.make()
     call_command("set_exchange_rate", *NOK_JANUARY, "9.5")
     capsys.readouterr()
@@ -85,7 +85,7 @@ def test_exchange_rate_is_taken_back(capsys):
     assert (dsr.exchange_rate, dsr.rate_method) == (NOK_MEAN, "ecb_mean")
 
 
-def test_exchange_rate_that_a_dsr_needs_is_not_taken_back():
+def test_exchange_rate_that_a_dsr_needs_cannot_be_deleted():
     of_period = ("RUB", "2022-03-01", "2022-03-31")
     recipes.dsr.make(currency_id="RUB", period_start=date(2022, 3, 1), period_end=date(2022, 3, 31))
     call_command("set_exchange_rate", *of_period, "118.5")
@@ -96,7 +96,7 @@ def test_exchange_rate_that_a_dsr_needs_is_not_taken_back():
     assert OperatorRate.objects.count() == 1
 
 
-def test_exchange_rate_that_was_never_entered_cannot_be_taken_back():
+def test_exchange_rate_that_was_never_set_cannot_be_deleted():
     call_command("set_exchange_rate", "NOK", "2020-01-01", "2020-01-30", "9.5")
 
     with pytest.raises(CommandError, match=r"^No rate was set for this currency and period\.$"):
@@ -123,7 +123,7 @@ def test_exchange_rate_that_was_never_entered_cannot_be_taken_back():
         (("XYZ", "2020-01-01", "2020-01-31", "9.5"), "'XYZ' is not a currency"),
     ],
 )
-def test_exchange_rate_that_makes_no_sense_is_refused(arguments, message):
+def test_invalid_exchange_rate_is_refused(arguments, message):
     with pytest.raises(CommandError, match=message):
         call_command("set_exchange_rate", *arguments)
 

@@ -1,4 +1,4 @@
-"""Exchange rates: the mean of what the ECB published in a period, or what an operator entered."""
+"""Exchange rates: the mean of the ECB's rates in a period, or the rate that an operator set."""
 
 import zipfile
 from datetime import date
@@ -33,10 +33,10 @@ pytestmark = pytest.mark.django_db
 
 JANUARY = {"period_start": date(2020, 1, 1), "period_end": date(2020, 1, 31)}
 FEBRUARY = {"period_start": date(2020, 2, 1), "period_end": date(2020, 2, 29)}
-# Two days are a history as good as any other: their mean is 10.5.
+# A history of two days. The mean is 10.5.
 TWO_DAYS = {"2020-01-02": "10", "2020-01-31": "11"}
 TWO_DAYS_SOURCE = "ECB reference rates of 2 days, 2020-01-02 to 2020-01-31"
-# As the ECB published them: their sum is 218.6453.
+# The rates that the ECB published. Their sum is 218.6453.
 NOK_JANUARY = {
     "2020-01-02": "9.8408",
     "2020-01-03": "9.8315",
@@ -64,7 +64,7 @@ NOK_JANUARY = {
 
 
 def publish(**currencies: dict[str, str]) -> None:
-    """Let this be the whole ECB history that is loaded, by currency and day."""
+    """Replace the loaded history of the ECB with these rates, by currency and day."""
     with connection.cursor() as cursor:
         cursor.execute("TRUNCATE catalogue_ecbrate")
     for currency, rates in currencies.items():
@@ -83,7 +83,7 @@ def rate_of(currency: str, start: str, end: str) -> ExchangeRate:
     return exchange_rate(currency=currency, period_start=date.fromisoformat(start), period_end=date.fromisoformat(end))
 
 
-def kept_rate(dsr: DSR) -> tuple[Decimal, str, str]:
+def stored_rate(dsr: DSR) -> tuple[Decimal, str, str]:
     dsr.refresh_from_db()
     return dsr.exchange_rate, dsr.rate_method, dsr.rate_source
 
@@ -96,7 +96,7 @@ def changes() -> list[tuple[object, ...]]:
 # --- The mean of the ECB's rates -------------------------------------------------------------------------------
 
 
-def test_mean_is_that_of_all_published_days_rounded_to_40_decimals():
+def test_mean_is_of_all_published_days_and_rounded_to_40_decimals():
     publish(NOK=NOK_JANUARY)
 
     rate = rate_of("NOK", "2020-01-01", "2020-01-31")
@@ -121,8 +121,8 @@ def test_both_ends_of_the_period_belong_to_it():
 @pytest.mark.parametrize(
     ("last_digits", "mean_ends"),
     [
-        (("1", "2"), "2"),  # 1.5 is as near to 1 as to 2: the even one
-        (("2", "3"), "2"),  # and so is 2.5
+        (("1", "2"), "2"),  # 1.5 is halfway between 1 and 2, and 2 is even
+        (("2", "3"), "2"),  # 2.5 is halfway between 2 and 3, and 2 is even
         (("1", "1", "2"), "1"),  # 1.33
         (("1", "2", "2"), "2"),  # 1.67
         (("1", "1", "1", "1", "1", "3", "3", "3"), "2"),  # 1.75
@@ -142,7 +142,7 @@ def test_mean_of_large_numbers_keeps_its_40_decimals():
     assert rate_of("TRL", "2020-01-02", "2020-01-06").value == Decimal(28 * "3" + "4")
 
 
-def test_euro_is_one_whatever_is_loaded():
+def test_euro_is_one_with_any_history():
     publish()
 
     assert rate_of("EUR", "2020-01-01", "2020-01-31") == ExchangeRate(Decimal(1), RateMethod.EURO, "")
@@ -206,7 +206,7 @@ def test_period_without_publication_has_no_mean():
     ("currency", "last_day", "first_day_in_euro"),
     [("HRK", "2022-12-30", "2023-01-02"), ("BGN", "2025-12-31", "2026-01-02")],
 )
-def test_currency_has_a_mean_until_the_euro_took_its_place(currency, last_day, first_day_in_euro):
+def test_currency_has_a_mean_until_the_euro_replaces_it(currency, last_day, first_day_in_euro):
     publish(**{currency: {last_day: "1.9558"}, "USD": {last_day: "1.175", first_day_in_euro: "1.1721"}})
 
     assert rate_of(currency, last_day, last_day).value == Decimal("1.9558")
@@ -216,7 +216,7 @@ def test_currency_has_a_mean_until_the_euro_took_its_place(currency, last_day, f
         rate_of(currency, first_day_in_euro, first_day_in_euro)
 
 
-def test_currency_that_the_ecb_never_had_is_missing():
+def test_currency_that_the_ecb_never_published_is_missing():
     publish(NOK=NOK_JANUARY)
 
     with pytest.raises(ExchangeRateMissing) as refused:
@@ -226,17 +226,17 @@ def test_currency_that_the_ecb_never_had_is_missing():
     assert "manage.py set_exchange_rate XAF 2020-01-01 2020-01-31 RATE" in refused.value.message
 
 
-def test_nothing_loaded_is_missing_too():
+def test_without_a_history_the_rate_is_missing():
     publish()
 
     with pytest.raises(ExchangeRateMissing):
         rate_of("NOK", "2020-01-01", "2020-01-31")
 
 
-# --- Rates that an operator enters -----------------------------------------------------------------------------
+# --- Operator rates --------------------------------------------------------------------------------------------
 
 
-def test_operators_rate_wins_over_the_mean():
+def test_operators_rate_has_precedence_over_the_mean():
     publish(NOK=TWO_DAYS)
 
     operator_rate_set(currency="NOK", **JANUARY, rate=Decimal("9.5"), note="Norges Bank")
@@ -246,7 +246,7 @@ def test_operators_rate_wins_over_the_mean():
     )
 
 
-def test_operators_rate_holds_for_its_exact_period_only():
+def test_operators_rate_applies_to_its_exact_period_only():
     publish(NOK=TWO_DAYS)
 
     operator_rate_set(currency="NOK", **JANUARY, rate=Decimal("9.5"))
@@ -263,7 +263,7 @@ def test_operators_rate_without_a_note_is_named_by_its_number():
     assert rate_of("NOK", "2020-01-01", "2020-01-31").source == f"operator's rate number {number}"
 
 
-def test_operators_rate_is_the_remedy_where_the_ecb_has_none():
+def test_operators_rate_is_used_if_the_ecb_has_none():
     operator_rate_set(currency="XAF", **JANUARY, rate=Decimal("655.957"))
 
     assert rate_of("XAF", "2020-01-01", "2020-01-31").value == Decimal("655.957")
@@ -272,24 +272,24 @@ def test_operators_rate_is_the_remedy_where_the_ecb_has_none():
 def test_setting_an_operators_rate_rerates_ingested_dsrs_of_its_currency_and_period_only():
     publish(NOK=TWO_DAYS)
     operator = user_recipes.user.make()
-    concerned = recipes.dsr.make(offer="Duo", exchange_rate=Decimal("10.5"), rate_source=TWO_DAYS_SOURCE)
+    matching = recipes.dsr.make(offer="Duo", exchange_rate=Decimal("10.5"), rate_source=TWO_DAYS_SOURCE)
     others = [
         recipes.dsr.make(offer="other currency", currency_id="SEK"),
         recipes.dsr.make(offer="other start", period_start=date(2020, 1, 2)),
         recipes.dsr.make(offer="other end", period_end=date(2020, 1, 30)),
         recipes.failed_dsr.make(),
     ]
-    before = [kept_rate(dsr) for dsr in others]
+    before = [stored_rate(dsr) for dsr in others]
 
     changed = operator_rate_set(currency="NOK", **JANUARY, rate=Decimal("9.5"), note="Norges Bank", user=operator)
 
     assert changed == RatesChanged(rates=1, dsrs=1)
     assert OperatorRate.objects.get().entered_by == operator
-    assert kept_rate(concerned) == (Decimal("9.5"), "operator", "Norges Bank")
-    assert [kept_rate(dsr) for dsr in others] == before
+    assert stored_rate(matching) == (Decimal("9.5"), "operator", "Norges Bank")
+    assert [stored_rate(dsr) for dsr in others] == before
     assert changes() == [
         (
-            concerned.pk,
+            matching.pk,
             *(Decimal("10.5"), "ecb_mean", TWO_DAYS_SOURCE),
             *(Decimal("9.5"), "operator", "Norges Bank"),
             operator.pk,
@@ -305,7 +305,7 @@ def test_replacing_an_operators_rate_rerates_again():
     changed = operator_rate_set(currency="NOK", **JANUARY, rate=Decimal("9.6"), note="second")
 
     assert changed == RatesChanged(rates=1, dsrs=1)
-    assert kept_rate(dsr) == (Decimal("9.6"), "operator", "second")
+    assert stored_rate(dsr) == (Decimal("9.6"), "operator", "second")
     assert OperatorRate.objects.get().rate == Decimal("9.6")
     assert changes()[-1][1:7] == (Decimal("9.5"), "operator", "first", Decimal("9.6"), "operator", "second")
 
@@ -316,10 +316,10 @@ def test_same_operators_rate_again_changes_no_dsr_and_another_note_changes_its_s
 
     assert operator_rate_set(currency="NOK", **JANUARY, rate=Decimal("9.50"), note="first").dsrs == 0
     assert operator_rate_set(currency="NOK", **JANUARY, rate=Decimal("9.5"), note="second").dsrs == 1
-    assert kept_rate(dsr) == (Decimal("9.5"), "operator", "second")
+    assert stored_rate(dsr) == (Decimal("9.5"), "operator", "second")
 
 
-def test_deleting_an_operators_rate_gives_dsrs_the_mean_back():
+def test_deleting_an_operators_rate_gives_its_dsrs_the_mean_again():
     publish(NOK=TWO_DAYS)
     dsr = recipes.dsr.make(exchange_rate=Decimal("10.5"), rate_source=TWO_DAYS_SOURCE)
     operator_rate_set(currency="NOK", **JANUARY, rate=Decimal("9.5"), note="Norges Bank")
@@ -328,7 +328,7 @@ def test_deleting_an_operators_rate_gives_dsrs_the_mean_back():
 
     assert changed == RatesChanged(rates=1, dsrs=1)
     assert not OperatorRate.objects.exists()
-    assert kept_rate(dsr) == (Decimal("10.5"), "ecb_mean", TWO_DAYS_SOURCE)
+    assert stored_rate(dsr) == (Decimal("10.5"), "ecb_mean", TWO_DAYS_SOURCE)
     assert changes()[-1][1:7] == (
         *(Decimal("9.5"), "operator", "Norges Bank"),
         *(Decimal("10.5"), "ecb_mean", TWO_DAYS_SOURCE),
@@ -336,7 +336,7 @@ def test_deleting_an_operators_rate_gives_dsrs_the_mean_back():
 
 
 @pytest.mark.parametrize(("currency", "refusal"), [("NOK", ExchangeRateIncomplete), ("XAF", ExchangeRateMissing)])
-def test_deleting_is_refused_where_a_dsr_would_be_without_rate(currency, refusal):
+def test_deleting_is_refused_if_a_dsr_would_have_no_rate(currency, refusal):
     publish(NOK={"2020-01-02": "10"}, USD=TWO_DAYS)
     dsr = recipes.dsr.make(currency_id=currency)
     operator_rate_set(currency=currency, **JANUARY, rate=Decimal("9.5"), note="own")
@@ -346,11 +346,11 @@ def test_deleting_is_refused_where_a_dsr_would_be_without_rate(currency, refusal
         operator_rate_delete(operator_rate=operator_rate)
 
     assert OperatorRate.objects.get() == operator_rate
-    assert kept_rate(dsr) == (Decimal("9.5"), "operator", "own")
+    assert stored_rate(dsr) == (Decimal("9.5"), "operator", "own")
     assert RateChange.objects.count() == 1
 
 
-def test_deleting_is_allowed_without_a_mean_where_no_dsr_needs_one():
+def test_deleting_is_allowed_without_a_mean_if_no_dsr_needs_one():
     publish()
     recipes.failed_dsr.make()
     operator_rate_set(currency="NOK", **JANUARY, rate=Decimal("9.5"))
@@ -379,10 +379,10 @@ def test_deleting_is_allowed_without_a_mean_where_no_dsr_needs_one():
     ],
     ids=str,
 )
-def test_operators_rate_that_cannot_be_one_is_refused(wrong):
+def test_invalid_operators_rate_is_refused(wrong):
     publish(NOK=TWO_DAYS)
     dsr = recipes.dsr.make()
-    before = kept_rate(dsr)
+    before = stored_rate(dsr)
 
     with pytest.raises(InvalidRate) as refused:
         operator_rate_set(**{"currency": "NOK", **JANUARY, "rate": Decimal("9.5"), **wrong})
@@ -390,7 +390,7 @@ def test_operators_rate_that_cannot_be_one_is_refused(wrong):
     assert refused.value.code == "invalid_rate"
     assert list(refused.value.extra) == list(wrong)
     assert not OperatorRate.objects.exists()
-    assert kept_rate(dsr) == before
+    assert stored_rate(dsr) == before
     assert not RateChange.objects.exists()
 
 
@@ -405,7 +405,7 @@ def test_operators_rate_that_cannot_be_one_is_refused(wrong):
     ],
     ids=str,
 )
-def test_operators_rate_is_kept_to_its_last_digit(possible):
+def test_operators_rate_keeps_all_its_digits(possible):
     entered = {"currency": "NOK", **JANUARY, "rate": Decimal("9.5"), **possible}
 
     operator_rate_set(**entered)
@@ -418,7 +418,7 @@ def test_operators_rate_is_kept_to_its_last_digit(possible):
 
 
 def ecb_file(folder: Path, *lines: str, name: str = "eurofxref-hist.csv") -> Path:
-    """A file of the ECB with these lines, zipped where its name says so."""
+    """A file of the ECB with these lines, zipped if its name ends in .zip."""
     content = "".join(f"{line}\n" for line in lines)
     path = folder / name
     if name.endswith(".zip"):
@@ -481,8 +481,8 @@ def test_newer_file_rerates_the_dsrs_whose_mean_it_changes(tmp_path):
     changed = ecb_rates_load(path=path, user=operator)
 
     assert changed == RatesChanged(rates=2, dsrs=1)
-    assert kept_rate(january) == (Decimal(11), "ecb_mean", TWO_DAYS_SOURCE)
-    assert kept_rate(february) == (Decimal(20), "ecb_mean", february_source)
+    assert stored_rate(january) == (Decimal(11), "ecb_mean", TWO_DAYS_SOURCE)
+    assert stored_rate(february) == (Decimal(20), "ecb_mean", february_source)
     assert changes() == [
         (
             january.pk,
@@ -499,15 +499,15 @@ def test_newer_file_may_change_the_first_and_the_last_day_of_a_period(tmp_path, 
     dsr = recipes.dsr.make(period_start=date(2020, 1, 2), exchange_rate=Decimal(10))
 
     assert ecb_rates_load(path=ecb_file(tmp_path, "Date,NOK", f"{corrected_day},11")).dsrs == 1
-    # As people would write it: without zeros behind it.
-    assert str(kept_rate(dsr)[0]) == "10.5"
+    # The mean has no trailing zeros.
+    assert str(stored_rate(dsr)[0]) == "10.5"
 
 
-def test_newer_file_leaves_operators_rates_failed_dsrs_and_the_euro_alone(tmp_path):
+def test_newer_file_does_not_change_operators_rates_failed_dsrs_and_the_euro(tmp_path):
     publish(NOK=TWO_DAYS)
     by_operator = recipes.dsr.make(offer="operator")
     operator_rate_set(currency="NOK", **JANUARY, rate=Decimal("9.5"), note="own")
-    # Even where the operator's rate itself is gone, the ECB overrides nobody.
+    # The DSR keeps the operator's rate even if its row is gone.
     OperatorRate.objects.all().delete()
     failed = recipes.failed_dsr.make()
     euro = recipes.dsr.make(
@@ -517,9 +517,9 @@ def test_newer_file_leaves_operators_rates_failed_dsrs_and_the_euro_alone(tmp_pa
     changed = ecb_rates_load(path=ecb_file(tmp_path, "Date,NOK", "2020-01-31,12"))
 
     assert changed == RatesChanged(rates=1, dsrs=0)
-    assert kept_rate(by_operator) == (Decimal("9.5"), "operator", "own")
-    assert kept_rate(failed) == (None, "", "")
-    assert kept_rate(euro) == (1, "euro", "")
+    assert stored_rate(by_operator) == (Decimal("9.5"), "operator", "own")
+    assert stored_rate(failed) == (None, "", "")
+    assert stored_rate(euro) == (1, "euro", "")
     assert RateChange.objects.count() == 1
 
 
@@ -532,12 +532,12 @@ def test_same_file_again_changes_nothing(tmp_path):
 
     assert ecb_rates_load(path=path) == RatesChanged(rates=0, dsrs=0)
     assert published() == before
-    assert kept_rate(dsr) == (Decimal("10.5"), "ecb_mean", TWO_DAYS_SOURCE)
+    assert stored_rate(dsr) == (Decimal("10.5"), "ecb_mean", TWO_DAYS_SOURCE)
     assert not RateChange.objects.exists()
 
 
 @pytest.mark.parametrize("nothing", ["N/A", ""])
-def test_rates_that_a_file_does_not_have_stay(tmp_path, nothing):
+def test_file_keeps_rates_that_it_does_not_contain(tmp_path, nothing):
     publish(NOK=TWO_DAYS)
 
     ecb_rates_load(path=ecb_file(tmp_path, "Date,NOK,USD", f"2020-01-31,{nothing},1.1"))
@@ -584,7 +584,7 @@ def test_file_that_would_leave_a_gap_is_refused(tmp_path, loaded_until, first_da
     assert published() == before
 
 
-def test_file_that_would_leave_a_dsr_without_rate_is_refused(tmp_path):
+def test_file_that_would_leave_a_dsr_without_a_rate_is_refused(tmp_path):
     publish(NOK=TWO_DAYS)
     dsr = recipes.dsr.make(exchange_rate=Decimal("10.5"), rate_source=TWO_DAYS_SOURCE)
     before = published()
@@ -593,7 +593,7 @@ def test_file_that_would_leave_a_dsr_without_rate_is_refused(tmp_path):
         ecb_rates_load(path=ecb_file(tmp_path, "Date,USD", "2020-01-03,1.1147", "2020-01-02,1.1193"))
 
     assert published() == before
-    assert kept_rate(dsr) == (Decimal("10.5"), "ecb_mean", TWO_DAYS_SOURCE)
+    assert stored_rate(dsr) == (Decimal("10.5"), "ecb_mean", TWO_DAYS_SOURCE)
 
 
 GOOD = ("Date,USD,NOK", "2020-02-03,1.1066,10.1935")
@@ -629,7 +629,7 @@ GOOD = ("Date,USD,NOK", "2020-02-03,1.1066,10.1935")
         ([*GOOD, "2020-02-04,1.1048,0." + 40 * "0" + "1"], 3, "is not a rate"),
     ],
 )
-def test_line_that_is_not_the_ecbs_is_refused_and_nothing_changes(tmp_path, lines, line, words):
+def test_invalid_line_is_refused_and_nothing_changes(tmp_path, lines, line, words):
     publish(NOK=TWO_DAYS)
     before = published()
 
@@ -643,7 +643,7 @@ def test_line_that_is_not_the_ecbs_is_refused_and_nothing_changes(tmp_path, line
     assert published() == before
 
 
-def test_day_that_is_still_to_come_is_refused(tmp_path):
+def test_future_day_is_refused(tmp_path):
     publish()
     today = ecb_file(tmp_path, *GOOD)
     tomorrow = ecb_file(tmp_path, *GOOD, "2020-02-04,1.1048,10.1645", name="tomorrow.csv")
@@ -663,13 +663,13 @@ def test_day_that_is_still_to_come_is_refused(tmp_path):
         b"\xff\xfe\x00rubbish\n",
         bytes(range(256)) * 1000,
         b'"' * 200_000,
-        b"PK\x05\x06" + 18 * b"\0",  # a zip of nothing
+        b"PK\x05\x06" + 18 * b"\0",  # an empty zip
         b"PK\x03\x04 and no more",
     ],
     ids=["empty", "header alone", "no rate", "not UTF-8", "binary", "endless cell", "empty zip", "broken zip"],
 )
 @pytest.mark.parametrize("name", ["eurofxref-hist.csv", "eurofxref-hist.zip"])
-def test_content_that_is_no_file_of_the_ecb_is_refused_and_nothing_changes(tmp_path, name, content):
+def test_content_that_is_not_a_file_of_the_ecb_is_refused_and_nothing_changes(tmp_path, name, content):
     publish(NOK=TWO_DAYS)
     before = published()
     path = tmp_path / name
@@ -702,7 +702,7 @@ def test_damaged_zip_is_refused_and_nothing_changes(tmp_path, damaged_byte):
 
 
 @pytest.mark.parametrize("name", ["missing.csv", "."])
-def test_path_that_is_no_file_is_refused(tmp_path, name):
+def test_path_that_is_not_a_file_is_refused(tmp_path, name):
     with pytest.raises(InvalidRateFile):
         ecb_rates_load(path=tmp_path / name)
 
@@ -762,30 +762,30 @@ def do_not_wait_for_locks() -> None:
     ],
     ids=["set", "delete", "load"],
 )
-def test_rates_stay_while_an_importer_relies_on_them(tmp_path, change):
+def test_rates_cannot_change_while_an_import_uses_them(tmp_path, change):
     publish(NOK=TWO_DAYS)
     recipes.operator_rate.make()
     path = ecb_file(tmp_path, "Date,NOK", "2020-01-31,12")
     do_not_wait_for_locks()
 
-    with other_transaction() as importer:
-        importer.execute(SHARED_LOCK, [locks.RATES.text])
+    with other_transaction() as running_import:
+        running_import.execute(SHARED_LOCK, [locks.RATES.text])
         with pytest.raises(OperationalError, match="lock timeout"):
             change(path)
-        importer.execute("ROLLBACK")
+        running_import.execute("ROLLBACK")
 
     assert change(path).rates == 1
 
 
-def test_importers_do_not_wait_for_each_other():
+def test_imports_do_not_wait_for_each_other():
     do_not_wait_for_locks()
 
-    with other_transaction() as importer:
-        importer.execute(SHARED_LOCK, [locks.RATES.text])
+    with other_transaction() as running_import:
+        running_import.execute(SHARED_LOCK, [locks.RATES.text])
         rates_lock(shared=True)
 
 
-def test_importer_waits_while_rates_change():
+def test_import_waits_while_rates_change():
     do_not_wait_for_locks()
 
     with other_transaction() as operator:
@@ -826,7 +826,7 @@ def in_euro(amount: Decimal, rate: Decimal) -> Decimal:
         ("999999999999999999999999999999", "0.1", "9999999999999999999999999999990"),
         ("1E-60", "1E+29", "0"),
         ("1E-60", "1E-40", "1E-20"),
-        # The euro itself: only what is behind the 40th decimal is rounded.
+        # The rate of the euro is 1: only the digits after the 40th decimal are rounded.
         ("2.220446049250313E-16", "1", "2.220446049250313E-16"),
         ("1." + 39 * "0" + "05", "1", "1"),
         ("1." + 39 * "0" + "15", "1", "1." + 39 * "0" + "2"),
@@ -840,13 +840,13 @@ def test_amount_in_euro(amount, rate, euro):
 
 
 def rounded_quotient(amount: Decimal, rate: Decimal) -> Fraction:
-    """Half-even at the 40th decimal, by Python's rounding of fractions."""
+    """The quotient, rounded half-even at the 40th decimal by Python's fractions."""
     return Fraction(round(Fraction(amount) / Fraction(rate) * 10**40), 10**40)
 
 
-def numbers(least: int, most: int, decimals: int) -> st.SearchStrategy[Decimal]:
+def numbers(smallest: int, largest: int, decimals: int) -> st.SearchStrategy[Decimal]:
     return st.builds(
-        lambda number, places: Decimal(f"{number}E-{places}"), st.integers(least, most), st.integers(0, decimals)
+        lambda number, places: Decimal(f"{number}E-{places}"), st.integers(smallest, largest), st.integers(0, decimals)
     )
 
 
@@ -863,7 +863,7 @@ def test_amount_in_euro_is_the_exact_quotient_rounded_half_even(amount, rate):
 
 
 @given(digits=st.integers(1, 10**30 - 1), decimals=st.integers(0, 40), units=st.integers(-(10**50), 10**50))
-def test_amount_in_euro_is_even_where_two_are_equally_near(digits, decimals, units):
+def test_amount_in_euro_is_rounded_to_even_if_it_is_halfway(digits, decimals, units):
     rate = Decimal(f"{digits}E-{decimals}")
     # (units + 1/2) of the 40th decimal, times the rate.
     amount = Decimal(f"{digits * (2 * units + 1) * 5}E-{decimals + 41}")
