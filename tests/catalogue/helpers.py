@@ -6,10 +6,7 @@ import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
-from datetime import date
-from decimal import Decimal
 from pathlib import Path
-from typing import Any
 
 from django.contrib.auth.models import Permission, User
 from django.db import connection
@@ -18,7 +15,7 @@ from django.utils.html import strip_tags
 
 from catalogue.imports.services import dsr_import
 from catalogue.lines.storage import LineLoad
-from catalogue.models import DSR, RateMethod
+from catalogue.models import DSR
 from catalogue.reports.formats.tsv.reader import COLUMNS
 from tests import recipes
 
@@ -92,25 +89,6 @@ def other_transaction() -> Iterator:
     finally:
         other.rollback()  # Closing alone would leave its locks until the server notices.
         other.close()
-
-
-def add_dsr(**fields: Any) -> DSR:
-    """A DSR without lines: ingested, of NO_JANUARY and with the mean of the ECB, except for the given fields."""
-    described = {
-        "path": NO_JANUARY,
-        "dsp": "Spotify",
-        "offer": "SpotifyDuo",
-        "territory_id": "NO",
-        "currency_id": "NOK",
-        "period_start": date(2020, 1, 1),
-        "period_end": date(2020, 1, 31),
-        "status": DSR.Status.INGESTED,
-        "sha256": 64 * "0",
-        "exchange_rate": Decimal("9.9384227272727272727272727272727272727273"),
-        "rate_method": RateMethod.ECB_MEAN,
-        "rate_source": "ECB reference rates of 22 days, 2020-01-02 to 2020-01-31",
-    }
-    return DSR.objects.create(**described | fields)
 
 
 def add_lines(dsr: DSR, *lines: str, own_partition: bool = False) -> None:
