@@ -111,7 +111,7 @@ def test_errors_and_an_earlier_delivery_are_shown_before_the_import(admin, tmp_p
     expect_state(admin, "Done", "Refused")
     assert DSR.objects.get() != earlier
     admin.click("text=Discard")
-    expect_state(admin, "Done", "Abandoned")
+    expect_state(admin, "Done", "Discarded")
 
 
 @pytest.mark.parametrize("width", [1280, 390])
