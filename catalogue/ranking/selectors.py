@@ -58,7 +58,7 @@ def _build(scope: Scope, percentile: int) -> Ranking | None:
         if not is_canceled(error):
             raise
         ranking_want(key, percentile, [dsr.id for dsr in dsrs if dsr.in_scope])
-        raise RankingNotReady("This ranking takes a while, and is being made: ask again later.") from error
+        raise RankingNotReady("The ranking is being built. Ask again in a minute.") from error
 
 
 def _build_now(key: str, percentile: int, dsrs: list[IngestedDSR]) -> Ranking | None:

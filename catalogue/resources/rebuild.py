@@ -15,7 +15,7 @@ from dsrhub.database.statements import execute, rows_of
 WORK_MEM, INDEX_MEM = "64MB", "128MB"
 
 TABLE = """
-CREATE TABLE catalogue_resource_anew
+CREATE TABLE catalogue_resource_rebuilt
 (LIKE catalogue_resource INCLUDING ALL EXCLUDING IDENTITY EXCLUDING INDEXES)
 """
 
@@ -48,7 +48,7 @@ GROUP BY dsp_id_hash, dsp_id
 
 # A resource keeps its id, by which lists continue.
 RESOURCES = """
-INSERT INTO catalogue_resource_anew (id, dsp, dsp_id, title, artists, isrc)
+INSERT INTO catalogue_resource_rebuilt (id, dsp, dsp_id, title, artists, isrc)
 SELECT coalesce(known.id, nextval(%(numbers)s)), %(dsp)s, last.dsp_id,
     coalesce(last.title, earlier.title), coalesce(last.artists, earlier.artists), coalesce(last.isrc, earlier.isrc)
 FROM catalogue_resource_last AS last
@@ -66,7 +66,7 @@ ORDER BY indexname
 
 # The new table has the same rights.
 GRANTS = """
-SELECT format('GRANT %s ON catalogue_resource_anew TO %s', privilege_type,
+SELECT format('GRANT %s ON catalogue_resource_rebuilt TO %s', privilege_type,
     CASE grantee WHEN 0 THEN 'PUBLIC' ELSE quote_ident(pg_get_userbyid(grantee)) END)
 FROM pg_class CROSS JOIN aclexplode(relacl)
 WHERE pg_class.oid = 'catalogue_resource'::regclass AND grantee <> relowner
@@ -81,10 +81,10 @@ def resources_rebuild(dsrs: Sequence[DSR]) -> None:
         _fill(dsp, sorted((dsr for dsr in dsrs if dsr.dsp == dsp), key=lambda dsr: dsr.recency))
     for name, definition in rows_of(INDEXES):
         kind, _, columns = definition.partition(f" {name} ON ")
-        execute(f"{kind} {name}_anew ON catalogue_resource_anew USING {columns.partition(' USING ')[2]}")
+        execute(f"{kind} {name}_rebuilt ON catalogue_resource_rebuilt USING {columns.partition(' USING ')[2]}")
     for (grant,) in rows_of(GRANTS):
         execute(grant)
-    execute("ANALYZE catalogue_resource_anew")
+    execute("ANALYZE catalogue_resource_rebuilt")
 
 
 def _fill(dsp: str, dsrs: Sequence[DSR]) -> None:
@@ -105,9 +105,9 @@ def resources_replace() -> None:
     ((next_id,),) = rows_of(f"SELECT nextval(({NUMBERS}))")
     names = [name for name, _ in rows_of(INDEXES)]
     execute("DROP TABLE catalogue_resource")
-    execute("ALTER TABLE catalogue_resource_anew RENAME TO catalogue_resource")
+    execute("ALTER TABLE catalogue_resource_rebuilt RENAME TO catalogue_resource")
     for name in names:
-        execute(f"ALTER INDEX {name}_anew RENAME TO {name}")
+        execute(f"ALTER INDEX {name}_rebuilt RENAME TO {name}")
     execute(
         "ALTER TABLE catalogue_resource "
         "ADD CONSTRAINT catalogue_resource_pkey PRIMARY KEY USING INDEX catalogue_resource_pkey, "

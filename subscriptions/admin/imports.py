@@ -193,7 +193,7 @@ class UsageFile(Resource):  # type: ignore[misc]
             path=path, usage_type=self.usage_type, backfill=backfill, progress=_at_once(result.file_name)
         )
         if not result.checked.to_add:
-            raise NothingToAdd(_("Nothing to do: all records are already stored."))
+            raise NothingToAdd(_("All records are already stored."))
 
     def _add(self, path: Path, file_name: str, user: User, backfill: bool, sha256: str) -> UsageAdded:
         taken = path.with_suffix(".taken")

@@ -127,7 +127,7 @@ SELECT grantee::regrole::text, privilege_type FROM pg_class, aclexplode(relacl)
 WHERE oid = 'catalogue_resource'::regclass AND grantee <> relowner ORDER BY 1, 2
 """
 LEFT_BEHIND = (
-    "SELECT relname FROM pg_class WHERE relname ~ '^catalogue_resource_?(anew|last|earlier)' OR relname ~ '_anew'"
+    "SELECT relname FROM pg_class WHERE relname ~ '^catalogue_resource_?(rebuilt|last|earlier)' OR relname ~ '_anew'"
 )
 
 

@@ -183,7 +183,7 @@ def test_a_conflict_with_a_record_that_exists_is_reported(admin_client, someone)
 def test_a_file_without_new_records_needs_no_confirmation(admin_client, someone, uploads):
     add(event(someone, external_id="a"))
     page = upload(admin_client, usage(record(someone, external_id="a")))
-    assert refusal(page) == "Nothing to do: all records are already stored."
+    assert refusal(page) == "All records are already stored."
     assert "<strong>Done</strong>" in page.content.decode()
     assert stored(uploads) == []
 
