@@ -1,10 +1,130 @@
-"""Files on the disk."""
+"""Files on the disk: opened as regular files only, and below a folder without following links."""
 
+import errno
 import hashlib
+import io
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from stat import S_ISREG
+from typing import NamedTuple
+
+from dsrhub.exceptions import DsrhubError
+
+# A FIFO without a writer would block its reader for ever.
+READ = os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC
+CREATE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
+FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
+# What the system says of a link that is not followed, of a socket, and of a device without a driver.
+NOT_REGULAR = {errno.ELOOP, errno.EMLINK, errno.ENOTDIR, errno.ENXIO, errno.ENODEV}
 
 
-def file_sha256(path: Path) -> str:
-    """The SHA-256 of the bytes of a file, as hexadecimal digits."""
-    with path.open("rb") as file:
+class NotARegularFile(DsrhubError):
+    """A path leads to a link, a FIFO, a device, a socket or a folder, or out of its folder."""
+
+    code = "not_a_regular_file"
+
+
+class FoundFile(NamedTuple):
+    """A file, and the folder in which a program found it. The folder is None if a person named the file."""
+
+    path: Path
+    folder: Path | None = None
+
+    def size(self) -> int:
+        return self.path.stat(follow_symlinks=self.folder is None).st_size
+
+
+def file_open(path: Path, folder: Path | None = None) -> io.BufferedReader:
+    """Open a regular file to read it.
+
+    With a `folder`, no part of the path below it may be a link: others may write to the folder, and a link in it would
+    show them files that only dsrhub can read. Without a folder, a person who can read the file named it, and links are
+    followed. Hard links count as files: a system with `fs.protected_hardlinks` lets nobody link a foreign file.
+
+    Raises NotARegularFile and OSError.
+    """
+    try:
+        if folder is None:
+            descriptor = os.open(path, READ)
+        else:
+            with folder_open(path.parent, folder) as parent:
+                descriptor = os.open(path.name, READ | os.O_NOFOLLOW, dir_fd=parent)
+    except OSError as error:
+        if error.errno in NOT_REGULAR:
+            raise _not_regular(path) from error
+        raise
+    if not S_ISREG(os.fstat(descriptor).st_mode):
+        os.close(descriptor)
+        raise _not_regular(path)
+    return os.fdopen(descriptor, "rb")
+
+
+@contextmanager
+def folder_open(path: Path, folder: Path) -> Iterator[int]:
+    """A descriptor of the folder at `path`, reached from `folder` step by step without following a link.
+
+    Raises NotARegularFile and OSError.
+    """
+    if not path.is_relative_to(folder) or ".." in path.relative_to(folder).parts:
+        raise _not_regular(path)
+    descriptor = os.open(folder, FOLDER)
+    try:
+        for part in path.relative_to(folder).parts:
+            parent = descriptor
+            descriptor = _step(part, parent, path)
+            os.close(parent)
+        yield descriptor
+    finally:
+        os.close(descriptor)
+
+
+def _step(part: str, parent: int, path: Path) -> int:
+    try:
+        return os.open(part, FOLDER | os.O_NOFOLLOW, dir_fd=parent)
+    except OSError as error:
+        if error.errno in NOT_REGULAR:
+            raise _not_regular(path) from error
+        raise
+
+
+def _not_regular(path: Path) -> NotARegularFile:
+    return NotARegularFile(f"{path.name}: not a regular file in its folder. Links are not followed.", name=path.name)
+
+
+def files_below(folder: Path, endings: tuple[str, ...]) -> tuple[list[FoundFile], list[Path]]:
+    """What has one of the name endings in a folder and its subfolders, and the links to folders, both sorted.
+
+    Whatever is not a folder counts as a file: opening it finds out. Links to folders are not followed.
+    """
+    files, links = [], []
+    for parent, folders, names in os.walk(folder):
+        files += [Path(parent, name) for name in names if name.endswith(endings)]
+        links += [path for path in (Path(parent, name) for name in folders) if path.is_symlink()]
+    return [FoundFile(path, folder) for path in sorted(files)], sorted(links)
+
+
+def file_sha256(path: Path, folder: Path | None = None) -> str:
+    """The SHA-256 of the bytes of a file, as hexadecimal digits. `folder` is that of `file_open`."""
+    with file_open(path, folder) as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+class FileBytes(io.RawIOBase):
+    """The bytes of an open file from its start, read at a position of their own."""
+
+    def __init__(self, file: io.BufferedReader) -> None:
+        self._file = file
+        self._position = 0
+
+    def readable(self) -> bool:
+        return True
+
+    def tell(self) -> int:
+        return self._position
+
+    def readinto(self, buffer: bytearray | memoryview) -> int:  # type: ignore[override]
+        count = os.preadv(self._file.fileno(), [buffer], self._position)
+        self._position += count
+        return count

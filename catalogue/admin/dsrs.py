@@ -22,7 +22,7 @@ from catalogue.admin.cells import exact, grouped, link, problem_counts
 from catalogue.admin.exports import EXPORTS_OF_DSRS, DSRExportForm
 from catalogue.admin.imports import ReportImportMixin
 from catalogue.dsrs import selectors, services
-from catalogue.dsrs.kept_files import kept_file
+from catalogue.dsrs.kept_files import kept_file, kept_file_open
 from catalogue.dsrs.selectors import own_resource_count
 from catalogue.exceptions import DSRNotFound
 from catalogue.models import DSR, RateChange, ReportProblem, UsageLine
@@ -204,10 +204,10 @@ class DSRAdmin(ReportImportMixin, StreamingExportMixin, UneditedAdmin, DeletedBy
         if not self.has_export_permission(request):
             raise PermissionDenied
         dsr = _dsr_or_404(dsr_number)
-        kept = kept_file(dsr)
+        kept = kept_file_open(dsr)
         if kept is None:
             raise Http404(f"The file of DSR {dsr_number} is not kept.")
-        return FileResponse(kept.open("rb"), as_attachment=True, filename=dsr.path)
+        return FileResponse(kept, as_attachment=True, filename=dsr.path)
 
     # --- Delete ------------------------------------------------------------------------------------------------
 

@@ -38,7 +38,7 @@ def import_job_add(*, upload: str, path: Path, name: str, user: User) -> ImportJ
         upload=upload,
         name=shown(name, 255),
         stored_name=path.name,
-        size=path.stat().st_size,
+        size=path.lstat().st_size,
         uploaded_by=user,
         request_id=request_id(),
     )

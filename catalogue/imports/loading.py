@@ -273,7 +273,7 @@ class DeliveryLoad:
         problems_keep(dsr, self.problems.of(load.number))
         if self.dry_run:
             return ImportedDSR(dsr, Outcome.CHECKED)
-        file_keep(self.delivery.path, dsr)
+        file_keep(self.delivery.packed(), dsr)
         return ImportedDSR(dsr, Outcome.LOADED if load.earlier is None else Outcome.REPLACED)
 
 

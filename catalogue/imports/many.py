@@ -13,6 +13,7 @@ from catalogue.imports.loading import ImportReport
 from catalogue.imports.services import dsr_import
 from dsrhub.database.statements import execute
 from dsrhub.exceptions import DsrhubError
+from dsrhub.files import FoundFile
 
 
 @dataclass(frozen=True)
@@ -25,7 +26,7 @@ class FileResult:
 
 
 def dsrs_import(
-    files: Sequence[Path], *, jobs: int, replace: bool, dry_run: bool, progress: Callable[[int], object]
+    files: Sequence[FoundFile], *, jobs: int, replace: bool, dry_run: bool, progress: Callable[[int], object]
 ) -> Iterator[FileResult]:
     """Import files, each wholly or not at all, and yield their results in the order of the files.
 
@@ -37,9 +38,9 @@ def dsrs_import(
         yield from map(importing, files)
         return
 
-    def import_on_own_connection(path: Path) -> FileResult:
+    def import_on_own_connection(file: FoundFile) -> FileResult:
         try:
-            return importing(path)
+            return importing(file)
         finally:
             connection.close()
 
@@ -62,8 +63,8 @@ class _Importing:
         self._lock = Lock()
         self._is_stopped = False
 
-    def __call__(self, path: Path) -> FileResult:
-        left = path.stat().st_size
+    def __call__(self, file: FoundFile) -> FileResult:
+        left = 0
 
         def advance(count: int) -> None:
             nonlocal left
@@ -75,21 +76,23 @@ class _Importing:
             self._advance(count)
 
         try:
+            left = file.size()
             if not self._is_alone:
                 # The other files keep the other cores of the server busy: parallel workers would only add cost.
                 execute("SET max_parallel_maintenance_workers = 0; SET max_parallel_workers_per_gather = 0")
             report = dsr_import(
-                path=path,
-                name=path.name,
+                path=file.path,
+                name=file.path.name,
+                folder=file.folder,
                 replace=self._replace,
                 dry_run=self._dry_run,
                 progress=advance,
                 and_catalogue=False,
             )
         except (DsrhubError, OSError, Error, psycopg2.Error) as error:  # COPY's errors are the driver's
-            return FileResult(path, error=error)
+            return FileResult(file.path, error=error)
         else:
-            return FileResult(path, report)
+            return FileResult(file.path, report)
         finally:
             self._advance(left)
 

@@ -36,7 +36,7 @@ def findings_keep(
         ["error" if problem.is_error else "warning", problem.code, problem.line, problem.column, problem.value]
         for problem in problems
     ]
-    delivery = Delivery(path, job.name)
+    delivery = Delivery(path, job.name, folder=path.parent)
     columns, lines = format_of(delivery).preview(delivery, PREVIEW_LINES)
     job.preview = {
         **_dsrs_json(delivery, report),
@@ -51,7 +51,9 @@ def findings_keep(
 
 def earlier_is_as_shown(job: ImportJob, path: Path) -> bool:
     """Whether the earlier deliveries are those that people saw when they chose to replace them."""
-    earlier = [dsr.pk for dsr in map(_earlier, _contexts(Delivery(path, job.name))) if dsr is not None]
+    earlier = [
+        dsr.pk for dsr in map(_earlier, _contexts(Delivery(path, job.name, folder=path.parent))) if dsr is not None
+    ]
     shown = [one["earlier"]["id"] for one in shown_dsrs(job.preview or {}) if one.get("earlier")]
     return bool(shown) and earlier == shown
 

@@ -26,6 +26,7 @@ def dsr_import(
     *,
     path: Path,
     name: str,
+    folder: Path | None = None,
     replace: bool = False,
     dry_run: bool = False,
     user: User | None = None,
@@ -35,16 +36,18 @@ def dsr_import(
 ) -> ImportReport:
     """Import the file at `path`, delivered as `name`: all of its DSRs, or none.
 
+    A file that a program found in a `folder` is opened without following links: see `file_open`.
+
     The key of a DSR is its sales context. The same content under the same keys again is a no-op that succeeds;
     different content is refused, or replaces the earlier DSRs with `replace`. A dry run does all the work and keeps
     nothing of it. Without `and_catalogue`, the caller brings the catalogue of resources up to date. Content of more
     than `unpacked_limit` bytes is refused: uploads have such a limit.
 
-    Raises InvalidReportName (kept as a rejected delivery), DSRExists, and ReportRefused with the problems, which are
-    kept with a failed DSR; those of a delivery of several DSRs are kept as a rejected delivery.
+    Raises NotARegularFile, InvalidReportName (kept as a rejected delivery), DSRExists, and ReportRefused with the
+    problems, which are kept with a failed DSR; those of a delivery of several DSRs are kept as a rejected delivery.
     """
     started = time.monotonic()
-    delivery = Delivery(path, name, unpacked_limit)
+    delivery = Delivery(path, name, unpacked_limit, folder=folder)
     report_format = format_of(delivery)
     try:
         contexts = known_contexts(report_format.describe(delivery), name)

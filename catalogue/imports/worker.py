@@ -4,6 +4,7 @@ import logging
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from datetime import timedelta
+from stat import S_ISDIR
 
 import psycopg2
 from django.conf import settings
@@ -22,7 +23,7 @@ from catalogue.models import ImportJob
 from dsrhub.database import locks
 from dsrhub.database.statements import execute
 from dsrhub.exceptions import DsrhubError
-from dsrhub.files import file_sha256
+from dsrhub.files import NotARegularFile, file_sha256
 from dsrhub.logs import on_behalf_of
 
 logger = logging.getLogger(__name__)
@@ -82,8 +83,9 @@ def uploads_clear() -> None:
     if settings.DSRHUB_UPLOAD_DIR.is_dir():
         for path in settings.DSRHUB_UPLOAD_DIR.iterdir():
             with suppress(FileNotFoundError):  # Another worker may remove it first.
-                # A younger file may belong to a job that is just being added.
-                if path.name not in needed and path.stat().st_mtime < yesterday:
+                found = path.lstat()
+                # A younger file may belong to a job that is just being added. A folder is not ours.
+                if path.name not in needed and found.st_mtime < yesterday and not S_ISDIR(found.st_mode):
                     path.unlink()
 
 
@@ -120,6 +122,8 @@ def _failed(job: ImportJob, progress: StepProgress, error: Exception) -> None:
         job.save()
     elif isinstance(error, OSError):
         _refuse(job, f"The uploaded file cannot be read: {error.strerror or error}")
+    elif isinstance(error, NotARegularFile):
+        _refuse(job, f"The uploaded file cannot be read: {error.message}")
     else:
         # One file must not keep its worker from the others.
         logger.error("import job %s failed", job.pk, exc_info=error)
@@ -142,12 +146,13 @@ def _lock_timeout(progress: StepProgress) -> Iterator[None]:
 
 def _check(job: ImportJob, progress: StepProgress) -> None:
     path = job_path(job)
-    job.file_sha256 = file_sha256(path)
+    job.file_sha256 = file_sha256(path, path.parent)
     try:
         # As a replacement, so that a file with an earlier delivery is checked as thoroughly as any other.
         report = dsr_import(
             path=path,
             name=job.name,
+            folder=path.parent,
             replace=True,
             dry_run=True,
             progress=progress,
@@ -167,7 +172,7 @@ def _check(job: ImportJob, progress: StepProgress) -> None:
 
 def _load(job: ImportJob, progress: StepProgress) -> None:
     path = job_path(job)
-    if file_sha256(path) != job.file_sha256:
+    if file_sha256(path, path.parent) != job.file_sha256:
         _refuse(job, "The stored file is not the file that was checked. Nothing was loaded.")
         return
     if job.replace and not earlier_is_as_shown(job, path):
@@ -178,6 +183,7 @@ def _load(job: ImportJob, progress: StepProgress) -> None:
         report = dsr_import(
             path=path,
             name=job.name,
+            folder=path.parent,
             replace=job.replace,
             user=job.confirmed_by,
             progress=progress,

@@ -14,9 +14,16 @@ from django.utils import timezone
 from catalogue.exceptions import InvalidRateFile
 from catalogue.models import DSR, Currency, EcbRate, RateMethod
 from catalogue.rates.services import RatesChanged, dsrs_rerate, is_rate, loaded_until, rates_lock
+from dsrhub.files import NotARegularFile, file_open
 from dsrhub.values import plain_decimal
 
 SATURDAY = 5
+
+# Every error of a damaged, encrypted or empty archive, and of text that is not UTF-8.
+UNREADABLE = (
+    *(OSError, EOFError, IndexError, RuntimeError, ValueError),
+    *(zipfile.BadZipFile, zlib.error, NotARegularFile),
+)
 
 DailyRates = dict[tuple[date, str], Decimal]
 
@@ -93,14 +100,15 @@ def _ecb_rates(path: Path) -> DailyRates:
 
 def _ecb_text(path: Path) -> str:
     try:
-        if zipfile.is_zipfile(path):
-            with zipfile.ZipFile(path) as archive:
-                content = archive.read(archive.namelist()[0])
-        else:
-            content = path.read_bytes()
+        with file_open(path) as file:
+            if zipfile.is_zipfile(file):
+                with zipfile.ZipFile(file) as archive:
+                    content = archive.read(archive.namelist()[0])
+            else:
+                file.seek(0)
+                content = file.read()
         return content.decode("utf-8-sig")
-    # Every error of a damaged, encrypted or empty archive, and of text that is not UTF-8.
-    except (OSError, EOFError, IndexError, RuntimeError, ValueError, zipfile.BadZipFile, zlib.error) as error:
+    except UNREADABLE as error:
         raise InvalidRateFile(f"{path.name} cannot be read: {error}", file=path.name) from error
 
 

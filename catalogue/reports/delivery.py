@@ -2,13 +2,16 @@
 
 import gzip
 import hashlib
+import os
 from collections.abc import Callable, Iterator
+from io import BufferedReader, RawIOBase
 from pathlib import Path
-from typing import IO
+from weakref import finalize
 
 from isal import igzip_threaded, isal_zlib
 
 from catalogue.reports.problems import CommonError, Problem, shown
+from dsrhub.files import FileBytes, file_open
 
 # Large enough to make the cost per chunk negligible, small enough that a few chunks take little memory.
 CHUNK_BYTES = 64 * 1024
@@ -34,27 +37,33 @@ class DamagedDelivery(Exception):
 class Delivery:
     """A delivered file at `path`, which was named `name` (an upload is stored under another name).
 
-    At most `unpacked_limit` bytes of its content are read: a packed megabyte may hold a gigabyte of nothing. `sha256`
-    (of the unpacked content) is complete once `chunks` has ended.
+    The file is opened once, inside its `folder` if it has one (see `file_open`), and closed with the delivery: whoever
+    puts another file in its place meanwhile changes nothing. At most `unpacked_limit` bytes of its content are read: a
+    packed megabyte may hold a gigabyte of nothing. `sha256` (of the unpacked content) is complete once `chunks` has
+    ended.
     """
 
-    def __init__(self, path: Path, name: str, unpacked_limit: int | None = None) -> None:
-        self.path = path
+    def __init__(self, path: Path, name: str, unpacked_limit: int | None = None, *, folder: Path | None = None) -> None:
         self.name = name
         self.unpacked_limit = unpacked_limit
         self.is_packed = name.endswith(".gz")
-        self.packed_bytes = path.stat().st_size
-        self.gzip_name = stored_gzip_name(path) if self.is_packed else None
+        self._file = file_open(path, folder)
+        finalize(self, self._file.close)
+        self.packed_bytes = os.fstat(self._file.fileno()).st_size
+        self.gzip_name = stored_gzip_name(self.packed()) if self.is_packed else None
         self._hash = hashlib.sha256()
 
     @property
     def sha256(self) -> str:
         return self._hash.hexdigest()
 
+    def packed(self) -> FileBytes:
+        """The bytes as they were delivered."""
+        return FileBytes(self._file)
+
     def head(self) -> bytes:
         """The first unpacked bytes; none if they cannot be unpacked. It changes nothing for `chunks`."""
-        with self.path.open("rb") as file:
-            packed = file.read(HEAD_BYTES)
+        packed = self.packed().read(HEAD_BYTES) or b""
         if not self.is_packed:
             return packed
         try:
@@ -74,7 +83,7 @@ class Delivery:
             # gzip's reader takes an empty file for empty content.
             raise DamagedDelivery(Problem(CommonError.GZIP_TRUNCATED))
         # Without a buffer, `tell` is exact while the other thread reads.
-        with self.path.open("rb", buffering=0) as file, self._unpacked(file) as content:
+        with self.packed() as file, self._unpacked(file) as content:
             # The reader of isal may see the end of its thread before the last piece that the thread left (this
             # happened on a busy machine): only a second read returns that piece.
             while chunk := self._read(content) or self._read(content):
@@ -91,28 +100,27 @@ class Delivery:
         if progress is not None:
             progress(self.packed_bytes - reported)
 
-    def _unpacked(self, file: IO[bytes]) -> IO[bytes]:
+    def _unpacked(self, file: FileBytes) -> RawIOBase | BufferedReader:
         if not self.is_packed:
             return file
         # A thread of its own unpacks, while this one checks.
-        content: IO[bytes] = igzip_threaded.open(file, block_size=CHUNK_BYTES)  # type: ignore[no-untyped-call]
+        content: BufferedReader = igzip_threaded.open(file, block_size=CHUNK_BYTES)  # type: ignore[no-untyped-call]
         return content
 
     @staticmethod
-    def _read(content: IO[bytes]) -> bytes:
+    def _read(content: RawIOBase | BufferedReader) -> bytes:
         try:
-            return content.read(CHUNK_BYTES)
+            return content.read(CHUNK_BYTES) or b""
         except EOFError as error:
             raise DamagedDelivery(Problem(CommonError.GZIP_TRUNCATED)) from error
         except (gzip.BadGzipFile, isal_zlib.error) as error:  # type: ignore[misc]  # isal's stub
             raise DamagedDelivery(Problem(CommonError.GZIP_CORRUPT, value=str(error))) from error
 
 
-def stored_gzip_name(path: Path) -> str | None:
+def stored_gzip_name(file: FileBytes) -> str | None:
     """The file name that gzip kept in the header (RFC 1952, section 2.3.1); None without one."""
-    with path.open("rb") as file:
-        fixed = file.read(10)
-        rest = file.read(2 + 65535 + 1024)
+    fixed = file.read(10) or b""
+    rest = file.read(2 + 65535 + 1024) or b""
     has_extra, has_name = 0x04, 0x08
     if not fixed.startswith(b"\x1f\x8b\x08") or not rest or not fixed[3] & has_name:
         return None

@@ -10,6 +10,8 @@ from django.core.files.uploadedfile import TemporaryUploadedFile
 from import_export.formats.base_formats import Format
 from import_export.tmp_storages import BaseStorage
 
+from dsrhub.files import file_open
+
 
 class UploadStorage(BaseStorage):  # type: ignore[misc]
     """Keeps an upload in the folder that servers and workers share. `read` returns its path."""
@@ -21,7 +23,9 @@ class UploadStorage(BaseStorage):  # type: ignore[misc]
         try:
             os.link(upload.temporary_file_path(), self.read())
         except OSError:
-            shutil.copyfile(upload.temporary_file_path(), self.read())
+            # `x`: whatever has the name already, a link above all, is not written through.
+            with file_open(Path(upload.temporary_file_path())) as file, self.read().open("xb") as stored:
+                shutil.copyfileobj(file, stored)
 
     def read(self) -> Path:
         return settings.DSRHUB_UPLOAD_DIR / Path(self.name).name

@@ -114,7 +114,7 @@ class UsageResult(Result):  # type: ignore[misc]
     def __init__(self, path: Path, file_name: str, usage_type: UsageType) -> None:
         super().__init__()
         self.file_name, self.usage_type = file_name, usage_type
-        self.size = path.stat().st_size if path.exists() else 0
+        self.size = path.lstat().st_size if path.exists() else 0
         self.columns: list[str] = []
         self.records: list[list[str]] = []
         self.checked: UsageChecked | None = None
@@ -188,9 +188,13 @@ class UsageFile(Resource):  # type: ignore[misc]
         return result
 
     def _check(self, path: Path, backfill: bool, result: UsageResult) -> None:
-        result.columns, *result.records = usage_file_first_lines(path, PREVIEW_RECORDS + 1) or [[]]
+        result.columns, *result.records = usage_file_first_lines(path, PREVIEW_RECORDS + 1, folder=path.parent) or [[]]
         result.checked = services.usage_file_check(
-            path=path, usage_type=self.usage_type, backfill=backfill, progress=_at_once(result.file_name)
+            path=path,
+            folder=path.parent,
+            usage_type=self.usage_type,
+            backfill=backfill,
+            progress=_at_once(result.file_name),
         )
         if not result.checked.to_add:
             raise NothingToAdd(_("All records are already stored."))
@@ -198,7 +202,7 @@ class UsageFile(Resource):  # type: ignore[misc]
     def _add(self, path: Path, file_name: str, user: User, backfill: bool, sha256: str) -> UsageAdded:
         taken = path.with_suffix(".taken")
         try:
-            if file_sha256(path) != sha256:
+            if file_sha256(path, path.parent) != sha256:
                 raise FileChanged(_("The stored file has changed since the check. Nothing was added."))
             path.rename(taken)  # if two users confirm it, the second fails here
         except FileNotFoundError as error:
@@ -207,7 +211,9 @@ class UsageFile(Resource):  # type: ignore[misc]
             # Others may be writing the same external ids: wait for their locks, but not longer than a page may take.
             with transaction.atomic():
                 wait_for_locks(f"{AT_ONCE_SECONDS}s")
-                added = services.usage_file_import(path=taken, usage_type=self.usage_type, backfill=backfill)
+                added = services.usage_file_import(
+                    path=taken, folder=taken.parent, usage_type=self.usage_type, backfill=backfill
+                )
                 self._log(file_name, user, added)
         except OperationalError as error:
             if not is_lock_timeout(error):
@@ -262,7 +268,7 @@ class UsageImportMixin(PathImportMixin, ImportMixin):  # type: ignore[misc]
 
     def write_to_tmp_storage(self, import_file: Any, input_format: PathFormat) -> UploadStorage:
         storage = super().write_to_tmp_storage(import_file, input_format)
-        import_file.sha256 = file_sha256(storage.read())
+        import_file.sha256 = file_sha256(storage.read(), storage.read().parent)
         return storage
 
     def get_confirm_form_initial(self, request: HttpRequest, import_form: Any) -> dict[str, Any]:

@@ -19,6 +19,7 @@ from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
+from dsrhub.files import file_open
 from subscriptions.exceptions import InvalidUsage, RecordProblem
 from subscriptions.models import RECORD_MODELS, UsageType
 from subscriptions.records.events import UsageEvent
@@ -28,6 +29,8 @@ Progress = Callable[[int], object]
 GZIP_MAGIC = b"\x1f\x8b"
 LINES_BETWEEN_REPORTS = 5000
 LONGEST_SHOWN = 100
+# Cells of a line in a preview: a line may have thousands.
+MOST_SHOWN = 50
 # In bytes. Without a limit, a gzip file of some megabytes could expand to a single line of gigabytes in memory.
 LONGEST_LINE = 64 * 1024
 
@@ -71,13 +74,13 @@ def usage_file_records(
     return found, _records(csv.reader(text, **dialect), header, _reporter(file, progress))
 
 
-def usage_file_first_lines(path: Path, count: int) -> list[list[str]]:
+def usage_file_first_lines(path: Path, count: int, *, folder: Path | None = None) -> list[list[str]]:
     """The cells of the first `count` lines, header included. Stops at a line that cannot be read."""
     lines: list[list[str]] = []
-    with path.open("rb") as file, suppress(*DAMAGE, csv.Error):
+    with file_open(path, folder) as file, suppress(*DAMAGE, csv.Error):
         first, text, dialect = _opened(file)
         reader = csv.reader(chain([first], text), **dialect)
-        lines.extend([_printable(cell) for cell in cells] for cells in islice(reader, count))
+        lines.extend([_printable(cell) for cell in cells[:MOST_SHOWN]] for cells in islice(reader, count))
     return lines
 
 

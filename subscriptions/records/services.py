@@ -7,6 +7,7 @@ from itertools import chain, islice
 from pathlib import Path
 from typing import NamedTuple
 
+from dsrhub.files import file_open
 from subscriptions.models import UsageType
 from subscriptions.records import changes, storage
 from subscriptions.records.events import UsageEvent
@@ -55,24 +56,36 @@ def usage_records_add(*, usage_type: UsageType, records: Iterable[UsageEvent], b
 
 
 def usage_file_import(
-    *, path: Path, usage_type: UsageType | None = None, backfill: bool = False, progress: Progress | None = None
+    *,
+    path: Path,
+    folder: Path | None = None,
+    usage_type: UsageType | None = None,
+    backfill: bool = False,
+    progress: Progress | None = None,
 ) -> UsageAdded:
     """Add the records of a file: all of them, or none. `progress` gets the number of bytes read since its last call.
 
-    Raises the same errors as `usage_records_add`. The header is line 1, the first record is on line 2. If a
-    `usage_type` is given, files of the other type are refused.
+    A file that a program found in a `folder` is opened without following links: see `file_open`.
+
+    Raises NotARegularFile, and the same errors as `usage_records_add`. The header is line 1, the first record
+    is on line 2. If a `usage_type` is given, files of the other type are refused.
     """
-    with path.open("rb") as file:
+    with file_open(path, folder) as file:
         found, records = usage_file_records(file, progress, usage_type=usage_type)
         given, added = storage.records_load(found, records, backfill=backfill)
     return UsageAdded(added, given - added)
 
 
 def usage_file_check(
-    *, path: Path, usage_type: UsageType | None = None, backfill: bool = False, progress: Progress | None = None
+    *,
+    path: Path,
+    folder: Path | None = None,
+    usage_type: UsageType | None = None,
+    backfill: bool = False,
+    progress: Progress | None = None,
 ) -> UsageChecked:
     """What `usage_file_import` would add now. Raises the same errors, and writes nothing."""
-    with path.open("rb") as file:
+    with file_open(path, folder) as file:
         found, records = usage_file_records(file, progress, usage_type=usage_type)
         return UsageChecked(*storage.records_check(found, records, backfill=backfill))
 

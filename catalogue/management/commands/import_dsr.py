@@ -1,6 +1,5 @@
 import sys
 from argparse import ArgumentParser
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +14,7 @@ from catalogue.imports.many import FileResult, dsrs_import
 from catalogue.reports.formats.registry import file_endings
 from catalogue.reports.problems import Problem
 from catalogue.resources.services import catalogue_refresh
+from dsrhub.files import FoundFile, files_below
 
 # A file with very many problems must not hide the results of the others. The API and the admin show all stored ones.
 SHOWN_PROBLEMS = 20
@@ -43,10 +43,12 @@ class Command(BaseCommand):
         )
 
     def handle(self, *args: Any, **options: Any) -> None:
-        files = list(_report_files(options["paths"]))
+        files, links = _report_files(options["paths"])
+        for link in links:
+            self.stderr.write(f"skipped: {link}: a link to a folder, which is not followed.")
         refused = 0
         with tqdm(
-            total=sum(path.stat().st_size for path in files),
+            total=sum(map(_size, files)),
             unit="B",
             unit_scale=True,
             disable=not sys.stderr.isatty(),
@@ -64,7 +66,8 @@ class Command(BaseCommand):
                 self._catalogue_refresh()
         if refused:
             raise CommandError(f"{refused} of {_counted(len(files), 'file')} refused.")
-        self.stdout.write(f"{_counted(len(files), 'file')} {'checked' if options['dry_run'] else 'imported'}.")
+        skipped = f", {_counted(len(links), 'linked folder')} skipped" if links else ""
+        self.stdout.write(f"{_counted(len(files), 'file')} {'checked' if options['dry_run'] else 'imported'}{skipped}.")
 
     @staticmethod
     def _catalogue_refresh() -> None:
@@ -84,19 +87,33 @@ class Command(BaseCommand):
                 self.stdout.write(text)
 
 
-def _report_files(paths: list[Path]) -> Iterator[Path]:
-    """Yield the files in `paths`, and the reports in the folders in `paths`, sorted by name within each folder."""
+def _report_files(paths: list[Path]) -> tuple[list[FoundFile], list[Path]]:
+    """The files in `paths`, the reports in the folders in `paths`, and the links to other folders in these.
+
+    Reports are sorted by name within each folder. Links to files are among them: their import refuses them.
+    """
     endings = file_endings()
+    files: list[FoundFile] = []
+    links: list[Path] = []
     for path in paths:
         if path.is_dir():
-            found = sorted(file for file in path.rglob("*") if file.is_file() and file.name.endswith(endings))
+            found, linked = files_below(path, endings)
             if not found:
                 raise CommandError(f"{path}: no {' or '.join(endings)} file in this folder.")
-            yield from found
+            files += found
+            links += linked
         elif path.is_file():
-            yield path
+            files.append(FoundFile(path))
         else:
             raise CommandError(f"{path}: no such file or folder.")
+    return files, links
+
+
+def _size(file: FoundFile) -> int:
+    try:
+        return file.size()
+    except OSError:
+        return 0  # The import of this file tells what is wrong.
 
 
 def _result_text(result: FileResult) -> str:

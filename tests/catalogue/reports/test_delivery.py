@@ -12,7 +12,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from isal import igzip_threaded
 
-from catalogue.reports.delivery import CHUNK_BYTES, DamagedDelivery, Delivery, stored_gzip_name
+from catalogue.reports.delivery import CHUNK_BYTES, DamagedDelivery, Delivery
 from catalogue.reports.problems import CommonError, ErrorCode
 
 CONTENT = b"dsp_id\ttitle\n" + b"a\tYesterday\n" * 20
@@ -293,7 +293,7 @@ def test_a_missing_file_is_not_damage(tmp_path):
 def test_the_name_that_gzip_stored(path, data, name):
     path.write_bytes(data)
 
-    assert stored_gzip_name(path) == name
+    assert Delivery(path, "report.tsv.gz").gzip_name == name
 
 
 @pytest.mark.parametrize("name", ["report.tsv", "Música_ES.tsv", "音楽.tsv"])

@@ -16,7 +16,7 @@ from catalogue.imports.loading import Outcome
 from catalogue.imports.services import dsr_import
 from catalogue.models import DSR
 from catalogue.rates.services import exchange_rate
-from catalogue.reports.delivery import stored_gzip_name
+from catalogue.reports.delivery import Delivery
 from catalogue.reports.formats.tsv.name import parse_report_name
 from catalogue.reports.samples import sample_lines, sample_list, sample_write
 
@@ -132,7 +132,7 @@ def test_another_seed_gives_other_recordings():
 def test_the_gzip_header_has_the_name_of_the_file_and_no_time(tmp_path):
     path = sample_write(tmp_path, sample_list(1)[0], seed=1, lines=1, recordings=1)
 
-    assert stored_gzip_name(path) == "Spotify_FamilyPlan_ES_EUR_20200101-20200131.tsv"
+    assert Delivery(path, path.name).gzip_name == "Spotify_FamilyPlan_ES_EUR_20200101-20200131.tsv"
     assert path.read_bytes()[4:8] == b"\0\0\0\0"  # RFC 1952, section 2.3.1: MTIME
 
 
