@@ -4,7 +4,7 @@ import json
 import re
 
 import pytest
-from django.contrib.auth.models import Permission
+from django.contrib.auth.models import Permission, User
 from django.db import connection
 from django.test import Client
 from django.urls import URLPattern, get_resolver, resolve
@@ -13,6 +13,7 @@ from dsrhub import throttling
 from dsrhub.models import ApiToken, Tally
 from graphql_schema.schema import schema
 from tests import recipes
+from tests.catalogue import recipes as catalogue_recipes
 from tests.catalogue.admin.test_permissions import NEEDS as CATALOGUE_NEEDS
 from tests.subscriptions.admin.test_permissions import NEEDS as SUBSCRIPTIONS_NEEDS
 
@@ -221,6 +222,68 @@ def test_a_mutation_needs_each_of_its_permissions_and_no_other(kind, name):
         assert codes(client, operation) == {"permission_denied"}
     user.user_permissions.set([every[name] for name in needed])
     assert codes(client, operation) & CLOSED == set()
+
+
+# --- Cells of refused files ------------------------------------------------------------------------------------
+
+PROBLEMS = "query ($id: ID!) { dsr(id: $id) { problems { edges { node { code line column value } } } } }"
+# What a reader finds in a file that is no report, and with a currency without a rate.
+FOUND = [
+    {"code": "column_unknown", "line": 1, "column": "root:x:0", "value": "root:x:0"},
+    {"code": "column_missing", "line": 1, "column": "title", "value": None},
+    {"code": "not_a_number", "line": 2, "column": "usages", "value": "secret"},
+    {"code": "exchange_rate_missing", "line": None, "column": None, "value": "ARS"},
+]
+WITHOUT_CELLS = [
+    {"code": "column_unknown", "line": 1, "column": None, "value": None},
+    {"code": "column_missing", "line": 1, "column": "title", "value": None},
+    {"code": "not_a_number", "line": 2, "column": "usages", "value": None},
+    {"code": "exchange_rate_missing", "line": None, "column": None, "value": "ARS"},
+]
+
+
+def problems_shown(client, dsr):
+    """The problems of a DSR by REST and by GraphQL, which must agree."""
+    by_rest = [
+        {part: problem.get(part) for part in ("code", "line", "column", "value")}
+        for problem in client.get(f"/dsrs/{dsr.pk}/problems").json()
+    ]
+    body = {"query": PROBLEMS, "variables": {"id": dsr.pk}}
+    answer = client.post("/graphql", body, content_type="application/json").json()
+    assert [edge["node"] for edge in answer["data"]["dsr"]["problems"]["edges"]] == by_rest
+    return by_rest
+
+
+def dsr_with_problems(recipe, **values):
+    dsr = recipe.make(**values)
+    for problem in FOUND:
+        catalogue_recipes.problem.make(dsr=dsr, **problem)
+    return dsr
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_cells_of_a_refused_file_are_hidden_without_a_permission(kind):
+    refused = dsr_with_problems(catalogue_recipes.failed_dsr, imported_by=recipes.user.make(username="importer"))
+    assert problems_shown(client_of(kind), refused) == (FOUND if kind == "superuser" else WITHOUT_CELLS)
+
+
+@pytest.mark.parametrize("permission", ["catalogue.view_dsr", "catalogue.view_reportproblem", "catalogue.add_dsr"])
+@pytest.mark.parametrize("kind", ["signed_in", "token"])
+def test_only_permissions_to_view_show_the_cells_of_a_refused_file(kind, permission):
+    refused = dsr_with_problems(catalogue_recipes.failed_dsr)
+    expected = WITHOUT_CELLS if permission == "catalogue.add_dsr" else FOUND
+    assert problems_shown(client_of(kind, permission), refused) == expected
+
+
+def test_the_importer_sees_the_cells_of_the_own_refused_file():
+    client = client_of("signed_in")
+    refused = dsr_with_problems(catalogue_recipes.failed_dsr, imported_by=User.objects.get(username="signed_in"))
+    assert problems_shown(client, refused) == FOUND
+    assert problems_shown(client_of("anonymous"), refused) == WITHOUT_CELLS
+
+
+def test_values_of_an_ingested_dsr_are_as_open_as_its_lines():
+    assert problems_shown(client_of("anonymous"), dsr_with_problems(catalogue_recipes.dsr)) == FOUND
 
 
 # --- The admin -------------------------------------------------------------------------------------------------

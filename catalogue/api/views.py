@@ -183,10 +183,14 @@ class DSRProblemsView(APIView):
         responses={200: ProblemSerializer(many=True), 400: WRONG_PARAMETERS, 401: READS_CLOSED, 404: NOT_FOUND},
     )
     def get(self, request: Request, id: str) -> Response:
-        """List the errors and warnings of a DSR. The header `Link` has the address of the next page."""
+        """List the errors and warnings of a DSR. The header `Link` has the address of the next page.
+
+        Of a failed DSR, the content of cells (`value`) is only for its importer and for users with the permission
+        `view_dsr`.
+        """
         page = PageParameters.of(request.query_params)
         dsr = selectors.dsr_get(dsr_number=_dsr_number(id))
-        problems = selectors.dsr_problems(dsr=dsr, after=page["cursor"], limit=page["limit"] + 1)
+        problems = selectors.dsr_problems(dsr=dsr, after=page["cursor"], limit=page["limit"] + 1, user=request.user)
         return page_response(request, problems, ProblemSerializer, limit=page["limit"], key="id")
 
 

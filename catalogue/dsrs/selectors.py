@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from datetime import date
 from typing import NamedTuple
 
-from django.db.models import Count, QuerySet
+from django.contrib.auth.models import AnonymousUser, User
+from django.db.models import Count
 
 from catalogue.exceptions import DSRNotFound
 from catalogue.lines.lookups import has_line_with_dsp_id, lines_after, lines_of_dsrs, partitions_of
@@ -62,9 +63,32 @@ def dsr_lines(*, dsr: DSR, after: int, limit: int) -> list[UsageLine]:
     return lines
 
 
-def dsr_problems(*, dsr: DSR, after: int, limit: int) -> QuerySet[ReportProblem]:
-    """The next `limit` problems of a DSR behind the problem with id `after`."""
-    return dsr.problems.filter(id__gt=after).order_by("id")[:limit]
+def dsr_problems(*, dsr: DSR, after: int, limit: int, user: User | AnonymousUser) -> list[ReportProblem]:
+    """The next `limit` problems of a DSR behind the problem with id `after`, as the user may see them."""
+    problems = list(dsr.problems.filter(id__gt=after).order_by("id")[:limit])
+    _hide_cells(problems, [dsr], user)
+    return problems
+
+
+# Permissions to see what a refused file has in its cells. The admin asks for the same.
+SEES_CELLS = ("catalogue.view_dsr", "catalogue.view_reportproblem")
+
+
+def _hide_cells(problems: Iterable[ReportProblem], dsrs: Sequence[DSR], user: User | AnonymousUser) -> None:
+    """Remove what refused files have in their cells, unless the user imported them or has a permission.
+
+    A refused file may be no report at all. The cells of an ingested DSR are in its lines, for everyone who may read.
+    """
+    refused = {
+        dsr.pk for dsr in dsrs if dsr.status == DSR.Status.FAILED and (user.pk is None or dsr.imported_by_id != user.pk)
+    }
+    if not refused or any(user.has_perm(permission) for permission in SEES_CELLS):
+        return
+    for problem in problems:
+        if problem.dsr_id in refused and problem.line is not None:
+            if problem.column == problem.value:  # The name of an unknown column is a cell, too.
+                problem.column = None
+            problem.value = None
 
 
 # --- Browsing ----------------------------------------------------------------------------------------------------
@@ -130,11 +154,15 @@ ORDER BY problem.dsr_id, problem.id
 """
 
 
-def problems_by_dsr(dsrs: Sequence[DSR], *, after: int, limit: int) -> Mapping[int, list[ReportProblem]]:
-    """The next `limit` problems of each DSR behind the problem with id `after`."""
+def problems_by_dsr(
+    dsrs: Sequence[DSR], *, after: int, limit: int, user: User | AnonymousUser
+) -> Mapping[int, list[ReportProblem]]:
+    """The next `limit` problems of each DSR behind the problem with id `after`, as the user may see them."""
     parameters = {"dsrs": [dsr.pk for dsr in dsrs], "after": after, "limit": limit}
+    problems = list(ReportProblem.objects.raw(PROBLEMS, parameters))
+    _hide_cells(problems, dsrs, user)
     by_dsr = defaultdict(list)
-    for problem in ReportProblem.objects.raw(PROBLEMS, parameters):
+    for problem in problems:
         by_dsr[problem.dsr_id].append(problem)
     return by_dsr
 

@@ -3,6 +3,7 @@
 from functools import partial
 
 import graphene
+from django.contrib.auth.models import AnonymousUser, User
 from graphql import GraphQLResolveInfo
 
 from catalogue import models
@@ -60,7 +61,8 @@ class Problem(ModelType):
             "code": "A stable code of what is wrong, such as `not_a_number`.",
             "line": "The number of the line in the file. The header is line 1.",
             "column": "The name of the column.",
-            "value": "The content of the cell, or the start of it if it is long.",
+            "value": "The content of the cell, or the start of it if it is long. Of a failed DSR, it is only for the "
+            "importer and for users who may view DSRs.",
         }
 
     # An Int in the API, although the column is a big integer.
@@ -124,7 +126,7 @@ class DSR(ModelType):
         return Keyset(
             "problem",
             (int,),
-            partial(load_problems, dsr),
+            partial(load_problems, dsr, info.context.user),
             lambda problem: (problem.pk,),
             partial(load_problem_count, dsr),
         )
@@ -138,11 +140,12 @@ def load_lines(dsr: models.DSR, after: Key | None, limit: int) -> list[models.Us
     return by_dsr[dsr.pk]
 
 
-def load_problems(dsr: models.DSR, after: Key | None, limit: int) -> list[models.ReportProblem]:
+def load_problems(
+    dsr: models.DSR, user: User | AnonymousUser, after: Key | None, limit: int
+) -> list[models.ReportProblem]:
     number = after[0] if after else 0
-    by_dsr = load_batch(
-        dsr, ("problems", number, limit), partial(dsr_selectors.problems_by_dsr, after=number, limit=limit)
-    )
+    loader = partial(dsr_selectors.problems_by_dsr, after=number, limit=limit, user=user)
+    by_dsr = load_batch(dsr, ("problems", number, limit), loader)
     return by_dsr.get(dsr.pk, [])
 
 

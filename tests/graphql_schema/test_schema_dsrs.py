@@ -109,7 +109,7 @@ def test_problems_have_their_location_and_value(tmp_path):
     query = """query ($id: ID!) { dsr(id: $id) { problems(first: 2) {
         totalCount pageInfo { hasNextPage } edges { node { level code line column value } }
     } } }"""
-    problems = ask(query, id=failed(tmp_path))["dsr"]["problems"]
+    problems = ask(query, user_with("view_dsr"), id=failed(tmp_path))["dsr"]["problems"]
     assert (problems["totalCount"], problems["pageInfo"]) == (3, {"hasNextPage": True})
     assert [edge["node"] for edge in problems["edges"]] == [
         {"level": "warning", "code": "isrc_invalid", "line": 2, "column": "isrc", "value": "x"},

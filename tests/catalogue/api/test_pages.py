@@ -8,7 +8,7 @@ from django.test.utils import CaptureQueriesContext
 
 from catalogue.exceptions import ReportRefused
 from tests.catalogue import recipes
-from tests.catalogue.helpers import ES_JANUARY, NO_JANUARY, import_report, line
+from tests.catalogue.helpers import ES_JANUARY, NO_JANUARY, import_report, line, user_with
 
 pytestmark = pytest.mark.django_db
 
@@ -77,6 +77,7 @@ def test_lines_are_shown_as_delivered_without_blank_cells(client, tmp_path, slas
 
 @pytest.mark.parametrize("slash", ["", "/"])
 def test_problems_have_their_location_and_value(client, tmp_path, slash):
+    client.force_login(user_with("view_dsr"))
     with pytest.raises(ReportRefused) as refused:
         import_report(tmp_path, ES_JANUARY, line("a", isrc="x"), "b", line("c", usages="1.5"))
     number = refused.value.extra["dsr"]

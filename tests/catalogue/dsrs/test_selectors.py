@@ -3,6 +3,7 @@
 from datetime import date
 
 import pytest
+from django.contrib.auth.models import AnonymousUser
 
 from catalogue.dsrs.selectors import dsr_get, dsr_lines, dsr_list, dsr_problems
 from catalogue.exceptions import DSRNotFound, ReportRefused
@@ -103,10 +104,14 @@ def test_problems_are_paginated_in_the_order_in_which_they_were_found(tmp_path):
         tmp_path, ES_JANUARY, line(usages="many"), line(isrc="none", revenue="much"), line(usages="0.5")
     )
 
-    def problems(after, limit):
-        return [(one.line, one.column, one.code) for one in dsr_problems(dsr=dsr, after=after, limit=limit)]
+    nobody = AnonymousUser()
 
-    first = dsr_problems(dsr=dsr, after=0, limit=1)[0].pk
+    def problems(after, limit):
+        return [
+            (one.line, one.column, one.code) for one in dsr_problems(dsr=dsr, after=after, limit=limit, user=nobody)
+        ]
+
+    first = dsr_problems(dsr=dsr, after=0, limit=1, user=nobody)[0].pk
     assert problems(0, 2) == [(2, "usages", "not_a_number"), (3, "isrc", "isrc_invalid")]
     assert problems(first, 2) == [(3, "isrc", "isrc_invalid"), (3, "revenue", "not_a_number")]
     assert problems(first + 2, 2) == [(4, "usages", "not_an_integer")]
