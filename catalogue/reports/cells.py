@@ -5,8 +5,9 @@ import re
 from catalogue.reports.problems import CommonError, ErrorCode
 from dsrhub.values import DECIMALS, INTEGER_DIGITS
 
-# No format reads a longer cell.
-LONGEST_CELL = 1024 * 1024
+# In bytes of UTF-8. A longer cell is an error in every format (`check_length`): a page of lines with megabytes each
+# would fill the memory of a server.
+LONGEST_CELL = 4096
 
 NUMBER = re.compile(
     r"(?P<sign>[+-]?)(?:(?P<whole>[0-9]+)(?:\.(?P<part>[0-9]*))?|\.(?P<only>[0-9]+))(?:[eE](?P<power>[+-]?[0-9]+))?"
@@ -14,7 +15,7 @@ NUMBER = re.compile(
 # ISO 3901: two letters and three letters or digits of the registrant, two digits of the year, five of the recording.
 ISRC = re.compile(r"[A-Z]{2}[A-Z0-9]{3}[0-9]{7}")
 BIGINT_MIN, BIGINT_MAX = -(2**63), 2**63 - 1
-POWER_DIGITS = len(str(LONGEST_CELL))
+POWER_DIGITS = 7
 
 
 class CellError(ValueError):
@@ -23,6 +24,13 @@ class CellError(ValueError):
     def __init__(self, code: ErrorCode) -> None:
         super().__init__(code)
         self.code = code
+
+
+def check_length(cell: str) -> None:
+    """Raises CellError: cell_too_long."""
+    # A character has at least one byte and at most four, so most cells need not be encoded.
+    if len(cell) > LONGEST_CELL or (len(cell) > LONGEST_CELL // 4 and len(cell.encode()) > LONGEST_CELL):
+        raise CellError(CommonError.CELL_TOO_LONG)
 
 
 def plain_number(cell: str) -> str:

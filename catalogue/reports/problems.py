@@ -25,6 +25,7 @@ class CommonError(ErrorCode):
     NUMBER_OUT_OF_RANGE = "number_out_of_range"
     NOT_UTF8 = "not_utf8"
     CONTROL_CHARACTER = "control_character"
+    CELL_TOO_LONG = "cell_too_long"
     LINE_TOO_LONG = "line_too_long"
     GZIP_TRUNCATED = "gzip_truncated"
     GZIP_CORRUPT = "gzip_corrupt"

@@ -11,6 +11,7 @@ NUMBER = re.compile(r"[+-]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]+)?"
 # Enough digits for every sum here.
 EXACT = Context(prec=200)
 LONGEST_LINE = 1024 * 1024
+LONGEST_CELL = 4096
 
 
 class NoReport(Exception):
@@ -67,6 +68,8 @@ def _cells(line: bytes) -> list[str]:
 def _check(row: dict[str, str]) -> None:
     if any(ord(character) < 32 or ord(character) == 127 for cell in row.values() for character in cell):
         raise NoReport("a control character")
+    if any(len(cell.encode()) > LONGEST_CELL for cell in row.values()):
+        raise NoReport("a cell that is too long")
     if not row["dsp_id"].strip(" "):
         raise NoReport("no dsp_id")
     usages = number(row["usages"] or "0")

@@ -10,6 +10,9 @@ from catalogue.reports.formats.tsv.name import NAME_PATTERN, parse_report_name
 from catalogue.reports.formats.tsv.reader import BOM, ReportReader, line_blocks
 from catalogue.reports.problems import ProblemLog, shown
 
+# Cells of a line in a preview: a line may have a million.
+MOST_CELLS = 50
+
 
 class TsvFormat:
     name = "TSV"
@@ -33,8 +36,9 @@ class TsvFormat:
         except DamagedDelivery:
             return Preview([], [])
         lines = block.removeprefix(BOM).split(b"\n")[:-1]
-        cells = [
-            [shown(cell) for cell in line.removesuffix(b"\r").decode(errors="backslashreplace").split("\t")]
-            for line in islice(lines, limit + 1)
-        ]
+        cells = [[shown(cell) for cell in _cells(line)] for line in islice(lines, limit + 1)]
         return Preview(cells[0], cells[1:]) if cells else Preview([], [])
+
+
+def _cells(line: bytes) -> list[str]:
+    return line.removesuffix(b"\r").decode(errors="backslashreplace").split("\t", MOST_CELLS)[:MOST_CELLS]

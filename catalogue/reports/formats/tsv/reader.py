@@ -10,7 +10,15 @@ import re
 from collections.abc import Iterable, Iterator
 from itertools import chain
 
-from catalogue.reports.cells import ISRC, CellError, plain_integer, plain_isrc, plain_number
+from catalogue.reports.cells import (
+    ISRC,
+    LONGEST_CELL,
+    CellError,
+    check_length,
+    plain_integer,
+    plain_isrc,
+    plain_number,
+)
 from catalogue.reports.problems import (
     CommonError,
     CommonWarning,
@@ -47,13 +55,13 @@ class TsvError(ErrorCode):
 # one: before Python 3.11.5 (Debian 12 has 3.11.2), what a group matched until it failed stayed matched (CPython issue
 # 100061).
 # A blank is an empty alternative (`|)`), which costs less than an optional group.
-# Three texts are bounded so that the expression never matches a line of more than LONGEST_LINE. Their classes have the
-# most frequent characters first, so that most are found at the first try.
-TEXT = rb"[ -~\x80-\xff]{0,%d}+" % (LONGEST_LINE // 4)
+# Texts are bounded by LONGEST_CELL. Their classes have the most frequent characters first, so that most are found at
+# the first try.
+TEXT = rb"[ -~\x80-\xff]{0,%d}+"
 VALID_CELL = {
-    "dsp_id": rb"[!-~\x80-\xff]" + TEXT,
-    "title": TEXT,
-    "artists": TEXT,
+    "dsp_id": rb"[!-~\x80-\xff]" + TEXT % (LONGEST_CELL - 1),
+    "title": TEXT % LONGEST_CELL,
+    "artists": TEXT % LONGEST_CELL,
     "isrc": rb"(?:[A-Z]{2}[A-Z0-9]{3}[0-9]{7}|)",
     "usages": rb"(?:-?[0-9]{1,18}+|)",
     "revenue": rb"(?:-?[0-9]{1,%d}+(?:\.[0-9]{1,%d}+|)" % (INTEGER_DIGITS, DECIMALS)
@@ -177,6 +185,14 @@ class ReportReader:
         return rewritten.encode() + self.line_end
 
     def _plain(self, column: str, cell: str) -> str:
+        try:
+            check_length(cell)
+            return self._plain_in_bounds(column, cell)
+        except CellError as error:
+            self._report(error.code, column, cell)
+        return cell
+
+    def _plain_in_bounds(self, column: str, cell: str) -> str:
         if CONTROL_CHARACTER.search(cell):
             self._report(CommonError.CONTROL_CHARACTER, column, cell)
         elif column == "dsp_id" and not cell.strip(" "):
@@ -187,10 +203,7 @@ class ReportReader:
                 return isrc
             self._report(CommonWarning.ISRC_INVALID, column, cell)
         elif column in ("usages", "revenue") and cell:
-            try:
-                return plain_integer(cell) if column == "usages" else plain_number(cell)
-            except CellError as error:
-                self._report(error.code, column, cell)
+            return plain_integer(cell) if column == "usages" else plain_number(cell)
         return cell
 
     def _report(self, code: ErrorCode | WarningCode, column: str | None = None, value: str | None = None) -> None:

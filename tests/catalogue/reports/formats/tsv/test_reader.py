@@ -366,7 +366,7 @@ def test_a_number_is_out_of_range(column, cell, code):
 
 
 def test_an_exponent_of_thousands_of_digits_is_out_of_range():
-    reading = read(line("a", revenue="1e" + "9" * 5000))
+    reading = read(line("a", revenue="1e" + "9" * 4000))
 
     assert reading.problems == [(CommonError.NUMBER_OUT_OF_RANGE, 2, "revenue", "1e" + "9" * 198)]
 
@@ -491,8 +491,8 @@ def test_lines_are_numbered_through_all_blocks():
 @pytest.mark.parametrize(
     ("long_line", "codes"),
     [
-        (line("a" * 1_048_571), []),  # and five tabs
-        (line("a", "b" * 1_048_570), []),
+        (line("a" * 1_048_571), [(CommonError.CELL_TOO_LONG, 3)]),  # and five tabs
+        (line("a", "b" * 1_048_570), [(CommonError.CELL_TOO_LONG, 3)]),
         (line("a" * 1_048_572), [(CommonError.LINE_TOO_LONG, 3)]),
         (line("a", "b" * 1_048_571), [(CommonError.LINE_TOO_LONG, 3)]),
     ],
@@ -504,6 +504,23 @@ def test_a_line_of_one_mebibyte_is_the_longest(size, long_line, codes):
     reading = Reading(*(content[at : at + size] for at in range(0, len(content), size)))
 
     assert reading.codes == codes
+
+
+@pytest.mark.parametrize("column", ["dsp_id", "title", "artists", "isrc", "usages", "revenue"])
+@pytest.mark.parametrize("letter", ["9", "é", "音", "\U0001f3b5"])
+@pytest.mark.parametrize("rewritten", [False, True])
+def test_a_cell_has_at_most_4096_bytes(column, letter, rewritten):
+    """Also in a line that is read cell by cell, because its usages are to be rewritten."""
+    if column in ("usages", "revenue"):
+        letter, rewritten = "0", False
+    most = 4096 // len(letter.encode())
+    usages = {"usages": "5.0"} if rewritten else {}
+    longest, longer = ({"dsp_id": "a", **usages, column: letter * n} for n in (most, most + 1))
+
+    reading = read(line(**longest), line(**longer))
+
+    errors = [problem for problem in reading.problems if problem[0] != CommonWarning.ISRC_INVALID]
+    assert errors == [(CommonError.CELL_TOO_LONG, 3, column, letter * 200)]
 
 
 def test_a_longer_line_is_refused_even_if_its_cells_are_valid():
