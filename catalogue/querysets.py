@@ -72,11 +72,3 @@ class UsageLineQuerySet(models.QuerySet["UsageLine"]):
         """The lines of some DSRs. Naming the partitions too lets the database leave the others alone."""
         dsrs = list(dsrs)
         return self.filter(dsr__in=[dsr.pk for dsr in dsrs], partition__in={dsr.partition for dsr in dsrs})
-
-    def after(self, line_number: int, *, limit: int) -> Self:
-        """The next lines of one DSR behind a line.
-
-        Line numbers have no gaps, so a page is a range, which costs the same anywhere in the largest DSR.
-        """
-        line_number = max(line_number, HEADER_LINE)
-        return self.filter(line_number__gt=line_number, line_number__lte=line_number + limit)

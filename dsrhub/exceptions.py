@@ -36,6 +36,12 @@ class ConflictError(DsrhubError):
     code = "conflict"
 
 
+class AnswerTooLarge(DsrhubError):
+    """The requested data has too many bytes for one answer. Request less at a time."""
+
+    code = "answer_too_large"
+
+
 class NotReadyError(DsrhubError):
     """The requested data is being built. Retry later."""
 

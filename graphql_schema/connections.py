@@ -21,6 +21,7 @@ from graphene import relay
 from graphene.utils.str_converters import to_camel_case
 from graphql import GraphQLResolveInfo
 
+from dsrhub.database.pages import CutShort
 from dsrhub.exceptions import DsrhubError, InvalidArgument
 from graphql_schema.arguments import LARGEST_ID, UNSTORABLE, check_argument
 from graphql_schema.batches import batched
@@ -68,10 +69,14 @@ class Keyset:
         raise InvalidCursor("Not a cursor of this list.", argument="after")
 
     def page(self, first: int, after: str | None) -> "Page":
-        """Return the first rows after a cursor. One more row is read, to see whether another page follows."""
+        """Return the first rows after a cursor. One more row is read, to see whether another page follows.
+
+        A page ends early where its texts are long.
+        """
         key = None if after is None else self.parse_cursor(after)
         rows = self.rows(key, first + 1)
-        return Page(self, batched(rows[:first]), has_previous=after is not None, has_next=len(rows) > first)
+        has_next = len(rows) > first or isinstance(rows, CutShort)
+        return Page(self, batched(rows[:first]), has_previous=after is not None, has_next=has_next)
 
 
 def queryset_keyset(queryset: QuerySet[Any], *, descending: bool = False, **key: type) -> Keyset:

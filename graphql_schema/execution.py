@@ -1,4 +1,4 @@
-"""Executes an operation within its time limit.
+"""Executes an operation within its limits of time and size.
 
 A query runs in no transaction. Each selector is exact by itself. Selectors that read partitions check afterwards
 whether a partition was dropped meanwhile; the single snapshot of a transaction would hide that from them, and would
@@ -23,26 +23,41 @@ from graphql import (
 from graphql.pyutils import Path
 
 from dsrhub.database.time_limits import statements_end_by
+from dsrhub.exceptions import AnswerTooLarge
 from graphql_schema.errors import ERRORS_SHOWN, TimedOut, is_timeout
 
+# In bytes. Usual answers have less than 1 MiB, and a page of lists that is cut short fits.
+ANSWER_BYTES = 16 * 1024 * 1024
+# JSON has a character that is not ASCII as an escape of six.
+ESCAPE_BYTES = 6
 
-class TimeLimit:
-    """The end of an operation's time. No field starts after it, and no statement runs beyond it."""
+
+class ExecutionLimits:
+    """The end of an operation's time, and the size of the texts in its answer.
+
+    No field starts after that end, and no statement runs beyond it.
+    """
 
     def __init__(self, seconds: float) -> None:
         self.end = monotonic() + seconds
+        self.answer_bytes = 0
 
     def resolve(self, following: Callable[..., Any], root: Any, info: GraphQLResolveInfo, **arguments: Any) -> Any:
         """A middleware of graphql-core."""
         if monotonic() > self.end:
             raise TimedOut
-        return following(root, info, **arguments)
+        value = following(root, info, **arguments)
+        if isinstance(value, str):
+            self.answer_bytes += len(value) if value.isascii() else len(value) * ESCAPE_BYTES
+            if self.answer_bytes > ANSWER_BYTES:
+                raise AnswerTooLarge(f"The answer has more than {ANSWER_BYTES} bytes. Request less at a time.")
+        return value
 
 
-class TimedExecution(ExecutionContext):
+class LimitedExecution(ExecutionContext):
     def handle_field_error(self, error: GraphQLError, return_type: GraphQLOutputType, path: Path) -> None:
-        """End the operation after a timeout: all remaining fields would fail as well."""
-        if is_timeout(error.original_error):
+        """End the operation beyond its limits: all remaining fields would fail as well."""
+        if is_timeout(error.original_error) or isinstance(error.original_error, AnswerTooLarge):
             raise error
         super().handle_field_error(error, return_type, path)
 
@@ -50,16 +65,16 @@ class TimedExecution(ExecutionContext):
 def execute_operation(
     schema: GraphQLSchema, document: DocumentNode, variables: dict[str, Any], operation_name: str | None, context: Any
 ) -> ExecutionResult:
-    limit = TimeLimit(settings.DSRHUB_GRAPHQL_SECONDS)
-    with statements_end_by(limit.end):
+    limits = ExecutionLimits(settings.DSRHUB_GRAPHQL_SECONDS)
+    with statements_end_by(limits.end):
         return execute_sync(
             schema,
             document,
             context_value=context,
             variable_values=variables,
             operation_name=operation_name,
-            middleware=[limit],
-            execution_context_class=TimedExecution,
+            middleware=[limits],
+            execution_context_class=LimitedExecution,
             max_coercion_errors=ERRORS_SHOWN,
             hide_suggestions=not settings.DSRHUB_GRAPHQL_INTROSPECTION,
         )

@@ -24,6 +24,7 @@ from catalogue.resources import selectors
 from catalogue.resources.found import FoundResource, ResourceKey, ResourceSearch, TopResource
 from catalogue.resources.selectors import TextKind
 from dsrhub.admin import ReadOnlyAdmin
+from dsrhub.database.pages import CutShort
 from dsrhub.database.time_limits import OutOfTime, answered_within
 from dsrhub.import_export.button import StreamingExportMixin
 from dsrhub.import_export.tables import PAGE_ROWS, StreamedResource
@@ -217,7 +218,7 @@ class ResourceAdmin(StreamingExportMixin, ReadOnlyAdmin):
             "title": _("Top recordings"),
             "form": form,
             "top": top_rows(shown),
-            "next": len(top) > len(shown) and _query_string(form, after=shown[-1].rank),
+            "next": (len(top) > len(shown) or isinstance(top, CutShort)) and _query_string(form, after=shown[-1].rank),
         }
         return self._page(request, "top", context, status)
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
+from itertools import chain
 from pathlib import Path
 from typing import Any, cast
 
@@ -212,11 +213,12 @@ class TopPercentileView(APIView):
             # The ranking is read before the answer begins, so that an error can still set the status.
             ranking = reading.enter_context(resource_ranking(percentile=percentile, scope=scope))
             pieces = resources_rendered(ranking)
-            if ranking.count <= PIECE:
-                return HttpResponse(b"".join(pieces), content_type="application/json")
-            if request.method == "HEAD":
+            if request.method == "HEAD" and ranking.count > PIECE:
                 return HttpResponse(content_type="application/json")
-            streamed = Pieces(pieces, reading.pop_all().close)
+            first = next(pieces, b"")
+            if first.endswith(b"]"):  # Every other piece ends with an object.
+                return HttpResponse(first, content_type="application/json")
+            streamed = Pieces(chain([first], pieces), reading.pop_all().close)
             return StreamingHttpResponse(streamed, content_type="application/json")
 
 

@@ -54,11 +54,11 @@ def dsr_get(*, dsr_number: int) -> DSR:
 
 
 def dsr_lines(*, dsr: DSR, after: int, limit: int) -> list[UsageLine]:
-    """The next `limit` lines of a DSR behind line number `after`, as they were delivered.
+    """The next `limit` lines of a DSR behind line number `after`, as they were delivered; fewer where they are long.
 
     Raises DSRNotFound where the DSR is gone meanwhile: an empty page would look like the end of its lines.
     """
-    lines = lines_after([dsr], after=after, limit=limit)
+    lines = lines_after([dsr], after=after, limit=limit)[dsr.pk]
     dsr_get(dsr_number=dsr.pk)
     return lines
 
@@ -134,14 +134,13 @@ def dsrs_by_id(ids: Iterable[int]) -> Mapping[int, DSR]:
 
 
 def lines_by_dsr(dsrs: Sequence[DSR], *, after: int, limit: int) -> Mapping[int, list[UsageLine]]:
-    """The next `limit` lines of each DSR behind line number `after`, without the DSRs that are gone meanwhile."""
-    lines = lines_after(dsrs, after=after, limit=limit)
+    """The next `limit` lines of each DSR behind line number `after`, without the DSRs that are gone meanwhile.
+
+    There are fewer where they are long. Raises AnswerTooLarge where not each DSR can have one.
+    """
+    by_dsr = lines_after(dsrs, after=after, limit=limit)
     present = DSR.objects.filter(pk__in=[dsr.pk for dsr in dsrs]).values_list("pk", flat=True)
-    by_dsr: dict[int, list[UsageLine]] = {number: [] for number in present}
-    for line in lines:
-        if line.dsr_id in by_dsr:
-            by_dsr[line.dsr_id].append(line)
-    return by_dsr
+    return {number: by_dsr[number] for number in present}
 
 
 PROBLEMS = """

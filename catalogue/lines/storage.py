@@ -12,6 +12,7 @@ from django.db import IntegrityError, transaction
 from psycopg2 import sql
 
 from catalogue.models import SHARED_PARTITION
+from catalogue.reports.problems import LONGEST_VALUE
 from dsrhub.database.copy import copy_blocks
 from dsrhub.database.statements import composed, execute, rows_of
 
@@ -124,7 +125,7 @@ class LineLoad:
             WITH suspect AS MATERIALIZED (
                 SELECT hashtextextended(dsp_id, 0) FROM {table} GROUP BY 1 HAVING count(*) > 1
             )
-            SELECT count(*) OVER (), max(nth) OVER (), line_number, dsp_id
+            SELECT count(*) OVER (), max(nth) OVER (), line_number, left(dsp_id, {shown})
             FROM (
                 SELECT line_number, dsp_id, row_number() OVER (PARTITION BY dsp_id ORDER BY line_number) AS nth
                 FROM {table} WHERE hashtextextended(dsp_id, 0) IN (SELECT * FROM suspect)
@@ -132,6 +133,7 @@ class LineLoad:
             WHERE nth > 1 ORDER BY line_number LIMIT {limit}
             """,
             limit=sql.Literal(limit),
+            shown=sql.Literal(LONGEST_VALUE),
         )
         count, most = rows[0][:2] if rows else (0, 1)
         return Repeats(count, most, [(line_number, dsp_id) for *_, line_number, dsp_id in rows])

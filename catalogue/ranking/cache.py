@@ -24,6 +24,7 @@ from catalogue.models import KeptRanking
 from catalogue.ranking.building import ranking_build
 from catalogue.ranking.rows import SHARED_TABLE, own_table, ranking_drop
 from dsrhub.database import locks
+from dsrhub.database.pages import converted, page_rows
 from dsrhub.database.statements import rows_of
 
 # A ranking that was not used for this long most likely belongs to a state that has passed.
@@ -63,27 +64,31 @@ class Ranking:
     row_count: int
 
     def rows(self, *, after_rank: int = 0, limit: int) -> list[RankedResource]:
-        """The next resources behind a rank. The first resource has rank 1."""
+        """The next resources behind a rank; fewer where their texts are long. The first resource has rank 1."""
         columns = "rank, dsp, dsp_id, title, artists, isrc, usages, revenue, dsrs, round(running * 100 / %(total)s, 10)"
-        return [
-            RankedResource._make((*named, None if usages is None else int(usages), revenue, sorted(dsrs), share))
-            for *named, usages, revenue, dsrs, share in self.select(columns, after_rank=after_rank, limit=limit)
-        ]
+        return converted(self.select(columns, after_rank=after_rank, limit=limit), _ranked)
 
     def select(self, expressions: str, *, after_rank: int = 0, limit: int) -> list[Any]:
-        """SQL expressions over the columns of the same resources. In `dsrs`, ids have no order."""
-        return rows_of(
+        """SQL expressions over the columns of the same resources: all four texts, and others. In `dsrs`, ids have no
+        order."""
+        return page_rows(
             f"""
             SELECT {expressions} FROM {self.table}
             WHERE ranking = %(ranking)s AND rank > %(after)s AND rank <= least(%(after)s + %(limit)s, %(count)s)
             ORDER BY rank
             """,  # noqa: S608 - no value is in it
+            *("dsp_id", "title", "artists", "isrc"),
             ranking=self.number,
             after=after_rank,
             limit=limit,
             count=self.count,
             total=self.total,
         )
+
+
+def _ranked(row: Sequence[Any]) -> RankedResource:
+    *named, usages, revenue, dsrs, share = row
+    return RankedResource._make((*named, None if usages is None else int(usages), revenue, sorted(dsrs), share))
 
 
 def ranking_find(scope: Scope, percentile: int) -> Ranking | None:

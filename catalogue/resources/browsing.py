@@ -18,6 +18,7 @@ from catalogue.resources.found import (
     ResourceSums,
     resource_sums_of,
 )
+from dsrhub.database.pages import converted, page_rows
 from dsrhub.database.statements import rows_of
 
 # Sums are added up where the DSRs in scope have no more lines, or the search finds no more resources, than these.
@@ -58,7 +59,8 @@ FROM (
 ) AS report
 """  # noqa: S608
 
-COLUMNS = "dsp, dsp_id, title, artists, isrc"
+TEXTS = ("dsp_id", "title", "artists", "isrc")
+COLUMNS = ", ".join(("dsp", *TEXTS))
 # The inner query walks the order until enough reported resources are found.
 WALK = f"""
 WITH {REPORTING}
@@ -110,18 +112,18 @@ OF_FEW_LINES = f"""
 
 
 def rows_by_index(search: ResourceSearch, after: Place | None, limit: int) -> list[FoundResource]:
-    """The resources behind a place, in the order of an index or of what the indexes find."""
+    """The resources behind a place, in the order of an index or of what the indexes find; fewer with long texts."""
     statement = partial(WALK.format, conditions=_and(*_behind(search, after)), order=ORDERS[search.order])
-    rows = _walked(search, statement, limit=limit, **_place_values(after))
-    return [_found(search, row[:5], row[5:]) for row in rows]
+    rows = _walked(search, statement, _listed, limit=limit, **_place_values(after))
+    return converted(rows, lambda row: _found(search, row[:5], row[5:]))
 
 
 def rows_with_sums(search: ResourceSearch, after: Place | None, limit: int) -> list[FoundResource]:
     """The resources behind a place, in the order of their sums or with a least sum. Raises SearchTooWide."""
     conditions = _and(*_smallest_sums(search), *_behind(search, after))
     statement = SELECT_FOUND.format(conditions=conditions, order=ORDERS[search.order])
-    rows = _with_sums(search, statement, limit=limit, **_place_values(after))
-    return [_found(search, row[:5], row[8:], resource_sums_of(*row[5:8])) for row in rows]
+    rows = _with_sums(search, statement, _listed, limit=limit, **_place_values(after))
+    return converted(rows, lambda row: _found(search, row[:5], row[8:], resource_sums_of(*row[5:8])))
 
 
 def first_rows(search: ResourceSearch, most: int) -> list[FoundResource]:
@@ -135,26 +137,34 @@ def first_rows(search: ResourceSearch, most: int) -> list[FoundResource]:
         is_reported = IS_REPORTED if _has_unreported(search) else "true"
         source = FIRST_RESOURCES.format(conditions=_and(*conditions), is_reported=is_reported)
         text = WALK.format(order=ORDERS[search.order], source=source, conditions="true", is_reported="true")
-        return rows_of(text, **dsr_arrays(dsrs), **_values(search), limit=most)
+        return _listed(text, **dsr_arrays(dsrs), **_values(search), limit=most)
 
-    return [_found(search, row[:5], row[5:]) for row in consistent_answer(search.scope, answer)]
+    return converted(consistent_answer(search.scope, answer), lambda row: _found(search, row[:5], row[5:]))
 
 
 def count_by_index(search: ResourceSearch) -> int:
-    return int(_walked(search, COUNT_WALK.format)[0][0])
+    return int(_walked(search, COUNT_WALK.format, rows_of)[0][0])
 
 
 def count_with_sums(search: ResourceSearch) -> int:
     """Raises SearchTooWide."""
-    return int(_with_sums(search, COUNT_FOUND.format(conditions=_and(*_smallest_sums(search))))[0][0])
+    return int(_with_sums(search, COUNT_FOUND.format(conditions=_and(*_smallest_sums(search))), rows_of)[0][0])
 
 
 def count_in_ranking(search: ResourceSearch) -> int:
     """The number of ranked resources with the least revenue of the search."""
-    return int(_ranked(search, COUNT_FOUND.format(conditions=_and(*_smallest_sums(search))))[0][0])
+    return int(_ranked(search, COUNT_FOUND.format(conditions=_and(*_smallest_sums(search))), rows_of)[0][0])
 
 
-def _walked(search: ResourceSearch, statement: Callable[..., str], **values: Any) -> list[Any]:
+def _listed(statement: str, /, **parameters: Any) -> list[Any]:
+    """The rows of a list, cut short where their texts are long."""
+    return page_rows(statement, *TEXTS, **parameters)
+
+
+Read = Callable[..., list[Any]]
+
+
+def _walked(search: ResourceSearch, statement: Callable[..., str], read: Read, **values: Any) -> list[Any]:
     """The rows of a statement about all reported resources, or about those that the indexes find."""
 
     def answer(dsrs: Sequence[IngestedDSR]) -> list[Any]:
@@ -162,7 +172,7 @@ def _walked(search: ResourceSearch, statement: Callable[..., str], **values: Any
         # The inner query has no order, so that the planner does not walk an order to find a few resources.
         source = SOME_RESOURCES.format(conditions=_and(*conditions)) if conditions else ALL_RESOURCES
         text = statement(source=source, is_reported=IS_REPORTED if _has_unreported(search) else "true")
-        return rows_of(text, **dsr_arrays(dsrs), **_values(search), **values)
+        return read(text, **dsr_arrays(dsrs), **_values(search), **values)
 
     return consistent_answer(search.scope, answer)
 
@@ -172,25 +182,25 @@ def _has_unreported(search: ResourceSearch) -> bool:
     return search.scope != ALL or LeftoverLines.objects.filter(is_catalogued=True).exists()
 
 
-def _with_sums(search: ResourceSearch, statement: str, **values: Any) -> list[Any]:
+def _with_sums(search: ResourceSearch, statement: str, read: Read, **values: Any) -> list[Any]:
     """The rows of a statement about resources with sums: added up where they are few, else from a ranking."""
 
     def answer(dsrs: Sequence[IngestedDSR]) -> list[Any]:
         candidates = [*_wanted(search), *_of_few_lines(dsrs)]
         if not candidates:
-            return _ranked(search, statement, **values)
+            return _ranked(search, statement, read, **values)
         if not _of_few_lines(dsrs):
             _refuse_many(search)
         parameters = {**dsr_arrays(dsrs), **_values(search), **values}
-        return rows_of(ADDED_UP.format(candidates=_and(*candidates)) + statement, **parameters)
+        return read(ADDED_UP.format(candidates=_and(*candidates)) + statement, **parameters)
 
     return consistent_answer(search.scope, answer)
 
 
-def _ranked(search: ResourceSearch, statement: str, **values: Any) -> list[Any]:
+def _ranked(search: ResourceSearch, statement: str, read: Read, **values: Any) -> list[Any]:
     with resource_ranking(percentile=100, scope=search.scope) as ranking:
         parameters = {"ranking": ranking.number, "count": ranking.count, **_values(search), **values}
-        return rows_of(RANKED.format(table=ranking.table) + statement, **parameters)
+        return read(RANKED.format(table=ranking.table) + statement, **parameters)
 
 
 def _refuse_many(search: ResourceSearch) -> None:

@@ -16,19 +16,22 @@ from catalogue.resources.browsing import (
     rows_with_sums,
 )
 from catalogue.resources.found import FoundResource, Place, ResourceSearch, TopResource, resource_sums_of
+from dsrhub.database.pages import CutShort, converted, like
 
 # A text search sorts at most this many resources. A text that finds more needs another word rather than more pages.
 MOST_FOUND = 1000
 
 
 def resource_list(*, search: ResourceSearch, after: Place | None, limit: int) -> list[FoundResource]:
-    """The next `limit` found resources behind a place, of those that the DSRs in scope report.
+    """The next `limit` found resources behind a place, of those that the DSRs in scope report; fewer where their texts
+    are long.
 
     Raises SearchTooWide and RankingNotReady.
     """
     if search.is_ranking:
         top = resource_top(percentile=100, scope=search.scope, after=after[0] if after else 0, limit=limit)
-        return [one.resource for one in top if search.min_revenue is None or one.revenue_eur >= search.min_revenue]
+        least = search.min_revenue
+        return like(top, (one.resource for one in top if least is None or one.revenue_eur >= least))
     return rows_with_sums(search, after, limit) if search.needs_sums else rows_by_index(search, after, limit)
 
 
@@ -50,7 +53,7 @@ def resource_top(*, percentile: int, scope: Scope, after: int, limit: int) -> li
     """
     with resource_ranking(percentile=percentile, scope=scope) as ranking:
         rows = ranking.rows(after_rank=after, limit=limit)
-    return [TopResource(row.rank, row.revenue, row.cumulative_share, _found(row, scope)) for row in rows]
+    return converted(rows, lambda row: TopResource(row.rank, row.revenue, row.cumulative_share, _found(row, scope)))
 
 
 def resource_top_count(*, percentile: int, scope: Scope) -> int:
@@ -102,11 +105,11 @@ def resource_page(*, text: str, kind: TextKind | None, scope: Scope, after: Plac
         found = first_rows(search, MOST_FOUND + 1)
         if found:
             break
-    if len(found) > MOST_FOUND:
+    if len(found) > MOST_FOUND or isinstance(found, CutShort):
         return ResourcePage(search, found[:limit], one, is_cut=True)
     # The database orders bytewise, which is the order of code points in Python.
     return _page(search, one, [resource for resource in found if after is None or resource.place > after], limit)
 
 
 def _page(search: ResourceSearch, kind: TextKind | None, rest: list[FoundResource], limit: int) -> ResourcePage:
-    return ResourcePage(search, rest[:limit], kind, has_more=len(rest) > limit)
+    return ResourcePage(search, rest[:limit], kind, has_more=len(rest) > limit or isinstance(rest, CutShort))

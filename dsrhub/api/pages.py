@@ -1,6 +1,6 @@
 """Lists in pages: which page a request asks for, and the `Link` header to the next page."""
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 from typing import Any
 
 from django.utils.http import urlencode
@@ -10,6 +10,7 @@ from rest_framework.response import Response
 
 from dsrhub.api.fields import WholeNumberField
 from dsrhub.api.parameters import Parameters
+from dsrhub.database.pages import CutShort
 
 PAGE_LIMIT = 1000
 LARGEST_PAGE = 10_000
@@ -27,16 +28,16 @@ class PageParameters(Parameters):
 
 
 def page_response(
-    request: Request, rows: Iterable[Any], serializer: type[serializers.Serializer[Any]], *, limit: int, key: str
+    request: Request, rows: Sequence[Any], serializer: type[serializers.Serializer[Any]], *, limit: int, key: str
 ) -> Response:
-    """An array of at most `limit` rows. Pass one row more, if there is one: it shows that another page follows.
+    """An array of at most `limit` rows. Pass one row more, if there is one: it shows that another page follows. So
+    does a page that is CutShort.
 
     The header `Link` leads to that page, which starts after the `key` of the last row.
     """
-    rows = list(rows)
     page = rows[:limit]
     response = Response(serializer(page, many=True).data)
-    if len(rows) > limit:
+    if len(rows) > limit or isinstance(rows, CutShort):
         response["Link"] = link_to_next(request, limit=limit, cursor=getattr(page[-1], key))
     return response
 

@@ -334,7 +334,7 @@ def test_a_percentile_is_from_1_to_100(percentile):
 @pytest.mark.parametrize("order", ["TITLE", "DSP_ID", "USAGES"])
 def test_a_query_is_repeated_if_a_dsr_is_replaced_meanwhile(dsrs, tmp_path, monkeypatch, order):
     """The report for Norway is replaced at each statement about lines. The answer has only its last version."""
-    rows, replaced = browsing.rows_of, []
+    rows, replaced = browsing.page_rows, []
 
     def rows_while_replaced(*statement, **asked):
         if len(replaced) < 3:
@@ -345,7 +345,7 @@ def test_a_query_is_repeated_if_a_dsr_is_replaced_meanwhile(dsrs, tmp_path, monk
             replaced.append(dsr_import(path=path, name=name, replace=True).dsr.pk)
         return rows(*statement, **asked)
 
-    monkeypatch.setattr(browsing, "rows_of", rows_while_replaced)
+    monkeypatch.setattr(browsing, "page_rows", rows_while_replaced)
     query = f"""{{ resources(territory: "NO", orderBy: {order}) {{ edges {{ node {{
         dspId usages reports {{ edges {{ node {{ revenue dsr {{ id }} }} }} }}
     }} }} }} }}"""

@@ -1,0 +1,49 @@
+"""Pages of rows that end early where their texts are long, so that no page fills the memory of a server."""
+
+from collections.abc import Callable, Iterable
+from typing import Any, TypeVar
+
+from dsrhub.database.statements import rows_of
+
+# A page ends with the row that reaches this. Pages of usual texts never do: 10,000 lines have about 1 MiB.
+PAGE_BYTES = 4 * 1024 * 1024
+
+Row = TypeVar("Row")
+Converted = TypeVar("Converted")
+
+
+class CutShort(list[Row]):
+    """The rows of a page that ended early. At least one row follows."""
+
+
+def bytes_of(*texts: str) -> str:
+    """The number of bytes of some columns as SQL. It reads no long text: the length is stored with its address."""
+    return " + ".join(f"coalesce(octet_length({text}), 0)" for text in texts)
+
+
+def page_rows(statement: str, /, *texts: str, **parameters: Any) -> list[Any]:
+    """The rows of a statement in its order, cut short where the columns `texts` have more than PAGE_BYTES."""
+    rows = rows_of(
+        f"""
+        SELECT * FROM (
+            SELECT page.*, lead(true) OVER () AS is_followed,
+                sum({bytes_of(*texts)}) OVER (ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) AS bytes_before
+            FROM ({statement}) AS page
+        ) AS page
+        WHERE coalesce(bytes_before, 0) < %(page_bytes)s
+        """,  # noqa: S608 - no value is in it
+        page_bytes=PAGE_BYTES,
+        **parameters,
+    )
+    page = [row[:-2] for row in rows]
+    return CutShort(page) if rows and rows[-1][-2] else page
+
+
+def converted(rows: list[Row], convert: Callable[[Row], Converted]) -> list[Converted]:
+    """The rows of a page, each converted. A page that is cut short stays so."""
+    return like(rows, map(convert, rows))
+
+
+def like(rows: list[Any], others: Iterable[Converted]) -> list[Converted]:
+    """Others in place of the rows of a page."""
+    return CutShort(others) if isinstance(rows, CutShort) else list(others)
