@@ -170,15 +170,19 @@ def resources_rendered(ranking: Ranking) -> Iterator[bytes]:
 
     The serializer takes ten times as long, which would dominate the largest answers.
     """
+    if not ranking.count:
+        yield b"[]"
     rank, before = 0, "["
-    # A piece has fewer resources where their texts are long.
-    while rows := ranking.select(RENDERED, after_rank=rank, limit=PIECE):
+    while rank < ranking.count:
+        # A piece has fewer resources where their texts are long.
+        rows = ranking.select(RENDERED, after_rank=rank, limit=PIECE)
+        if not rows:
+            # A crash of the database empties rankings. An answer that breaks off is not taken for a complete one.
+            raise LookupError(f"The rows of ranking {ranking.number} are gone.")
         rank += len(rows)
         after = "]" if rank == ranking.count else ""
         yield (before + _safe(",".join([_rendered(row) for row in rows])) + after).encode()
         before = ","
-    if not ranking.count:
-        yield b"[]"
 
 
 RENDERED = "dsp_id, title, artists, isrc, usages::text, revenue::float8, dsrs::text"
