@@ -184,7 +184,7 @@ SPECTACULAR_SETTINGS = {
     "TITLE": "DSR API",
     "DESCRIPTION": "Digital Sales Reports and the sound recordings in them.",
     "VERSION": "1.0.0",
-    "SERVERS": [{"url": "http://localhost:8000/"}],
+    "POSTPROCESSING_HOOKS": ["drf_spectacular.hooks.postprocess_schema_enums", "dsrhub.api.servers.name_server"],
     "TAGS": [
         {"name": "dsrs", "description": "Digital Sales Reports"},
         {"name": "resources", "description": "Sound recordings"},

@@ -5,6 +5,7 @@ import io
 import pytest
 import schemathesis
 import yaml
+from django.core.management import call_command
 from django.core.signals import request_finished, request_started
 from django.db import close_old_connections
 from hypothesis import settings
@@ -23,7 +24,7 @@ few_examples = settings(max_examples=25)
 
 @pytest.fixture
 def document(client):
-    response = client.get("/openapi.yaml")
+    response = client.get("/openapi.yaml", headers={"host": "localhost:8000"})
     assert response.status_code == 200
     return yaml.safe_load(response.content)
 
@@ -228,6 +229,24 @@ def test_refusals_of_a_body_match_the_document(app, headers, settings, path):
     settings.DSRHUB_UPLOAD_LIMIT_BYTES = 1
     assert is_documented(app.post(path, data=b"a", content_type="text/plain", headers=headers), 415, path)
     assert is_documented(app.post(path, data={"username": "a" * 70_000}, headers=headers), 413, path)
+
+
+def test_it_names_the_server_that_it_was_requested_from(client, settings):
+    def server(**headers):
+        response = client.get("/openapi.yaml", headers=headers)
+        return yaml.safe_load(response.content)["servers"] if response.status_code == 200 else response.status_code
+
+    assert server(host="127.0.0.1:9000") == [{"url": "http://127.0.0.1:9000/"}]
+    assert server(host="localhost", x_forwarded_proto="https", x_forwarded_host="a") == [{"url": "http://localhost/"}]
+    settings.SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
+    assert server(host="localhost", x_forwarded_proto="https") == [{"url": "https://localhost/"}]
+    assert server(host="elsewhere.example") == 400
+
+
+def test_a_document_that_a_command_writes_names_the_server_of_the_readme(tmp_path):
+    call_command("spectacular", file=str(tmp_path / "openapi.yaml"))
+    document = yaml.safe_load((tmp_path / "openapi.yaml").read_text())
+    assert document["servers"] == [{"url": "http://localhost:8000/"}]
 
 
 # --- Swagger UI ------------------------------------------------------------------------------------------------
