@@ -9,11 +9,8 @@ from rest_framework.authtoken.views import ObtainAuthToken
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from dsrhub.api.errors import NOT_THIS_TYPE, TOO_LARGE, TOO_MANY, ErrorSerializer, WrongParametersSerializer
-from dsrhub.api.parameters import refuse_large_body
+from dsrhub.api.errors import NO_LENGTH, NOT_THIS_TYPE, TOO_LARGE, TOO_MANY, ErrorSerializer, WrongParametersSerializer
 
-# Anybody can send a request here, and its body is read into memory.
-BODY_LIMIT = 64 * 1024
 NOT_RECOGNISED = OpenApiResponse(
     PolymorphicProxySerializer("NotRecognised", [ErrorSerializer, WrongParametersSerializer], None),
     description="Wrong user name or password.",
@@ -23,10 +20,6 @@ NOT_RECOGNISED = OpenApiResponse(
 class TokenView(ObtainAuthToken):
     authentication_classes = ()
 
-    def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
-        refuse_large_body(request, BODY_LIMIT)
-        super().initial(request, *args, **kwargs)
-
     @extend_schema(
         operation_id="token_create",
         tags=["session"],
@@ -35,6 +28,7 @@ class TokenView(ObtainAuthToken):
         responses={
             200: inline_serializer("Token", {"token": serializers.CharField()}),
             400: NOT_RECOGNISED,
+            411: NO_LENGTH,
             413: TOO_LARGE,
             415: NOT_THIS_TYPE,
             429: TOO_MANY,

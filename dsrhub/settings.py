@@ -62,6 +62,7 @@ INSTALLED_APPS = [
 MIDDLEWARE = [
     "dsrhub.logs.RequestLogMiddleware",
     "dsrhub.middleware.HealthMiddleware",
+    "dsrhub.bodies.BodyMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
@@ -140,6 +141,13 @@ STORAGES = {
 }
 # Uploads always go to the disk: a report can be larger than the memory, and the import reads a path.
 FILE_UPLOAD_HANDLERS = ["django.core.files.uploadhandler.TemporaryFileUploadHandler"]
+# The addresses that accept large bodies, and the permission that each requires: see dsrhub/bodies.py.
+UPLOAD_PERMISSIONS = {
+    "dsrs": "catalogue.add_dsr",
+    "admin/catalogue/dsr/import": "catalogue.import_dsr",
+    "admin/subscriptions/datausagerecord/import": "subscriptions.import_datausagerecord",
+    "admin/subscriptions/voiceusagerecord/import": "subscriptions.import_voiceusagerecord",
+}
 
 # --- Security --------------------------------------------------------------------------------------------------
 SECURE_SSL_REDIRECT = SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = DSRHUB_HTTPS

@@ -14,10 +14,12 @@ urlpatterns = [
     path("", include("graphql_schema.urls")),
     *either_slash("token/", TokenView.as_view(), "token"),
     path("openapi.yaml", SpectacularYAMLAPIView.as_view(), name="openapi"),
-    path("docs/", SpectacularSwaggerSplitView.as_view(url_name="openapi"), name="docs"),
+    # The page needs no user. If a session had to authenticate a POST, even the page of its error would fail.
+    path("docs/", SpectacularSwaggerSplitView.as_view(url_name="openapi", authentication_classes=()), name="docs"),
     path("admin/", admin.site.urls),
     path("", RedirectView.as_view(pattern_name="docs")),
 ]
 
+handler400 = "dsrhub.api.errors.bad_request"
 handler404 = "dsrhub.api.errors.not_found"
 handler500 = "dsrhub.api.errors.server_error"

@@ -1,6 +1,7 @@
 """The OpenAPI document matches the contract, and the application matches the document."""
 
 import io
+from threading import BoundedSemaphore
 
 import pytest
 import schemathesis
@@ -14,6 +15,7 @@ from playwright.sync_api import expect
 from schemathesis.specs.openapi.checks import positive_data_acceptance
 from werkzeug import Client as WSGIClient
 
+from dsrhub.bodies import BoundedBody
 from dsrhub.wsgi import application
 from tests import recipes
 from tests.catalogue.helpers import ES_JANUARY, HEADER, NO_JANUARY, import_report, line
@@ -227,8 +229,19 @@ def test_refusals_without_permission_match_the_document(app, headers, settings):
 @pytest.mark.parametrize("path", ["/dsrs/", "/token/"])
 def test_refusals_of_a_body_match_the_document(app, headers, settings, path):
     settings.DSRHUB_UPLOAD_LIMIT_BYTES = 1
+    large = {"file": (io.BytesIO(b"a" * 70_000), ES_JANUARY)}
     assert is_documented(app.post(path, data=b"a", content_type="text/plain", headers=headers), 415, path)
-    assert is_documented(app.post(path, data={"username": "a" * 70_000}, headers=headers), 413, path)
+    assert is_documented(app.post(path, data=large, headers=headers), 413, path)
+    chunked = headers | {"Transfer-Encoding": "chunked"}
+    assert is_documented(app.post(path, headers=chunked), 411, path)
+
+
+def test_an_upload_beside_too_many_others_matches_the_document(app, headers, monkeypatch):
+    monkeypatch.setattr(BoundedBody, "_slots", BoundedSemaphore(1))
+    assert BoundedBody._slots.acquire()
+    response = app.post("/dsrs/", data={"file": (io.BytesIO(b"a" * 70_000), ES_JANUARY)}, headers=headers)
+    assert is_documented(response, 503, "/dsrs/")
+    assert response.headers["Retry-After"] == "10"
 
 
 def test_it_names_the_server_that_it_was_requested_from(client, settings):

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from itertools import chain
 from pathlib import Path
-from typing import Any, cast
+from typing import cast
 
 from django.conf import settings
 from django.contrib.auth.models import User
@@ -43,21 +43,21 @@ from catalogue.imports.services import dsr_import
 from catalogue.lines.scope import Scope
 from catalogue.ranking.selectors import resource_ranking
 from dsrhub.api.errors import (
+    BUSY,
+    NO_LENGTH,
     NOT_ALLOWED,
     NOT_SIGNED_IN,
     NOT_THIS_TYPE,
     READS_CLOSED,
     TOO_LARGE,
+    TOO_SLOW,
     WRONG_PARAMETERS,
     ErrorSerializer,
     TooLarge,
     WrongParametersSerializer,
 )
 from dsrhub.api.pages import PageParameters, link_to_next, page_response
-from dsrhub.api.parameters import number_in_path, refuse_large_body
-
-# The size of a form without its file.
-FORM_OVERHEAD = 64 * 1024
+from dsrhub.api.parameters import number_in_path
 
 NOT_FOUND = OpenApiResponse(ErrorSerializer, description="There is no such DSR.")
 EXISTS = OpenApiResponse(ErrorSerializer, description="A DSR with the same key has different content.")
@@ -80,10 +80,6 @@ def _dsr_number(text: str) -> int:
 class DSRListView(APIView):
     parser_classes = [MultiPartParser]
     write_permissions = {"POST": "catalogue.add_dsr"}
-
-    def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
-        refuse_large_body(request, settings.DSRHUB_UPLOAD_LIMIT_BYTES + FORM_OVERHEAD)
-        super().initial(request, *args, **kwargs)
 
     @extend_schema(
         operation_id="dsrs_list",
@@ -111,9 +107,12 @@ class DSRListView(APIView):
             400: NOT_LOADED,
             401: NOT_SIGNED_IN,
             403: NOT_ALLOWED,
+            408: TOO_SLOW,
             409: EXISTS,
+            411: NO_LENGTH,
             413: TOO_LARGE,
             415: NOT_THIS_TYPE,
+            503: BUSY,
         },
     )
     def post(self, request: Request) -> Response:

@@ -5,13 +5,14 @@ from collections.abc import Mapping
 from typing import Any
 
 from django.core.exceptions import PermissionDenied, RequestDataTooBig, SuspiciousOperation
-from django.http import Http404, HttpRequest, HttpResponseBase, JsonResponse
+from django.http import Http404, HttpRequest, HttpResponseBase, JsonResponse, UnreadablePostError
 from django.views import defaults
 from drf_spectacular.extensions import OpenApiSerializerExtension
 from drf_spectacular.utils import OpenApiResponse
 from rest_framework import exceptions, serializers, status, views
 from rest_framework.response import Response
 
+from dsrhub.bodies import BodyRefused, refusal
 from dsrhub.exceptions import ConflictError, DsrhubError, NotFoundError, NotReadyError
 
 
@@ -19,6 +20,12 @@ class TooLarge(exceptions.APIException):
     status_code = status.HTTP_413_REQUEST_ENTITY_TOO_LARGE
     default_detail = "The request is too large."
     default_code = "too_large"
+
+
+class TooSlow(exceptions.APIException):
+    status_code = status.HTTP_408_REQUEST_TIMEOUT
+    default_detail = "The body of the request arrived too slowly or not completely."
+    default_code = "too_slow"
 
 
 class ErrorSerializer(serializers.Serializer[Any]):
@@ -50,6 +57,9 @@ WRONG_PARAMETERS = OpenApiResponse(WrongParametersSerializer, description="The e
 NOT_SIGNED_IN = OpenApiResponse(ErrorSerializer, description="Not signed in.")
 READS_CLOSED = OpenApiResponse(ErrorSerializer, description="Not signed in, on a server that closes reads too.")
 NOT_ALLOWED = OpenApiResponse(ErrorSerializer, description="Signed in, but without the permission.")
+TOO_SLOW = OpenApiResponse(ErrorSerializer, description="The body arrived too slowly.")
+NO_LENGTH = OpenApiResponse(ErrorSerializer, description="The request has a body without a `Content-Length`.")
+BUSY = OpenApiResponse(ErrorSerializer, description="Too many uploads at a time. Retry after `Retry-After` seconds.")
 TOO_LARGE = OpenApiResponse(ErrorSerializer, description="The request is too large.")
 NOT_THIS_TYPE = OpenApiResponse(ErrorSerializer, description="This content type is not supported.")
 TOO_MANY = OpenApiResponse(ErrorSerializer, description="Too many attempts. `Retry-After` gives the seconds to wait.")
@@ -58,6 +68,7 @@ TOO_MANY = OpenApiResponse(ErrorSerializer, description="Too many attempts. `Ret
 TRANSLATED: tuple[tuple[type[Exception], type[exceptions.APIException]], ...] = (
     (PermissionDenied, exceptions.PermissionDenied),
     (RequestDataTooBig, TooLarge),
+    (UnreadablePostError, TooSlow),
     (SuspiciousOperation, exceptions.ParseError),
 )
 
@@ -79,6 +90,8 @@ def exception_handler(error: Exception, context: Mapping[str, Any]) -> Response 
     if isinstance(error, DsrhubError):
         status_code = next((number for kind, number in STATUS if isinstance(error, kind)), status.HTTP_400_BAD_REQUEST)
         return Response({"detail": error.message, "code": error.code, **_plain(error.extra)}, status=status_code)
+    if isinstance(error, BodyRefused):
+        return Response({"detail": str(error), "code": error.code}, status=error.status_code, headers=error.headers)
     error = next((translated() for kind, translated in TRANSLATED if isinstance(error, kind)), error)
     if not isinstance(error, exceptions.APIException):
         return None
@@ -100,6 +113,13 @@ def _plain(value: Any) -> Any:
     if isinstance(value, (list, tuple)):
         return [_plain(part) for part in value]
     return value
+
+
+def bad_request(request: HttpRequest, exception: Exception) -> HttpResponseBase:
+    """The response to a request that Django or a form of the admin refuses."""
+    if isinstance(exception, BodyRefused):
+        return refusal(request, exception)
+    return defaults.bad_request(request, exception)
 
 
 def not_found(request: HttpRequest, exception: Exception) -> HttpResponseBase:

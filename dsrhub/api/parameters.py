@@ -1,13 +1,10 @@
-"""What a request may contain: its parameters, the ids in its path, and the size of its body."""
+"""What a request may contain: its parameters, and the ids in its path."""
 
 from functools import cache
 from typing import Any, Self
 
 from rest_framework import serializers
 from rest_framework.exceptions import ErrorDetail
-from rest_framework.request import Request
-
-from dsrhub.api.errors import TooLarge
 
 
 class Parameters(serializers.Serializer[Any]):
@@ -38,10 +35,3 @@ def number_in_path(text: str, *, largest: int) -> int | None:
     if text.isascii() and text.isdigit() and len(text) <= len(str(largest)) and int(text) <= largest:
         return int(text)
     return None
-
-
-def refuse_large_body(request: Request, limit: int) -> None:
-    """Raise TooLarge if the body has more bytes. Call it before anything reads the body, as the CSRF check does."""
-    length = request.META.get("CONTENT_LENGTH") or "0"
-    if length.isdecimal() and int(length) > limit:
-        raise TooLarge(f"The request may have at most {limit} bytes.")

@@ -257,7 +257,7 @@ def test_a_body_far_over_the_limit_is_refused_before_it_is_read(uploader, settin
     def read(*arguments):
         pytest.fail("the body was read")
 
-    monkeypatch.setattr("rest_framework.parsers.MultiPartParser.parse", read)
+    monkeypatch.setattr("django.core.handlers.wsgi.LimitedStream.read", read)
     settings.DSRHUB_UPLOAD_LIMIT_BYTES = 1000
     response = upload(uploader, ES_JANUARY, *[ONE_LINE] * 5000)
     assert response.status_code == 413

@@ -1,0 +1,114 @@
+"""Bounds on the body of a request. They hold before anything reads or stores the body."""
+
+from collections.abc import Callable
+from threading import BoundedSemaphore
+from typing import BinaryIO, ClassVar
+
+from django.conf import settings
+from django.core.exceptions import BadRequest
+from django.http import HttpRequest, HttpResponse, HttpResponseBase, JsonResponse
+
+# In bytes. Everybody may send such a body, to any address. dsrhub's worker class of gunicorn waits for it.
+SMALL_BODY = 64 * 1024
+# The size of a form without its files.
+FORM_OVERHEAD = 64 * 1024
+# How many larger bodies one process receives at a time. The server has more threads, which answer other requests.
+LARGE_BODIES_AT_ONCE = 2
+
+
+class BodyRefused(BadRequest):
+    """A body that is not read. The connection cannot be used again."""
+
+    status_code: ClassVar[int] = 400
+    code: ClassVar[str]
+    headers: ClassVar[dict[str, str]] = {}
+
+
+class BodyTooLarge(BodyRefused):
+    status_code, code = 413, "too_large"
+
+
+class LengthMissing(BodyRefused):
+    status_code, code = 411, "length_required"
+
+
+class TooManyBodies(BodyRefused):
+    status_code, code, headers = 503, "busy", {"Retry-After": "10"}
+
+
+def body_limit(request: HttpRequest) -> int:
+    """The number of bytes that the user of a request may send to its address."""
+    user = getattr(request, "user", None)
+    if user is None or not user.is_authenticated:
+        return SMALL_BODY
+    needed = settings.UPLOAD_PERMISSIONS.get(request.path_info.strip("/"))
+    if needed is not None and user.has_perm(needed):
+        limit: int = settings.DSRHUB_UPLOAD_LIMIT_BYTES + FORM_OVERHEAD
+        return limit
+    return max(SMALL_BODY, settings.DATA_UPLOAD_MAX_MEMORY_SIZE)
+
+
+class BoundedBody:
+    """The body of a request, which is refused when something begins to read it.
+
+    At that time, the view of REST has authenticated the user. For a form of the admin, the session does: the check of
+    its CSRF token reads the body.
+    """
+
+    _slots = BoundedSemaphore(LARGE_BODIES_AT_ONCE)
+
+    def __init__(self, request: HttpRequest) -> None:
+        self._request = request
+        self._stream: BinaryIO = request._stream
+        self._is_admitted = self._has_slot = False
+
+    def read(self, size: int = -1) -> bytes:
+        self._admit()
+        return self._stream.read(size)
+
+    def readline(self, size: int = -1) -> bytes:
+        self._admit()
+        return self._stream.readline(size)
+
+    def close(self) -> None:
+        self._stream.close()
+
+    def _admit(self) -> None:
+        length = self._request.META.get("CONTENT_LENGTH") or "0"
+        if self._is_admitted or not length.isdecimal() or int(length) <= SMALL_BODY:
+            return
+        limit = body_limit(self._request)
+        if int(length) > limit:
+            raise BodyTooLarge(f"The request may have at most {limit} bytes.")
+        if not self._slots.acquire(blocking=False):
+            raise TooManyBodies("The server is busy with other uploads. Try again in a few seconds.")
+        self._is_admitted = self._has_slot = True
+
+    def release(self) -> None:
+        if self._has_slot:
+            self._has_slot = False
+            self._slots.release()
+
+
+class BodyMiddleware:
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        if "Transfer-Encoding" in request.headers:
+            # Django ignores a body without a length.
+            return refusal(request, LengthMissing("The request must have a Content-Length."))
+        body = request._stream = BoundedBody(request)  # type: ignore[assignment]
+        try:
+            return self.get_response(request)
+        finally:
+            body.release()
+
+
+def refusal(request: HttpRequest, error: BodyRefused) -> HttpResponse:
+    """The response of pages and of addresses outside the REST views, which have their own handler of errors."""
+    if request.path.startswith("/admin/"):
+        text = f"{error}\n"
+        return HttpResponse(text, status=error.status_code, content_type="text/plain", headers=error.headers)
+    content = {"detail": str(error), "code": error.code}
+    return JsonResponse(content, status=error.status_code, headers=error.headers)

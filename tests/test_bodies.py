@@ -1,0 +1,129 @@
+"""A large body is read only if its sender may upload a file to its address. Nothing of other large bodies is stored."""
+
+import io
+from threading import BoundedSemaphore
+
+import pytest
+from django.contrib.auth.models import User
+from django.test import Client
+from django.urls import resolve
+
+from dsrhub import gunicorn
+from dsrhub.bodies import FORM_OVERHEAD, LARGE_BODIES_AT_ONCE, SMALL_BODY, BoundedBody
+from tests.test_access import ADMIN_ROUTES, OTHER_ROUTES, address, client_of
+
+pytestmark = pytest.mark.django_db
+
+FORM = "multipart/form-data; boundary=b"
+TYPES = [FORM, "application/x-www-form-urlencoded", "application/json"]
+REST_UPLOAD = "/dsrs/"
+ADMIN_UPLOADS = {
+    "/admin/catalogue/dsr/import/": "catalogue.import_dsr",
+    "/admin/subscriptions/datausagerecord/import/": "subscriptions.import_datausagerecord",
+    "/admin/subscriptions/voiceusagerecord/import/": "subscriptions.import_voiceusagerecord",
+}
+
+
+class Unreadable(io.RawIOBase):
+    def read(self, size=-1):
+        pytest.fail("the body was read")
+
+
+class Read(Exception):
+    pass
+
+
+class Noted(io.RawIOBase):
+    """Raises an error when it is read, as the rest of the body does not matter."""
+
+    def read(self, size=-1):
+        raise Read
+
+
+def send(client, path, length, *, stream, content_type=FORM):
+    """Send a body of which the server has received nothing yet. A cookie makes the server look for a CSRF token."""
+    client.cookies["csrftoken"] = "a" * 32
+    extra = {"wsgi.input": stream, "CONTENT_LENGTH": str(length), "CONTENT_TYPE": content_type}
+    return client.generic("POST", path, **extra)
+
+
+def is_read(client, path, length):
+    try:
+        send(client, path, length, stream=Noted())
+    except Read:
+        return True
+    return False
+
+
+@pytest.mark.parametrize("private", [False, True])
+@pytest.mark.parametrize("content_type", TYPES)
+def test_no_route_reads_a_large_body_of_a_stranger(settings, private, content_type):
+    settings.DSRHUB_PRIVATE = private
+    client = Client(enforce_csrf_checks=True)
+    for route in OTHER_ROUTES + ADMIN_ROUTES:
+        response = send(client, address(route), SMALL_BODY + 1, stream=Unreadable(), content_type=content_type)
+        assert 400 <= response.status_code < 500, route
+
+
+@pytest.mark.parametrize("kind", ["signed_in", "staff", "token"])
+def test_no_route_reads_a_huge_body_without_the_permission(settings, kind):
+    client = client_of(kind)
+    client.handler.enforce_csrf_checks = True
+    for route in OTHER_ROUTES + ADMIN_ROUTES:
+        length = settings.DATA_UPLOAD_MAX_MEMORY_SIZE + 1
+        send(client, address(route), length, stream=Unreadable())
+
+
+@pytest.mark.parametrize("kind", ["token", "staff"])
+def test_only_addresses_of_uploads_read_a_huge_body(settings, kind):
+    allowed = {REST_UPLOAD: "catalogue.add_dsr"} if kind == "token" else ADMIN_UPLOADS
+    huge = settings.DSRHUB_UPLOAD_LIMIT_BYTES + FORM_OVERHEAD
+    for path, permission in allowed.items():
+        client = client_of(kind, permission)
+        client.handler.enforce_csrf_checks = True
+        assert is_read(client, path, huge), path
+        assert not is_read(client, path, huge + 1), path
+        assert not is_read(client, "/admin/login/", huge), path
+        User.objects.all().delete()
+
+
+def test_the_addresses_of_uploads_have_routes(settings):
+    for path in settings.UPLOAD_PERMISSIONS:
+        assert resolve(f"/{path}/").route.strip("/") == path
+
+
+def test_an_answer_to_a_large_body_of_a_stranger_has_the_shape_of_its_address(client):
+    strict = Client(enforce_csrf_checks=True)
+    rest = send(strict, REST_UPLOAD, SMALL_BODY + 1, stream=Unreadable())
+    assert (rest.status_code, rest.json()["code"]) == (401, "not_authenticated")
+    token = send(strict, "/token/", SMALL_BODY + 1, stream=Unreadable())
+    assert token.status_code == 413
+    assert token.json() == {"detail": f"The request may have at most {SMALL_BODY} bytes.", "code": "too_large"}
+    admin = send(strict, "/admin/login/", SMALL_BODY + 1, stream=Unreadable())
+    assert (admin.status_code, admin["Content-Type"]) == (413, "text/plain")
+    assert admin.content == f"The request may have at most {SMALL_BODY} bytes.\n".encode()
+    graphql = send(strict, "/graphql", SMALL_BODY + 1, stream=Unreadable(), content_type="application/json")
+    assert (graphql.status_code, graphql.json()["errors"][0]["extensions"]["code"]) == (413, "too_large")
+
+
+@pytest.mark.parametrize("path", ["/dsrs/", "/token/", "/graphql", "/admin/login/", "/nowhere"])
+def test_a_body_without_a_length_is_refused(client, path):
+    response = client.post(path, headers={"Transfer-Encoding": "chunked"})
+    assert response.status_code == 411
+    assert b"The request must have a Content-Length." in response.content
+
+
+def test_further_large_bodies_are_refused_while_others_arrive(monkeypatch, settings):
+    monkeypatch.setattr(BoundedBody, "_slots", BoundedSemaphore(1))
+    client = client_of("staff", "catalogue.import_dsr")
+    path = "/admin/catalogue/dsr/import/"
+    # A slot is free again after each request, even after one that fails.
+    assert [is_read(client, path, 100_000) for _ in range(3)] == [True, True, True]
+    assert BoundedBody._slots.acquire()
+    response = send(client, path, 100_000, stream=Unreadable())
+    assert (response.status_code, response["Content-Type"], response["Retry-After"]) == (503, "text/plain", "10")
+    assert is_read(client, path, SMALL_BODY)
+
+
+def test_large_bodies_leave_threads_for_other_requests():
+    assert gunicorn.threads > LARGE_BODIES_AT_ONCE
