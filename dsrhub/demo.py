@@ -16,6 +16,8 @@ PROJECT = Path(__file__).resolve().parent.parent
 ADMIN = "admin"
 # `timeout` leaves time for a large upload. Without the control socket, only the data folder is written to.
 SERVER_OPTIONS = {"workers": 2, "threads": 4, "timeout": 600, "control_socket_disable": True}
+# These are as in a container.
+CONTAINER_OPTIONS = ("worker_class", "forwarded_allow_ips", "forwarder_headers", "secure_scheme_headers", "header_map")
 
 
 def main() -> None:
@@ -78,7 +80,10 @@ def serve(port: int) -> None:
 
     class Server(BaseApplication):  # type: ignore[misc]
         def load_config(self) -> None:
-            for name, value in (SERVER_OPTIONS | {"bind": f"127.0.0.1:{port}"}).items():
+            from dsrhub import gunicorn
+
+            shared = {name: getattr(gunicorn, name) for name in CONTAINER_OPTIONS}
+            for name, value in (SERVER_OPTIONS | shared | {"bind": f"127.0.0.1:{port}"}).items():
                 self.cfg.set(name, value)
 
         def load(self) -> Any:

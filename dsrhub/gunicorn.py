@@ -9,10 +9,16 @@ threads = 4
 # The application is loaded before the workers are forked: wrong settings stop the start, and workers share memory.
 preload_app = True
 # With threads, `timeout` (seconds) restarts only a worker that hangs as a whole: an upload may take longer.
-worker_class = "gthread"
+worker_class = "dsrhub.http_worker.BufferingWorker"
 timeout = 60
 # Seconds for requests in progress to finish after SIGTERM. An import that is cut off is rolled back.
 graceful_timeout = 30
+# No header sets SCRIPT_NAME, PATH_INFO, REMOTE_USER or the scheme. By default, gunicorn trusts those from this machine.
+# Django reads the headers of a proxy: DSRHUB_BEHIND_PROXY.
+forwarded_allow_ips = ""
+forwarder_headers = ""
+secure_scheme_headers: dict[str, str] = {}
+header_map = "drop"
 # Nothing is written to the disk: heartbeats are in memory, and there is no control socket.
 worker_tmp_dir = "/dev/shm"  # noqa: S108
 control_socket_disable = True
