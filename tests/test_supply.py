@@ -1,5 +1,6 @@
 """The requirements of dsrhub are pinned and locked with hashes, and their licences are listed."""
 
+import importlib.metadata
 import re
 
 from django.conf import settings
@@ -21,6 +22,22 @@ def test_every_requirement_is_pinned():
 
 def test_the_lock_has_every_requirement_with_its_version():
     assert pins(REQUIREMENTS).items() <= pins(LOCK).items()
+
+
+def test_the_lock_has_nothing_that_no_requirement_needs():
+    needed, found = list(pins(REQUIREMENTS)), set()
+    while needed:
+        name = needed.pop()
+        if name not in found:
+            found.add(name)
+            needed += [required for required in requirements_of(name) if required in pins(LOCK)]
+    assert found == pins(LOCK).keys()
+
+
+def requirements_of(package):
+    """The names of the packages that an installed package may require."""
+    words = [re.match("[A-Za-z0-9._-]+", each)[0] for each in importlib.metadata.requires(package) or []]
+    return [re.sub("[-_.]+", "-", word).lower() for word in words]
 
 
 def test_every_locked_package_has_a_hash_and_no_address():
