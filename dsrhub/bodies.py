@@ -48,6 +48,14 @@ def body_limit(request: HttpRequest) -> int:
     return max(SMALL_BODY, settings.DATA_UPLOAD_MAX_MEMORY_SIZE)
 
 
+def content_length(request: HttpRequest) -> int:
+    """The length of the body, as Django understands it."""
+    try:
+        return int(request.META.get("CONTENT_LENGTH") or 0)
+    except ValueError:
+        return 0
+
+
 class BoundedBody:
     """The body of a request, which is refused when something begins to read it.
 
@@ -74,11 +82,11 @@ class BoundedBody:
         self._stream.close()
 
     def _admit(self) -> None:
-        length = self._request.META.get("CONTENT_LENGTH") or "0"
-        if self._is_admitted or not length.isdecimal() or int(length) <= SMALL_BODY:
+        length = content_length(self._request)
+        if self._is_admitted or length <= SMALL_BODY:
             return
         limit = body_limit(self._request)
-        if int(length) > limit:
+        if length > limit:
             raise BodyTooLarge(f"The request may have at most {limit} bytes.")
         if not self._slots.acquire(blocking=False):
             raise TooManyBodies("The server is busy with other uploads. Try again in a few seconds.")

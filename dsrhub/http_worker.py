@@ -29,7 +29,8 @@ LINGER_LIMIT = 1024 * 1024
 READ_SIZE = 64 * 1024
 
 END_OF_HEAD = b"\r\n\r\n"
-CONTENT_LENGTH = re.compile(rb"^content-length:[ \t]*(\d+)", re.IGNORECASE | re.MULTILINE)
+# gunicorn refuses what is not a number. Of a long number, the first digits show that it is large.
+CONTENT_LENGTH = re.compile(rb"^content-length:[ \t]*(\d{1,18})\d*[ \t]*\r\n", re.IGNORECASE | re.MULTILINE)
 TRANSFER_ENCODING = re.compile(rb"^transfer-encoding:", re.IGNORECASE | re.MULTILINE)
 EXPECTS_CONTINUE = re.compile(rb"^expect:[ \t]*100-continue[ \t]*\r\n", re.IGNORECASE | re.MULTILINE)
 

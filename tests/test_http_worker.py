@@ -147,6 +147,16 @@ def test_requests_in_pieces_and_one_after_the_other_are_answered():
     assert b'{"data": {"__typename": "Query"}}' in answers
 
 
+WRONG_LENGTHS = [
+    b"9" * 5000,
+    b"-1",
+    b"+1",
+    b"1, 1",
+    b"1\r\nContent-Length: 2",
+    b"1\r\nTransfer-Encoding: chunked",
+]
+
+
 def test_heads_and_bodies_have_their_bounds():
     json_type = b"Content-Type: application/json\r\nConnection: close\r\n"
     with serving(options="--workers 1") as server:
@@ -158,6 +168,9 @@ def test_heads_and_bodies_have_their_bounds():
         small = post(b"/token/", json_type, b"Content-Length: %d\r\n" % SMALL_BODY)
         answer = exchange(server, small + b" " * SMALL_BODY)
         assert (status(answer), b"parse_error" in answer) == (400, True)
+        for length in WRONG_LENGTHS:
+            sent = post(b"/token/", json_type, b"Content-Length: %s\r\n" % length) + b"ab"
+            assert (length, status(exchange(server, sent))) == (length, 400)
         larger = post(b"/token/", json_type, b"Content-Length: %d\r\n" % (SMALL_BODY + 1))
         assert status(exchange(server, larger)) == 413
 
