@@ -288,12 +288,13 @@ def test_pages_of_the_admin_end_early_and_lead_on(resources, client):
 # --- Exports and repeats ---------------------------------------------------------------------------------------
 
 
-def test_exports_read_few_lines_at_a_time(client):
+@pytest.mark.parametrize("file_format", ["0", "1", "3"], ids=["CSV", "TSV", "JSON"])
+def test_exports_read_few_lines_at_a_time(client, file_format):
     dsr = old_dsr()
     client.force_login(staff_with("view_dsr", "export_dsr"))
 
     def exported():
-        response = client.post("/admin/catalogue/dsr/export/", {"format": "0", "resource": "1"})
+        response = client.post("/admin/catalogue/dsr/export/", {"format": file_format, "resource": "1"})
         return sum(map(len, response.streaming_content))
 
     size, most = peak(exported)

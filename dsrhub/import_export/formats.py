@@ -7,7 +7,7 @@ import tempfile
 from collections.abc import Iterable, Iterator
 from datetime import date
 from decimal import Decimal
-from itertools import chain, islice
+from itertools import chain
 from typing import IO, Any, ClassVar
 
 from django.utils.translation import gettext as _
@@ -124,6 +124,8 @@ class XLSX(ExportFormat):
 
 
 EXPORT_FORMATS = [CSV, TSV, XLSX, JSON]
+# A piece of an export ends with the row that reaches this. Usual rows never do.
+PIECE_CHARACTERS = 1024 * 1024
 FORMULA = re.compile(r"[=+\-@\t\r]")
 
 
@@ -141,8 +143,15 @@ class _Lines:
 
 
 def _pages(rows: Iterable[tuple[Any, ...]]) -> Iterator[list[tuple[Any, ...]]]:
-    rows = iter(rows)
-    while page := list(islice(rows, PAGE_ROWS)):
+    """The rows in pieces to be sent, each with few characters: a row may have many."""
+    page, characters = [], 0
+    for row in rows:
+        page.append(row)
+        characters += sum(len(value) for value in row if isinstance(value, str))
+        if len(page) == PAGE_ROWS or characters >= PIECE_CHARACTERS:
+            yield page
+            page, characters = [], 0
+    if page:
         yield page
 
 

@@ -10,6 +10,7 @@ database stays, and the next run finds the reports in it.
 
 import argparse
 import csv
+import gzip
 import json
 import os
 import re
@@ -23,6 +24,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from itertools import cycle
 from pathlib import Path
+from random import Random
 from typing import Any
 
 # Before models: it sets Django up.
@@ -39,6 +41,8 @@ from tests.processes import database_url
 
 # When the memory of the server is measured, as a share of the time.
 MOMENTS = {0: "at the beginning", 0.5: "in the middle", 0.95: "at the end"}
+# The lines of the report with the largest cells.
+WORST_LINES = 3000
 # Seconds of requests after which every process has loaded its modules.
 WARM_UP = 10
 ASKED_RESOURCES = 1000
@@ -69,7 +73,10 @@ def run(files: list[Path], folder: Path, options: argparse.Namespace) -> None:
         call_command("import_dsr", *files, jobs=3, stdout=nowhere)
     say(f"{server_version()}, {options.dsrs} DSRs, {options.lines:,} lines, {options.clients} clients")
     editions = two_editions(folder, options.dsrs, options.lines // options.dsrs)
-    targets = targets_among(files)
+    worst = worst_report(folder, options.dsrs)
+    with Path(os.devnull).open("w") as nowhere:
+        call_command("import_dsr", worst, stdout=nowhere)
+    targets = targets_among(files) | {"worst": DSR.objects.ingested().get(path=worst.name).pk}
     os.environ |= {
         "DATABASE_URL": database_url(),
         "DJANGO_SETTINGS_MODULE": "dsrhub.settings",
@@ -99,6 +106,18 @@ def two_editions(folder: Path, dsrs: int, lines: int) -> list[Path]:
     for edition in folders:
         edition.mkdir()
     return [sample_write(one, sample, seed=seed, lines=lines, recordings=3 * lines) for seed, one in enumerate(folders)]
+
+
+def worst_report(folder: Path, dsrs: int) -> Path:
+    """A report of the largest cells that can be loaded. One page of 10,000 lines of it would be 120 MB."""
+    path = folder / sample_list(dsrs + 2)[-1].name
+    random = Random(1)  # noqa: S311 - cells that do not compress
+    with gzip.open(path, "wt", compresslevel=1) as file:
+        file.write("dsp_id\ttitle\tartists\tisrc\tusages\trevenue\n")
+        for number in range(WORST_LINES):
+            dsp_id, title, artists = (random.randbytes(2048).hex() for _ in range(3))
+            file.write(f"{dsp_id}\t{title}\t{artists}\t\t{number}\t{number}.5\n")
+    return path
 
 
 def targets_among(files: list[Path]) -> dict[str, Any]:

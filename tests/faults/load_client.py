@@ -48,6 +48,16 @@ query Lines($territory: String!) {
 """
 
 
+WORST_LINES = """
+query Worst($id: ID!) {
+  dsr(id: $id) { lines(first: 100) { edges { node { dspId title artists } } pageInfo { hasNextPage } } }
+}
+"""
+TOP_OF_EVERYTHING = """
+{ topResources(percentile: 100, first: 100) { edges { node { resource { dspId title artists } } } } }
+"""
+
+
 class Client(FastHttpUser):
     """The numbers of the tasks are their relative frequencies."""
 
@@ -101,6 +111,18 @@ class Client(FastHttpUser):
     @task(2)
     def graphql_dsrs(self):
         self.graphql("DSRs with lines", DSRS_WITH_LINES, territory=RANDOM.choice(TARGETS["dsrs"])["territory"])
+
+    @task(1)
+    def worst_lines(self):
+        self.client.get(f"/dsrs/{TARGETS['worst']}/lines?limit=10000", name="REST largest cells")
+
+    @task(1)
+    def graphql_worst_lines(self):
+        self.graphql("largest cells", WORST_LINES, id=TARGETS["worst"])
+
+    @task(1)
+    def graphql_top_of_everything(self):
+        self.graphql("top of everything", TOP_OF_EVERYTHING)
 
     def rest_top(self, name, query):
         self.client.get(f"/resources/percentile/{RANDOM.choice(PERCENTILES)}?{query}", name=f"REST top, {name}")
