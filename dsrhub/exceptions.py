@@ -42,6 +42,12 @@ class AnswerTooLarge(DsrhubError):
     code = "answer_too_large"
 
 
+class ConfirmationOutdated(ConflictError):
+    """What a user confirmed is no longer what it was when the user saw it."""
+
+    code = "confirmation_outdated"
+
+
 class NotReadyError(DsrhubError):
     """The requested data is being built. Retry later."""
 

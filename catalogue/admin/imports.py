@@ -117,7 +117,7 @@ class DeliveredReport(Resource):  # type: ignore[misc]
             job = import_jobs.import_job_add(upload=upload, path=dataset, name=name, user=user)
         else:
             job = ImportJob.objects.get(stored_name=dataset.name)
-            import_jobs.import_job_confirm(job=job, replace=kwargs["replace"], user=user)
+            import_jobs.import_job_confirm(job=job, replace=kwargs["replace"], user=user, seen=kwargs["seen"])
         run_at_once(job, progress)
         return Result()
 
@@ -199,8 +199,10 @@ class ReportImportMixin(PathImportMixin, ImportMixin):  # type: ignore[misc]
             replace = number in form.getlist("replace")
             if replace and not may_replace(request):
                 raise PermissionDenied
+            # The page says which state of the job it shows: another user may have had the file checked again since.
+            seen = form.get(f"seen-{number}", "") if replace else None
             dataset = Path(settings.DSRHUB_UPLOAD_DIR) / job.stored_name
-            DeliveredReport().import_data(dataset, user=_user(request), progress=progress, replace=replace)
+            DeliveredReport().import_data(dataset, user=_user(request), progress=progress, replace=replace, seen=seen)
 
     def upload_view(self, request: HttpRequest, upload: str) -> HttpResponse:
         """Show the files of an upload with the state of each. Users may leave this page and come back."""

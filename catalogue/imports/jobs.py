@@ -46,13 +46,15 @@ def import_job_add(*, upload: str, path: Path, name: str, user: User) -> ImportJ
     return job
 
 
-def import_job_confirm(*, job: ImportJob, replace: bool, user: User) -> None:
-    """Queue a checked file to be loaded.
+def import_job_confirm(*, job: ImportJob, replace: bool, user: User, seen: str | None = None) -> None:
+    """Queue a checked file to be loaded. `seen` is the time of the job's last change, as the user's page sends it.
 
     Raises ImportJobChanged, and ReplacementNotChosen where an earlier delivery exists and `replace` is not chosen.
     """
     if job.preview and job.preview["earlier"] and not replace:
         raise ReplacementNotChosen(f"{job.name}: an earlier delivery exists. Tick “Replace” to overwrite it.")
+    if seen is not None and seen != job.changed_at.isoformat():
+        raise _changed(job)
     _advance(job, State.TO_LOAD, seen=[State.CHECKED], replace=replace, confirmed_by=user)
 
 
@@ -70,10 +72,16 @@ def import_job_discard(*, job: ImportJob) -> None:
         job_file_remove(job)
 
 
+def _changed(job: ImportJob) -> ImportJobChanged:
+    return ImportJobChanged(
+        f"{job.name} has changed since you saw it. Its state is now “{job.get_state_display()}”.", state=job.state
+    )
+
+
 def _advance(job: ImportJob, state: str, *, seen: Any, **fields: Any) -> None:
-    """Change the state of a job, if it still has one of the states that were `seen`."""
+    """Change the state of a job, if it still has one of the states that were `seen` and has not changed since."""
     # One conditional statement: of two people who press a button at once, one is too late.
-    jobs = ImportJob.objects.filter(pk=job.pk, state__in=seen)
+    jobs = ImportJob.objects.filter(pk=job.pk, state__in=seen, changed_at=job.changed_at)
     fresh = {
         "tries": 0,
         "started_at": None,
@@ -84,7 +92,7 @@ def _advance(job: ImportJob, state: str, *, seen: Any, **fields: Any) -> None:
     is_changed = jobs.exclude(stored_name="").update(state=state, **fresh, **fields)
     job.refresh_from_db()
     if not is_changed:
-        raise ImportJobChanged(f"{job.name}: its state is now “{job.get_state_display()}”.", state=job.state)
+        raise _changed(job)
     logger.info("import job %s: %s", job.pk, job.get_state_display())
 
 

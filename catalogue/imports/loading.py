@@ -1,7 +1,7 @@
 """The steps of one import, in the caller's transaction."""
 
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from enum import StrEnum
 from itertools import chain
@@ -22,6 +22,7 @@ from catalogue.reports.formats.interface import ContextReader, ReportFormat
 from catalogue.reports.problems import CommonError, CommonWarning, Problem, ProblemLog, shown
 from dsrhub.database import locks
 from dsrhub.database.statements import rows_of
+from dsrhub.exceptions import ConfirmationOutdated
 
 
 class Outcome(StrEnum):
@@ -85,6 +86,7 @@ class DeliveryLoad:
         contexts: Sequence[SalesContext],
         *,
         replace: bool,
+        replace_only: Collection[int] | None,
         dry_run: bool,
         user: User | None,
     ) -> None:
@@ -93,15 +95,17 @@ class DeliveryLoad:
         self.contexts = contexts
         self.problems = ProblemLog(settings.DSRHUB_PROBLEM_LIMIT)
         self.replace = replace
+        self.replace_only = replace_only
         self.dry_run = dry_run
         self.user = user
         self.rewritten_count = 0
 
     def run(self, progress: Progress | None) -> ImportReport:
-        """Raises DSRExists, and ReportRefused with the first of all problems."""
+        """Raises DSRExists, ConfirmationOutdated, and ReportRefused with the first of all problems."""
         earlier = [DSR.objects.ingested().under_key(context).first() for context in self.contexts]
         if unchanged := self._unchanged(earlier):
             return ImportReport(unchanged, self.problems)
+        self._require_as_shown(earlier)
         self._rates()  # Before anything is read: without a rate, nothing can be loaded.
         loads = self._load_lines(earlier, progress)
         self._warn(loads)
@@ -113,6 +117,13 @@ class DeliveryLoad:
         locks.RATES.take(shared=True)
         imported = [self._keep(load, rate) for load, rate in zip(loads, self._rates(), strict=True)]
         return ImportReport(imported, self.problems, self.rewritten_count)
+
+    def _require_as_shown(self, earlier: Sequence[DSR | None]) -> None:
+        """Refuse to replace other DSRs than those that a user saw. Only under the lock of the keys do they stay so."""
+        if self.replace_only is None:
+            return
+        if {dsr.pk for dsr in earlier if dsr is not None} != set(self.replace_only):
+            raise ConfirmationOutdated("The earlier delivery is not the one that was shown. Check the file again.")
 
     def _unchanged(self, earlier: Sequence[DSR | None]) -> list[ImportedDSR]:
         """The earlier DSRs, if they are just this content. Raises DSRExists for others, unless they are replaced."""

@@ -49,13 +49,9 @@ def findings_keep(
     }
 
 
-def earlier_is_as_shown(job: ImportJob, path: Path) -> bool:
-    """Whether the earlier deliveries are those that people saw when they chose to replace them."""
-    earlier = [
-        dsr.pk for dsr in map(_earlier, _contexts(Delivery(path, job.name, folder=path.parent))) if dsr is not None
-    ]
-    shown = [one["earlier"]["id"] for one in shown_dsrs(job.preview or {}) if one.get("earlier")]
-    return bool(shown) and earlier == shown
+def earlier_shown(job: ImportJob) -> list[int]:
+    """The ids of the earlier DSRs that people saw when they chose to replace them."""
+    return [one["earlier"]["id"] for one in shown_dsrs(job.preview or {}) if one.get("earlier")]
 
 
 def shown_dsrs(preview: dict[str, Any]) -> list[dict[str, Any]]:

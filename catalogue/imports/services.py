@@ -1,7 +1,7 @@
 """Importing a delivery: wholly, or not at all. Every door (command, admin, REST) calls this."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import asdict
 from pathlib import Path
 
@@ -28,6 +28,7 @@ def dsr_import(
     name: str,
     folder: Path | None = None,
     replace: bool = False,
+    replace_only: Collection[int] | None = None,
     dry_run: bool = False,
     user: User | None = None,
     progress: Progress | None = None,
@@ -39,12 +40,14 @@ def dsr_import(
     A file that a program found in a `folder` is opened without following links: see `file_open`.
 
     The key of a DSR is its sales context. The same content under the same keys again is a no-op that succeeds;
-    different content is refused, or replaces the earlier DSRs with `replace`. A dry run does all the work and keeps
+    different content is refused, or replaces the earlier DSRs with `replace`. A user who saw certain earlier DSRs names
+    them in `replace_only`: if others are there by now, nothing is changed. A dry run does all the work and keeps
     nothing of it. Without `and_catalogue`, the caller brings the catalogue of resources up to date. Content of more
     than `unpacked_limit` bytes is refused: uploads have such a limit.
 
-    Raises NotARegularFile, InvalidReportName (kept as a rejected delivery), DSRExists, and ReportRefused with the
-    problems, which are kept with a failed DSR; those of a delivery of several DSRs are kept as a rejected delivery.
+    Raises NotARegularFile, InvalidReportName (kept as a rejected delivery), DSRExists, ConfirmationOutdated, and
+    ReportRefused with the problems, which are kept with a failed DSR; those of a delivery of several DSRs are kept as a
+    rejected delivery.
     """
     started = time.monotonic()
     delivery = Delivery(path, name, unpacked_limit, folder=folder)
@@ -55,7 +58,9 @@ def dsr_import(
         if not dry_run:
             _rejection_keep(name, error.message, user)
         raise
-    load = DeliveryLoad(delivery, report_format, contexts, replace=replace, dry_run=dry_run, user=user)
+    load = DeliveryLoad(
+        delivery, report_format, contexts, replace=replace, replace_only=replace_only, dry_run=dry_run, user=user
+    )
     report = _loaded(load, progress)
     if and_catalogue and not dry_run:
         catalogue_refresh()

@@ -15,14 +15,14 @@ from django.utils import timezone
 from catalogue.exceptions import DSRExists, ImportJobChanged
 from catalogue.imports.jobs import import_job_discard, job_file_remove, job_held, job_path
 from catalogue.imports.loading import ImportReport, Outcome
-from catalogue.imports.preview import earlier_is_as_shown, findings_keep
+from catalogue.imports.preview import earlier_shown, findings_keep
 from catalogue.imports.progress import Deadline, Interrupted, StepProgress, WorkerProgress
 from catalogue.imports.selectors import WORKER
 from catalogue.imports.services import dsr_import
 from catalogue.models import ImportJob
 from dsrhub.database import locks
 from dsrhub.database.statements import execute
-from dsrhub.exceptions import DsrhubError
+from dsrhub.exceptions import ConfirmationOutdated, DsrhubError
 from dsrhub.files import NotARegularFile, file_sha256
 from dsrhub.logs import on_behalf_of
 
@@ -175,9 +175,6 @@ def _load(job: ImportJob, progress: StepProgress) -> None:
     if file_sha256(path, path.parent) != job.file_sha256:
         _refuse(job, "The stored file is not the file that was checked. Nothing was loaded.")
         return
-    if job.replace and not earlier_is_as_shown(job, path):
-        _refuse(job, "The earlier delivery is not the one that was shown. Check the file again.")
-        return
     try:
         # Workers refresh the catalogue of resources later, when nobody waits for it.
         report = dsr_import(
@@ -185,6 +182,7 @@ def _load(job: ImportJob, progress: StepProgress) -> None:
             name=job.name,
             folder=path.parent,
             replace=job.replace,
+            replace_only=earlier_shown(job) if job.replace else None,
             user=job.confirmed_by,
             progress=progress,
             and_catalogue=False,
@@ -192,6 +190,9 @@ def _load(job: ImportJob, progress: StepProgress) -> None:
         )
     except DSRExists as error:
         _refuse(job, f"{error.message} Check the file again.")
+        return
+    except ConfirmationOutdated as error:
+        _refuse(job, error.message)
         return
     except DsrhubError as error:
         job.dsr_number = error.extra.get("dsr")

@@ -203,7 +203,7 @@ class AdminDoor(BrowserDoor):
         if job.state == ImportJob.State.CHECKED:
             chosen = {"upload": job.upload, "job": str(job.pk), "confirm": "yes"}
             if one.replace:
-                chosen["replace"] = str(job.pk)
+                chosen |= {"replace": str(job.pk), f"seen-{job.pk}": job.changed_at.isoformat()}
             assert self.client.post("/admin/catalogue/dsr/process_import/", chosen).status_code == 302
             queue_drain()
             assert self.client.get(page).status_code == 200

@@ -60,8 +60,10 @@ def process(client, page, **chosen):
 
 
 def confirm(client, page, **chosen):
+    """Confirm a page with the values of its hidden fields."""
     jobs = [card["job"].pk for card in page.context["cards"]]
-    return process(client, page, confirm="yes", **{"job": jobs} | chosen)
+    seen = dict(re.findall('name="(seen-[0-9]+)" value="(.*?)"', page.content.decode()))
+    return process(client, page, confirm="yes", **{"job": jobs} | seen | chosen)
 
 
 def states(page):
@@ -315,6 +317,29 @@ def test_an_earlier_delivery_that_changed_after_the_preview_is_not_replaced(admi
     page = process(admin_client, page, check=page.context["cards"][0]["job"].pk)
     assert page.context["cards"][0]["preview"]["earlier"]["id"] == newest.pk
     assert states(page) == [(NO_JANUARY, "checked")]
+
+
+def test_a_replacement_that_another_user_had_checked_again_is_not_made_from_the_old_page(admin_client, tmp_path):
+    import_report(tmp_path, NO_JANUARY, line("a"))
+    page = upload(admin_client, report(NO_JANUARY, line("b")))
+    number = page.context["cards"][0]["job"].pk
+    newest = dsr_import(path=write_report(tmp_path, "x.tsv", line("c")), name=NO_JANUARY, replace=True).dsr
+    process(admin_client, page, check=number)  # From now on, the job has the newest DSR as its earlier delivery.
+    after = confirm(admin_client, page, replace=[number])
+    assert page_messages(after) == [f"{NO_JANUARY} has changed since you saw it. Its state is now “to be confirmed”."]
+    assert DSR.objects.get() == newest
+    confirm(admin_client, after, replace=[number])
+    assert DSR.objects.get() != newest
+
+
+@pytest.mark.parametrize("seen", ["", "x", "2020-01-01", "0001-01-01T00:00:00+23:59", "9999-12-31T23:59:59-12:00"])
+def test_a_replacement_without_the_state_that_was_seen_is_not_made(admin_client, tmp_path, seen):
+    earlier = import_report(tmp_path, NO_JANUARY, line("a"))
+    page = upload(admin_client, report(NO_JANUARY, line("b")))
+    number = page.context["cards"][0]["job"].pk
+    page = confirm(admin_client, page, **{"replace": [number], f"seen-{number}": seen})
+    assert states(page) == [(NO_JANUARY, "checked")]
+    assert DSR.objects.get() == earlier
 
 
 def test_a_file_is_refused_if_its_report_was_imported_after_the_preview(admin_client, tmp_path):

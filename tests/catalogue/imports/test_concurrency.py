@@ -17,12 +17,15 @@ from django.db import connection, transaction
 
 from catalogue.dsrs.services import dsr_delete
 from catalogue.exceptions import DSRExists, ReportRefused
+from catalogue.imports.jobs import import_job_add, import_job_confirm
 from catalogue.imports.loading import Outcome
 from catalogue.imports.services import dsr_import
+from catalogue.imports.worker import queue_drain
 from catalogue.models import DSR, LeftoverLines, OperatorRate, RateChange, UsageLine
 from catalogue.rates.services import operator_rate_delete, operator_rate_set, rates_lock
 from catalogue.reports import delivery
 from catalogue.resources.services import catalogue_refresh
+from dsrhub.exceptions import ConfirmationOutdated
 from tests.catalogue.helpers import (
     ES_JANUARY,
     NO_JANUARY,
@@ -114,6 +117,60 @@ def test_of_two_imports_under_one_key_the_second_is_refused(tmp_path, in_thread)
     with pytest.raises(DSRExists):
         second.result(PATIENCE)
     assert DSR.objects.get().line_count == 100
+
+
+@pytest.fixture
+def confirmed_job(tmp_path, settings, admin_user):
+    """A job of a file with 100 lines that a user has confirmed as the replacement of a DSR with one line."""
+    settings.DSRHUB_UPLOAD_DIR = tmp_path / "up"
+    settings.DSRHUB_UPLOAD_DIR.mkdir()
+    path = write_report(settings.DSRHUB_UPLOAD_DIR, ES_JANUARY, *MANY_LINES)
+    dsr_import(path=write_report(tmp_path, ES_JANUARY, line("a")), name=ES_JANUARY)
+    job = import_job_add(upload="u", path=path, name=ES_JANUARY, user=admin_user)
+    queue_drain()
+    job.refresh_from_db()
+    import_job_confirm(job=job, replace=True, user=admin_user)
+    return job
+
+
+def test_a_delivery_that_comes_in_while_a_confirmed_replacement_waits_is_kept(tmp_path, in_thread, confirmed_job):
+    (tmp_path / "other").mkdir()
+    other = write_report(tmp_path / "other", ES_JANUARY, *MANY_LINES, line("nobody has seen this"))
+    stop = InMidCopy()
+
+    unseen = in_thread(**importing(other, replace=True, progress=stop))
+    assert stop.is_there.wait(PATIENCE)
+    # The worker waits for the lock of the key: the DSR that people saw is still there.
+    worker = in_thread(queue_drain)
+    wait_for_lock_waiter("advisory")
+    stop.go_on.set()
+
+    assert unseen.result(PATIENCE).outcome == Outcome.REPLACED
+    assert worker.result(PATIENCE) == 1
+    confirmed_job.refresh_from_db()
+    assert (confirmed_job.state, confirmed_job.message) == (
+        "refused",
+        "The earlier delivery is not the one that was shown. Check the file again.",
+    )
+    assert DSR.objects.get() == unseen.result().dsr
+    assert UsageLine.objects.count() == 101
+
+
+def test_a_replacement_names_the_dsrs_that_it_may_replace(tmp_path):
+    path = write_report(tmp_path, ES_JANUARY, *MANY_LINES)
+    (tmp_path / "other").mkdir()
+    other = write_report(tmp_path / "other", ES_JANUARY, line("b"))
+    first = dsr_import(path=path, name=ES_JANUARY).dsr
+    for ids in ([], [first.pk + 1], [first.pk, first.pk + 1]):
+        with pytest.raises(ConfirmationOutdated) as refused:
+            dsr_import(path=other, name=ES_JANUARY, replace=True, replace_only=ids)
+        assert refused.value.code == "confirmation_outdated"
+        assert DSR.objects.get() == first
+    report = dsr_import(path=other, name=ES_JANUARY, replace=True, replace_only=[first.pk])
+    assert report.outcome == Outcome.REPLACED
+    # A worker that was killed after its commit tries again: the content is there, so nothing is dropped.
+    again = dsr_import(path=other, name=ES_JANUARY, replace=True, replace_only=[first.pk])
+    assert again.outcome == Outcome.UNCHANGED
 
 
 def test_two_large_reports_load_at_once(tmp_path, in_thread):

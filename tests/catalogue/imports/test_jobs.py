@@ -147,7 +147,7 @@ def test_a_job_is_confirmed_once(job, admin_user):
     queue_drain()
     job.refresh_from_db()
     import_job_confirm(job=job, replace=False, user=admin_user)
-    with pytest.raises(ImportJobChanged, match="its state is now “to be loaded”"):
+    with pytest.raises(ImportJobChanged, match="Its state is now “to be loaded”"):
         import_job_confirm(job=job, replace=False, user=admin_user)
 
 

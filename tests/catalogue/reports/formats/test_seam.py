@@ -47,6 +47,11 @@ def imported(path, **options):
     return dsr_import(path=path, name=path.name, **options)
 
 
+def replacing(job):
+    """The fields of the page of a job, with “Replace” ticked."""
+    return {"replace": job.pk, f"seen-{job.pk}": job.changed_at.isoformat()}
+
+
 def ingested():
     """The territory, the totals and the lines of each ingested DSR."""
     return {
@@ -270,7 +275,7 @@ def test_the_admin_previews_it_and_imports_it_after_confirmation(admin_client, t
     assert ingested()["NO"][0] == 1  # The earlier DSR stays, as “Replace” was not ticked.
     assert set(ingested()) == {"NO"}
 
-    admin_client.post("/admin/catalogue/dsr/process_import/", choice | {"replace": job.pk})
+    admin_client.post("/admin/catalogue/dsr/process_import/", choice | replacing(job))
     job.refresh_from_db()
     numbers = list(DSR.objects.ingested().order_by("id").values_list("pk", flat=True))
     assert (job.state, job.message) == ("done", f"Replaced as DSRs {numbers[0]}, {numbers[1]}.")
@@ -285,7 +290,7 @@ def test_a_replacement_that_was_not_shown_is_not_made(admin_client, tmp_path):
     job = ImportJob.objects.get()
     admin_client.post(
         "/admin/catalogue/dsr/process_import/",
-        {"upload": job.upload, "job": job.pk, "confirm": "on", "replace": job.pk},
+        {"upload": job.upload, "job": job.pk, "confirm": "on"} | replacing(job),
     )
 
     job.refresh_from_db()
