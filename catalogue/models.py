@@ -160,6 +160,8 @@ class DSR(models.Model):
         verbose_name=_("imported by"),
     )
 
+    # A worker sets it: nobody who confirms a deletion needs to see it.
+    UNSEEN_FIELDS = ("is_catalogued",)
     BLANK_COUNTS = (
         "blank_title_count",
         "blank_artists_count",

@@ -214,6 +214,7 @@ class DSRAdmin(ReportImportMixin, StreamingExportMixin, UneditedAdmin, DeletedBy
     def get_deleted_objects(self, objs: Any, request: HttpRequest) -> tuple[Any, dict[str, Any], set[str], list[str]]:
         """Return the texts of the confirmation page. They use the totals of the DSRs, so no line is loaded."""
         dsrs = list(objs)
+        self.note_shown(request, dsrs)
         is_confirmed = "post" in request.POST  # Then the page is not shown again.
         kept = DSR.objects.filter(pk__in=[dsr.pk for dsr in dsrs])
         # The database adds up: Python's decimals would be rounded to 28 digits.
@@ -232,11 +233,13 @@ class DSRAdmin(ReportImportMixin, StreamingExportMixin, UneditedAdmin, DeletedBy
         return summaries, counts, set(), []
 
     def delete_model(self, request: HttpRequest, obj: DSR) -> None:
-        services.dsr_delete(dsr_number=obj.pk)
+        self.delete_queryset(request, [obj])
 
     def delete_queryset(self, request: HttpRequest, queryset: Iterable[DSR]) -> None:
-        for dsr in queryset:
-            self.delete_model(request, dsr)
+        numbers = [dsr.pk for dsr in queryset]
+        self.require_as_shown(request, numbers)
+        for number in numbers:
+            services.dsr_delete(dsr_number=number)
 
 
 def _dsr_or_404(dsr_number: int) -> DSR:

@@ -1,5 +1,6 @@
 """The pages of territories, currencies and exchange rates."""
 
+from collections.abc import Collection, Iterable
 from typing import Any
 
 from django import forms
@@ -9,10 +10,10 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
 
-from catalogue.admin.cells import link
+from catalogue.admin.cells import grouped, link
 from catalogue.models import Currency, EcbRate, OperatorRate, Territory
 from catalogue.rates import services as rates
-from dsrhub.admin import DeletedByServiceAdmin, ReadOnlyAdmin
+from dsrhub.admin import ChangedAsShownAdmin, DeletedByServiceAdmin, ReadOnlyAdmin
 from dsrhub.exceptions import DsrhubError
 
 
@@ -64,7 +65,7 @@ class OperatorRateForm(forms.ModelForm):
 
 
 @admin.register(OperatorRate)
-class OperatorRateAdmin(DeletedByServiceAdmin):
+class OperatorRateAdmin(ChangedAsShownAdmin, DeletedByServiceAdmin):
     form = OperatorRateForm
     list_display = ["currency", "period_start", "period_end", "rate", "note", "dsrs", "entered_by", "entered_at"]
     list_filter = [("currency", admin.RelatedOnlyFieldListFilter)]
@@ -76,6 +77,11 @@ class OperatorRateAdmin(DeletedByServiceAdmin):
         period = {"period_start": rate.period_start, "period_end": rate.period_end}
         return link(_("Show"), "dsr_changelist", currency__code__exact=rate.currency_id, **period)
 
+    def locked(self, ids: Collection[Any]) -> Iterable[OperatorRate]:
+        # Whoever changes rates takes this lock first. It also covers a rate that two users are about to add.
+        rates.rates_lock(shared=False)
+        return OperatorRate.objects.filter(pk__in=ids)
+
     def get_readonly_fields(self, request: HttpRequest, obj: OperatorRate | None = None) -> list[str]:
         # A rate for another currency or period is a new rate.
         return ["currency", "period_start", "period_end"] if obj else []
@@ -84,9 +90,13 @@ class OperatorRateAdmin(DeletedByServiceAdmin):
         key = {"currency": obj.currency_id, "period_start": obj.period_start, "period_end": obj.period_end}
         changed = rates.operator_rate_set(**key, rate=obj.rate, note=obj.note, user=request.user)  # type: ignore[arg-type]
         obj.pk = OperatorRate.objects.get(**key).pk
+        if "rate" in form.changed_data and change:
+            values = {"old": grouped(form.initial["rate"]), "new": grouped(obj.rate)}
+            messages.info(request, _("The rate was %(old)s and is now %(new)s.") % values)
         self._notify(request, changed)
 
     def delete_model(self, request: HttpRequest, obj: OperatorRate) -> None:
+        self.require_as_shown(request, [obj.pk])
         self._notify(request, rates.operator_rate_delete(operator_rate=obj, user=request.user))  # type: ignore[arg-type]
 
     def _notify(self, request: HttpRequest, changed: rates.RatesChanged) -> None:

@@ -1,6 +1,7 @@
 """The Import button of raw records: upload a usage file, check it, review it, confirm it, add it."""
 
 import time
+from contextlib import suppress
 from itertools import zip_longest
 from pathlib import Path
 from typing import Any
@@ -101,6 +102,8 @@ class UsageImportForm(ImportForm):  # type: ignore[misc]
 class UsageConfirmForm(ConfirmImportForm):  # type: ignore[misc]
     import_file_name = forms.RegexField("^[0-9a-f]{32}$", widget=forms.HiddenInput)
     sha256 = forms.RegexField("^[0-9a-f]{64}$", widget=forms.HiddenInput)
+    # How many new records the check found.
+    to_add = forms.RegexField("^[0-9]{1,18}$", widget=forms.HiddenInput)
     format = forms.ChoiceField(choices=[("0", "")], widget=forms.HiddenInput)
     backfill = forms.BooleanField(required=False, widget=forms.HiddenInput)
 
@@ -114,7 +117,10 @@ class UsageResult(Result):  # type: ignore[misc]
     def __init__(self, path: Path, file_name: str, usage_type: UsageType) -> None:
         super().__init__()
         self.file_name, self.usage_type = file_name, usage_type
-        self.size = path.lstat().st_size if path.exists() else 0
+        self.size = 0
+        # The file is gone if another request has confirmed it.
+        with suppress(FileNotFoundError):
+            self.size = path.lstat().st_size
         self.columns: list[str] = []
         self.records: list[list[str]] = []
         self.checked: UsageChecked | None = None
@@ -179,12 +185,14 @@ class UsageFile(Resource):  # type: ignore[misc]
         try:
             if dry_run:
                 self._check(dataset, backfill, result)
+                kwargs["upload"].checked = result.checked
             else:
-                result.added = self._add(dataset, file_name, user, backfill, kwargs["sha256"])
+                shown = {name: kwargs[name] for name in ("sha256", "to_add")}
+                result.added = self._add(dataset, file_name, user, backfill=backfill, **shown)
         except DsrhubError as error:
             result.refuse(error)
             if dry_run:
-                dataset.unlink()  # it can no longer be confirmed
+                dataset.unlink(missing_ok=True)  # it can no longer be confirmed
         return result
 
     def _check(self, path: Path, backfill: bool, result: UsageResult) -> None:
@@ -199,20 +207,24 @@ class UsageFile(Resource):  # type: ignore[misc]
         if not result.checked.to_add:
             raise NothingToAdd(_("All records are already stored."))
 
-    def _add(self, path: Path, file_name: str, user: User, backfill: bool, sha256: str) -> UsageAdded:
+    def _add(self, path: Path, file_name: str, user: User, *, backfill: bool, sha256: str, to_add: str) -> UsageAdded:
         taken = path.with_suffix(".taken")
         try:
-            if file_sha256(path, path.parent) != sha256:
-                raise FileChanged(_("The stored file has changed since the check. Nothing was added."))
             path.rename(taken)  # if two users confirm it, the second fails here
         except FileNotFoundError as error:
             raise FileChanged(_("%s has already been confirmed, or is no longer stored.") % file_name) from error
         try:
+            if file_sha256(taken, taken.parent) != sha256:
+                raise FileChanged(_("The stored file has changed since the check. Nothing was added."))
             # Others may be writing the same external ids: wait for their locks, but not longer than a page may take.
             with transaction.atomic():
                 wait_for_locks(f"{AT_ONCE_SECONDS}s")
                 added = services.usage_file_import(
-                    path=taken, folder=taken.parent, usage_type=self.usage_type, backfill=backfill
+                    path=taken,
+                    folder=taken.parent,
+                    usage_type=self.usage_type,
+                    backfill=backfill,
+                    confirmed=int(to_add),
                 )
                 self._log(file_name, user, added)
         except OperationalError as error:
@@ -264,7 +276,9 @@ class UsageImportMixin(PathImportMixin, ImportMixin):  # type: ignore[misc]
         return {"usage_type": self.model.usage_type}
 
     def get_import_data_kwargs(self, *, form: Any, **kwargs: Any) -> dict[str, Any]:
-        return {name: form.cleaned_data[name] for name in ("backfill", "sha256") if name in form.cleaned_data}
+        cleaned = form.cleaned_data
+        names = ("backfill", "sha256", "to_add")
+        return {name: cleaned[name] for name in names if name in cleaned} | {"upload": cleaned.get("import_file")}
 
     def write_to_tmp_storage(self, import_file: Any, input_format: PathFormat) -> UploadStorage:
         storage = super().write_to_tmp_storage(import_file, input_format)
@@ -275,7 +289,8 @@ class UsageImportMixin(PathImportMixin, ImportMixin):  # type: ignore[misc]
         initial: dict[str, Any] = super().get_confirm_form_initial(request, import_form)
         if import_form is not None:
             cleaned = import_form.cleaned_data
-            initial |= {"sha256": cleaned["import_file"].sha256, "backfill": cleaned["backfill"]}
+            file = cleaned["import_file"]
+            initial |= {"sha256": file.sha256, "backfill": cleaned["backfill"], "to_add": file.checked.to_add}
         return initial
 
     def process_result(self, result: UsageResult, request: HttpRequest) -> HttpResponse:

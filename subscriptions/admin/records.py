@@ -1,10 +1,11 @@
 """The admin of raw records: list, add, edit and delete, always through the services."""
 
+from collections.abc import Collection, Iterable
 from datetime import datetime
 from typing import Any, cast
 
 from django import forms
-from django.contrib import admin, messages
+from django.contrib import admin
 from django.contrib.admin.utils import label_for_field
 from django.core.paginator import Paginator
 from django.db.models import QuerySet, Sum
@@ -12,7 +13,7 @@ from django.http import HttpRequest
 from django.utils.functional import cached_property
 from django.utils.translation import gettext_lazy as _
 
-from dsrhub.admin import DeletedByServiceAdmin
+from dsrhub.admin import ChangedAsShownAdmin, DeletedByServiceAdmin
 from dsrhub.exceptions import DsrhubError
 from dsrhub.import_export.button import StreamingExportMixin
 from subscriptions.admin.exports import DataRecords, DataRecordsToImport, VoiceRecords, VoiceRecordsToImport
@@ -73,7 +74,7 @@ class UsageRecordForm(forms.ModelForm):
             )
 
 
-class UsageRecordAdmin(UsageImportMixin, StreamingExportMixin, DeletedByServiceAdmin):
+class UsageRecordAdmin(UsageImportMixin, StreamingExportMixin, ChangedAsShownAdmin, DeletedByServiceAdmin):
     import_export_change_list_template = "admin/import_export/change_list_import_export.html"
     form = UsageRecordForm
     autocomplete_fields = ["subscription"]
@@ -84,6 +85,9 @@ class UsageRecordAdmin(UsageImportMixin, StreamingExportMixin, DeletedByServiceA
     show_full_result_count = False
     show_facets = admin.ShowFacets.NEVER
     paginator = BoundedPaginator
+
+    def locked(self, ids: Collection[int]) -> Iterable[UsageRecord]:
+        return services.usage_records_locked(usage_type=self.model.usage_type, record_ids=ids)
 
     def save_model(self, request: HttpRequest, obj: UsageRecord, form: Any, change: bool) -> None:
         """The form has already written the record. Find the id of a new one, for the log and the next page."""
@@ -96,6 +100,7 @@ class UsageRecordAdmin(UsageImportMixin, StreamingExportMixin, DeletedByServiceA
         records = list(objs[: MOST_COUNTED + 1])
         if len(records) > MOST_COUNTED:
             raise TooManyRecords(_("You can delete at most %(most)s records at once.") % {"most": f"{MOST_COUNTED:,}"})
+        self.note_shown(request, records)
         amount_column = self.model.amount_column
         kept = self.model._default_manager.filter(pk__in=[record.pk for record in records])
         # Summed in the database, as Python's decimals would be rounded to 28 digits.
@@ -111,13 +116,13 @@ class UsageRecordAdmin(UsageImportMixin, StreamingExportMixin, DeletedByServiceA
         return names, counts, set(), []
 
     def delete_model(self, request: HttpRequest, obj: UsageRecord) -> None:
+        self.require_as_shown(request, [obj.pk])
         services.usage_records_delete(usage_type=obj.usage_type, record_ids=[obj.pk])
 
     def delete_queryset(self, request: HttpRequest, queryset: QuerySet) -> None:
         ids = list(queryset.values_list("pk", flat=True))
-        deleted = services.usage_records_delete(usage_type=self.model.usage_type, record_ids=ids)
-        if deleted < len(ids):
-            messages.warning(request, _("Some records had already been deleted."))
+        self.require_as_shown(request, ids)
+        services.usage_records_delete(usage_type=self.model.usage_type, record_ids=ids)
 
 
 @admin.register(DataUsageRecord)

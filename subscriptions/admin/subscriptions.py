@@ -11,7 +11,7 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 
-from dsrhub.admin import ReadOnlyAdmin
+from dsrhub.admin import ChangedAsShownAdmin, ReadOnlyAdmin
 from dsrhub.import_export.button import StreamingExportMixin
 from subscriptions.admin.exports import DAYS_SHOWN, EXPORTS_OF_SUBSCRIPTIONS, SubscriptionExportForm
 from subscriptions.models import SealedDay, Subscription
@@ -19,7 +19,7 @@ from subscriptions.records.events import usage_day
 
 
 @admin.register(Subscription)
-class SubscriptionAdmin(StreamingExportMixin, admin.ModelAdmin):
+class SubscriptionAdmin(StreamingExportMixin, ChangedAsShownAdmin):
     resource_classes = EXPORTS_OF_SUBSCRIPTIONS
     export_form_class = SubscriptionExportForm
     list_display = ["id", "carrier", "status", "usage_link"]

@@ -8,7 +8,7 @@ from django.db import transaction
 from dsrhub.database.locks import USAGE_RECORD, USAGE_RECORDS
 from dsrhub.database.statements import execute, rows_of
 from subscriptions.exceptions import RecordProblem, UsageRecordNotFound
-from subscriptions.models import RECORD_MODELS, UsageType
+from subscriptions.models import RECORD_MODELS, UsageRecord, UsageType
 from subscriptions.records.events import UsageEvent, record_problem, refuse, usage_day
 from subscriptions.records.partitions import partitioned_days, partitions_create, records_write_lock, sealed_days
 from subscriptions.records.storage import conflict_error, statement_for, unknown_subscriptions
@@ -54,6 +54,13 @@ def record_edit(usage_type: UsageType, record_id: int, values: UsageEvent, *, ba
         partitions_create(usage_type, {day} - partitioned_days(usage_type))
         parameters = values._asdict() | {"id": record_id, "day": day, "old_day": old_day}
         execute(statement_for(EDIT, usage_type), **parameters)
+
+
+def records_locked(usage_type: UsageType, record_ids: Collection[int]) -> list[UsageRecord]:
+    """Lock records against changes, deletion and purges until the transaction ends, and return them."""
+    records_write_lock(usage_type)
+    _lock_records(usage_type, record_ids)
+    return list(RECORD_MODELS[usage_type]._default_manager.filter(pk__in=record_ids))
 
 
 def records_delete(usage_type: UsageType, record_ids: Collection[int]) -> int:

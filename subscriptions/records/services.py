@@ -7,8 +7,11 @@ from itertools import chain, islice
 from pathlib import Path
 from typing import NamedTuple
 
+from django.db import transaction
+
+from dsrhub.exceptions import ConfirmationOutdated
 from dsrhub.files import file_open
-from subscriptions.models import UsageType
+from subscriptions.models import UsageRecord, UsageType
 from subscriptions.records import changes, storage
 from subscriptions.records.events import UsageEvent
 from subscriptions.records.files import Progress, usage_file_records
@@ -62,17 +65,23 @@ def usage_file_import(
     usage_type: UsageType | None = None,
     backfill: bool = False,
     progress: Progress | None = None,
+    confirmed: int | None = None,
 ) -> UsageAdded:
     """Add the records of a file: all of them, or none. `progress` gets the number of bytes read since its last call.
 
-    A file that a program found in a `folder` is opened without following links: see `file_open`.
+    A file that a program found in a `folder` is opened without following links: see `file_open`. If a user has
+    `confirmed` a number of new records, ConfirmationOutdated is raised where it would be another number by now.
 
     Raises NotARegularFile, and the same errors as `usage_records_add`. The header is line 1, the first record
     is on line 2. If a `usage_type` is given, files of the other type are refused.
     """
-    with file_open(path, folder) as file:
+    with file_open(path, folder) as file, transaction.atomic():
         found, records = usage_file_records(file, progress, usage_type=usage_type)
         given, added = storage.records_load(found, records, backfill=backfill)
+        if confirmed not in (None, added):
+            raise ConfirmationOutdated(
+                f"The check found {confirmed:,} new records, and now there are {added:,}. Nothing was added."
+            )
     return UsageAdded(added, given - added)
 
 
@@ -96,6 +105,11 @@ def usage_record_edit(*, usage_type: UsageType, record_id: int, values: UsageEve
     Raises UsageRecordNotFound, InvalidUsage, DaySealed, and UsageConflict if another record has the external id.
     """
     changes.record_edit(usage_type, record_id, values, backfill=backfill)
+
+
+def usage_records_locked(*, usage_type: UsageType, record_ids: Collection[int]) -> list[UsageRecord]:
+    """Raw records as they are now. They stay so until the caller's transaction ends, except for what it does."""
+    return changes.records_locked(usage_type, record_ids)
 
 
 def usage_records_delete(*, usage_type: UsageType, record_ids: Collection[int]) -> int:

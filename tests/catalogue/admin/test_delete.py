@@ -4,7 +4,7 @@ import re
 
 import pytest
 from django.contrib.admin.models import DELETION, LogEntry
-from django.db import connection
+from django.db import connection, transaction
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
@@ -23,6 +23,8 @@ from tests.catalogue.helpers import (
     shown,
     staff_with,
 )
+from tests.confirming import confirm_action, confirm_deletion, shown_on
+from tests.waiting import PATIENCE, wait_for_lock_waiter
 
 DSRS = "/admin/catalogue/dsr/"
 
@@ -141,7 +143,7 @@ def test_a_count_that_takes_too_long_is_left_out_and_the_dsr_can_still_be_delete
         assert "Recordings that no other DSR reports: not counted: that takes more than 0 seconds" in summary(response)
         assert "Revenue in NOK: 1,234.50" in summary(response)
     # The confirmed request counts nothing, as it shows no page.
-    assert admin_client.post(deletion_of(dsr), {"post": "yes"}).status_code == 302
+    assert confirm_deletion(admin_client, deletion_of(dsr)).status_code == 302
     assert not DSR.objects.exists()
     with connection.cursor() as cursor:
         cursor.execute("SHOW statement_timeout")
@@ -173,7 +175,7 @@ def test_deletion_removes_a_dsr_with_all_its_contents(admin_client, settings, tm
     gone = import_report(tmp_path, NO_JANUARY, line("a", isrc="NO1"), line("a"))
     kept = import_report(tmp_path, ES_JANUARY, line("b", isrc="ES1"))
     recipes.rate_change.make(dsr=gone)
-    response = admin_client.post(deletion_of(gone), {"post": "yes"}, follow=True)
+    response = confirm_deletion(admin_client, deletion_of(gone), follow=True)
     assert response.redirect_chain == [(DSRS, 302)]
     assert page_messages(response) == [f"The DSR “{NO_JANUARY}” was deleted successfully."]
     assert shown(response, "path") == [ES_JANUARY]
@@ -189,7 +191,7 @@ def test_deletion_removes_a_dsr_with_all_its_contents(admin_client, settings, tm
 @TRANSACTIONAL
 def test_the_action_deletes_the_selected_dsrs_and_no_other(admin_client, dsr, other):
     kept = recipes.dsr.make(offer="Kept")
-    response = admin_client.post(DSRS, action(dsr, other, post="yes"), follow=True)
+    response = confirm_action(admin_client, DSRS, action(dsr, other, post="yes"), follow=True)
     assert page_messages(response) == ["Successfully deleted 2 DSRs."]
     assert list(DSR.objects.all()) == [kept]
     catalogue_refresh()
@@ -219,10 +221,78 @@ def test_more_dsrs_than_the_limit_of_form_fields_can_be_deleted(admin_client, ch
 def test_the_page_and_the_action_call_the_same_service(admin_client, dsr, other, monkeypatch):
     called = []
     monkeypatch.setattr(services, "dsr_delete", lambda *, dsr_number: called.append(dsr_number))
-    admin_client.post(deletion_of(dsr), {"post": "yes"})
-    admin_client.post(DSRS, action(dsr, other, post="yes"))
+    confirm_deletion(admin_client, deletion_of(dsr))
+    confirm_action(admin_client, DSRS, action(dsr, other, post="yes"))
     assert called == [dsr.pk, other.pk, dsr.pk]
     assert DSR.objects.count() == 2
+
+
+# --- What was confirmed is what is deleted -----------------------------------------------------------------------
+
+OUTDATED = "Nothing was deleted. Something has changed since you opened the page. Review it again."
+
+
+def add_line(dsr):
+    DSR.objects.filter(pk=dsr.pk).update(line_count=4)
+
+
+def change_rate(dsr):
+    DSR.objects.filter(pk=dsr.pk).update(exchange_rate="9.5")
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("changed", [add_line, change_rate])
+def test_a_dsr_that_changed_after_the_confirmation_page_is_not_deleted(admin_client, dsr, other, changed):
+    path, selected = deletion_of(dsr), action(dsr, other)
+    page, of_action = shown_on(admin_client.get(path)), shown_on(admin_client.post(DSRS, selected))
+    changed(dsr)
+    for response in (
+        admin_client.post(path, {"post": "yes"} | page, follow=True),
+        admin_client.post(DSRS, selected | {"post": "yes"} | of_action, follow=True),
+    ):
+        assert page_messages(response) == [OUTDATED]
+    assert set(DSR.objects.all()) == {dsr, other}
+    assert deletions() == []
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("shown", [{}, {"shown": ""}, {"shown": "0" * 64}])
+def test_a_deletion_without_its_confirmation_page_is_refused(admin_client, dsr, shown):
+    for path, form in ((deletion_of(dsr), {}), (DSRS, action(dsr))):
+        response = admin_client.post(path, form | {"post": "yes"} | shown, follow=True)
+        assert page_messages(response) == [OUTDATED]
+    assert DSR.objects.get() == dsr
+
+
+@pytest.mark.django_db
+def test_a_dsr_that_comes_in_after_the_confirmation_of_all_is_not_deleted(admin_client, dsr, tmp_path):
+    everything = action(dsr, select_across="1")
+    shown = shown_on(admin_client.post(DSRS, everything))
+    new = import_report(tmp_path, ES_JANUARY, line("c"))
+    response = admin_client.post(DSRS, everything | {"post": "yes"} | shown, follow=True)
+    assert page_messages(response) == [OUTDATED]
+    # The form of the page sends the ids that it lists.
+    admin_client.post(DSRS, action(dsr, post="yes") | shown)
+    assert DSR.objects.get() == new
+
+
+@pytest.mark.django_db
+def test_a_dsr_that_became_searchable_meanwhile_is_as_it_was_shown(admin_client, dsr):
+    shown = shown_on(admin_client.get(deletion_of(dsr)))
+    DSR.objects.update(is_catalogued=not DSR.objects.get().is_catalogued)
+    admin_client.post(deletion_of(dsr), {"post": "yes"} | shown)
+    assert not DSR.objects.exists()
+
+
+@TRANSACTIONAL
+def test_the_comparison_waits_for_a_change_that_is_not_committed_yet(admin_client, dsr, in_thread):
+    form = {"post": "yes"} | shown_on(admin_client.get(deletion_of(dsr)))
+    with transaction.atomic():
+        change_rate(dsr)
+        deleting = in_thread(admin_client.post, deletion_of(dsr), form, follow=True)
+        wait_for_lock_waiter("transactionid")
+    assert page_messages(deleting.result(PATIENCE)) == [OUTDATED]
+    assert DSR.objects.get() == dsr
 
 
 # --- Permissions -----------------------------------------------------------------------------------------------
@@ -230,7 +300,7 @@ def test_the_page_and_the_action_call_the_same_service(admin_client, dsr, other,
 
 @pytest.mark.django_db
 def test_anonymous_users_are_redirected_to_the_sign_in(client, dsr):
-    response = client.post(deletion_of(dsr), {"post": "yes"})
+    response = confirm_deletion(client, deletion_of(dsr))
     assert response["Location"] == f"/admin/login/?next={deletion_of(dsr)}"
     assert DSR.objects.count() == 1
 
@@ -240,8 +310,8 @@ def test_anonymous_users_are_redirected_to_the_sign_in(client, dsr):
 def test_users_without_the_permission_can_neither_delete_nor_see_the_confirmation(client, dsr, permissions):
     client.force_login(staff_with(*permissions))
     assert client.get(deletion_of(dsr)).status_code == 403
-    assert client.post(deletion_of(dsr), {"post": "yes"}).status_code == 403
-    client.post(DSRS, action(dsr, post="yes"))
+    assert confirm_deletion(client, deletion_of(dsr)).status_code == 403
+    confirm_action(client, DSRS, action(dsr, post="yes"))
     assert DSR.objects.count() == 1
     assert not LogEntry.objects.exists()
 
@@ -258,8 +328,8 @@ def test_users_who_may_view_and_delete_can_use_the_page_and_the_action(client, d
     client.force_login(staff_with("view_dsr", "delete_dsr"))
     assert "delete_selected" in client.get(DSRS).content.decode()
     assert deletion_of(dsr) in client.get(f"{DSRS}{dsr.pk}/change/").content.decode()
-    client.post(deletion_of(dsr), {"post": "yes"})
-    client.post(DSRS, action(other, post="yes"))
+    confirm_deletion(client, deletion_of(dsr))
+    confirm_action(client, DSRS, action(other, post="yes"))
     assert not DSR.objects.exists()
     assert deletions() == [("ada", NO_JANUARY), ("ada", ES_JANUARY)]
 
@@ -268,7 +338,7 @@ def test_users_who_may_view_and_delete_can_use_the_page_and_the_action(client, d
 def test_a_request_without_a_csrf_token_deletes_nothing(dsr, admin_user):
     client = Client(enforce_csrf_checks=True)
     client.force_login(admin_user)
-    assert client.post(deletion_of(dsr), {"post": "yes"}).status_code == 403
+    assert confirm_deletion(client, deletion_of(dsr)).status_code == 403
     assert DSR.objects.count() == 1
 
 
@@ -285,7 +355,7 @@ def test_a_dsr_that_is_already_deleted_is_reported(admin_client, dsr):
     ):
         assert response.status_code == 200
         assert page_messages(response) == [f"DSR with ID “{dsr.pk}” doesn’t exist. Perhaps it was deleted?"]
-    assert admin_client.post(DSRS, action(dsr, post="yes"), follow=True).status_code == 200
+    assert confirm_action(admin_client, DSRS, action(dsr, post="yes"), follow=True).status_code == 200
     assert deletions() == []
 
 
@@ -301,8 +371,10 @@ def test_a_concurrent_deletion_is_reported_and_nothing_is_logged_or_partly_delet
         delete(dsr_number=dsr_number)
 
     monkeypatch.setattr(services, "dsr_delete", delete_too_late)
-    for path, form in ((deletion_of(dsr), {"post": "yes"}), (DSRS, action(other, dsr, post="yes"))):
-        response = admin_client.post(path, form, follow=True)
+    for response in (
+        confirm_deletion(admin_client, deletion_of(dsr), follow=True),
+        confirm_action(admin_client, DSRS, action(other, dsr, post="yes"), follow=True),
+    ):
         assert response.redirect_chain == [(DSRS, 302)]
         assert page_messages(response) == [f"Nothing was deleted. There is no DSR {dsr.pk}."]
     assert set(DSR.objects.all()) == {dsr, other}

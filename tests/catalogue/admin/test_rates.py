@@ -5,11 +5,14 @@ from decimal import Decimal
 
 import pytest
 from django.contrib.admin.models import ADDITION, CHANGE, DELETION, LogEntry
+from django.db import transaction
 
 from catalogue.models import DSR, OperatorRate, RateChange
 from catalogue.rates.services import operator_rate_set
 from tests.catalogue import recipes
 from tests.catalogue.helpers import NO_JANUARY, shown, staff_with
+from tests.confirming import confirm_deletion, save, shown_on
+from tests.waiting import PATIENCE, wait_for_lock_waiter
 
 pytestmark = pytest.mark.django_db
 
@@ -118,7 +121,7 @@ def test_a_changed_rate_re_rates_its_dsrs_and_reports_their_number(admin_client,
     operator_rate_set(currency="NOK", **JANUARY, rate=Decimal("10.5"), note="by hand")
     recipes.dsr.make(offer="Second", exchange_rate=Decimal("10.5"), rate_method="operator", rate_source="by hand")
     before = RateChange.objects.count()
-    response = admin_client.post(f"{RATES}{rate.pk}/change/", {"rate": "11", "note": "better"}, follow=True)
+    response = save(admin_client, f"{RATES}{rate.pk}/change/", {"rate": "11", "note": "better"}, follow=True)
     assert "2 DSRs have a new rate." in page_messages(response)
     assert stored() == [("NOK", date(2020, 1, 1), date(2020, 1, 31), Decimal("11"), "better")]
     assert set(DSR.objects.values_list("exchange_rate", "rate_source")) == {(Decimal("11"), "better")}
@@ -126,9 +129,38 @@ def test_a_changed_rate_re_rates_its_dsrs_and_reports_their_number(admin_client,
     assert logged() == [("admin", CHANGE)]
 
 
+OUTDATED = "Something has changed since you opened the page. Review it again."
+
+
+def test_a_rate_that_another_user_has_changed_is_neither_overwritten_nor_deleted(admin_client, dsr, rate):
+    page, deletion = f"{RATES}{rate.pk}/change/", f"{RATES}{rate.pk}/delete/"
+    shown, of_deletion = shown_on(admin_client.get(page)), shown_on(admin_client.get(deletion))
+    response = admin_client.post(page, {"rate": "11", "note": "first"} | shown, follow=True)
+    assert "The rate was 10.5 and is now 11." in page_messages(response)
+    second = admin_client.post(page, {"rate": "12", "note": "second"} | shown, follow=True)
+    assert page_messages(second) == [f"Nothing was saved. {OUTDATED}"]
+    deleted = admin_client.post(deletion, {"post": "yes"} | of_deletion, follow=True)
+    assert page_messages(deleted) == [f"Nothing was deleted. {OUTDATED}"]
+    assert stored()[0][3:] == (Decimal("11"), "first")
+    dsr.refresh_from_db()
+    assert dsr.exchange_rate == Decimal(11)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_of_two_users_who_add_one_rate_at_once_the_second_is_told(admin_client, in_thread):
+    with transaction.atomic():
+        operator_rate_set(currency="NOK", **JANUARY, rate=Decimal("10.5"), note="first")
+        second = in_thread(admin_client.post, f"{RATES}add/", form(rate="11"))
+        wait_for_lock_waiter("advisory")
+    assert second.result(PATIENCE).context["adminform"].form.non_field_errors() == [
+        "Operator rate with this Currency, Period start and Period end already exists."
+    ]
+    assert stored()[0][3:] == (Decimal("10.5"), "first")
+
+
 @pytest.mark.parametrize("wrong", ["0", "-1", "x", "0." + 40 * "0" + "1"])
 def test_a_rate_cannot_be_changed_to_an_invalid_one(admin_client, dsr, rate, wrong):
-    response = admin_client.post(f"{RATES}{rate.pk}/change/", {"rate": wrong, "note": ""})
+    response = save(admin_client, f"{RATES}{rate.pk}/change/", {"rate": wrong, "note": ""})
     assert list(response.context["adminform"].form.errors) == ["rate"]
     assert stored()[0][3:] == (Decimal("10.5"), "by hand")
     dsr.refresh_from_db()
@@ -136,7 +168,7 @@ def test_a_rate_cannot_be_changed_to_an_invalid_one(admin_client, dsr, rate, wro
 
 
 def test_currency_and_period_of_a_rate_cannot_be_changed(admin_client, rate):
-    admin_client.post(f"{RATES}{rate.pk}/change/", form(currency="SEK", period_start="2019-01-01", rate="12"))
+    save(admin_client, f"{RATES}{rate.pk}/change/", form(currency="SEK", period_start="2019-01-01", rate="12"))
     assert stored() == [("NOK", date(2020, 1, 1), date(2020, 1, 31), Decimal("12"), "")]
 
 
@@ -144,7 +176,7 @@ def test_currency_and_period_of_a_rate_cannot_be_changed(admin_client, rate):
 
 
 def test_deleting_a_rate_gives_its_dsrs_the_ecb_mean(admin_client, dsr, rate):
-    response = admin_client.post(f"{RATES}{rate.pk}/delete/", {"post": "yes"}, follow=True)
+    response = confirm_deletion(admin_client, f"{RATES}{rate.pk}/delete/", follow=True)
     assert "1 DSR has a new rate." in page_messages(response)
     assert stored() == []
     dsr.refresh_from_db()
@@ -156,7 +188,7 @@ def test_a_rate_that_dsrs_need_cannot_be_deleted(admin_client):
     operator_rate_set(currency="AED", **JANUARY, rate=Decimal("4.1"))
     recipes.dsr.make(currency_id="AED", exchange_rate=Decimal("4.1"), rate_method="operator")
     rate = OperatorRate.objects.get()
-    response = admin_client.post(f"{RATES}{rate.pk}/delete/", {"post": "yes"}, follow=True)
+    response = confirm_deletion(admin_client, f"{RATES}{rate.pk}/delete/", follow=True)
     assert response.redirect_chain == [(RATES, 302)]
     assert len(page_messages(response)) == 1
     assert page_messages(response)[0].startswith("Nothing was deleted. The ECB publishes no rate of AED.")
@@ -209,6 +241,6 @@ def test_users_without_the_permissions_cannot_write_rates(client, rate, permissi
 )
 def test_each_permission_allows_its_own_action(client, rate, permission, path, sent, expected):
     client.force_login(staff_with(permission))
-    assert client.post(RATES + path.format(rate.pk), sent).status_code == 302
+    assert save(client, RATES + path.format(rate.pk), sent).status_code == 302
     assert OperatorRate.objects.count() == expected
     assert len(logged()) == 1

@@ -2,6 +2,7 @@
 
 import gzip
 from datetime import date
+from threading import Barrier
 
 import pytest
 from django.contrib.admin.models import LogEntry
@@ -14,6 +15,7 @@ from subscriptions.models import DataUsageRecord, VoiceUsageRecord
 from subscriptions.records import services
 from tests.subscriptions import recipes
 from tests.subscriptions.helpers import add, event, marks, noon, partitions, subscribe, sums
+from tests.waiting import PATIENCE
 
 pytestmark = pytest.mark.django_db
 
@@ -278,6 +280,33 @@ def test_a_file_that_changed_since_its_check_is_not_added(admin_client, someone,
     assert not DataUsageRecord.objects.exists()
 
 
+def test_a_file_of_which_others_have_added_records_since_its_check_is_not_added(admin_client, someone, uploads):
+    page = upload(admin_client, usage(record(someone, 5, external_id="a"), record(someone, 6, external_id="b")))
+    assert page.context["result"].facts[:2] == [("records", "2"), ("already stored", "0")]
+    add(event(someone, 5, external_id="a"))
+    (message,) = shown_messages(admin_client, confirm(admin_client, page))
+    assert message == "The check found 2 new records, and now there are 1. Nothing was added."
+    assert DataUsageRecord.objects.count() == 1
+    assert not LogEntry.objects.exists()
+    assert stored(uploads) == []
+
+
+@pytest.mark.django_db(transaction=True)
+def test_of_two_confirmations_at_once_one_adds_the_file(admin_client, in_thread, monkeypatch):
+    page = upload(admin_client, usage(record(subscribe())))
+    both = Barrier(2, timeout=PATIENCE)
+    import_data = imports.UsageFile.import_data
+
+    def together(self, *arguments, **options):
+        both.wait()
+        return import_data(self, *arguments, **options)
+
+    monkeypatch.setattr(imports.UsageFile, "import_data", together)
+    asked = [in_thread(confirm, admin_client, page) for _ in range(2)]
+    assert {one.result(PATIENCE)["Location"] for one in asked} == {DATA, f"{DATA}import/"}
+    assert DataUsageRecord.objects.count() == 1
+
+
 def test_a_file_that_is_refused_since_its_check_is_not_added(admin_client, someone, uploads):
     page = upload(admin_client, usage(record(someone, 5), record(someone, 6)))
     recipes.sealed_day.make(day=date(2026, 1, 6))
@@ -316,6 +345,10 @@ def test_a_confirmation_that_waits_too_long_for_a_lock_is_reported(admin_client,
         {"format": "x"},
         {"format": "7"},
         {"sha256": "x"},
+        {"to_add": ""},
+        {"to_add": "1_0"},
+        {"to_add": "-1"},
+        {"to_add": "9" * 19},
     ],
 )
 def test_a_confirmation_that_is_made_up_is_refused(admin_client, someone, uploads, changed):

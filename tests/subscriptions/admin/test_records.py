@@ -14,6 +14,7 @@ from subscriptions.admin import records as record_admin
 from subscriptions.aggregates.services import daily_usage_refresh
 from subscriptions.models import DataUsageRecord, Subscription, VoiceUsageRecord
 from tests import recipes as user_recipes
+from tests.confirming import confirm_action, confirm_deletion, save, shown_on
 from tests.subscriptions import recipes
 from tests.subscriptions.helpers import add, event, marks, subscribe, sums
 
@@ -75,7 +76,7 @@ def test_an_edit_moves_the_usage(ada):
     daily_usage_refresh()
     record = DataUsageRecord.objects.get()
     assert ada.get(change(record)).status_code == 200
-    assert ada.post(change(record), form(other, "2026-02-01", "3")).status_code == 302
+    assert save(ada, change(record), form(other, "2026-02-01", "3")).status_code == 302
     assert sums(by_day=True) == {(other.pk, "data", date(2026, 2, 1)): ("3.00", 2048)}
     assert DataUsageRecord.objects.get().usage_date == datetime(2026, 2, 1, 12, tzinfo=UTC)
 
@@ -85,10 +86,10 @@ def test_an_edit_of_something_else_keeps_the_fractions_of_a_second(ada):
     moment = datetime(2026, 1, 5, 12, 0, 0, 123456, tzinfo=UTC)
     add(event(someone, moment))
     record = DataUsageRecord.objects.get()
-    assert ada.post(change(record), form(someone, price="3")).status_code == 302
+    assert save(ada, change(record), form(someone, price="3")).status_code == 302
     record.refresh_from_db()
     assert (record.price, record.usage_date) == (Decimal(3), moment)
-    assert ada.post(change(record), form(someone) | {"usage_date_1": "12:00:01"}).status_code == 302
+    assert save(ada, change(record), form(someone) | {"usage_date_1": "12:00:01"}).status_code == 302
     record.refresh_from_db()
     assert record.usage_date == datetime(2026, 1, 5, 12, 0, 1, tzinfo=UTC)
 
@@ -102,7 +103,7 @@ def test_a_refusal_of_the_service_is_an_error_of_the_form(ada):
     assert "another record with the external id 'a'" in conflict
     (sealed,) = errors(ada.post(ADD, form(someone, "2026-01-06")))["__all__"]
     assert "only a backfill can add to it" in sealed
-    (moved,) = errors(ada.post(change(DataUsageRecord.objects.get()), form(someone, "2026-01-06")))["__all__"]
+    (moved,) = errors(save(ada, change(DataUsageRecord.objects.get()), form(someone, "2026-01-06")))["__all__"]
     assert "only a backfill can add to it" in moved
     assert (DataUsageRecord.objects.count(), marks()) == (1, before)
 
@@ -123,7 +124,7 @@ def test_one_is_deleted_through_the_service(ada):
     add(event(someone, 5), event(someone, 6))
     daily_usage_refresh()
     page = reverse("admin:subscriptions_datausagerecord_delete", args=[DataUsageRecord.objects.earliest("pk").pk])
-    assert ada.post(page, {"post": "yes"}).status_code == 302
+    assert confirm_deletion(ada, page).status_code == 302
     assert sums(by_day=True) == {(someone.pk, "data", date(2026, 1, 6)): ("1.00", 1)}
 
 
@@ -135,7 +136,7 @@ def test_many_are_deleted_through_the_service(ada):
     action = {"action": "delete_selected", "_selected_action": ids}
     assert ada.post(LIST, action).status_code == 200
     assert DataUsageRecord.objects.count() == 3
-    assert ada.post(LIST, action | {"post": "yes"}).status_code == 302
+    assert confirm_action(ada, LIST, action | {"post": "yes"}).status_code == 302
     assert sums(by_day=True) == {(someone.pk, "data", date(2026, 1, 7)): ("1.00", 1)}
 
 
@@ -163,8 +164,65 @@ def test_thousands_are_deleted_at_once_and_no_more_than_the_list_has_counted(ada
     ]
     assert DataUsageRecord.objects.count() == 8000
     monkeypatch.setattr(record_admin, "MOST_COUNTED", 8000)
-    assert ada.post(LIST, chosen).status_code == 302
+    assert confirm_action(ada, LIST, chosen).status_code == 302
     assert sums() == {}
+
+
+OUTDATED = "Something has changed since you opened the page. Review it again."
+
+
+def page_messages(page):
+    return [str(message) for message in page.context["messages"]]
+
+
+def test_an_edit_of_a_page_that_was_opened_before_another_edit_is_refused(ada):
+    someone = subscribe()
+    add(event(someone, 5, "1"))
+    record = DataUsageRecord.objects.get()
+    old_page = shown_on(ada.get(change(record)))
+    assert ada.post(change(record), form(someone, price="2") | old_page).status_code == 302
+    page = ada.post(change(record), form(someone, price="3") | old_page, follow=True)
+    assert page_messages(page)[-1] == f"Nothing was saved. {OUTDATED}"
+    assert DataUsageRecord.objects.get().price == 2
+    # The page is opened again, with the values of the other edit.
+    assert ada.post(change(record), form(someone, price="3") | shown_on(page)).status_code == 302
+    assert DataUsageRecord.objects.get().price == 3
+
+
+def test_an_edit_that_is_corrected_after_an_error_is_compared_with_the_page_that_was_opened(ada):
+    someone = subscribe()
+    add(event(someone, 5, "1"))
+    record = DataUsageRecord.objects.get()
+    wrong = save(ada, change(record), form(someone, price="x"))
+    assert list(errors(wrong)) == ["price"]
+    assert ada.post(change(record), form(someone, price="3") | shown_on(wrong)).status_code == 302
+    assert DataUsageRecord.objects.get().price == 3
+
+
+def test_records_that_changed_after_the_confirmation_page_are_not_deleted(ada):
+    someone = subscribe()
+    add(event(someone, 5, "1"), event(someone, 6, "1"))
+    one, other = DataUsageRecord.objects.order_by("pk")
+    path = reverse("admin:subscriptions_datausagerecord_delete", args=[one.pk])
+    action = {"action": "delete_selected", "_selected_action": [one.pk, other.pk], "post": "yes"}
+    of_page, of_action = shown_on(ada.get(path)), shown_on(ada.post(LIST, action | {"post": ""}))
+    assert save(ada, change(one), form(someone, price="2")).status_code == 302
+    for page in (
+        ada.post(path, {"post": "yes"} | of_page, follow=True),
+        ada.post(LIST, action | of_action, follow=True),
+    ):
+        assert page_messages(page)[-1] == f"Nothing was deleted. {OUTDATED}"
+    assert DataUsageRecord.objects.count() == 2
+
+
+def test_a_subscription_that_another_user_has_changed_is_not_overwritten(ada):
+    someone = subscribe()
+    path = reverse("admin:subscriptions_subscription_change", args=[someone.pk])
+    old_page = shown_on(ada.get(path))
+    assert ada.post(path, {"carrier": "sprint", "status": "expired"} | old_page).status_code == 302
+    page = ada.post(path, {"carrier": "sprint", "status": "active"} | old_page, follow=True)
+    assert page_messages(page)[-1] == f"Nothing was saved. {OUTDATED}"
+    assert Subscription.objects.get().status == "expired"
 
 
 def test_the_list_takes_as_many_queries_for_a_hundred_as_for_one(ada):
@@ -199,7 +257,7 @@ def test_a_subscription_is_added_and_changed_and_never_deleted(ada):
     someone = Subscription.objects.get()
     page = reverse("admin:subscriptions_subscription_change", args=[someone.pk])
     assert f"/subscriptions/{someone.pk}/usage/?from=" in ada.get(page).content.decode()
-    assert ada.post(page, {"carrier": "sprint", "status": "expired"}).status_code == 302
+    assert save(ada, page, {"carrier": "sprint", "status": "expired"}).status_code == 302
     assert Subscription.objects.get().status == "expired"
     assert ada.post(reverse("admin:subscriptions_subscription_delete", args=[someone.pk])).status_code == 403
 

@@ -1,0 +1,25 @@
+"""Pages of the admin that people confirm or edit: tests send back what the page shows, as a browser does."""
+
+import re
+
+
+def shown_on(page):
+    """The hidden field of a page with the digest of what it shows, or nothing."""
+    found = re.search('name="shown" value="([0-9a-f]*)"', page.content.decode())
+    return {"shown": found[1]} if found else {}
+
+
+def confirm_deletion(client, path, **options):
+    """Open the page of a deletion, and confirm it."""
+    return client.post(path, {"post": "yes"} | shown_on(client.get(path)), **options)
+
+
+def confirm_action(client, path, form, **options):
+    """Start the action that deletes, and confirm what its page shows."""
+    page = client.post(path, {name: value for name, value in form.items() if name != "post"})
+    return client.post(path, form | shown_on(page), **options)
+
+
+def save(client, path, form, **options):
+    """Open the page of an object, and save it with some values."""
+    return client.post(path, form | shown_on(client.get(path)), **options)
