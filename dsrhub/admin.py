@@ -6,6 +6,7 @@ from typing import Any
 from django.contrib import admin, messages
 from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
 from django.contrib.admin.utils import unquote
+from django.contrib.admin.widgets import AutocompleteSelect
 from django.db import transaction
 from django.db.models import Model, QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
@@ -17,6 +18,7 @@ from rest_framework.authtoken.models import TokenProxy
 from dsrhub.confirmation import require_as_shown, shown_digest
 from dsrhub.exceptions import ConfirmationOutdated, DsrhubError
 from dsrhub.models import ApiToken
+from dsrhub.values import plain_id
 
 admin.site.site_header = admin.site.site_title = "dsrhub"
 admin.site.index_title = "Digital Sales Reports"
@@ -25,6 +27,22 @@ admin.site.enable_nav_sidebar = False
 
 # DRF's own admin of tokens shows every key in its lists, logs and pages.
 admin.site.unregister(TokenProxy)
+
+
+class ChosenByAutocomplete(AutocompleteSelect):
+    """Django's widget fails on a sent value that is no id, when the page shows the form again with its errors."""
+
+    def optgroups(self, name: str, value: Any, attrs: Any = None) -> Any:
+        return super().optgroups(name, [one for one in value if plain_id(str(one)) is not None], attrs)
+
+
+class AutocompleteMixin:
+    """Fields that people choose by searching."""
+
+    def formfield_for_foreignkey(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
+        if db_field.name in self.get_autocomplete_fields(request):  # type: ignore[attr-defined]
+            kwargs["widget"] = ChosenByAutocomplete(db_field, self.admin_site)  # type: ignore[attr-defined]
+        return super().formfield_for_foreignkey(db_field, request, **kwargs)  # type: ignore[misc]
 
 
 class UneditedAdmin(admin.ModelAdmin):
@@ -141,7 +159,7 @@ class DeletedByServiceAdmin(AsShownAdmin):
 
 
 @admin.register(ApiToken)
-class ApiTokenAdmin(TokenAdmin):
+class ApiTokenAdmin(AutocompleteMixin, TokenAdmin):
     """Creates and revokes tokens. A key is shown once, to the user who creates the token."""
 
     list_display = ["user", "created"]

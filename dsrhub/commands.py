@@ -7,6 +7,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 
 from dsrhub.exceptions import DsrhubError
+from dsrhub.values import plain_whole_number
 
 
 class DsrhubCommand(BaseCommand):
@@ -17,6 +18,14 @@ class DsrhubCommand(BaseCommand):
             return super().execute(*args, **options)
         except DsrhubError as error:
             raise CommandError(error.message) from error
+
+
+def whole_number(word: str) -> int:
+    """The type of an argument that is a whole number."""
+    number = plain_whole_number(word)
+    if number is None:
+        raise ArgumentTypeError(f"{word!r} is not a whole number")
+    return number
 
 
 def day(word: str) -> date:

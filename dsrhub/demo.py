@@ -12,6 +12,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from dsrhub.commands import whole_number
+
 PROJECT = Path(__file__).resolve().parent.parent
 ADMIN = "admin"
 # `timeout` leaves time for a large upload. Without the control socket, only the data folder is written to.
@@ -22,7 +24,7 @@ CONTAINER_OPTIONS = ("worker_class", "forwarded_allow_ips", "forwarder_headers",
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m dsrhub.demo", description=__doc__)
-    parser.add_argument("--port", type=int, default=8000)
+    parser.add_argument("--port", type=whole_number, default=8000)
     port = parser.parse_args().port
     prepare_environment()
     prepare_database()

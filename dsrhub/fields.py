@@ -3,10 +3,11 @@
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
-from django import forms
 from django.core.exceptions import ValidationError
 from django.db import models
 from django.utils.translation import gettext_lazy as _
+
+from dsrhub.forms import PlainDecimalField
 
 
 class NumericField(models.Field):
@@ -41,4 +42,4 @@ class NumericField(models.Field):
         return self.to_python(super().get_prep_value(value))
 
     def formfield(self, **kwargs: Any) -> Any:
-        return super().formfield(**{"form_class": forms.DecimalField, **kwargs})
+        return super().formfield(**{"form_class": PlainDecimalField, **kwargs})

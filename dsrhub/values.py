@@ -9,6 +9,20 @@ INTEGER_DIGITS, DECIMALS = 30, 60
 AMOUNT = rf"[0-9]{{1,{INTEGER_DIGITS}}}(\.[0-9]{{1,{DECIMALS}}})?"
 
 
+def plain_whole_number(text: str) -> int | None:
+    """The whole number that a text is in plain digits, such as `-12`; None if it is anything else.
+
+    `int` itself also reads `1_000`, `+1`, blanks around a number and the digits of other scripts.
+    """
+    return int(text) if re.fullmatch("-?[0-9]{1,4000}", text) else None
+
+
+def plain_id(text: str) -> int | None:
+    """The id that a text is in plain digits; None if it is anything else, or larger than any id in the database."""
+    number = plain_whole_number(text)
+    return number if number is not None and 0 <= number < 2**63 else None
+
+
 def plain_decimal(text: str) -> Decimal | None:
     """The number that a text is in plain digits, such as `-12.50`; None if it is anything else.
 

@@ -29,6 +29,7 @@ from catalogue.models import DSR, RateChange, ReportProblem, UsageLine
 from catalogue.querysets import HEADER_LINE
 from dsrhub.admin import DeletedByServiceAdmin, UneditedAdmin
 from dsrhub.database.time_limits import OutOfTime, answered_within
+from dsrhub.forms import WholeNumberField
 from dsrhub.import_export.button import StreamingExportMixin
 
 LINES_ON_A_PAGE = 200
@@ -44,7 +45,7 @@ COUNT_SECONDS = 3
 class LinesForm(forms.Form):
     """Selects a page of lines."""
 
-    after = forms.IntegerField(
+    after = WholeNumberField(
         label=_("Lines after line"),
         min_value=0,
         max_value=2**63 - 1,

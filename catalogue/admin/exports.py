@@ -3,7 +3,6 @@
 from collections.abc import Iterator
 from typing import Any
 
-from django import forms
 from django.db.models import QuerySet, Sum
 from django.utils.translation import gettext_lazy as _
 from import_export.forms import ExportForm
@@ -13,12 +12,13 @@ from catalogue.lines.scope import Scope
 from catalogue.models import DSR, ReportProblem
 from catalogue.ranking.selectors import resource_ranking
 from catalogue.reports.formats.tsv.reader import COLUMNS
+from dsrhub.forms import WholeNumberField
 from dsrhub.import_export.button import StreamedExportForm
 from dsrhub.import_export.tables import PAGE_ROWS, StreamedResource, rows_by_id
 
 
 class DSRExportForm(StreamedExportForm):
-    percentile = forms.IntegerField(
+    percentile = WholeNumberField(
         label=_("Top N %"),
         min_value=1,
         max_value=100,

@@ -12,6 +12,7 @@ from django.utils.translation import gettext_lazy as _
 from catalogue.admin.cells import grouped, link
 from catalogue.models import DSR, RateChange, RejectedDelivery, ReportProblem
 from dsrhub.admin import ReadOnlyAdmin
+from dsrhub.values import plain_id
 
 
 class DSRFilter(admin.SimpleListFilter):
@@ -35,10 +36,10 @@ class DSRFilter(admin.SimpleListFilter):
         return queryset.filter(dsr=self._number())
 
     def _number(self) -> int:
-        try:
-            return int(self.value() or "")
-        except ValueError as error:
-            raise IncorrectLookupParameters from error
+        number = plain_id(self.value() or "")
+        if number is None:
+            raise IncorrectLookupParameters
+        return number
 
 
 class PartOfDSRAdmin(ReadOnlyAdmin):

@@ -26,8 +26,10 @@ from catalogue.resources.selectors import TextKind
 from dsrhub.admin import ReadOnlyAdmin
 from dsrhub.database.pages import CutShort
 from dsrhub.database.time_limits import OutOfTime, answered_within
+from dsrhub.forms import WholeNumberField
 from dsrhub.import_export.button import StreamingExportMixin
 from dsrhub.import_export.tables import PAGE_ROWS, StreamedResource
+from dsrhub.values import plain_whole_number
 
 RESOURCES_ON_A_PAGE = 100
 # Nobody waits longer for a search, or for a ranking that is not cached.
@@ -83,14 +85,14 @@ class SearchForm(ScopeForm):
 
 
 class TopForm(ScopeForm):
-    percentile = forms.IntegerField(
+    percentile = WholeNumberField(
         label=_("Top N %"),
         min_value=1,
         max_value=100,
         required=False,
         widget=forms.NumberInput(attrs={"placeholder": 10}),
     )
-    after = forms.IntegerField(min_value=0, max_value=2**62, required=False)
+    after = WholeNumberField(min_value=0, max_value=2**62, required=False)
 
     def clean_percentile(self) -> int:
         return self.cleaned_data["percentile"] or 10
@@ -268,7 +270,7 @@ def _query_string(form: forms.Form, **changed: Any) -> str:
 
 
 def _page_start(text: str) -> int:
-    try:
-        return min(max(int(text[:20]), 0), 2**31 - 1)
-    except ValueError as error:
-        raise Http404("There is no such page.") from error
+    number = plain_whole_number(text[:20])
+    if number is None:
+        raise Http404("There is no such page.")
+    return min(max(number, 0), 2**31 - 1)

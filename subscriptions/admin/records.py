@@ -8,17 +8,19 @@ from django import forms
 from django.contrib import admin
 from django.contrib.admin.utils import label_for_field
 from django.core.paginator import Paginator
+from django.db import models
 from django.db.models import QuerySet, Sum
 from django.http import HttpRequest
 from django.utils.functional import cached_property
 from django.utils.translation import gettext_lazy as _
 
-from dsrhub.admin import ChangedAsShownAdmin, DeletedByServiceAdmin
+from dsrhub.admin import AutocompleteMixin, ChangedAsShownAdmin, DeletedByServiceAdmin
 from dsrhub.exceptions import DsrhubError
+from dsrhub.forms import WholeNumberField
 from dsrhub.import_export.button import StreamingExportMixin
 from subscriptions.admin.exports import DataRecords, DataRecordsToImport, VoiceRecords, VoiceRecordsToImport
 from subscriptions.admin.imports import UsageImportMixin
-from subscriptions.models import DataUsageRecord, UsageRecord, VoiceUsageRecord
+from subscriptions.models import DataUsageRecord, Subscription, UsageRecord, VoiceUsageRecord
 from subscriptions.records import services
 from subscriptions.records.events import UsageEvent
 
@@ -54,6 +56,13 @@ class UsageRecordForm(forms.ModelForm):
         entered: datetime = self.cleaned_data["usage_date"]
         return entered if "usage_date" in self.changed_data else self.initial["usage_date"]
 
+    def clean_subscription(self) -> Subscription:
+        """Django would also take `1_0` for 10."""
+        chosen: Subscription = self.cleaned_data["subscription"]
+        if self["subscription"].data != str(chosen.pk):
+            raise forms.ValidationError(_("This is not the id of a subscription."), code="invalid_choice")
+        return chosen
+
     def _post_clean(self) -> None:
         super()._post_clean()  # type: ignore[misc]
         if self.errors:
@@ -74,9 +83,12 @@ class UsageRecordForm(forms.ModelForm):
             )
 
 
-class UsageRecordAdmin(UsageImportMixin, StreamingExportMixin, ChangedAsShownAdmin, DeletedByServiceAdmin):
+class UsageRecordAdmin(
+    AutocompleteMixin, UsageImportMixin, StreamingExportMixin, ChangedAsShownAdmin, DeletedByServiceAdmin
+):
     import_export_change_list_template = "admin/import_export/change_list_import_export.html"
     form = UsageRecordForm
+    formfield_overrides = {models.BigIntegerField: {"form_class": WholeNumberField}}
     autocomplete_fields = ["subscription"]
     search_fields = ["=subscription__id", "=external_id"]
     search_help_text = _("Subscription or external id")

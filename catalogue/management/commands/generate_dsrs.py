@@ -6,6 +6,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from tqdm import tqdm
 
 from catalogue.reports.samples import MOST_DSRS, sample_list, samples_write
+from dsrhub.commands import whole_number
 
 
 class Command(BaseCommand):
@@ -16,9 +17,15 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("folder", type=Path, help="the target folder; files with the same names are replaced")
-        parser.add_argument("--dsrs", type=int, default=8, help=f"number of files (default: 8, at most {MOST_DSRS})")
-        parser.add_argument("--lines", type=int, default=700, help="number of lines in each file (default: 700)")
-        parser.add_argument("--seed", type=int, default=1, help="another number makes other recordings (default: 1)")
+        parser.add_argument(
+            "--dsrs", type=whole_number, default=8, help=f"number of files (default: 8, at most {MOST_DSRS})"
+        )
+        parser.add_argument(
+            "--lines", type=whole_number, default=700, help="number of lines in each file (default: 700)"
+        )
+        parser.add_argument(
+            "--seed", type=whole_number, default=1, help="another number makes other recordings (default: 1)"
+        )
 
     def handle(self, *, folder: Path, dsrs: int, lines: int, seed: int, **options: Any) -> None:
         started = time.monotonic()

@@ -14,6 +14,7 @@ from catalogue.imports.many import FileResult, dsrs_import
 from catalogue.reports.formats.registry import file_endings
 from catalogue.reports.problems import Problem
 from catalogue.resources.services import catalogue_refresh
+from dsrhub.commands import whole_number
 from dsrhub.files import FoundFile, files_below
 
 # A file with very many problems must not hide the results of the others. The API and the admin show all stored ones.
@@ -35,7 +36,7 @@ class Command(BaseCommand):
         parser.add_argument("--dry-run", action="store_true", help="do the complete import, but keep nothing")
         parser.add_argument(
             "--jobs",
-            type=int,
+            type=whole_number,
             choices=range(1, 17),
             default=3,
             metavar="N",

@@ -11,7 +11,7 @@ from django.db import Error, connection
 from catalogue.imports.worker import queue_drain, uploads_clear, worker_lives
 from catalogue.ranking.services import wanted_rankings_build
 from catalogue.resources.services import catalogue_refresh
-from dsrhub.commands import DsrhubCommand
+from dsrhub.commands import DsrhubCommand, whole_number
 
 logger = logging.getLogger(__name__)
 
@@ -26,7 +26,7 @@ class Command(DsrhubCommand):
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("--once", action="store_true", help="do the waiting work, then exit")
-        parser.add_argument("--parent", type=int, metavar="PID", help="exit when this parent process exits")
+        parser.add_argument("--parent", type=whole_number, metavar="PID", help="exit when this parent process exits")
 
     def handle(self, *args: Any, **options: Any) -> None:
         self.parent: int | None = options["parent"]

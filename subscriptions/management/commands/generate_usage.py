@@ -6,7 +6,7 @@ from typing import Any
 from django.core.management.base import CommandError
 from tqdm import tqdm
 
-from dsrhub.commands import DsrhubCommand, day
+from dsrhub.commands import DsrhubCommand, day, whole_number
 from subscriptions.models import UsageType
 from subscriptions.records.samples import subscriptions_make, usage_events, usage_file_write
 
@@ -22,14 +22,17 @@ class Command(DsrhubCommand):
             "folder", type=Path, help="the output folder; existing files with the same names are replaced"
         )
         parser.add_argument(
-            "--records", type=int, default=10_000, help="the number of records in each file (10,000 by default)"
+            "--records",
+            type=whole_number,
+            default=10_000,
+            help="the number of records in each file (10,000 by default)",
         )
         parser.add_argument(
-            "--subscriptions", type=int, default=100, help="the number of subscriptions (100 by default)"
+            "--subscriptions", type=whole_number, default=100, help="the number of subscriptions (100 by default)"
         )
         parser.add_argument("--from", dest="first_day", type=day, default=date(2026, 1, 1), metavar="DATE")
-        parser.add_argument("--days", type=int, default=60, help="the number of days (60 by default)")
-        parser.add_argument("--seed", type=int, default=1, help="the seed of the random values (1 by default)")
+        parser.add_argument("--days", type=whole_number, default=60, help="the number of days (60 by default)")
+        parser.add_argument("--seed", type=whole_number, default=1, help="the seed of the random values (1 by default)")
 
     def handle(
         self, *args: Any, folder: Path, records: int, first_day: date, days: int, seed: int, **options: Any
