@@ -1,6 +1,9 @@
 """Middleware that answers a request before any view."""
 
+import re
 from collections.abc import Callable
+from itertools import chain
+from typing import Any
 
 from django.http import HttpRequest, HttpResponse, HttpResponseBadRequest, HttpResponseBase, JsonResponse
 
@@ -26,13 +29,48 @@ class HealthMiddleware:
         return self.get_response(request)
 
 
-class AdminQueryMiddleware:
-    """Refuse a NUL in a query of the admin. Its filters would pass it to PostgreSQL, which stores no NUL in a text."""
+class AdminInputMiddleware:
+    """Refuse what the admin's lists and fields pass on unchecked, so that it would end as an internal error.
+
+    PostgreSQL stores no NUL in a text. Python has no years but 1 to 9999, and Django also calculates with the days
+    before and after a day.
+
+    Only the forms of staff are read, after the check of the CSRF token. Others send forms to the sign-in alone, which
+    checks its fields.
+    """
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
-        if request.path.startswith("/admin/") and "%00" in request.META.get("QUERY_STRING", ""):
-            return HttpResponseBadRequest("A query cannot contain a NUL (%00).\n", content_type="text/plain")
+        if not request.path.startswith("/admin/"):
+            return self.get_response(request)
+        if "\0" in request.path or "%00" in request.META.get("QUERY_STRING", ""):
+            return _refused_nul()
+        if any(not _is_year_known(name, value) for name, values in request.GET.lists() for value in values):
+            return HttpResponseBadRequest("A year must be from 2 to 9998.\n", content_type="text/plain")
         return self.get_response(request)
+
+    def process_view(self, request: HttpRequest, *view: Any) -> HttpResponse | None:
+        if request.path.startswith("/admin/") and request.method == "POST" and _is_staff(request):
+            fields = chain.from_iterable((name, *values) for name, values in request.POST.lists())
+            if any("\0" in str(text) for text in fields):
+                return _refused_nul()
+        return None
+
+
+def _is_staff(request: HttpRequest) -> bool:
+    return request.user.is_active and request.user.is_staff
+
+
+def _is_year_known(name: str, value: str) -> bool:
+    """Whether the year in a field of a query, such as `day__year` or `day__gte`, is one to calculate with."""
+    if name == "q":
+        return True
+    if re.search("__(iso_)?year(__|$)", name):
+        return re.fullmatch("[0-9]{1,4}", value) is not None and 1 < int(value) < 9999
+    return re.match(r"(0000|0001|9999)-", value.strip()) is None
+
+
+def _refused_nul() -> HttpResponse:
+    return HttpResponseBadRequest("A NUL (%00) cannot be sent to the admin.\n", content_type="text/plain")

@@ -36,7 +36,7 @@ class DSRFilter(admin.SimpleListFilter):
         return queryset.filter(dsr=self._number())
 
     def _number(self) -> int:
-        number = plain_id(self.value() or "")
+        number = plain_id(str(self.value() or ""))
         if number is None:
             raise IncorrectLookupParameters
         return number

@@ -378,4 +378,4 @@ def test_a_nul_in_a_query_is_refused(admin_client, query):
     response = admin_client.get(f"/admin/catalogue/dsr/?{query}")
 
     assert response.status_code == 400
-    assert response.content == b"A query cannot contain a NUL (%00).\n"
+    assert response.content == b"A NUL (%00) cannot be sent to the admin.\n"

@@ -1,0 +1,64 @@
+"""A small run of the crawler of the admin with the same requests each time: see `tests/faults/crawler.py`."""
+
+import pytest
+
+from tests.catalogue import recipes as catalogue
+from tests.faults.crawler import Form, Request, crawl
+
+# What the long run found, as it was sent.
+FOUND = [
+    Request("GET", "/admin/catalogue/ratechange/", ((b"_facets", b"True"), (b"dsr", b"1"))),
+    Request("GET", "/admin/catalogue/territory/a%00b/change/"),
+    Request("POST", "/admin/subscriptions/datausagerecord/add/", ((b"subscription", b"x"),)),
+    Request("POST", "/admin/subscriptions/datausagerecord/add/", ((b"subscription", b"9" * 30),)),
+    Request("POST", "/admin/catalogue/operatorrate/add/", ((b"note", b"a\0b"), (b"currency", b"NOK"))),
+]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_no_field_of_the_admin_leads_to_an_internal_error(tmp_path, settings):
+    settings.DSRHUB_UPLOAD_DIR = tmp_path
+    superuser, viewer = crawl(100, seed=1)
+    assert (superuser.failures, viewer.failures) == ([], [])
+    for request in FOUND:
+        superuser.ask(request)
+    assert superuser.failures == []
+    # Most pages have a form to search, to sign out, or to change something.
+    assert len(superuser.forms) > 60
+    assert superuser.statuses[200] > 100
+
+
+def test_each_field_of_a_form_is_changed_alone():
+    form = Form("POST", "/", [(b"a", b"1"), (b"b", b"2")])
+    sent = [dict(request.fields) for request in form.hostile()]
+    assert {b"a": b"\0", b"b": b"2"} in sent
+    assert {b"b": b"2"} in sent
+
+
+LISTS = {
+    "catalogue/dsr": ["period_start", "period_end", "imported_at"],
+    "catalogue/ecbrate": ["day"],
+    "catalogue/importjob": ["uploaded_at", "changed_at"],
+    "catalogue/ratechange": ["changed_at"],
+    "catalogue/operatorrate": ["period_start", "entered_at"],
+    "subscriptions/datausagerecord": ["day", "usage_date"],
+    "subscriptions/sealedday": ["day", "sealed_at"],
+    "auth/user": ["date_joined", "last_login"],
+}
+YEARS = ["0", "-1", "10000", "99999", "9" * 5000, "0001-01-01", "9999-12-31"]
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("path", LISTS)
+def test_no_day_in_the_query_of_a_list_leads_to_an_internal_error(admin_client, path):
+    catalogue.dsr.make()
+    admin_client.raise_request_exception = False
+    queries = [
+        {f"{name}{lookup}": year}
+        for name in LISTS[path]
+        for lookup in ("__year", "__day", "__gte", "")
+        for year in YEARS
+    ]
+    queries += [{f"{name}__year": "9999", f"{name}__month": month} for name in LISTS[path] for month in ("12", "13")]
+    asked = [(query, admin_client.get(f"/admin/{path}/", query).status_code) for query in queries]
+    assert [(query, status) for query, status in asked if status >= 500] == []
