@@ -29,6 +29,9 @@ class HealthMiddleware:
         return self.get_response(request)
 
 
+YEARS = range(2, 9999)
+
+
 class AdminInputMiddleware:
     """Refuse what the admin's lists and fields pass on unchecked, so that it would end as an internal error.
 
@@ -68,7 +71,7 @@ def _is_year_known(name: str, value: str) -> bool:
     if name == "q":
         return True
     if re.search("__(iso_)?year(__|$)", name):
-        return re.fullmatch("[0-9]{1,4}", value) is not None and 1 < int(value) < 9999
+        return re.fullmatch("[0-9]{1,4}", value) is not None and int(value) in YEARS
     return re.match(r"(0000|0001|9999)-", value.strip()) is None
 
 
