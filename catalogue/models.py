@@ -401,6 +401,13 @@ class ImportJob(models.Model):
         blank=True,
         help_text=_("The id of the request that queued the present step, for the logs."),
     )
+    address = models.CharField(
+        max_length=45,
+        blank=True,
+        default="",
+        db_default="",  # The servers of the version before do not write it.
+        help_text=_("The address of the client that queued the present step, for the audit log."),
+    )
 
     objects = ImportJobManager()
 

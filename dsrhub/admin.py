@@ -1,23 +1,32 @@
-"""What the admins of all applications share, and the titles of the admin site."""
+"""What the admins of all applications share, the titles of the site, and the pages of users and of the audit log."""
 
-from collections.abc import Collection, Iterable
-from typing import Any
+import json
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from typing import Any, ClassVar
 
+from django import forms
 from django.contrib import admin, messages
 from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
+from django.contrib.admin.models import ADDITION, CHANGE, DELETION
 from django.contrib.admin.utils import unquote
 from django.contrib.admin.widgets import AutocompleteSelect
+from django.contrib.auth.admin import GroupAdmin, UserAdmin
+from django.contrib.auth.models import Group, Permission, User
 from django.db import transaction
 from django.db.models import Model, QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.utils.translation import gettext_lazy as _
+from import_export.forms import ExportForm
 from rest_framework.authtoken.admin import TokenAdmin
 from rest_framework.authtoken.models import TokenProxy
 
+from dsrhub.audit import audit
 from dsrhub.confirmation import require_as_shown, shown_digest
 from dsrhub.exceptions import ConfirmationOutdated, DsrhubError
-from dsrhub.models import ApiToken
+from dsrhub.import_export.button import StreamingExportMixin
+from dsrhub.import_export.tables import StreamedResource, rows_by_id
+from dsrhub.models import Action, ApiToken, AuditEntry
 from dsrhub.values import plain_id
 
 admin.site.site_header = admin.site.site_title = "dsrhub"
@@ -158,10 +167,99 @@ class DeletedByServiceAdmin(AsShownAdmin):
         return self.response_post_save_change(request, None)
 
 
+# --- Changes of the admin in the audit log ---------------------------------------------------------------------
+
+
+class AuditedAdmin(admin.ModelAdmin):
+    """Writes an audit entry for each change of rows that no service writes.
+
+    List it after mixins that are no admins themselves, and before other admins.
+    """
+
+    # The actions of the audit log, by the flags of the admin's own log.
+    audited: ClassVar[Mapping[int, Action]] = {}
+    # The fields whose values an entry has. Of other fields, such as a password, it has the names.
+    audited_values: ClassVar[tuple[str, ...]] = ()
+
+    def construct_change_message(self, request: HttpRequest, form: Any, formsets: Any, add: bool = False) -> Any:
+        # Called before each of the following methods. Only here is the form known.
+        changed = {name: _change(form, name) if name in self.audited_values else None for name in form.changed_data}
+        request.audited_changes = changed  # type: ignore[attr-defined]
+        return super().construct_change_message(request, form, formsets, add)
+
+    def log_addition(self, request: HttpRequest, obj: Any, message: Any) -> Any:
+        self._audit(request, ADDITION, obj)
+        return super().log_addition(request, obj, message)
+
+    def log_change(self, request: HttpRequest, obj: Any, message: Any) -> Any:
+        self._audit(request, CHANGE, obj)
+        return super().log_change(request, obj, message)
+
+    def log_deletions(self, request: HttpRequest, queryset: Any) -> Any:
+        for obj in queryset:
+            self._audit(request, DELETION, obj)
+        return super().log_deletions(request, queryset)
+
+    def audited_action(self, flag: int, changed: Mapping[str, Any]) -> Action | None:
+        return self.audited.get(flag)
+
+    def _audit(self, request: HttpRequest, flag: int, obj: Any) -> None:
+        changed = {} if flag == DELETION else getattr(request, "audited_changes", {})
+        action = self.audited_action(flag, changed)
+        if action is not None:
+            audit(action, obj, details={"changed": changed} if changed else None)
+
+
+def _change(form: forms.BaseForm, name: str) -> dict[str, Any]:
+    """The change of a field: which objects were added and removed, or the old and the new value."""
+    old, new = form.initial.get(name), form.cleaned_data.get(name)
+    if isinstance(new, QuerySet):
+        before, after = set(_names(old or [])), set(_names(new))
+        return {"added": sorted(after - before), "removed": sorted(before - after)}
+    return {"old": old, "new": new}
+
+
+def _names(objects: Any) -> Iterator[str]:
+    if isinstance(objects, QuerySet) and objects.model is Permission:
+        objects = objects.select_related("content_type")
+    for one in objects:
+        yield f"{one.content_type.app_label}.{one.codename}" if isinstance(one, Permission) else str(one)
+
+
+# The fields that say what somebody may do.
+PERMISSIONS = {"is_active", "is_staff", "is_superuser", "groups", "user_permissions", "permissions"}
+
+admin.site.unregister([User, Group])
+
+
+@admin.register(User)
+class AuditedUserAdmin(AuditedAdmin, UserAdmin):
+    audited = {ADDITION: Action.USER_ADDED, CHANGE: Action.USER_CHANGED, DELETION: Action.USER_DELETED}
+    audited_values = (
+        *("username", "first_name", "last_name", "email"),
+        *("is_active", "is_staff", "is_superuser", "groups", "user_permissions"),
+    )
+
+    def audited_action(self, flag: int, changed: Mapping[str, Any]) -> Action | None:
+        if flag == CHANGE and "password" in changed:
+            return Action.PASSWORD_CHANGED
+        return Action.PERMISSIONS_CHANGED if flag == CHANGE and PERMISSIONS & changed.keys() else self.audited[flag]
+
+
+@admin.register(Group)
+class AuditedGroupAdmin(AuditedAdmin, GroupAdmin):
+    audited = {ADDITION: Action.GROUP_ADDED, CHANGE: Action.GROUP_CHANGED, DELETION: Action.GROUP_DELETED}
+    audited_values = ("name", "permissions")
+
+    def audited_action(self, flag: int, changed: Mapping[str, Any]) -> Action | None:
+        return Action.PERMISSIONS_CHANGED if flag == CHANGE and PERMISSIONS & changed.keys() else self.audited[flag]
+
+
 @admin.register(ApiToken)
-class ApiTokenAdmin(AutocompleteMixin, TokenAdmin):
+class ApiTokenAdmin(AutocompleteMixin, AuditedAdmin, TokenAdmin):
     """Creates and revokes tokens. A key is shown once, to the user who creates the token."""
 
+    audited = {ADDITION: Action.TOKEN_CREATED, DELETION: Action.TOKEN_DELETED}
     list_display = ["user", "created"]
     autocomplete_fields = ["user"]
 
@@ -171,3 +269,37 @@ class ApiTokenAdmin(AutocompleteMixin, TokenAdmin):
     def response_add(self, request: HttpRequest, obj: ApiToken, post_url_continue: str | None = None) -> HttpResponse:
         messages.warning(request, _("Copy this token now. It is not shown again: %s") % obj.key)
         return super().response_add(request, obj, post_url_continue)
+
+
+# --- The audit log ---------------------------------------------------------------------------------------------
+
+
+class AuditEntries(StreamedResource):
+    """A row for each entry."""
+
+    title, file_name = _("Audit log"), "audit-log"
+    columns = (
+        *("id", "at", "user_number", "user_name", "door", "address", "action"),
+        *("object_type", "object_id", "object_name", "details", "request_id"),
+    )
+
+    def rows(self, queryset: QuerySet, export_form: ExportForm) -> Iterator[tuple[Any, ...]]:
+        place = self.columns.index("details")
+        for row in rows_by_id(queryset, *self.columns):
+            yield (*row[:place], json.dumps(row[place], ensure_ascii=False), *row[place + 1 :])
+
+    def row_count(self, queryset: QuerySet[Model], most: int) -> int:
+        return len(queryset.order_by().values_list("pk")[: most + 1])
+
+
+@admin.register(AuditEntry)
+class AuditEntryAdmin(StreamingExportMixin, ReadOnlyAdmin):
+    """Who did what. Nobody can change or delete an entry."""
+
+    resource_classes = [AuditEntries]
+    list_display = ["at", "user_name", "door", "address", "action", "object_type", "object_name"]
+    list_filter = ["door", "action", "at"]
+    search_fields = ["user_name", "object_name", "=object_id", "=address", "=request_id"]
+    search_help_text = _("User or object; or the whole id, address or request id")
+    date_hierarchy = "at"
+    show_full_result_count = False

@@ -12,6 +12,9 @@ from uuid import uuid4
 from django.http import HttpRequest, HttpResponseBase
 from django.utils.functional import SimpleLazyObject
 
+from dsrhub.actors import Actor, Door, acting
+from dsrhub.addresses import client_address
+
 HEADER = "X-Request-ID"
 # Probes ask for these every few seconds. Their entries would hide the others.
 HEALTH = {"/healthz", "/readyz"}
@@ -26,11 +29,15 @@ def request_id() -> str:
 
 
 @contextmanager
-def on_behalf_of(earlier_id: str) -> Iterator[None]:
-    """Log the block under the id of an earlier request, or under a new id if there is none."""
+def on_behalf_of(earlier_id: str, *, user: Any = None, address: str = "") -> Iterator[None]:
+    """Do the block as a worker, for the user of an earlier request, and log it under the id of that request.
+
+    Without an earlier id, the id is new.
+    """
     token = _request_id.set(earlier_id or new_id())
     try:
-        yield
+        with acting(Actor(Door.WORKER, user, address)):
+            yield
     finally:
         _request_id.reset(token)
 
@@ -74,7 +81,8 @@ class RequestLogMiddleware:
         # The id stays until the thread's next request: a streamed response is generated after this method returns.
         _request_id.set(sent if re.fullmatch(r"[A-Za-z0-9._-]{1,64}", sent) else new_id())
         begin = monotonic()
-        response = self.get_response(request)
+        with acting(request):
+            response = self.get_response(request)
         response[HEADER] = request_id()
         self._log(request, response, round((monotonic() - begin) * 1000))
         return response
@@ -86,7 +94,7 @@ class RequestLogMiddleware:
             "status": response.status_code,
             "milliseconds": milliseconds,
             "user": _user_number(request),
-            "address": request.META.get("REMOTE_ADDR", ""),
+            "address": client_address(request),
         }
         level = logging.DEBUG if request.path in HEALTH else logging.INFO
         logger.log(level, "%(method)s %(path)s %(status)s %(milliseconds)s ms", known, extra=known)

@@ -1,9 +1,14 @@
-"""Models that all applications share: counters for rate limits, and API tokens for the admin."""
+"""Models that all applications share: counters for rate limits, API tokens for the admin, and the audit log."""
+
+from typing import Any
 
 from django.db import models
+from django.utils import timezone
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 from rest_framework.authtoken.models import Token, TokenProxy
+
+from dsrhub.actors import Door
 
 
 class Tally(models.Model):
@@ -40,3 +45,70 @@ class ApiToken(TokenProxy):
 
 # DRF's own text is the key, and the admin would show it on the page that deletes a user with the token.
 Token.__str__ = ApiToken.__str__  # type: ignore[method-assign,assignment]
+
+
+class Action(models.TextChoices):
+    """What the audit log has entries of. The codes are stable."""
+
+    DSR_DELETED = "dsr_deleted", _("DSR deleted")
+    DSR_REPLACED = "dsr_replaced", _("DSR replaced")
+    RATE_SET = "rate_set", _("rate set")
+    RATE_DELETED = "rate_deleted", _("rate deleted")
+    RATES_LOADED = "rates_loaded", _("ECB rates loaded")
+    USAGE_ADDED = "usage_added", _("usage record added")
+    USAGE_EDITED = "usage_edited", _("usage record edited")
+    USAGE_DELETED = "usage_deleted", _("usage records deleted")
+    USAGE_IMPORTED = "usage_imported", _("usage file imported")
+    USAGE_PURGED = "usage_purged", _("usage records purged")
+    SUBSCRIPTION_ADDED = "subscription_added", _("subscription added")
+    SUBSCRIPTION_CHANGED = "subscription_changed", _("subscription changed")
+    TOKEN_CREATED = "token_created", _("token created")
+    TOKEN_DELETED = "token_deleted", _("token deleted")
+    USER_ADDED = "user_added", _("user added")
+    USER_CHANGED = "user_changed", _("user changed")
+    USER_DELETED = "user_deleted", _("user deleted")
+    GROUP_ADDED = "group_added", _("group added")
+    GROUP_CHANGED = "group_changed", _("group changed")
+    GROUP_DELETED = "group_deleted", _("group deleted")
+    PERMISSIONS_CHANGED = "permissions_changed", _("permissions changed")
+    PASSWORD_CHANGED = "password_changed", _("password changed")
+
+
+def action_choices() -> list[tuple[str, Any]]:
+    """As a function, so that a new action needs no migration."""
+    return list(Action.choices)
+
+
+def door_choices() -> list[tuple[str, Any]]:
+    return [(door.value, door.value) for door in Door]
+
+
+class AuditEntry(models.Model):
+    """Who did what: written by `dsrhub.audit` in the transaction of the change. The database refuses to change it.
+
+    It has no foreign keys: it outlives users and objects, and their deletion must not change it.
+    """
+
+    at = models.DateTimeField(_("time"), default=timezone.now, editable=False)
+    user_number = models.BigIntegerField(_("user id"), null=True)
+    user_name = models.CharField(_("user"), max_length=150, blank=True)
+    door = models.CharField(_("door"), max_length=10, choices=door_choices)
+    address = models.CharField(_("address"), max_length=45, blank=True, help_text=_("Of the client."))
+    action = models.CharField(_("action"), max_length=40, choices=action_choices)
+    object_type = models.CharField(_("object type"), max_length=100)
+    object_id = models.CharField(_("object id"), max_length=64, blank=True)
+    object_name = models.CharField(_("object"), max_length=255, blank=True)
+    details = models.JSONField(_("details"), default=dict)
+    request_id = models.CharField(_("request id"), max_length=64, blank=True)
+
+    class Meta:
+        verbose_name = _("audit entry")
+        verbose_name_plural = _("audit log")
+        ordering = ["-at", "-id"]
+        default_permissions = ("view",)
+        permissions = [("export_auditentry", "Can export the audit log")]
+        # For the list in its order, also that of some days.
+        indexes = [models.Index(fields=["-at", "-id"], name="audit_entry_order")]
+
+    def __str__(self) -> str:
+        return f"{self.get_action_display()}: {self.object_name}"

@@ -43,7 +43,7 @@ INSTALLED_APPS = [
     "catalogue",
     "subscriptions",
     "graphql_schema",
-    "django.contrib.admin",
+    "dsrhub.apps.DsrhubAdminConfig",
     "django.contrib.auth",
     "django.contrib.contenttypes",
     "django.contrib.sessions",
@@ -157,6 +157,8 @@ SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = DSRHUB_HTTPS
 DSRHUB_BEHIND_PROXY = env_bool("DSRHUB_BEHIND_PROXY", default=False)
 if DSRHUB_BEHIND_PROXY:
     SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
+# How many own proxies a request passes. Each appends an address to X-Forwarded-For.
+DSRHUB_PROXY_COUNT = env_int("DSRHUB_PROXY_COUNT", default=1, minimum=1)
 CSRF_TRUSTED_ORIGINS = env_list("DSRHUB_CSRF_TRUSTED_ORIGINS")
 X_FRAME_OPTIONS = "DENY"
 CONTENT_SECURITY_POLICY = {

@@ -2,7 +2,6 @@
 
 import math
 from collections.abc import Callable
-from ipaddress import IPv6Address, ip_address
 from typing import Any
 
 from django.conf import settings
@@ -14,6 +13,8 @@ from django.utils.crypto import salted_hmac
 from rest_framework.exceptions import Throttled
 from rest_framework.request import Request
 from rest_framework.throttling import BaseThrottle
+
+from dsrhub.addresses import client_network
 
 # How long a failed attempt to sign in counts, in seconds.
 SIGN_IN_WINDOW = 15 * 60
@@ -59,21 +60,6 @@ class Allowance:
             cursor.execute(UNCOUNT, [self._key])
 
 
-def client_address(request: HttpRequest | Request) -> str:
-    """The address of the client; for IPv6, its /64 network, which one customer usually has."""
-    address: str = request.META.get("REMOTE_ADDR", "")
-    if settings.DSRHUB_BEHIND_PROXY:
-        # The proxy appends the last address. The client can set those before it to any value.
-        address = request.META.get("HTTP_X_FORWARDED_FOR", address).rpartition(",")[2].strip()
-    try:
-        number = ip_address(address)
-    except ValueError:
-        return address
-    if isinstance(number, IPv6Address):
-        return str(number.ipv4_mapped or IPv6Address(int(number) >> 64 << 64))
-    return address
-
-
 class AnonymousThrottle(BaseThrottle):
     """Limits requests of REST and GraphQL by users who are not signed in to DSRHUB_ANONYMOUS_RATE per address."""
 
@@ -81,7 +67,7 @@ class AnonymousThrottle(BaseThrottle):
         if settings.DSRHUB_ANONYMOUS_RATE is None or (request.user and request.user.is_authenticated):
             return True
         limit, seconds = settings.DSRHUB_ANONYMOUS_RATE
-        self._wait = Allowance("anonymous", client_address(request), limit=limit, seconds=seconds).add()
+        self._wait = Allowance("anonymous", client_network(request), limit=limit, seconds=seconds).add()
         if self._wait:
             # REST and GraphQL have different errors. Both send this header.
             view.headers["Retry-After"] = str(self._wait)
@@ -102,7 +88,7 @@ class ThrottledBackend(ModelBackend):
             return super().authenticate(request, username, password, **kwargs)
         limit = settings.DSRHUB_SIGN_IN_FAILURES
         allowances = [
-            Allowance("address", client_address(request), limit=limit, seconds=SIGN_IN_WINDOW),
+            Allowance("address", client_network(request), limit=limit, seconds=SIGN_IN_WINDOW),
             Allowance("name", username.casefold(), limit=limit * ADDRESSES_PER_NAME, seconds=SIGN_IN_WINDOW),
         ]
         # Each attempt counts before its check, so that parallel attempts cannot exceed the limit.

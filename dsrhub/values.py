@@ -1,4 +1,4 @@
-"""Numbers in plain digits, and how many digits an amount may have. Knows no Django: parsing uses it."""
+"""Numbers in plain digits, how many digits an amount has at most, and texts that print. Knows no Django."""
 
 import re
 from decimal import Decimal
@@ -29,3 +29,11 @@ def plain_decimal(text: str) -> Decimal | None:
     `Decimal` itself also reads `1_000`, `1e9`, `NaN` and the digits of other scripts.
     """
     return Decimal(text) if re.fullmatch(r"-?[0-9]+(\.[0-9]+)?", text) else None
+
+
+def printable(text: str, longest: int) -> str:
+    """The text cut to a length, with everything escaped that does not print, such as line ends and NUL."""
+    text = text[:longest]
+    if text.isprintable():
+        return text
+    return "".join(one if one.isprintable() else ascii(one)[1:-1] for one in text)[:longest]

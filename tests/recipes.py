@@ -1,9 +1,11 @@
-"""Recipes of model-bakery for users, their groups and their tokens."""
+"""Recipes of model-bakery for users, their groups and their tokens, and for entries of the audit log."""
 
 from django.contrib.auth.hashers import make_password
 from django.contrib.auth.models import Group, User
 from model_bakery.recipe import Recipe, foreign_key
 from rest_framework.authtoken.models import Token
+
+from dsrhub.models import Action, AuditEntry
 
 # The password of every user of the recipes.
 PASSWORD = "lovelace"
@@ -14,3 +16,13 @@ staff = user.extend(is_staff=True)
 superuser = user.extend(username="ada", is_staff=True, is_superuser=True)
 group = Recipe(Group, name="editors")
 token = Recipe(Token, key=Token.generate_key, user=foreign_key(user))
+audit_entry = Recipe(
+    AuditEntry,
+    user_name="ada",
+    door="rest",
+    address="192.0.2.1",
+    action=Action.DSR_DELETED,
+    object_type="catalogue.dsr",
+    object_id="1",
+    object_name="report.tsv",
+)

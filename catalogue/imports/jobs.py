@@ -19,6 +19,7 @@ from django.utils import timezone
 from catalogue.exceptions import ImportJobChanged, ReplacementNotChosen
 from catalogue.models import ImportJob
 from catalogue.reports.problems import shown
+from dsrhub.actors import current_actor
 from dsrhub.database import locks
 from dsrhub.logs import request_id
 
@@ -41,6 +42,7 @@ def import_job_add(*, upload: str, path: Path, name: str, user: User) -> ImportJ
         size=path.lstat().st_size,
         uploaded_by=user,
         request_id=request_id(),
+        address=current_actor().address,
     )
     logger.info("import job %s: added", job.pk)
     return job
@@ -88,6 +90,7 @@ def _advance(job: ImportJob, state: str, *, seen: Any, **fields: Any) -> None:
         "bytes_done": 0,
         "changed_at": timezone.now(),
         "request_id": request_id(),
+        "address": current_actor().address,
     }
     is_changed = jobs.exclude(stored_name="").update(state=state, **fresh, **fields)
     job.refresh_from_db()

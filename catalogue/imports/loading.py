@@ -11,7 +11,7 @@ from django.conf import settings
 from django.contrib.auth.models import User
 
 from catalogue.dsrs.kept_files import file_keep
-from catalogue.dsrs.services import dsr_remove, problems_keep
+from catalogue.dsrs.services import dsr_facts, dsr_remove, problems_keep
 from catalogue.exceptions import DSRExists, ExchangeRateIncomplete, ExchangeRateMissing, ReportRefused
 from catalogue.lines.storage import LineLoad, LineTotals, Repeats
 from catalogue.models import DSR
@@ -20,9 +20,11 @@ from catalogue.reports.contexts import SalesContext
 from catalogue.reports.delivery import DamagedDelivery, Delivery, Progress
 from catalogue.reports.formats.interface import ContextReader, ReportFormat
 from catalogue.reports.problems import CommonError, CommonWarning, Problem, ProblemLog, shown
+from dsrhub.audit import audit
 from dsrhub.database import locks
 from dsrhub.database.statements import rows_of
 from dsrhub.exceptions import ConfirmationOutdated
+from dsrhub.models import Action
 
 
 class Outcome(StrEnum):
@@ -265,8 +267,7 @@ class DeliveryLoad:
 
     def _keep(self, load: ContextLoad, rate: ExchangeRate) -> ImportedDSR:
         """Write the row of a DSR, in place of the earlier one, with its problems and its file."""
-        if load.earlier is not None:
-            dsr_remove(load.earlier.pk)
+        earlier = None if load.earlier is None else dsr_remove(load.earlier.pk)
         dsr = DSR(
             id=load.lines.dsr_number,
             status=DSR.Status.INGESTED,
@@ -284,6 +285,9 @@ class DeliveryLoad:
         problems_keep(dsr, self.problems.of(load.number))
         if self.dry_run:
             return ImportedDSR(dsr, Outcome.CHECKED)
+        if load.earlier is not None and earlier is not None:
+            old = {"id": load.earlier.pk, **dsr_facts(earlier)}
+            audit(Action.DSR_REPLACED, dsr, user=self.user, details={"old": old, "new": dsr_facts(dsr)})
         file_keep(self.delivery.packed(), dsr)
         return ImportedDSR(dsr, Outcome.LOADED if load.earlier is None else Outcome.REPLACED)
 

@@ -49,7 +49,7 @@ def queue_drain(*, is_alive: Callable[[], bool] = lambda: True) -> int:
 def _run_one(job: ImportJob, is_alive: Callable[[], bool]) -> bool:
     progress = WorkerProgress(job, is_alive)
     try:
-        with on_behalf_of(job.request_id):
+        with on_behalf_of(job.request_id, user=job.confirmed_by, address=job.address):
             return job_step_run(job=job, progress=progress)
     finally:
         progress.close()

@@ -14,7 +14,9 @@ from django.utils import timezone
 from catalogue.exceptions import InvalidRateFile
 from catalogue.models import DSR, Currency, EcbRate, RateMethod
 from catalogue.rates.services import RatesChanged, dsrs_rerate, is_rate, loaded_until, rates_lock
+from dsrhub.audit import audit
 from dsrhub.files import NotARegularFile, file_open
+from dsrhub.models import Action
 from dsrhub.values import plain_decimal
 
 SATURDAY = 5
@@ -49,7 +51,10 @@ def ecb_rates_load(*, path: Path | None = None, user: User | None = None) -> Rat
         concerned = DSR.objects.ingested().filter(
             rate_method=RateMethod.ECB_MEAN, period_start__lte=max(changed)[0], period_end__gte=min(changed)[0]
         )
-        return RatesChanged(rates=len(changed), dsrs=dsrs_rerate(concerned, user))
+        dsrs = dsrs_rerate(concerned, user)
+        facts = {"rates": len(changed), "first_day": min(changed)[0], "last_day": max(changed)[0], "dsrs": dsrs}
+        audit(Action.RATES_LOADED, EcbRate, name=path.name, user=user, details=facts)
+        return RatesChanged(rates=len(changed), dsrs=dsrs)
 
 
 def _refuse_gap(path: Path, first_day: date) -> None:

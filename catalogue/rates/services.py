@@ -7,6 +7,7 @@ is loaded by the first migration; nothing here uses the network.
 from dataclasses import dataclass
 from datetime import date
 from decimal import ROUND_HALF_EVEN, Context, Decimal, localcontext
+from typing import Any
 
 from django.contrib.auth.models import User
 from django.db import transaction
@@ -14,7 +15,9 @@ from django.db.models import Count, Max, Min, Q, QuerySet, Sum
 
 from catalogue.exceptions import ExchangeRateIncomplete, ExchangeRateMissing, InvalidRate
 from catalogue.models import DSR, Currency, EcbRate, OperatorRate, RateChange, RateMethod
+from dsrhub.audit import audit
 from dsrhub.database import locks
+from dsrhub.models import Action
 
 EURO = "EUR"
 RATE_INTEGER_DIGITS = 30
@@ -139,14 +142,13 @@ def operator_rate_set(
     operator_rate_check(currency=currency, period_start=period_start, period_end=period_end, rate=rate, note=note)
     with transaction.atomic():
         rates_lock(shared=False)
-        OperatorRate.objects.update_or_create(
-            currency_id=currency,
-            period_start=period_start,
-            period_end=period_end,
-            defaults={"rate": rate, "note": note, "entered_by": user},
-        )
-        concerned = _of_period(currency, period_start, period_end)
-        return RatesChanged(rates=1, dsrs=dsrs_rerate(concerned, user))
+        key: dict[str, Any] = {"currency_id": currency, "period_start": period_start, "period_end": period_end}
+        old = OperatorRate.objects.filter(**key).first()
+        new, _ = OperatorRate.objects.update_or_create(**key, defaults={"rate": rate, "note": note, "entered_by": user})
+        dsrs = dsrs_rerate(_of_period(currency, period_start, period_end), user)
+        facts = {"old": old and _rate_facts(old), "new": _rate_facts(new), "dsrs": dsrs}
+        audit(Action.RATE_SET, new, user=user, details=facts)
+        return RatesChanged(rates=1, dsrs=dsrs)
 
 
 def operator_rate_delete(*, operator_rate: OperatorRate, user: User | None = None) -> RatesChanged:
@@ -157,8 +159,20 @@ def operator_rate_delete(*, operator_rate: OperatorRate, user: User | None = Non
     with transaction.atomic():
         rates_lock(shared=False)
         concerned = _of_period(operator_rate.currency_id, operator_rate.period_start, operator_rate.period_end)
-        deleted, _ = OperatorRate.objects.filter(pk=operator_rate.pk).delete()
-        return RatesChanged(rates=deleted, dsrs=dsrs_rerate(concerned, user))
+        old = OperatorRate.objects.filter(pk=operator_rate.pk).first()
+        if old is None:
+            return RatesChanged(rates=0, dsrs=dsrs_rerate(concerned, user))
+        number, facts = old.pk, _rate_facts(old)
+        old.delete()
+        dsrs = dsrs_rerate(concerned, user)
+        audit(Action.RATE_DELETED, old, number=number, user=user, details={"old": facts, "dsrs": dsrs})
+        return RatesChanged(rates=1, dsrs=dsrs)
+
+
+def _rate_facts(operator_rate: OperatorRate) -> dict[str, Any]:
+    """What the audit log tells of an operator's rate."""
+    names = "currency_id", "period_start", "period_end", "rate", "note"
+    return {name: getattr(operator_rate, name) for name in names}
 
 
 def _of_period(currency: str, start: date, end: date) -> QuerySet[DSR]:

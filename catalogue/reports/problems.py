@@ -4,6 +4,8 @@ from collections import Counter
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from dsrhub.values import printable
+
 # A value is kept with its problem so that people recognise it, not as a second copy of the file.
 LONGEST_VALUE = 200
 # Nobody reads more errors than these. A packed megabyte can be a gigabyte of wrong lines, each of which costs
@@ -120,7 +122,4 @@ class ProblemLog:
 
 def shown(text: str, longest: int = LONGEST_VALUE) -> str:
     """The text fit to be shown and stored: cut to a length, and what does not print (no database takes NUL) escaped."""
-    text = text[:longest]
-    if text.isprintable():
-        return text
-    return "".join(one if one.isprintable() else ascii(one)[1:-1] for one in text)[:longest]
+    return printable(text, longest)

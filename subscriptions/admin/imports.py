@@ -222,6 +222,7 @@ class UsageFile(Resource):  # type: ignore[misc]
                 added = services.usage_file_import(
                     path=taken,
                     folder=taken.parent,
+                    name=file_name,
                     usage_type=self.usage_type,
                     backfill=backfill,
                     confirmed=int(to_add),

@@ -6,6 +6,7 @@ from typing import Any, cast
 
 from django import forms
 from django.contrib import admin
+from django.contrib.admin.models import ADDITION
 from django.contrib.admin.utils import label_for_field
 from django.core.paginator import Paginator
 from django.db import models
@@ -14,10 +15,11 @@ from django.http import HttpRequest
 from django.utils.functional import cached_property
 from django.utils.translation import gettext_lazy as _
 
-from dsrhub.admin import AutocompleteMixin, ChangedAsShownAdmin, DeletedByServiceAdmin
+from dsrhub.admin import AuditedAdmin, AutocompleteMixin, ChangedAsShownAdmin, DeletedByServiceAdmin
 from dsrhub.exceptions import DsrhubError
 from dsrhub.forms import WholeNumberField
 from dsrhub.import_export.button import StreamingExportMixin
+from dsrhub.models import Action
 from subscriptions.admin.exports import DataRecords, DataRecordsToImport, VoiceRecords, VoiceRecordsToImport
 from subscriptions.admin.imports import UsageImportMixin
 from subscriptions.models import DataUsageRecord, Subscription, UsageRecord, VoiceUsageRecord
@@ -84,8 +86,11 @@ class UsageRecordForm(forms.ModelForm):
 
 
 class UsageRecordAdmin(
-    AutocompleteMixin, UsageImportMixin, StreamingExportMixin, ChangedAsShownAdmin, DeletedByServiceAdmin
+    AutocompleteMixin, UsageImportMixin, StreamingExportMixin, AuditedAdmin, ChangedAsShownAdmin, DeletedByServiceAdmin
 ):
+    # The services audit the other changes. Programs add millions of records, so the service that adds them does not.
+    audited = {ADDITION: Action.USAGE_ADDED}
+    audited_values = ("price", "kilobytes_used", "seconds_used", "external_id")
     import_export_change_list_template = "admin/import_export/change_list_import_export.html"
     form = UsageRecordForm
     formfield_overrides = {models.BigIntegerField: {"form_class": WholeNumberField}}

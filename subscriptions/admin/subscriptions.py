@@ -4,6 +4,7 @@ from datetime import timedelta
 from typing import Any
 
 from django.contrib import admin
+from django.contrib.admin.models import ADDITION, CHANGE
 from django.http import HttpRequest
 from django.urls import reverse
 from django.utils import timezone
@@ -11,15 +12,18 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 
-from dsrhub.admin import ChangedAsShownAdmin, ReadOnlyAdmin
+from dsrhub.admin import AuditedAdmin, ChangedAsShownAdmin, ReadOnlyAdmin
 from dsrhub.import_export.button import StreamingExportMixin
+from dsrhub.models import Action
 from subscriptions.admin.exports import DAYS_SHOWN, EXPORTS_OF_SUBSCRIPTIONS, SubscriptionExportForm
 from subscriptions.models import SealedDay, Subscription
 from subscriptions.records.events import usage_day
 
 
 @admin.register(Subscription)
-class SubscriptionAdmin(StreamingExportMixin, ChangedAsShownAdmin):
+class SubscriptionAdmin(StreamingExportMixin, AuditedAdmin, ChangedAsShownAdmin):
+    audited = {ADDITION: Action.SUBSCRIPTION_ADDED, CHANGE: Action.SUBSCRIPTION_CHANGED}
+    audited_values = ("carrier", "status")
     resource_classes = EXPORTS_OF_SUBSCRIPTIONS
     export_form_class = SubscriptionExportForm
     list_display = ["id", "carrier", "status", "usage_link"]

@@ -1,12 +1,14 @@
 """Edits and deletes raw records, and marks their keys."""
 
 from collections.abc import Collection
-from datetime import date
+from typing import Any
 
 from django.db import transaction
 
+from dsrhub.audit import audit
 from dsrhub.database.locks import USAGE_RECORD, USAGE_RECORDS
 from dsrhub.database.statements import execute, rows_of
+from dsrhub.models import Action
 from subscriptions.exceptions import RecordProblem, UsageRecordNotFound
 from subscriptions.models import RECORD_MODELS, UsageRecord, UsageType
 from subscriptions.records.events import UsageEvent, record_problem, refuse, usage_day
@@ -25,12 +27,14 @@ INSERT INTO subscriptions_usagemark (usage_type, day, subscription_id)
 SELECT {type}, day, subscription_id FROM old UNION SELECT {type}, day, subscription_id FROM edited
 """
 DELETE = """
-WITH deleted AS (DELETE FROM {table} WHERE id = ANY(%(ids)s::bigint[]) RETURNING subscription_id, day),
+WITH deleted AS (
+    DELETE FROM {table} WHERE id = ANY(%(ids)s::bigint[]) RETURNING id, subscription_id, day, price, {amount} AS amount
+),
 marked AS (
     INSERT INTO subscriptions_usagemark (usage_type, day, subscription_id)
     SELECT DISTINCT {type}, day, subscription_id FROM deleted
 )
-SELECT count(*) FROM deleted
+SELECT coalesce(array_agg(id ORDER BY id), '{{}}'), coalesce(sum(price), 0), coalesce(sum(amount), 0) FROM deleted
 """
 # For more records, one lock covers all of them: the lock table of the database has room for only some thousands.
 RECORDS_LOCKED_SINGLY = 100
@@ -45,15 +49,17 @@ def record_edit(usage_type: UsageType, record_id: int, values: UsageEvent, *, ba
     refuse([problem] if (problem := record_problem(1, values)) else [])
     day = usage_day(values.usage_date)
     with transaction.atomic():
-        old_day = _locked_day(usage_type, record_id)
+        old = _locked_record(usage_type, record_id)
         refuse(unknown_subscriptions({values.subscription: 1}))
         if values.external_id is not None:
             _refuse_taken_id(usage_type, record_id, values)
-        if day != old_day and not backfill and day in sealed_days(usage_type):
+        if day != old.day and not backfill and day in sealed_days(usage_type):
             refuse([RecordProblem(1, "usage_date", str(values.usage_date), "day_sealed")])
         partitions_create(usage_type, {day} - partitioned_days(usage_type))
-        parameters = values._asdict() | {"id": record_id, "day": day, "old_day": old_day}
+        parameters = values._asdict() | {"id": record_id, "day": day, "old_day": old.day}
         execute(statement_for(EDIT, usage_type), **parameters)
+        facts = {"old": _facts(old), "new": values._asdict()}
+        audit(Action.USAGE_EDITED, old, details=facts)
 
 
 def records_locked(usage_type: UsageType, record_ids: Collection[int]) -> list[UsageRecord]:
@@ -67,17 +73,26 @@ def records_delete(usage_type: UsageType, record_ids: Collection[int]) -> int:
     """Delete records, and return how many existed."""
     with transaction.atomic():
         _lock_records(usage_type, record_ids)
-        ((count,),) = rows_of(statement_for(DELETE, usage_type), ids=list(record_ids))
-    return int(count)
+        ((ids, price, amount),) = rows_of(statement_for(DELETE, usage_type), ids=list(record_ids))
+        if ids:
+            only, name = (ids[0], str(ids[0])) if len(ids) == 1 else (None, f"{len(ids)} records")
+            facts = {"records": len(ids), "price": price, "amount": amount, "ids": ids}
+            audit(Action.USAGE_DELETED, RECORD_MODELS[usage_type], number=only, name=name, details=facts)
+    return len(ids)
 
 
-def _locked_day(usage_type: UsageType, record_id: int) -> date:
-    """Lock a record against changes, deletion and purges until the transaction ends, and return its day."""
+def _facts(record: UsageRecord) -> dict[str, Any]:
+    """The values of a record, under the names of `UsageEvent`."""
+    values = record.subscription_id, record.usage_date, record.price, record.amount, record.external_id
+    return UsageEvent(*values)._asdict()
+
+
+def _locked_record(usage_type: UsageType, record_id: int) -> UsageRecord:
+    """Lock a record against changes, deletion and purges until the transaction ends, and return it."""
     records_write_lock(usage_type)
     _lock_records(usage_type, [record_id])
-    days = RECORD_MODELS[usage_type]._default_manager.filter(pk=record_id).values_list("day", flat=True)
-    for day in days:
-        return day
+    for record in RECORD_MODELS[usage_type]._default_manager.filter(pk=record_id):
+        return record
     raise UsageRecordNotFound(f"There is no {usage_type} usage record {record_id}.", id=record_id)
 
 

@@ -9,9 +9,11 @@ from typing import NamedTuple
 
 from django.db import transaction
 
+from dsrhub.audit import audit
 from dsrhub.exceptions import ConfirmationOutdated
 from dsrhub.files import file_open
-from subscriptions.models import UsageRecord, UsageType
+from dsrhub.models import Action
+from subscriptions.models import RECORD_MODELS, UsageRecord, UsageType
 from subscriptions.records import changes, storage
 from subscriptions.records.events import UsageEvent
 from subscriptions.records.files import Progress, usage_file_records
@@ -62,12 +64,14 @@ def usage_file_import(
     *,
     path: Path,
     folder: Path | None = None,
+    name: str = "",
     usage_type: UsageType | None = None,
     backfill: bool = False,
     progress: Progress | None = None,
     confirmed: int | None = None,
 ) -> UsageAdded:
     """Add the records of a file: all of them, or none. `progress` gets the number of bytes read since its last call.
+    `name` is that of an uploaded file.
 
     A file that a program found in a `folder` is opened without following links: see `file_open`. If a user has
     `confirmed` a number of new records, ConfirmationOutdated is raised where it would be another number by now.
@@ -82,6 +86,8 @@ def usage_file_import(
             raise ConfirmationOutdated(
                 f"The check found {confirmed:,} new records, and now there are {added:,}. Nothing was added."
             )
+        counts = {"added": added, "repeated": given - added, "backfill": backfill}
+        audit(Action.USAGE_IMPORTED, RECORD_MODELS[found], name=name or path.name, details=counts)
     return UsageAdded(added, given - added)
 
 

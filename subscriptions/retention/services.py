@@ -8,8 +8,10 @@ from datetime import date
 from django.db import OperationalError, transaction
 from django.utils import timezone
 
+from dsrhub.audit import audit
 from dsrhub.database.locks import USAGE_AGGREGATES
 from dsrhub.database.statements import composed, is_lock_timeout, rows_of
+from dsrhub.models import Action
 from subscriptions.aggregates.comparing import day_differences
 from subscriptions.aggregates.ranges import UsageRange
 from subscriptions.aggregates.refreshing import days_refresh
@@ -84,6 +86,7 @@ def _day_purge(usage_type: UsageType, day: date) -> int:
         sealed.record_count += count
         sealed.save()
         _drop_with_retries(usage_type, day)
+        audit(Action.USAGE_PURGED, sealed, details={"usage_type": usage_type, "day": day, "records": count})
     return count
 
 

@@ -1,0 +1,593 @@
+"""The audit log: who did what, from which address and through which door, for all doors and actions."""
+
+import csv
+import io
+import json
+import re
+from datetime import date
+from decimal import Decimal
+
+import pytest
+from django.contrib.auth.models import Group, Permission, User
+from django.core.files.uploadedfile import SimpleUploadedFile
+from django.core.management import call_command
+from django.db import DatabaseError, connection, transaction
+from django.test import Client
+
+from catalogue.dsrs.services import dsr_delete
+from catalogue.exceptions import DSRNotFound, ExchangeRateMissing
+from catalogue.imports.worker import queue_drain
+from catalogue.models import DSR, EcbRate, OperatorRate
+from catalogue.rates.services import operator_rate_delete
+from dsrhub import actors
+from dsrhub.audit import audit
+from dsrhub.models import Action, AuditEntry
+from subscriptions.models import DataUsageRecord, SealedDay, Subscription
+from tests import recipes
+from tests.catalogue import recipes as catalogue_recipes
+from tests.catalogue.helpers import NO_JANUARY, import_report, line, write_report
+from tests.subscriptions.helpers import add, event, subscribe
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+# Behind a proxy that sends ports.
+ADDRESS, FORWARDED = "192.0.2.7", "6.6.6.6, 192.0.2.7:5678"
+RATE = {"currency": "NOK", "period_start": "2020-01-01", "period_end": "2020-01-31", "rate": "9.5"}
+CSV = "subscription_id,usage_date,price,kilobytes_used\n{},2026-01-05T12:00:00Z,1,1\n"
+
+
+class World:
+    """Objects to act on, and a client for each door of ada, a superuser."""
+
+    def __init__(self, folder):
+        self.folder = folder
+        self.ada = recipes.superuser.make()
+        at = {"HTTP_X_FORWARDED_FOR": FORWARDED, "HTTP_X_REQUEST_ID": "request-1"}
+        self.admin = Client(**at)
+        self.admin.force_login(self.ada)
+        self.program = Client(**at, HTTP_AUTHORIZATION=f"Token {recipes.token.make(user=self.ada).key}")
+        self.anonymous = Client(**at)
+
+    def post(self, path, **form):
+        response = self.admin.post(f"/admin/{path}", form)
+        assert response.status_code == 302, response.context and response.context["errors"]
+        return response
+
+    def graphql(self, operation):
+        response = self.program.post("/graphql", {"query": operation}, content_type="application/json")
+        assert "errors" not in response.json(), response.json()
+
+    def dsr(self):
+        return import_report(self.folder, NO_JANUARY, line("a", revenue="1.5"))
+
+    def file(self, *lines):
+        path = write_report(self.folder, NO_JANUARY, *lines)
+        return SimpleUploadedFile(NO_JANUARY, path.read_bytes())
+
+
+@pytest.fixture
+def world(tmp_path, settings):
+    settings.DSRHUB_BEHIND_PROXY = True
+    settings.DSRHUB_UPLOAD_DIR = tmp_path / "uploads"
+    return World(tmp_path)
+
+
+# Each action is a function that does it through a door and returns the object that its entry must name: type and id.
+ACTIONS = []
+
+
+def doing(door, action):
+    return lambda function: ACTIONS.append((door, action, function)) or function
+
+
+# --- DSRs ------------------------------------------------------------------------------------------------------
+
+
+@doing("admin", "dsr_deleted")
+def delete_on_its_page(world):
+    dsr = world.dsr()
+    world.post(f"catalogue/dsr/{dsr.pk}/delete/", post="yes")
+    return "catalogue.dsr", dsr.pk
+
+
+@doing("admin", "dsr_deleted")
+def delete_in_the_list(world):
+    dsr = world.dsr()
+    world.post("catalogue/dsr/", action="delete_selected", _selected_action=dsr.pk, post="yes")
+    return "catalogue.dsr", dsr.pk
+
+
+@doing("rest", "dsr_deleted")
+def delete_over_rest(world):
+    dsr = world.dsr()
+    assert world.program.delete(f"/dsrs/{dsr.pk}").status_code == 204
+    return "catalogue.dsr", dsr.pk
+
+
+@doing("graphql", "dsr_deleted")
+def delete_over_graphql(world):
+    dsr = world.dsr()
+    world.graphql(f"mutation {{ deleteDsr(id: {dsr.pk}) {{ id }} }}")
+    return "catalogue.dsr", dsr.pk
+
+
+@doing("rest", "dsr_replaced")
+def replace_over_rest(world):
+    world.dsr()
+    response = world.program.post("/dsrs/", {"file": world.file(line("b")), "replace": "true"})
+    assert response.status_code == 201
+    return "catalogue.dsr", DSR.objects.get().pk
+
+
+@doing("command", "dsr_replaced")
+def replace_by_the_command(world):
+    world.dsr()
+    # By threads: two files at a time.
+    call_command("import_dsr", write_report(world.folder, NO_JANUARY, line("b")), "--replace", "--jobs", "2")
+    return "catalogue.dsr", DSR.objects.get().pk
+
+
+def confirm_replacement(world):
+    world.dsr()
+    form = {"import_file": world.file(line("b")), "format": "0", "resource": "0"}
+    page = world.admin.post("/admin/catalogue/dsr/import/", form, follow=True)
+    if page.context["cards"][0]["job"].state == "to_check":
+        queue_drain()
+    number, upload = page.context["cards"][0]["job"].pk, page.context["upload"]
+    world.post("catalogue/dsr/process_import/", upload=upload, confirm="yes", job=number, replace=number)
+
+
+@doing("admin", "dsr_replaced")
+def replace_in_the_admin(world):
+    confirm_replacement(world)
+    return "catalogue.dsr", DSR.objects.get().pk
+
+
+@doing("worker", "dsr_replaced")
+def replace_by_a_worker(world, settings):
+    settings.DSRHUB_IMPORT_AT_ONCE_BYTES = 0
+    confirm_replacement(world)
+    assert not AuditEntry.objects.exists()
+    queue_drain()
+    return "catalogue.dsr", DSR.objects.get().pk
+
+
+# --- Rates -----------------------------------------------------------------------------------------------------
+
+
+@doing("admin", "rate_set")
+def set_rate_in_the_admin(world):
+    world.post("catalogue/operatorrate/add/", **RATE)
+    return "catalogue.operatorrate", OperatorRate.objects.get().pk
+
+
+@doing("admin", "rate_set")
+def edit_rate_in_the_admin(world):
+    rate = catalogue_recipes.operator_rate.make()
+    world.post(f"catalogue/operatorrate/{rate.pk}/change/", rate="9.6", note="")
+    return "catalogue.operatorrate", rate.pk
+
+
+@doing("graphql", "rate_set")
+def set_rate_over_graphql(world):
+    values = 'currency: "NOK", periodStart: "2020-01-01", periodEnd: "2020-01-31", rate: "9.5"'
+    world.graphql(f"mutation {{ setOperatorRate({values}) {{ changedDsrCount }} }}")
+    return "catalogue.operatorrate", OperatorRate.objects.get().pk
+
+
+@doing("command", "rate_set")
+def set_rate_by_the_command(world):
+    call_command("set_exchange_rate", "NOK", "2020-01-01", "2020-01-31", "9.5")
+    return "catalogue.operatorrate", OperatorRate.objects.get().pk
+
+
+@doing("admin", "rate_deleted")
+def delete_rate_in_the_admin(world):
+    rate = catalogue_recipes.operator_rate.make()
+    world.post(f"catalogue/operatorrate/{rate.pk}/delete/", post="yes")
+    return "catalogue.operatorrate", rate.pk
+
+
+@doing("command", "rate_deleted")
+def delete_rate_by_the_command(world):
+    rate = catalogue_recipes.operator_rate.make()
+    call_command("set_exchange_rate", "NOK", "2020-01-01", "2020-01-31", "--delete")
+    return "catalogue.operatorrate", rate.pk
+
+
+@doing("command", "rates_loaded")
+def load_rates_by_the_command(world):
+    rate = EcbRate.objects.get(currency="NOK", day="2020-01-31")
+    path = world.folder / "eurofxref.csv"
+    path.write_text("Date,NOK,\n2020-01-31,12,\n")
+    call_command("load_ecb_rates", path)
+    # The table is not emptied after the test.
+    EcbRate.objects.filter(pk=rate.pk).update(rate=rate.rate)
+    return "catalogue.ecbrate", ""
+
+
+# --- Usage -----------------------------------------------------------------------------------------------------
+
+
+def usage_record():
+    add(event(subscribe()))
+    return DataUsageRecord.objects.get()
+
+
+def usage_form(record, price):
+    day = {"usage_date_0": "2026-01-05", "usage_date_1": "12:00:00"}
+    return {"subscription": record.subscription_id, "price": price, "kilobytes_used": "1", "external_id": ""} | day
+
+
+@doing("admin", "usage_added")
+def add_record(world):
+    someone = subscribe()
+    form = usage_form(DataUsageRecord(subscription=someone), "2")
+    world.post("subscriptions/datausagerecord/add/", **form)
+    return "subscriptions.datausagerecord", DataUsageRecord.objects.get().pk
+
+
+@doing("admin", "usage_edited")
+def edit_record(world):
+    record = usage_record()
+    world.post(f"subscriptions/datausagerecord/{record.pk}/change/", **usage_form(record, "2"))
+    return "subscriptions.datausagerecord", record.pk
+
+
+@doing("admin", "usage_deleted")
+def delete_record(world):
+    record = usage_record()
+    world.post(f"subscriptions/datausagerecord/{record.pk}/delete/", post="yes")
+    return "subscriptions.datausagerecord", record.pk
+
+
+@doing("admin", "usage_imported")
+def import_usage_in_the_admin(world):
+    at = "/admin/subscriptions/datausagerecord/"
+    file = SimpleUploadedFile("usage.csv", CSV.format(subscribe().pk).encode())
+    page = world.admin.post(f"{at}import/", {"import_file": file, "format": "0", "resource": "0"})
+    initial = page.context["confirm_form"].initial
+    form = {name: value for name, value in initial.items() if value is not False} | {"confirm": "yes"}
+    assert world.admin.post(f"{at}process_import/", form).status_code == 302
+    return "subscriptions.datausagerecord", ""
+
+
+@doing("command", "usage_imported")
+def import_usage_by_the_command(world):
+    path = world.folder / "usage.csv"
+    path.write_text(CSV.format(subscribe().pk))
+    call_command("import_usage", path)
+    return "subscriptions.datausagerecord", ""
+
+
+@doing("command", "usage_purged")
+def purge_by_the_command(world):
+    usage_record()
+    call_command("purge_usage", "--before", "2026-02-01")
+    return "subscriptions.sealedday", SealedDay.objects.get().pk
+
+
+@doing("admin", "subscription_added")
+def add_subscription(world):
+    world.post("subscriptions/subscription/add/", carrier="att", status="new")
+    return "subscriptions.subscription", Subscription.objects.get().pk
+
+
+@doing("admin", "subscription_changed")
+def change_subscription(world):
+    someone = subscribe()
+    world.post(f"subscriptions/subscription/{someone.pk}/change/", carrier="att", status="expired")
+    return "subscriptions.subscription", someone.pk
+
+
+# --- Users and tokens ------------------------------------------------------------------------------------------
+
+
+def user_form(user, **changed):
+    joined = user.date_joined
+    form = {"username": user.username, "date_joined_0": f"{joined:%Y-%m-%d}", "date_joined_1": f"{joined:%H:%M:%S}"}
+    return form | {"is_active": "on"} | changed
+
+
+@doing("admin", "user_added")
+def add_user(world):
+    password = {"usable_password": "true", "password1": "countess of", "password2": "countess of"}
+    world.post("auth/user/add/", username="bob", **password)
+    return "auth.user", User.objects.get(username="bob").pk
+
+
+@doing("admin", "user_changed")
+def rename_user(world):
+    bob = recipes.user.make()
+    world.post(f"auth/user/{bob.pk}/change/", **user_form(bob, username="robert"))
+    return "auth.user", bob.pk
+
+
+@doing("admin", "permissions_changed")
+def permit_user(world):
+    bob = recipes.user.make()
+    permission = Permission.objects.get(codename="delete_dsr")
+    world.post(f"auth/user/{bob.pk}/change/", **user_form(bob, user_permissions=permission.pk))
+    return "auth.user", bob.pk
+
+
+@doing("admin", "user_deleted")
+def delete_user(world):
+    bob = recipes.user.make()
+    world.post(f"auth/user/{bob.pk}/delete/", post="yes")
+    return "auth.user", bob.pk
+
+
+@doing("admin", "user_deleted")
+def delete_user_in_the_list(world):
+    bob = recipes.user.make()
+    world.post("auth/user/", action="delete_selected", _selected_action=bob.pk, post="yes")
+    return "auth.user", bob.pk
+
+
+@doing("admin", "group_added")
+def add_group(world):
+    world.post("auth/group/add/", name="editors")
+    return "auth.group", Group.objects.get().pk
+
+
+@doing("admin", "permissions_changed")
+def permit_group(world):
+    group = recipes.group.make()
+    world.post(f"auth/group/{group.pk}/change/", name="editors", permissions=Permission.objects.first().pk)
+    return "auth.group", group.pk
+
+
+@doing("admin", "group_deleted")
+def delete_group(world):
+    group = recipes.group.make()
+    world.post(f"auth/group/{group.pk}/delete/", post="yes")
+    return "auth.group", group.pk
+
+
+@doing("admin", "password_changed")
+def change_own_password(world):
+    new = {"new_password1": "countess of", "new_password2": "countess of"}
+    world.post("password_change/", old_password="lovelace", **new)
+    return "auth.user", world.ada.pk
+
+
+@doing("admin", "password_changed")
+def change_password_of_another(world):
+    bob = recipes.user.make()
+    new = {"usable_password": "true", "password1": "countess of", "password2": "countess of"}
+    world.post(f"auth/user/{bob.pk}/password/", **new)
+    return "auth.user", bob.pk
+
+
+@doing("command", "password_changed")
+def change_password_by_the_command(world, monkeypatch):
+    monkeypatch.setattr("django.contrib.auth.management.commands.changepassword.Command._get_pass", lambda *_: "of L.")
+    monkeypatch.setattr("django.contrib.auth.management.commands.changepassword.validate_password", lambda *_: None)
+    call_command("changepassword", "ada")
+    return "auth.user", world.ada.pk
+
+
+@doing("command", "user_added")
+def create_a_superuser(world):
+    call_command("createsuperuser", "--noinput", username="eve", email="")
+    return "auth.user", User.objects.get(username="eve").pk
+
+
+@doing("admin", "token_created")
+def create_token_in_the_admin(world):
+    bob = recipes.user.make()
+    world.post("dsrhub/apitoken/add/", user=bob.pk)
+    return "dsrhub.apitoken", bob.pk
+
+
+@doing("admin", "token_deleted")
+def delete_token_in_the_admin(world):
+    world.post(f"dsrhub/apitoken/{world.ada.pk}/delete/", post="yes")
+    return "dsrhub.apitoken", world.ada.pk
+
+
+@doing("rest", "token_created")
+def create_token_over_rest(world):
+    world.ada.auth_token.delete()
+    for _ in range(2):  # The second time, the token exists.
+        assert world.anonymous.post("/token/", {"username": "ada", "password": "lovelace"}).status_code == 200
+    return "dsrhub.apitoken", world.ada.pk
+
+
+# --- The walk --------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("door", "action", "do"), ACTIONS, ids=[function.__name__ for *_, function in ACTIONS])
+def test_each_action_of_each_door_leaves_one_entry(world, request, door, action, do):
+    more = {name: request.getfixturevalue(name) for name in ("settings", "monkeypatch") if name in _names_of(do)}
+    object_type, object_id = do(world, **more)
+    entry = AuditEntry.objects.get()
+    by_command = door == "command"
+    assert (entry.door, entry.action) == (door, action)
+    assert (entry.object_type, entry.object_id) == (object_type, str(object_id))
+    assert (entry.user_number, entry.user_name) == ((None, "") if by_command else (world.ada.pk, "ada"))
+    assert (entry.address, entry.request_id) == (("", "") if by_command else (ADDRESS, "request-1"))
+    assert ("system_user" in entry.details) == by_command
+    assert entry.object_name
+    # No entry has a secret.
+    everything = json.dumps(list(AuditEntry.objects.values()), default=str)
+    assert not any(secret in everything for secret in ("lovelace", "countess", "of L.", "md5$"))
+    assert not re.search("[0-9a-f]{40}(?![0-9a-f])(?<![0-9a-f]{41})", everything)
+
+
+def _names_of(function):
+    return function.__code__.co_varnames[: function.__code__.co_argcount]
+
+
+def test_every_action_is_walked():
+    group_changed = {"group_changed"}  # Only a new name, as permissions have their own action.
+    assert {action for _, action, _ in ACTIONS} | group_changed == set(Action.values)
+    assert {door for door, *_ in ACTIONS} == set(actors.Door)
+
+
+# --- Details ---------------------------------------------------------------------------------------------------
+
+
+def test_a_deleted_dsr_is_told_with_its_key_and_its_totals(world):
+    dsr = world.dsr()
+    dsr_delete(dsr_number=dsr.pk)
+    old = AuditEntry.objects.get().details["old"]
+    assert old == {
+        "status": "ingested",
+        "path": NO_JANUARY,
+        "sha256": dsr.sha256,
+        "dsp": "Spotify",
+        "offer": "SpotifyDuo",
+        "society": None,
+        "territory_id": "NO",
+        "currency_id": "NOK",
+        "period_start": "2020-01-01",
+        "period_end": "2020-01-31",
+        "line_count": 1,
+        "total_usages": "0",
+        "total_revenue": "1.5",
+    }
+
+
+def test_a_replacement_tells_what_was_there_and_what_came(world):
+    earlier = world.dsr()
+    replace_over_rest(world)
+    details = AuditEntry.objects.get().details
+    assert (details["old"]["id"], details["old"]["total_revenue"]) == (earlier.pk, "1.5")
+    assert (details["new"]["line_count"], details["new"]["total_revenue"]) == (1, "0")
+
+
+def test_a_rate_is_told_with_all_its_digits_before_and_after(world):
+    digits = "0.000000000000000000000000000000000000000" + "1"
+    catalogue_recipes.operator_rate.make(rate=Decimal(digits), note="our bank")
+    call_command("set_exchange_rate", "NOK", "2020-01-01", "2020-01-31", "9.5")
+    details = AuditEntry.objects.get().details
+    assert (details["old"]["rate"], details["old"]["note"]) == (digits, "our bank")
+    assert (details["new"]["rate"], details["new"]["note"], details["dsrs"]) == ("9.5", "", 0)
+
+
+def test_deleted_usage_is_told_with_its_sums(world):
+    someone = subscribe()
+    add(event(someone, price="0.1", amount=3), event(someone, price="0.2", amount=4))
+    ids = sorted(DataUsageRecord.objects.values_list("pk", flat=True))
+    world.post("subscriptions/datausagerecord/", action="delete_selected", _selected_action=ids, post="yes")
+    assert AuditEntry.objects.get().details == {"records": 2, "price": "0.3", "amount": "7", "ids": ids}
+
+
+def test_permissions_are_told_by_name(world):
+    bob = recipes.user.make(is_staff=True)
+    bob.user_permissions.set(Permission.objects.filter(codename="view_dsr"))
+    form = user_form(bob, is_superuser="on", user_permissions=Permission.objects.get(codename="delete_dsr").pk)
+    world.post(f"auth/user/{bob.pk}/change/", **form)
+    changed = AuditEntry.objects.get().details["changed"]
+    assert changed["is_superuser"] == {"old": False, "new": True}
+    assert changed["is_staff"] == {"old": True, "new": False}
+    assert changed["user_permissions"] == {"added": ["catalogue.delete_dsr"], "removed": ["catalogue.view_dsr"]}
+
+
+# --- Both or neither -------------------------------------------------------------------------------------------
+
+
+def test_a_change_that_is_rolled_back_leaves_no_entry(world):
+    dsr = world.dsr()
+    with transaction.atomic():
+        dsr_delete(dsr_number=dsr.pk)
+        assert AuditEntry.objects.count() == 1
+        transaction.set_rollback(True)
+    assert DSR.objects.get() == dsr
+    assert not AuditEntry.objects.exists()
+
+
+def test_a_refused_change_leaves_no_entry(world):
+    # Without the operator's rate, the DSR has none: the ECB has no rate of this currency.
+    rate = catalogue_recipes.operator_rate.make(currency_id="AED")
+    catalogue_recipes.dsr.make(currency_id="AED", exchange_rate=rate.rate, rate_method="operator")
+    with pytest.raises(ExchangeRateMissing):
+        operator_rate_delete(operator_rate=rate)
+    with pytest.raises(DSRNotFound):
+        dsr_delete(dsr_number=0)
+    assert not AuditEntry.objects.exists()
+
+
+def test_a_dry_run_leaves_no_entry(world):
+    world.dsr()
+    call_command("import_dsr", write_report(world.folder, NO_JANUARY, line("b")), "--replace", "--dry-run")
+    assert not AuditEntry.objects.exists()
+
+
+def test_without_its_entry_a_change_is_rolled_back(world, monkeypatch):
+    dsr = world.dsr()
+    monkeypatch.setattr(AuditEntry.objects, "create", _fail)
+    with pytest.raises(DatabaseError):
+        dsr_delete(dsr_number=dsr.pk)
+    assert DSR.objects.get() == dsr
+
+
+def _fail(**_):
+    raise DatabaseError
+
+
+# --- Append-only -----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("statement", ["UPDATE {} SET user_name = 'eve'", "DELETE FROM {}"])
+def test_the_database_refuses_to_change_an_entry(statement):
+    recipes.audit_entry.make()
+    with pytest.raises(DatabaseError, match="can only be appended to"), connection.cursor() as cursor:
+        cursor.execute(statement.format("dsrhub_auditentry"))
+    assert AuditEntry.objects.get().user_name == "ada"
+
+
+def test_an_entry_outlives_its_user(world):
+    bob = recipes.superuser.make(username="bob")
+    dsr_delete(dsr_number=world.dsr().pk, user=bob)
+    number = bob.pk
+    bob.delete()
+    entry = AuditEntry.objects.get()
+    assert (entry.user_number, entry.user_name) == (number, "bob")
+
+
+def test_texts_of_entries_are_short_and_print():
+    audit(Action.RATES_LOADED, EcbRate, name="a\0\n\x1b" + "é" * 1000, details={"note": ["\0" * 500], "day": date.min})
+    entry = AuditEntry.objects.get()
+    assert entry.object_name.startswith("a\\x00\\n\\x1bé")
+    assert len(entry.object_name) == len(entry.details["note"][0]) == 255
+    assert entry.details["day"] == "0001-01-01"
+
+
+# --- The page --------------------------------------------------------------------------------------------------
+
+
+def test_the_list_is_filtered_and_searched(world):
+    for name, action, door in (("ada", "dsr_deleted", "rest"), ("bob", "rate_set", "admin")):
+        recipes.audit_entry.make(user_name=name, action=action, door=door)
+
+    def names(**query):
+        page = world.admin.get("/admin/dsrhub/auditentry/", query)
+        return [entry.user_name for entry in page.context["cl"].result_list]
+
+    assert names() == ["bob", "ada"]
+    assert names(q="bob") == names(door__exact="admin") == names(action__exact="rate_set") == ["bob"]
+    assert names(q="report.tsv") == ["bob", "ada"]
+    assert names(at__year="2000") == []
+
+
+def test_the_export_has_the_rows_of_the_list(world):
+    recipes.audit_entry.make(details={"old": {"rate": "9.5"}})
+    recipes.audit_entry.make(door="admin")
+    form = {"format": "0", "resource": "0"}
+    response = world.admin.post("/admin/dsrhub/auditentry/export/?door__exact=rest", form)
+    (row,) = csv.DictReader(io.StringIO(b"".join(response.streaming_content).decode()))
+    assert (row["user_name"], row["action"], row["address"]) == ("ada", "dsr_deleted", "192.0.2.1")
+    assert json.loads(row["details"]) == {"old": {"rate": "9.5"}}
+
+
+def test_nobody_can_delete_or_change_entries_in_the_admin(world):
+    entry = recipes.audit_entry.make()
+    at = "/admin/dsrhub/auditentry/"
+    assert "delete_selected" not in world.admin.get(at).content.decode()
+    for path in ("add/", f"{entry.pk}/delete/", f"{entry.pk}/change/"):
+        assert world.admin.post(at + path, {"post": "yes", "user_name": "eve"}).status_code == 403
+    world.admin.post(at, {"action": "delete_selected", "_selected_action": entry.pk, "post": "yes"})
+    assert AuditEntry.objects.get().user_name == "ada"
