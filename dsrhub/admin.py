@@ -200,6 +200,11 @@ class AuditedAdmin(admin.ModelAdmin):
             self._audit(request, DELETION, obj)
         return super().log_deletions(request, queryset)
 
+    def response_action(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse | None:
+        # Django runs an action without a transaction.
+        with transaction.atomic():
+            return super().response_action(request, *args, **kwargs)
+
     def audited_action(self, flag: int, changed: Mapping[str, Any]) -> Action | None:
         return self.audited.get(flag)
 
@@ -244,6 +249,11 @@ class AuditedUserAdmin(AuditedAdmin, UserAdmin):
         if flag == CHANGE and "password" in changed:
             return Action.PASSWORD_CHANGED
         return Action.PERMISSIONS_CHANGED if flag == CHANGE and PERMISSIONS & changed.keys() else self.audited[flag]
+
+    def user_change_password(self, request: HttpRequest, id: str, form_url: str = "") -> HttpResponse:
+        # Django changes a password without a transaction.
+        with transaction.atomic():
+            return super().user_change_password(request, id, form_url)
 
 
 @admin.register(Group)

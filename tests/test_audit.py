@@ -524,7 +524,21 @@ def test_without_its_entry_a_change_is_rolled_back(world, monkeypatch):
     assert DSR.objects.get() == dsr
 
 
-def _fail(**_):
+def test_without_its_entry_no_user_is_deleted_and_no_password_changed(world, monkeypatch):
+    bob = recipes.user.make()
+    world.admin.raise_request_exception = False
+    monkeypatch.setattr("django.contrib.admin.models.LogEntry.objects.log_actions", _fail)
+    new = {"usable_password": "true", "password1": "countess of", "password2": "countess of"}
+    assert world.admin.post(f"/admin/auth/user/{bob.pk}/password/", new).status_code == 500
+    action = {"action": "delete_selected", "_selected_action": bob.pk, "post": "yes"}
+    assert world.admin.post("/admin/auth/user/", action).status_code == 500
+    # The entries came before the failures.
+    assert not AuditEntry.objects.exists()
+    bob.refresh_from_db()
+    assert bob.check_password("lovelace")
+
+
+def _fail(*_, **__):
     raise DatabaseError
 
 
