@@ -180,7 +180,7 @@ IMPORT_EXPORT_EXPORT_PERMISSION_CODE = "export"
 # --- REST ------------------------------------------------------------------------------------------------------
 REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": [
-        "rest_framework.authentication.TokenAuthentication",
+        "dsrhub.throttling.ThrottledTokenAuthentication",
         "rest_framework.authentication.SessionAuthentication",
     ],
     "DEFAULT_PERMISSION_CLASSES": ["dsrhub.permissions.ReadOpenWriteByPermission"],
@@ -236,7 +236,8 @@ DSRHUB_UPLOAD_DIR = Path(os.environ.get("DSRHUB_UPLOAD_DIR") or DATA_DIR / "uplo
 DSRHUB_IMPORT_AT_ONCE_BYTES = env_int("DSRHUB_IMPORT_AT_ONCE_BYTES", default=8 * 1024 * 1024)
 # The rate limit, such as "600/minute", of REST and GraphQL for an address that is not signed in. None: no limit.
 DSRHUB_ANONYMOUS_RATE = env_rate("DSRHUB_ANONYMOUS_RATE")
-# How often an address may fail to sign in within 15 minutes. A user name may fail ten times as often in total.
+# How often an address may fail to sign in within 15 minutes. A user name may fail ten times as often in total. Where a
+# user signed in before, the user's own failures count alone.
 DSRHUB_SIGN_IN_FAILURES = env_int("DSRHUB_SIGN_IN_FAILURES", default=10, minimum=1)
 # Days after which an unconfirmed upload is discarded.
 DSRHUB_UPLOAD_DAYS = env_int("DSRHUB_UPLOAD_DAYS", default=7, minimum=1)

@@ -73,7 +73,8 @@ def exception_handler(error: Exception, context: dict[str, Any]) -> JsonResponse
     if isinstance(error, RequestRefused):
         return _errors_response([dsrhub_error_json(error)], error.status)
     if isinstance(error, exceptions.APIException):
-        headers = {"WWW-Authenticate": error.auth_header} if hasattr(error, "auth_header") else {}
+        named = {"WWW-Authenticate": "auth_header", "Retry-After": "wait"}  # as REST has them
+        headers = {name: str(value) for name, key in named.items() if (value := getattr(error, key, None))}
         api_error = {"message": str(error.detail), "extensions": {"code": error.get_codes()}}
         return _errors_response([api_error], error.status_code, headers=headers)
     return _errors_response([masked_error_json(error)], status.HTTP_500_INTERNAL_SERVER_ERROR)

@@ -2,12 +2,14 @@
 
 import json
 import re
+from datetime import timedelta
 
 import pytest
 from django.contrib.auth.models import Permission, User
 from django.db import connection
 from django.test import Client
 from django.urls import URLPattern, get_resolver, resolve
+from django.utils import timezone
 
 from dsrhub.models import ApiToken, Tally
 from graphql_schema.schema import schema
@@ -521,6 +523,100 @@ def test_expired_tallies_are_removed(ada):
 def test_names_and_addresses_are_stored_as_hashes(ada):
     sign_in("/token/", name="my-password")
     assert all(re.fullmatch("[0-9a-f]{64}", key) for key in Tally.objects.values_list("key", flat=True))
+
+
+# --- Failures that count like wrong passwords ------------------------------------------------------------------
+
+
+def ask_with(key, path="/dsrs/", address="10.0.0.1"):
+    client = Client(REMOTE_ADDR=address, headers={"Authorization": f"Token {key}"})
+    return client.get(path) if path == "/dsrs/" else ask_graphql(client)
+
+
+@pytest.mark.parametrize("path", ["/dsrs/", "/graphql"])
+def test_invalid_tokens_count_as_failures_of_their_address(ada, path):
+    assert [ask_with("0123", path).status_code for _ in range(3)] == [401, 401, 401]
+    answer = ask_with("0123", path)
+    assert answer.status_code == 429
+    assert 0 < int(answer["Retry-After"]) <= 900
+    assert sign_in("/token/", password="lovelace").status_code == 429
+    assert ask_with("0123", path, address="10.0.0.2").status_code == 401
+
+
+def test_a_valid_token_works_beside_invalid_ones_and_is_not_counted(ada):
+    key = recipes.token.make(user=ada).key
+    assert [ask_with("0123").status_code for _ in range(4)] == [401, 401, 401, 429]
+    assert [ask_with(key).status_code for _ in range(5)] == [200] * 5
+    assert Tally.objects.count() == 1
+
+
+def change_password(client, old):
+    form = {"old_password": old, "new_password1": "countess of", "new_password2": "countess of"}
+    return client.post("/admin/password_change/", form)
+
+
+def test_wrong_old_passwords_count_as_failures(ada):
+    client = Client(REMOTE_ADDR="10.0.0.1")
+    client.force_login(ada)
+    assert [change_password(client, "wrong").status_code for _ in range(4)] == [200, 200, 200, 429]
+    assert change_password(client, "lovelace").status_code == 429
+    assert sign_in("/token/", password="lovelace").status_code == 429
+    ada.refresh_from_db()
+    assert ada.check_password("lovelace")
+
+
+def test_a_right_old_password_is_not_counted(ada):
+    client = Client(REMOTE_ADDR="10.0.0.1")
+    client.force_login(ada)
+    refused = {"old_password": "lovelace", "new_password1": "a", "new_password2": "b"}
+    assert [client.post("/admin/password_change/", refused).status_code for _ in range(5)] == [200] * 5
+    assert change_password(client, "lovelace").status_code == 302
+    assert sign_in("/token/", password="countess of").status_code == 200
+
+
+# --- Failures elsewhere do not lock out ------------------------------------------------------------------------
+
+
+def fail_from_a_network():
+    """Fail so often that the name must wait everywhere."""
+    for number in range(31):
+        answer = sign_in("/token/", address=f"10.0.1.{number}")
+    assert answer.status_code == 429
+
+
+def test_failures_elsewhere_do_not_lock_out_who_signed_in_there_before(ada):
+    assert sign_in("/token/", password="lovelace").status_code == 200
+    fail_from_a_network()
+    for path in SIGN_INS:
+        assert sign_in(path, password="lovelace").status_code in (200, 302)
+        assert sign_in(path, password="lovelace", address="10.0.2.1").status_code == 429
+
+
+def test_failures_of_neighbours_do_not_lock_out_who_signed_in_there_before(ada):
+    assert sign_in("/token/", password="lovelace").status_code == 200
+    assert [sign_in("/token/", name="bob").status_code for _ in range(4)] == [400, 400, 400, 429]
+    assert sign_in("/token/", password="lovelace").status_code == 200
+
+
+def test_own_failures_are_limited_where_one_signed_in_before(ada):
+    assert sign_in("/token/", password="lovelace").status_code == 200
+    assert [sign_in("/token/").status_code for _ in range(4)] == [400, 400, 400, 429]
+    assert sign_in("/token/", password="lovelace").status_code == 429
+    # Who knows an address is not known under other names.
+    assert sign_in("/token/", name="bob").status_code == 400
+
+
+def test_an_address_is_known_for_some_months(ada):
+    assert sign_in("/token/", password="lovelace").status_code == 200
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT max(ends_at) - statement_timestamp() FROM dsrhub_tally")
+        ((left,),) = cursor.fetchall()
+        assert timedelta(days=89) < left <= timedelta(days=90)
+        cursor.execute("UPDATE dsrhub_tally SET ends_at = statement_timestamp() - interval '1 second'")
+    fail_from_a_network()
+    assert sign_in("/token/", password="lovelace").status_code == 429
+    # The next windows have removed the expired row.
+    assert not Tally.objects.filter(ends_at__lt=timezone.now()).exists()
 
 
 # --- The rate of anonymous clients -----------------------------------------------------------------------------
