@@ -63,6 +63,10 @@ def prepare_database() -> None:
 
 def make_admin() -> None:
     from django.contrib.auth import get_user_model
+    from django.db import transaction
+
+    from dsrhub.audit import audit
+    from dsrhub.models import Action
 
     users = get_user_model().objects
     if users.filter(username=ADMIN).exists():
@@ -72,7 +76,9 @@ def make_admin() -> None:
         )
         return
     password = secrets.token_urlsafe(12)
-    users.create_superuser(ADMIN, password=password)
+    with transaction.atomic():
+        user = users.create_superuser(ADMIN, password=password)
+        audit(Action.USER_ADDED, user, details={"changed": {"is_superuser": {"old": None, "new": True}}})
     say(f"The admin's user is {ADMIN!r} with the password {password!r}, which is not shown again.")
 
 

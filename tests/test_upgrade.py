@@ -92,3 +92,14 @@ def test_an_upgrade_keeps_all_rows_and_catalogues_them(first_release):
         "resources": [["a", "New title", "ESA001900001"], ["b", None, None], ["c", "Third", None]],
         "records": ["0.123456789012345678901"],
     }
+
+
+def test_servers_of_the_version_before_can_queue_jobs_beside_new_ones():
+    columns = "upload, name, stored_name, size, file_sha256, state, message, replace, tries, bytes_done, request_id"
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"INSERT INTO catalogue_importjob ({columns}, uploaded_at, changed_at) "  # noqa: S608
+            "VALUES ('some', 'a.tsv', 'stored', 1, '', 'to_check', '', false, 0, 0, 'abc', now(), now())"
+        )
+        cursor.execute("SELECT address FROM catalogue_importjob")
+        assert cursor.fetchall() == [("",)]
