@@ -18,14 +18,14 @@ FOUND = [
 @pytest.mark.django_db(transaction=True)
 def test_no_field_of_the_admin_leads_to_an_internal_error(tmp_path, settings):
     settings.DSRHUB_UPLOAD_DIR = tmp_path
-    superuser, viewer = crawl(100, seed=1)
+    superuser, viewer = crawl(40, seed=1, pages=40)
     assert (superuser.failures, viewer.failures) == ([], [])
     for request in FOUND:
         superuser.ask(request)
     assert superuser.failures == []
     # Most pages have a form to search, to sign out, or to change something.
-    assert len(superuser.forms) > 60
-    assert superuser.statuses[200] > 100
+    assert len(superuser.forms) > 20
+    assert superuser.statuses[200] > 30
 
 
 def test_each_field_of_a_form_is_changed_alone():
