@@ -1,60 +1,36 @@
-"""What the admins of all applications share, the titles of the site, and the pages of users and of the audit log."""
+"""What the admins of all applications share, the titles of the site, and the page of the audit log."""
 
 import json
-from collections.abc import Collection, Iterable, Iterator, Mapping
-from typing import Any, ClassVar
+from collections.abc import Collection, Iterable, Iterator
+from typing import Any
 
-from django import forms
 from django.contrib import admin, messages
 from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
-from django.contrib.admin.models import ADDITION, CHANGE, DELETION
 from django.contrib.admin.utils import unquote
-from django.contrib.admin.widgets import AutocompleteSelect
-from django.contrib.auth.admin import GroupAdmin, UserAdmin
-from django.contrib.auth.models import Group, Permission, User
 from django.db import transaction
 from django.db.models import Model, QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.utils.translation import gettext_lazy as _
 from import_export.forms import ExportForm
-from rest_framework.authtoken.admin import TokenAdmin
-from rest_framework.authtoken.models import TokenProxy
 
-from dsrhub.audit import audit
+from dsrhub import people
 from dsrhub.confirmation import require_as_shown, shown_digest
 from dsrhub.exceptions import ConfirmationOutdated, DsrhubError
 from dsrhub.import_export.button import StreamingExportMixin
 from dsrhub.import_export.tables import StreamedResource, rows_by_id
-from dsrhub.models import Action, ApiToken, AuditEntry
-from dsrhub.values import plain_id
+from dsrhub.lookups import ChosenLookupsAdmin
+from dsrhub.models import AuditEntry
 
 admin.site.site_header = admin.site.site_title = "dsrhub"
 admin.site.index_title = "Digital Sales Reports"
 # Lists of reports need the width of the sidebar. The breadcrumbs at the top lead to the other pages.
 admin.site.enable_nav_sidebar = False
 
-# DRF's own admin of tokens shows every key in its lists, logs and pages.
-admin.site.unregister(TokenProxy)
+people.register(admin.site)
 
 
-class ChosenByAutocomplete(AutocompleteSelect):
-    """Django's widget fails on a sent value that is no id, when the page shows the form again with its errors."""
-
-    def optgroups(self, name: str, value: Any, attrs: Any = None) -> Any:
-        return super().optgroups(name, [one for one in value if plain_id(str(one)) is not None], attrs)
-
-
-class AutocompleteMixin:
-    """Fields that people choose by searching."""
-
-    def formfield_for_foreignkey(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
-        if db_field.name in self.get_autocomplete_fields(request):  # type: ignore[attr-defined]
-            kwargs["widget"] = ChosenByAutocomplete(db_field, self.admin_site)  # type: ignore[attr-defined]
-        return super().formfield_for_foreignkey(db_field, request, **kwargs)  # type: ignore[misc]
-
-
-class UneditedAdmin(admin.ModelAdmin):
+class UneditedAdmin(ChosenLookupsAdmin):
     """Rows that only the services write."""
 
     def has_add_permission(self, request: HttpRequest) -> bool:
@@ -71,7 +47,7 @@ class ReadOnlyAdmin(UneditedAdmin):
         return False
 
 
-class AsShownAdmin(admin.ModelAdmin):
+class AsShownAdmin(ChosenLookupsAdmin):
     """Rows that people change or delete only as they saw them: a page sends a digest of what it showed."""
 
     def locked(self, ids: Collection[Any]) -> Iterable[Model]:
@@ -167,120 +143,6 @@ class DeletedByServiceAdmin(AsShownAdmin):
         return self.response_post_save_change(request, None)
 
 
-# --- Changes of the admin in the audit log ---------------------------------------------------------------------
-
-
-class AuditedAdmin(admin.ModelAdmin):
-    """Writes an audit entry for each change of rows that no service writes.
-
-    List it after mixins that are no admins themselves, and before other admins.
-    """
-
-    # The actions of the audit log, by the flags of the admin's own log.
-    audited: ClassVar[Mapping[int, Action]] = {}
-    # The fields whose values an entry has. Of other fields, such as a password, it has the names.
-    audited_values: ClassVar[tuple[str, ...]] = ()
-
-    def construct_change_message(self, request: HttpRequest, form: Any, formsets: Any, add: bool = False) -> Any:
-        # Called before each of the following methods. Only here is the form known.
-        changed = {name: _change(form, name) if name in self.audited_values else None for name in form.changed_data}
-        request.audited_changes = changed  # type: ignore[attr-defined]
-        return super().construct_change_message(request, form, formsets, add)
-
-    def log_addition(self, request: HttpRequest, obj: Any, message: Any) -> Any:
-        self._audit(request, ADDITION, obj)
-        return super().log_addition(request, obj, message)
-
-    def log_change(self, request: HttpRequest, obj: Any, message: Any) -> Any:
-        self._audit(request, CHANGE, obj)
-        return super().log_change(request, obj, message)
-
-    def log_deletions(self, request: HttpRequest, queryset: Any) -> Any:
-        for obj in queryset:
-            self._audit(request, DELETION, obj)
-        return super().log_deletions(request, queryset)
-
-    def response_action(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse | None:
-        # Django runs an action without a transaction.
-        with transaction.atomic():
-            return super().response_action(request, *args, **kwargs)
-
-    def audited_action(self, flag: int, changed: Mapping[str, Any]) -> Action | None:
-        return self.audited.get(flag)
-
-    def _audit(self, request: HttpRequest, flag: int, obj: Any) -> None:
-        changed = {} if flag == DELETION else getattr(request, "audited_changes", {})
-        action = self.audited_action(flag, changed)
-        if action is not None:
-            audit(action, obj, details={"changed": changed} if changed else None)
-
-
-def _change(form: forms.BaseForm, name: str) -> dict[str, Any]:
-    """The change of a field: which objects were added and removed, or the old and the new value."""
-    old, new = form.initial.get(name), form.cleaned_data.get(name)
-    if isinstance(new, QuerySet):
-        before, after = set(_names(old or [])), set(_names(new))
-        return {"added": sorted(after - before), "removed": sorted(before - after)}
-    return {"old": old, "new": new}
-
-
-def _names(objects: Any) -> Iterator[str]:
-    if isinstance(objects, QuerySet) and objects.model is Permission:
-        objects = objects.select_related("content_type")
-    for one in objects:
-        yield f"{one.content_type.app_label}.{one.codename}" if isinstance(one, Permission) else str(one)
-
-
-# The fields that say what somebody may do.
-PERMISSIONS = {"is_active", "is_staff", "is_superuser", "groups", "user_permissions", "permissions"}
-
-admin.site.unregister([User, Group])
-
-
-@admin.register(User)
-class AuditedUserAdmin(AuditedAdmin, UserAdmin):
-    audited = {ADDITION: Action.USER_ADDED, CHANGE: Action.USER_CHANGED, DELETION: Action.USER_DELETED}
-    audited_values = (
-        *("username", "first_name", "last_name", "email"),
-        *("is_active", "is_staff", "is_superuser", "groups", "user_permissions"),
-    )
-
-    def audited_action(self, flag: int, changed: Mapping[str, Any]) -> Action | None:
-        if flag == CHANGE and "password" in changed:
-            return Action.PASSWORD_CHANGED
-        return Action.PERMISSIONS_CHANGED if flag == CHANGE and PERMISSIONS & changed.keys() else self.audited[flag]
-
-    def user_change_password(self, request: HttpRequest, id: str, form_url: str = "") -> HttpResponse:
-        # Django changes a password without a transaction.
-        with transaction.atomic():
-            return super().user_change_password(request, id, form_url)
-
-
-@admin.register(Group)
-class AuditedGroupAdmin(AuditedAdmin, GroupAdmin):
-    audited = {ADDITION: Action.GROUP_ADDED, CHANGE: Action.GROUP_CHANGED, DELETION: Action.GROUP_DELETED}
-    audited_values = ("name", "permissions")
-
-    def audited_action(self, flag: int, changed: Mapping[str, Any]) -> Action | None:
-        return Action.PERMISSIONS_CHANGED if flag == CHANGE and PERMISSIONS & changed.keys() else self.audited[flag]
-
-
-@admin.register(ApiToken)
-class ApiTokenAdmin(AutocompleteMixin, AuditedAdmin, TokenAdmin):
-    """Creates and revokes tokens. A key is shown once, to the user who creates the token."""
-
-    audited = {ADDITION: Action.TOKEN_CREATED, DELETION: Action.TOKEN_DELETED}
-    list_display = ["user", "created"]
-    autocomplete_fields = ["user"]
-
-    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
-
-    def response_add(self, request: HttpRequest, obj: ApiToken, post_url_continue: str | None = None) -> HttpResponse:
-        messages.warning(request, _("Copy this token now. It is not shown again: %s") % obj.key)
-        return super().response_add(request, obj, post_url_continue)
-
-
 # --- The audit log ---------------------------------------------------------------------------------------------
 
 
@@ -309,6 +171,7 @@ class AuditEntryAdmin(StreamingExportMixin, ReadOnlyAdmin):
     resource_classes = [AuditEntries]
     list_display = ["at", "user_name", "door", "address", "action", "object_type", "object_name"]
     list_filter = ["door", "action", "at"]
+    lookups = ["id__in"]  # the action "Export selected"
     search_fields = ["user_name", "object_name", "=object_id", "=address", "=request_id"]
     search_help_text = _("User or object; or the whole id, address or request id")
     date_hierarchy = "at"

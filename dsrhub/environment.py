@@ -22,12 +22,14 @@ def env_bool(name: str, *, default: bool) -> bool:
     raise ImproperlyConfigured(f"{name}={word!r} is neither true nor false.")
 
 
-def env_int(name: str, *, default: int, minimum: int = 0) -> int:
+def env_int(name: str, *, default: int, minimum: int = 0, maximum: int | None = None) -> int:
     word = os.environ.get(name, "").strip()
     if not word:
         return default
     if not (word.isascii() and word.isdigit()) or int(word) < minimum:
         raise ImproperlyConfigured(f"{name}={word!r} is not a whole number of at least {minimum}.")
+    if maximum is not None and int(word) > maximum:
+        raise ImproperlyConfigured(f"{name}={word!r} is more than {maximum}.")
     return int(word)
 
 

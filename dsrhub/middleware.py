@@ -5,7 +5,9 @@ from collections.abc import Callable
 from itertools import chain
 from typing import Any
 
+from django.conf import settings
 from django.http import HttpRequest, HttpResponse, HttpResponseBadRequest, HttpResponseBase, JsonResponse
+from django.utils.cache import patch_cache_control
 
 from dsrhub.readiness import readiness
 
@@ -27,6 +29,23 @@ class HealthMiddleware:
             state = readiness()
             return JsonResponse(state, status=200 if state["ready"] else 503, headers={"Cache-Control": "no-store"})
         return self.get_response(request)
+
+
+class PrivateAnswersMiddleware:
+    """Forbid caches to store answers to callers who sign in, and all answers while DSRHUB_PRIVATE is on.
+
+    The header or the cookie decides, whether it is valid or not. Static files are answered before, and may be cached.
+    """
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        response = self.get_response(request)
+        signs_in = "Authorization" in request.headers or settings.SESSION_COOKIE_NAME in request.COOKIES
+        if settings.DSRHUB_PRIVATE or signs_in:
+            patch_cache_control(response, private=True, no_store=True)
+        return response
 
 
 YEARS = range(2, 9999)

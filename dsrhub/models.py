@@ -1,12 +1,13 @@
-"""Models that all applications share: counters for rate limits, API tokens for the admin, and the audit log."""
+"""Models that all applications share: counters for rate limits, API tokens, and the audit log."""
 
 from typing import Any
 
+from django.contrib.auth.models import User
 from django.db import models
 from django.utils import timezone
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
-from rest_framework.authtoken.models import Token, TokenProxy
+from rest_framework.authtoken.models import Token
 
 from dsrhub.actors import Door
 
@@ -29,22 +30,57 @@ class Tally(models.Model):
         return self.key
 
 
-class ApiToken(TokenProxy):
-    """A user's token. Its key is shown when it is created and never again."""
+class ApiToken(models.Model):
+    """A key with which a program signs in as a user. Only a hash of the key is stored: see `dsrhub.tokens`.
+
+    The constraints of both foreign keys are in the migration, as they act in the database: servers of the release
+    before, which do not know this table, can still delete users.
+    """
+
+    user = models.ForeignKey(
+        User, on_delete=models.CASCADE, db_constraint=False, related_name="api_tokens", verbose_name=_("user")
+    )
+    name = models.CharField(_("name"), max_length=100, help_text=_("The program or the person that uses the token."))
+    prefix = models.CharField(_("starts with"), max_length=8)
+    hash = models.CharField(max_length=64, unique=True)
+    # A hash of the user's stored password when the token was created. Another password makes the token invalid.
+    fingerprint = models.CharField(max_length=64)
+    created_at = models.DateTimeField(_("created at"))
+    created_by = models.ForeignKey(
+        User,
+        on_delete=models.SET_NULL,
+        db_constraint=False,
+        null=True,
+        related_name="+",
+        verbose_name=_("created by"),
+    )
+    expires_at = models.DateTimeField(_("expires at"))
+    # Updated once an hour at most.
+    last_used_at = models.DateTimeField(_("last used at"), null=True)
+    # Whether it is a copy from the table of the releases before, which has the whole key. Until the command
+    # `forget_old_tokens` empties that table, its servers may revoke the token there.
+    in_old_table = models.BooleanField(default=False)
+
+    # The whole key, on the object that `token_create` returns.
+    key: str
 
     class Meta:
-        proxy = True
         default_permissions = ("add", "delete", "view")
         verbose_name = _("token")
         verbose_name_plural = _("tokens")
 
     def __str__(self) -> str:
-        text: str = gettext("Token of %s") % self.user
+        text: str = gettext("Token %(prefix)s… of %(user)s") % {"prefix": self.prefix, "user": self.user}
         return text
 
 
+def _name_of_old_token(token: Token) -> str:
+    text: str = gettext("Token of %s") % token.user
+    return text
+
+
 # DRF's own text is the key, and the admin would show it on the page that deletes a user with the token.
-Token.__str__ = ApiToken.__str__  # type: ignore[method-assign,assignment]
+Token.__str__ = _name_of_old_token  # type: ignore[method-assign,assignment]
 
 
 class Action(models.TextChoices):

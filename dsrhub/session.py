@@ -5,7 +5,6 @@ from typing import Any
 from django.db import transaction
 from drf_spectacular.utils import OpenApiResponse, PolymorphicProxySerializer, extend_schema, inline_serializer
 from rest_framework import serializers
-from rest_framework.authtoken.models import Token
 from rest_framework.authtoken.serializers import AuthTokenSerializer
 from rest_framework.authtoken.views import ObtainAuthToken
 from rest_framework.request import Request
@@ -13,7 +12,8 @@ from rest_framework.response import Response
 
 from dsrhub.api.errors import NO_LENGTH, NOT_THIS_TYPE, TOO_LARGE, TOO_MANY, ErrorSerializer, WrongParametersSerializer
 from dsrhub.audit import audit
-from dsrhub.models import Action, ApiToken
+from dsrhub.models import Action
+from dsrhub.tokens import token_of_sign_in
 
 NOT_RECOGNISED = OpenApiResponse(
     PolymorphicProxySerializer("NotRecognised", [ErrorSerializer, WrongParametersSerializer], None),
@@ -39,12 +39,11 @@ class TokenView(ObtainAuthToken):
         },
     )
     def post(self, request: Request, *args: Any, **kwargs: Any) -> Response:
-        """Exchange a user name and password for a token. Send it as `Authorization: Token <token>`."""
+        """Exchange a user name and password for a new token. Send it as `Authorization: Token <token>`."""
         serializer = self.get_serializer(data=request.data)
         serializer.is_valid(raise_exception=True)
         user = serializer.validated_data["user"]
         with transaction.atomic():
-            token, is_new = Token.objects.get_or_create(user=user)
-            if is_new:
-                audit(Action.TOKEN_CREATED, ApiToken, number=user.pk, name=str(token), user=user)
-        return Response({"token": token.key})
+            token = token_of_sign_in(user)
+            audit(Action.TOKEN_CREATED, token, user=user)
+        return Response({"token": token.key}, headers={"Cache-Control": "no-store"})

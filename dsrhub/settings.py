@@ -65,6 +65,7 @@ MIDDLEWARE = [
     "dsrhub.bodies.BodyMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
+    "dsrhub.middleware.PrivateAnswersMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
@@ -180,7 +181,7 @@ IMPORT_EXPORT_EXPORT_PERMISSION_CODE = "export"
 # --- REST ------------------------------------------------------------------------------------------------------
 REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": [
-        "dsrhub.throttling.ThrottledTokenAuthentication",
+        "dsrhub.authentication.ApiTokenAuthentication",
         "rest_framework.authentication.SessionAuthentication",
     ],
     "DEFAULT_PERMISSION_CLASSES": ["dsrhub.permissions.ReadOpenWriteByPermission"],
@@ -239,6 +240,8 @@ DSRHUB_ANONYMOUS_RATE = env_rate("DSRHUB_ANONYMOUS_RATE")
 # How often an address may fail to sign in within 15 minutes. A user name may fail ten times as often in total. Where a
 # user signed in before, the user's own failures count alone.
 DSRHUB_SIGN_IN_FAILURES = env_int("DSRHUB_SIGN_IN_FAILURES", default=10, minimum=1)
+# Days after which a new token expires.
+DSRHUB_TOKEN_DAYS = env_int("DSRHUB_TOKEN_DAYS", default=365, minimum=1, maximum=36_500)
 # Days after which an unconfirmed upload is discarded.
 DSRHUB_UPLOAD_DAYS = env_int("DSRHUB_UPLOAD_DAYS", default=7, minimum=1)
 # The folder where delivered files are kept unchanged. Empty: they are not kept.

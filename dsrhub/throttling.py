@@ -5,17 +5,16 @@ from collections.abc import Callable
 from typing import Any
 
 from django.conf import settings
-from django.contrib.auth.backends import ModelBackend
 from django.contrib.auth.models import User
 from django.db import connection
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.utils.crypto import salted_hmac
-from rest_framework.authentication import TokenAuthentication
 from rest_framework.exceptions import AuthenticationFailed, Throttled
 from rest_framework.request import Request
 from rest_framework.throttling import BaseThrottle
 
 from dsrhub.addresses import client_network
+from dsrhub.tokens import TokenKeepingBackend
 
 # How long a failed attempt to sign in counts, in seconds.
 SIGN_IN_WINDOW = 15 * 60
@@ -136,7 +135,7 @@ def _is_known(key: str) -> bool:
     return bool(is_known)
 
 
-class ThrottledBackend(ModelBackend):
+class ThrottledBackend(TokenKeepingBackend):
     """Django's check of names and passwords, with a limit on failures."""
 
     def authenticate(
@@ -165,10 +164,6 @@ class ThrottledTokensMixin:
             if wait := _failures(client_network(request)).add():
                 raise Throttled(wait) from None
             raise
-
-
-class ThrottledTokenAuthentication(ThrottledTokensMixin, TokenAuthentication):
-    pass
 
 
 class ThrottledMiddleware:

@@ -1,11 +1,14 @@
 """Recipes of model-bakery for users, their groups and their tokens, and for entries of the audit log."""
 
+from typing import Any
+
 from django.contrib.auth.hashers import make_password
 from django.contrib.auth.models import Group, User
 from model_bakery.recipe import Recipe, foreign_key
 from rest_framework.authtoken.models import Token
 
-from dsrhub.models import Action, AuditEntry
+from dsrhub.models import Action, ApiToken, AuditEntry
+from dsrhub.tokens import token_create
 
 # The password of every user of the recipes.
 PASSWORD = "lovelace"
@@ -15,7 +18,6 @@ user = Recipe(User, username="bob", password=lambda: make_password(PASSWORD))
 staff = user.extend(is_staff=True)
 superuser = user.extend(username="ada", is_staff=True, is_superuser=True)
 group = Recipe(Group, name="editors")
-token = Recipe(Token, key=Token.generate_key, user=foreign_key(user))
 audit_entry = Recipe(
     AuditEntry,
     user_name="ada",
@@ -26,3 +28,20 @@ audit_entry = Recipe(
     object_id="1",
     object_name="report.tsv",
 )
+
+
+class TokenRecipe(Recipe):
+    """Makes a token as the product does, with its `key`, which is in no column."""
+
+    def make(self, user: User | None = None, **attributes: Any) -> ApiToken:
+        owner = user or globals()["user"].make()
+        token = token_create(user=owner, name="a program", created_by=owner)
+        for name, value in attributes.items():
+            setattr(token, name, value)
+        token.save()
+        return token
+
+
+token = TokenRecipe(ApiToken)
+# A token of the table that the releases before used.
+old_token = Recipe(Token, key=Token.generate_key, user=foreign_key(user))

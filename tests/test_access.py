@@ -10,6 +10,7 @@ from django.db import connection
 from django.test import Client
 from django.urls import URLPattern, get_resolver, resolve
 from django.utils import timezone
+from rest_framework.authtoken.models import Token
 
 from dsrhub.models import ApiToken, Tally
 from graphql_schema.schema import schema
@@ -365,12 +366,11 @@ def redirects_to_a_page(response):
 @pytest.fixture
 def people_addresses():
     bob, group = recipes.user.make(), recipes.group.make()
-    recipes.token.make(user=bob)
-    entry = recipes.audit_entry.make()
+    token, entry = recipes.token.make(user=bob), recipes.audit_entry.make()
 
     def at(path):
-        found = {"group": group, "auditentry": entry}
-        return "/admin/" + path.replace("1", str(found.get(path.split("/")[1], bob).pk))
+        found = {"user": bob, "group": group, "apitoken": token, "auditentry": entry}
+        return "/admin/" + path.replace("1", str(found[path.split("/")[1]].pk))
 
     return at
 
@@ -430,37 +430,66 @@ def test_a_token_created_in_the_admin_is_shown_once_and_works(settings):
     settings.DSRHUB_PRIVATE = True
     bob = recipes.user.make()
     client = client_of("superuser")
-    page = client.post("/admin/dsrhub/apitoken/add/", {"user": bob.pk}, follow=True).content.decode()
-    (key,) = re.findall("not shown again: ([0-9a-f]{40})", page)
+    response = client.post("/admin/dsrhub/apitoken/add/", {"user": bob.pk, "name": "nightly upload"})
+    page = response.content.decode()
+    (key,) = re.findall("not shown again: <code>([0-9a-f]{40})</code>", page)
     assert page.count(key) == 1
+    assert "no-store" in response["Cache-Control"]
     assert Client(headers={"Authorization": f"Token {key}"}).get("/dsrs/").status_code == 200
-    for path in ("", f"{bob.pk}/change/", f"{bob.pk}/history/", f"{bob.pk}/delete/"):
+    token = ApiToken.objects.get()
+    assert (token.user, token.name, token.prefix, token.created_by.username) == (
+        bob,
+        "nightly upload",
+        key[:8],
+        "superuser",
+    )
+    for path in ("", f"{token.pk}/change/", f"{token.pk}/history/", f"{token.pk}/delete/"):
         page = client.get(f"/admin/dsrhub/apitoken/{path}").content.decode()
-        assert "bob" in page
-        assert key not in page
+        assert key[:8] in page
+        for secret in (key, token.hash, token.fingerprint):
+            assert secret not in page
     with connection.cursor() as cursor:
         cursor.execute("SELECT object_id, object_repr, change_message FROM django_admin_log")
-        assert cursor.fetchall() == [(str(bob.pk), "Token of bob", '[{"added": {}}]')]
+        assert cursor.fetchall() == [(str(token.pk), f"Token {key[:8]}… of bob", '[{"added": {}}]')]
 
 
-def test_deleting_a_user_does_not_show_the_token():
-    token = recipes.token.make()
+def test_deleting_a_user_does_not_show_the_tokens():
+    old = recipes.old_token.make()
+    token = recipes.token.make(user=old.user)
     client = client_of("superuser")
     for page in (
         client.get(f"/admin/auth/user/{token.user_id}/delete/"),
         client.post("/admin/auth/user/", {"action": "delete_selected", "_selected_action": token.user_id}),
     ):
-        assert "Token: Token of bob" in page.content.decode()
-        assert token.key not in page.content.decode()
+        text = page.content.decode()
+        assert "Token: Token of bob" in text
+        assert f"Token {token.prefix}… of bob" in text
+        assert [secret for secret in (old.key, token.key, token.hash) if secret in text] == []
+    assert old.key not in repr(old)
     assert token.key not in repr(token)
 
 
-def test_a_token_can_be_revoked_in_the_admin():
-    token = recipes.token.make()
+def test_there_is_no_page_of_the_old_table():
     client = client_of("superuser")
-    assert client.post(f"/admin/dsrhub/apitoken/{token.user_id}/delete/", {"post": "yes"}).status_code == 302
-    assert ApiToken.objects.count() == 0
-    assert Client(headers={"Authorization": f"Token {token.key}"}).get("/dsrs/").status_code == 401
+    for name in ("token", "tokenproxy"):
+        assert client.get(f"/admin/authtoken/{name}/").status_code == 404
+
+
+@pytest.mark.parametrize("by", ["page", "action"])
+@pytest.mark.parametrize("recipe", ["token", "old_token"])
+def test_a_token_can_be_revoked_in_the_admin(by, recipe):
+    key = getattr(recipes, recipe).make().key
+    program = Client(headers={"Authorization": f"Token {key}"})
+    assert program.get("/dsrs/").status_code == 200
+    token = ApiToken.objects.get()
+    client = client_of("superuser")
+    path, form = f"/admin/dsrhub/apitoken/{token.pk}/delete/", {"post": "yes"}
+    if by == "action":
+        path = "/admin/dsrhub/apitoken/"
+        form |= {"action": "delete_selected", "_selected_action": token.pk}
+    assert client.post(path, form).status_code == 302
+    assert program.get("/dsrs/").status_code == 401
+    assert (ApiToken.objects.count(), Token.objects.count()) == (0, 0)
 
 
 # --- Limits on signing in --------------------------------------------------------------------------------------
@@ -658,6 +687,47 @@ def test_clients_over_the_rate_may_sign_in(client, settings, ada):
     settings.DSRHUB_ANONYMOUS_RATE = (1, 3600)
     assert [client.get("/dsrs/").status_code for _ in range(2)] == [200, 429]
     assert sign_in("/token/", password="lovelace", address="127.0.0.1").status_code == 200
+
+
+# --- Caches ----------------------------------------------------------------------------------------------------
+
+
+def directives(response):
+    return set(response.get("Cache-Control", "").split(", "))
+
+
+@pytest.mark.parametrize("is_private", [False, True], ids=["public", "private"])
+@pytest.mark.parametrize("kind", KINDS)
+def test_no_cache_stores_an_answer_to_a_signed_in_user_or_of_a_private_server(kind, is_private, settings):
+    settings.DSRHUB_PRIVATE = is_private
+    client = client_of(kind)
+    wrong = []
+    for route in OTHER_ROUTES:
+        for method in ("GET", "POST", "DELETE"):
+            found = directives(client.generic(method, address(route)))
+            if {"private", "no-store"} <= found or (kind == "anonymous" and not is_private):
+                continue
+            wrong.append((method, route, found))
+    assert wrong == []
+
+
+def test_open_reads_may_be_cached(client):
+    assert "Cache-Control" not in client.get("/dsrs/")
+
+
+@pytest.mark.parametrize("is_private", [False, True], ids=["public", "private"])
+def test_no_cache_stores_a_token(client, settings, ada, is_private):
+    settings.DSRHUB_PRIVATE = is_private
+    response = client.post("/token/", {"username": "ada", "password": "lovelace"})
+    assert response.json()["token"]
+    assert "no-store" in directives(response)
+
+
+@pytest.mark.parametrize("kind", ["staff", "superuser"])
+def test_no_cache_stores_a_page_of_the_admin(kind):
+    client = client_of(kind)
+    paths = [address(route) for route in ADMIN_ROUTES if route != "admin/logout/"]
+    assert [path for path in paths if not {"private", "no-store"} <= directives(client.get(path))] == []
 
 
 # --- Headers ---------------------------------------------------------------------------------------------------

@@ -21,7 +21,7 @@ from catalogue.models import DSR, EcbRate, OperatorRate
 from catalogue.rates.services import operator_rate_delete
 from dsrhub import actors
 from dsrhub.audit import audit
-from dsrhub.models import Action, AuditEntry
+from dsrhub.models import Action, ApiToken, AuditEntry
 from subscriptions.models import DataUsageRecord, SealedDay, Subscription
 from tests import recipes
 from tests.catalogue import recipes as catalogue_recipes
@@ -377,22 +377,21 @@ def create_a_superuser(world):
 @doing("admin", "token_created")
 def create_token_in_the_admin(world):
     bob = recipes.user.make()
-    world.post("dsrhub/apitoken/add/", user=bob.pk)
-    return "dsrhub.apitoken", bob.pk
+    world.post("dsrhub/apitoken/add/", user=bob.pk, name="nightly upload")
+    return "dsrhub.apitoken", ApiToken.objects.get(user=bob).pk
 
 
 @doing("admin", "token_deleted")
 def delete_token_in_the_admin(world):
-    world.post(f"dsrhub/apitoken/{world.ada.pk}/delete/", post="yes")
-    return "dsrhub.apitoken", world.ada.pk
+    token = ApiToken.objects.get()
+    world.post(f"dsrhub/apitoken/{token.pk}/delete/", post="yes")
+    return "dsrhub.apitoken", token.pk
 
 
 @doing("rest", "token_created")
 def create_token_over_rest(world):
-    world.ada.auth_token.delete()
-    for _ in range(2):  # The second time, the token exists.
-        assert world.anonymous.post("/token/", {"username": "ada", "password": "lovelace"}).status_code == 200
-    return "dsrhub.apitoken", world.ada.pk
+    assert world.anonymous.post("/token/", {"username": "ada", "password": "lovelace"}).status_code == 200
+    return "dsrhub.apitoken", ApiToken.objects.latest("pk").pk
 
 
 # --- The walk --------------------------------------------------------------------------------------------------

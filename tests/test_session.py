@@ -1,9 +1,11 @@
 """Signing in over REST, and closed reads."""
 
+import re
+
 import pytest
 from django.test import Client
-from rest_framework.authtoken.models import Token
 
+from dsrhub.models import ApiToken
 from tests import recipes
 
 pytestmark = pytest.mark.django_db
@@ -34,7 +36,9 @@ def token_header(user):
 def test_a_name_and_a_password_give_a_token_that_signs_in(client, ada, settings, path, content_type, body):
     response = client.post(path, body, content_type=content_type)
     assert response.status_code == 200
-    assert response.json() == {"token": Token.objects.get(user=ada).key}
+    assert response.json().keys() == {"token"}
+    assert re.fullmatch("[0-9a-f]{40}", response.json()["token"])
+    assert ApiToken.objects.get().user == ada
     settings.DSRHUB_PRIVATE = True
     headers = {"Authorization": f"Token {response.json()['token']}"}
     assert client.get("/dsrs/", headers=headers).status_code == 200

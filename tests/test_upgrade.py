@@ -9,7 +9,6 @@ from django.db import connection
 from tests.processes import database_url, manage
 
 pytestmark = pytest.mark.django_db(transaction=True)
-
 # Rows that the first release wrote for three reports: a large one, whose lines have their own table, a small one, and
 # a failed one.
 FIRST_RELEASE = """
@@ -43,6 +42,37 @@ CREATE TABLE subscriptions_datausagerecord_20200101 PARTITION OF subscriptions_d
     FOR VALUES FROM ('2020-01-01') TO ('2020-01-02');
 INSERT INTO subscriptions_datausagerecord (subscription_id, usage_date, kilobytes_used, day, price)
     VALUES (7, '2020-01-01 12:00Z', 5, '2020-01-01', 0.123456789012345678901);
+INSERT INTO auth_user (id, username, password, is_active, is_staff, is_superuser, first_name, last_name, email,
+                       date_joined)
+    SELECT id, name, 'md5$$' || md5(name), true, false, false, '', '', '', now()
+    FROM (VALUES (1, 'ada'), (2, 'eve')) AS users (id, name);
+INSERT INTO authtoken_token (key, user_id, created) VALUES (repeat('a', 40), 1, now() - interval '18 months');
+"""
+
+# An old server creates a token after the migration.
+OLD_SERVER = "INSERT INTO authtoken_token (key, user_id, created) VALUES (repeat('e', 40), 2, now())"
+
+# Asks with each key, before and after the command. Then another password revokes one.
+TOKENS = """
+import io
+import json
+from django.contrib.auth.models import User
+from django.core.management import call_command
+from django.db import connection
+from django.test import Client
+from rest_framework.authtoken.models import Token
+
+def statuses():
+    return [
+        Client(headers={"Host": "localhost", "Authorization": f"Token {letter * 40}"}).get("/dsrs/").status_code
+        for letter in "aex"
+    ]
+
+answers = [statuses()]
+call_command("forget_old_tokens", verbosity=0, stdout=io.StringIO())
+answers += [statuses(), Token.objects.count()]
+User.objects.filter(username="ada").update(password="other")
+print(json.dumps([*answers, statuses()]))
 """
 
 # Runs with the current version.
@@ -64,22 +94,27 @@ print(json.dumps({
 """
 
 
+def run_sql(address, statements):
+    database = psycopg2.connect(address)
+    with database, database.cursor() as cursor:
+        cursor.execute(statements)
+    database.close()
+
+
 @pytest.fixture
 def first_release():
     """The address of a database in the state of the first release."""
+    name = f"{connection.settings_dict['NAME']}_first_release"  # tests that run at a time have different databases
     with connection.cursor() as cursor:
-        cursor.execute("DROP DATABASE IF EXISTS test_first_release")
-        cursor.execute("CREATE DATABASE test_first_release")
-    address = database_url("test_first_release")
-    for app, name in (("catalogue", "0003"), ("subscriptions", "0001")):
-        manage("migrate", app, name, DATABASE_URL=address)
-    database = psycopg2.connect(address)
-    with database, database.cursor() as cursor:
-        cursor.execute(FIRST_RELEASE)
-    database.close()
+        cursor.execute(f"DROP DATABASE IF EXISTS {name}")
+        cursor.execute(f"CREATE DATABASE {name}")
+    address = database_url(name)
+    for app, migration in (("catalogue", "0003"), ("subscriptions", "0001"), ("dsrhub", "0001"), ("auth", "0012")):
+        manage("migrate", app, migration, DATABASE_URL=address)
+    run_sql(address, FIRST_RELEASE)
     yield address
     with connection.cursor() as cursor:
-        cursor.execute("DROP DATABASE test_first_release WITH (FORCE)")
+        cursor.execute(f"DROP DATABASE {name} WITH (FORCE)")
 
 
 def test_an_upgrade_keeps_all_rows_and_catalogues_them(first_release):
@@ -103,3 +138,11 @@ def test_servers_of_the_version_before_can_queue_jobs_beside_new_ones():
         )
         cursor.execute("SELECT address FROM catalogue_importjob")
         assert cursor.fetchall() == [("",)]
+
+
+def test_tokens_keep_working_until_the_password_changes(first_release):
+    manage("migrate", DATABASE_URL=first_release)
+    run_sql(first_release, OLD_SERVER)
+    answers = json.loads(manage("shell", "--no-imports", "--command", TOKENS, DATABASE_URL=first_release))
+    # The last key does not exist. The old table is empty after the command.
+    assert answers == [[200, 200, 401], [200, 200, 401], 0, [401, 200, 401]]

@@ -15,7 +15,9 @@ from django.http import HttpRequest
 from django.utils.functional import cached_property
 from django.utils.translation import gettext_lazy as _
 
-from dsrhub.admin import AuditedAdmin, AutocompleteMixin, ChangedAsShownAdmin, DeletedByServiceAdmin
+from dsrhub.admin import ChangedAsShownAdmin, DeletedByServiceAdmin
+from dsrhub.audited import AuditedAdmin
+from dsrhub.autocomplete import AutocompleteMixin
 from dsrhub.exceptions import DsrhubError
 from dsrhub.forms import WholeNumberField
 from dsrhub.import_export.button import StreamingExportMixin
@@ -98,6 +100,7 @@ class UsageRecordAdmin(
     search_fields = ["=subscription__id", "=external_id"]
     search_help_text = _("Subscription or external id")
     list_filter = ["day", "subscription__carrier"]
+    lookups = ["id__in"]  # the action "Export selected"
     list_select_related = ["subscription"]
     show_full_result_count = False
     show_facets = admin.ShowFacets.NEVER

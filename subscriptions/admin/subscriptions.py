@@ -12,7 +12,8 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 
-from dsrhub.admin import AuditedAdmin, ChangedAsShownAdmin, ReadOnlyAdmin
+from dsrhub.admin import ChangedAsShownAdmin, ReadOnlyAdmin
+from dsrhub.audited import AuditedAdmin
 from dsrhub.import_export.button import StreamingExportMixin
 from dsrhub.models import Action
 from subscriptions.admin.exports import DAYS_SHOWN, EXPORTS_OF_SUBSCRIPTIONS, SubscriptionExportForm
@@ -28,6 +29,7 @@ class SubscriptionAdmin(StreamingExportMixin, AuditedAdmin, ChangedAsShownAdmin)
     export_form_class = SubscriptionExportForm
     list_display = ["id", "carrier", "status", "usage_link"]
     list_filter = ["carrier", "status"]
+    lookups = ["id__in"]  # the action "Export selected"
     search_fields = ["=id"]
     search_help_text = _("Id")
     readonly_fields = ["usage_link"]

@@ -211,10 +211,11 @@ class Trial:
         """The token and the session of a superuser."""
         code = (
             "from django.contrib.auth.models import User; from django.test import Client;"
-            "from rest_framework.authtoken.models import Token;"
+            "from dsrhub.tokens import token_create;"
             "user = User.objects.filter(username='a').first() or User.objects.create_superuser('a', password='a');"
             "client = Client(); client.force_login(user);"
-            "print(Token.objects.get_or_create(user=user)[0].key, client.cookies['sessionid'].value)"
+            "token = token_create(user=user, name='faults', created_by=user);"
+            "print(token.key, client.cookies['sessionid'].value)"
         )
         out = subprocess.run(
             [sys.executable, "manage.py", "shell", "--no-imports", "-c", code],

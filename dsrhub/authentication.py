@@ -1,0 +1,28 @@
+"""Authentication of programs by a token, over REST and GraphQL."""
+
+from django.contrib.auth.models import User
+from django.utils import timezone
+from django.utils.translation import gettext as _
+from rest_framework.authentication import TokenAuthentication
+from rest_framework.exceptions import AuthenticationFailed
+
+from dsrhub.models import ApiToken
+from dsrhub.throttling import ThrottledTokensMixin
+from dsrhub.tokens import password_fingerprint, token_of_key, token_used
+
+
+class ApiTokenAuthentication(ThrottledTokensMixin, TokenAuthentication):
+    """`Authorization: Token <key>`. A token that is not valid is an error, even where anybody may read."""
+
+    def authenticate_credentials(self, key: str) -> tuple[User, ApiToken]:
+        token = token_of_key(key)
+        if token is None:
+            raise AuthenticationFailed(_("Invalid token."))
+        if not token.user.is_active:
+            raise AuthenticationFailed(_("User inactive or deleted."))
+        if token.expires_at <= timezone.now():
+            raise AuthenticationFailed(_("The token has expired."))
+        if token.fingerprint != password_fingerprint(token.user.password):
+            raise AuthenticationFailed(_("The token was revoked: the password has changed since."))
+        token_used(token)
+        return token.user, token

@@ -1,0 +1,163 @@
+"""No list of the admin filters, sorts or searches by a secret, or by a path that nobody chose."""
+
+import re
+
+import pytest
+from django.contrib import admin
+from django.contrib.admin.options import IncorrectLookupParameters
+from django.contrib.auth.models import Permission, User
+from django.contrib.sessions.models import Session
+from django.test import Client
+from django.urls import reverse
+from import_export.admin import ExportMixin
+from rest_framework.authtoken.models import Token
+
+from catalogue.models import OperatorRate
+from dsrhub.lookups import ChosenLookupsAdmin
+from dsrhub.models import ApiToken
+from tests import recipes
+
+pytestmark = pytest.mark.django_db
+
+SECRETS = {
+    (User, "password"),
+    (ApiToken, "hash"),
+    (ApiToken, "fingerprint"),
+    (Token, "key"),
+    (Session, "session_key"),
+    (Session, "session_data"),
+}
+DEPTH = 4
+ADMINS = list(admin.site._registry.items())
+NAMES = [model._meta.label_lower for model, _ in ADMINS]
+# Lists that are open to another permission than that to view their model.
+OTHER_NEEDS = {"catalogue.importjob": "import_dsr"}
+
+
+def paths_to_secrets(model, before=(), depth=DEPTH):
+    """The lookup paths that lead from a model to a secret, relations in both directions included."""
+    for field in model._meta.get_fields():
+        path = (*before, field.name)
+        if (model, field.name) in SECRETS:
+            yield "__".join(path)
+        related = getattr(field, "related_model", None)
+        if related is not None and depth > 1:
+            yield from paths_to_secrets(related, path, depth - 1)
+
+
+def client_who_views(model):
+    user = recipes.staff.make(username="viewer")
+    codename = OTHER_NEEDS.get(model._meta.label_lower, f"view_{model._meta.model_name}")
+    of_app = Permission.objects.filter(content_type__app_label=model._meta.app_label)
+    user.user_permissions.add(of_app.get(codename=codename))
+    client = Client()
+    client.force_login(user)
+    return client
+
+
+def list_of(model, view="changelist"):
+    return reverse(f"admin:{model._meta.app_label}_{model._meta.model_name}_{view}")
+
+
+def content(response):
+    """What a page says, without the values that differ in each answer."""
+    return re.sub(r'(csrfmiddlewaretoken" value|nonce)="[^"]*"', "", response.content.decode())
+
+
+def test_paths_to_secrets_are_found():
+    found = set(paths_to_secrets(OperatorRate))
+    assert {"entered_by__password", "entered_by__auth_token__key", "entered_by__api_tokens__hash"} <= found
+
+
+def test_every_admin_refuses_lookups_that_nobody_chose():
+    assert [model for model, model_admin in ADMINS if not isinstance(model_admin, ChosenLookupsAdmin)] == []
+
+
+@pytest.mark.parametrize(("model", "model_admin"), ADMINS, ids=NAMES)
+def test_no_path_to_a_secret_and_no_substring_of_a_field_can_be_looked_up(rf, model, model_admin):
+    request = rf.get("/")
+    request.user = recipes.superuser.make()
+    names = [field.name for field in model._meta.get_fields()]
+    lookups = [*paths_to_secrets(model), *names]
+    assert lookups
+    for lookup in lookups:
+        for ending in ("__startswith", "__regex", "__contains", "__gt", "__in"):
+            if lookup + ending in model_admin.lookups:
+                continue
+            with pytest.raises(IncorrectLookupParameters):
+                model_admin.lookup_allowed(lookup + ending, "a", request)
+
+
+@pytest.mark.parametrize(("model", "model_admin"), ADMINS, ids=NAMES)
+def test_a_viewer_of_a_list_learns_nothing_from_a_lookup(model, model_admin):
+    recipes.token.make(user=recipes.superuser.make())
+    client = client_who_views(model)
+    plain = client.get(list_of(model))
+    assert plain.status_code == 200
+    shortest = sorted(paths_to_secrets(model), key=lambda path: path.count("__"))[:5]
+    for lookup in [*shortest, "user__password", "api_tokens__hash", "auth_token__key", "imported_by__auth_token__key"]:
+        for query in (f"{lookup}__startswith=a", f"{lookup}__gt=", f"q=&{lookup}__isnull=0"):
+            answer = client.get(f"{list_of(model)}?{query}")
+            is_refused = answer.status_code == 302 and answer["Location"].endswith("?e=1")
+            # The list of recordings reads its own parameters only.
+            assert is_refused or content(answer) == content(plain), query
+
+
+@pytest.mark.parametrize(("model", "model_admin"), ADMINS, ids=NAMES)
+def test_lists_sort_and_search_by_what_they_show(rf, model, model_admin):
+    ends = {secret for _, secret in SECRETS}
+    orders = [getattr(getattr(model_admin, name, None), "admin_order_field", name) for name in model_admin.list_display]
+    chosen = [*map(str, orders), *model_admin.search_fields, *(model_admin.ordering or ())]
+    assert [path for path in chosen if ends & set(re.split("__|[^a-z_]", path))] == []
+
+
+@pytest.mark.parametrize(("model", "model_admin"), ADMINS, ids=NAMES)
+def test_only_the_primary_key_refers_to_an_object(rf, model, model_admin):
+    names = [field.name for field in model._meta.get_fields()]
+    assert [name for name in names if model_admin.to_field_allowed(rf.get("/"), name)] == [model._meta.pk.name]
+
+
+@pytest.mark.parametrize("name", ["password", "hash", "nothing"])
+def test_a_popup_cannot_name_a_secret_as_its_value(name):
+    client = client_who_views(User)
+    assert client.get(f"/admin/auth/user/?_popup=1&_to_field={name}").status_code == 400
+
+
+EXPORTED = [(model, model_admin) for model, model_admin in ADMINS if isinstance(model_admin, ExportMixin)]
+
+
+@pytest.mark.parametrize(("model", "model_admin"), EXPORTED, ids=[model.__name__ for model, _ in EXPORTED])
+def test_exports_refuse_the_lookups_that_their_lists_refuse(admin_client, model, model_admin):
+    if model._meta.model_name == "resource":
+        return  # it has a search of its own, and no lookups
+    path = list_of(model, "export")
+    for lookup in [*paths_to_secrets(model), "id__regex"][-10:]:
+        for answer in (
+            admin_client.get(f"{path}?{lookup}__startswith=a"),
+            admin_client.post(f"{path}?{lookup}__startswith=a", {"format": "0", "resource": "0"}),
+        ):
+            assert (answer.status_code, answer["Location"]) == (302, "../?e=1")
+
+
+def test_autocompletion_finds_nobody_by_a_secret():
+    token = recipes.token.make(user=recipes.superuser.make())
+    client = client_who_views(User)
+    query = {"app_label": "dsrhub", "model_name": "apitoken", "field_name": "user"}
+
+    def found(term):
+        return client.get("/admin/autocomplete/", query | {"term": term}).json()["results"]
+
+    assert [each["text"] for each in found("ada")] == ["ada"]
+    assert found(token.hash[:3]) == found(token.key[:3]) == found(token.user.password[:6]) == []
+    # Nor can it be asked for the objects that have a relation to a token.
+    for source in ("authtoken/token/user", "auth/user/auth_token", "auth/user/api_tokens"):
+        app, model, field = source.split("/")
+        answer = client.get("/admin/autocomplete/", {"app_label": app, "model_name": model, "field_name": field})
+        assert answer.status_code == 403 or "ada" in answer.content.decode()
+
+
+def test_the_filters_of_people_still_work(admin_client):
+    recipes.group.make()
+    for query in ("is_staff__exact=1", "is_superuser__exact=0", "groups__id__exact=1", "groups__isnull=True"):
+        assert admin_client.get(f"/admin/auth/user/?{query}").status_code == 200, query
+    assert admin_client.get("/admin/dsrhub/apitoken/?created_at__gte=2020-01-01T00:00Z").status_code == 200
