@@ -266,7 +266,8 @@ def _address(view: str, **query: Any) -> str:
 def _query_string(form: forms.Form, **changed: Any) -> str:
     """Return the query string of the form with some values changed."""
     asked = {name: form.data.get(name, "") for name in form.fields if name != "after"} | changed
-    return _address("changelist", **{name: value for name, value in asked.items() if value != ""}).partition("?")[2]
+    given = {name: value for name, value in asked.items() if value not in ("", None)}
+    return _address("changelist", **given).partition("?")[2]
 
 
 def _page_start(text: str) -> int:
