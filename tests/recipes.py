@@ -33,8 +33,8 @@ audit_entry = Recipe(
 class TokenRecipe(Recipe):
     """Makes a token as the product does, with its `key`, which is in no column."""
 
-    def make(self, user: User | None = None, **attributes: Any) -> ApiToken:
-        owner = user or globals()["user"].make()
+    def make(self, **attributes: Any) -> ApiToken:
+        owner = attributes.pop("user", None) or user.make()
         token = token_create(user=owner, name="a program", created_by=owner)
         for name, value in attributes.items():
             setattr(token, name, value)

@@ -1,6 +1,8 @@
 """No list of the admin filters, sorts or searches by a secret, or by a path that nobody chose."""
 
+import html
 import re
+from urllib.parse import urljoin
 
 import pytest
 from django.contrib import admin
@@ -16,6 +18,9 @@ from catalogue.models import OperatorRate
 from dsrhub.lookups import ChosenLookupsAdmin
 from dsrhub.models import ApiToken
 from tests import recipes
+from tests.catalogue import recipes as catalogue_recipes
+from tests.catalogue.helpers import NO_JANUARY, import_report, line
+from tests.subscriptions import recipes as subscription_recipes
 
 pytestmark = pytest.mark.django_db
 
@@ -161,3 +166,30 @@ def test_the_filters_of_people_still_work(admin_client):
     for query in ("is_staff__exact=1", "is_superuser__exact=0", "groups__id__exact=1", "groups__isnull=True"):
         assert admin_client.get(f"/admin/auth/user/?{query}").status_code == 200, query
     assert admin_client.get("/admin/dsrhub/apitoken/?created_at__gte=2020-01-01T00:00Z").status_code == 200
+
+
+def links_with_a_query(client, path):
+    page = html.unescape(client.get(path).content.decode())
+    hrefs = {href for href in re.findall('href="([^"]*[?][^"]*)"', page) if not href.startswith("http")}
+    return {urljoin(path, href) for href in hrefs}
+
+
+def test_every_link_of_our_pages_to_a_list_is_admitted(admin_client, tmp_path):
+    dsr = import_report(tmp_path, NO_JANUARY, line("a", isrc="bad"), line("b"))
+    catalogue_recipes.operator_rate.make()
+    catalogue_recipes.rate_change.make(dsr=dsr)
+    catalogue_recipes.import_job.make()
+    catalogue_recipes.rejected_delivery.make()
+    subscription_recipes.sealed_day.make()
+    subscription_recipes.subscription.make()
+    recipes.token.make(user=User.objects.get())
+    pages = ["/admin/", f"/admin/catalogue/dsr/{dsr.pk}/change/", *(list_of(model) for model, _ in ADMINS)]
+    links = set().union(*(links_with_a_query(admin_client, path) for path in pages))
+    assert {
+        f"/admin/catalogue/dsr/export/?id__exact={dsr.pk}",
+        "/admin/catalogue/dsr/?status__exact=ingested&blank_isrc_count__gt=0",
+        "/admin/catalogue/dsr/?status__exact=ingested&territory__code_2__exact=NO",
+        "/admin/catalogue/dsr/?currency__code__exact=NOK&period_start=2020-01-01&period_end=2020-01-31",
+        f"/admin/catalogue/reportproblem/?dsr={dsr.pk}",
+    } <= links
+    assert {link: admin_client.get(link).status_code for link in links} == dict.fromkeys(links, 200)

@@ -71,6 +71,8 @@ def test_with_a_database_a_missing_secret_or_list_of_hosts_stops_the_start(pytho
         ("DSRHUB_UPLOAD_LIMIT_BYTES", "-1"),
         ("DSRHUB_UPLOAD_LIMIT_BYTES", "1e9"),
         ("DSRHUB_PROBLEM_LIMIT", "0"),
+        ("DSRHUB_TOKEN_DAYS", "0"),
+        ("DSRHUB_TOKEN_DAYS", "36501"),
         ("DSRHUB_SHARED_PARTITION_BYTES", "٣"),
         ("DATABASE_URL", "sqlite:///db.sqlite3"),
         ("DATABASE_URL", "nonsense"),

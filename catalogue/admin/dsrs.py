@@ -79,8 +79,8 @@ class DSRAdmin(ReportImportMixin, StreamingExportMixin, UneditedAdmin, DeletedBy
         ("currency", admin.RelatedOnlyFieldListFilter),
         "rate_method",
     ]
-    # Sent by the action "Export selected", by the list of operators' rates, and by the start page.
-    lookups = ["id__in", "period_start", "period_end", "blank_isrc_count__gt", "is_catalogued__exact"]
+    # Sent by the page of a DSR, by the action "Export selected", by the list of operator rates, and by the start page.
+    lookups = ["id__exact", "id__in", "period_start", "period_end", "blank_isrc_count__gt", "is_catalogued__exact"]
     search_fields = ["path", "gzip_name", "sha256", "territory__name"]
     search_help_text = _("File name, territory or SHA-256")
     date_hierarchy = "period_start"
