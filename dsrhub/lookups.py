@@ -32,7 +32,7 @@ class ChosenLookupsAdmin(admin.ModelAdmin):
         for item in self.list_filter:
             chosen |= _parameters(self.model, item)
         if lookup not in chosen:
-            # As Django does for names of no field: the list says so, and shows itself without filters.
+            # The list then redirects to itself without filters, as Django does for names of no field.
             raise IncorrectLookupParameters(f"Nobody chose to filter by {lookup}.")
         return True
 
