@@ -26,6 +26,7 @@ from subscriptions.models import DataUsageRecord, SealedDay, Subscription
 from tests import recipes
 from tests.catalogue import recipes as catalogue_recipes
 from tests.catalogue.helpers import NO_JANUARY, import_report, line, write_report
+from tests.confirming import confirm_action, confirm_deletion, save
 from tests.subscriptions.helpers import add, event, subscribe
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -49,9 +50,21 @@ class World:
         self.anonymous = Client(**at)
 
     def post(self, path, **form):
-        response = self.admin.post(f"/admin/{path}", form)
-        assert response.status_code == 302, response.context and response.context["errors"]
-        return response
+        self._done(self.admin.post(f"/admin/{path}", form))
+
+    def save(self, path, **form):
+        """Open a page, and send its form."""
+        self._done(save(self.admin, f"/admin/{path}", form))
+
+    def delete(self, path):
+        self._done(confirm_deletion(self.admin, f"/admin/{path}"))
+
+    def delete_selected(self, path, *ids):
+        form = {"action": "delete_selected", "_selected_action": ids, "post": "yes"}
+        self._done(confirm_action(self.admin, f"/admin/{path}", form))
+
+    def _done(self, response):
+        assert response.status_code == 302, response.content.decode()
 
     def graphql(self, operation):
         response = self.program.post("/graphql", {"query": operation}, content_type="application/json")
@@ -86,14 +99,14 @@ def doing(door, action):
 @doing("admin", "dsr_deleted")
 def delete_on_its_page(world):
     dsr = world.dsr()
-    world.post(f"catalogue/dsr/{dsr.pk}/delete/", post="yes")
+    world.delete(f"catalogue/dsr/{dsr.pk}/delete/")
     return "catalogue.dsr", dsr.pk
 
 
 @doing("admin", "dsr_deleted")
 def delete_in_the_list(world):
     dsr = world.dsr()
-    world.post("catalogue/dsr/", action="delete_selected", _selected_action=dsr.pk, post="yes")
+    world.delete_selected("catalogue/dsr/", dsr.pk)
     return "catalogue.dsr", dsr.pk
 
 
@@ -133,8 +146,10 @@ def confirm_replacement(world):
     page = world.admin.post("/admin/catalogue/dsr/import/", form, follow=True)
     if page.context["cards"][0]["job"].state == "to_check":
         queue_drain()
-    number, upload = page.context["cards"][0]["job"].pk, page.context["upload"]
-    world.post("catalogue/dsr/process_import/", upload=upload, confirm="yes", job=number, replace=number)
+    job, upload = page.context["cards"][0]["job"], page.context["upload"]
+    job.refresh_from_db()
+    seen = {f"seen-{job.pk}": job.changed_at.isoformat()}
+    world.post("catalogue/dsr/process_import/", upload=upload, confirm="yes", job=job.pk, replace=job.pk, **seen)
 
 
 @doing("admin", "dsr_replaced")
@@ -164,7 +179,7 @@ def set_rate_in_the_admin(world):
 @doing("admin", "rate_set")
 def edit_rate_in_the_admin(world):
     rate = catalogue_recipes.operator_rate.make()
-    world.post(f"catalogue/operatorrate/{rate.pk}/change/", rate="9.6", note="")
+    world.save(f"catalogue/operatorrate/{rate.pk}/change/", rate="9.6", note="")
     return "catalogue.operatorrate", rate.pk
 
 
@@ -184,7 +199,7 @@ def set_rate_by_the_command(world):
 @doing("admin", "rate_deleted")
 def delete_rate_in_the_admin(world):
     rate = catalogue_recipes.operator_rate.make()
-    world.post(f"catalogue/operatorrate/{rate.pk}/delete/", post="yes")
+    world.delete(f"catalogue/operatorrate/{rate.pk}/delete/")
     return "catalogue.operatorrate", rate.pk
 
 
@@ -230,14 +245,14 @@ def add_record(world):
 @doing("admin", "usage_edited")
 def edit_record(world):
     record = usage_record()
-    world.post(f"subscriptions/datausagerecord/{record.pk}/change/", **usage_form(record, "2"))
+    world.save(f"subscriptions/datausagerecord/{record.pk}/change/", **usage_form(record, "2"))
     return "subscriptions.datausagerecord", record.pk
 
 
 @doing("admin", "usage_deleted")
 def delete_record(world):
     record = usage_record()
-    world.post(f"subscriptions/datausagerecord/{record.pk}/delete/", post="yes")
+    world.delete(f"subscriptions/datausagerecord/{record.pk}/delete/")
     return "subscriptions.datausagerecord", record.pk
 
 
@@ -276,7 +291,7 @@ def add_subscription(world):
 @doing("admin", "subscription_changed")
 def change_subscription(world):
     someone = subscribe()
-    world.post(f"subscriptions/subscription/{someone.pk}/change/", carrier="att", status="expired")
+    world.save(f"subscriptions/subscription/{someone.pk}/change/", carrier="att", status="expired")
     return "subscriptions.subscription", someone.pk
 
 
@@ -299,7 +314,7 @@ def add_user(world):
 @doing("admin", "user_changed")
 def rename_user(world):
     bob = recipes.user.make()
-    world.post(f"auth/user/{bob.pk}/change/", **user_form(bob, username="robert"))
+    world.save(f"auth/user/{bob.pk}/change/", **user_form(bob, username="robert"))
     return "auth.user", bob.pk
 
 
@@ -307,21 +322,21 @@ def rename_user(world):
 def permit_user(world):
     bob = recipes.user.make()
     permission = Permission.objects.get(codename="delete_dsr")
-    world.post(f"auth/user/{bob.pk}/change/", **user_form(bob, user_permissions=permission.pk))
+    world.save(f"auth/user/{bob.pk}/change/", **user_form(bob, user_permissions=permission.pk))
     return "auth.user", bob.pk
 
 
 @doing("admin", "user_deleted")
 def delete_user(world):
     bob = recipes.user.make()
-    world.post(f"auth/user/{bob.pk}/delete/", post="yes")
+    world.delete(f"auth/user/{bob.pk}/delete/")
     return "auth.user", bob.pk
 
 
 @doing("admin", "user_deleted")
 def delete_user_in_the_list(world):
     bob = recipes.user.make()
-    world.post("auth/user/", action="delete_selected", _selected_action=bob.pk, post="yes")
+    world.delete_selected("auth/user/", bob.pk)
     return "auth.user", bob.pk
 
 
@@ -334,14 +349,14 @@ def add_group(world):
 @doing("admin", "permissions_changed")
 def permit_group(world):
     group = recipes.group.make()
-    world.post(f"auth/group/{group.pk}/change/", name="editors", permissions=Permission.objects.first().pk)
+    world.save(f"auth/group/{group.pk}/change/", name="editors", permissions=Permission.objects.first().pk)
     return "auth.group", group.pk
 
 
 @doing("admin", "group_deleted")
 def delete_group(world):
     group = recipes.group.make()
-    world.post(f"auth/group/{group.pk}/delete/", post="yes")
+    world.delete(f"auth/group/{group.pk}/delete/")
     return "auth.group", group.pk
 
 
@@ -377,14 +392,16 @@ def create_a_superuser(world):
 @doing("admin", "token_created")
 def create_token_in_the_admin(world):
     bob = recipes.user.make()
-    world.post("dsrhub/apitoken/add/", user=bob.pk, name="nightly upload")
+    form = {"user": bob.pk, "name": "nightly upload"}
+    # The page shows the key once.
+    assert "not shown again" in world.admin.post("/admin/dsrhub/apitoken/add/", form).content.decode()
     return "dsrhub.apitoken", ApiToken.objects.get(user=bob).pk
 
 
 @doing("admin", "token_deleted")
 def delete_token_in_the_admin(world):
     token = ApiToken.objects.get()
-    world.post(f"dsrhub/apitoken/{token.pk}/delete/", post="yes")
+    world.delete(f"dsrhub/apitoken/{token.pk}/delete/")
     return "dsrhub.apitoken", token.pk
 
 
@@ -470,7 +487,7 @@ def test_deleted_usage_is_told_with_its_sums(world):
     someone = subscribe()
     add(event(someone, price="0.1", amount=3), event(someone, price="0.2", amount=4))
     ids = sorted(DataUsageRecord.objects.values_list("pk", flat=True))
-    world.post("subscriptions/datausagerecord/", action="delete_selected", _selected_action=ids, post="yes")
+    world.delete_selected("subscriptions/datausagerecord/", *ids)
     assert AuditEntry.objects.get().details == {"records": 2, "price": "0.3", "amount": "7", "ids": ids}
 
 
@@ -478,7 +495,7 @@ def test_permissions_are_told_by_name(world):
     bob = recipes.user.make(is_staff=True)
     bob.user_permissions.set(Permission.objects.filter(codename="view_dsr"))
     form = user_form(bob, is_superuser="on", user_permissions=Permission.objects.get(codename="delete_dsr").pk)
-    world.post(f"auth/user/{bob.pk}/change/", **form)
+    world.save(f"auth/user/{bob.pk}/change/", **form)
     changed = AuditEntry.objects.get().details["changed"]
     assert changed["is_superuser"] == {"old": False, "new": True}
     assert changed["is_staff"] == {"old": True, "new": False}
