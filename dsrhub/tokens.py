@@ -64,7 +64,7 @@ def password_fingerprint(encoded: str) -> str:
     return sha256(encoded.encode()).hexdigest()
 
 
-def token_create(*, user: User, name: str, created_by: User) -> ApiToken:
+def token_create(*, user: User, name: str, created_by: User | None) -> ApiToken:
     """Create a token. The returned object has its `key`, which cannot be found out later."""
     key = secrets.token_hex(20)
     now = timezone.now()
@@ -125,6 +125,15 @@ def token_revoke(token: ApiToken) -> None:
             keys = [key for key in old.values_list("key", flat=True) if key_hash(key) == token.hash]
             old.filter(key__in=keys).delete()
         token.delete()
+
+
+def tokens_revoke(user: User) -> list[ApiToken]:
+    """Revoke all tokens of a user, and return those of our table as they were."""
+    with transaction.atomic():
+        Token.objects.filter(user=user).delete()
+        revoked = list(ApiToken.objects.filter(user=user))
+        ApiToken.objects.filter(user=user).delete()
+    return revoked
 
 
 def old_tokens_forget() -> int:

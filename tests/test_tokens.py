@@ -228,3 +228,24 @@ def test_an_old_server_can_delete_a_user_with_tokens():
     with connection.cursor() as cursor:
         cursor.execute("DELETE FROM auth_user WHERE username = 'bob'")
     assert [(token.user, token.created_by) for token in ApiToken.objects.all()] == [(ada, None)]
+
+
+def created_by_the_command(*options):
+    out = io.StringIO()
+    call_command("drf_create_token", "bob", *options, stdout=out)
+    (key,) = re.findall("Generated token ([0-9a-f]{40}) for user bob", out.getvalue())
+    return key
+
+
+def test_the_command_of_django_rest_framework_stores_no_key_either():
+    recipes.user.make()
+    first, second = created_by_the_command(), created_by_the_command()
+    assert (statuses(first), statuses(second)) == ({200}, {200})
+    assert Token.objects.count() == 0
+
+
+def test_the_command_can_revoke_all_tokens_of_the_user():
+    old = recipes.old_token.make()
+    first, of_another = created_by_the_command(), recipes.token.make(user=recipes.superuser.make()).key
+    new = created_by_the_command("--reset")
+    assert [statuses(key) for key in (old.key, first, of_another, new)] == [{401}, {401}, {200}, {200}]
