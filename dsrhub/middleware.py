@@ -48,14 +48,15 @@ class PrivateAnswersMiddleware:
         return response
 
 
-YEARS = range(2, 9999)
+# What a part of a day may be, in a field of a query such as `period_start__year`.
+PARTS_OF_DAYS = {"year": range(2, 9999), "month": range(1, 13), "day": range(1, 32)}
 
 
 class AdminInputMiddleware:
     """Refuse what the admin's lists and fields pass on unchecked, so that it would end as an internal error.
 
     PostgreSQL stores no NUL in a text. Python has no years but 1 to 9999, and Django also calculates with the days
-    before and after a day.
+    before and after a day. Months and days that exceed a C integer fail, too.
 
     Only the forms of staff are read, after the check of the CSRF token. Others send forms to the sign-in alone, which
     checks its fields.
@@ -69,8 +70,9 @@ class AdminInputMiddleware:
             return self.get_response(request)
         if "\0" in request.path or "%00" in request.META.get("QUERY_STRING", ""):
             return _refused_nul()
-        if any(not _is_year_known(name, value) for name, values in request.GET.lists() for value in values):
-            return HttpResponseBadRequest("A year must be from 2 to 9998.\n", content_type="text/plain")
+        if any(not _is_day_known(name, value) for name, values in request.GET.lists() for value in values):
+            text = "A year must be from 2 to 9998, a month from 1 to 12, and a day from 1 to 31.\n"
+            return HttpResponseBadRequest(text, content_type="text/plain")
         return self.get_response(request)
 
     def process_view(self, request: HttpRequest, *view: Any) -> HttpResponse | None:
@@ -85,12 +87,12 @@ def _is_staff(request: HttpRequest) -> bool:
     return request.user.is_active and request.user.is_staff
 
 
-def _is_year_known(name: str, value: str) -> bool:
-    """Whether the year in a field of a query, such as `day__year` or `day__gte`, is one to calculate with."""
+def _is_day_known(name: str, value: str) -> bool:
+    """Whether a field of a query, such as `day__year` or `day__gte`, has a day or a part of one to calculate with."""
     if name == "q":
         return True
-    if re.search("__(iso_)?year(__|$)", name):
-        return re.fullmatch("[0-9]{1,4}", value) is not None and int(value) in YEARS
+    if part := re.search("__(?:iso_)?(year|month|day)(?:__|$)", name):
+        return re.fullmatch("[0-9]{1,4}", value) is not None and int(value) in PARTS_OF_DAYS[part[1]]
     return re.match(r"(0000|0001|9999)-", value.strip()) is None
 
 
