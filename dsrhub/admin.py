@@ -11,6 +11,8 @@ from django.db import transaction
 from django.db.models import Model, QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 from import_export.forms import ExportForm
 
@@ -176,3 +178,11 @@ class AuditEntryAdmin(StreamingExportMixin, ReadOnlyAdmin):
     search_help_text = _("User or object; or the whole id, address or request id")
     date_hierarchy = "at"
     show_full_result_count = False
+    fields = ["at", "user_name", "user_number", "door", "address", "action", "object_type", "object_id", "object_name"]
+    fields += ["details_as_lines", "request_id"]
+    readonly_fields = ["at", "details_as_lines"]
+
+    @admin.display(description=_("details"))
+    def details_as_lines(self, entry: AuditEntry) -> SafeString:
+        text = json.dumps(entry.details, ensure_ascii=False, indent=2)
+        return format_html('<pre class="details">{}</pre>', text)

@@ -139,7 +139,7 @@ class AuditEntry(models.Model):
 
     class Meta:
         verbose_name = _("audit entry")
-        verbose_name_plural = _("audit log")
+        verbose_name_plural = _("audit entries")
         ordering = ["-at", "-id"]
         default_permissions = ("view",)
         permissions = [("export_auditentry", "Can export the audit log")]

@@ -615,6 +615,13 @@ def test_the_list_is_filtered_and_searched(world):
     assert names(at__year="2000") == []
 
 
+def test_the_page_of_an_entry_has_its_time_and_its_details(world):
+    entry = recipes.audit_entry.make(details={"old": {"path": "<b>é.tsv"}})
+    text = world.admin.get(f"/admin/dsrhub/auditentry/{entry.pk}/change/").content.decode()
+    assert f"{entry.at:%Y-%m-%d %H:%M}" in text
+    assert "&quot;path&quot;: &quot;&lt;b&gt;é.tsv&quot;" in text
+
+
 def test_the_export_has_the_rows_of_the_list(world):
     recipes.audit_entry.make(details={"old": {"rate": "9.5"}})
     recipes.audit_entry.make(door="admin")

@@ -47,7 +47,7 @@ class Migration(migrations.Migration):
             ],
             options={
                 "verbose_name": "audit entry",
-                "verbose_name_plural": "audit log",
+                "verbose_name_plural": "audit entries",
                 "ordering": ["-at", "-id"],
                 "permissions": [("export_auditentry", "Can export the audit log")],
                 "default_permissions": ("view",),
