@@ -83,7 +83,8 @@ def test_a_page_of_lines_takes_no_more_memory_than_its_bound():
 
 
 def test_every_page_has_at_least_one_line(monkeypatch):
-    monkeypatch.setattr("catalogue.lines.lookups.PAGE_BYTES", 1)
+    for module in ("catalogue.lines.lookups", "dsrhub.database.pages"):
+        monkeypatch.setattr(f"{module}.PAGE_BYTES", 1)
     dsr = old_dsr(lines=3)
     assert [len(dsr_lines(dsr=dsr, after=after, limit=10)) for after in (0, 2, 3, 4)] == [1, 1, 1, 0]
 

@@ -11,7 +11,7 @@ from typing import Any
 from catalogue.lines.scope import IngestedDSR
 from catalogue.models import DSR, UsageLine
 from catalogue.querysets import HEADER_LINE
-from dsrhub.database.pages import PAGE_BYTES, CutShort, bytes_of
+from dsrhub.database.pages import PAGE_BYTES, CutShort, bytes_of, is_small
 from dsrhub.database.statements import rows_of
 from dsrhub.exceptions import AnswerTooLarge
 
@@ -95,19 +95,23 @@ LINES_FROM_FLOOR = """
 
 
 LINE_COLUMNS = ("dsr_id", "partition", "line_number", "usages", "dsp_id", "title", "artists", "isrc", "revenue")
-# Line numbers have no gaps, so a page is a range, which costs the same anywhere in the largest DSR. Of several DSRs,
-# each gets its first line before any gets its second.
+TEXTS = ("dsp_id", "title", "artists", "isrc")
+# Line numbers have no gaps, so a page is a range, which costs the same anywhere in the largest DSR.
 LINES_AFTER = f"""
-SELECT {", ".join(LINE_COLUMNS)}, row_count FROM (
-    SELECT *, count(*) OVER () AS row_count, sum({bytes_of("dsp_id", "title", "artists", "isrc")}) OVER (
+SELECT {", ".join(LINE_COLUMNS)} FROM ({lines_of_dsrs("*")}) AS line
+WHERE line_number > %(after)s AND line_number <= %(last)s
+"""  # noqa: S608 - no value is in it
+# Of several DSRs, each gets its first line before any gets its second.
+LINES_CUT_SHORT = f"""
+SELECT {", ".join(LINE_COLUMNS)} FROM (
+    SELECT *, sum({bytes_of(*TEXTS)}) OVER (
         ORDER BY line_number, dsr_id ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING
     ) AS bytes_before
-    FROM ({lines_of_dsrs("*")}) AS line
-    WHERE line_number > %(after)s AND line_number <= %(last)s
+    FROM ({LINES_AFTER}) AS line
 ) AS line
 WHERE coalesce(bytes_before, 0) < %(page_bytes)s
-ORDER BY dsr_id, line_number
-"""  # noqa: S608 - no value is in it
+"""  # noqa: S608
+IN_ORDER = " ORDER BY dsr_id, line_number"
 
 
 def lines_after(dsrs: Sequence[DSR], *, after: int, limit: int) -> Mapping[int, list[UsageLine]]:
@@ -122,15 +126,15 @@ def lines_after(dsrs: Sequence[DSR], *, after: int, limit: int) -> Mapping[int, 
         "partitions": partitions_of(dsrs),
         "after": after,
         "last": after + limit,
-        "page_bytes": PAGE_BYTES,
     }
-    rows = rows_of(LINES_AFTER, **parameters)
-    is_cut = bool(rows) and rows[0][-1] > len(rows)
+    is_whole = is_small(LINES_AFTER, *TEXTS, **parameters)
+    statement = LINES_AFTER if is_whole else LINES_CUT_SHORT
+    rows = rows_of(statement + IN_ORDER, **parameters, page_bytes=PAGE_BYTES)
     pages: dict[int, list[UsageLine]] = {dsr.pk: [] for dsr in dsrs}
     for row in rows:
-        line = UsageLine(**dict(zip(LINE_COLUMNS, row[:-1], strict=True)))
+        line = UsageLine(**dict(zip(LINE_COLUMNS, row, strict=True)))
         pages[line.dsr_id].append(line)
-    return {dsr.pk: _cut_page(dsr, pages[dsr.pk], after, limit) for dsr in dsrs} if is_cut else pages
+    return pages if is_whole else {dsr.pk: _cut_page(dsr, pages[dsr.pk], after, limit) for dsr in dsrs}
 
 
 def _cut_page(dsr: DSR, lines: list[UsageLine], after: int, limit: int) -> list[UsageLine]:

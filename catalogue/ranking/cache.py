@@ -24,7 +24,7 @@ from catalogue.models import KeptRanking
 from catalogue.ranking.building import ranking_build
 from catalogue.ranking.rows import SHARED_TABLE, own_table, ranking_drop
 from dsrhub.database import locks
-from dsrhub.database.pages import converted, page_rows
+from dsrhub.database.pages import PAGE_BYTES, CutShort, bytes_of, converted
 from dsrhub.database.statements import rows_of
 
 # A ranking that was not used for this long most likely belongs to a state that has passed.
@@ -69,21 +69,30 @@ class Ranking:
         return converted(self.select(columns, after_rank=after_rank, limit=limit), _ranked)
 
     def select(self, expressions: str, *, after_rank: int = 0, limit: int) -> list[Any]:
-        """SQL expressions over the columns of the same resources: all four texts, and others. In `dsrs`, ids have no
-        order."""
-        return page_rows(
+        """SQL expressions over the columns of the same resources. In `dsrs`, ids have no order."""
+        last_rank = min(after_rank + limit, self.count)
+        page = f"FROM {self.table} WHERE ranking = %(ranking)s AND rank > %(after)s AND rank <= "
+        # The texts are added up without the other columns, which PostgreSQL would store for it.
+        rows = rows_of(
             f"""
-            SELECT {expressions} FROM {self.table}
-            WHERE ranking = %(ranking)s AND rank > %(after)s AND rank <= least(%(after)s + %(limit)s, %(count)s)
+            SELECT {expressions} {page} (
+                SELECT max(rank) FROM (
+                    SELECT rank, sum({bytes_of("dsp_id", "title", "artists", "isrc")}) OVER (
+                        ORDER BY rank ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING
+                    ) AS bytes_before {page} %(last)s
+                ) AS page
+                WHERE coalesce(bytes_before, 0) < %(page_bytes)s
+            )
             ORDER BY rank
             """,  # noqa: S608 - no value is in it
-            *("dsp_id", "title", "artists", "isrc"),
             ranking=self.number,
             after=after_rank,
-            limit=limit,
-            count=self.count,
+            last=last_rank,
+            page_bytes=PAGE_BYTES,
             total=self.total,
         )
+        # Ranks have no gaps.
+        return CutShort(rows) if len(rows) < last_rank - after_rank else rows
 
 
 def _ranked(row: Sequence[Any]) -> RankedResource:
