@@ -8,6 +8,8 @@ lookup a lookup: without it, the planner may read all lines to join them.
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from django.db import DEFAULT_DB_ALIAS
+
 from catalogue.lines.scope import IngestedDSR
 from catalogue.models import DSR, UsageLine
 from catalogue.querysets import HEADER_LINE
@@ -132,7 +134,7 @@ def lines_after(dsrs: Sequence[DSR], *, after: int, limit: int) -> Mapping[int, 
     rows = rows_of(statement + IN_ORDER, **parameters, page_bytes=PAGE_BYTES)
     pages: dict[int, list[UsageLine]] = {dsr.pk: [] for dsr in dsrs}
     for row in rows:
-        line = UsageLine(**dict(zip(LINE_COLUMNS, row, strict=True)))
+        line = UsageLine.from_db(DEFAULT_DB_ALIAS, LINE_COLUMNS, row)
         pages[line.dsr_id].append(line)
     return pages if is_whole else {dsr.pk: _cut_page(dsr, pages[dsr.pk], after, limit) for dsr in dsrs}
 
