@@ -1,17 +1,31 @@
-"""The site of the admin. Changing one's own password is limited and audited there."""
+"""The site of the admin: changing one's own password is limited and audited, and choices by searching are checked."""
 
-from typing import Any
+from typing import Any, cast
 
 from django.contrib.admin import AdminSite
+from django.contrib.admin.views.autocomplete import AutocompleteJsonView
+from django.core.exceptions import PermissionDenied
 from django.db import transaction
-from django.http import HttpRequest, HttpResponseRedirect
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 
 from dsrhub.audit import audit
 from dsrhub.models import Action
 from dsrhub.throttling import Attempt
 
 
+class ChoicesView(AutocompleteJsonView):
+    def process_request(self, request: HttpRequest) -> Any:
+        """Refuse relations that no form has as a field, such as the users of a group: Django fails on them."""
+        term, model_admin, source_field, to_field = super().process_request(request)
+        if not source_field.concrete:
+            raise PermissionDenied
+        return term, model_admin, source_field, to_field
+
+
 class DsrhubAdminSite(AdminSite):
+    def autocomplete_view(self, request: HttpRequest) -> HttpResponse:
+        return cast(HttpResponse, ChoicesView.as_view(admin_site=self)(request))
+
     def password_change(self, request: HttpRequest, extra_context: Any = None) -> Any:
         """Change the user's own password. A wrong old password counts as a failure to sign in."""
         if request.method != "POST":

@@ -75,3 +75,20 @@ def test_no_day_in_the_query_of_a_list_leads_to_an_internal_error(admin_client, 
             queries += [{f"{name}__year": "2020", f"{name}__month": "1", f"{name}__day": part}]
     asked = [(query, admin_client.get(f"/admin/{path}/", query).status_code) for query in queries]
     assert [(query, status) for query, status in asked if status >= 500] == []
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(
+    ("model", "field", "status"),
+    [
+        ("dsrhub.apitoken", "user", 200),
+        ("auth.group", "user", 403),
+        ("auth.user", "username", 403),
+        ("auth.x", "x", 403),
+    ],
+)
+def test_only_fields_of_forms_are_completed(admin_client, model, field, status):
+    admin_client.raise_request_exception = False
+    app_label, model_name = model.split(".")
+    query = {"app_label": app_label, "model_name": model_name, "field_name": field, "term": "a"}
+    assert admin_client.get("/admin/autocomplete/", query).status_code == status
