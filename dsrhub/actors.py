@@ -26,7 +26,7 @@ class Door(StrEnum):
 
 @dataclass(frozen=True)
 class Actor:
-    """Whoever does the current work. `system_user` is the user of the machine who runs a command."""
+    """The user who does the current work. `system_user` is the user of the machine who runs a command."""
 
     door: Door
     user: Any = None

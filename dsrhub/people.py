@@ -83,17 +83,21 @@ class OwnRightsAdmin(ChosenLookupsAdmin):
 PERMISSIONS = {"is_active", "is_staff", "is_superuser", "groups", "user_permissions", "permissions"}
 
 
-class UserAdmin(AuditedAdmin, OwnRightsAdmin, auth_admin.UserAdmin):
-    audited = {ADDITION: Action.USER_ADDED, CHANGE: Action.USER_CHANGED, DELETION: Action.USER_DELETED}
-    audited_values = (
-        *("username", "first_name", "last_name", "email"),
-        *("is_active", "is_staff", "is_superuser", "groups", "user_permissions"),
-    )
+class AuditedPeopleAdmin(AuditedAdmin):
+    """A change of a password or of permissions has an action of its own."""
 
     def audited_action(self, flag: int, changed: Mapping[str, Any]) -> Action | None:
         if flag == CHANGE and "password" in changed:
             return Action.PASSWORD_CHANGED
         return Action.PERMISSIONS_CHANGED if flag == CHANGE and PERMISSIONS & changed.keys() else self.audited[flag]
+
+
+class UserAdmin(AuditedPeopleAdmin, OwnRightsAdmin, auth_admin.UserAdmin):
+    audited = {ADDITION: Action.USER_ADDED, CHANGE: Action.USER_CHANGED, DELETION: Action.USER_DELETED}
+    audited_values = (
+        *("username", "first_name", "last_name", "email"),
+        *("is_active", "is_staff", "is_superuser", "groups", "user_permissions"),
+    )
 
     def user_change_password(self, request: HttpRequest, id: str, form_url: str = "") -> HttpResponse:
         # Django changes a password without a transaction.
@@ -110,12 +114,9 @@ class UserAdmin(AuditedAdmin, OwnRightsAdmin, auth_admin.UserAdmin):
         return deleted, counts, lacking - {ApiToken._meta.verbose_name}, protected
 
 
-class GroupAdmin(AuditedAdmin, OwnRightsAdmin, auth_admin.GroupAdmin):  # type: ignore[misc]
+class GroupAdmin(AuditedPeopleAdmin, OwnRightsAdmin, auth_admin.GroupAdmin):  # type: ignore[misc]
     audited = {ADDITION: Action.GROUP_ADDED, CHANGE: Action.GROUP_CHANGED, DELETION: Action.GROUP_DELETED}
     audited_values = ("name", "permissions")
-
-    def audited_action(self, flag: int, changed: Mapping[str, Any]) -> Action | None:
-        return Action.PERMISSIONS_CHANGED if flag == CHANGE and PERMISSIONS & changed.keys() else self.audited[flag]
 
 
 class ApiTokenAdmin(AutocompleteMixin, AuditedAdmin, OwnRightsAdmin):

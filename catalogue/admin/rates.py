@@ -78,7 +78,7 @@ class OperatorRateAdmin(ChangedAsShownAdmin, DeletedByServiceAdmin):
         return link(_("Show"), "dsr_changelist", currency__code__exact=rate.currency_id, **period)
 
     def locked(self, ids: Collection[Any]) -> Iterable[OperatorRate]:
-        # Whoever changes rates takes this lock first. It also covers a rate that two users are about to add.
+        # Each change of rates takes this lock first. It also covers a rate that two users are about to add.
         rates.rates_lock(shared=False)
         return OperatorRate.objects.filter(pk__in=ids)
 

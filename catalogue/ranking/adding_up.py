@@ -23,7 +23,7 @@ from catalogue.ranking.rows import (
 from dsrhub.database import locks
 from dsrhub.database.statements import execute, rows_of
 
-# From so many lines on, a ranking gets a table of its own.
+# A ranking of at least this many lines gets a table of its own.
 MANY_LINES = 200_000
 # The memory of one step of one process before it goes to the disk; a hash takes twice as much.
 WORK_MEM = "64MB"
@@ -115,7 +115,7 @@ def rank_by_adding_up(dsrs: Sequence[IngestedDSR], parameters: dict[str, Any]) -
     if has_many_lines:
         execute(f"CREATE UNIQUE INDEX ON {table} (ranking, rank)")
     ends = percentile_ends(table, row_count, total, total, ranking=number, percentile=percentile)
-    if percentile == 100:  # noqa: PLR2004 - the last resource that has revenue, though it be zero or less
+    if percentile == 100:  # noqa: PLR2004 - the last resource that has revenue, even if it is zero or less
         ends[-1] = row_count
     # Where negative revenue nearly cancels the rest, a share of the total can have any number of digits.
     return BuiltRanking(table, row_count, total if has_negative(dsrs) else TOTAL_DIGITS.plus(total), ends)

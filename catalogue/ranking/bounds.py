@@ -14,7 +14,7 @@ SLACK = Decimal("1e-12")
 # A resource's amount in one DSR is rounded to 40 decimals.
 DECIMALS = 40
 STEP = Decimal(1).scaleb(-DECIMALS)
-# A total has so many digits, which are known without adding up all lines.
+# The number of digits of a total that are known without adding up all lines.
 TOTAL_DIGITS = Context(prec=20)
 # Fewer lines than these are added up as fast as they are searched.
 FEW_LINES = 20_000

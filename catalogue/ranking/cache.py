@@ -19,6 +19,7 @@ from django.conf import settings
 from django.db import connection, transaction
 from django.utils import timezone
 
+from catalogue.lines.lookups import TEXTS
 from catalogue.lines.scope import KEY, IngestedDSR, Scope
 from catalogue.models import KeptRanking
 from catalogue.ranking.building import ranking_build
@@ -77,7 +78,7 @@ class Ranking:
             f"""
             SELECT {expressions} {page} (
                 SELECT max(rank) FROM (
-                    SELECT rank, sum({bytes_of("dsp_id", "title", "artists", "isrc")}) OVER (
+                    SELECT rank, sum({bytes_of(*TEXTS)}) OVER (
                         ORDER BY rank ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING
                     ) AS bytes_before {page} %(last)s
                 ) AS page

@@ -5,7 +5,7 @@ from functools import partial
 from typing import Any
 
 from catalogue.exceptions import SearchTooWide
-from catalogue.lines.lookups import DSRS, dsr_arrays, lines_of_dsrs, lines_with_dsp_id
+from catalogue.lines.lookups import DSRS, TEXTS, dsr_arrays, lines_of_dsrs, lines_with_dsp_id
 from catalogue.lines.scope import ALL, IngestedDSR, consistent_answer
 from catalogue.models import LeftoverLines
 from catalogue.ranking.selectors import resource_ranking
@@ -59,7 +59,6 @@ FROM (
 ) AS report
 """  # noqa: S608
 
-TEXTS = ("dsp_id", "title", "artists", "isrc")
 COLUMNS = ", ".join(("dsp", *TEXTS))
 # The inner query walks the order until enough reported resources are found.
 WALK = f"""

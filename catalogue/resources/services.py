@@ -20,7 +20,7 @@ logger = logging.getLogger(__name__)
 # How long dropping a table may make others wait for it, how often it is tried, and the pause in seconds between tries.
 # A table that is still in use then is dropped by a later run.
 DROP_LOCK_TIMEOUT, DROP_TRIES, DROP_PAUSE = "100ms", 3, 0.1
-# The catalogue is rebuilt where at least so many lines are to be registered, and at least half of all lines.
+# The catalogue is rebuilt if at least this many lines must be registered, and at least half of all lines.
 REBUILD_LINES = 100_000
 # How often the rebuilt table is tried to replace the old one while nobody reads that: for some minutes.
 REPLACE_TRIES = 1_000
