@@ -1,10 +1,13 @@
 """Authentication of programs by a token, over REST and GraphQL."""
 
+from typing import Any
+
 from django.contrib.auth.models import User
 from django.utils import timezone
 from django.utils.translation import gettext as _
-from rest_framework.authentication import TokenAuthentication
+from rest_framework.authentication import TokenAuthentication, get_authorization_header
 from rest_framework.exceptions import AuthenticationFailed
+from rest_framework.request import Request
 
 from dsrhub.models import ApiToken
 from dsrhub.throttling import ThrottledTokensMixin
@@ -12,7 +15,21 @@ from dsrhub.tokens import password_fingerprint, token_of_key, token_used
 
 
 class ApiTokenAuthentication(ThrottledTokensMixin, TokenAuthentication):
-    """`Authorization: Token <key>`. A token that is not valid is an error, even where anybody may read."""
+    """`Authorization: Token <key>` or `Authorization: Bearer <key>`.
+
+    A token that is not valid is an error, even where anybody may read. Another scheme, such as the Basic that a proxy
+    asks for, is not meant for dsrhub, and signs nobody in.
+    """
+
+    def authenticate(self, request: Request) -> Any:
+        # DRF reads one scheme. Each request has its own authenticator.
+        self.keyword = self.authenticate_header(request)
+        return super().authenticate(request)
+
+    def authenticate_header(self, request: Request) -> str:
+        """How to sign in, for `WWW-Authenticate`: by the scheme that the client used, if it is one of ours."""
+        scheme, *_key = get_authorization_header(request).split() or [b""]
+        return "Bearer" if scheme.lower() == b"bearer" else "Token"
 
     def authenticate_credentials(self, key: str) -> tuple[User, ApiToken]:
         token = token_of_key(key)

@@ -111,6 +111,57 @@ def test_a_wrong_token_is_refused_even_if_reads_are_open(client):
     assert response.json() == {"detail": "Invalid token.", "code": "authentication_failed"}
 
 
+@pytest.mark.parametrize("scheme", ["Token", "Bearer", "token", "bearer", "BEARER"])
+def test_bearer_works_like_token_in_any_case(client, ada, settings, scheme):
+    settings.DSRHUB_PRIVATE = True
+    header = f"{scheme}  {recipes.token.make(user=ada).key} "
+    assert client.get("/dsrs/", headers={"Authorization": header}).status_code == 200
+    asked = {"query": "{ __typename }"}
+    response = client.post("/graphql", asked, headers={"Authorization": header}, content_type="application/json")
+    assert response.json() == {"data": {"__typename": "Query"}}
+
+
+READ, WRITE = ("GET", "/dsrs/"), ("DELETE", "/dsrs/1")
+GRAPHQL_READ = ("POST", "/graphql", '{"query": "{ __typename }"}')
+GRAPHQL_WRITE = ("POST", "/graphql", '{"query": "mutation { deleteDsr(id: 1) { id } }"}')
+
+
+def asked_with(client, header, method, path, body=""):
+    """The status, and of GraphQL the code of the error if it is not in the status."""
+    headers = {"Authorization": header}
+    response = client.generic(method, path, body, content_type="application/json", headers=headers)
+    if response.status_code == 200 and path == "/graphql":
+        return response, [error["extensions"]["code"] for error in response.json().get("errors", [])]
+    return response, response.status_code
+
+
+@pytest.mark.parametrize("request_parts", [READ, WRITE, GRAPHQL_READ, GRAPHQL_WRITE], ids=lambda parts: parts[1])
+@pytest.mark.parametrize("scheme", ["Token", "Bearer", "bearer"])
+@pytest.mark.parametrize("key", ["", " ", "0123456789", "{key} {key}", '"{key}"', "{key},", "key={key}", "\xff"])
+def test_a_wrong_token_of_either_scheme_is_never_anonymous(client, ada, request_parts, scheme, key):
+    header = f"{scheme} {key.format(key=recipes.token.make(user=ada).key)}"
+    response, status = asked_with(client, header, *request_parts)
+    assert status == 401
+    assert response["WWW-Authenticate"] == scheme.title()
+
+
+@pytest.mark.parametrize(
+    "header", ["Basic YWRhOmxvdmVsYWNl", "Basic", "Digest username=ada", "Negotiate YII=", "Tokens 0123", "", "x"]
+)
+def test_a_scheme_of_others_is_passed_over_where_anybody_may_read(client, ada, header):
+    assert [asked_with(client, header, *parts)[1] for parts in (READ, GRAPHQL_READ)] == [200, []]
+    response, status = asked_with(client, header, *WRITE)
+    assert (status, response["WWW-Authenticate"]) == (401, "Token")
+    assert asked_with(client, header, *GRAPHQL_WRITE)[1] == ["not_authenticated"]
+
+
+def test_a_scheme_of_others_leaves_a_session_as_it_is(ada, settings):
+    settings.DSRHUB_PRIVATE = True
+    client = Client(enforce_csrf_checks=True)
+    client.force_login(ada)
+    assert client.get("/dsrs/", headers={"Authorization": "Basic YWRhOmxvdmVsYWNl"}).status_code == 200
+
+
 # --- Closed reads ----------------------------------------------------------------------------------------------
 
 
