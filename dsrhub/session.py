@@ -26,6 +26,7 @@ class TokenView(ObtainAuthToken):
 
     @extend_schema(
         operation_id="token_create",
+        summary="Create a token",
         tags=["session"],
         # A form works too. It is not documented: client generators fail with more than one content type.
         request={"application/json": AuthTokenSerializer},
@@ -39,7 +40,7 @@ class TokenView(ObtainAuthToken):
         },
     )
     def post(self, request: Request, *args: Any, **kwargs: Any) -> Response:
-        """Exchange a user name and password for a new token. Send it as `Authorization: Token <token>`."""
+        """Exchange a user name and password for a new token. Send it as `Authorization: Bearer <token>`."""
         serializer = self.get_serializer(data=request.data)
         serializer.is_valid(raise_exception=True)
         user = serializer.validated_data["user"]

@@ -188,7 +188,7 @@ REST_FRAMEWORK = {
     "DEFAULT_THROTTLE_CLASSES": ["dsrhub.throttling.AnonymousThrottle"],
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
     "DEFAULT_CONTENT_NEGOTIATION_CLASS": "dsrhub.negotiation.OneFormat",
-    "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
+    "DEFAULT_SCHEMA_CLASS": "dsrhub.api.security.OperationSchema",
     "EXCEPTION_HANDLER": "dsrhub.api.errors.exception_handler",
 }
 SPECTACULAR_SETTINGS = {
@@ -199,13 +199,14 @@ SPECTACULAR_SETTINGS = {
     "TAGS": [
         {"name": "dsrs", "description": "Digital Sales Reports"},
         {"name": "resources", "description": "Sound recordings"},
-        {"name": "subscriptions", "description": "Usage of data and voice"},
+        {"name": "subscriptions", "description": "Usage of data and voice. A path with `.csv` answers with CSV."},
         {"name": "session", "description": "Signing in"},
     ],
-    "AUTHENTICATION_WHITELIST": [],
     "SERVE_INCLUDE_SCHEMA": False,
     "SERVE_PUBLIC": True,
     "COMPONENT_SPLIT_REQUEST": True,
+    # The choices repeat the values as they are.
+    "ENUM_GENERATE_CHOICE_DESCRIPTION": False,
     "SWAGGER_UI_DIST": "SIDECAR",
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
 }

@@ -3,7 +3,7 @@
 from django.contrib import admin
 from django.urls import include, path
 from django.views.generic import RedirectView
-from drf_spectacular.views import SpectacularSwaggerSplitView, SpectacularYAMLAPIView
+from drf_spectacular.views import SpectacularJSONAPIView, SpectacularSwaggerSplitView, SpectacularYAMLAPIView
 
 from dsrhub.api.routes import either_slash
 from dsrhub.session import TokenView
@@ -14,6 +14,7 @@ urlpatterns = [
     path("", include("graphql_schema.urls")),
     *either_slash("token/", TokenView.as_view(), "token"),
     path("openapi.yaml", SpectacularYAMLAPIView.as_view(), name="openapi"),
+    path("openapi.json", SpectacularJSONAPIView.as_view()),
     # The page needs no user. If a session had to authenticate a POST, even the page of its error would fail.
     path("docs/", SpectacularSwaggerSplitView.as_view(url_name="openapi", authentication_classes=()), name="docs"),
     path("admin/", admin.site.urls),

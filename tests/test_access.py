@@ -83,9 +83,13 @@ REST = {
     "subscriptions/over-limit/": {"GET": READ},
     "subscriptions/usage/": {"GET": READ},
     "subscriptions/<str:id>/usage/": {"GET": READ},
+    "subscriptions/over-limit.csv/": {"GET": READ},
+    "subscriptions/usage.csv/": {"GET": READ},
+    "subscriptions/<str:id>/usage.csv/": {"GET": READ},
     "token/": {"POST": OPEN},
-    # The documentation, which is the same on every server, and the redirect to it.
+    # The documentation, which shows no data, and the redirect to it.
     "openapi.yaml/": {"GET": OPEN},
+    "openapi.json/": {"GET": OPEN},
     "docs/": {"GET": OPEN},
 }
 # GraphQL's fields and mutations have their own matrix below.

@@ -1,6 +1,8 @@
 """The OpenAPI document matches the contract, and the application matches the document."""
 
 import io
+import re
+from html import unescape
 from threading import BoundedSemaphore
 
 import pytest
@@ -9,7 +11,9 @@ import yaml
 from django.core.management import call_command
 from django.core.signals import request_finished, request_started
 from django.db import close_old_connections
+from django.test.utils import override_script_prefix
 from hypothesis import settings
+from markdown_it import MarkdownIt
 from openapi_spec_validator import validate
 from playwright.sync_api import expect
 from schemathesis.specs.openapi.checks import positive_data_acceptance
@@ -17,6 +21,7 @@ from werkzeug import Client as WSGIClient
 
 from dsrhub.bodies import BoundedBody
 from dsrhub.wsgi import application
+from graphql_schema.schema import schema
 from tests import recipes
 from tests.catalogue.helpers import ES_JANUARY, HEADER, NO_JANUARY, import_report, line
 
@@ -81,8 +86,15 @@ def answer(document, path, status="200"):
 
 
 @pytest.mark.parametrize("accept", ["*/*", "application/json", "text/html,application/xhtml+xml"])
-def test_it_is_served_for_every_accept_header(client, accept):
-    assert client.get("/openapi.yaml", headers={"accept": accept}).status_code == 200
+@pytest.mark.parametrize("path", ["/openapi.yaml", "/openapi.json"])
+def test_it_is_served_for_every_accept_header(client, path, accept):
+    assert client.get(path, headers={"accept": accept}).status_code == 200
+
+
+def test_it_is_the_same_as_json(client, document):
+    response = client.get("/openapi.json", headers={"host": "localhost:8000"})
+    assert response["Content-Type"] == "application/vnd.oai.openapi+json"
+    assert response.json() == document
 
 
 def test_it_is_a_valid_document_of_openapi_3(document):
@@ -94,9 +106,52 @@ def test_it_has_the_title_server_and_tags_of_the_contract(document):
     assert document["info"]["title"] == "DSR API"
     assert document["servers"] == [{"url": "http://localhost:8000/"}]
     assert {"dsrs", "resources"} <= {tag["name"] for tag in document["tags"]}
-    assert "securitySchemes" not in document["components"]
+
+
+def operations(document):
+    """Each operation, by its method and path."""
+    return {
+        (method, path): operation
+        for path, methods in document["paths"].items()
+        for method, operation in methods.items()
+    }
+
+
+SCHEMES = [{"token": []}, {"session": []}]
+
+
+def test_it_has_the_schemes_by_which_a_client_signs_in(document):
+    schemes = document["components"]["securitySchemes"]
+    assert schemes.keys() == {"token", "session"}
+    # RFC 6750 and RFC 6265. Generated clients send `Bearer`.
+    assert (schemes["token"]["type"], schemes["token"]["scheme"]) == ("http", "bearer")
+    assert [schemes["session"][name] for name in ("type", "in", "name")] == ["apiKey", "cookie", "sessionid"]
     assert "security" not in document
-    assert [one for path in document["paths"].values() for one in path.values() if "security" in one] == []
+
+
+def test_reads_need_no_scheme_and_writes_need_one(document):
+    needed = {
+        at: SCHEMES if at[0] != "get" else [{}, *SCHEMES] for at in operations(document) if at != ("post", "/token/")
+    }
+    assert {at: one["security"] for at, one in operations(document).items() if "security" in one} == needed
+
+
+def test_closed_reads_need_a_scheme(client, settings):
+    settings.DSRHUB_PRIVATE = True
+    found = operations(client.get("/openapi.json").json())
+    assert all(one["security"] == SCHEMES for at, one in found.items() if at != ("post", "/token/"))
+
+
+def test_no_answer_has_two_types(document):
+    media_types = {
+        (*at, status): list(answer.get("content", {}))
+        for at, operation in operations(document).items()
+        for status, answer in operation["responses"].items()
+    }
+    assert [at for at, found in media_types.items() if len(found) > 1] == []
+    exports = {at for at, found in media_types.items() if found == ["text/csv"]}
+    assert exports == {("get", path, "200") for path in document["paths"] if path.endswith(".csv")}
+    assert len(exports) == 3
 
 
 def test_the_dsrs_are_as_in_the_contract(document):
@@ -141,6 +196,47 @@ def test_it_has_every_endpoint_once(document):
         }.items()
     )
     assert len({path.rstrip("/") for path in endpoints}) == len(endpoints)
+
+
+def test_every_operation_has_a_summary_of_its_own(document):
+    summaries = [operation.get("summary", "") for operation in operations(document).values()]
+    # The specification allows no Markdown in them.
+    assert [one for one in summaries if not re.fullmatch("[A-Z][A-Za-z -]{5,60}", one)] == []
+    assert len(set(summaries)) == len(summaries)
+
+
+def descriptions(value):
+    """Every description in a part of the document. The properties of a schema may have this name, too."""
+    if isinstance(value, list):
+        for part in value:
+            yield from descriptions(part)
+    elif isinstance(value, dict):
+        if isinstance(value.get("description"), str):
+            yield value["description"]
+        for part in value.values():
+            yield from descriptions(part)
+
+
+def descriptions_of_graphql():
+    for kind in schema.graphql_schema.type_map.values():
+        yield kind.description
+        for field in getattr(kind, "fields", {}).values():
+            yield field.description
+            yield from (argument.description for argument in getattr(field, "args", {}).values())
+        yield from (value.description for value in getattr(kind, "values", {}).values())
+
+
+def shown(markdown):
+    """The characters that a reader of Markdown (CommonMark) sees."""
+    return re.sub(r"\s", "", unescape(re.sub("<[^>]+>", "", MarkdownIt().render(markdown))))
+
+
+def test_markdown_takes_no_character_from_a_description(document):
+    """Only code and links may be marked up. Elsewhere, `_`, `*` and `<` would be read as markup."""
+    texts = {*descriptions(document), *filter(None, descriptions_of_graphql())}
+    assert len(texts) > 100
+    written = {text: re.sub(r"[`\s]|\[(.+?)\]\(https://.+?\)", r"\1", text) for text in texts}
+    assert [text for text in texts if shown(text) != written[text]] == []
 
 
 # --- The application -------------------------------------------------------------------------------------------
@@ -253,7 +349,10 @@ def test_it_names_the_server_that_it_was_requested_from(client, settings):
     assert server(host="localhost", x_forwarded_proto="https", x_forwarded_host="a") == [{"url": "http://localhost/"}]
     settings.SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
     assert server(host="localhost", x_forwarded_proto="https") == [{"url": "https://localhost/"}]
+    settings.SECURE_PROXY_SSL_HEADER = None
     assert server(host="elsewhere.example") == 400
+    with override_script_prefix("/dsr/"):
+        assert server(host="localhost") == [{"url": "http://localhost/dsr/"}]
 
 
 def test_a_document_that_a_command_writes_names_the_server_of_the_readme(tmp_path):
@@ -265,9 +364,8 @@ def test_a_document_that_a_command_writes_names_the_server_of_the_readme(tmp_pat
 # --- Swagger UI ------------------------------------------------------------------------------------------------
 
 
-def try_out(page, live_server, operation_id, number):
+def try_out(page, operation_id, number):
     """Open and execute the operation of a DSR in Swagger UI."""
-    page.goto(f"{live_server.url}/docs/")
     operation = page.locator(f"#operations-dsrs-{operation_id}")
     operation.locator(".opblock-summary-control").click()
     operation.get_by_role("button", name="Try it out").click()
@@ -284,7 +382,8 @@ def expect_status(operation, status):
 @pytest.mark.django_db(transaction=True)
 def test_swagger_ui_shows_it_and_sends_requests_to_its_own_server(page, live_server, tmp_path):
     number = import_report(tmp_path, ES_JANUARY, line("a", "Canción", revenue="0.5")).pk
-    operation = try_out(page, live_server, "dsrs_lines", number)
+    page.goto(f"{live_server.url}/docs/")
+    operation = try_out(page, "dsrs_lines", number)
     expect(page.locator("h1")).to_contain_text("DSR API")
     expect(page.locator("#operations-tag-resources")).to_be_visible()
     expect_status(operation, "200")
@@ -295,10 +394,24 @@ def test_swagger_ui_shows_it_and_sends_requests_to_its_own_server(page, live_ser
 
 @pytest.mark.browser
 @pytest.mark.django_db(transaction=True)
+def test_in_swagger_ui_a_token_may_write(client, live_server, page, tmp_path):
+    number = import_report(tmp_path, ES_JANUARY, line("a")).pk
+    page.goto(f"{live_server.url}/docs/")
+    page.get_by_role("button", name="Authorize").click()
+    page.get_by_label("auth-bearer-value").fill(recipes.token.make(user=recipes.superuser.make()).key)
+    page.locator("form").filter(has_text="bearer").get_by_role("button", name="Apply credentials").click()
+    page.get_by_role("button", name="Close").first.click()
+    expect_status(try_out(page, "dsrs_delete", number), "204")
+    assert client.get("/dsrs/").json() == []
+
+
+@pytest.mark.browser
+@pytest.mark.django_db(transaction=True)
 def test_in_swagger_ui_a_session_may_write(client, live_server, page, tmp_path):
     number = import_report(tmp_path, ES_JANUARY, line("a")).pk
     client.force_login(recipes.superuser.make())
     session = {"name": "sessionid", "value": client.cookies["sessionid"].value, "url": live_server.url}
     page.context.add_cookies([session])
-    expect_status(try_out(page, live_server, "dsrs_delete", number), "204")
+    page.goto(f"{live_server.url}/docs/")
+    expect_status(try_out(page, "dsrs_delete", number), "204")
     assert client.get("/dsrs/").json() == []

@@ -184,7 +184,9 @@ def test_closed_reads_need_a_signed_in_user(client, ada, settings, path):
     assert signed_in.get(path).status_code == status
 
 
-@pytest.mark.parametrize("path", ["/healthz", "/docs/", "/docs/?script=", "/openapi.yaml", "/admin/login/"])
+@pytest.mark.parametrize(
+    "path", ["/healthz", "/docs/", "/docs/?script=", "/openapi.yaml", "/openapi.json", "/admin/login/"]
+)
 def test_closed_reads_leave_health_documentation_and_sign_in_open(client, settings, path):
     settings.DSRHUB_PRIVATE = True
     assert client.get(path).status_code == 200

@@ -84,7 +84,7 @@ class UploadParameters(Parameters):
     """A report to import."""
 
     file = serializers.FileField(
-        allow_empty_file=True, help_text="A report named {DSP}_{Offer}[_{Society}]_{TT}_{CCC}_{period}.tsv[.gz]."
+        allow_empty_file=True, help_text="A report named `{DSP}_{Offer}[_{Society}]_{TT}_{CCC}_{period}.tsv[.gz]`."
     )
     replace = serializers.BooleanField(default=False, help_text="Replace an earlier DSR that has the same key.")
 

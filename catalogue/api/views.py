@@ -83,6 +83,7 @@ class DSRListView(APIView):
 
     @extend_schema(
         operation_id="dsrs_list",
+        summary="List DSRs",
         tags=["dsrs"],
         parameters=[DSRPageParameters],
         responses={200: DSRSerializer(many=True), 400: WRONG_PARAMETERS, 401: READS_CLOSED},
@@ -99,6 +100,7 @@ class DSRListView(APIView):
 
     @extend_schema(
         operation_id="dsrs_create",
+        summary="Import a report",
         tags=["dsrs"],
         request={"multipart/form-data": UploadParameters},
         responses={
@@ -140,6 +142,7 @@ class DSRDetailView(APIView):
 
     @extend_schema(
         operation_id="dsrs_read",
+        summary="Get a DSR",
         tags=["dsrs"],
         parameters=[DSR_ID],
         responses={200: DSRSerializer, 401: READS_CLOSED, 404: NOT_FOUND},
@@ -150,6 +153,7 @@ class DSRDetailView(APIView):
 
     @extend_schema(
         operation_id="dsrs_delete",
+        summary="Delete a DSR",
         tags=["dsrs"],
         parameters=[DSR_ID],
         responses={204: None, 401: NOT_SIGNED_IN, 403: NOT_ALLOWED, 404: NOT_FOUND},
@@ -163,6 +167,7 @@ class DSRDetailView(APIView):
 class DSRLinesView(APIView):
     @extend_schema(
         operation_id="dsrs_lines",
+        summary="List the lines of a DSR",
         tags=["dsrs"],
         parameters=[DSR_ID, PageParameters],
         responses={200: UsageLineSerializer(many=True), 400: WRONG_PARAMETERS, 401: READS_CLOSED, 404: NOT_FOUND},
@@ -178,6 +183,7 @@ class DSRLinesView(APIView):
 class DSRProblemsView(APIView):
     @extend_schema(
         operation_id="dsrs_problems",
+        summary="List the errors and warnings of a DSR",
         tags=["dsrs"],
         parameters=[DSR_ID, PageParameters],
         responses={200: ProblemSerializer(many=True), 400: WRONG_PARAMETERS, 401: READS_CLOSED, 404: NOT_FOUND},
@@ -197,6 +203,7 @@ class DSRProblemsView(APIView):
 class TopPercentileView(APIView):
     @extend_schema(
         operation_id="resources_percentile",
+        summary="List the highest-earning resources",
         tags=["resources"],
         parameters=[
             OpenApiParameter("number", {"type": "integer", "minimum": 1, "maximum": 100}, OpenApiParameter.PATH),

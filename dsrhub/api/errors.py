@@ -54,8 +54,11 @@ class WrongParametersSchema(OpenApiSerializerExtension):  # type: ignore[no-unty
 
 
 WRONG_PARAMETERS = OpenApiResponse(WrongParametersSerializer, description="The errors of each parameter, by its name.")
-NOT_SIGNED_IN = OpenApiResponse(ErrorSerializer, description="Not signed in.")
-READS_CLOSED = OpenApiResponse(ErrorSerializer, description="Not signed in, on a server that closes reads too.")
+NOT_SIGNED_IN = OpenApiResponse(ErrorSerializer, description="Not signed in, or by a token that is not valid.")
+READS_CLOSED = OpenApiResponse(
+    ErrorSerializer,
+    description="Signed in by a token that is not valid; or not signed in, on a server that closes reads too.",
+)
 NOT_ALLOWED = OpenApiResponse(ErrorSerializer, description="Signed in, but without the permission.")
 TOO_SLOW = OpenApiResponse(ErrorSerializer, description="The body arrived too slowly.")
 NO_LENGTH = OpenApiResponse(ErrorSerializer, description="The request has a body without a `Content-Length`.")

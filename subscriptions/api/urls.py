@@ -5,6 +5,11 @@ from subscriptions.api import views
 
 urlpatterns = [
     *either_slash("subscriptions/over-limit/", views.OverLimitView.as_view(), "subscription-over-limit"),
+    *either_slash("subscriptions/over-limit.csv", views.OverLimitCSVView.as_view(), "subscription-over-limit-csv"),
     *either_slash("subscriptions/usage/", views.UsageView.as_view(), "subscription-usage"),
+    *either_slash("subscriptions/usage.csv", views.UsageCSVView.as_view(), "subscription-usage-csv"),
     *either_slash("subscriptions/<str:id>/usage/", views.UsageOfOneView.as_view(), "subscription-usage-of-one"),
+    *either_slash(
+        "subscriptions/<str:id>/usage.csv", views.UsageOfOneCSVView.as_view(), "subscription-usage-of-one-csv"
+    ),
 ]

@@ -4,9 +4,9 @@ from collections.abc import Iterable
 from typing import Any
 
 from drf_spectacular.types import OpenApiTypes
-from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema
+from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema, extend_schema_view
 from rest_framework.negotiation import BaseContentNegotiation
-from rest_framework.renderers import JSONRenderer
+from rest_framework.renderers import BaseRenderer, JSONRenderer
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.serializers import Serializer
@@ -15,11 +15,13 @@ from rest_framework.views import APIView
 from dsrhub.api.errors import READS_CLOSED, WRONG_PARAMETERS, ErrorSerializer
 from dsrhub.api.pages import page_response
 from dsrhub.api.parameters import number_in_path
+from dsrhub.negotiation import OneFormat
 from subscriptions.aggregates import selectors
 from subscriptions.aggregates.selectors import Answer
 from subscriptions.api.formats import ByParameterOrHeader, CSVRenderer
 from subscriptions.api.serializers import (
     LARGEST_ID,
+    AnswerParameters,
     OverLimitParameters,
     SubscriptionOverPriceSerializer,
     UsageOfOneParameters,
@@ -43,36 +45,63 @@ HEADERS = [
     ),
 ]
 SUBSCRIPTION_ID = OpenApiParameter("id", OpenApiTypes.INT, OpenApiParameter.PATH)
+# An operation whose answer has one of two types gives generated clients a type that is neither. So the document has an
+# operation for JSON, without the parameter, and another for CSV.
+FORMAT = OpenApiParameter("format", exclude=True)
+REFUSALS = {(400, JSON): WRONG_PARAMETERS, (401, JSON): READS_CLOSED}
+NOT_FOUND = {(404, JSON): OpenApiResponse(ErrorSerializer, description="There is no such subscription.")}
 
 
-def answers(serializer: type[Serializer[Any]]) -> dict[Any, Any]:
-    return {
-        (200, JSON): serializer(many=True),
-        (200, CSVRenderer.media_type): OpenApiTypes.STR,
-        (400, JSON): WRONG_PARAMETERS,
-        (401, JSON): READS_CLOSED,
-    }
+def in_json(serializer: type[Serializer[Any]]) -> dict[Any, Any]:
+    return {(200, JSON): serializer(many=True)} | REFUSALS
+
+
+IN_CSV = {(200, CSVRenderer.media_type): OpenApiTypes.STR} | REFUSALS
+
+
+def csv_operation(operation_id: str, summary: str, responses: dict[Any, Any]) -> Any:
+    return extend_schema_view(get=extend_schema(operation_id=operation_id, summary=summary, responses=responses))
 
 
 class AnswerView(APIView):
-    """Rows of usage as JSON or CSV. Errors are always JSON."""
+    """Rows of usage as JSON or CSV. Anything else, such as an error, is always JSON."""
 
-    renderer_classes = [JSONRenderer, CSVRenderer]
+    renderer_classes: list[type[BaseRenderer]] = [JSONRenderer, CSVRenderer]
     content_negotiation_class: type[BaseContentNegotiation] = ByParameterOrHeader
+    # Parameters whose value the path has. They cannot be sent again.
+    in_path: dict[str, Any] = {}
     csv_columns: list[str]
+
+    def parameters(self, kind: type[AnswerParameters]) -> dict[str, Any]:
+        return kind.of(self.request.query_params, **self.in_path)
 
     def csv_rows(self, rows: list[dict[str, Any]]) -> Iterable[dict[str, Any]]:
         return rows
 
     def handle_exception(self, exc: Exception) -> Response:
+        self._use_json()
+        return super().handle_exception(exc)
+
+    def options(self, request: Any, *args: Any, **kwargs: Any) -> Response:
+        self._use_json()
+        return super().options(request, *args, **kwargs)
+
+    def _use_json(self) -> None:
         self.request.accepted_renderer = JSONRenderer()
         self.request.accepted_media_type = JSON
-        return super().handle_exception(exc)
 
     def answer(self, answer: Answer[Any], serializer: type[Serializer[Any]], *, limit: int) -> Response:
         response = page_response(self.request, answer.rows, serializer, limit=limit, key="cursor")
         response["as_of"] = answer.as_of.isoformat()
         return response
+
+
+class CSVView(AnswerView):
+    """The same rows as CSV only, on a path of its own."""
+
+    renderer_classes = [CSVRenderer]
+    content_negotiation_class = OneFormat
+    in_path = {"format": "csv"}
 
 
 class OverLimitView(AnswerView):
@@ -85,13 +114,14 @@ class OverLimitView(AnswerView):
 
     @extend_schema(
         operation_id="subscriptions_over_limit",
+        summary="List the subscriptions whose price reached a limit",
         tags=["subscriptions"],
-        parameters=[OverLimitParameters, *HEADERS],
-        responses=answers(SubscriptionOverPriceSerializer),
+        parameters=[OverLimitParameters, FORMAT, *HEADERS],
+        responses=in_json(SubscriptionOverPriceSerializer),
     )
     def get(self, request: Request) -> Response:
         """The subscriptions whose price for data or for voice reached the limit, and by how much."""
-        parameters = OverLimitParameters.of(request.query_params)
+        parameters = self.parameters(OverLimitParameters)
         limit = parameters["limit"]
         answer = selectors.subscription_list_over_price(
             price_limit=parameters["price_limit"],
@@ -103,19 +133,25 @@ class OverLimitView(AnswerView):
         return self.answer(answer, SubscriptionOverPriceSerializer, limit=limit)
 
 
+@csv_operation("subscriptions_over_limit_csv", "Export the subscriptions whose price reached a limit", IN_CSV)
+class OverLimitCSVView(CSVView, OverLimitView):
+    pass
+
+
 KEY, SUMS = ["subscription_id", "usage_type"], ["total_price", "total_usage", "unit"]
 
 
 class UsageView(AnswerView):
     @extend_schema(
         operation_id="subscriptions_usage",
+        summary="List the usage of all subscriptions",
         tags=["subscriptions"],
-        parameters=[UsageParameters, *HEADERS],
-        responses=answers(UsageTotalSerializer),
+        parameters=[UsageParameters, FORMAT, *HEADERS],
+        responses=in_json(UsageTotalSerializer),
     )
     def get(self, request: Request) -> Response:
         """The usage of each subscription in a range of days: a row for each usage type with a record in the range."""
-        return self.totals(UsageParameters.of(request.query_params))
+        return self.totals(self.parameters(UsageParameters))
 
     def totals(self, parameters: dict[str, Any]) -> Response:
         by_day = "group_by" in parameters
@@ -132,19 +168,29 @@ class UsageView(AnswerView):
         return self.answer(answer, UsageTotalSerializer, limit=parameters["limit"])
 
 
+@csv_operation("subscriptions_usage_csv", "Export the usage of all subscriptions", IN_CSV)
+class UsageCSVView(CSVView, UsageView):
+    pass
+
+
 class UsageOfOneView(UsageView):
     @extend_schema(
         operation_id="subscriptions_usage_of_one",
+        summary="List the usage of a subscription",
         tags=["subscriptions"],
-        parameters=[SUBSCRIPTION_ID, UsageOfOneParameters, *HEADERS],
-        responses=answers(UsageTotalSerializer)
-        | {(404, JSON): OpenApiResponse(ErrorSerializer, description="There is no such subscription.")},
+        parameters=[SUBSCRIPTION_ID, UsageOfOneParameters, FORMAT, *HEADERS],
+        responses=in_json(UsageTotalSerializer) | NOT_FOUND,
     )
     def get(self, request: Request, id: str) -> Response:  # type: ignore[override]
         """The usage of one subscription in a range of days."""
-        parameters = UsageOfOneParameters.of(request.query_params)
+        parameters = self.parameters(UsageOfOneParameters)
         subscription = subscription_get(subscription_id=_subscription_id(id))
         return self.totals(parameters | {"subscription": subscription.pk})
+
+
+@csv_operation("subscriptions_usage_of_one_csv", "Export the usage of a subscription", IN_CSV | NOT_FOUND)
+class UsageOfOneCSVView(CSVView, UsageOfOneView):
+    pass
 
 
 def _subscription_id(text: str) -> int:

@@ -1,6 +1,6 @@
 "use strict";
 
-// The document names the contract's server. Requests from this page go to the page's own server instead.
+// Requests go to this page's own server. The document names another one if a proxy hides the address of the page.
 const requestInterceptor = (request) => {
   const { pathname, search } = new URL(request.url, document.baseURI);
   request.url = new URL(pathname + search, document.baseURI).href;

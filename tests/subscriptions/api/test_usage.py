@@ -193,12 +193,13 @@ def table(response):
     return list(csv.reader(io.StringIO(response.content.decode())))
 
 
-@pytest.mark.parametrize("request_parts", [{"query": {"format": "csv"}}, {"headers": {"accept": "text/csv"}}])
-def test_csv(client, someone, request_parts):
-    query, headers = request_parts.get("query", {}), request_parts.get("headers")
-
+@pytest.mark.parametrize(
+    ("query", "headers", "ending"),
+    [({"format": "csv"}, None, "/"), ({}, {"accept": "text/csv"}, "/"), ({}, {"accept": "application/json"}, ".csv")],
+)
+def test_csv(client, someone, query, headers, ending):
     def rows(path, **parameters):
-        response = client.get(path, {**parameters, **query}, headers=headers)
+        response = client.get(path.removesuffix("/") + ending, {**parameters, **query}, headers=headers)
         assert datetime.fromisoformat(response["as_of"])
         return table(response)
 
@@ -220,8 +221,9 @@ def test_csv(client, someone, request_parts):
     assert rows(OVER, price_limit="1000") == [["subscription_id", "usage_type", "total_price", "exceeded_by"]]
 
 
-def test_pages_of_csv(client, someone):
-    response = client.get(USAGE, {"format": "csv", "limit": 1, **JANUARY})
+@pytest.mark.parametrize(("path", "query"), [(USAGE, {"format": "csv"}), ("/subscriptions/usage.csv", {})])
+def test_pages_of_csv(client, someone, path, query):
+    response = client.get(path, {**query, "limit": 1, **JANUARY})
     assert len(table(response)) == 2
     following = response["Link"].split(">")[0].removeprefix("<http://testserver")
     assert table(client.get(following))[1][1] == "voice"
@@ -283,6 +285,9 @@ def test_the_parameter_wins_over_the_header(client, someone):
         ],
         ("/subscriptions/1/usage/", {"from": "2026-01-01"}, {"to": ["required"]}),
         ("/subscriptions/1/usage/", {**JANUARY, "subscription": "1"}, {"subscription": ["unknown"]}),
+        ("/subscriptions/1/usage.csv", {"from": "2026-01-01"}, {"to": ["required"]}),
+        ("/subscriptions/usage.csv", {**JANUARY, "format": "json"}, {"format": ["unknown"]}),
+        ("/subscriptions/over-limit.csv", {"price_limit": "1", "format": "csv"}, {"format": ["unknown"]}),
     ],
 )
 def test_a_wrong_parameter_is_named(client, path, query, findings):
@@ -295,7 +300,14 @@ def test_a_refusal_is_json_for_who_wants_csv_too(client):
     assert (response.status_code, response["Content-Type"]) == (400, "application/json")
 
 
-@pytest.mark.parametrize("path", [OVER, USAGE, "/subscriptions/1/usage/"])
+@pytest.mark.parametrize("path", [OVER, USAGE, "/subscriptions/usage.csv"])
+def test_what_is_neither_rows_nor_an_error_is_json_too(client, path):
+    response = client.options(path, headers={"accept": "text/csv"})
+    assert (response.status_code, response["Content-Type"]) == (200, "application/json")
+    assert "parses" in response.json()
+
+
+@pytest.mark.parametrize("path", [OVER, USAGE, "/subscriptions/1/usage/", "/subscriptions/usage.csv"])
 @pytest.mark.parametrize("method", ["post", "put", "patch", "delete"])
 def test_nothing_is_written_over_rest(client, path, method):
     client.force_login(recipes.superuser.make())
@@ -357,7 +369,8 @@ def app(someone):
     request_finished.connect(close_old_connections)
 
 
-@DOCUMENT.include(path_regex="^/subscriptions/").parametrize()
+# The other paths of CSV have the views of their JSON, and what makes them CSV is that of this one.
+@DOCUMENT.include(path_regex="^/subscriptions/.*/$|^/subscriptions/usage.csv$").parametrize()
 @few_examples
 def test_answers_are_as_the_document_says(case, app):
     case.call_and_validate()
@@ -370,6 +383,8 @@ def test_answers_that_have_content_are_as_the_document_says(app, someone):
         (USAGE, {"group_by": "day", **JANUARY}),
         ("/subscriptions/{id}/usage/", JANUARY),
     ]:
-        response = app.get(path.format(id=someone.pk), query_string=query)
-        assert (response.status_code, len(response.json) > 0) == (200, True)
-        DOCUMENT[path]["GET"].validate_response(response)
+        for operation in (path, path.removesuffix("/") + ".csv"):
+            response = app.get(operation.format(id=someone.pk), query_string=query)
+            # A row of JSON, or a row under a header of CSV.
+            assert (response.status_code, "data" in response.text) == (200, True)
+            DOCUMENT[operation]["GET"].validate_response(response)
