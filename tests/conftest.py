@@ -5,7 +5,6 @@ here; only the tests of a limit lower it.
 """
 
 import os
-import shutil
 from concurrent.futures import ThreadPoolExecutor
 from unittest.mock import patch
 from urllib.parse import urlsplit
@@ -16,6 +15,7 @@ from django.db import connection
 from playwright.sync_api import expect, sync_playwright
 
 from tests import bakery  # noqa: F401 - registers generators
+from tests.programs import program
 from tests.waiting import PATIENCE
 
 # Hypothesis runs the same examples each time and on each machine, without deadlines and without a shared database.
@@ -100,11 +100,7 @@ def in_thread(transactional_db):
 @pytest.fixture(scope="module")
 def browser():
     """Chromium, started once per module. While Playwright runs, it occupies the thread's event loop."""
-    executable = shutil.which("chromium")
-    if executable is None:
-        # CI sets this variable, as it must not skip a test.
-        missing = pytest.fail if os.environ.get("DSRHUB_TEST_NO_SKIPS") else pytest.skip
-        missing("there is no chromium on the PATH")
+    executable = program("chromium")
     # Because of Playwright's loop, Django assumes that the test calls the database from asynchronous code.
     with patch.dict(os.environ, DJANGO_ALLOW_ASYNC_UNSAFE="true"), sync_playwright() as playwright:
         browser = playwright.chromium.launch(

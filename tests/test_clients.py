@@ -1,4 +1,4 @@
-"""Clients of a running server: a client generated from the OpenAPI document, and the examples of the README."""
+"""Clients of a running server: clients generated from its OpenAPI document, and the examples of the README."""
 
 import json
 import os
@@ -12,8 +12,10 @@ import pytest
 from django.conf import settings
 
 from tests import recipes
-from tests.catalogue.helpers import ES_JANUARY, NO_JANUARY, import_report, line, write_report
-from tests.processes import manage, serving
+from tests.catalogue.helpers import ES_JANUARY, HEADER, NO_JANUARY, import_report, line, write_report
+from tests.processes import serving
+from tests.programs import missing, program
+from tests.subscriptions.helpers import add, event, subscribe
 from tests.waiting import PATIENCE
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -21,61 +23,108 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 @pytest.fixture
 def server(tmp_path):
-    """A server with one DSR, in which one of two recordings has more than half of the revenue."""
+    """A server with usage, and with a DSR in which one of two recordings has more than half of the revenue."""
+    add(event(subscribe(), price="0.10", amount=2**53 - 1))
     import_report(tmp_path, ES_JANUARY, line("a", usages="3", revenue="0.75"), line("b", revenue="0.25"))
     recipes.superuser.make(username="admin")
     with serving() as server:
         yield server
 
 
-# --- The generated client --------------------------------------------------------------------------------------
+# --- Generated clients -----------------------------------------------------------------------------------------
 
-PROGRAM = """
+# What the programs of all languages print.
+PRINTED = [
+    "a 0.75 3",
+    "0.10 kilobytes",
+    "subscription_id,usage_type,total_price,total_usage,unit",
+    f"loaded {NO_JANUARY}",
+    f"{ES_JANUARY} {NO_JANUARY}",
+    "Invalid token.",
+    "401",
+    "204",
+]
+REPORT = "\n".join((HEADER, line("a", revenue="10"), ""))
+
+
+def output(command, folder, **environment):
+    """What a program prints, which must end well and without a warning."""
+    process = subprocess.run(
+        command,
+        cwd=folder,
+        env=os.environ | environment,
+        capture_output=True,
+        text=True,
+        timeout=2 * PATIENCE,
+        check=False,
+    )
+    assert process.returncode == 0, process.stdout + process.stderr
+    assert "arning" not in process.stdout + process.stderr
+    return process.stdout
+
+
+PYTHON = """
 import sys
+from datetime import date
 from io import BytesIO
 
 from client import AuthenticatedClient, Client
-from client.api.dsrs import dsrs_create, dsrs_delete, dsrs_list
+from client.api.dsrs import dsrs_create, dsrs_delete, dsrs_list, dsrs_read
 from client.api.resources import resources_percentile
 from client.api.session import token_create
+from client.api.subscriptions import subscriptions_usage, subscriptions_usage_csv
 from client.models import AuthTokenRequest, UploadParametersRequest
 from client.types import File
 
-url, name = sys.argv[1:]
+url, name, report = sys.argv[1:]
 anybody = Client(base_url=url)
-print([(resource.dsp_id, resource.revenue, resource.usages) for resource in
-       resources_percentile.sync(50, client=anybody, territory="ES")])
+for resource in resources_percentile.sync(50, client=anybody, territory="ES"):
+    print(resource.dsp_id, resource.revenue, resource.usages)
+
+days = {"from_": date(2026, 1, 1), "to": date(2026, 1, 31)}
+for total in subscriptions_usage.sync(client=anybody, **days):
+    print(total.total_price, total.unit)
+print(subscriptions_usage_csv.sync(client=anybody, **days).splitlines()[0])
+
 token = token_create.sync(client=anybody, body=AuthTokenRequest("admin", "lovelace")).token
-admin = AuthenticatedClient(base_url=url, token=token, prefix="Token")
-file = File(BytesIO(open(name, "rb").read()), name.rpartition("/")[2], "text/tab-separated-values")
+admin = AuthenticatedClient(base_url=url, token=token)
+file = File(BytesIO(report.encode()), name, "text/tab-separated-values")
 report = dsrs_create.sync(client=admin, body=UploadParametersRequest(file=file))
 print(report.outcome, report.dsr.path)
-print([dsr.path for dsr in dsrs_list.sync(client=anybody)])
+print(*[dsr.path for dsr in dsrs_list.sync(client=anybody)])
+
+wrong = AuthenticatedClient(base_url=url, token=f"{token}0")
+print(dsrs_read.sync(report.dsr.id, client=wrong).detail)
 print(dsrs_delete.sync_detailed(report.dsr.id, client=anybody).status_code.value)
 print(dsrs_delete.sync_detailed(report.dsr.id, client=admin).status_code.value)
 """
 
 
-def test_a_generated_client_queries_signs_in_uploads_and_deletes(server, tmp_path):
-    document, client = tmp_path / "openapi.yaml", tmp_path / "client"
-    manage("spectacular", "--file", str(document))
-    generate = ["openapi-python-client", "generate", "--path", document, "--output-path", client, "--meta", "none"]
+def test_a_python_client_queries_exports_signs_in_uploads_and_deletes(server, tmp_path):
+    # Its generator formats what it generates with a program of the same environment.
     path = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
-    generated = subprocess.run(
-        generate, env=os.environ | {"PATH": path}, capture_output=True, text=True, timeout=2 * PATIENCE, check=True
-    )
-    assert "Warning" not in generated.stdout + generated.stderr
-    report = write_report(tmp_path, NO_JANUARY, line("a", revenue="10"))
-    program = [sys.executable, "-c", PROGRAM, server.url, str(report)]
-    process = subprocess.run(program, cwd=tmp_path, capture_output=True, text=True, timeout=PATIENCE, check=False)
-    assert process.stderr == ""
-    assert process.stdout.splitlines() == [
-        "[('a', 0.75, 3)]",
-        f"loaded {NO_JANUARY}",
-        f"['{ES_JANUARY}', '{NO_JANUARY}']",
-        "401",
-        "204",
-    ]
+    generate = ["openapi-python-client", "generate", "--url", f"{server.url}/openapi.json", "--meta", "none"]
+    output([*generate, "--output-path", "client"], tmp_path, PATH=path)
+    printed = output([sys.executable, "-c", PYTHON, server.url, NO_JANUARY, REPORT], tmp_path)
+    assert printed.splitlines() == PRINTED
+
+
+TYPESCRIPT = settings.BASE_DIR / "tests" / "typescript"
+
+
+def test_a_typescript_client_compiles_and_does_the_same(server, tmp_path):
+    node = program("node")
+    packages = TYPESCRIPT / "node_modules"
+    if not packages.exists():
+        missing(f"there is no {packages}: run `npm ci` in its folder")
+    for name in ("client.ts", "package.json", "tsconfig.json"):
+        shutil.copy(TYPESCRIPT / name, tmp_path)
+    (tmp_path / "node_modules").symlink_to(packages)
+    generate = [packages / ".bin" / "openapi-typescript", f"{server.url}/openapi.json", "--output", "schema.ts"]
+    output(generate, tmp_path)
+    output([packages / ".bin" / "tsc", "--project", "."], tmp_path)
+    printed = output([node, "client.js", server.url, NO_JANUARY, REPORT], tmp_path)
+    assert printed.splitlines() == PRINTED
 
 
 # --- The README's examples -------------------------------------------------------------------------------------
@@ -90,16 +139,15 @@ RUN = {
 
 def output_of(language, text, server, folder):
     """The output of an example, with this server's address, password and file instead of the README's."""
-    program = RUN[language]
-    if shutil.which(program[0]) is None:
-        pytest.skip(f"there is no {program[0]} on the PATH")
+    name, *options = RUN[language]
     for theirs, ours in {
         "http://localhost:8000": server.url,
         "password=...": "password=lovelace",
         "path/to/report.tsv.gz": str(write_report(folder, f"{NO_JANUARY}.gz", line("a", revenue="10"))),
     }.items():
         text = text.replace(theirs, ours)
-    process = subprocess.run([*program, text], capture_output=True, text=True, timeout=PATIENCE, check=False)
+    command = [program(name), *options, text]
+    process = subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE, check=False)
     assert process.returncode == 0, process.stderr
     return process.stdout
 

@@ -1,8 +1,6 @@
 """nginx with the rules of docs/operation.md: slow clients do not stop it, and it does not store bodies of strangers."""
 
-import os
 import re
-import shutil
 import socket
 import subprocess
 from contextlib import ExitStack, contextmanager
@@ -13,6 +11,7 @@ from django.conf import settings
 
 from tests import recipes
 from tests.processes import serving
+from tests.programs import program
 from tests.test_http_worker import FORM, LARGE, connection, exchange, get, post, response, servers, status
 from tests.waiting import wait_until
 
@@ -49,10 +48,7 @@ def nginx(folder, server):
 
 @pytest.mark.django_db(transaction=True)
 def test_nginx_with_the_documented_rules(tmp_path):
-    if shutil.which("nginx") is None:
-        # CI sets this variable, as it must not skip a test.
-        missing = pytest.fail if os.environ.get("DSRHUB_TEST_NO_SKIPS") else pytest.skip
-        missing("there is no nginx on the PATH")
+    program("nginx")
     token = f"Authorization: Token {recipes.token.make(user=recipes.superuser.make()).key}\r\n".encode()
     slow = [
         b"",

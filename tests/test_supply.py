@@ -1,6 +1,7 @@
 """The requirements of dsrhub are pinned and locked with hashes, and their licences are listed."""
 
 import importlib.metadata
+import json
 import re
 
 from django.conf import settings
@@ -53,3 +54,18 @@ def test_the_licence_of_every_locked_package_is_listed():
     listed.pop("name", None)
     assert listed.keys() == pins(LOCK).keys()
     assert "UNKNOWN" not in listed.values()
+
+
+# --- The packages of the client in TypeScript, for tests only --------------------------------------------------
+
+NPM = settings.BASE_DIR / "tests" / "typescript"
+
+
+def test_every_package_of_npm_is_locked_with_a_hash_and_without_a_registry():
+    asked = json.loads((NPM / "package.json").read_text())["devDependencies"]
+    root, *packages = json.loads((NPM / "package-lock.json").read_text())["packages"].items()
+    assert root[1]["devDependencies"] == asked
+    locked = {name.removeprefix("node_modules/"): package for name, package in packages}
+    assert {name: locked[name]["version"] for name in asked} == asked
+    assert [name for name, package in locked.items() if not package["integrity"].startswith("sha512-")] == []
+    assert [name for name, package in locked.items() if "resolved" in package] == []

@@ -86,7 +86,8 @@ class UploadParameters(Parameters):
     file = serializers.FileField(
         allow_empty_file=True, help_text="A report named `{DSP}_{Offer}[_{Society}]_{TT}_{CCC}_{period}.tsv[.gz]`."
     )
-    replace = serializers.BooleanField(default=False, help_text="Replace an earlier DSR that has the same key.")
+    # Without a default in the document, which TypeScript would turn into a required property.
+    replace = serializers.BooleanField(required=False, help_text="Replace an earlier DSR that has the same key.")
 
 
 # --- Types of the contract -------------------------------------------------------------------------------------

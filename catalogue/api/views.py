@@ -120,7 +120,8 @@ class DSRListView(APIView):
     def post(self, request: Request) -> Response:
         """Import a report completely or not at all. Needs the permission `add_dsr`, and `change_dsr` to replace."""
         upload = UploadParameters.of(request.data)
-        if upload["replace"] and not request.user.has_perm("catalogue.change_dsr"):
+        replace = upload.get("replace", False)
+        if replace and not request.user.has_perm("catalogue.change_dsr"):
             self.permission_denied(request)
         file: TemporaryUploadedFile = upload["file"]
         if (file.size or 0) > settings.DSRHUB_UPLOAD_LIMIT_BYTES:
@@ -128,7 +129,7 @@ class DSRListView(APIView):
         report = dsr_import(
             path=Path(file.temporary_file_path()),
             name=str(file.name),
-            replace=upload["replace"],
+            replace=replace,
             user=cast(User, request.user),
             unpacked_limit=settings.DSRHUB_UPLOAD_UNPACKED_LIMIT_BYTES,
         )

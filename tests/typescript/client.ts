@@ -1,0 +1,43 @@
+// Uses a generated client against a running server: see tests/test_clients.py. The types are part of the test.
+import createClient from "openapi-fetch";
+import type { components, paths } from "./schema.js";
+
+declare const process: { argv: string[] };
+const [baseUrl = "", name = "", line = ""] = process.argv.slice(2);
+type Schemas = components["schemas"];
+
+function answered<Data>({ data, response }: { data?: Data; response: Response }): NonNullable<Data> {
+  if (data === undefined || data === null) throw new Error(`${response.url}: ${response.status}`);
+  return data;
+}
+
+const anybody = createClient<paths>({ baseUrl });
+const resources: Schemas["Resource"][] = answered(
+  await anybody.GET("/resources/percentile/{number}", { params: { path: { number: 50 }, query: { territory: "ES" } } }),
+);
+for (const { dsp_id, revenue, usages } of resources) console.log(dsp_id, revenue, usages);
+
+const query = { from: "2026-01-01", to: "2026-01-31" };
+const totals: Schemas["UsageTotal"][] = answered(await anybody.GET("/subscriptions/usage/", { params: { query } }));
+for (const { total_price, unit } of totals) console.log(total_price, unit);
+const csv: string = answered(
+  await anybody.GET("/subscriptions/usage.csv", { params: { query }, parseAs: "text" }),
+);
+console.log(csv.split("\r\n")[0]);
+
+const { token } = answered(await anybody.POST("/token/", { body: { username: "admin", password: "lovelace" } }));
+const admin = createClient<paths>({ baseUrl, headers: { Authorization: `Bearer ${token}` } });
+const form = new FormData();
+form.append("file", new Blob([line]), name);
+const report = answered(await admin.POST("/dsrs/", { body: { file: name }, bodySerializer: () => form }));
+if ("dsrs" in report) throw new Error("One report is one DSR.");
+console.log(report.outcome, report.dsr.path);
+const all: Schemas["DSR"][] = answered(await anybody.GET("/dsrs/"));
+console.log(all.map(({ path }) => path).join(" "));
+
+const of = { params: { path: { id: report.dsr.id } } };
+const wrong = createClient<paths>({ baseUrl, headers: { Authorization: `Bearer ${token}0` } });
+const refused: Schemas["Error"] | undefined = (await wrong.GET("/dsrs/{id}", of)).error;
+console.log(refused?.detail);
+console.log((await anybody.DELETE("/dsrs/{id}", of)).response.status);
+console.log((await admin.DELETE("/dsrs/{id}", of)).response.status);
