@@ -8,9 +8,8 @@ from django.core.exceptions import PermissionDenied
 from django.db import transaction
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 
-from dsrhub.audit import audit
-from dsrhub.models import Action
 from dsrhub.throttling import Attempt
+from dsrhub.tokens import password_changed
 
 
 class ChoicesView(AutocompleteJsonView):
@@ -31,11 +30,11 @@ class DsrhubAdminSite(AdminSite):
         if request.method != "POST":
             return super().password_change(request, extra_context)
         user: Any = request.user  # `admin_view` has checked that somebody is signed in.
-        attempt = Attempt(request, user.get_username())
+        attempt, before = Attempt(request, user.get_username()), user.password
         with transaction.atomic():
             response = super().password_change(request, extra_context)
             if isinstance(response, HttpResponseRedirect):
-                audit(Action.PASSWORD_CHANGED, user)
+                password_changed(user=user, before=before)
         page: dict[str, Any] = getattr(response, "context_data", None) or {}
         if "form" not in page or "old_password" not in page["form"].errors:
             attempt.succeeded()

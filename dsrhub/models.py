@@ -100,6 +100,7 @@ class Action(models.TextChoices):
     SUBSCRIPTION_CHANGED = "subscription_changed", _("subscription changed")
     TOKEN_CREATED = "token_created", _("token created")
     TOKEN_DELETED = "token_deleted", _("token deleted")
+    TOKEN_REVOKED = "token_revoked", _("token revoked")
     USER_ADDED = "user_added", _("user added")
     USER_CHANGED = "user_changed", _("user changed")
     USER_DELETED = "user_deleted", _("user deleted")

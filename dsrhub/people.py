@@ -5,11 +5,12 @@ from typing import Any, ClassVar, cast
 
 from django.contrib import admin
 from django.contrib.admin.models import ADDITION, CHANGE, DELETION
+from django.contrib.admin.utils import unquote
 from django.contrib.auth import admin as auth_admin
 from django.contrib.auth.models import Group, Permission, User
 from django.db import transaction
 from django.db.models import ManyToManyField, Q, QuerySet
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.utils.translation import gettext_lazy as _
 from rest_framework.authtoken import admin as _old_tokens  # noqa: F401 - registers its page
@@ -19,7 +20,7 @@ from dsrhub.audited import AuditedAdmin
 from dsrhub.autocomplete import AutocompleteMixin
 from dsrhub.lookups import ChosenLookupsAdmin
 from dsrhub.models import Action, ApiToken
-from dsrhub.tokens import token_create, token_revoke
+from dsrhub.tokens import password_changed, token_create, token_revoke
 
 # --- Rights ----------------------------------------------------------------------------------------------------
 
@@ -84,11 +85,12 @@ PERMISSIONS = {"is_active", "is_staff", "is_superuser", "groups", "user_permissi
 
 
 class AuditedPeopleAdmin(AuditedAdmin):
-    """A change of a password or of permissions has an action of its own."""
+    """A change of permissions has an action of its own."""
 
     def audited_action(self, flag: int, changed: Mapping[str, Any]) -> Action | None:
-        if flag == CHANGE and "password" in changed:
-            return Action.PASSWORD_CHANGED
+        # A service audits a change of a password. The form that disables a password names no changed field.
+        if flag == CHANGE and changed.keys() <= {"password"}:
+            return None
         return Action.PERMISSIONS_CHANGED if flag == CHANGE and PERMISSIONS & changed.keys() else self.audited[flag]
 
 
@@ -100,9 +102,13 @@ class UserAdmin(AuditedPeopleAdmin, OwnRightsAdmin, auth_admin.UserAdmin):
     )
 
     def user_change_password(self, request: HttpRequest, id: str, form_url: str = "") -> HttpResponse:
+        user: User | None = self.get_object(request, unquote(id))
         # Django changes a password without a transaction.
         with transaction.atomic():
-            return super().user_change_password(request, id, form_url)
+            response: HttpResponse = super().user_change_password(request, id, form_url)
+            if user is not None and isinstance(response, HttpResponseRedirect):
+                password_changed(user=user, before=user.password)
+        return response
 
     def get_readonly_fields(self, request: HttpRequest, obj: User | None = None) -> Any:
         readonly = super().get_readonly_fields(request, obj)
@@ -119,11 +125,9 @@ class GroupAdmin(AuditedPeopleAdmin, OwnRightsAdmin, auth_admin.GroupAdmin):  # 
     audited_values = ("name", "permissions")
 
 
-class ApiTokenAdmin(AutocompleteMixin, AuditedAdmin, OwnRightsAdmin):
+class ApiTokenAdmin(AutocompleteMixin, OwnRightsAdmin):
     """Creates and revokes tokens. A key is shown once, to the user who creates the token."""
 
-    audited = {ADDITION: Action.TOKEN_CREATED, DELETION: Action.TOKEN_DELETED}
-    audited_values = ("name", "user")
     list_display = ["prefix", "name", "user", "created_at", "expires_at", "last_used_at", "created_by"]
     list_filter = ["created_at", "last_used_at"]
     list_select_related = ["user", "created_by"]
@@ -163,6 +167,11 @@ class ApiTokenAdmin(AutocompleteMixin, AuditedAdmin, OwnRightsAdmin):
 
     def delete_model(self, request: HttpRequest, obj: ApiToken) -> None:
         token_revoke(obj)
+
+    def response_action(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse | None:
+        # Django runs an action without a transaction.
+        with transaction.atomic():
+            return super().response_action(request, *args, **kwargs)
 
     def delete_queryset(self, request: HttpRequest, queryset: QuerySet) -> None:
         for token in queryset:

@@ -2,7 +2,6 @@
 
 from typing import Any
 
-from django.db import transaction
 from drf_spectacular.utils import OpenApiResponse, PolymorphicProxySerializer, extend_schema, inline_serializer
 from rest_framework import serializers
 from rest_framework.authtoken.serializers import AuthTokenSerializer
@@ -11,8 +10,6 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from dsrhub.api.errors import NO_LENGTH, NOT_THIS_TYPE, TOO_LARGE, TOO_MANY, ErrorSerializer, WrongParametersSerializer
-from dsrhub.audit import audit
-from dsrhub.models import Action
 from dsrhub.tokens import token_of_sign_in
 
 NOT_RECOGNISED = OpenApiResponse(
@@ -43,8 +40,5 @@ class TokenView(ObtainAuthToken):
         """Exchange a user name and password for a new token. Send it as `Authorization: Bearer <token>`."""
         serializer = self.get_serializer(data=request.data)
         serializer.is_valid(raise_exception=True)
-        user = serializer.validated_data["user"]
-        with transaction.atomic():
-            token = token_of_sign_in(user)
-            audit(Action.TOKEN_CREATED, token, user=user)
+        token = token_of_sign_in(serializer.validated_data["user"])
         return Response({"token": token.key}, headers={"Cache-Control": "no-store"})

@@ -1,4 +1,4 @@
-"""Tokens of programs: creating, finding and revoking them, and the table of the releases before.
+"""Tokens of programs: creating, finding and revoking them, with audit entries, and the table of the releases before.
 
 The table has a hash of each key, never the key. A key is 160 random bits, which nobody can guess from a plain SHA-256:
 a slow hash with a salt, as for passwords, would only slow each request down.
@@ -19,7 +19,8 @@ from django.http import HttpRequest
 from django.utils import timezone
 from rest_framework.authtoken.models import Token
 
-from dsrhub.models import ApiToken
+from dsrhub.audit import audit
+from dsrhub.models import Action, ApiToken
 
 PREFIX_LENGTH = 8
 # The name of the tokens that `POST /token/` returns, and how many a user may have. Then the least recently used goes.
@@ -34,11 +35,11 @@ COPIED = """
     encode(sha256(convert_to(auth_user.password, 'UTF8')), 'hex'),
     old.created, old.created + %(days)s * interval '1 day'
 """
-# Servers of the release before create tokens in the old table only.
+# Servers of the release before create tokens in the old table only. A user has one at most there.
 ADOPT = f"""
     INSERT INTO dsrhub_apitoken ({COLUMNS})
     SELECT {COPIED}, true FROM authtoken_token AS old JOIN auth_user ON auth_user.id = old.user_id
-    WHERE old.key = %(key)s
+    WHERE old.key = %(key)s OR old.user_id = %(user)s
     ON CONFLICT (hash) DO NOTHING
 """  # noqa: S608
 # A copy whose row is not in the old table any more was revoked there.
@@ -66,9 +67,18 @@ def password_fingerprint(encoded: str) -> str:
 
 def token_create(*, user: User, name: str, created_by: User | None) -> ApiToken:
     """Create a token. The returned object has its `key`, which cannot be found out later."""
+    token = new_token(user=user, name=name, created_by=created_by)
+    with transaction.atomic():
+        token.save()
+        audit(Action.TOKEN_CREATED, token, user=created_by, details={"name": name})
+    return token
+
+
+def new_token(*, user: User, name: str, created_by: User | None) -> ApiToken:
+    """A token that is not saved yet."""
     key = secrets.token_hex(20)
     now = timezone.now()
-    token = ApiToken.objects.create(
+    token = ApiToken(
         user=user,
         name=name,
         prefix=key[:PREFIX_LENGTH],
@@ -83,31 +93,34 @@ def token_create(*, user: User, name: str, created_by: User | None) -> ApiToken:
 
 
 def token_of_sign_in(user: User) -> ApiToken:
-    """A new token for a user who has just proved the password."""
-    of_user = ApiToken.objects.filter(user=user, name=SIGN_IN)
-    of_user.filter(expires_at__lte=timezone.now()).delete()
-    by_use = of_user.order_by(Coalesce("last_used_at", "created_at").desc())
-    of_user.filter(pk__in=list(by_use.values_list("pk", flat=True)[MOST_SIGN_INS - 1 :])).delete()
-    return token_create(user=user, name=SIGN_IN, created_by=user)
+    """A new token for a user who has just proved the password. Expired ones go, and the least recently used ones."""
+    of_user = ApiToken.objects.filter(user=user, name=SIGN_IN).select_related("user")
+    with transaction.atomic():
+        for token in of_user.filter(expires_at__lte=timezone.now()).order_by("pk"):
+            token_revoke(token, user=user, reason="expired")
+        for token in of_user.order_by(Coalesce("last_used_at", "created_at").desc())[MOST_SIGN_INS - 1 :]:
+            token_revoke(token, user=user, reason="too_many_sign_ins")
+        return token_create(user=user, name=SIGN_IN, created_by=user)
 
 
 def token_of_key(key: str) -> ApiToken | None:
     """The token with this key, expired ones included, with its user; None if there is none, or if it was revoked."""
     found = ApiToken.objects.select_related("user").filter(hash=key_hash(key))
     token = found.first()
-    if token is None and _adopt(key):
+    if token is None and _adopt(key=key):
         token = found.first()
     if token is not None and token.in_old_table and not Token.objects.filter(key=key).exists():
         return None
     return token
 
 
-def _adopt(key: str) -> bool:
-    """Copy the token from the old table, if it is there."""
-    if "\0" in key:  # PostgreSQL refuses it
+def _adopt(*, key: str | None = None, user: User | None = None) -> bool:
+    """Copy the token with this key, or of this user, from the old table, if it is there."""
+    if key is not None and "\0" in key:  # PostgreSQL refuses it
         return False
     with connection.cursor() as cursor:
-        cursor.execute(ADOPT, {"key": key, "days": settings.DSRHUB_TOKEN_DAYS})
+        of = {"key": key, "user": user.pk if user else None}
+        cursor.execute(ADOPT, {**of, "days": settings.DSRHUB_TOKEN_DAYS})
         return bool(cursor.rowcount)
 
 
@@ -117,23 +130,45 @@ def token_used(token: ApiToken) -> None:
         ApiToken.objects.filter(pk=token.pk).update(last_used_at=now)
 
 
-def token_revoke(token: ApiToken) -> None:
-    """Delete a token, in the old table too: otherwise its key would still be accepted from there."""
+def token_revoke(token: ApiToken, *, user: User | None = None, reason: str = "") -> None:
+    """Delete a token, in the old table too: otherwise its key would still be accepted from there.
+
+    `user` does it, or else the user of the current request. A `reason` is a code for the audit log.
+    """
     with transaction.atomic():
         if token.in_old_table:
             old = Token.objects.filter(user=token.user_id)
             keys = [key for key in old.values_list("key", flat=True) if key_hash(key) == token.hash]
             old.filter(key__in=keys).delete()
-        token.delete()
+        deleted, _rows = ApiToken.objects.filter(pk=token.pk).delete()
+        if deleted:  # otherwise, another request has just deleted it
+            audit(Action.TOKEN_DELETED, token, user=user, details={"reason": reason} if reason else None)
 
 
-def tokens_revoke(user: User) -> list[ApiToken]:
-    """Revoke all tokens of a user, and return those of our table as they were."""
+def tokens_revoke(user: User) -> None:
+    """Revoke all tokens of a user."""
     with transaction.atomic():
-        Token.objects.filter(user=user).delete()
-        revoked = list(ApiToken.objects.filter(user=user))
-        ApiToken.objects.filter(user=user).delete()
-    return revoked
+        _adopt(user=user)
+        for token in ApiToken.objects.filter(user=user).select_related("user").order_by("pk"):
+            token_revoke(token)
+
+
+def password_changed(*, user: User, before: str) -> None:
+    """Audit that a user has another password, and each token that this revokes. `before` is the old one as stored.
+
+    The rows of the tokens stay, so that their programs are told why they are refused.
+    """
+    user.refresh_from_db(fields=["password"])
+    old, new = password_fingerprint(before), password_fingerprint(user.password)
+    of_user = ApiToken.objects.filter(user=user)
+    with transaction.atomic():
+        audit(Action.PASSWORD_CHANGED, user)
+        # A token that only an old server knew is copied with the new password, although it is older.
+        _adopt(user=user)
+        of_user.filter(in_old_table=True, fingerprint=new).update(fingerprint=old)
+        revoked = of_user.filter(fingerprint=old, expires_at__gt=timezone.now())
+        for token in revoked.select_related("user").order_by("pk"):
+            audit(Action.TOKEN_REVOKED, token, details={"reason": "password_changed"})
 
 
 def old_tokens_forget() -> int:

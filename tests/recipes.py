@@ -8,7 +8,7 @@ from model_bakery.recipe import Recipe, foreign_key
 from rest_framework.authtoken.models import Token
 
 from dsrhub.models import Action, ApiToken, AuditEntry
-from dsrhub.tokens import token_create
+from dsrhub.tokens import new_token
 
 # The password of every user of the recipes.
 PASSWORD = "lovelace"
@@ -31,11 +31,11 @@ audit_entry = Recipe(
 
 
 class TokenRecipe(Recipe):
-    """Makes a token as the product does, with its `key`, which is in no column."""
+    """Makes a token as the product does, with its `key`, which is in no column, but without an audit entry."""
 
     def make(self, **attributes: Any) -> ApiToken:
         owner = attributes.pop("user", None) or user.make()
-        token = token_create(user=owner, name="a program", created_by=owner)
+        token = new_token(user=owner, name="a program", created_by=owner)
         for name, value in attributes.items():
             setattr(token, name, value)
         token.save()

@@ -13,13 +13,14 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from django.core.management import call_command
 from django.db import DatabaseError, connection, transaction
 from django.test import Client
+from django.utils import timezone
 
 from catalogue.dsrs.services import dsr_delete
 from catalogue.exceptions import DSRNotFound, ExchangeRateMissing
 from catalogue.imports.worker import queue_drain
 from catalogue.models import DSR, EcbRate, OperatorRate
 from catalogue.rates.services import operator_rate_delete
-from dsrhub import actors
+from dsrhub import actors, tokens
 from dsrhub.audit import audit
 from dsrhub.models import Action, ApiToken, AuditEntry
 from subscriptions.models import DataUsageRecord, SealedDay, Subscription
@@ -377,9 +378,13 @@ def change_own_password(world):
 @doing("admin", "password_changed")
 def change_password_of_another(world):
     bob = recipes.user.make()
-    new = {"usable_password": "true", "password1": "countess of", "password2": "countess of"}
-    world.post(f"auth/user/{bob.pk}/password/", **new)
+    change_password_of(world, bob)
     return "auth.user", bob.pk
+
+
+def change_password_of(world, user):
+    new = {"usable_password": "true", "password1": "countess of", "password2": "countess of"}
+    world.post(f"auth/user/{user.pk}/password/", **new)
 
 
 @doing("command", "password_changed")
@@ -412,6 +417,54 @@ def delete_token_in_the_admin(world):
     return "dsrhub.apitoken", token.pk
 
 
+@doing("admin", "token_deleted")
+def delete_token_in_the_list(world):
+    token = ApiToken.objects.get()
+    world.delete_selected("dsrhub/apitoken/", token.pk)
+    return "dsrhub.apitoken", token.pk
+
+
+@doing("rest", "token_deleted")
+def delete_expired_token_by_signing_in(world):
+    token = recipes.token.make(user=world.ada, name=tokens.SIGN_IN, expires_at=timezone.now())
+    create_token_over_rest(world)
+    return "dsrhub.apitoken", token.pk
+
+
+@doing("rest", "token_deleted")
+def delete_least_used_token_by_signing_in(world, monkeypatch):
+    monkeypatch.setattr(tokens, "MOST_SIGN_INS", 1)
+    token = recipes.token.make(user=world.ada, name=tokens.SIGN_IN)
+    create_token_over_rest(world)
+    return "dsrhub.apitoken", token.pk
+
+
+@doing("command", "token_deleted")
+def delete_token_by_the_command(world):
+    token = ApiToken.objects.get()
+    call_command("drf_create_token", "ada", "--reset", stdout=io.StringIO())
+    return "dsrhub.apitoken", token.pk
+
+
+@doing("admin", "token_revoked")
+def revoke_token_by_own_password(world):
+    change_own_password(world)
+    return "dsrhub.apitoken", ApiToken.objects.get().pk
+
+
+@doing("admin", "token_revoked")
+def revoke_token_by_disabling_the_password(world):
+    token = recipes.token.make(user=recipes.user.make())
+    world.post(f"auth/user/{token.user_id}/password/", **{"usable_password": "false", "unset-password": "Disable"})
+    return "dsrhub.apitoken", token.pk
+
+
+@doing("command", "token_revoked")
+def revoke_token_by_the_command(world, monkeypatch):
+    change_password_by_the_command(world, monkeypatch)
+    return "dsrhub.apitoken", ApiToken.objects.get().pk
+
+
 @doing("rest", "token_created")
 def create_token_over_rest(world):
     assert world.anonymous.post("/token/", {"username": "ada", "password": "lovelace"}).status_code == 200
@@ -424,6 +477,13 @@ def create_token_by_the_command(world):
     return "dsrhub.apitoken", ApiToken.objects.latest("pk").pk
 
 
+# What an action also does has an entry of its own.
+CONSEQUENCES = {
+    "password_changed": {"token_revoked"},
+    "token_revoked": {"password_changed"},
+    "token_deleted": {"token_created"},
+}
+
 # --- The walk --------------------------------------------------------------------------------------------------
 
 
@@ -431,7 +491,9 @@ def create_token_by_the_command(world):
 def test_each_action_of_each_door_leaves_one_entry(world, request, door, action, do):
     more = {name: request.getfixturevalue(name) for name in ("settings", "monkeypatch") if name in _names_of(do)}
     object_type, object_id = do(world, **more)
-    entry = AuditEntry.objects.get()
+    entry = AuditEntry.objects.get(action=action)
+    others = AuditEntry.objects.exclude(pk=entry.pk)
+    assert {other.action for other in others} <= CONSEQUENCES.get(action, set())
     by_command = door == "command"
     assert (entry.door, entry.action) == (door, action)
     assert (entry.object_type, entry.object_id) == (object_type, str(object_id))
@@ -512,6 +574,29 @@ def test_permissions_are_told_by_name(world):
     assert changed["is_superuser"] == {"old": False, "new": True}
     assert changed["is_staff"] == {"old": True, "new": False}
     assert changed["user_permissions"] == {"added": ["catalogue.delete_dsr"], "removed": ["catalogue.view_dsr"]}
+
+
+def test_tokens_are_told_with_their_name_and_the_reason_of_their_end(world):
+    delete_expired_token_by_signing_in(world)
+    change_own_password(world)
+    entries = AuditEntry.objects.filter(object_type="dsrhub.apitoken").order_by("pk")
+    assert [(entry.action, entry.details) for entry in entries] == [
+        ("token_deleted", {"reason": "expired"}),
+        ("token_created", {"name": "POST /token/"}),
+        ("token_revoked", {"reason": "password_changed"}),  # the program of the world
+        ("token_revoked", {"reason": "password_changed"}),  # the sign-in
+    ]
+
+
+def test_a_password_revokes_only_the_valid_tokens_of_its_user_and_only_once(world):
+    bob = recipes.user.make()
+    valid = recipes.token.make(user=bob)
+    recipes.token.make(user=bob, expires_at=timezone.now())
+    for _ in range(2):
+        change_password_of(world, bob)
+    revoked = AuditEntry.objects.filter(action="token_revoked")
+    assert [entry.object_id for entry in revoked] == [str(valid.pk)]
+    assert AuditEntry.objects.filter(action="password_changed").count() == 2
 
 
 # --- Both or neither -------------------------------------------------------------------------------------------

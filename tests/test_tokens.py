@@ -15,7 +15,7 @@ from django.utils import timezone
 from rest_framework.authtoken.models import Token
 
 from dsrhub import tokens
-from dsrhub.models import ApiToken
+from dsrhub.models import ApiToken, AuditEntry
 from tests import recipes
 
 pytestmark = pytest.mark.django_db
@@ -161,6 +161,15 @@ def test_another_password_revokes_all_tokens_of_the_user(change, recipe):
     assert [statuses(key) for key in keys] == [{401}, {401}]
     assert reason(keys[1]) == "The token was revoked: the password has changed since."
     assert statuses(of_other) == {200}
+
+
+def test_another_password_revokes_a_token_that_only_an_old_server_has_seen():
+    old = recipes.old_token.make(user=recipes.staff.make())
+    assert change_in_own_page(old.user).status_code == 302
+    assert statuses(old.key) == {401}
+    assert reason(old.key) == "The token was revoked: the password has changed since."
+    entry = AuditEntry.objects.get(action="token_revoked")
+    assert entry.object_name == f"Token {old.key[:8]}… of bob"
 
 
 def test_a_stronger_hash_of_the_same_password_keeps_the_tokens(client, settings):

@@ -5,15 +5,17 @@ from django.contrib.auth.management.commands import changepassword
 from django.contrib.auth.models import User
 from django.db import transaction
 
-from dsrhub.audit import audit
-from dsrhub.models import Action
+from dsrhub.tokens import password_changed
 
 
 class Command(changepassword.Command):
-    """Django's command, with an entry in the audit log."""
+    """Django's command, with entries in the audit log."""
 
     def handle(self, *args: Any, **options: Any) -> str | None:
+        user = User.objects.filter(username=options["username"] or getpass.getuser()).first()
         with transaction.atomic():
+            # It raises CommandError if there is no such user, or if the password stays as it is.
             done: str | None = super().handle(*args, **options)
-            audit(Action.PASSWORD_CHANGED, User.objects.get(username=options["username"] or getpass.getuser()))
+            if user is not None:
+                password_changed(user=user, before=user.password)
         return done

@@ -2,8 +2,7 @@ from django.contrib.auth.models import User
 from django.db import transaction
 from rest_framework.authtoken.management.commands import drf_create_token
 
-from dsrhub.audit import audit
-from dsrhub.models import Action, ApiToken
+from dsrhub.models import ApiToken
 from dsrhub.tokens import token_create, tokens_revoke
 
 
@@ -16,8 +15,5 @@ class Command(drf_create_token.Command):
         user = User.objects.get_by_natural_key(username)
         with transaction.atomic():
             if reset_token:
-                for revoked in tokens_revoke(user):
-                    audit(Action.TOKEN_DELETED, ApiToken, number=revoked.pk, name=str(revoked))
-            token = token_create(user=user, name="drf_create_token", created_by=None)
-            audit(Action.TOKEN_CREATED, token)
-        return token
+                tokens_revoke(user)
+            return token_create(user=user, name="drf_create_token", created_by=None)
