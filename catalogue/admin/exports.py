@@ -9,12 +9,14 @@ from import_export.forms import ExportForm
 
 from catalogue.dsrs import selectors
 from catalogue.lines.scope import Scope
-from catalogue.models import DSR, ReportProblem
+from catalogue.models import DSR, ReportProblem, UsageLine
+from catalogue.querysets import DSRQuerySet
 from catalogue.ranking.selectors import resource_ranking
 from catalogue.reports.formats.tsv.reader import COLUMNS
 from dsrhub.forms import WholeNumberField
 from dsrhub.import_export.button import StreamedExportForm
-from dsrhub.import_export.tables import PAGE_ROWS, StreamedResource, rows_by_id
+from dsrhub.import_export.formats import EXPORT_FORMATS, TSV, DoesNotFit
+from dsrhub.import_export.tables import PAGE_ROWS, StreamedResource, Table, rows_by_id
 
 
 class DSRExportForm(StreamedExportForm):
@@ -32,6 +34,8 @@ class DSRExportForm(StreamedExportForm):
         chosen = EXPORTS_OF_DSRS[int(cleaned.get("resource") or 0)]
         if chosen is TopRecordings and not self.errors and cleaned.get("percentile") is None:
             self.add_error("percentile", _("Choose a number from 1 to 100."))
+        if chosen is LinesToImport and not self.errors and EXPORT_FORMATS[int(cleaned["format"])] is not TSV:
+            self.add_error("format", _("A file for import is a TSV."))
         return cleaned
 
 
@@ -44,6 +48,7 @@ class Reports(StreamedResource):
         *("error_count", "warning_count", "exchange_rate", "rate_method", "rate_source"),
         *("gzip_name", "sha256", "imported_at", "imported_by"),
     )
+    amounts = ("total_revenue", "lowest_revenue", "exchange_rate")
     title, file_name = _("DSRs"), "dsrs"
 
     def rows(self, queryset: QuerySet, export_form: ExportForm) -> Iterator[tuple[Any, ...]]:
@@ -57,19 +62,35 @@ class Lines(StreamedResource):
     """One row for each delivered line of the ingested DSRs, in the order of DSRs and lines."""
 
     columns = ("dsr", "line", *COLUMNS)
+    amounts = ("revenue",)
     title, file_name = _("Lines of the DSRs"), "lines"
 
     def rows(self, queryset: QuerySet, export_form: ExportForm) -> Iterator[tuple[Any, ...]]:
         for dsr in _chosen(queryset).filter(status=DSR.Status.INGESTED).order_by("id"):
-            after = 0
-            # If a DSR is deleted in the meantime, the download breaks off, so that it does not look complete.
-            while lines := selectors.dsr_lines(dsr=dsr, after=after, limit=PAGE_ROWS):
-                for line in lines:
-                    yield (dsr.pk, line.line_number, *(getattr(line, column) for column in COLUMNS))
-                after = lines[-1].line_number
+            for line in _lines(dsr):
+                yield (dsr.pk, line.line_number, *_cells(line))
 
     def row_count(self, queryset: QuerySet, most: int) -> int:
         return _chosen(queryset).aggregate(lines=Sum("line_count"))["lines"] or 0
+
+
+class LinesToImport(StreamedResource):
+    """The lines of one DSR, as the TSV report that would have made it, under the name that it was delivered with."""
+
+    columns = COLUMNS
+    title = _("Lines of one DSR, as a file for import")
+
+    def export(self, queryset: QuerySet, export_form: ExportForm, **kwargs: Any) -> Table:
+        return Table(self.columns, map(_cells, _lines(self._dsr(queryset))))
+
+    def download_name(self, queryset: QuerySet, ending: str) -> str:
+        return self._dsr(queryset).path.removesuffix(".gz")
+
+    def _dsr(self, queryset: QuerySet) -> DSR:
+        dsrs = _chosen(queryset).ingested()[:2]
+        if len(dsrs) != 1:
+            raise DoesNotFit(_("A file for import has the lines of one ingested DSR. Select one DSR."))
+        return dsrs[0]
 
 
 class Problems(StreamedResource):
@@ -92,6 +113,7 @@ class TopRecordings(StreamedResource):
     """The recordings with the most revenue in EUR in the ingested DSRs of the list, highest first."""
 
     columns = ("rank", "dsp", "dsp_id", "title", "artists", "isrc", "usages", "revenue_eur", "dsrs")
+    amounts = ("revenue_eur",)
     title, file_name = _("Top recordings of the DSRs"), "top-recordings"
 
     def rows(self, queryset: QuerySet, export_form: ExportForm) -> Iterator[tuple[Any, ...]]:
@@ -106,9 +128,22 @@ class TopRecordings(StreamedResource):
                 after = page[-1].rank
 
 
-EXPORTS_OF_DSRS = [Reports, Lines, Problems, TopRecordings]
+EXPORTS_OF_DSRS = [Reports, Lines, Problems, TopRecordings, LinesToImport]
 
 
-def _chosen(queryset: QuerySet) -> QuerySet[DSR]:
+def _chosen(queryset: QuerySet) -> DSRQuerySet:
     """Return the DSRs of a list without its order and joins, so that each DSR occurs once."""
     return DSR.objects.filter(pk__in=queryset.order_by().values("pk"))
+
+
+def _lines(dsr: DSR) -> Iterator[UsageLine]:
+    """The lines of a DSR, read page by page."""
+    after = 0
+    # If a DSR is deleted in the meantime, the download breaks off, so that it does not look complete.
+    while lines := selectors.dsr_lines(dsr=dsr, after=after, limit=PAGE_ROWS):
+        yield from lines
+        after = lines[-1].line_number
+
+
+def _cells(line: UsageLine) -> tuple[Any, ...]:
+    return tuple(getattr(line, column) for column in COLUMNS)

@@ -49,7 +49,7 @@ from dsrhub.admin import ReadOnlyAdmin
 from dsrhub.exceptions import DsrhubError
 from dsrhub.import_export.button import streamed
 from dsrhub.import_export.formats import CSV
-from dsrhub.import_export.tables import Table
+from dsrhub.import_export.tables import Table, dated_name
 from dsrhub.import_export.uploads import PathFormat, PathImportMixin
 
 # A step that takes longer is left to a worker: reading is two thirds of a check, and a page may take 5 seconds.
@@ -236,7 +236,7 @@ class ReportImportMixin(PathImportMixin, ImportMixin):  # type: ignore[misc]
             raise Http404("No problems of this file are stored.")
         name, problems = found
         table = Table(Problems.columns[1:], ((name, *problem) for problem in problems))
-        return streamed(table, CSV(), f"problems-of-import-{number}")
+        return streamed(table, CSV(), dated_name(f"problems-of-import-{number}", "csv"), bom=True)
 
     def _require_permission(self, request: HttpRequest) -> None:
         if not self.has_import_permission(request):

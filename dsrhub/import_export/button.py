@@ -2,12 +2,12 @@
 
 from typing import Any
 
+from django import forms
 from django.contrib.admin.options import IncorrectLookupParameters
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponseBase, HttpResponseRedirect, StreamingHttpResponse
-from django.utils import timezone
 from django.utils.http import content_disposition_header, urlencode
-from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy as _
 from import_export.admin import ExportMixin
 from import_export.forms import ExportForm
 
@@ -15,15 +15,22 @@ from dsrhub.import_export.formats import EXPORT_FORMATS, ExportFormat, too_many_
 from dsrhub.import_export.tables import StreamedResource, Table
 
 
-def streamed(table: Table, file_format: ExportFormat, file_name: str) -> StreamingHttpResponse:
-    """A response that downloads a table as a file."""
-    response = StreamingHttpResponse(file_format.export_data(table), content_type=file_format.get_content_type())
-    name = f"{file_name}-{timezone.localdate()}.{file_format.get_extension()}"
+def streamed(table: Table, file_format: ExportFormat, name: str, *, bom: bool) -> StreamingHttpResponse:
+    """A response that downloads a table as a file of this name."""
+    content = file_format.export_data(table, bom=bom)
+    response = StreamingHttpResponse(content, content_type=file_format.get_content_type())
     response["Content-Disposition"] = content_disposition_header(as_attachment=True, filename=name)
     return response
 
 
 class StreamedExportForm(ExportForm):  # type: ignore[misc]
+    bom = forms.BooleanField(
+        label=_("Byte order mark"),
+        initial=True,
+        required=False,
+        help_text=_("For CSV: without it, Excel misreads letters such as é. Other programs may not expect it."),
+    )
+
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.fields["resource"].label = _("Content")
@@ -72,4 +79,5 @@ class StreamingExportMixin(ExportMixin):  # type: ignore[misc]
         if most is not None and resource.row_count(queryset, most) > most:
             raise too_many_rows(most)
         table = resource.export(queryset=queryset, export_form=export_form)
-        return streamed(table, file_format, resource.file_name)
+        name = resource.download_name(queryset, file_format.get_extension())
+        return streamed(table, file_format, name, bom=export_form.cleaned_data["bom"])

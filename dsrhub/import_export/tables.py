@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from django.db.models import QuerySet
+from django.utils import timezone
 from import_export.fields import Field
 from import_export.forms import ExportForm
 from import_export.resources import Resource
@@ -15,10 +16,14 @@ PAGE_ROWS = 2000
 
 @dataclass(frozen=True)
 class Table:
-    """The columns and rows of an export. Values are texts, numbers, days or None. Rows may be a generator."""
+    """The columns and rows of an export. Values are texts, numbers, days or None. Rows may be a generator.
+
+    `amounts` are the columns of exact amounts with any number of digits.
+    """
 
     columns: tuple[str, ...]
     rows: Iterable[tuple[Any, ...]]
+    amounts: tuple[str, ...] = ()
 
 
 class StreamedResource(Resource):  # type: ignore[misc]
@@ -26,6 +31,7 @@ class StreamedResource(Resource):  # type: ignore[misc]
 
     title: ClassVar[Any]
     columns: ClassVar[tuple[str, ...]]
+    amounts: ClassVar[tuple[str, ...]] = ()
     file_name: ClassVar[str]
 
     @classmethod
@@ -33,7 +39,11 @@ class StreamedResource(Resource):  # type: ignore[misc]
         return str(cls.title)
 
     def export(self, queryset: QuerySet, export_form: ExportForm, **kwargs: Any) -> Table:
-        return Table(self.columns, self.rows(queryset, export_form))
+        return Table(self.columns, self.rows(queryset, export_form), self.amounts)
+
+    def download_name(self, queryset: QuerySet, ending: str) -> str:
+        """The name of the downloaded file."""
+        return dated_name(self.file_name, ending)
 
     def rows(self, queryset: QuerySet, export_form: ExportForm) -> Iterable[tuple[Any, ...]]:
         """The rows to export for the objects of the list."""
@@ -45,6 +55,10 @@ class StreamedResource(Resource):  # type: ignore[misc]
 
     def get_user_visible_fields(self) -> list[Field]:
         return [Field(column_name=column) for column in self.columns]
+
+
+def dated_name(name: str, ending: str) -> str:
+    return f"{name}-{timezone.localdate()}.{ending}"
 
 
 def rows_by_id(queryset: QuerySet, *columns: str) -> Iterator[tuple[Any, ...]]:

@@ -55,6 +55,7 @@ class DailyUsage(StreamedResource):
 
     title, file_name = _("Daily usage of the subscriptions"), "daily-usage"
     columns = ("subscription_id", "usage_type", "day", "total_price", "total_usage", "unit")
+    amounts = ("total_price",)
 
     def rows(self, queryset: QuerySet, export_form: ExportForm) -> Iterator[tuple[Any, ...]]:
         start, end = export_form.cleaned_data["start"], export_form.cleaned_data["end"]
@@ -100,6 +101,8 @@ EXPORTS_OF_SUBSCRIPTIONS = [DailyUsage, Subscriptions]
 
 class Records(StreamedResource):
     """A row for each raw record."""
+
+    amounts = ("price",)
 
     def rows(self, queryset: QuerySet, export_form: ExportForm) -> Iterator[tuple[Any, ...]]:
         return rows_by_id(queryset, *self.columns)

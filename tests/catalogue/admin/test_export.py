@@ -3,9 +3,11 @@
 import csv
 import io
 import json
+import re
 from decimal import Decimal
 
 import pytest
+from django.core.management import call_command
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from openpyxl import load_workbook
@@ -17,12 +19,21 @@ from catalogue.imports.services import dsr_import
 from catalogue.models import DSR
 from dsrhub.import_export import formats, tables
 from tests.catalogue import recipes
-from tests.catalogue.helpers import ES_JANUARY, NO_JANUARY, add_lines, import_report, line, staff_with, write_report
+from tests.catalogue.helpers import (
+    ES_JANUARY,
+    HEADER,
+    NO_JANUARY,
+    add_lines,
+    import_report,
+    line,
+    staff_with,
+    write_report,
+)
 
 EXPORT = "/admin/catalogue/dsr/export/"
 DSRS = "/admin/catalogue/dsr/"
 CSV, TSV, XLSX, JSON = range(4)
-REPORTS, LINES, PROBLEMS, TOP = range(4)
+REPORTS, LINES, PROBLEMS, TOP, LINES_TO_IMPORT = range(5)
 
 # Texts that look like formulas, quotes, other scripts, and more digits than a double has.
 AWKWARD = [
@@ -94,21 +105,22 @@ def test_json_has_exact_numbers_and_nulls(admin_client, dsr):
 
 
 @pytest.mark.django_db
-def test_xlsx_escapes_formulas_and_keeps_numbers_as_numbers(admin_client, dsr):
+def test_xlsx_has_texts_as_they_are_and_amounts_as_numbers_and_with_all_digits(admin_client, dsr):
     sheet = load_workbook(io.BytesIO(export(admin_client, LINES, XLSX))).active
     header, first, second, third = sheet.iter_rows()
-    assert [cell.value for cell in header[:3]] == ["dsr", "line", "dsp_id"]
+    assert [cell.value for cell in header] == ["dsr", "line", *HEADER.split("\t"), "revenue_exact"]
     assert [cell.value for cell in first] == [
-        *(dsr.pk, 2, "'=1+1", "'+cmd|' /C calc'!A0", 'Say "hi"', None),
-        *(1, 2.220446049250313),
+        *(dsr.pk, 2, "=1+1", "+cmd|' /C calc'!A0", 'Say "hi"', None),
+        *(1, 2.220446049250313, "2.220446049250313000000000000000000000001"),
     ]
     assert {cell.data_type for cell in (*first, *second, *third)} <= {"n", "s"}  # never "f", a formula
-    assert (second[2].value, second[7].value, third[7].value) == ("'-id", -0.1, None)
+    assert [cell.value for cell in second[2:]] == ["-id", "@sum", "a|b", "ESABC2000001", None, -0.1, "-0.10"]
+    assert [cell.value for cell in third[6:]] == ["9223372036854775807", None, None]
 
 
 @pytest.mark.django_db
 @pytest.mark.parametrize(
-    ("file_format", "empty"), [(CSV, b"dsr,path,level,code,line,column,value\r\n"), (JSON, b"[]\n")]
+    ("file_format", "empty"), [(CSV, b'"dsr","path","level","code","line","column","value"\r\n'), (JSON, b"[]\n")]
 )
 def test_an_export_without_rows_is_an_empty_file(admin_client, file_format, empty):
     assert export(admin_client, PROBLEMS, file_format) == empty
@@ -135,8 +147,76 @@ def test_a_text_too_long_for_a_cell_is_refused(admin_client):
     add_lines(recipes.dsr.make(), line("a", title="t" * 32_768))
     response = admin_client.post(EXPORT, {"resource": LINES, "format": XLSX})
     assert [str(message) for message in response.context["messages"]] == [
-        "A cell of a sheet holds 32767 characters. Choose another format."
+        "A cell of a sheet holds 32,767 characters, and title in row 2 has more. Choose another format."
     ]
+
+
+@pytest.mark.django_db
+def test_the_form_adds_a_byte_order_mark_to_a_csv_unless_told_otherwise(admin_client, dsr):
+    page = admin_client.get(EXPORT).content.decode()
+    assert re.search('<input type="checkbox" name="bom"[^>]* checked>', page)
+    mark = "\ufeff".encode()
+    assert export(admin_client, LINES, CSV, bom="on") == mark + export(admin_client, LINES, CSV)
+    assert export(admin_client, LINES, TSV, bom="on") == export(admin_client, LINES, TSV)
+
+
+# --- Lines as a file for import --------------------------------------------------------------------------------
+
+# Quotes, formulas, markup, blanks, exponents, negative amounts, spellings of numbers and of ISRCs, and the limits.
+TO_IMPORT_AGAIN = [
+    ("=1+1", '"quoted', 'Say "hi", "bye"', "es-abc-20-00001", "5.0", "2.5e-7"),
+    (" =1+1", "\N{NO-BREAK SPACE}=1", "<r>Rock & Roll</r>", "", "", ""),
+    ("-5", "", "", "not an isrc", "0", "-12.340"),
+    ("+5", " spaces ", "a;b|c", "", "9223372036854775807", "1E2"),
+    ("@5", "日本語 é", "e\u0301", "", "-3", "1" + "0" * 29 + "." + "9" * 60),
+    ("same", "_x0041_", "\u200b", "", "7", "+.5"),
+    ("same", "NULL", "\\N", "", "1e3", "1."),
+]
+TOTALS = "line_count", "total_usages", "total_revenue", "lowest_revenue", "most_repeats", *DSR.BLANK_COUNTS
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("name", [NO_JANUARY, NO_JANUARY + ".gz"])
+def test_exported_lines_can_be_imported_again(admin_client, tmp_path, name):
+    first = import_report(tmp_path, name, *("\t".join(cells) for cells in TO_IMPORT_AGAIN))
+    response = admin_client.post(EXPORT, {"resource": LINES_TO_IMPORT, "format": TSV, "bom": "on"})
+    assert response["Content-Disposition"] == f'attachment; filename="{NO_JANUARY}"'
+    path = tmp_path / "downloaded" / NO_JANUARY
+    path.parent.mkdir()
+    path.write_bytes(b"".join(response.streaming_content))
+    lines = export(admin_client, LINES, JSON).replace(b'"dsr": %d' % first.pk, b"")
+    dsr_delete(dsr_number=first.pk)
+
+    call_command("import_dsr", path)
+
+    second = DSR.objects.get()
+    assert [getattr(second, total) for total in TOTALS] == [getattr(first, total) for total in TOTALS]
+    # 5 + 0 + (2**63 - 1) - 3 + 7 + 1000, and the revenues, added by hand.
+    assert second.total_usages == 9223372036854776816
+    assert second.total_revenue == Decimal("1" + "0" * 27 + "90.16000024" + "9" * 52)
+    assert second.lowest_revenue == Decimal("-12.34")
+    assert export(admin_client, LINES, JSON).replace(b'"dsr": %d' % second.pk, b"") == lines
+    # The export of the second DSR is the same file.
+    assert export(admin_client, LINES_TO_IMPORT, TSV) == path.read_bytes()
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("reports", [[], [NO_JANUARY, ES_JANUARY]])
+def test_a_file_for_import_has_the_lines_of_exactly_one_dsr(admin_client, tmp_path, reports):
+    recipes.failed_dsr.make()
+    for name in reports:
+        import_report(tmp_path, name, line("a"))
+    response = admin_client.post(EXPORT, {"resource": LINES_TO_IMPORT, "format": TSV})
+    assert [str(message) for message in response.context["messages"]] == [
+        "A file for import has the lines of one ingested DSR. Select one DSR."
+    ]
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("file_format", [CSV, XLSX, JSON])
+def test_a_file_for_import_is_a_tsv(admin_client, dsr, file_format):
+    response = admin_client.post(EXPORT, {"resource": LINES_TO_IMPORT, "format": file_format})
+    assert response.context["form"].errors == {"format": ["A file for import is a TSV."]}
 
 
 # --- Rows ------------------------------------------------------------------------------------------------------

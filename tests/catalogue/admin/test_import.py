@@ -143,7 +143,7 @@ def problems_of(client, page):
     ((path, label),) = re.findall('<a href="(.*?/problems/)">(.*?)</a>', page.content.decode())
     response = client.get(path)
     assert (response.status_code, response.streaming) == (200, True)
-    content = b"".join(response.streaming_content).decode()
+    content = b"".join(response.streaming_content).decode("utf-8-sig")
     return path, label, list(csv.reader(io.StringIO(content, newline="")))
 
 
@@ -158,6 +158,7 @@ def test_all_problems_of_a_refused_file_can_be_downloaded(admin_client):
     assert [row[3] for row in rows[1:1201]] == [str(number) for number in range(3, 1203)]
     assert rows[1201:] == [[NO_JANUARY, "warning", "isrc_invalid", "2", "isrc", "bad"]]
     response = admin_client.get(path)
+    assert next(iter(response.streaming_content)).startswith(b"\xef\xbb\xbf")  # For Excel.
     number = page.context["cards"][0]["job"].pk
     assert response["Content-Type"] == "text/csv; charset=utf-8"
     assert response["Content-Disposition"].startswith(f'attachment; filename="problems-of-import-{number}-2')
