@@ -51,17 +51,26 @@ class OperatorRateForm(forms.ModelForm):
         cleaned: dict[str, Any] = super().clean() or self.cleaned_data
         if not self.errors:
             instance = self.instance
+            key = {
+                "currency": cleaned["currency"].pk if "currency" in cleaned else instance.currency_id,
+                "period_start": cleaned.get("period_start", instance.period_start),
+                "period_end": cleaned.get("period_end", instance.period_end),
+            }
             try:
-                rates.operator_rate_check(
-                    currency=cleaned["currency"].pk if "currency" in cleaned else instance.currency_id,
-                    period_start=cleaned.get("period_start", instance.period_start),
-                    period_end=cleaned.get("period_end", instance.period_end),
-                    rate=cleaned["rate"],
-                )
+                rates.operator_rate_check(**key, rate=cleaned["rate"])
             except DsrhubError as error:
                 field = next((name for name in error.extra if name in self.fields), None)
                 self.add_error(field, forms.ValidationError(error.message, code=error.code))
+            else:
+                self._refuse_other_rate(OperatorRate.objects.filter(**key).exclude(pk=instance.pk).first())
         return cleaned
+
+    def _refuse_other_rate(self, stored: OperatorRate | None) -> None:
+        """Say both amounts where the rate of a new form is stored already. Django refuses it without them."""
+        new = self.cleaned_data["rate"]
+        if stored is not None and stored.rate != new:
+            values = {"old": grouped(stored.rate), "new": grouped(new)}
+            self.add_error("rate", _("The stored rate is %(old)s. Open it to change it to %(new)s.") % values)
 
 
 @admin.register(OperatorRate)

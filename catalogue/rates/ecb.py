@@ -13,13 +13,15 @@ from django.utils import timezone
 
 from catalogue.exceptions import InvalidRateFile
 from catalogue.models import DSR, Currency, EcbRate, RateMethod
-from catalogue.rates.services import RatesChanged, dsrs_rerate, is_rate, loaded_until, rates_lock
+from catalogue.rates.services import RatesChanged, ReplacedRate, dsrs_rerate, is_rate, loaded_until, rates_lock
 from dsrhub.audit import audit
 from dsrhub.files import NotARegularFile, file_open
 from dsrhub.models import Action
 from dsrhub.values import plain_decimal
 
 SATURDAY = 5
+# More corrections than these are only counted.
+REPLACED_IN_AUDIT = 20
 
 # Every error of a damaged, encrypted or empty archive, and of text that is not UTF-8.
 UNREADABLE = (
@@ -45,7 +47,7 @@ def ecb_rates_load(*, path: Path | None = None, user: User | None = None) -> Rat
     with transaction.atomic():
         rates_lock(shared=False)
         _refuse_gap(path, first_day=min(rates)[0])
-        changed = _ecb_rates_store(rates)
+        changed, replaced = _ecb_rates_store(rates)
         if not changed:
             return RatesChanged(rates=0, dsrs=0)
         concerned = DSR.objects.ingested().filter(
@@ -53,8 +55,9 @@ def ecb_rates_load(*, path: Path | None = None, user: User | None = None) -> Rat
         )
         dsrs = dsrs_rerate(concerned, user)
         facts = {"rates": len(changed), "first_day": min(changed)[0], "last_day": max(changed)[0], "dsrs": dsrs}
+        facts |= {"replaced": len(replaced), "first_replaced": [str(each) for each in replaced[:REPLACED_IN_AUDIT]]}
         audit(Action.RATES_LOADED, EcbRate, name=path.name, user=user, details=facts)
-        return RatesChanged(rates=len(changed), dsrs=dsrs)
+        return RatesChanged(rates=len(changed), dsrs=dsrs, replaced=replaced)
 
 
 def _refuse_gap(path: Path, first_day: date) -> None:
@@ -71,8 +74,8 @@ def _refuse_gap(path: Path, first_day: date) -> None:
         )
 
 
-def _ecb_rates_store(rates: DailyRates) -> DailyRates:
-    """Insert and correct rates, and return the rates that are new or changed."""
+def _ecb_rates_store(rates: DailyRates) -> tuple[DailyRates, tuple[ReplacedRate, ...]]:
+    """Insert and correct rates, and return the rates that are new or changed, and what was corrected, by day."""
     before = {(day, currency): rate for day, currency, rate in EcbRate.objects.values_list("day", "currency", "rate")}
     changed = {key: rate for key, rate in rates.items() if before.get(key) != rate}
     EcbRate.objects.bulk_create(
@@ -82,7 +85,9 @@ def _ecb_rates_store(rates: DailyRates) -> DailyRates:
         unique_fields=["currency", "day"],
         update_fields=["rate"],
     )
-    return changed
+    corrected = sorted(key for key in changed if key in before)
+    replaced = (ReplacedRate(key[1], key[0], key[0], before[key], changed[key]) for key in corrected)
+    return changed, tuple(replaced)
 
 
 def _ecb_rates(path: Path) -> DailyRates:
@@ -127,7 +132,8 @@ def _ecb_currencies(header: str) -> list[str]:
     if first != "Date" or not currencies:
         raise ValueError("the header of an ECB history is Date and then currencies.")
     if len(set(currencies)) < len(currencies):
-        raise ValueError("a currency is there twice.")
+        twice = next(currency for currency in currencies if currencies.count(currency) > 1)
+        raise ValueError(f"{twice!r} is there twice.")
     if unknown := set(currencies) - set(Currency.objects.values_list("code", flat=True)):
         raise ValueError(f"unknown currency {min(unknown)!r}.")
     return currencies
@@ -138,13 +144,18 @@ def _ecb_day_add(days: dict[date, DailyRates], line: str, currencies: list[str])
     if len(cells) != len(currencies):
         raise ValueError(f"{len(cells) + 1} cells, not {len(currencies) + 1}.")
     day = _ecb_day(day_cell)
-    if day in days:
-        raise ValueError(f"{day} is there twice.")
-    days[day] = {
+    of_day = {
         (day, currency): _ecb_rate(cell)
         for currency, cell in zip(currencies, cells, strict=True)
         if cell not in ("N/A", "")
     }
+    for key, rate in of_day.items():
+        other = days.get(day, {}).get(key, rate)
+        if other != rate:
+            raise ValueError(f"{day} is there twice: {key[1]} is {other:f} and {rate:f}.")
+    if day in days:
+        raise ValueError(f"{day} is there twice.")
+    days[day] = of_day
 
 
 def _ecb_day(cell: str) -> date:

@@ -38,11 +38,31 @@ class ExchangeRate:
 
 
 @dataclass(frozen=True)
+class ReplacedRate:
+    """A stored rate of a currency for a period, or for a day, and the different amount that took its place."""
+
+    currency: str
+    period_start: date
+    period_end: date
+    old: Decimal
+    new: Decimal
+
+    def __str__(self) -> str:
+        period = f"from {self.period_start} to {self.period_end}"
+        when = f"of {self.period_start}" if self.period_start == self.period_end else period
+        return f"The rate of {self.currency} {when} was {self.old:f} and is now {self.new:f}."
+
+
+@dataclass(frozen=True)
 class RatesChanged:
-    """The result of a change of rates: the number of new or changed rates, and of DSRs that got a new rate."""
+    """The result of a change of rates: the number of new or changed rates, and of DSRs that got a new rate.
+
+    `replaced` has the rates that were there already, with another amount.
+    """
 
     rates: int
     dsrs: int
+    replaced: tuple[ReplacedRate, ...] = ()
 
 
 def exchange_rate(*, currency: str, period_start: date, period_end: date) -> ExchangeRate:
@@ -148,7 +168,10 @@ def operator_rate_set(
         dsrs = dsrs_rerate(_of_period(currency, period_start, period_end), user)
         facts = {"old": old and _rate_facts(old), "new": _rate_facts(new), "dsrs": dsrs}
         audit(Action.RATE_SET, new, user=user, details=facts)
-        return RatesChanged(rates=1, dsrs=dsrs)
+        replaced: tuple[ReplacedRate, ...] = ()
+        if old is not None and old.rate != rate:
+            replaced = (ReplacedRate(currency, period_start, period_end, old.rate, rate),)
+        return RatesChanged(rates=1, dsrs=dsrs, replaced=replaced)
 
 
 def operator_rate_delete(*, operator_rate: OperatorRate, user: User | None = None) -> RatesChanged:

@@ -28,6 +28,7 @@ class SetOperatorRate(graphene.Mutation):
         note = graphene.String(default_value="", description="The source of the rate: at most 200 characters.")
 
     rate = graphene.Field(OperatorRate, required=True, description="The stored rate.")
+    replaced_rate = Decimal(description="The other rate that was stored before, if there was one.")
     changed_dsr_count = graphene.Int(required=True, description="The number of DSRs whose rate changed.")
 
     @staticmethod
@@ -38,4 +39,8 @@ class SetOperatorRate(graphene.Mutation):
         key = {"currency": parse_code("currency", currency, length=3), **rate}
         changed = operator_rate_set(**key, note=check_argument("note", note or ""), user=user)
         del key["rate"]
-        return {"rate": operator_rate_list().get(**key), "changed_dsr_count": changed.dsrs}
+        return {
+            "rate": operator_rate_list().get(**key),
+            "replaced_rate": next((replaced.old for replaced in changed.replaced), None),
+            "changed_dsr_count": changed.dsrs,
+        }

@@ -118,7 +118,7 @@ def test_the_queries_above_contain_every_field():
         for field in of_type.fields
     }
     mutations = {"Mutation.deleteDsr", "Mutation.setOperatorRate", "DeleteDSR.id"}
-    mutations |= {"SetOperatorRate.rate", "SetOperatorRate.changedDsrCount"}
+    mutations |= {f"SetOperatorRate.{field}" for field in ("rate", "replacedRate", "changedDsrCount")}
     assert every - asked == mutations | {"Query.dsr", "Query.subscription"}
 
 

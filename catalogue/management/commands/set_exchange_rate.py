@@ -39,6 +39,8 @@ class Command(DsrhubCommand):
             changed = operator_rate_delete(operator_rate=operator_rate)
         else:
             changed = operator_rate_set(**key, rate=options["rate"], note=options["note"])
+        for replaced in changed.replaced:
+            self.stdout.write(str(replaced))
         self.stdout.write(f"DSRs re-rated: {changed.dsrs:,}.")
 
 

@@ -112,7 +112,10 @@ def test_a_second_rate_for_the_same_currency_and_period_is_refused(admin_client,
     assert response.context["adminform"].form.non_field_errors() == [
         "Operator rate with this Currency, Period start and Period end already exists."
     ]
+    assert response.context["adminform"].form.errors["rate"] == ["The stored rate is 10.5. Open it to change it to 11."]
     assert stored()[0][3] == Decimal("10.5")
+    same = admin_client.post(f"{RATES}add/", form(rate="10.50")).context["adminform"].form
+    assert list(same.errors) == ["__all__"]
 
 
 # --- Changing --------------------------------------------------------------------------------------------------

@@ -6,6 +6,7 @@ from decimal import Decimal
 import pytest
 from django.core.management import CommandError, call_command
 
+from catalogue.management.commands import load_ecb_rates
 from catalogue.models import EcbRate, OperatorRate
 from tests.catalogue import recipes
 
@@ -70,6 +71,34 @@ def test_exchange_rate_is_set(capsys):
     assert entered == ("NOK", date(2020, 1, 1), date(2020, 1, 31), Decimal("9.5"), "Norges Bank")
     dsr.refresh_from_db()
     assert (dsr.exchange_rate, dsr.rate_method, dsr.rate_source) == (Decimal("9.5"), "operator", "Norges Bank")
+
+
+def test_a_second_amount_for_one_rate_is_said(capsys):
+    call_command("set_exchange_rate", *NOK_JANUARY, "9.85")
+    call_command("set_exchange_rate", *NOK_JANUARY, "98.5")
+    call_command("set_exchange_rate", *NOK_JANUARY, "98.50", "--note", "the same amount")
+
+    assert capsys.readouterr().out.splitlines() == [
+        "DSRs re-rated: 0.",
+        "The rate of NOK from 2020-01-01 to 2020-01-31 was 9.85 and is now 98.5.",
+        "DSRs re-rated: 0.",
+        "DSRs re-rated: 0.",
+    ]
+
+
+def test_corrections_of_published_rates_are_said(tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr(load_ecb_rates, "SHOWN_REPLACED", 2)
+    path = tmp_path / "eurofxref-hist.csv"
+    # The ECB published 10.1893 and 9.8315 for NOK, and 1.1052 for USD.
+    path.write_text("Date,NOK,USD\n2020-01-31,101.893,1.1\n2020-01-03,9.8,N/A\n2020-01-02,9.8408,N/A\n")
+
+    call_command("load_ecb_rates", path)
+
+    assert capsys.readouterr().err.splitlines() == [
+        "The rate of NOK of 2020-01-03 was 9.8315 and is now 9.8.",
+        "The rate of NOK of 2020-01-31 was 10.1893 and is now 101.893.",
+        "1 more rates had other amounts before.",
+    ]
 
 
 def test_exchange_rate_is_deleted(capsys):

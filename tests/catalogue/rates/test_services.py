@@ -19,12 +19,14 @@ from catalogue.rates.ecb import ecb_rates_load
 from catalogue.rates.services import (
     ExchangeRate,
     RatesChanged,
+    ReplacedRate,
     exchange_rate,
     operator_rate_delete,
     operator_rate_set,
     rates_lock,
 )
 from dsrhub.database import locks
+from dsrhub.models import AuditEntry
 from tests import recipes as user_recipes
 from tests.catalogue import recipes
 from tests.catalogue.helpers import other_transaction
@@ -304,7 +306,8 @@ def test_replacing_an_operators_rate_rerates_again():
 
     changed = operator_rate_set(currency="NOK", **JANUARY, rate=Decimal("9.6"), note="second")
 
-    assert changed == RatesChanged(rates=1, dsrs=1)
+    replaced = ReplacedRate("NOK", *JANUARY.values(), old=Decimal("9.5"), new=Decimal("9.6"))
+    assert changed == RatesChanged(rates=1, dsrs=1, replaced=(replaced,))
     assert stored_rate(dsr) == (Decimal("9.6"), "operator", "second")
     assert OperatorRate.objects.get().rate == Decimal("9.6")
     assert changes()[-1][1:7] == (Decimal("9.5"), "operator", "first", Decimal("9.6"), "operator", "second")
@@ -314,8 +317,10 @@ def test_same_operators_rate_again_changes_no_dsr_and_another_note_changes_its_s
     dsr = recipes.dsr.make()
     operator_rate_set(currency="NOK", **JANUARY, rate=Decimal("9.5"), note="first")
 
-    assert operator_rate_set(currency="NOK", **JANUARY, rate=Decimal("9.50"), note="first").dsrs == 0
-    assert operator_rate_set(currency="NOK", **JANUARY, rate=Decimal("9.5"), note="second").dsrs == 1
+    same = operator_rate_set(currency="NOK", **JANUARY, rate=Decimal("9.50"), note="first")
+    assert (same.dsrs, same.replaced) == (0, ())
+    same = operator_rate_set(currency="NOK", **JANUARY, rate=Decimal("9.5"), note="second")
+    assert (same.dsrs, same.replaced) == (1, ())
     assert stored_rate(dsr) == (Decimal("9.5"), "operator", "second")
 
 
@@ -480,7 +485,11 @@ def test_newer_file_rerates_the_dsrs_whose_mean_it_changes(tmp_path):
 
     changed = ecb_rates_load(path=path, user=operator)
 
-    assert changed == RatesChanged(rates=2, dsrs=1)
+    day = date(2020, 1, 31)
+    corrected = ReplacedRate("NOK", day, day, old=Decimal(11), new=Decimal(12))
+    assert changed == RatesChanged(rates=2, dsrs=1, replaced=(corrected,))
+    details = AuditEntry.objects.get(action="rates_loaded").details
+    assert (details["replaced"], details["first_replaced"]) == (1, [str(corrected)])
     assert stored_rate(january) == (Decimal(11), "ecb_mean", TWO_DAYS_SOURCE)
     assert stored_rate(february) == (Decimal(20), "ecb_mean", february_source)
     assert changes() == [
@@ -516,7 +525,7 @@ def test_newer_file_does_not_change_operators_rates_failed_dsrs_and_the_euro(tmp
 
     changed = ecb_rates_load(path=ecb_file(tmp_path, "Date,NOK", "2020-01-31,12"))
 
-    assert changed == RatesChanged(rates=1, dsrs=0)
+    assert (changed.rates, changed.dsrs, [str(replaced.new) for replaced in changed.replaced]) == (1, 0, ["12"])
     assert stored_rate(by_operator) == (Decimal("9.5"), "operator", "own")
     assert stored_rate(failed) == (None, "", "")
     assert stored_rate(euro) == (1, "euro", "")
@@ -606,7 +615,7 @@ GOOD = ("Date,USD,NOK", "2020-02-03,1.1066,10.1935")
         (["KEY,FREQ,CURRENCY", "EXR.D.USD.EUR.SP00.A,D,USD"], 1, "the header"),
         (["Date", "2020-02-03"], 1, "the header"),
         (["", *GOOD], 1, "the header"),
-        (["Date,USD,USD", "2020-02-03,1.1066,1.1066"], 1, "twice"),
+        (["Date,USD,USD", "2020-02-03,1.1066,1.1066"], 1, "'USD' is there twice"),
         (["Date,USD,XYZ", "2020-02-03,1.1066,10.1935"], 1, "unknown currency 'XYZ'"),
         (["Date,USD,,NOK", "2020-02-03,1.1066,,10.1935"], 1, "unknown currency ''"),
         ([*GOOD, "2020-02-04,1.1048"], 3, "2 cells, not 3"),
@@ -616,6 +625,7 @@ GOOD = ("Date,USD,NOK", "2020-02-03,1.1066,10.1935")
         ([*GOOD, "31 Febuary 2020,1.1048,10.1645"], 3, "'31 Febuary 2020' is not a day"),
         ([*GOOD, GOOD[1]], 3, "2020-02-03 is there twice"),
         ([*GOOD, "3 February 2020,1.1066,10.1935"], 3, "2020-02-03 is there twice"),
+        ([*GOOD, "2020-02-03,1.1066,101.935"], 3, "2020-02-03 is there twice: NOK is 10.1935 and 101.935."),
         ([*GOOD, "2020-02-04,1.1048,ten"], 3, "'ten' is not a rate"),
         ([*GOOD, "2020-02-04,1.1048,-10.1645"], 3, "'-10.1645' is not a rate"),
         ([*GOOD, "2020-02-04,1.1048,0.0"], 3, "'0.0' is not a rate"),
