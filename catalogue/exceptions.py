@@ -1,6 +1,6 @@
 """The errors of deliveries and of questions about DSRs."""
 
-from dsrhub.exceptions import ConflictError, DsrhubError, NotFoundError, NotReadyError
+from dsrhub.exceptions import ConflictError, DsrhubError, InvalidArgument, NotFoundError, NotReadyError
 
 
 class InvalidReportName(DsrhubError):
@@ -53,6 +53,10 @@ class InvalidRate(DsrhubError):
     """An operator's rate is not valid."""
 
     code = "invalid_rate"
+
+
+class PeriodReversed(InvalidArgument):
+    """A question is about a range of days that ends before it starts."""
 
 
 class SearchTooWide(DsrhubError):

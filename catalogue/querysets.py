@@ -9,12 +9,20 @@ from typing import TYPE_CHECKING, Self
 from django.db import models
 from django.db.models import Func
 
+from catalogue.exceptions import PeriodReversed
+
 if TYPE_CHECKING:
     from catalogue.models import DSR, UsageLine  # noqa: F401 - named in a base class
     from catalogue.reports.contexts import SalesContext
 
 # Of a report: its lines follow.
 HEADER_LINE = 1
+
+
+def require_order(*, start: date | None, end: date | None, argument: str) -> None:
+    """Raise PeriodReversed, with the name of the argument of the end, where a range of days ends before it starts."""
+    if start is not None and end is not None and start > end:
+        raise PeriodReversed(f"The range ends before it starts: {start} to {end}.", argument=argument)
 
 
 class DSRQuerySet(models.QuerySet["DSR"]):

@@ -8,11 +8,12 @@ from typing import Any, ClassVar
 from django.core.serializers.json import DjangoJSONEncoder
 from django.db import OperationalError
 from django.http import JsonResponse
+from graphene.utils.str_converters import to_camel_case
 from graphql import ExecutionResult, GraphQLError
 from rest_framework import exceptions, status
 
 from dsrhub.database.statements import is_canceled
-from dsrhub.exceptions import DsrhubError
+from dsrhub.exceptions import DsrhubError, InvalidArgument
 from dsrhub.logs import request_id
 
 logger = logging.getLogger(__name__)
@@ -118,7 +119,10 @@ def graphql_error_json(error: GraphQLError, code: str) -> dict[str, Any]:
 
 
 def dsrhub_error_json(error: DsrhubError) -> dict[str, Any]:
-    return {"message": error.message, "extensions": {"code": error.code, **error.extra}}
+    extra = error.extra
+    if isinstance(error, InvalidArgument):
+        extra = extra | {"argument": to_camel_case(extra["argument"])}
+    return {"message": error.message, "extensions": {"code": error.code, **extra}}
 
 
 def masked_error_json(error: Exception) -> dict[str, Any]:

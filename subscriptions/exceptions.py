@@ -59,7 +59,7 @@ class UsageConflict(ConflictError):
 
 
 class InvalidUsageQuestion(DsrhubError):
-    """A question about usage has a range that ends before it starts, or a negative price limit.
+    """A question about usage, or its refresh, has a range that ends before it starts, or a negative price limit.
 
     `extra` has the name of the `parameter`.
     """

@@ -37,7 +37,7 @@ from catalogue.api.serializers import (
 )
 from catalogue.dsrs import selectors
 from catalogue.dsrs.services import dsr_delete
-from catalogue.exceptions import DSRNotFound
+from catalogue.exceptions import DSRNotFound, PeriodReversed
 from catalogue.imports.loading import Outcome
 from catalogue.imports.services import dsr_import
 from catalogue.lines.scope import Scope
@@ -215,7 +215,11 @@ class TopPercentileView(APIView):
     def get(self, request: Request, number: str) -> HttpResponseBase:
         """List the highest-earning resources that together make `number` % of the revenue, highest first."""
         asked = TopPercentileParameters.of(request.query_params, ignore_unknown=True, number=number)
-        percentile, scope = asked.pop("number"), Scope(**asked)
+        percentile = asked.pop("number")
+        try:
+            scope = Scope(**asked)
+        except PeriodReversed:  # To which the contract has an answer. Everywhere else, it is an error.
+            return HttpResponse(b"[]", content_type="application/json")
         with ExitStack() as reading:
             # The ranking is read before the answer begins, so that an error can still set the status.
             ranking = reading.enter_context(resource_ranking(percentile=percentile, scope=scope))

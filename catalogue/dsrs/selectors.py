@@ -12,7 +12,7 @@ from django.db.models import Count
 from catalogue.exceptions import DSRNotFound
 from catalogue.lines.lookups import has_line_with_dsp_id, lines_after, lines_of_dsrs, partitions_of
 from catalogue.models import DSR, ReportProblem, UsageLine
-from catalogue.querysets import DSRQuerySet
+from catalogue.querysets import DSRQuerySet, require_order
 from dsrhub.database.statements import rows_of
 
 
@@ -96,7 +96,10 @@ def _hide_cells(problems: Iterable[ReportProblem], dsrs: Sequence[DSR], user: Us
 
 @dataclass(frozen=True)
 class DSRSearch:
-    """The DSRs of a DSP, offer, territory, currency or status whose whole period lies between two days."""
+    """The DSRs of a DSP, offer, territory, currency or status whose whole period lies between two days.
+
+    Raises PeriodReversed where the `period_start` is after the `period_end`.
+    """
 
     dsp: str | None = None
     offer: str | None = None
@@ -105,6 +108,9 @@ class DSRSearch:
     status: DSR.Status | None = None
     period_start: date | None = None
     period_end: date | None = None
+
+    def __post_init__(self) -> None:
+        require_order(start=self.period_start, end=self.period_end, argument="period_end")
 
     def dsrs(self) -> DSRQuerySet:
         named = {name: getattr(self, name) for name in ("dsp", "offer", "territory", "currency", "status")}

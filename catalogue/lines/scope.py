@@ -10,6 +10,7 @@ from datetime import date
 from decimal import Decimal
 from typing import Any, NamedTuple, TypeVar
 
+from catalogue.querysets import require_order
 from dsrhub.database.statements import rows_of
 
 Answer = TypeVar("Answer")
@@ -19,7 +20,7 @@ Answer = TypeVar("Answer")
 class Scope:
     """The ingested DSRs of a territory or a DSP, those whose whole period lies between two days, or certain ones.
 
-    A `period_start` after the `period_end` is a scope without DSRs.
+    Raises PeriodReversed where the `period_start` is after the `period_end`.
     """
 
     territory: str | None = None
@@ -27,6 +28,9 @@ class Scope:
     period_end: date | None = None
     dsp: str | None = None
     dsrs: tuple[int, ...] | None = None
+
+    def __post_init__(self) -> None:
+        require_order(start=self.period_start, end=self.period_end, argument="period_end")
 
     def state(self) -> str:
         """The tables `ingested` and `state` as SQL, which takes the `parameters`."""

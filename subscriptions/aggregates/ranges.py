@@ -28,6 +28,12 @@ MONTHS = "(SELECT *, month AS day FROM subscriptions_monthlyusage) AS monthly"
 TOTALS = "(SELECT *, NULL::date AS day FROM subscriptions_totalusage) AS total"
 
 
+def require_order(start: date, end: date) -> None:
+    """Raise InvalidUsageQuestion where a range of days ends before it starts."""
+    if start > end:
+        raise InvalidUsageQuestion(f"The range ends before it starts: {start} to {end}.", parameter="end")
+
+
 @dataclass(frozen=True)
 class UsageRange:
     """The days from `start` to `end`, and the subscriptions with ids from `first` to `last`, all inclusive."""
@@ -39,8 +45,7 @@ class UsageRange:
     last: int = LARGEST_ID
 
     def __post_init__(self) -> None:
-        if self.start > self.end:
-            raise InvalidUsageQuestion(f"The range ends before it starts: {self.start} to {self.end}.", parameter="end")
+        require_order(self.start, self.end)
 
     def aggregate_rows(
         self, usage_type: UsageType, table: str, days: sql.Composable | None = None, values: str = VALUES

@@ -6,6 +6,7 @@ from datetime import date
 
 from subscriptions.aggregates import comparing, refreshing
 from subscriptions.aggregates.comparing import Difference
+from subscriptions.aggregates.ranges import require_order
 from subscriptions.aggregates.refreshing import RefreshedMonth
 from subscriptions.models import UsageType
 from subscriptions.records import partitions
@@ -35,7 +36,10 @@ def daily_usage_refresh(
 
     Answers are exact without a refresh, and faster after it. It blocks nobody. It may be stopped at any time: the next
     one continues. Several at the same time take turns. `rebuild` includes days without changes.
+
+    Raises InvalidUsageQuestion where the range ends before it starts.
     """
+    require_order(start, end)
     if rebuild:
         for usage_type in UsageType:
             refreshing.days_mark(usage_type, _known_days(usage_type, start, end))
@@ -50,7 +54,11 @@ def daily_usage_refresh(
 
 
 def daily_usage_check(*, start: date = date.min, end: date = date.max) -> CheckReport:
-    """Compare days with their raw records, months with their days, and totals with their months."""
+    """Compare days with their raw records, months with their days, and totals with their months.
+
+    Raises InvalidUsageQuestion where the range ends before it starts.
+    """
+    require_order(start, end)
     report = CheckReport()
     for usage_type in UsageType:
         days = _known_days(usage_type, start, end)

@@ -69,6 +69,11 @@ def test_all_rates_of_some_days_can_be_read_page_by_page():
     assert ask(RATES, **days)["exchangeRates"]["totalCount"] == len(found) == 64
 
 
+def test_a_range_of_days_that_ends_before_it_starts_is_refused():
+    refused = refusal(RATES, **{"from": "2020-01-03", "to": "2020-01-02"})
+    assert refused == ("invalid_argument", {"argument": "to"})
+
+
 def test_a_page_of_rates_is_a_range_of_an_index():
     cursor = ask(RATES, currency="USD", first=1)["exchangeRates"]["pageInfo"]["endCursor"]
     page = next(sql for sql in statements(RATES, first=2, after=cursor) if "LIMIT 3" in sql)
@@ -130,6 +135,19 @@ def test_a_user_with_the_permissions_sets_a_rate_and_its_dsrs_use_it():
     # The next rate replaces it.
     assert ask(SET, user, **NOK | {"rate": "2"})["setOperatorRate"]["rate"]["rate"] == "2"
     assert OperatorRate.objects.get().rate == 2
+
+
+def test_the_amounts_of_one_rate_are_told_apart_in_one_document():
+    user = user_with("add_operatorrate", "change_operatorrate")
+    one = """setOperatorRate(currency: "NOK", periodStart: "2020-01-01", periodEnd: "2020-01-31", rate: "%s") {
+        replacedRate rate { rate } }"""
+    fields = (f"{alias}: {one % rate}" for alias, rate in (("a", "9.85"), ("b", "98.5"), ("c", "98.50")))
+    answer = ask(f"mutation {{ {' '.join(fields)} }}", user)
+    assert answer == {
+        "a": {"replacedRate": None, "rate": {"rate": "9.85"}},
+        "b": {"replacedRate": "9.85", "rate": {"rate": "98.5"}},
+        "c": {"replacedRate": None, "rate": {"rate": "98.50"}},
+    }
 
 
 @pytest.mark.parametrize("permissions", [["add_operatorrate"], ["change_operatorrate"], []])

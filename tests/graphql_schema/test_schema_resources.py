@@ -271,6 +271,22 @@ def test_a_search_that_would_add_up_too_many_resources_is_refused(dsrs, monkeypa
     assert refusal(query) == ("search_too_wide", {"limit": 1})
 
 
+@pytest.mark.parametrize(
+    "field",
+    [
+        "resources(%s) { totalCount }",
+        "topResources(percentile: 10, %s) { totalCount }",
+        "dsrs(%s) { totalCount }",
+        "statistics(groupBy: TERRITORY, %s) { totalCount }",
+    ],
+)
+def test_a_period_that_ends_before_it_starts_is_refused(client, db, field):
+    query = "{ %s }" % (field % 'periodStart: "2020-02-01", periodEnd: "2020-01-31"')
+    (error,) = client.post("/graphql", {"query": query}, content_type="application/json").json()["errors"]
+    assert error["extensions"] == {"code": "invalid_argument", "argument": "periodEnd"}
+    assert error["message"] == "The range ends before it starts: 2020-02-01 to 2020-01-31."
+
+
 # --- The top ---------------------------------------------------------------------------------------------------
 
 TOP = """query ($percentile: Int!, $territory: String, $from: Date, $to: Date, $after: String) {

@@ -133,6 +133,20 @@ def test_without_dsrs_in_scope_the_answer_is_an_empty_array(client, spain):
         assert (response.content == b"[]") == bool(query)
 
 
+REVERSED = "?period_start=2020-02-01T00:00:00Z&period_end=2020-01-31"
+
+
+def test_a_period_that_ends_before_it_starts_has_an_empty_array(client, spain, django_assert_num_queries):
+    with django_assert_num_queries(0):
+        response = client.get(f"/resources/percentile/50{REVERSED}")
+    assert (response.status_code, response["Content-Type"], response.content) == (200, "application/json", b"[]")
+    # One day is a range, and errors in other parameters are still errors.
+    assert client.get("/resources/percentile/50?period_start=2020-01-31&period_end=2020-01-31").content == b"[]"
+    for number, query, parameter in ((0, "", "number"), (50, "&territory=ESP", "territory")):
+        refused = client.get(f"/resources/percentile/{number}{REVERSED}{query}")
+        assert (refused.status_code, list(refused.json())) == (400, [parameter])
+
+
 def test_head_has_no_body_and_writing_methods_are_not_allowed(client, spain):
     assert client.head("/resources/percentile/50").status_code == 200
     for method in ("POST", "PUT", "PATCH", "DELETE"):

@@ -4,6 +4,8 @@ from datetime import date
 
 import pytest
 
+from catalogue.dsrs.selectors import DSRSearch
+from catalogue.exceptions import PeriodReversed
 from catalogue.lines.scope import Scope, dsrs_in_scope
 from catalogue.ranking.selectors import resource_ranking
 from dsrhub.exceptions import InvalidArgument
@@ -36,13 +38,22 @@ def test_the_smallest_and_the_largest_percentile_are_accepted(tmp_path, percenti
     assert [resource.dsp_id for resource in top_resources(percentile=percentile)] == ["a"]
 
 
-def test_a_scope_that_ends_before_it_starts_has_no_dsr(tmp_path):
+def test_a_scope_in_which_no_period_lies_has_no_dsr(tmp_path):
     # The first DSR matches the end alone, and the second one the start alone.
-    import_report(tmp_path, "Spotify_Free_ES_EUR_20200115-20200115.tsv", line("a", revenue="1"))
-    import_report(tmp_path, "Spotify_Free_ES_EUR_20200116-20200116.tsv", line("a", revenue="1"))
-    days = {"period_start": date(2020, 1, 16), "period_end": date(2020, 1, 15)}
+    import_report(tmp_path, "Spotify_Free_ES_EUR_20200114-20200115.tsv", line("a", revenue="1"))
+    import_report(tmp_path, "Spotify_Free_ES_EUR_20200115-20200116.tsv", line("a", revenue="1"))
+    day = {"period_start": date(2020, 1, 15), "period_end": date(2020, 1, 15)}
 
-    assert dsrs_in_scope(Scope(**days)) == []
-    assert top_resources(percentile=100, **days) == []
-    with resource_ranking(percentile=1, scope=Scope(**days)) as ranking:
+    assert dsrs_in_scope(Scope(**day)) == []
+    assert top_resources(percentile=100, **day) == []
+    with resource_ranking(percentile=1, scope=Scope(**day)) as ranking:
         assert (ranking.count, ranking.total) == (0, 0)
+
+
+@pytest.mark.parametrize("question", [Scope, DSRSearch])
+def test_a_question_about_a_period_that_ends_before_it_starts_is_refused(question):
+    message = "^The range ends before it starts: 2020-01-16 to 2020-01-15\\.$"
+    with pytest.raises(PeriodReversed, match=message) as refusal:
+        question(period_start=date(2020, 1, 16), period_end=date(2020, 1, 15))
+
+    assert (refusal.value.code, refusal.value.extra) == ("invalid_argument", {"argument": "period_end"})

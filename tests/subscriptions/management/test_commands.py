@@ -40,6 +40,13 @@ def test_refresh_usage(run):
     assert run("refresh_usage", "--rebuild", "--to", "2026-01-05")[-1] == "2 days refreshed."
 
 
+@pytest.mark.parametrize("mode", [(), ("--check",), ("--rebuild",)])
+def test_refresh_usage_refuses_a_range_that_ends_before_it_starts(run, mode):
+    """It would otherwise say that nothing is to be done, or that there is no difference."""
+    with pytest.raises(CommandError, match=r"^The range ends before it starts: 2026-01-06 to 2026-01-05\.$"):
+        run("refresh_usage", "--from", "2026-01-06", "--to", "2026-01-05", *mode)
+
+
 def test_refresh_usage_check(run, capsys):
     someone = subscribe()
     add(event(someone, 5, "2.50", 7), event(someone, 6))
