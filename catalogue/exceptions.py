@@ -32,13 +32,15 @@ class DSRNotFound(NotFoundError):
 
 
 class ExchangeRateMissing(DsrhubError):
-    """The ECB has never published a rate of a currency."""
+    """The loaded ECB history has no rate of a currency at all."""
 
     code = "exchange_rate_missing"
 
 
 class ExchangeRateIncomplete(DsrhubError):
-    """The loaded ECB history lacks rates of a currency in a period."""
+    """The loaded ECB history lacks rates of a currency in a period. `extra` has the `reason`, as a part of a sentence,
+    and the numbers of `days_found` and `days_expected`.
+    """
 
     code = "exchange_rate_incomplete"
 

@@ -53,6 +53,7 @@ class RateMethod(models.TextChoices):
 
     EURO = "euro", _("the euro itself")
     ECB_MEAN = "ecb_mean", _("mean of the ECB's reference rates")
+    ECB_LAST = "ecb_last", _("the ECB's last reference rate before the period")
     OPERATOR = "operator", _("entered by an operator")
 
 

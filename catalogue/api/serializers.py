@@ -13,7 +13,7 @@ from rest_framework import serializers
 
 from catalogue.dsrs.selectors import ListedDSR
 from catalogue.imports.loading import ImportReport
-from catalogue.models import DSR, Currency, ReportProblem, Territory
+from catalogue.models import DSR, Currency, RateMethod, ReportProblem, Territory
 from catalogue.ranking.cache import Ranking
 from dsrhub.api.errors import ErrorSerializer
 from dsrhub.api.fields import ExactField, WholeNumberField
@@ -246,6 +246,13 @@ class ImportedDSRSerializer(serializers.Serializer[Any]):
     line_count = serializers.IntegerField(source="dsr.line_count")
     blank_count = serializers.IntegerField(source="dsr.blank_count", help_text="The number of blank cells.")
     warning_count = serializers.IntegerField(source="dsr.warning_count")
+    exchange_rate = ExactField(source="dsr.exchange_rate", help_text="Units of the currency for one euro.")
+    rate_method = serializers.ChoiceField(
+        RateMethod.choices, source="dsr.rate_method", help_text="The origin of the exchange rate."
+    )
+    rate_source = serializers.CharField(
+        source="dsr.rate_source", help_text="The origin of the exchange rate in words; blank for the euro."
+    )
 
 
 class DeliverySerializer(serializers.Serializer[Any]):

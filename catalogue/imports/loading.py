@@ -313,8 +313,10 @@ def _rate_problem(error: ExchangeRateMissing | ExchangeRateIncomplete, number: i
     currency = error.extra["currency"]
     if isinstance(error, ExchangeRateMissing):
         return Problem(CommonError.EXCHANGE_RATE_MISSING, value=currency, context_number=number)
-    days = f"{currency}: {error.extra['days_found']} of {error.extra['days_expected']} days"
-    return Problem(CommonError.EXCHANGE_RATE_INCOMPLETE, value=days, context_number=number)
+    found, expected, reason = (error.extra[name] for name in ("days_found", "days_expected", "reason"))
+    days = f"{found} of {expected} days, " if expected else ""
+    value = f"{currency}: {days}{reason}"
+    return Problem(CommonError.EXCHANGE_RATE_INCOMPLETE, value=value, context_number=number)
 
 
 def _peek(pieces: Iterator[bytes], limit: int) -> tuple[Iterator[bytes], bool]:

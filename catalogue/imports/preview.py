@@ -74,7 +74,7 @@ def _dsrs_json(delivery: Delivery, report: ImportReport | None) -> dict[str, Any
 def _dsr_json(context: SalesContext, dsr: DSR | None) -> dict[str, Any]:
     return {
         "report": _context_json(context),
-        "rate": dsr and {"value": str(dsr.exchange_rate), "source": dsr.rate_source},
+        "rate": dsr and {"value": f"{dsr.exchange_rate:f}", "source": dsr.rate_source},
         "earlier": _earlier_json(_earlier(context)),
         "totals": dsr and _totals_json(dsr),
     }

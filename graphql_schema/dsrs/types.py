@@ -27,6 +27,8 @@ RateMethod = choices_enum(
     "The origin of an exchange rate.",
     euro="The currency is the euro, so the rate is 1.",
     ecb_mean="The mean of the reference rates that the European Central Bank published in the period.",
+    ecb_last="The last reference rate of the European Central Bank before the period. It published none in the period, "
+    "such as on a Saturday.",
     operator="An operator entered the rate.",
 )
 ProblemLevel = choices_enum(

@@ -26,7 +26,7 @@ class Command(DsrhubCommand):
             "rate", nargs="?", type=_number, metavar="RATE", help="units of the currency for one euro"
         )
         rate_or_delete.add_argument(
-            "--delete", action="store_true", help="delete the rate: the mean of the ECB's rates applies again"
+            "--delete", action="store_true", help="delete the rate: the ECB's rates apply again"
         )
         parser.add_argument("--note", default="", help="source of the rate")
 

@@ -59,6 +59,9 @@ def test_a_report_is_loaded(uploader, path):
         "line_count": 2,
         "blank_count": 2,
         "warning_count": 1,
+        "exchange_rate": "1",
+        "rate_method": "euro",
+        "rate_source": "",
     }
     assert dsr.imported_by.username == "ada"
     assert [one["dsp_id"] for one in uploader.get(f"/dsrs/{dsr.pk}/lines").json()] == ["a", "b"]
