@@ -9,6 +9,12 @@ class InvalidReportName(DsrhubError):
     code = "invalid_report_name"
 
 
+class NoReportFound(DsrhubError):
+    """None of the named paths, or not one of them, leads to a report. `extra` has what was `left_out`, and why."""
+
+    code = "no_report_found"
+
+
 class ReportRefused(DsrhubError):
     """A delivery has errors, and nothing of it was loaded.
 

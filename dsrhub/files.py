@@ -19,6 +19,10 @@ FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
 # What the system says of a link that is not followed, of a socket, and of a device without a driver.
 NOT_REGULAR = {errno.ELOOP, errno.EMLINK, errno.ENOTDIR, errno.ENXIO, errno.ENODEV}
 
+# What macOS and Windows put into folders and archives for themselves, in lower case.
+SYSTEM_FILES = {".ds_store", "desktop.ini", "thumbs.db"}
+SYSTEM_FOLDER = "__macosx"
+
 
 class NotARegularFile(DsrhubError):
     """A path leads to a link, a FIFO, a device, a socket or a folder, or out of its folder."""
@@ -93,16 +97,37 @@ def _not_regular(path: Path) -> NotARegularFile:
     return NotARegularFile(f"{path.name}: not a regular file in its folder. Links are not followed.", name=path.name)
 
 
-def files_below(folder: Path, endings: tuple[str, ...]) -> tuple[list[FoundFile], list[Path]]:
-    """What has one of the name endings in a folder and its subfolders, and the links to folders, both sorted.
+def ends_in(name: str, endings: str | tuple[str, ...]) -> bool:
+    """Whether a file name has one of the endings, which are in lower case. The case of the name does not matter."""
+    return name.lower().endswith(endings)
+
+
+def is_system_file(name: str) -> bool:
+    """Whether macOS or Windows makes files of this name for itself. `._a` has what a Mac knows about the file `a`."""
+    return name.startswith("._") or name.lower() in SYSTEM_FILES
+
+
+class FolderContent(NamedTuple):
+    """The files in a folder and its subfolders, the links to other folders, and why subfolders could not be read."""
+
+    files: list[FoundFile]
+    links: list[Path]
+    errors: list[OSError]
+
+
+def files_below(folder: Path) -> FolderContent:
+    """What is in a folder and its subfolders, sorted by path. Files of the operating system are left out.
 
     Whatever is not a folder counts as a file: opening it finds out. Links to folders are not followed.
     """
-    files, links = [], []
-    for parent, folders, names in os.walk(folder):
-        files += [Path(parent, name) for name in names if name.endswith(endings)]
+    files: list[Path] = []
+    links: list[Path] = []
+    errors: list[OSError] = []
+    for parent, folders, names in os.walk(folder, onerror=errors.append):
+        folders[:] = [name for name in folders if name.lower() != SYSTEM_FOLDER]
+        files += [Path(parent, name) for name in names if not is_system_file(name)]
         links += [path for path in (Path(parent, name) for name in folders) if path.is_symlink()]
-    return [FoundFile(path, folder) for path in sorted(files)], sorted(links)
+    return FolderContent([FoundFile(path, folder) for path in sorted(files)], sorted(links), errors)
 
 
 def file_sha256(path: Path, folder: Path | None = None) -> str:

@@ -14,7 +14,7 @@ from catalogue.imports.services import dsr_import
 from catalogue.imports.worker import queue_drain, uploads_clear
 from catalogue.models import DSR, ImportJob
 from catalogue.reports.delivery import Delivery
-from dsrhub.files import FoundFile, NotARegularFile, file_open, file_sha256, files_below
+from dsrhub.files import FolderContent, FoundFile, NotARegularFile, ends_in, file_open, file_sha256, files_below
 from dsrhub.import_export import uploads
 from dsrhub.import_export.uploads import UploadStorage
 from tests.catalogue import recipes
@@ -107,11 +107,30 @@ def test_links_to_folders_are_told_and_not_followed(folder, secret):
     (folder / "c.tsv").symlink_to(secret)
     (folder / "linked").symlink_to(secret.parent)
     (folder / "around").symlink_to(folder)
-    found = [folder / "b.tsv", folder / "c.tsv", folder / "sub" / "a.tsv"]
-    assert files_below(folder, (".tsv",)) == (
+    found = [folder / name for name in ("b.tsv", "c.tsv", "other.txt", "sub/a.tsv")]
+    assert files_below(folder) == (
         [FoundFile(path, folder) for path in found],
         [folder / "around", folder / "linked"],
+        [],
     )
+
+
+def test_files_of_the_operating_system_are_left_out(folder):
+    (folder / "__MACOSX").mkdir()
+    (folder / "sub" / "__macosx").mkdir(parents=True)
+    names = ["._a.tsv", ".DS_Store", "Thumbs.db", "thumbs.DB", "Desktop.ini", "__MACOSX/b.tsv", "sub/__macosx/c.tsv"]
+    for name in (*names, "sub/._d.tsv", ".hidden.tsv", "a.tsv", "_.tsv", "Thumbs.db.tsv"):
+        (folder / name).touch()
+    found = [folder / name for name in (".hidden.tsv", "Thumbs.db.tsv", "_.tsv", "a.tsv")]
+    assert files_below(folder) == ([FoundFile(path, folder) for path in found], [], [])
+
+
+@pytest.mark.parametrize(
+    ("name", "has_ending"),
+    [("a.tsv", True), ("a.TSV", True), ("a.Tsv.GZ", True), ("a.tsv.zip", False), ("tsv", False), ("a.t\u017fv", False)],
+)
+def test_the_case_of_an_ending_does_not_matter(name, has_ending):
+    assert ends_in(name, (".tsv", ".tsv.gz")) == has_ending
 
 
 # --- Deliveries ------------------------------------------------------------------------------------------------
@@ -170,8 +189,8 @@ def test_import_dsr_tells_of_linked_folders(folder, tmp_path):
 def test_a_file_that_goes_meanwhile_does_not_stop_the_others(folder, monkeypatch):
     gone, there = folder / ES_JANUARY, write_report(folder, NO_JANUARY, line("a"))
     monkeypatch.setattr(
-        "catalogue.management.commands.import_dsr.files_below",
-        lambda *_: ([FoundFile(gone, folder), FoundFile(there, folder)], []),
+        "catalogue.imports.finding.files_below",
+        lambda _: FolderContent([FoundFile(gone, folder), FoundFile(there, folder)], [], []),
     )
     out, err = import_folder(folder, jobs=1)
     assert len(out) == 1

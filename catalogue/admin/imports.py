@@ -43,7 +43,12 @@ from catalogue.imports.selectors import WORKER, import_job_problems, jobs_in_wor
 from catalogue.imports.worker import job_step_run
 from catalogue.models import ImportJob
 from catalogue.reports.formats import registry
-from catalogue.reports.formats.registry import file_endings, name_patterns
+from catalogue.reports.formats.registry import (
+    file_endings,
+    has_report_ending,
+    name_patterns,
+    why_never_imported,
+)
 from catalogue.reports.formats.tsv.reader import COLUMNS
 from dsrhub.admin import ReadOnlyAdmin
 from dsrhub.exceptions import DsrhubError
@@ -84,6 +89,8 @@ class ReportImportForm(ImportForm):  # type: ignore[misc]
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
+        # Why files of the upload are left out.
+        self.skipped: list[str] = []
         self.fields["import_file"].widget.attrs["accept"] = ",".join((*file_endings(), ".gz"))
         self.fields["import_file"].help_text = (
             _("One or several, with the names that they were delivered under: %s") % name_patterns()
@@ -94,15 +101,21 @@ class ReportImportForm(ImportForm):  # type: ignore[misc]
         return forms.Media()  # The scripts guess the format, and there is only one.
 
     def clean_import_file(self) -> list[TemporaryUploadedFile]:
-        files: list[TemporaryUploadedFile] = self.cleaned_data["import_file"]
+        files: list[TemporaryUploadedFile] = []
         limit = settings.DSRHUB_UPLOAD_LIMIT_BYTES
-        for file in files:
+        for file in self.cleaned_data["import_file"]:
+            if reason := why_never_imported(str(file.name)):
+                self.skipped.append(f"{file.name}: {reason}.")
+                continue
+            files.append(file)
             values = {"name": file.name, "limit": filesizeformat(limit)}
-            if not str(file.name).endswith(file_endings()):
+            if not has_report_ending(str(file.name)):
                 values["endings"] = " or ".join(file_endings())
                 self.add_error("import_file", _("%(name)s does not end in %(endings)s.") % values)
             if (file.size or 0) > limit:
                 self.add_error("import_file", _("%(name)s is larger than %(limit)s.") % values)
+        if not files:
+            self.add_error("import_file", self.skipped)
         return files
 
 
@@ -165,6 +178,8 @@ class ReportImportMixin(PathImportMixin, ImportMixin):  # type: ignore[misc]
         if not (request.method == "POST" and form.is_valid()):
             page: HttpResponse = super().import_action(request, **kwargs)
             return page
+        for reason in form.skipped:
+            messages.warning(request, _("Skipped: %s") % reason)
         upload = import_jobs.upload_begin()
         progress = Deadline(AT_ONCE_SECONDS)
         for file in form.cleaned_data["import_file"]:

@@ -242,8 +242,8 @@ class DeliveryLoad:
 
     def _warn(self, loads: Sequence[ContextLoad]) -> None:
         """Report what is legal and yet deserves a look."""
-        gzip_name, name = self.delivery.gzip_name, self.delivery.name
-        if gzip_name is not None and gzip_name != name.removesuffix(".gz"):
+        gzip_name = self.delivery.gzip_name
+        if gzip_name is not None and gzip_name != self.delivery.unpacked_name:
             self.problems.add(Problem(CommonWarning.GZIP_NAME_DIFFERS, value=gzip_name))
         earlier = [load.earlier.pk for load in loads if load.earlier is not None]
         others = DSR.objects.ingested().exclude(pk__in=earlier)

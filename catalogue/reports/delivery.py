@@ -11,7 +11,7 @@ from weakref import finalize
 from isal import igzip_threaded, isal_zlib
 
 from catalogue.reports.problems import CommonError, Problem, shown
-from dsrhub.files import FileBytes, file_open
+from dsrhub.files import FileBytes, ends_in, file_open
 
 # Large enough to make the cost per chunk negligible, small enough that a few chunks take little memory.
 CHUNK_BYTES = 64 * 1024
@@ -19,6 +19,7 @@ CHUNK_BYTES = 64 * 1024
 HEAD_BYTES = 4096
 LONGEST_NAME = 255
 
+PACKED = ".gz"
 # wbits of zlib for gzip: 16 and the largest window.
 GZIP_BITS = 16 + 15
 
@@ -46,7 +47,7 @@ class Delivery:
     def __init__(self, path: Path, name: str, unpacked_limit: int | None = None, *, folder: Path | None = None) -> None:
         self.name = name
         self.unpacked_limit = unpacked_limit
-        self.is_packed = name.endswith(".gz")
+        self.is_packed = ends_in(name, PACKED)
         self._file = file_open(path, folder)
         finalize(self, self._file.close)
         self.packed_bytes = os.fstat(self._file.fileno()).st_size
@@ -56,6 +57,10 @@ class Delivery:
     @property
     def sha256(self) -> str:
         return self._hash.hexdigest()
+
+    @property
+    def unpacked_name(self) -> str:
+        return self.name[: -len(PACKED)] if self.is_packed else self.name
 
     def packed(self) -> FileBytes:
         """The bytes as they were delivered."""

@@ -27,7 +27,7 @@ from import_export.results import Result
 
 from dsrhub.database.statements import is_lock_timeout, wait_for_locks
 from dsrhub.exceptions import DsrhubError
-from dsrhub.files import file_sha256
+from dsrhub.files import ends_in, file_sha256
 from dsrhub.import_export.uploads import PathFormat, PathImportMixin, UploadStorage
 from subscriptions.exceptions import RecordProblem, UsageConflict
 from subscriptions.models import RECORD_MODELS, UsageType
@@ -88,7 +88,7 @@ class UsageImportForm(ImportForm):  # type: ignore[misc]
         file: TemporaryUploadedFile = self.cleaned_data["import_file"]
         limit = settings.DSRHUB_IMPORT_AT_ONCE_BYTES
         values = {"name": file.name, "limit": filesizeformat(limit)}
-        if not str(file.name).endswith(ENDINGS):
+        if not ends_in(str(file.name), ENDINGS):
             self.add_error("import_file", _("%(name)s is not a .csv, .tsv, .csv.gz or .tsv.gz file.") % values)
         if (file.size or 0) > limit:
             self.add_error(

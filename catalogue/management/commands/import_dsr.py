@@ -8,17 +8,20 @@ from django.core.management.base import BaseCommand, CommandError
 from django.db import Error
 from tqdm import tqdm
 
-from catalogue.exceptions import ReportRefused
+from catalogue.exceptions import NoReportFound, ReportRefused
+from catalogue.imports.finding import FoundReports, LeftOut, reports_find
 from catalogue.imports.loading import ImportedDSR, Outcome
 from catalogue.imports.many import FileResult, dsrs_import
-from catalogue.reports.formats.registry import file_endings
 from catalogue.reports.problems import Problem
 from catalogue.resources.services import catalogue_refresh
 from dsrhub.commands import whole_number
-from dsrhub.files import FoundFile, files_below
+from dsrhub.files import FoundFile
+from dsrhub.values import printable
 
 # A file with very many problems must not hide the results of the others. The API and the admin show all stored ones.
 SHOWN_PROBLEMS = 20
+SHOWN_SKIPPED = 20
+LONGEST_PATH = 4096
 
 
 class Command(BaseCommand):
@@ -28,7 +31,7 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument(
-            "paths", nargs="+", type=Path, metavar="PATH", help="a .tsv or .tsv.gz file, or a folder of them"
+            "paths", nargs="+", type=Path, metavar="PATH", help="a report, or a folder of reports (.tsv, .tsv.gz)"
         )
         parser.add_argument(
             "--replace", action="store_true", help="replace an earlier DSR that has the same key and different content"
@@ -44,10 +47,13 @@ class Command(BaseCommand):
         )
 
     def handle(self, *args: Any, **options: Any) -> None:
-        files, links = _report_files(options["paths"])
-        for link in links:
-            self.stderr.write(f"skipped: {link}: a link to a folder, which is not followed.")
-        refused = 0
+        try:
+            found = reports_find(options["paths"])
+        except NoReportFound as error:
+            self._print_left_out(error.extra["left_out"])
+            raise CommandError(error.message) from None
+        self._print_left_out(found.left_out)
+        files, refused = found.files, 0
         with tqdm(
             total=sum(map(_size, files)),
             unit="B",
@@ -65,10 +71,19 @@ class Command(BaseCommand):
                 # One refresh for all files is faster, as many of them report the same resources.
                 bar.set_description("registering resources")
                 self._catalogue_refresh()
+        done = f"{_counted(len(files), 'file')} {'checked' if options['dry_run'] else 'imported'}"
         if refused:
-            raise CommandError(f"{refused} of {_counted(len(files), 'file')} refused.")
-        skipped = f", {_counted(len(links), 'linked folder')} skipped" if links else ""
-        self.stdout.write(f"{_counted(len(files), 'file')} {'checked' if options['dry_run'] else 'imported'}{skipped}.")
+            done = f"{refused} of {_counted(len(files), 'file')} refused"
+        outcome = f"{', '.join([done, *_left_out_counts(found)])}."
+        if refused or found.unread_folders:
+            raise CommandError(outcome)
+        self.stdout.write(outcome)
+
+    def _print_left_out(self, left_out: list[LeftOut]) -> None:
+        for one in left_out[:SHOWN_SKIPPED]:
+            self.stderr.write(f"skipped: {printable(str(one.path), LONGEST_PATH)}: {one.reason}.")
+        if len(left_out) > SHOWN_SKIPPED:
+            self.stderr.write(f"and {len(left_out) - SHOWN_SKIPPED:,} more skipped")
 
     @staticmethod
     def _catalogue_refresh() -> None:
@@ -88,26 +103,14 @@ class Command(BaseCommand):
                 self.stdout.write(text)
 
 
-def _report_files(paths: list[Path]) -> tuple[list[FoundFile], list[Path]]:
-    """The files in `paths`, the reports in the folders in `paths`, and the links to other folders in these.
-
-    Reports are sorted by name within each folder. Links to files are among them: their import refuses them.
-    """
-    endings = file_endings()
-    files: list[FoundFile] = []
-    links: list[Path] = []
-    for path in paths:
-        if path.is_dir():
-            found, linked = files_below(path, endings)
-            if not found:
-                raise CommandError(f"{path}: no {' or '.join(endings)} file in this folder.")
-            files += found
-            links += linked
-        elif path.is_file():
-            files.append(FoundFile(path))
-        else:
-            raise CommandError(f"{path}: no such file or folder.")
-    return files, links
+def _left_out_counts(found: FoundReports) -> list[str]:
+    """How many paths of each kind are left out, for the kinds that there are."""
+    counts = (
+        (len(found.skipped_files), "file", "skipped"),
+        (len(found.linked_folders), "linked folder", "skipped"),
+        (len(found.unread_folders), "folder", "not read"),
+    )
+    return [f"{_counted(count, word)} {verb}" for count, word, verb in counts if count]
 
 
 def _size(file: FoundFile) -> int:

@@ -5,9 +5,13 @@ from collections.abc import Sequence
 from catalogue.reports.delivery import Delivery
 from catalogue.reports.formats.interface import ReportFormat
 from catalogue.reports.formats.tsv.format import TsvFormat
+from dsrhub.files import ends_in, is_system_file
 
 # In the order in which they are asked. TSV comes last: it recognises every file, and refuses a wrong name.
 FORMATS: Sequence[ReportFormat] = [TsvFormat()]
+
+# Files beside deliveries: one says that a delivery is complete, the other that it has arrived.
+SEMAPHORE, ACKNOWLEDGEMENT = ".ctrl", "ACK_"
 
 
 def format_of(delivery: Delivery) -> ReportFormat:
@@ -17,9 +21,23 @@ def format_of(delivery: Delivery) -> ReportFormat:
 
 
 def file_endings() -> tuple[str, ...]:
-    """The endings of the files that can be imported."""
+    """The endings of the files that can be imported, in lower case."""
     endings = dict.fromkeys(ending for one in FORMATS for ending in one.endings)
     return tuple(f"{ending}{packed}" for ending in endings for packed in ("", ".gz"))
+
+
+def why_never_imported(name: str) -> str | None:
+    """Why a file of this name cannot be a report, for people; None for every other file."""
+    if is_system_file(name):
+        return "a file of the operating system, not a report"
+    if name.startswith(ACKNOWLEDGEMENT) or ends_in(name, SEMAPHORE):
+        return "a semaphore of a delivery, not a report"
+    return None
+
+
+def has_report_ending(name: str) -> bool:
+    """Whether a file of this name may be a report. The case of its ending does not matter."""
+    return ends_in(name, file_endings())
 
 
 def name_patterns() -> str:

@@ -36,7 +36,7 @@ class Command(BaseCommand):
         paths: list[Path] = options["paths"]
         for path in paths:
             if not path.is_file():
-                raise CommandError(f"{path}: no such file.")
+                raise CommandError(f"{path}: {'a folder, not a file' if path.is_dir() else 'no such file'}.")
         refused = 0
         bar: Any  # tqdm is generic in its items, and this bar has none
         total = sum(path.stat().st_size for path in paths)

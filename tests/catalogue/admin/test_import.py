@@ -225,6 +225,28 @@ def test_files_with_other_endings_are_refused(admin_client, name, uploads):
     assert not uploads.exists()
 
 
+def test_endings_count_in_any_case(admin_client):
+    stem = NO_JANUARY.removesuffix(".tsv")
+    packed = report(f"{stem}.tsv.gz", line("a", revenue="1"))
+    packed.name = f"{stem}.TSV.GZ"
+    page = confirm(admin_client, upload(admin_client, packed, report(f"{ES_JANUARY[:-4]}.TSV", line("b"))))
+    assert states(page) == [(f"{stem}.TSV.GZ", "done"), (f"{ES_JANUARY[:-4]}.TSV", "done")]
+    assert DSR.objects.ingested().count() == 2
+
+
+def test_files_that_cannot_be_reports_are_left_out_and_named(admin_client, uploads):
+    names = [f"{NO_JANUARY}.ctrl", "ACK_a.tsv", f"._{NO_JANUARY}", "Thumbs.db"]
+    page = upload(admin_client, report(NO_JANUARY, line("a")), *map(report, names))
+    assert states(page) == [(NO_JANUARY, "checked")]
+    assert [text.split(": ")[1] for text in page_messages(page)] == names
+    assert len(stored(uploads)) == 1
+
+    response = admin_client.post(IMPORT, {"import_file": report("._a.tsv"), "format": "0", "resource": "0"})
+    assert response.context["form"].errors == {
+        "import_file": ["._a.tsv: a file of the operating system, not a report."]
+    }
+
+
 def test_a_file_above_the_limit_is_refused(admin_client, settings):
     settings.DSRHUB_UPLOAD_LIMIT_BYTES = 60
     response = admin_client.post(IMPORT, {"import_file": report(NO_JANUARY, line("a" * 40)), "format": "0"})

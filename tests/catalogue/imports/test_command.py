@@ -1,7 +1,10 @@
 """`import_dsr`: its output for each file, in the order of the files, for any number of jobs."""
 
+import errno
 import io
+import os
 from dataclasses import asdict
+from pathlib import Path
 from threading import Event
 
 import pytest
@@ -10,7 +13,7 @@ from django.db import connection
 
 from catalogue.imports import many
 from catalogue.management.commands import import_dsr as command
-from catalogue.models import DSR, Resource
+from catalogue.models import DSR, RejectedDelivery, Resource
 from catalogue.reports.formats.tsv.name import parse_report_name
 from dsrhub.database import locks
 from dsrhub.database.statements import rows_of
@@ -124,6 +127,122 @@ def test_without_any_file_the_command_fails(tmp_path, what):
 
     assert out == []
     assert err[0].startswith(str(tmp_path / what))
+
+
+# --- Folders ---------------------------------------------------------------------------------------------------
+
+
+def test_endings_count_in_any_case(tmp_path):
+    stem = NAMES[0].removesuffix(".tsv.gz")
+    for folder, ending in (("a", ".TSV"), ("b", ".tsv.GZ"), ("c", ".TSV.GZ")):
+        (tmp_path / folder).mkdir()
+        path = write_report(tmp_path, f"{folder}{ending.lower()}", line("a"))
+        path.rename(tmp_path / folder / f"{stem}{ending}")
+
+    out, err = import_dsr(tmp_path, jobs=1)
+
+    assert out[0].startswith(f"{stem}.TSV: loaded as DSR ")
+    again = f"unchanged, already imported as DSR {DSR.objects.get().pk}"
+    assert out[1:] == [f"{stem}.tsv.GZ: {again}", f"{stem}.TSV.GZ: {again}", "3 files imported."]
+    assert err == []
+
+
+def test_what_is_skipped_is_named_and_counted(tmp_path):
+    write_report(tmp_path, NAMES[0], line("a"))
+    skipped = ["ACK_a.tsv", "notes.txt", "report.tsv.zip", f"{NAMES[1]}.CTRL", f"{NAMES[1]}.ctrl"]
+    for name in (*skipped, "._" + NAMES[1], ".DS_Store", "Thumbs.db", "desktop.ini"):
+        (tmp_path / name).touch()
+
+    out, err = import_dsr(tmp_path)
+
+    assert out[-1] == "1 file imported, 5 files skipped."
+    endings = "does not end in .tsv or .tsv.gz"
+    semaphore = "a semaphore of a delivery, not a report"
+    reasons = [semaphore, endings, endings, semaphore, semaphore]
+    assert sorted(err) == sorted(
+        f"skipped: {tmp_path / name}: {reason}." for name, reason in zip(skipped, reasons, strict=True)
+    )
+
+
+def test_a_refusal_counts_what_is_skipped_too(tmp_path):
+    write_report(tmp_path, NAMES[0], line("a", revenue="x"))
+    (tmp_path / "notes.txt").touch()
+
+    assert import_dsr(tmp_path)[1][-1] == "1 of 1 file refused, 1 file skipped."
+
+
+def test_many_skipped_files_are_counted_and_the_first_named(tmp_path):
+    write_report(tmp_path, NAMES[0], line("a"))
+    for number in range(25):
+        (tmp_path / f"{number}.txt").touch()
+
+    out, err = import_dsr(tmp_path)
+
+    assert out[-1] == "1 file imported, 25 files skipped."
+    assert (len(err), err[-1]) == (21, "and 5 more skipped")
+
+
+def test_named_files_that_cannot_be_reports_are_skipped_and_named(tmp_path):
+    """A shell expands `*` to all files of a folder."""
+    report = write_report(tmp_path, NAMES[0], line("a"))
+    others = [tmp_path / name for name in (f"{NAMES[0]}.ctrl", "._a.tsv", "Thumbs.db")]
+    for path in others:
+        path.touch()
+
+    out, err = import_dsr(*others, report)
+
+    assert out[-1] == "1 file imported, 3 files skipped."
+    assert [text.split(": ")[1] for text in err] == [str(path) for path in others]
+    assert not RejectedDelivery.objects.exists()
+    assert import_dsr(*others) == ([], [*err, "There is no report to import."])
+
+
+def test_a_named_file_with_another_ending_is_refused(tmp_path):
+    (tmp_path / "notes.txt").touch()
+
+    assert import_dsr(tmp_path / "notes.txt")[1][-1] == "1 of 1 file refused."
+
+
+@pytest.mark.parametrize("name", ["notes.txt", "._a.tsv", "__MACOSX/a.tsv"])
+def test_a_folder_without_a_report_fails_and_names_what_it_has(tmp_path, name):
+    (tmp_path / name).parent.mkdir(exist_ok=True)
+    (tmp_path / name).touch()
+
+    out, err = import_dsr(tmp_path)
+
+    assert (out, err[-1]) == ([], f"{tmp_path}: no .tsv or .tsv.gz file in this folder.")
+    assert len(err) == (2 if name == "notes.txt" else 1)
+
+
+def test_a_subfolder_that_cannot_be_read_is_named_and_fails_after_the_others(tmp_path, monkeypatch):
+    (tmp_path / "closed").mkdir()
+    write_report(tmp_path, NAMES[0], line("a"))
+    real = os.scandir
+
+    def scandir(path):
+        if Path(path).name == "closed":  # The tests may run as root, who may read everything.
+            raise PermissionError(errno.EACCES, "Permission denied", str(path))
+        return real(path)
+
+    monkeypatch.setattr(os, "scandir", scandir)
+    out, err = import_dsr(tmp_path)
+
+    assert len(out) == 1
+    assert err == [
+        f"skipped: {tmp_path / 'closed'}: cannot be read: Permission denied.",
+        "1 file imported, 1 folder not read.",
+    ]
+    assert DSR.objects.count() == 1
+
+
+def test_a_name_cannot_control_the_terminal(tmp_path):
+    write_report(tmp_path, NAMES[0], line("a"))
+    (tmp_path / "\x1b[2J.txt").touch()
+
+    assert "\x1b" not in "".join(import_dsr(tmp_path)[1])
+
+
+# --- Interruption and load -------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("jobs", [1, 3])

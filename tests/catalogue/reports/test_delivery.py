@@ -117,6 +117,17 @@ def test_the_hash_does_not_depend_on_the_packing(path):
     assert hashes == {"ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"}
 
 
+@pytest.mark.parametrize(
+    ("name", "is_packed", "unpacked"),
+    [("a.tsv.GZ", True, "a.tsv"), ("a.TSV.Gz", True, "a.TSV"), ("a.TSV", False, "a.TSV"), ("a.gz.gz", True, "a.gz")],
+)
+def test_the_case_of_the_ending_does_not_matter(tmp_path, name, is_packed, unpacked):
+    path = tmp_path / name
+    path.write_bytes(gzip.compress(b"abc") if is_packed else b"abc")
+    delivery = Delivery(path, name)
+    assert (delivery.is_packed, delivery.unpacked_name, b"".join(delivery.chunks())) == (is_packed, unpacked, b"abc")
+
+
 @pytest.mark.parametrize("name", ["report.tsv", "report.tsv.gz"])
 def test_progress_adds_up_to_the_delivered_size(path, name):
     # More than the 8 MiB that the gzip reader reads at once.

@@ -223,7 +223,7 @@ def test_a_form_without_a_file_says_so(admin_client):
 # --- Confirm ---------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("name", ["usage.csv", "usage.tsv", "usage.csv.gz", "usage.tsv.gz"])
+@pytest.mark.parametrize("name", ["usage.csv", "usage.tsv", "usage.CSV.gz", "usage.tsv.GZ"])
 def test_a_confirmed_file_is_added_and_logged_and_deleted(admin_client, someone, uploads, name):
     add(event(someone, 5, "2", 3, external_id="a"))
     separated = [

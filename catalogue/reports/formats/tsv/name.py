@@ -15,12 +15,13 @@ REPORT_NAME = re.compile(
     r"_(?P<territory>[A-Z]{2})"
     r"_(?P<currency>[A-Z]{3})"
     r"_(?P<period_start>[0-9]{8})-(?P<period_end>[0-9]{8})"
-    r"\.tsv(?:\.gz)?"
+    # In any case, letter by letter: without regard to case, `s` would also match the long s, `ſ`.
+    r"\.[Tt][Ss][Vv](?:\.[Gg][Zz])?"
 )
 
 
 def parse_report_name(name: str) -> SalesContext:
-    """Read `{DSP}_{Offer}[_{Society}]_{TT}_{CCC}_{yyyymmdd}-{yyyymmdd}.tsv[.gz]`.
+    """Read `{DSP}_{Offer}[_{Society}]_{TT}_{CCC}_{yyyymmdd}-{yyyymmdd}.tsv[.gz]`. The ending may be in capitals.
 
     Whether the territory and the currency exist is for the caller to find out.
     Raises InvalidReportName.

@@ -1,0 +1,76 @@
+"""Which files are to be imported: those that people name, and the reports in the folders that they name."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from catalogue.exceptions import NoReportFound
+from catalogue.reports.formats.registry import file_endings, has_report_ending, why_never_imported
+from dsrhub.files import FoundFile, files_below
+
+
+@dataclass(frozen=True)
+class LeftOut:
+    """A path that is not imported, and why, for people."""
+
+    path: Path
+    reason: str
+
+
+@dataclass
+class FoundReports:
+    """The files to import, in the order of the paths, and what is left out.
+
+    `skipped_files` are no reports, and `linked_folders` are not followed. `unread_folders` may have reports.
+    """
+
+    files: list[FoundFile] = field(default_factory=list)
+    skipped_files: list[LeftOut] = field(default_factory=list)
+    linked_folders: list[LeftOut] = field(default_factory=list)
+    unread_folders: list[LeftOut] = field(default_factory=list)
+
+    @property
+    def left_out(self) -> list[LeftOut]:
+        return [*self.skipped_files, *self.linked_folders, *self.unread_folders]
+
+
+def reports_find(paths: Sequence[Path]) -> FoundReports:
+    """The files in `paths`, and the reports in the folders in `paths`, which are sorted by path within each folder.
+
+    A file that a person names is to be imported whatever its ending is, unless its name says that it is no report.
+    Links to files are among the found ones: their import refuses them. Raises NoReportFound for a path that does not
+    exist, for a folder without a report, and where nothing is to be imported.
+    """
+    found = FoundReports()
+    for path in paths:
+        if path.is_dir():
+            _add_folder(found, path)
+        elif not path.is_file():
+            raise NoReportFound(f"{path}: no such file or folder.", left_out=found.left_out)
+        elif reason := why_never_imported(path.name):
+            found.skipped_files.append(LeftOut(path, reason))
+        else:
+            found.files.append(FoundFile(path))
+    if not found.files:
+        raise NoReportFound("There is no report to import.", left_out=found.left_out)
+    return found
+
+
+def _add_folder(found: FoundReports, folder: Path) -> None:
+    content = files_below(folder)
+    endings = " or ".join(file_endings())
+    reports = []
+    for file in content.files:
+        name = file.path.name
+        if reason := why_never_imported(name):
+            found.skipped_files.append(LeftOut(file.path, reason))
+        elif has_report_ending(name):
+            reports.append(file)
+        else:
+            found.skipped_files.append(LeftOut(file.path, f"does not end in {endings}"))
+    found.linked_folders += [LeftOut(link, "a link to a folder, which is not followed") for link in content.links]
+    for error in content.errors:
+        found.unread_folders.append(LeftOut(Path(error.filename), f"cannot be read: {error.strerror}"))
+    if not reports:
+        raise NoReportFound(f"{folder}: no {endings} file in this folder.", left_out=found.left_out)
+    found.files += reports
