@@ -1,6 +1,6 @@
 """What a delivery is about."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 
 
@@ -15,6 +15,11 @@ class SalesContext:
     currency: str
     period_start: date
     period_end: date
+
+    @property
+    def beside_period(self) -> "SalesContext":
+        """The same context of every period, to be compared with those of others."""
+        return replace(self, period_start=date.min, period_end=date.max)
 
     def __str__(self) -> str:
         names = [name for name in (self.dsp, self.offer, self.society) if name is not None]

@@ -1,5 +1,6 @@
 import sys
 from argparse import ArgumentParser
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,8 @@ from tqdm import tqdm
 from catalogue.exceptions import NoReportFound, ReportRefused
 from catalogue.imports.finding import FoundReports, LeftOut, reports_find
 from catalogue.imports.loading import ImportedDSR, Outcome
-from catalogue.imports.many import FileResult, dsrs_import
+from catalogue.imports.many import FileResult, dsrs_import, files_plan, repeated_keys
+from catalogue.reports.contexts import SalesContext
 from catalogue.reports.problems import Problem
 from catalogue.resources.services import catalogue_refresh
 from dsrhub.commands import whole_number
@@ -20,7 +22,7 @@ from dsrhub.values import printable
 
 # A file with very many problems must not hide the results of the others. The API and the admin show all stored ones.
 SHOWN_PROBLEMS = 20
-SHOWN_SKIPPED = 20
+SHOWN_PATHS = 20
 LONGEST_PATH = 4096
 
 
@@ -53,7 +55,8 @@ class Command(BaseCommand):
             self._print_left_out(error.extra["left_out"])
             raise CommandError(error.message) from None
         self._print_left_out(found.left_out)
-        files, refused = found.files, 0
+        files, planned, refused = found.files, files_plan(found.files), 0
+        self._print_repeated(repeated_keys(planned), replace=options["replace"])
         with tqdm(
             total=sum(map(_size, files)),
             unit="B",
@@ -62,7 +65,7 @@ class Command(BaseCommand):
         ) as bar:
             jobs = min(options["jobs"], len(files))
             results = dsrs_import(
-                files, jobs=jobs, replace=options["replace"], dry_run=options["dry_run"], progress=bar.update
+                planned, jobs=jobs, replace=options["replace"], dry_run=options["dry_run"], progress=bar.update
             )
             for result in results:
                 refused += result.error is not None
@@ -80,10 +83,19 @@ class Command(BaseCommand):
         self.stdout.write(outcome)
 
     def _print_left_out(self, left_out: list[LeftOut]) -> None:
-        for one in left_out[:SHOWN_SKIPPED]:
+        for one in left_out[:SHOWN_PATHS]:
             self.stderr.write(f"skipped: {printable(str(one.path), LONGEST_PATH)}: {one.reason}.")
-        if len(left_out) > SHOWN_SKIPPED:
-            self.stderr.write(f"and {len(left_out) - SHOWN_SKIPPED:,} more skipped")
+        if len(left_out) > SHOWN_PATHS:
+            self.stderr.write(f"and {len(left_out) - SHOWN_PATHS:,} more skipped")
+
+    def _print_repeated(self, repeated: dict[tuple[Path, ...], list[SalesContext]], *, replace: bool) -> None:
+        outcome = "each replaces the one before it" if replace else "none replaces another, as --replace is not given"
+        for paths, contexts in islice(repeated.items(), SHOWN_PATHS):
+            names = _listed([printable(str(path), LONGEST_PATH) for path in paths])
+            keys = _listed([f"({context})" for context in contexts])
+            self.stderr.write(f"same key: {names}: {keys}. They are imported in this order, and {outcome}.")
+        if len(repeated) > SHOWN_PATHS:
+            self.stderr.write(f"and {len(repeated) - SHOWN_PATHS:,} more groups of files with the same key")
 
     @staticmethod
     def _catalogue_refresh() -> None:
@@ -139,6 +151,12 @@ def _summary(imported: ImportedDSR, seconds: float) -> str:
         f"{verdict}: {_counted(dsr.line_count, 'line')}, {_counted(dsr.blank_count, 'blank cell')}, "
         f"{_counted(dsr.warning_count, 'warning')}, {seconds:.2f} s, {rate:,.0f} lines/s"
     )
+
+
+def _listed(texts: list[str]) -> str:
+    """The first texts, and the number of further ones."""
+    more = [f"and {len(texts) - SHOWN_PATHS:,} more"] if len(texts) > SHOWN_PATHS else []
+    return ", ".join([*texts[:SHOWN_PATHS], *more])
 
 
 def _counted(count: int, word: str) -> str:
