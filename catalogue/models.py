@@ -382,6 +382,12 @@ class ImportJob(models.Model):
     state = models.CharField(_("state"), max_length=9, choices=State, default=State.TO_CHECK)
     preview = models.JSONField(null=True, help_text=_("The findings of the check, with the first problems."))
     problems = models.JSONField(null=True, help_text=_("All kept problems, as long as the file exists."))
+    keys = ArrayField(
+        models.TextField(),
+        default=list,
+        db_default=[],  # The workers of the version before do not write it.
+        help_text=_("The keys of the DSRs that the check found, in the order of the preview."),
+    )
     message = models.CharField(_("message"), max_length=1000, blank=True)
     replace = models.BooleanField(default=False, help_text=_("An earlier delivery may be replaced."))
     dsr_number = models.IntegerField("DSR", null=True)

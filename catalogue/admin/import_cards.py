@@ -1,5 +1,6 @@
 """An import job as its page shows it: progress, findings, totals and what the user can do next."""
 
+from collections.abc import Sequence
 from itertools import zip_longest
 from typing import Any
 
@@ -15,8 +16,8 @@ from catalogue.models import DSR, ImportJob
 State = ImportJob.State
 
 
-def job_card(job: ImportJob, in_work: set[int]) -> dict[str, Any]:
-    """Return what the page shows of a file."""
+def job_card(job: ImportJob, in_work: set[int], same_key: Sequence[ImportJob]) -> dict[str, Any]:
+    """Return what the page shows of a file. `same_key` are the other files of the upload that have one of its keys."""
     preview = job.preview or {}
     totals = preview.get("totals")
     errors, warnings = preview.get("error_count", 0), preview.get("warning_count", 0)
@@ -34,6 +35,8 @@ def job_card(job: ImportJob, in_work: set[int]) -> dict[str, Any]:
         # A line may have more cells than there are columns.
         "first_lines": [list(zip_longest(preview["columns"], line)) for line in preview.get("lines", [])],
         "has_dsr": job.dsr_number is not None and DSR.objects.filter(pk=job.dsr_number).exists(),
+        "same_key": ", ".join(other.name for other in same_key),
+        "replaced_files": ", ".join(other.name for other in same_key if other.pk < job.pk),
         "is_waiting": job.state in ImportJob.WORK,
         "is_open": job.state in ImportJob.OPEN and job.stored_name != "",
         "can_check_again": job.state in (State.CHECKED, State.REFUSED) and job.stored_name != "",

@@ -39,7 +39,7 @@ from catalogue.admin.exports import Problems
 from catalogue.admin.import_cards import job_card, job_progress_json
 from catalogue.imports import jobs as import_jobs
 from catalogue.imports.progress import Deadline
-from catalogue.imports.selectors import WORKER, import_job_problems, jobs_in_work
+from catalogue.imports.selectors import WORKER, import_job_problems, jobs_in_work, jobs_of_same_key
 from catalogue.imports.worker import job_step_run
 from catalogue.models import ImportJob
 from catalogue.reports.formats import registry
@@ -122,16 +122,14 @@ class ReportImportForm(ImportForm):  # type: ignore[misc]
 class DeliveredReport(Resource):  # type: ignore[misc]
     """A report in the upload folder. Its dry run is the check, and the import job stores what the check finds."""
 
-    def import_data(
-        self, dataset: Path, dry_run: bool = False, *, user: User, progress: Deadline, **kwargs: Any
-    ) -> Result:
+    def import_data(self, dataset: Path, dry_run: bool = False, *, user: User, **kwargs: Any) -> Result:
         if dry_run:
             upload, name = kwargs["upload"], kwargs["file_name"]
             job = import_jobs.import_job_add(upload=upload, path=dataset, name=name, user=user)
+            run_at_once(job, kwargs["progress"])
         else:
             job = ImportJob.objects.get(stored_name=dataset.name)
             import_jobs.import_job_confirm(job=job, replace=kwargs["replace"], user=user, seen=kwargs["seen"])
-        run_at_once(job, progress)
         return Result()
 
     @classmethod
@@ -195,41 +193,49 @@ class ReportImportMixin(PathImportMixin, ImportMixin):  # type: ignore[misc]
         self._require_permission(request)
         upload = request.POST.get("upload", "")
         jobs = _jobs_or_404(upload)
-        progress = Deadline(AT_ONCE_SECONDS)
+        if request.POST.getlist("replace") and not may_replace(request):
+            raise PermissionDenied
+        queued = []
         for job in jobs:
             try:
-                self._apply_choice(request, job, progress)
+                if self._apply_choice(request, job):
+                    queued.append(job)
             except DsrhubError as error:
                 messages.error(request, error.message)
+        # Only now, as a file replaces those of the same key that were confirmed together with it.
+        progress = Deadline(AT_ONCE_SECONDS)
+        for job in queued:
+            run_at_once(job, progress)
         return HttpResponseRedirect(reverse("admin:catalogue_dsr_upload", args=[upload]))
 
-    def _apply_choice(self, request: HttpRequest, job: ImportJob, progress: Deadline) -> None:
+    def _apply_choice(self, request: HttpRequest, job: ImportJob) -> bool:
+        """Apply what the user chose for a file. Return whether its next step is now to be done."""
         number, form = str(job.pk), request.POST
         if form.get("abandon") == number:
             import_jobs.import_job_discard(job=job)
         elif form.get("check") == number:
             import_jobs.import_job_check_again(job=job)
-            run_at_once(job, progress)
+            return True
         elif "confirm" in form and number in form.getlist("job") and job.state == State.CHECKED:
             replace = number in form.getlist("replace")
-            if replace and not may_replace(request):
-                raise PermissionDenied
             # The page says which state of the job it shows: another user may have had the file checked again since.
             seen = form.get(f"seen-{number}", "") if replace else None
             dataset = Path(settings.DSRHUB_UPLOAD_DIR) / job.stored_name
-            DeliveredReport().import_data(dataset, user=_user(request), progress=progress, replace=replace, seen=seen)
+            DeliveredReport().import_data(dataset, user=_user(request), replace=replace, seen=seen)
+            return True
+        return False
 
     def upload_view(self, request: HttpRequest, upload: str) -> HttpResponse:
         """Show the files of an upload with the state of each. Users may leave this page and come back."""
         self._require_permission(request)
         jobs = _jobs_or_404(upload)
-        in_work = jobs_in_work()
+        in_work, same_key = jobs_in_work(), jobs_of_same_key(jobs)
         context = {
             **self.admin_site.each_context(request),
             "title": _("Import"),
             "opts": self.opts,
             "upload": upload,
-            "cards": [job_card(job, in_work) for job in jobs],
+            "cards": [job_card(job, in_work, same_key[job.pk]) for job in jobs],
             "can_confirm": any(job.state == State.CHECKED for job in jobs),
             "may_replace": may_replace(request),
             "lacks_worker": WORKER not in in_work and any(job.state in ImportJob.WORK for job in jobs),
@@ -290,7 +296,7 @@ class ImportJobAdmin(ReadOnlyAdmin):
         return request.user.has_perm("catalogue.import_dsr")
 
     def get_queryset(self, request: HttpRequest) -> Any:
-        return super().get_queryset(request).defer("preview")
+        return super().get_queryset(request).defer("preview", "keys")
 
     def change_view(self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: Any = None) -> Any:
         """Redirect to the page of the upload, which shows the job."""

@@ -4,8 +4,9 @@ Servers and workers of earlier releases read the same values, so their names sta
 """
 
 from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from catalogue.exceptions import InvalidReportName
 from catalogue.imports.loading import ImportReport
@@ -14,6 +15,7 @@ from catalogue.reports.contexts import SalesContext
 from catalogue.reports.delivery import Delivery
 from catalogue.reports.formats.registry import format_of
 from catalogue.reports.problems import Problem
+from dsrhub.database import locks
 from dsrhub.exceptions import DsrhubError
 
 PREVIEW_LINES, PREVIEW_PROBLEMS = 20, 100
@@ -24,9 +26,9 @@ PROBLEM_PARTS = ("level", "code", "line", "column", "value")
 def findings_keep(
     job: ImportJob, path: Path, *, report: ImportReport | None = None, error: DsrhubError | None = None
 ) -> None:
-    """Set the preview and the problems of a job to what its check, or its failed load, found in the file at `path`.
+    """Set the preview, the keys and the problems of a job to what its check, or its failed load, found in its file.
 
-    The caller saves the job.
+    The file is at `path`. The caller saves the job.
     """
     extra = error.extra if error else {}
     kept: list[Problem] = report.problems.kept if report else extra.get("problems", [])
@@ -37,9 +39,11 @@ def findings_keep(
         for problem in problems
     ]
     delivery = Delivery(path, job.name, folder=path.parent)
+    contexts = _contexts(delivery)
     columns, lines = format_of(delivery).preview(delivery, PREVIEW_LINES)
+    job.keys = [locks.DSR_KEY.key(**asdict(context)) for context in contexts]
     job.preview = {
-        **_dsrs_json(delivery, report),
+        **_dsrs_json(contexts, report),
         "columns": columns,
         "lines": lines,
         "error_count": extra.get("error_count", 0),
@@ -59,16 +63,37 @@ def shown_dsrs(preview: dict[str, Any]) -> list[dict[str, Any]]:
     return preview.get("dsrs") or [preview]
 
 
-def _dsrs_json(delivery: Delivery, report: ImportReport | None) -> dict[str, Any]:
-    contexts = _contexts(delivery)
+def earlier_follow(job: ImportJob, report: ImportReport) -> None:
+    """Let the jobs that were confirmed together with a loaded one, to replace it, replace just the DSRs that it became.
+
+    Runs in the caller's transaction. These jobs wait for this one (`loads_before`), so nobody works on them.
+    """
+    waiting = ImportJob.objects.select_for_update().filter(
+        upload=job.upload, state=ImportJob.State.TO_LOAD, replace=True, pk__gt=job.pk, keys__overlap=job.keys
+    )
+    for other in waiting.order_by("pk"):
+        loaded = dict(zip(job.keys, report.imported, strict=True))
+        preview = cast(dict[str, Any], other.preview)  # It is set together with the keys.
+        shown = shown_dsrs(preview)
+        for key, one in zip(other.keys, shown, strict=True):
+            if key in loaded:
+                one["earlier"] = _earlier_json(loaded[key].dsr)
+        preview["earlier"] = _first_earlier(shown)
+        other.save(update_fields=["preview"])
+
+
+def _first_earlier(shown: Sequence[dict[str, Any]]) -> dict[str, Any] | None:
+    return next((one["earlier"] for one in shown if one["earlier"]), None)
+
+
+def _dsrs_json(contexts: Sequence[SalesContext], report: ImportReport | None) -> dict[str, Any]:
     if not contexts:
         return {"report": None, "rate": None, "earlier": None, "totals": None}
     dsrs: Sequence[DSR | None] = [one.dsr for one in report.imported] if report else [None] * len(contexts)
     each = [_dsr_json(context, dsr) for context, dsr in zip(contexts, dsrs, strict=True)]
     if len(each) == 1:
         return each[0]
-    earlier = next((one["earlier"] for one in each if one["earlier"]), None)
-    return {"report": None, "rate": None, "earlier": earlier, "totals": None, "dsrs": each}
+    return {"report": None, "rate": None, "earlier": _first_earlier(each), "totals": None, "dsrs": each}
 
 
 def _dsr_json(context: SalesContext, dsr: DSR | None) -> dict[str, Any]:

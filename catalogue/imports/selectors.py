@@ -1,10 +1,12 @@
 """Questions about import jobs: which are in work, how far each is, and what was found."""
 
+from collections import defaultdict
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from django.db.models import Count, Min
+from django.db.models import Count, Min, QuerySet
 from django.utils import timezone
 
 from catalogue.models import ImportJob
@@ -43,6 +45,23 @@ def queue_state() -> dict[str, Any]:
         "oldest_seconds": int((timezone.now() - waits_since).total_seconds()) if waits_since else 0,
         "worker": WORKER in in_work,
     }
+
+
+def loads_before(job: ImportJob) -> QuerySet[ImportJob]:
+    """The jobs that are to be loaded before a job: they were uploaded earlier, and have one of its keys."""
+    earlier = ImportJob.objects.filter(state=State.TO_LOAD, pk__lt=job.pk, keys__overlap=job.keys)
+    return earlier.exclude(stored_name="")
+
+
+def jobs_of_same_key(jobs: Sequence[ImportJob]) -> dict[int, list[ImportJob]]:
+    """For each of the jobs, by its id, the others of them that have one of its keys and are not loaded yet."""
+    by_key: dict[str, list[ImportJob]] = defaultdict(list)
+    for job in jobs:
+        if job.state in (State.CHECKED, State.TO_LOAD):
+            for key in job.keys:
+                by_key[key].append(job)
+    same = {job.pk: {other.pk: other for key in job.keys for other in by_key[key]} for job in jobs}
+    return {pk: [others[other] for other in sorted(others) if other != pk] for pk, others in same.items()}
 
 
 def job_progress(job: ImportJob, *, is_worked_on: bool, now: datetime) -> JobProgress:

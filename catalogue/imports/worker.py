@@ -15,9 +15,9 @@ from django.utils import timezone
 from catalogue.exceptions import DSRExists, ImportJobChanged
 from catalogue.imports.jobs import import_job_discard, job_file_remove, job_held, job_path
 from catalogue.imports.loading import ImportReport, Outcome
-from catalogue.imports.preview import earlier_shown, findings_keep
+from catalogue.imports.preview import earlier_follow, earlier_shown, findings_keep
 from catalogue.imports.progress import Deadline, Interrupted, StepProgress, WorkerProgress
-from catalogue.imports.selectors import WORKER
+from catalogue.imports.selectors import WORKER, loads_before
 from catalogue.imports.services import dsr_import
 from catalogue.models import ImportJob
 from dsrhub.database import locks
@@ -93,10 +93,10 @@ def uploads_clear() -> None:
 
 
 def job_step_run(*, job: ImportJob, progress: StepProgress) -> bool:
-    """Check or load the file of a job; False if there is nothing to do, or it is in work elsewhere."""
+    """Check or load the file of a job; False if there is nothing to do, or another job or worker is to end first."""
     with job_held(job.pk) as is_held:
         job.refresh_from_db()
-        if not is_held or job.state not in ImportJob.WORK:
+        if not is_held or not _is_ready(job):
             return False
         if job.tries >= MOST_TRIES:
             _refuse(job, f"Given up after {job.tries} tries, none of which came to an end.")
@@ -113,6 +113,16 @@ def job_step_run(*, job: ImportJob, progress: StepProgress) -> bool:
             _failed(job, progress, error)
         logger.info("import job %s: %s", job.pk, job.get_state_display())
         return True
+
+
+def _is_ready(job: ImportJob) -> bool:
+    """Whether a job waits for a worker, and for no other job."""
+    if job.state != State.TO_LOAD:
+        return job.state in ImportJob.WORK
+    if loads_before(job).exists():
+        return False
+    job.refresh_from_db()  # The jobs that it waited for may have changed its preview.
+    return True
 
 
 def _failed(job: ImportJob, progress: StepProgress, error: Exception) -> None:
@@ -165,6 +175,7 @@ def _check(job: ImportJob, progress: StepProgress) -> None:
     findings_keep(job, path, report=report)
     if report.outcome == Outcome.UNCHANGED:
         _end(job, f"Already imported as {_dsr_names(report)}.", report)
+        job_file_remove(job)
         return
     job.state, job.message = State.CHECKED, ""
     job.save()
@@ -199,7 +210,10 @@ def _load(job: ImportJob, progress: StepProgress) -> None:
         findings_keep(job, path, error=error)
         _refuse(job, error.message)
         return
-    _end(job, f"{report.outcome.capitalize()} as {_dsr_names(report)}.", report)
+    with transaction.atomic():
+        _end(job, f"{report.outcome.capitalize()} as {_dsr_names(report)}.", report)
+        earlier_follow(job, report)
+    job_file_remove(job)
 
 
 def _dsr_names(report: ImportReport) -> str:
@@ -219,7 +233,6 @@ def _end(job: ImportJob, message: str, report: ImportReport) -> None:
         job.save()
         if job.confirmed_by_id is not None:
             _log(report, job.confirmed_by_id)
-    job_file_remove(job)
 
 
 def _log(report: ImportReport, user_id: int) -> None:
