@@ -9,12 +9,13 @@ from django.core.serializers.json import DjangoJSONEncoder
 from django.db import OperationalError
 from django.http import JsonResponse
 from graphene.utils.str_converters import to_camel_case
-from graphql import ExecutionResult, GraphQLError
+from graphql import ExecutionResult, GraphQLError, VariableDefinitionNode
 from rest_framework import exceptions, status
 
 from dsrhub.database.statements import is_canceled
 from dsrhub.exceptions import DsrhubError, InvalidArgument
 from dsrhub.logs import request_id
+from graphql_schema.media_types import JSON, response_type
 
 logger = logging.getLogger(__name__)
 
@@ -22,16 +23,39 @@ logger = logging.getLogger(__name__)
 ERRORS_SHOWN = 20
 
 
+# What the draft of GraphQL over HTTP proposes for a response with `data` and `errors`. No registry has it.
+PARTIAL_SUCCESS = 294
+# Responses in application/json keep the statuses that clients know since before the draft had others.
+JSON_STATUS = {PARTIAL_SUCCESS: 200, 422: 400}
+
+
 class RequestRefused(DsrhubError):
     """A request that is refused before anything is executed."""
 
     code = "bad_request"
-    status: ClassVar[int] = status.HTTP_400_BAD_REQUEST
+    status: ClassVar[int] = status.HTTP_422_UNPROCESSABLE_ENTITY
+    # The status of a response in application/json, if it is another than in JSON_STATUS.
+    json_status: ClassVar[int | None] = None
 
 
 class TooLarge(RequestRefused):
     code = "too_large"
     status = status.HTTP_413_REQUEST_ENTITY_TOO_LARGE
+
+
+class AddressTooLong(RequestRefused):
+    code = "too_large"
+    status = status.HTTP_414_REQUEST_URI_TOO_LONG
+
+
+class TooSlow(RequestRefused):
+    code = "too_slow"
+    status = status.HTTP_408_REQUEST_TIMEOUT
+
+
+class MethodRefused(RequestRefused):
+    code = "method_not_allowed"
+    status = status.HTTP_405_METHOD_NOT_ALLOWED
 
 
 class TimedOut(DsrhubError):
@@ -47,6 +71,7 @@ class InvalidDocument(Exception):
     def __init__(self, code: str, errors: Iterable[GraphQLError]) -> None:
         super().__init__(code)
         self.code = code
+        self.status = 400 if code == "graphql_syntax" else 422
         self.errors = errors
 
 
@@ -57,38 +82,42 @@ class ErrorEncoder(DjangoJSONEncoder):
         return asdict(o) if is_dataclass(o) and not isinstance(o, type) else super().default(o)
 
 
-def result_response(result: ExecutionResult, *, media_type: str) -> JsonResponse:
-    """The response to an executed operation. Wrong variables are found before the execution, and give status 400."""
+def result_response(result: ExecutionResult, *, accept: str) -> JsonResponse:
+    """The response to an executed operation. Wrong variables are found before the execution: nothing was executed."""
     if not result.errors:
-        return _response({"data": result.data}, media_type=media_type)
+        return _response({"data": result.data}, accept)
     if result.data is None and not any(error.path for error in result.errors):
-        return exception_handler(InvalidDocument("graphql_variables", result.errors), {})
+        return _refusal(InvalidDocument("graphql_variables", result.errors), accept)
     errors = [field_error_json(error) for error in result.errors]
-    return _response({"errors": errors, "data": result.data}, media_type=media_type)
+    return _response({"errors": errors, "data": result.data}, accept, status=PARTIAL_SUCCESS)
 
 
 def exception_handler(error: Exception, context: dict[str, Any]) -> JsonResponse:
     """The response to a request of which nothing was executed."""
+    return _refusal(error, context["request"].headers.get("Accept", ""))
+
+
+def _refusal(error: Exception, accept: str) -> JsonResponse:
     if isinstance(error, InvalidDocument):
-        return _errors_response([location(each) | graphql_error_json(each, error.code) for each in error.errors])
+        errors = [location(each) | graphql_error_json(each, error.code) for each in error.errors]
+        return _response({"errors": errors}, accept, status=error.status)
     if isinstance(error, RequestRefused):
-        return _errors_response([dsrhub_error_json(error)], error.status)
+        return _response({"errors": [dsrhub_error_json(error)]}, accept, error.status, json_status=error.json_status)
     if isinstance(error, exceptions.APIException):
         named = {"WWW-Authenticate": "auth_header", "Retry-After": "wait"}  # as REST has them
         headers = {name: str(value) for name, key in named.items() if (value := getattr(error, key, None))}
         api_error = {"message": str(error.detail), "extensions": {"code": error.get_codes()}}
-        return _errors_response([api_error], error.status_code, headers=headers)
-    return _errors_response([masked_error_json(error)], status.HTTP_500_INTERNAL_SERVER_ERROR)
+        return _response({"errors": [api_error]}, accept, error.status_code, headers=headers)
+    return _response({"errors": [masked_error_json(error)]}, accept, status.HTTP_500_INTERNAL_SERVER_ERROR)
 
 
-def _errors_response(
-    errors: list[dict[str, Any]], status: int = status.HTTP_400_BAD_REQUEST, **options: Any
+def _response(
+    content: dict[str, Any], accept: str, status: int = 200, *, json_status: int | None = None, **options: Any
 ) -> JsonResponse:
-    return _response({"errors": errors}, status=status, **options)
-
-
-def _response(content: dict[str, Any], *, media_type: str = "application/json", **options: Any) -> JsonResponse:
-    return JsonResponse(content, encoder=ErrorEncoder, content_type=media_type, **options)
+    media_type = response_type(accept)
+    if media_type == JSON:
+        status = json_status or JSON_STATUS.get(status, status)
+    return JsonResponse(content, encoder=ErrorEncoder, content_type=media_type, status=status, **options)
 
 
 def field_error_json(error: GraphQLError) -> dict[str, Any]:
@@ -115,7 +144,9 @@ def is_timeout(error: Exception | None) -> bool:
 
 
 def graphql_error_json(error: GraphQLError, code: str) -> dict[str, Any]:
-    return {"message": error.message, "extensions": {"code": code, **(error.extensions or {})}}
+    variables = [node.variable.name.value for node in error.nodes or () if isinstance(node, VariableDefinitionNode)]
+    named = {"variable": variables[0]} if variables else {}
+    return {"message": error.message, "extensions": {"code": code, **named, **(error.extensions or {})}}
 
 
 def dsrhub_error_json(error: DsrhubError) -> dict[str, Any]:

@@ -10,11 +10,13 @@ from typing import Any, NamedTuple, cast
 
 from django.conf import settings
 from graphql import (
+    ArgumentNode,
     ASTValidationRule,
     DocumentNode,
     FieldNode,
     FragmentDefinitionNode,
     FragmentSpreadNode,
+    GraphQLError,
     GraphQLField,
     GraphQLInterfaceType,
     GraphQLNamedType,
@@ -28,10 +30,13 @@ from graphql import (
     NoSchemaIntrospectionCustomRule,
     NoUnusedFragmentsRule,
     OperationDefinitionNode,
+    OperationType,
     SelectionNode,
     SelectionSetNode,
     UniqueFragmentNamesRule,
     ValueNode,
+    ValuesOfCorrectTypeRule,
+    VariableDefinitionNode,
     VariableNode,
     get_named_type,
     get_operation_ast,
@@ -59,6 +64,31 @@ REPETITIONS = 20
 # Walking fragments ends only if the document keeps these rules. The other rules run after the limits were checked:
 # some take time that grows with the square of the operation's length.
 FRAGMENT_RULES = (UniqueFragmentNamesRule, KnownFragmentNamesRule, NoUnusedFragmentsRule, NoFragmentCyclesRule)
+
+
+class NamedValuesRule(ValuesOfCorrectTypeRule):
+    """Names the argument or variable that has a wrong value, and its location, which our scalars do not know."""
+
+    place: ArgumentNode | VariableDefinitionNode | None = None
+
+    def enter_argument(self, node: ArgumentNode, *_: Any) -> None:
+        self.place = node
+
+    def enter_variable_definition(self, node: VariableDefinitionNode, *_: Any) -> None:
+        self.place = node
+
+    def report_error(self, error: GraphQLError) -> None:
+        if isinstance(self.place, ArgumentNode):
+            name, value = self.place.name.value, self.place.value
+            message, named = f"Argument '{name}' got an invalid value", {"argument": name}
+        else:  # Values are nowhere else.
+            definition = cast(VariableDefinitionNode, self.place)
+            name, value = definition.variable.name.value, cast(ValueNode, definition.default_value)
+            message, named = f"Variable '${name}' has an invalid default", {"variable": name}
+        super().report_error(GraphQLError(f"{message}; {error.message}", error.nodes or value, extensions=named))
+
+
+RULES = tuple(NamedValuesRule if rule is ValuesOfCorrectTypeRule else rule for rule in specified_rules)
 
 
 class NoSuchOperation(RequestRefused):
@@ -97,8 +127,10 @@ def parse_query(query: str) -> DocumentNode:
 
 def check_document(
     schema: GraphQLSchema, document: DocumentNode, variables: Mapping[str, Any], name: str | None
-) -> None:
-    """Raise InvalidDocument or RequestRefused unless the operation of that name can be executed."""
+) -> OperationType:
+    """Return the kind of the operation of that name. Raises InvalidDocument or RequestRefused unless it can be
+    executed.
+    """
     operation = get_operation_ast(document, name)
     if operation is None or schema.get_root_type(operation.operation) is None:
         raise NoSuchOperation("`operationName` must name a query or mutation if the document has several operations.")
@@ -110,7 +142,8 @@ def check_document(
             _refuse_excess(Estimator(schema, fragments, each, variables).operation())
             _refuse_repetition(fragments, [each.selection_set])
     hidden = () if settings.DSRHUB_GRAPHQL_INTROSPECTION else (NoSchemaIntrospectionCustomRule,)
-    _validate(schema, document, (*specified_rules, *hidden))
+    _validate(schema, document, (*RULES, *hidden))
+    return operation.operation
 
 
 def _validate(schema: GraphQLSchema, document: DocumentNode, rules: tuple[type[ASTValidationRule], ...]) -> None:

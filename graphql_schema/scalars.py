@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from datetime import date
 from decimal import Decimal as Number
 from enum import Enum
-from typing import Any
+from typing import Any, Self
 
 import graphene
 from django.db.models import TextChoices
@@ -20,14 +20,45 @@ from dsrhub.values import AMOUNT, INTEGER_DIGITS
 DECIMAL = re.compile("-?" + AMOUNT)
 WHOLE_NUMBER = re.compile(f"-?[0-9]{{1,{INTEGER_DIGITS}}}")
 DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
-NUMBER_NODES = (IntValueNode, FloatValueNode, StringValueNode)
+# Unlike a text, a number may have an exponent: JavaScript writes 0.0000001 as 1e-7.
+NUMBER = re.compile(r"-?[0-9]+(\.[0-9]+)?([eE][+-]?[0-9]{1,3})?")
+NUMBER_NODES = (IntValueNode, FloatValueNode)
+
+# Where the form of each scalar is specified. The schema and introspection have it as `specifiedBy`.
+SPECIFICATIONS = {
+    "BigInt": "https://www.w3.org/TR/xmlschema11-2/#integer",
+    "Date": "https://www.rfc-editor.org/rfc/rfc3339#section-5.6",
+    "DateTime": "https://www.rfc-editor.org/rfc/rfc3339#section-5.6",
+    "Decimal": "https://www.w3.org/TR/xmlschema11-2/#decimal",
+}
+
+
+class JSONNumber(float):
+    """A number of JSON with a fraction or an exponent, which keeps its digits in `text`.
+
+    The types of GraphQL's specification, such as Int and ID, read it as a float; an amount is read from its text.
+    """
+
+    text: str
+
+    def __new__(cls, text: str) -> Self:
+        number = super().__new__(cls, text)
+        number.text = text
+        return number
+
+    def __int__(self) -> int:
+        # A type that takes a whole number compares it with the float, and refuses it if digits were lost.
+        return int(Number(self.text)) if NUMBER.fullmatch(self.text) else super().__int__()
+
+    def __repr__(self) -> str:
+        return self.text
 
 
 class Decimal(graphene.Scalar):
     """An exact decimal number as a string in plain digits: `"0.0000001"`, never `1E-7`.
 
-    An argument may have 30 digits before the point and 60 after it. In variables, send it as a string, because a JSON
-    number would lose digits.
+    An argument may have 30 digits before the point and 60 after it. A number is read to its last digit, too, but many
+    clients round numbers before they send them: in variables, send a string.
     """
 
     @staticmethod
@@ -36,13 +67,25 @@ class Decimal(graphene.Scalar):
 
     @staticmethod
     def parse_value(value: Any) -> Number:
-        if isinstance(value, (str, int)) and DECIMAL.fullmatch(str(value)):
-            return Number(value)
-        raise GraphQLError(f"Not a decimal number in plain digits, as a string: {value!r}.")
+        number = _plain(str(value)) if isinstance(value, JSONNumber | Number) else value
+        if isinstance(number, (str, int)) and DECIMAL.fullmatch(str(number)):
+            return Number(number)
+        raise GraphQLError(f"Not a decimal number in plain digits: {value!r}.")
 
     @staticmethod
     def parse_literal(node: ValueNode, _variables: Any = None) -> Number:
-        return Decimal.parse_value(node.value if isinstance(node, NUMBER_NODES) else print_ast(node))
+        if isinstance(node, NUMBER_NODES):
+            return Decimal.parse_value(JSONNumber(node.value))
+        return Decimal.parse_value(_literal_text(node))
+
+
+def _plain(number: str) -> str:
+    """The same number in plain digits, if it is one."""
+    return f"{Number(number):f}" if NUMBER.fullmatch(number) else number
+
+
+def _literal_text(node: ValueNode) -> str:
+    return node.value if isinstance(node, (*NUMBER_NODES, StringValueNode)) else print_ast(node)
 
 
 class BigInt(graphene.Scalar):
@@ -60,7 +103,7 @@ class BigInt(graphene.Scalar):
 
     @staticmethod
     def parse_literal(node: ValueNode, _variables: Any = None) -> int:
-        return BigInt.parse_value(node.value if isinstance(node, NUMBER_NODES) else print_ast(node))
+        return BigInt.parse_value(_literal_text(node))
 
 
 class Date(graphene.Scalar):

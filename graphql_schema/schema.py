@@ -9,6 +9,7 @@ from graphql_schema.dsrs.queries import DSRQueries
 from graphql_schema.rates.mutations import SetOperatorRate
 from graphql_schema.rates.queries import RateQueries
 from graphql_schema.resources.queries import ResourceQueries
+from graphql_schema.scalars import SPECIFICATIONS
 from graphql_schema.statistics.queries import StatisticQueries
 from graphql_schema.subscriptions.queries import SubscriptionQueries
 
@@ -25,3 +26,6 @@ class Mutation(graphene.ObjectType):
 
 
 schema = graphene.Schema(query=Query, mutation=Mutation)
+# Graphene's scalars cannot have the address of a specification.
+for name, address in SPECIFICATIONS.items():
+    schema.graphql_schema.type_map[name].specified_by_url = address

@@ -1,70 +1,43 @@
-"""The view of GraphQL: operations by POST, and the playground for browsers by GET.
+"""The view of GraphQL: operations by POST, queries by GET too, and the playground for browsers.
 
 It does not build on graphene-django's view: see docs/decisions/graphql.md.
 """
 
-import json
-from dataclasses import dataclass
-from typing import Any, Self
+from typing import Any
 
 from csp.constants import NONCE, SELF
 from csp.decorators import csp_update
 from django.conf import settings
-from django.http import HttpResponse, JsonResponse
+from django.http import HttpResponse, JsonResponse, UnreadablePostError
 from django.shortcuts import render
 from django.utils.decorators import method_decorator
 from django.views.decorators.cache import never_cache
-from graphql import GraphQLSchema
-from rest_framework.exceptions import MethodNotAllowed, UnsupportedMediaType
+from graphql import GraphQLSchema, OperationType
+from rest_framework.authentication import SessionAuthentication
+from rest_framework.exceptions import PermissionDenied, UnsupportedMediaType
 from rest_framework.request import Request
 from rest_framework.views import APIView
 
+from dsrhub.bodies import content_length
 from graphql_schema import errors
-from graphql_schema.errors import RequestRefused, TooLarge
+from graphql_schema.errors import AddressTooLong, MethodRefused, TooLarge, TooSlow
 from graphql_schema.execution import execute_operation
 from graphql_schema.limits import check_document, parse_query
+from graphql_schema.media_types import prefers_page
+from graphql_schema.operations import Operation
 
 # The whole body is read into memory.
 BODY_LIMIT = 64 * 1024
-RESPONSE_TYPE = "application/graphql-response+json"
-
-
-@dataclass(frozen=True)
-class Operation:
-    """The content of a request."""
-
-    query: str
-    variables: dict[str, Any]
-    name: str | None
-
-    @classmethod
-    def read(cls, body: bytes) -> Self:
-        """Raises RequestRefused if the body is not that of an operation."""
-        try:
-            content = json.loads(body.decode(), parse_constant=_refuse_constant)
-        except (ValueError, RecursionError):
-            raise RequestRefused("The body must be JSON.") from None
-        if not isinstance(content, dict):
-            raise RequestRefused("The body must be one JSON object. Batches of operations are not supported.")
-        query, variables, name = (content.get(key) for key in ("query", "variables", "operationName"))
-        if not isinstance(query, str) or not query.strip():
-            raise RequestRefused("`query` must be a non-empty string.")
-        if not isinstance(variables, dict | None):
-            raise RequestRefused("`variables` must be an object.")
-        if not isinstance(name, str | None):
-            raise RequestRefused("`operationName` must be a string.")
-        return cls(query, variables or {}, name or None)
-
-
-def _refuse_constant(name: str) -> None:
-    raise ValueError(f"{name} is not JSON.")
+# Browsers say with each request where it comes from, and scripts cannot change that.
+OTHER_SITES = {"cross-site", "same-site"}
 
 
 @method_decorator(never_cache, "dispatch")
 class GraphQLView(APIView):
     """Authentication is that of REST: a session needs its CSRF token, an API token does not.
 
-    GET returns only the playground, so neither a cache nor a link on another site can execute an operation.
+    GET executes only queries, and no cache stores their answers. Another site can make a browser send a GET with the
+    session of a user, but cannot read the answer: such a request is refused, so that it does not even take time.
     """
 
     http_method_names = ["get", "head", "post"]
@@ -76,31 +49,52 @@ class GraphQLView(APIView):
     def get_exception_handler(self) -> Any:
         return errors.exception_handler
 
+    @property
+    def default_response_headers(self) -> dict[str, str]:
+        return super().default_response_headers | {"Vary": "Accept"}
+
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
         # Checked before anything reads the body. Another site can make a browser send a form, but not JSON.
         if request.method == "POST":
             if request.content_type.partition(";")[0].strip().lower() != "application/json":
                 raise UnsupportedMediaType(request.content_type)
-            if int(request.META.get("CONTENT_LENGTH") or 0) > BODY_LIMIT:
+            if content_length(request._request) > BODY_LIMIT:
                 raise TooLarge(f"The body of a request may have at most {BODY_LIMIT} bytes.", limit=BODY_LIMIT)
+        if len(request.META.get("QUERY_STRING", "")) > BODY_LIMIT:
+            raise AddressTooLong(f"The query of an address may have at most {BODY_LIMIT} bytes.", limit=BODY_LIMIT)
         super().initial(request, *args, **kwargs)
+
+    def get(self, request: Request) -> HttpResponse:
+        is_operation = any(request.query_params.get(name) for name in ("query", "extensions"))
+        if not is_operation and prefers_page(request.headers.get("Accept", "")):
+            return self.page(request)
+        if request.headers.get("Sec-Fetch-Site") in OTHER_SITES and _is_in_session(request):
+            raise PermissionDenied("CSRF Failed: A request from another site cannot use a session.")
+        return self.answer(request, Operation.from_address(request.query_params))
 
     # The dialogs of the playground insert a style element. The nonce of the page allows that one.
     @method_decorator(csp_update({"style-src": [SELF, NONCE]}))
-    def get(self, request: Request) -> HttpResponse:
-        if "text/html" not in request.headers.get("Accept", ""):
-            raise MethodNotAllowed("GET", "Send operations by POST. GET returns the playground, for browsers only.")
+    def page(self, request: Request) -> HttpResponse:
         return render(request._request, "graphql_schema/graphiql.html")
 
     def post(self, request: Request) -> JsonResponse:
+        try:
+            body = request.body
+        except UnreadablePostError:
+            raise TooSlow("The body of the request arrived too slowly or not completely.") from None
+        return self.answer(request, Operation.from_body(body))
+
+    def answer(self, request: Request, operation: Operation) -> JsonResponse:
         if settings.DSRHUB_PRIVATE and not request.user.is_authenticated:
             self.permission_denied(request)
-        operation = Operation.read(request.body)
         document = parse_query(operation.query)
-        check_document(self.served, document, operation.variables, operation.name)
+        kind = check_document(self.served, document, operation.variables, operation.name)
+        if kind is OperationType.MUTATION and request.method != "POST":
+            self.headers["Allow"] = "POST"
+            raise MethodRefused("Send mutations by POST.")
         result = execute_operation(self.served, document, operation.variables, operation.name, context=request)
-        return errors.result_response(result, media_type=_media_type(request))
+        return errors.result_response(result, accept=request.headers.get("Accept", ""))
 
 
-def _media_type(request: Request) -> str:
-    return RESPONSE_TYPE if RESPONSE_TYPE in request.headers.get("Accept", "") else "application/json"
+def _is_in_session(request: Request) -> bool:
+    return isinstance(request.successful_authenticator, SessionAuthentication)

@@ -9,6 +9,7 @@ from django.db import connection
 from django.urls import path
 
 from dsrhub.exceptions import DsrhubError
+from graphql_schema.scalars import Decimal
 from graphql_schema.view import GraphQLView
 
 
@@ -62,6 +63,10 @@ class Query(graphene.ObjectType):
     node = graphene.Field(Node)
     page = graphene.Field(Page, first=graphene.Int(default_value=20))
     length = graphene.Int(texts=graphene.List(graphene.String), filter=Filter(), first=graphene.Int())
+    decimal = Decimal(n=Decimal(), m=Decimal())
+    int = graphene.Int(n=graphene.Int())
+    id = graphene.ID(n=graphene.ID())
+    float = graphene.Float(n=graphene.Float())
     user = graphene.String()
     broken = graphene.Int()
     fault = graphene.Int()
@@ -77,6 +82,18 @@ class Query(graphene.ObjectType):
 
     def resolve_length(self, info, texts=(), **arguments):
         return len(texts)
+
+    def resolve_decimal(self, info, n=None, m=None):
+        return n
+
+    def resolve_int(self, info, n):
+        return n
+
+    def resolve_id(self, info, n):
+        return n
+
+    def resolve_float(self, info, n):
+        return n
 
     def resolve_user(self, info):
         return info.context.user.username

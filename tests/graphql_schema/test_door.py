@@ -90,12 +90,6 @@ def test_content_types_of_forms_are_refused(client, content_type):
     assert (answer.status_code, codes(answer)) == (415, ["unsupported_media_type"])
 
 
-def test_get_executes_nothing(client):
-    answer = client.get("/graphql", {"query": "{ user }"}, headers={"Accept": "application/json"})
-    assert (answer.status_code, codes(answer)) == (405, ["method_not_allowed"])
-    assert b"<title>" in client.get("/graphql", {"query": "{ user }"}, headers={"Accept": "text/html,*/*"}).content
-
-
 @pytest.mark.parametrize("method", ["PUT", "DELETE", "PATCH", "OPTIONS"])
 def test_other_methods_are_refused(client, method):
     answer = client.generic(method, "/graphql", '{"query": "{ user }"}', **JSON)
