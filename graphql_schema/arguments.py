@@ -4,6 +4,7 @@ import re
 from typing import Any
 
 from dsrhub.exceptions import DsrhubError, InvalidArgument
+from dsrhub.values import plain_whole_number
 
 LARGEST_SMALL_ID, LARGEST_ID = 2**31 - 1, 2**63 - 1
 LONGEST_TEXT = 1000
@@ -31,8 +32,9 @@ def check_argument(argument: str, value: Any) -> Any:
 
 def parse_id(argument: str, text: str, *, largest: int = LARGEST_SMALL_ID) -> int:
     """Return the number that an id stands for. Raises InvalidArgument."""
-    if re.fullmatch("[0-9]{1,19}", text) and int(text) <= largest:
-        return int(text)
+    number = plain_whole_number(text)
+    if number is not None and -largest - 1 <= number <= largest:
+        return number
     raise InvalidArgument(f"Not an id: {text!r}.", argument=argument)
 
 

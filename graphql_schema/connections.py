@@ -119,7 +119,7 @@ def _parse_key_part(of_type: type, part: Any) -> Any:
         return date.fromisoformat(part)
     if of_type is Decimal and AMOUNT.fullmatch(part):
         return Decimal(part)
-    is_storable = not UNSTORABLE.search(part) if isinstance(part, str) else -LARGEST_ID <= part <= LARGEST_ID
+    is_storable = not UNSTORABLE.search(part) if isinstance(part, str) else -LARGEST_ID - 1 <= part <= LARGEST_ID
     if type(part) is of_type and is_storable:
         return part
     raise ValueError

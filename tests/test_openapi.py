@@ -53,7 +53,7 @@ RESOURCE = {
     "title?": "string",
     "artists?": "string",
     "isrc?": "string",
-    "usages?": "integer",
+    "usages?": "integer int64",
     "revenue?": "number double",
     "dsrs?": ["integer"],
 }
@@ -180,6 +180,47 @@ def test_the_top_percentile_is_as_in_the_contract(document):
     assert (number["schema"]["minimum"], number["schema"]["maximum"]) == (1, 100)
     assert answer(document, path) == [RESOURCE]
     assert "400" in document["paths"][path]["get"]["responses"]
+
+
+# Numbers that may exceed 2^31, so that generated clients give them 64 bits.
+COUNTERS = {
+    "Resource": ["usages"],
+    "UsageLine": ["line", "usages"],
+    "Problem": ["id", "line"],
+    "ImportedDSR": ["line_count", "blank_count", "warning_count"],
+    "Refusal": ["error_count", "warning_count"],
+    "SubscriptionOverPrice": ["subscription_id"],
+    "UsageTotal": ["subscription_id", "total_usage"],
+}
+
+
+def test_counters_have_64_bits(document):
+    schemas = document["components"]["schemas"]
+    formats = {
+        (name, counter): schemas[name]["properties"][counter].get("format")
+        for name, counters in COUNTERS.items()
+        for counter in counters
+    }
+    assert set(formats.values()) == {"int64"}, formats
+    (subscription,) = [
+        one for one in document["paths"]["/subscriptions/{id}/usage/"]["get"]["parameters"] if one["name"] == "id"
+    ]
+    assert subscription["schema"] == {"type": "integer", "format": "int64"}
+
+
+def test_the_parameter_of_exact_numbers_is_described_in_words(document):
+    # As a parameter of the document, it would make a union of the types of each number.
+    operations = [path["get"] for path in document["paths"].values() if "get" in path]
+    described = {one["operationId"] for one in operations if "`exact=true`" in one["description"]}
+    assert described == {
+        "dsrs_lines",
+        "dsrs_problems",
+        "resources_percentile",
+        "subscriptions_over_limit",
+        "subscriptions_usage",
+        "subscriptions_usage_of_one",
+    }
+    assert [one["operationId"] for one in operations if "exact" in {given["name"] for given in one["parameters"]}] == []
 
 
 def test_it_has_every_endpoint_once(document):

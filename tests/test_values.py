@@ -41,12 +41,14 @@ def test_an_amount_has_at_most_30_digits_before_the_point_and_60_after_it(text, 
     assert bool(re.fullmatch(AMOUNT, text)) is is_amount
 
 
-@pytest.mark.parametrize(("text", "number"), [("0", 0), ("7", 7), ("007", 7), ("255", 255)])
-def test_an_id_in_a_path_is_a_number_up_to_the_largest(text, number):
+@pytest.mark.parametrize(("text", "number"), [("0", 0), ("7", 7), ("007", 7), ("255", 255), ("-1", -1), ("-256", -256)])
+def test_an_id_in_a_path_is_a_number_of_its_column(text, number):
     assert number_in_path(text, largest=255) == number
 
 
-@pytest.mark.parametrize("text", ["", "256", "0001", "-1", "+1", "1.0", " 1", "1_0", "١", "²", "x", "9" * 5000])
+@pytest.mark.parametrize(
+    "text", ["", "256", "0001", "-257", "-0001", "--1", "-", "+1", "1.0", " 1", "1_0", "١", "²", "x", "9" * 5000]
+)
 def test_other_texts_are_not_ids_in_a_path(text):
     assert number_in_path(text, largest=255) is None
 

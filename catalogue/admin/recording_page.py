@@ -55,7 +55,7 @@ class Origin:
     dsrs: list[tuple[DSR, SafeString]] = field(default_factory=list)
 
 
-def reported_on_page(key: ResourceKey, *, after: int) -> Reported:
+def reported_on_page(key: ResourceKey, *, after: int | None) -> Reported:
     # Only DSRs of this DSP can report the resource.
     scope = Scope(dsp=key.dsp)
     sums = resource_sums(resources=[key], scope=scope)[key]

@@ -73,7 +73,7 @@ class SearchForm(ScopeForm):
         except (ValueError, RecursionError):
             place = None
         match place:
-            case [str(title), int(number)] if "\0" not in title and 0 <= number < 2**63:
+            case [str(title), int(number)] if "\0" not in title and -(2**63) <= number < 2**63:
                 return title.encode(errors="replace").decode(), number
         raise forms.ValidationError(_("This is not a position in the list."))
 
@@ -181,9 +181,7 @@ class ResourceAdmin(StreamingExportMixin, ReadOnlyAdmin):
         key = ResourceKey(request.GET.get("dsp", ""), request.GET.get("dsp_id", ""))
         known = known_resource(key)
         reported = (
-            reported_on_page(key, after=_page_start(request.GET.get("after", "0")))
-            if may_see_amounts(request)
-            else None
+            reported_on_page(key, after=_page_start(request.GET.get("after"))) if may_see_amounts(request) else None
         )
         if known is None and (reported is None or not reported.rows):
             raise Http404("There is no such recording.")
@@ -270,8 +268,10 @@ def _query_string(form: forms.Form, **changed: Any) -> str:
     return _address("changelist", **given).partition("?")[2]
 
 
-def _page_start(text: str) -> int:
+def _page_start(text: str | None) -> int | None:
+    if text is None:
+        return None
     number = plain_whole_number(text[:20])
     if number is None:
         raise Http404("There is no such page.")
-    return min(max(number, 0), 2**31 - 1)
+    return number

@@ -16,7 +16,7 @@ from catalogue.imports.loading import ImportReport
 from catalogue.models import DSR, Currency, RateMethod, ReportProblem, Territory
 from catalogue.ranking.cache import Ranking
 from dsrhub.api.errors import ErrorSerializer
-from dsrhub.api.fields import ExactField, WholeNumberField
+from dsrhub.api.fields import ExactField, Int64Field, WholeNumberField, exact_field
 from dsrhub.api.pages import LARGEST_PAGE, PageParameters
 from dsrhub.api.parameters import Parameters
 
@@ -70,6 +70,7 @@ class ScopeParameters(Parameters):
 
 class TopPercentileParameters(ScopeParameters):
     number = WholeNumberField(min_value=1, max_value=100)
+    exact = exact_field()
 
 
 class DSRPageParameters(PageParameters):
@@ -78,6 +79,8 @@ class DSRPageParameters(PageParameters):
     limit = WholeNumberField(
         min_value=1, max_value=LARGEST_PAGE, required=False, help_text="Maximum number of DSRs; all if omitted."
     )
+    # No number of a DSR is large.
+    exact = None  # type: ignore[assignment]
 
 
 class UploadParameters(Parameters):
@@ -155,7 +158,7 @@ class ResourceSerializer(WithoutEmpty):
     title = serializers.CharField(required=False)
     artists = serializers.CharField(required=False, help_text="Pipe-separated.")
     isrc = serializers.CharField(required=False)
-    usages = serializers.IntegerField(required=False)
+    usages = Int64Field(required=False)
     revenue = serializers.FloatField(required=False, help_text="In EUR.")
     dsrs = serializers.ListField(
         child=serializers.IntegerField(), required=False, help_text="Ids of the counted DSRs that report it."
@@ -166,17 +169,18 @@ class ResourceSerializer(WithoutEmpty):
 PIECE = 5_000
 
 
-def resources_rendered(ranking: Ranking) -> Iterator[bytes]:
+def resources_rendered(ranking: Ranking, *, exact: bool = False) -> Iterator[bytes]:
     """Yield the resources of a ranking as a JSON array in pieces, byte for byte as ResourceSerializer renders them.
 
-    The serializer takes ten times as long, which would dominate the largest answers.
+    If `exact`, usages and revenue are text instead, without zeros at the end of decimals. The serializer takes ten
+    times as long, which would dominate the largest answers.
     """
     if not ranking.count:
         yield b"[]"
     rank, before = 0, "["
     while rank < ranking.count:
         # A piece has fewer resources where their texts are long.
-        rows = ranking.select(RENDERED, after_rank=rank, limit=PIECE)
+        rows = ranking.select(RENDERED_EXACTLY if exact else RENDERED, after_rank=rank, limit=PIECE)
         if not rows:
             # A crash of the database empties rankings. An answer that breaks off is not taken for a complete one.
             raise LookupError(f"The rows of ranking {ranking.number} are gone.")
@@ -186,7 +190,11 @@ def resources_rendered(ranking: Ranking) -> Iterator[bytes]:
         before = ","
 
 
+# Each number is JSON, as a number or as text.
 RENDERED = "dsp_id, title, artists, isrc, usages::text, revenue::float8, dsrs::text"
+RENDERED_EXACTLY = """
+dsp_id, title, artists, isrc, '"' || usages || '"', '"' || trim_scale(revenue) || '"', dsrs::text
+"""
 
 
 def _rendered(row: Sequence[Any]) -> str:
@@ -200,7 +208,8 @@ def _rendered(row: Sequence[Any]) -> str:
         text += ',"isrc":' + encode_basestring(isrc)
     if usages is not None:
         text += ',"usages":' + usages
-    return f'{text},"revenue":{revenue!r},"dsrs":{_ascending(dsrs)}}}'
+    # The text of a float has all digits that tell it from other doubles.
+    return f'{text},"revenue":{revenue},"dsrs":{_ascending(dsrs)}}}'
 
 
 @lru_cache(maxsize=10_000)
@@ -215,22 +224,22 @@ def _ascending(ids: str) -> str:
 class UsageLineSerializer(WithoutEmpty):
     """A line of a DSR. Blank cells are omitted."""
 
-    line = serializers.IntegerField(source="line_number", help_text="Line number in the file; the header is line 1.")
+    line = Int64Field(source="line_number", help_text="Line number in the file; the header is line 1.")
     dsp_id = serializers.CharField()
     title = serializers.CharField(required=False)
     artists = serializers.CharField(required=False, help_text="Pipe-separated.")
     isrc = serializers.CharField(required=False)
-    usages = serializers.IntegerField(required=False)
+    usages = Int64Field(required=False)
     revenue = ExactField(required=False, help_text="An exact decimal number in the currency of the DSR.")
 
 
 class ProblemSerializer(WithoutEmpty):
     """An error or a warning in a DSR. Properties that do not apply are omitted."""
 
-    id = serializers.IntegerField(required=False)
+    id = Int64Field(required=False)
     level = serializers.ChoiceField(ReportProblem.Level.choices, required=False)
     code = serializers.CharField()
-    line = serializers.IntegerField(required=False)
+    line = Int64Field(required=False)
     column = serializers.CharField(required=False)
     value = serializers.CharField(required=False)
     context_number = serializers.IntegerField(
@@ -243,9 +252,9 @@ class ImportedDSRSerializer(serializers.Serializer[Any]):
 
     outcome = serializers.ChoiceField(["loaded", "replaced", "unchanged"])
     dsr = DSRSerializer()
-    line_count = serializers.IntegerField(source="dsr.line_count")
-    blank_count = serializers.IntegerField(source="dsr.blank_count", help_text="The number of blank cells.")
-    warning_count = serializers.IntegerField(source="dsr.warning_count")
+    line_count = Int64Field(source="dsr.line_count")
+    blank_count = Int64Field(source="dsr.blank_count", help_text="The number of blank cells.")
+    warning_count = Int64Field(source="dsr.warning_count")
     exchange_rate = ExactField(source="dsr.exchange_rate", help_text="Units of the currency for one euro.")
     rate_method = serializers.ChoiceField(
         RateMethod.choices, source="dsr.rate_method", help_text="The origin of the exchange rate."
@@ -272,7 +281,7 @@ def import_report_data(report: ImportReport) -> Any:
 class RefusalSerializer(ErrorSerializer):
     """Why a report was refused. `problems` has the first of `error_count` errors and `warning_count` warnings."""
 
-    error_count = serializers.IntegerField(required=False)
-    warning_count = serializers.IntegerField(required=False)
+    error_count = Int64Field(required=False)
+    warning_count = Int64Field(required=False)
     problems = ProblemSerializer(many=True, required=False)
     dsr = serializers.IntegerField(required=False, help_text="The id of the DSR that failed.")

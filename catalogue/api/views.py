@@ -56,6 +56,7 @@ from dsrhub.api.errors import (
     TooLarge,
     WrongParametersSerializer,
 )
+from dsrhub.api.fields import EXACT_IN_WORDS
 from dsrhub.api.pages import PageParameters, link_to_next, page_response
 from dsrhub.api.parameters import number_in_path
 
@@ -170,15 +171,20 @@ class DSRLinesView(APIView):
         operation_id="dsrs_lines",
         summary="List the lines of a DSR",
         tags=["dsrs"],
-        parameters=[DSR_ID, PageParameters],
+        parameters=[DSR_ID, PageParameters, EXACT_IN_WORDS],
         responses={200: UsageLineSerializer(many=True), 400: WRONG_PARAMETERS, 401: READS_CLOSED, 404: NOT_FOUND},
     )
     def get(self, request: Request, id: str) -> Response:
-        """List the lines of a DSR as they were delivered. The header `Link` has the address of the next page."""
+        """List the lines of a DSR as they were delivered. The header `Link` has the address of the next page.
+
+        With the parameter `exact=true`, `line` and `usages` are text in plain digits, of which no client loses any.
+        """
         page = PageParameters.of(request.query_params)
         dsr = selectors.dsr_get(dsr_number=_dsr_number(id))
-        lines = selectors.dsr_lines(dsr=dsr, after=page["cursor"], limit=page["limit"] + 1)
-        return page_response(request, lines, UsageLineSerializer, limit=page["limit"], key="line_number")
+        lines = selectors.dsr_lines(dsr=dsr, after=page["cursor"] or 0, limit=page["limit"] + 1)
+        return page_response(
+            request, lines, UsageLineSerializer, limit=page["limit"], exact=page["exact"], key="line_number"
+        )
 
 
 class DSRProblemsView(APIView):
@@ -186,19 +192,20 @@ class DSRProblemsView(APIView):
         operation_id="dsrs_problems",
         summary="List the errors and warnings of a DSR",
         tags=["dsrs"],
-        parameters=[DSR_ID, PageParameters],
+        parameters=[DSR_ID, PageParameters, EXACT_IN_WORDS],
         responses={200: ProblemSerializer(many=True), 400: WRONG_PARAMETERS, 401: READS_CLOSED, 404: NOT_FOUND},
     )
     def get(self, request: Request, id: str) -> Response:
         """List the errors and warnings of a DSR. The header `Link` has the address of the next page.
 
         Of a failed DSR, the content of cells (`value`) is only for its importer and for users with the permission
-        `view_dsr`.
+        `view_dsr`. With the parameter `exact=true`, `id` and `line` are text in plain digits, of which no client loses
+        any.
         """
         page = PageParameters.of(request.query_params)
         dsr = selectors.dsr_get(dsr_number=_dsr_number(id))
         problems = selectors.dsr_problems(dsr=dsr, after=page["cursor"], limit=page["limit"] + 1, user=request.user)
-        return page_response(request, problems, ProblemSerializer, limit=page["limit"], key="id")
+        return page_response(request, problems, ProblemSerializer, limit=page["limit"], exact=page["exact"], key="id")
 
 
 class TopPercentileView(APIView):
@@ -209,13 +216,17 @@ class TopPercentileView(APIView):
         parameters=[
             OpenApiParameter("number", {"type": "integer", "minimum": 1, "maximum": 100}, OpenApiParameter.PATH),
             ScopeParameters,
+            EXACT_IN_WORDS,
         ],
         responses={200: ResourceSerializer(many=True), 400: WRONG_PARAMETERS, 401: READS_CLOSED},
     )
     def get(self, request: Request, number: str) -> HttpResponseBase:
-        """List the highest-earning resources that together make `number` % of the revenue, highest first."""
+        """List the highest-earning resources that together make `number` % of the revenue, highest first.
+
+        With the parameter `exact=true`, `usages` and `revenue` are text in plain digits, of which no client loses any.
+        """
         asked = TopPercentileParameters.of(request.query_params, ignore_unknown=True, number=number)
-        percentile = asked.pop("number")
+        percentile, exact = asked.pop("number"), asked.pop("exact")
         try:
             scope = Scope(**asked)
         except PeriodReversed:  # To which the contract has an answer. Everywhere else, it is an error.
@@ -223,7 +234,7 @@ class TopPercentileView(APIView):
         with ExitStack() as reading:
             # The ranking is read before the answer begins, so that an error can still set the status.
             ranking = reading.enter_context(resource_ranking(percentile=percentile, scope=scope))
-            pieces = resources_rendered(ranking)
+            pieces = resources_rendered(ranking, exact=exact)
             if request.method == "HEAD" and ranking.count > PIECE:
                 return HttpResponse(content_type="application/json")
             first = next(pieces, b"")

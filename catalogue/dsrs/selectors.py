@@ -36,11 +36,11 @@ SELECT dsr.id, path, period_start, period_end, status, territory.name, territory
 FROM catalogue_dsr AS dsr
 JOIN catalogue_territory AS territory ON territory.code_2 = dsr.territory_id
 JOIN catalogue_currency AS currency ON currency.code = dsr.currency_id
-WHERE dsr.id > %(after)s ORDER BY dsr.id LIMIT %(limit)s
+WHERE (%(after)s IS NULL OR dsr.id > %(after)s) ORDER BY dsr.id LIMIT %(limit)s
 """
 
 
-def dsr_list(*, after: int = 0, limit: int | None = None) -> list[ListedDSR]:
+def dsr_list(*, after: int | None = None, limit: int | None = None) -> list[ListedDSR]:
     """The next `limit` DSRs behind an id, or all of them; failed DSRs are included."""
     return [ListedDSR._make(row) for row in rows_of(DSRS, after=after, limit=limit)]
 
@@ -63,9 +63,10 @@ def dsr_lines(*, dsr: DSR, after: int, limit: int) -> list[UsageLine]:
     return lines
 
 
-def dsr_problems(*, dsr: DSR, after: int, limit: int, user: User | AnonymousUser) -> list[ReportProblem]:
+def dsr_problems(*, dsr: DSR, after: int | None, limit: int, user: User | AnonymousUser) -> list[ReportProblem]:
     """The next `limit` problems of a DSR behind the problem with id `after`, as the user may see them."""
-    problems = list(dsr.problems.filter(id__gt=after).order_by("id")[:limit])
+    following = dsr.problems.all() if after is None else dsr.problems.filter(id__gt=after)
+    problems = list(following.order_by("id")[:limit])
     _hide_cells(problems, [dsr], user)
     return problems
 
@@ -153,14 +154,14 @@ PROBLEMS = """
 SELECT problem.*
 FROM unnest(%(dsrs)s::integer[]) AS dsr (id) CROSS JOIN LATERAL (
     SELECT * FROM catalogue_reportproblem
-    WHERE dsr_id = dsr.id AND id > %(after)s ORDER BY id LIMIT %(limit)s
+    WHERE dsr_id = dsr.id AND (%(after)s IS NULL OR id > %(after)s) ORDER BY id LIMIT %(limit)s
 ) AS problem
 ORDER BY problem.dsr_id, problem.id
 """
 
 
 def problems_by_dsr(
-    dsrs: Sequence[DSR], *, after: int, limit: int, user: User | AnonymousUser
+    dsrs: Sequence[DSR], *, after: int | None, limit: int, user: User | AnonymousUser
 ) -> Mapping[int, list[ReportProblem]]:
     """The next `limit` problems of each DSR behind the problem with id `after`, as the user may see them."""
     parameters = {"dsrs": [dsr.pk for dsr in dsrs], "after": after, "limit": limit}

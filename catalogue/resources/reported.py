@@ -44,7 +44,7 @@ WITH {REPORTING}
 SELECT dsp, dsp_id, report.*
 FROM {RESOURCES} CROSS JOIN LATERAL (
     SELECT dsr.id, sum(line.usages), sum(line.revenue), trim_scale(catalogue_eur(sum(line.revenue), dsr.rate))
-    FROM {LINES} WHERE storage.dsp = resource.dsp AND dsr.id > %(after)s
+    FROM {LINES} WHERE storage.dsp = resource.dsp AND (%(after)s IS NULL OR dsr.id > %(after)s)
     GROUP BY dsr.id, dsr.rate ORDER BY dsr.id LIMIT %(limit)s
 ) AS report
 """  # noqa: S608
@@ -55,7 +55,7 @@ FROM {RESOURCES} CROSS JOIN LATERAL (
     SELECT dsr.id, line.title, line.artists, line.isrc, count(*),
         (array_agg(line.line_number ORDER BY line.line_number))[1:%(lines)s]
     FROM {lines_of_resource("line_number, title, artists, isrc")}
-    WHERE storage.dsp = resource.dsp AND dsr.id > %(after)s
+    WHERE storage.dsp = resource.dsp AND (%(after)s IS NULL OR dsr.id > %(after)s)
     GROUP BY dsr.id, line.title, line.artists, line.isrc
     ORDER BY dsr.id, min(line.line_number) LIMIT %(limit)s
 ) AS description
@@ -69,7 +69,7 @@ def resource_sums(*, resources: Sequence[ResourceKey], scope: Scope) -> Mapping[
 
 
 def reports_by_resource(
-    *, resources: Sequence[ResourceKey], scope: Scope, after: int, limit: int
+    *, resources: Sequence[ResourceKey], scope: Scope, after: int | None, limit: int
 ) -> Mapping[ResourceKey, list[ResourceReport]]:
     """What the next `limit` DSRs in scope behind the DSR with id `after` report of each resource."""
     by_resource = defaultdict(list)
@@ -81,7 +81,7 @@ def reports_by_resource(
 
 
 def resource_descriptions(
-    *, resource: ResourceKey, scope: Scope, after: int, limit: int, lines: int
+    *, resource: ResourceKey, scope: Scope, after: int | None, limit: int, lines: int
 ) -> list[ResourceDescription]:
     """How the DSRs in scope behind the DSR with id `after` report a resource, with up to `lines` line numbers each."""
     rows = _rows_of_each(DESCRIPTIONS_OF_EACH, [resource], scope, after=after, limit=limit, lines=lines)

@@ -3,6 +3,8 @@
 import re
 from typing import Any
 
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import OpenApiParameter, extend_schema_field
 from rest_framework import serializers
 
 
@@ -13,6 +15,26 @@ class WholeNumberField(serializers.IntegerField):
         if not re.fullmatch("-?[0-9]+", str(data)):
             self.fail("invalid")
         return super().to_internal_value(data)
+
+
+def exact_field() -> serializers.BooleanField:
+    """The parameter `exact`: with it, numbers that clients may round are text."""
+    return serializers.BooleanField(default=False)
+
+
+# The document describes the parameter in words: a type that depends on it would be a union in every client.
+EXACT_IN_WORDS = OpenApiParameter("exact", exclude=True)
+
+
+@extend_schema_field(OpenApiTypes.INT64)
+class Int64Field(serializers.IntegerField):
+    """A whole number in an answer that may have 64 bits or more. With `exact` in the context it is text, since many
+    clients read JSON numbers as doubles, which are exact only up to 2^53.
+    """
+
+    def to_representation(self, value: Any) -> Any:
+        number = super().to_representation(value)
+        return str(number) if self.context.get("exact") else number
 
 
 class ExactField(serializers.DecimalField):

@@ -8,7 +8,7 @@ from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from dsrhub.api.fields import WholeNumberField
+from dsrhub.api.fields import WholeNumberField, exact_field
 from dsrhub.api.parameters import Parameters
 from dsrhub.database.pages import CutShort
 
@@ -23,12 +23,19 @@ class PageParameters(Parameters):
         min_value=1, max_value=LARGEST_PAGE, default=PAGE_LIMIT, help_text="At most this many rows."
     )
     cursor = WholeNumberField(
-        min_value=0, max_value=2**63 - 1, default=0, help_text="From the `Link` header of the previous page."
+        min_value=-(2**63), max_value=2**63 - 1, default=None, help_text="From the `Link` header of the previous page."
     )
+    exact = exact_field()
 
 
 def page_response(
-    request: Request, rows: Sequence[Any], serializer: type[serializers.Serializer[Any]], *, limit: int, key: str
+    request: Request,
+    rows: Sequence[Any],
+    serializer: type[serializers.Serializer[Any]],
+    *,
+    limit: int,
+    exact: bool,
+    key: str,
 ) -> Response:
     """An array of at most `limit` rows. Pass one row more, if there is one: it shows that another page follows. So
     does a page that is CutShort.
@@ -36,7 +43,7 @@ def page_response(
     The header `Link` leads to that page, which starts after the `key` of the last row.
     """
     page = rows[:limit]
-    response = Response(serializer(page, many=True).data)
+    response = Response(serializer(page, many=True, context={"exact": exact}).data)
     if len(rows) > limit or isinstance(rows, CutShort):
         response["Link"] = link_to_next(request, limit=limit, cursor=getattr(page[-1], key))
     return response

@@ -6,6 +6,8 @@ from typing import Any, Self
 from rest_framework import serializers
 from rest_framework.exceptions import ErrorDetail
 
+from dsrhub.values import plain_whole_number
+
 
 class Parameters(serializers.Serializer[Any]):
     """Parameters of a request. A parameter that is sent twice is refused, as either value could be meant."""
@@ -31,7 +33,6 @@ class Parameters(serializers.Serializer[Any]):
 
 
 def number_in_path(text: str, *, largest: int) -> int | None:
-    """The number that stands in a path; None if the text is not a whole number from 0 to `largest`."""
-    if text.isascii() and text.isdigit() and len(text) <= len(str(largest)) and int(text) <= largest:
-        return int(text)
-    return None
+    """The id that stands in a path, in a column of which `largest` is the largest number; None if it is none."""
+    number = plain_whole_number(text) if len(text.removeprefix("-")) <= len(str(largest)) else None
+    return number if number is not None and -largest - 1 <= number <= largest else None

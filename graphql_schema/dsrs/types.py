@@ -145,7 +145,7 @@ def load_lines(dsr: models.DSR, after: Key | None, limit: int) -> list[models.Us
 def load_problems(
     dsr: models.DSR, user: User | AnonymousUser, after: Key | None, limit: int
 ) -> list[models.ReportProblem]:
-    number = after[0] if after else 0
+    number = after[0] if after else None
     loader = partial(dsr_selectors.problems_by_dsr, after=number, limit=limit, user=user)
     by_dsr = load_batch(dsr, ("problems", number, limit), loader)
     return by_dsr.get(dsr.pk, [])

@@ -78,7 +78,7 @@ def load_sums(resource: FoundResource) -> ResourceSums:
 
 
 def load_reports(resource: FoundResource, after: Key | None, limit: int) -> Sequence[ResourceReport]:
-    number = after[0] if after else 0
+    number = after[0] if after else None
     loader = partial(_reports, after=number, limit=limit)
     return load_batch(resource, ("reports", number, limit), loader).get(resource.key, [])
 
@@ -96,7 +96,7 @@ def _sums(resources: Sequence[FoundResource]) -> Mapping[ResourceKey, ResourceSu
 
 
 def _reports(
-    resources: Sequence[FoundResource], *, after: int, limit: int
+    resources: Sequence[FoundResource], *, after: int | None, limit: int
 ) -> Mapping[ResourceKey, list[ResourceReport]]:
     keys = [resource.key for resource in resources]
     by_resource = reports_by_resource(resources=keys, scope=resources[0].scope, after=after, limit=limit)

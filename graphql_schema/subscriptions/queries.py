@@ -83,7 +83,7 @@ def over_limit_keyset(price_limit: Number, start: date | None = None, end: date 
     search: dict[str, Any] = {"price_limit": price_limit, "start": start, "end": end}
 
     def rows(after: Key | None, limit: int) -> list[OverLimit]:
-        answer = selectors.subscription_list_over_price(**search, after=after[0] if after else 0, limit=limit)
+        answer = selectors.subscription_list_over_price(**search, after=after[0] if after else None, limit=limit)
         return [OverLimit(*row) for row in answer.rows]
 
     count = partial(selectors.subscription_count_over_price, **search)

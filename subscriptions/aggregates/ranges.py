@@ -11,7 +11,6 @@ from dsrhub.database.statements import composed
 from subscriptions.exceptions import InvalidUsageQuestion
 from subscriptions.models import ALL_SUBSCRIPTIONS, RECORD_MODELS, UsageType
 
-LARGEST_ID = 2**63 - 1
 DAY = timedelta(days=1)
 
 # A condition lists the days of a range one by one if there are fewer than this.
@@ -23,6 +22,7 @@ NEGATED = "-price AS price, -amount AS amount, -record_count AS record_count"
 SUMS = "sum(price) AS price, sum(amount) AS amount, sum(record_count) AS record_count"
 ZEROS = "0 AS price, 0 AS amount, 0 AS record_count"
 
+NOTHING = sql.Composed([])
 # Months and totals, with the columns of DailyUsage.
 MONTHS = "(SELECT *, month AS day FROM subscriptions_monthlyusage) AS monthly"
 TOTALS = "(SELECT *, NULL::date AS day FROM subscriptions_totalusage) AS total"
@@ -36,13 +36,16 @@ def require_order(start: date, end: date) -> None:
 
 @dataclass(frozen=True)
 class UsageRange:
-    """The days from `start` to `end`, and the subscriptions with ids from `first` to `last`, all inclusive."""
+    """The days from `start` to `end`, and the subscriptions with ids from `first` to `last`, all inclusive.
+
+    Without `first` or `last`, the range of subscriptions has no such end.
+    """
 
     start: date = date.min
     end: date = date.max
     usage_types: tuple[UsageType, ...] = tuple(UsageType)
-    first: int = 0
-    last: int = LARGEST_ID
+    first: int | None = None
+    last: int | None = None
 
     def __post_init__(self) -> None:
         require_order(self.start, self.end)
@@ -94,19 +97,18 @@ class UsageRange:
         return composed(
             "SELECT usage_type, day, subscription_id FROM subscriptions_usagemark "
             "WHERE usage_type = ANY({types}) AND day BETWEEN {start}::date AND {end}::date "
-            "AND (subscription_id = {all} OR subscription_id BETWEEN {first} AND {last})",
+            "AND (subscription_id = {all} OR (true{ids}))",
             types=sql.Literal([usage_type.value for usage_type in self.usage_types]),
             start=sql.Literal(self.start),
             end=sql.Literal(self.end),
             all=sql.Literal(ALL_SUBSCRIPTIONS),
-            first=sql.Literal(self.first),
-            last=sql.Literal(self.last),
+            ids=self._ids(),
         )
 
     def _ids(self) -> sql.Composable:
-        if (self.first, self.last) == (0, LARGEST_ID):
-            return sql.SQL("")
-        return composed(" AND subscription_id BETWEEN {} AND {}", sql.Literal(self.first), sql.Literal(self.last))
+        first = composed(" AND subscription_id >= {}", sql.Literal(self.first)) if self.first is not None else NOTHING
+        last = composed(" AND subscription_id <= {}", sql.Literal(self.last)) if self.last is not None else NOTHING
+        return first + last
 
 
 def days_between(start: date, end: date) -> sql.Composed:

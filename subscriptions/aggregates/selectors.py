@@ -13,7 +13,7 @@ from typing import Any, Generic, NamedTuple, TypeVar
 from psycopg2 import sql
 
 from dsrhub.database.statements import composed
-from subscriptions.aggregates.ranges import LARGEST_ID, UsageRange
+from subscriptions.aggregates.ranges import UsageRange
 from subscriptions.aggregates.reading import read_exactly
 from subscriptions.exceptions import InvalidUsageQuestion
 from subscriptions.models import Subscription, UsageType
@@ -147,7 +147,7 @@ def subscription_list_over_price(
     price_limit: Decimal,
     start: date | None = None,
     end: date | None = None,
-    after: int = 0,
+    after: int | None = None,
     limit: int | None = None,
 ) -> Answer[SubscriptionOverPrice]:
     """The subscriptions whose price for data or for voice reached a limit from `start` to `end`, both inclusive.
@@ -164,7 +164,8 @@ def subscription_list_over_price(
         # Each subscription has at most one row for each usage type.
         limit=sql.Literal(limit and limit * len(UsageType)),
     )
-    wanted = UsageRange(start=start or date.min, end=end or date.max, first=after + 1)
+    first = None if after is None else after + 1
+    wanted = UsageRange(start=start or date.min, end=end or date.max, first=first)
     as_of, rows = read_exactly(answer, wanted, order="subscription_id, usage_type", few_rows=limit is not None)
     over = (
         SubscriptionOverPrice(subscription_id, [ReachedPrice(TYPES[name], *prices) for _, _, name, *prices in reached])
@@ -204,17 +205,17 @@ def subscription_usage_totals(
         after=_after_condition(key, after) if after else sql.SQL(""),
         limit=sql.Literal(limit),
     )
-    first = max(after.subscription_id if after else 0, subscription_id or 0)
-    last = subscription_id or LARGEST_ID
+    last = subscription_id
+    first = max((one for one in (after and after.subscription_id, subscription_id) if one is not None), default=None)
     usage_types = (usage_type,) if usage_type else tuple(UsageType)
     # Enough for a page if half of the subscriptions have usage of each type and day. If not, the loop reads more.
     rows_of_one = len(usage_types) * ((end - start).days + 1 if by_day else 1)
-    count = max(2 * limit // rows_of_one, FEWEST_SUBSCRIPTIONS) if limit else LARGEST_ID
+    count = max(2 * limit // rows_of_one, FEWEST_SUBSCRIPTIONS) if limit else None
     while True:
         until = _nth_subscription(first, last, count)
         wanted = UsageRange(start, end, usage_types, first, until)
         as_of, rows = read_exactly(answer, wanted, order=", ".join(key), by_day=by_day, few_rows=limit is not None)
-        if len(rows) == limit or until == last:
+        if count is None or len(rows) == limit or until == last:
             return Answer(as_of, _usage_totals(rows, by_day))
         count *= MORE_SUBSCRIPTIONS
 
@@ -295,12 +296,13 @@ def _after_condition(key: list[str], after: tuple[Any, ...]) -> sql.Composed:
     return composed(" AND ({}) > ({})", sql.SQL(", ".join(key)), values)
 
 
-def _nth_subscription(first: int, last: int, count: int) -> int:
+def _nth_subscription(first: int | None, last: int | None, count: int | None) -> int | None:
     """The id of the subscription that is `count` places after `first`, or else `last`."""
-    if first == last or count >= LARGEST_ID:
+    if count is None or last is not None:
         return last
-    ids = Subscription.objects.filter(pk__range=(first, last)).order_by("pk").values_list("pk", flat=True)
-    return next(iter(ids[count : count + 1]), last)
+    subscriptions = Subscription.objects.all() if first is None else Subscription.objects.filter(pk__gte=first)
+    ids = subscriptions.order_by("pk").values_list("pk", flat=True)
+    return next(iter(ids[count : count + 1]), None)
 
 
 def _usage_totals(rows: list[tuple[Any, ...]], by_day: bool) -> list[UsageTotal]:

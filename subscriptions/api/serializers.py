@@ -9,13 +9,13 @@ from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
-from dsrhub.api.fields import ExactField, WholeNumberField
+from dsrhub.api.fields import ExactField, Int64Field, WholeNumberField
 from dsrhub.api.pages import PageParameters
 from dsrhub.values import AMOUNT
 from subscriptions.aggregates.selectors import UsageKey
 from subscriptions.models import UsageType
 
-LARGEST_ID = 2**63 - 1
+SMALLEST_ID, LARGEST_ID = -(2**63), 2**63 - 1
 
 # --- Parameters ------------------------------------------------------------------------------------------------
 
@@ -58,7 +58,7 @@ class PriceField(serializers.Field):
         return Decimal(data)
 
 
-CURSOR_PATTERN = "^[0-9]{1,18}-(data|voice)(-[1-9][0-9]{0,6})?$"
+CURSOR_PATTERN = "^-?[0-9]{1,19}-(data|voice)(-[1-9][0-9]{0,6})?$"
 
 
 @extend_schema_field({"type": "string", "pattern": CURSOR_PATTERN})
@@ -70,9 +70,12 @@ class UsageCursorField(serializers.Field):
     def to_internal_value(self, data: Any) -> UsageKey:
         if not _matches(CURSOR_PATTERN, data):
             self.fail("invalid")
-        subscription_id, usage_type, *day = data.split("-")
+        # A minus belongs to the id.
+        subscription_id, usage_type, *day = re.split("(?<!^)-", data)
         number = min(int(day[0]), date.max.toordinal()) if day else date.min.toordinal()
-        return UsageKey(int(subscription_id), UsageType(usage_type), date.fromordinal(number))
+        # No id and no day are beyond these bounds.
+        subscription_number = min(max(int(subscription_id), SMALLEST_ID), LARGEST_ID)
+        return UsageKey(subscription_number, UsageType(usage_type), date.fromordinal(number))
 
 
 class AnswerParameters(PageParameters):
@@ -119,7 +122,10 @@ class UsageOfOneParameters(AnswerParameters):
 
 class UsageParameters(UsageOfOneParameters):
     subscription = WholeNumberField(
-        min_value=1, max_value=LARGEST_ID, required=False, help_text="The id of a subscription. Without it, all."
+        min_value=SMALLEST_ID,
+        max_value=LARGEST_ID,
+        required=False,
+        help_text="The id of a subscription. Without it, all.",
     )
 
 
@@ -135,18 +141,18 @@ class ReachedPriceSerializer(serializers.Serializer[Any]):
 
 
 class SubscriptionOverPriceSerializer(serializers.Serializer[Any]):
-    subscription_id = serializers.IntegerField()
+    subscription_id = Int64Field()
     exceeded = ReachedPriceSerializer(many=True)
 
 
 class UsageTotalSerializer(serializers.Serializer[Any]):
     """The usage of a subscription and type."""
 
-    subscription_id = serializers.IntegerField()
+    subscription_id = Int64Field()
     usage_type = serializers.ChoiceField(UsageType.choices)
     day = serializers.DateField(required=False, help_text="Only with `group_by=day`.")
     total_price = ExactField()
-    total_usage = serializers.IntegerField()
+    total_usage = Int64Field()
     unit = serializers.ChoiceField([usage_type.unit for usage_type in UsageType])
 
     def to_representation(self, instance: Any) -> dict[str, Any]:

@@ -13,6 +13,7 @@ from rest_framework.serializers import Serializer
 from rest_framework.views import APIView
 
 from dsrhub.api.errors import READS_CLOSED, WRONG_PARAMETERS, ErrorSerializer
+from dsrhub.api.fields import EXACT_IN_WORDS
 from dsrhub.api.pages import page_response
 from dsrhub.api.parameters import number_in_path
 from dsrhub.negotiation import OneFormat
@@ -44,7 +45,7 @@ HEADERS = [
         "Link", OpenApiTypes.STR, OpenApiParameter.HEADER, description="The next page, if there is one.", response=[200]
     ),
 ]
-SUBSCRIPTION_ID = OpenApiParameter("id", OpenApiTypes.INT, OpenApiParameter.PATH)
+SUBSCRIPTION_ID = OpenApiParameter("id", OpenApiTypes.INT64, OpenApiParameter.PATH)
 # An operation whose answer has one of two types gives generated clients a type that is neither. So the document has an
 # operation for JSON, without the parameter, and another for CSV.
 FORMAT = OpenApiParameter("format", exclude=True)
@@ -90,8 +91,8 @@ class AnswerView(APIView):
         self.request.accepted_renderer = JSONRenderer()
         self.request.accepted_media_type = JSON
 
-    def answer(self, answer: Answer[Any], serializer: type[Serializer[Any]], *, limit: int) -> Response:
-        response = page_response(self.request, answer.rows, serializer, limit=limit, key="cursor")
+    def answer(self, answer: Answer[Any], serializer: type[Serializer[Any]], *, limit: int, exact: bool) -> Response:
+        response = page_response(self.request, answer.rows, serializer, limit=limit, exact=exact, key="cursor")
         response["as_of"] = answer.as_of.isoformat()
         return response
 
@@ -116,11 +117,14 @@ class OverLimitView(AnswerView):
         operation_id="subscriptions_over_limit",
         summary="List the subscriptions whose price reached a limit",
         tags=["subscriptions"],
-        parameters=[OverLimitParameters, FORMAT, *HEADERS],
+        parameters=[OverLimitParameters, FORMAT, EXACT_IN_WORDS, *HEADERS],
         responses=in_json(SubscriptionOverPriceSerializer),
     )
     def get(self, request: Request) -> Response:
-        """The subscriptions whose price for data or for voice reached the limit, and by how much."""
+        """The subscriptions whose price for data or for voice reached the limit, and by how much.
+
+        With the parameter `exact=true`, `subscription_id` is text, of which no client loses a digit.
+        """
         parameters = self.parameters(OverLimitParameters)
         limit = parameters["limit"]
         answer = selectors.subscription_list_over_price(
@@ -130,7 +134,7 @@ class OverLimitView(AnswerView):
             after=parameters["cursor"],
             limit=limit + 1,
         )
-        return self.answer(answer, SubscriptionOverPriceSerializer, limit=limit)
+        return self.answer(answer, SubscriptionOverPriceSerializer, limit=limit, exact=parameters["exact"])
 
 
 @csv_operation("subscriptions_over_limit_csv", "Export the subscriptions whose price reached a limit", IN_CSV)
@@ -146,11 +150,14 @@ class UsageView(AnswerView):
         operation_id="subscriptions_usage",
         summary="List the usage of all subscriptions",
         tags=["subscriptions"],
-        parameters=[UsageParameters, FORMAT, *HEADERS],
+        parameters=[UsageParameters, FORMAT, EXACT_IN_WORDS, *HEADERS],
         responses=in_json(UsageTotalSerializer),
     )
     def get(self, request: Request) -> Response:
-        """The usage of each subscription in a range of days: a row for each usage type with a record in the range."""
+        """The usage of each subscription in a range of days: a row for each usage type with a record in the range.
+
+        With the parameter `exact=true`, `subscription_id` and `total_usage` are text, of which no client loses a digit.
+        """
         return self.totals(self.parameters(UsageParameters))
 
     def totals(self, parameters: dict[str, Any]) -> Response:
@@ -165,7 +172,7 @@ class UsageView(AnswerView):
             after=parameters.get("cursor"),
             limit=parameters["limit"] + 1,
         )
-        return self.answer(answer, UsageTotalSerializer, limit=parameters["limit"])
+        return self.answer(answer, UsageTotalSerializer, limit=parameters["limit"], exact=parameters["exact"])
 
 
 @csv_operation("subscriptions_usage_csv", "Export the usage of all subscriptions", IN_CSV)
@@ -178,11 +185,14 @@ class UsageOfOneView(UsageView):
         operation_id="subscriptions_usage_of_one",
         summary="List the usage of a subscription",
         tags=["subscriptions"],
-        parameters=[SUBSCRIPTION_ID, UsageOfOneParameters, FORMAT, *HEADERS],
+        parameters=[SUBSCRIPTION_ID, UsageOfOneParameters, FORMAT, EXACT_IN_WORDS, *HEADERS],
         responses=in_json(UsageTotalSerializer) | NOT_FOUND,
     )
     def get(self, request: Request, id: str) -> Response:  # type: ignore[override]
-        """The usage of one subscription in a range of days."""
+        """The usage of one subscription in a range of days.
+
+        With the parameter `exact=true`, `subscription_id` and `total_usage` are text, of which no client loses a digit.
+        """
         parameters = self.parameters(UsageOfOneParameters)
         subscription = subscription_get(subscription_id=_subscription_id(id))
         return self.totals(parameters | {"subscription": subscription.pk})

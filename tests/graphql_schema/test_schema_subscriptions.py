@@ -1,5 +1,7 @@
 """Subscriptions and their usage: the same numbers as in REST, in pages."""
 
+from datetime import date
+
 import pytest
 
 from subscriptions.aggregates.services import daily_usage_refresh
@@ -51,6 +53,28 @@ def test_subscriptions_are_ordered_by_id():
     assert [node["id"] for node in nodes(query, carrier="att")] == [str(ids[0]), str(ids[2])]
     assert [node["id"] for node in nodes(query, status="active")] == [str(ids[1])]
     assert ask(query, carrier="sprint")["subscriptions"]["totalCount"] == 1
+
+
+# Beside 0, which stands for all subscriptions.
+EVERY_KIND_OF_ID = [-(2**63), -5, -1, 1, 2**31, 2**53 + 1, 2**63 - 1]
+
+
+def test_pages_have_every_id_that_the_column_can_hold():
+    for number in EVERY_KIND_OF_ID:
+        someone = recipes.subscription.make(id=number)
+        recipes.daily_usage.make(subscription=someone, day=date(2026, 1, 5), price=1, amount=2**63)
+    ids = [str(number) for number in EVERY_KIND_OF_ID]
+    page = "totalCount pageInfo { hasNextPage endCursor } edges { cursor node"
+    lists = pages(f"query ($after: String) {{ subscriptions(first: 2, after: $after) {{ {page} {{ id }} }} }} }}")
+    assert [node["id"] for nodes_ in lists for node in nodes_] == ids
+    over = 'subscriptionsOverLimit(priceLimit: 1, from: "2026-01-05", to: "2026-01-05", first: 2, after: $after)'
+    lists = pages(f"query ($after: String) {{ {over} {{ {page} {{ subscription {{ id }} }} }} }} }}")
+    assert [node["subscription"]["id"] for nodes_ in lists for node in nodes_] == ids
+
+    usage = 'usage(from: "2026-01-05", to: "2026-01-05") { edges { node { totalUsage } } }'
+    for number in ids:
+        found = ask(f"query ($id: ID!) {{ subscription(id: $id) {{ id {usage} }} }}", id=number)["subscription"]
+        assert found == {"id": number, "usage": {"edges": [{"node": {"totalUsage": "9223372036854775808"}}]}}
 
 
 def test_one_subscription():

@@ -7,10 +7,12 @@ from decimal import Decimal as Number
 
 import pytest
 from graphql import GraphQLError, parse_value
+from model_bakery import baker
 
+from catalogue.models import ReportProblem
 from graphql_schema.scalars import BigInt, Date, Decimal
 from tests.catalogue import recipes
-from tests.graphql_schema.helpers import ask, refusal
+from tests.graphql_schema.helpers import ask, pages, refusal
 
 # --- Numbers and dates -----------------------------------------------------------------------------------------
 
@@ -161,6 +163,33 @@ def test_an_invalid_cursor_is_refused(text):
 def test_a_forged_cursor_is_refused(field, place):
     query = f"query ($after: String) {{ page: {field}, after: $after) {{ edges {{ cursor }} }} }}"
     assert refusal(query, after=cursor(*place)) == ("invalid_cursor", {"argument": "after"})
+
+
+@pytest.mark.django_db
+def test_pages_have_every_id_that_a_column_can_hold():
+    ids = [-(2**31), -1, 1, 2**31 - 1]
+    dsrs = [recipes.dsr.make(id=number, offer=str(number)) for number in ids]
+    page = "pageInfo { hasNextPage endCursor } edges { cursor node"
+    for order, expected in (("ID", ids), ("NEWEST", ids[::-1]), ("PERIOD", ids)):
+        lists = pages(
+            f"query ($after: String) {{ dsrs(first: 1, after: $after, orderBy: {order}) {{ {page} {{ id }} }} }} }}"
+        )
+        assert [node["id"] for nodes in lists for node in nodes] == [str(number) for number in expected]
+
+    problems = [-(2**63), -5, 0, 2**31, 2**53 + 1, 2**63 - 1]
+    for number in problems:
+        baker.make(ReportProblem, id=number, dsr=dsrs[0], level="warning", code="isrc_invalid")
+    query = f"""query ($after: String, $id: ID!) {{
+        dsr(id: $id) {{ problems(first: 1, after: $after) {{ {page} {{ id }} }} }} }}
+    }}"""
+    after, found = None, []
+    while len(found) <= len(problems):
+        connection = ask(query, id=-(2**31), after=after)["dsr"]["problems"]
+        found += [edge["node"]["id"] for edge in connection["edges"]]
+        after = connection["pageInfo"]["endCursor"]
+        if not connection["pageInfo"]["hasNextPage"]:
+            break
+    assert found == [str(number) for number in problems]
 
 
 @pytest.mark.django_db

@@ -170,6 +170,13 @@ def test_a_search_with_too_many_results_is_cut(admin_client, monkeypatch):
     assert "More than 1,000 recordings found. Add a word to narrow the search." in response.content.decode()
 
 
+@pytest.mark.parametrize("number", [-(2**63), -1, 2**63 - 2])
+def test_a_page_starts_after_every_id_that_the_column_can_hold(admin_client, number):
+    recipes.resource.make(id=number, title="Song", dsp_id="a")
+    recipes.resource.make(id=number + 1, title="Song", dsp_id="b")
+    assert search(admin_client, after=json.dumps(["song", number])) == [("Spotify", "b")]
+
+
 def test_a_surrogate_in_a_cursor_is_no_error(admin_client):
     assert search(admin_client, after='["\\ud800", 1]') == []
 

@@ -5,8 +5,10 @@ import re
 import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
+from model_bakery import baker
 
 from catalogue.exceptions import ReportRefused
+from catalogue.models import ReportProblem
 from tests.catalogue import recipes
 from tests.catalogue.helpers import ES_JANUARY, NO_JANUARY, import_report, line, user_with
 
@@ -106,6 +108,17 @@ def test_lists_have_only_the_rows_of_their_dsr(client, dsr, tmp_path):
     assert [row["value"] for row in client.get(f"/dsrs/{other.pk}/problems").json()] == ["y"]
 
 
+def test_exact_numbers_are_text(client, tmp_path):
+    dsr = import_report(tmp_path, NO_JANUARY, line("a", isrc="x", usages="9223372036854775807"), line("b", isrc="x"))
+    response = client.get(f"/dsrs/{dsr.pk}/lines?exact=true&limit=1")
+    assert response.json() == [{"line": "2", "dsp_id": "a", "isrc": "x", "usages": "9223372036854775807"}]
+    assert client.get(next_page(response)).json() == [{"line": "3", "dsp_id": "b", "isrc": "x"}]
+    (first, _) = client.get(f"/dsrs/{dsr.pk}/problems?exact=true").json()
+    assert (first["id"], first["line"]) == (str(dsr.problems.first().pk), "2")
+    # DSRs have no large numbers: there, the parameter is unknown and ignored.
+    assert client.get("/dsrs/?exact=maybe").json() == client.get("/dsrs/").json()
+
+
 # --- Pages -----------------------------------------------------------------------------------------------------
 
 
@@ -169,6 +182,21 @@ def test_dsrs_are_paginated_on_request(client):
     assert "Link" not in client.get("/dsrs/")
 
 
+BIGINTS = [-(2**63), -5, -1, 0, 2**31, 2**53 + 1, 2**63 - 1]
+
+
+def test_pages_have_every_id_that_a_column_can_hold(client):
+    dsrs = [recipes.dsr.make(id=number, offer=str(number)) for number in (-(2**31), -1, 1, 2**31 - 1)]
+    found = pages(client, "/dsrs/?limit=1")
+    assert [row["id"] for page in found for row in page] == [dsr.pk for dsr in dsrs]
+    assert client.get("/dsrs/-1").json()["id"] == -1
+
+    for number in BIGINTS:
+        baker.make(ReportProblem, id=number, dsr=dsrs[0], level="warning", code="isrc_invalid")
+    found = pages(client, f"/dsrs/{dsrs[0].pk}/problems?limit=1&exact=true")
+    assert [row["id"] for page in found for row in page] == [str(number) for number in BIGINTS]
+
+
 # --- Invalid parameters ----------------------------------------------------------------------------------------
 
 
@@ -181,7 +209,7 @@ def test_an_invalid_limit_is_refused_with_its_name(client, dsr, value):
         assert (response.status_code, list(response.json())) == (400, ["limit"])
 
 
-@pytest.mark.parametrize("value", ["", "-1", "9223372036854775808", "abc", "1.0", "٣", "a1", "0x1"])
+@pytest.mark.parametrize("value", ["", "-9223372036854775809", "9223372036854775808", "abc", "1.0", "٣", "a1", "0x1"])
 def test_an_invalid_cursor_is_refused_with_its_name(client, dsr, value):
     for path in ("/dsrs/", f"/dsrs/{dsr.pk}/lines", f"/dsrs/{dsr.pk}/problems"):
         response = client.get(path, {"cursor": value})

@@ -126,6 +126,31 @@ def test_usages_are_whole_numbers_of_any_size(client, tmp_path):
     assert b'"usages":18446744073709551614,' in client.get("/resources/percentile/100").content
 
 
+def test_exact_numbers_are_text_with_every_digit(client, tmp_path):
+    usages, tiny = "9223372036854775807", "0." + "0" * 59 + "1"
+    lines = [line("a", usages=usages, revenue="123456789012345678901234567890.10") for _ in range(2)]
+    import_report(tmp_path, ES_JANUARY, *lines, line("b", revenue="100"), line("c", usages="0", revenue=tiny))
+    import_report(tmp_path, NO_JANUARY, line("d", usages="-3", revenue="1"))
+    numbers = [(one["dsp_id"], one.get("usages"), one["revenue"]) for one in answer(client, exact="true")]
+    assert numbers == [
+        ("a", "18446744073709551614", "246913578024691357802469135780.2"),
+        ("b", None, "100"),
+        # 1 NOK at 9.9384227272727272727272727272727272727273 NOK for one EUR, to 40 decimals.
+        ("d", "-3", "0.1006195879810816880125024411684129501069"),
+        # A revenue in EUR has at most 40 decimals.
+        ("c", "0", "0"),
+    ]
+    assert answer(client, exact="false") == answer(client)
+    assert answer(client, exact="true", number=1)[0].keys() == answer(client, number=1)[0].keys()
+
+
+@pytest.mark.parametrize(
+    ("query", "code"), [("exact=maybe", "invalid"), ("exact=", "invalid"), ("exact=true&exact=true", "repeated")]
+)
+def test_an_invalid_choice_of_exact_numbers_is_refused_with_its_name(client, query, code):
+    assert refusal(client, f"/resources/percentile/50?{query}") == {"exact": [code]}
+
+
 def test_without_dsrs_in_scope_the_answer_is_an_empty_array(client, spain):
     for query in ("", "?territory=FR", "?territory=QQ", "?period_start=2020-01-02", "?period_end=2019-12-31"):
         response = client.get(f"/resources/percentile/1{query}")

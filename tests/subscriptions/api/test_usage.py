@@ -2,7 +2,7 @@
 
 import csv
 import io
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
@@ -17,6 +17,7 @@ from werkzeug import Client as WSGIClient
 from dsrhub.wsgi import application
 from subscriptions.aggregates.services import daily_usage_refresh
 from tests import recipes
+from tests.subscriptions import recipes as usage_recipes
 from tests.subscriptions.helpers import VOICE, add, event, subscribe
 
 pytestmark = pytest.mark.django_db
@@ -178,6 +179,42 @@ def test_pages_follow_each_other(client, refresh, path, query, limit):
     assert 1 <= len(found[-1]) <= limit
 
 
+# Beside 0, which stands for all subscriptions.
+EVERY_KIND_OF_ID = [-(2**63), -5, -1, 1, 2**31, 2**53 + 1, 10**18, 2**63 - 1]
+
+
+@pytest.mark.parametrize(
+    ("path", "query"),
+    [(OVER, {"price_limit": "1"}), (USAGE, {}), (USAGE, {"group_by": "day"}), (USAGE, {"type": "data"})],
+)
+@pytest.mark.parametrize("limit", [1, 3])
+def test_pages_have_every_id_that_the_column_can_hold(client, path, query, limit):
+    for number in EVERY_KIND_OF_ID:
+        someone = usage_recipes.subscription.make(id=number)
+        for day in (5, 6):
+            sums = {"day": date(2026, 1, day), "price": 1, "amount": 2**62}
+            usage_recipes.daily_usage.make(subscription=someone, **sums)
+    days = {"from": "2026-01-05", "to": "2026-01-06"}
+    found = [row for page in pages(client, path, limit=limit, **days, **query) for row in page]
+    assert list(dict.fromkeys(row["subscription_id"] for row in found)) == EVERY_KIND_OF_ID
+    assert len(found) == len(EVERY_KIND_OF_ID) * (2 if "group_by" in query else 1)
+    # In JavaScript, 2^53 + 1 and the sum would be rounded.
+    exact = [row for page in pages(client, path, limit=limit, exact="true", **days, **query) for row in page]
+    as_text = {"subscription_id", "total_usage"}
+    assert exact == [{name: str(one) if name in as_text else one for name, one in row.items()} for row in found]
+    if path == USAGE and "group_by" not in query:
+        assert {row["total_usage"] for row in exact} == {"9223372036854775808"}
+        for number in EVERY_KIND_OF_ID:
+            (row,) = answer(client, f"/subscriptions/{number}/usage/", **days)
+            assert [row] == answer(client, USAGE, subscription=number, **days)
+            assert row["subscription_id"] == number
+
+
+@pytest.mark.parametrize("cursor", ["9999999999999999999-voice", "9223372036854775807-voice-9999999"])
+def test_no_row_is_behind_the_largest_cursor(client, someone, cursor):
+    assert answer(client, USAGE, cursor=cursor, **JANUARY) == []
+
+
 def test_a_thousand_rows_are_a_page(client):
     add(*[event(someone) for someone in subscribe(1001)])
     assert [len(page) for page in pages(client, USAGE, **JANUARY)] == [1000, 1]
@@ -276,12 +313,22 @@ def test_the_parameter_wins_over_the_header(client, someone):
         (USAGE, {**JANUARY, "type": "sms"}, {"type": ["invalid_choice"]}),
         (USAGE, {**JANUARY, "group_by": "month"}, {"group_by": ["invalid_choice"]}),
         (USAGE, {**JANUARY, "subscription": "x"}, {"subscription": ["invalid"]}),
-        (USAGE, {**JANUARY, "subscription": "0"}, {"subscription": ["min_value"]}),
+        (USAGE, {**JANUARY, "subscription": str(-(2**63) - 1)}, {"subscription": ["min_value"]}),
         (USAGE, {**JANUARY, "subscription": str(2**63)}, {"subscription": ["max_value"]}),
         (USAGE, {**JANUARY, "price_limit": "1", "colour": "red"}, {"price_limit": ["unknown"], "colour": ["unknown"]}),
         *[
             (USAGE, {**JANUARY, "cursor": cursor}, {"cursor": ["invalid"]})
-            for cursor in ("1", "1-sms", "x-data", "-1-data", "1-data-", "1-data-0", "1-data-2026-02-30", "١-data")
+            for cursor in (
+                "1",
+                "1-sms",
+                "x-data",
+                "--1-data",
+                "1--data",
+                "1-data-",
+                "1-data-0",
+                "1-data-2026-02-30",
+                "١-data",
+            )
         ],
         ("/subscriptions/1/usage/", {"from": "2026-01-01"}, {"to": ["required"]}),
         ("/subscriptions/1/usage/", {**JANUARY, "subscription": "1"}, {"subscription": ["unknown"]}),
