@@ -16,10 +16,10 @@ from dsrhub.api.errors import READS_CLOSED, WRONG_PARAMETERS, ErrorSerializer
 from dsrhub.api.fields import EXACT_IN_WORDS
 from dsrhub.api.pages import page_response
 from dsrhub.api.parameters import number_in_path
-from dsrhub.negotiation import OneFormat
+from dsrhub.negotiation import ByParameterOrHeader, OneFormat
 from subscriptions.aggregates import selectors
 from subscriptions.aggregates.selectors import Answer
-from subscriptions.api.formats import ByParameterOrHeader, CSVRenderer
+from subscriptions.api.formats import CSVRenderer
 from subscriptions.api.serializers import (
     LARGEST_ID,
     AnswerParameters,

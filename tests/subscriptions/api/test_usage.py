@@ -274,10 +274,16 @@ def test_pages_of_csv(client, someone, path, query):
         ("text/csv, */*;q=0.5", "text/csv; charset=utf-8"),
         ("text/html", "application/json"),
         ("nonsense", "application/json"),
+        ("", "application/json"),
+        ("application/json;q=0.9, text/csv;q=0.1", "application/json"),
+        ("application/json;q=0, text/csv", "text/csv; charset=utf-8"),
+        ("application/json;q=0, text/csv;q=0", "application/json"),
     ],
 )
 def test_what_a_client_accepts(client, someone, accept, content_type):
-    assert client.get(USAGE, JANUARY, headers={"accept": accept})["Content-Type"] == content_type
+    response = client.get(USAGE, JANUARY, headers={"accept": accept})
+    assert response["Content-Type"] == content_type
+    assert "Accept" in response["Vary"]
 
 
 def test_the_parameter_wins_over_the_header(client, someone):
