@@ -1,12 +1,17 @@
 """The site of the admin: changing one's own password is limited and audited, and choices by searching are checked."""
 
+from functools import update_wrapper
 from typing import Any, cast
 
+from django.contrib import messages
 from django.contrib.admin import AdminSite
 from django.contrib.admin.views.autocomplete import AutocompleteJsonView
+from django.contrib.auth.views import LoginView
 from django.core.exceptions import PermissionDenied
 from django.db import transaction
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.urls import reverse
+from django.utils.translation import gettext as _
 
 from dsrhub.throttling import Attempt
 from dsrhub.tokens import password_changed
@@ -22,6 +27,31 @@ class ChoicesView(AutocompleteJsonView):
 
 
 class DsrhubAdminSite(AdminSite):
+    def admin_view(self, view: Any, cacheable: bool = False) -> Any:
+        """Tell users whose session has ended that a form was not processed. Signing in leads to its address by GET."""
+        checked = super().admin_view(view, cacheable)
+
+        def with_warning(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+            if request.method == "POST" and not request.user.is_authenticated:
+                messages.warning(request, _("Your session has ended. Nothing was changed: sign in and do it again."))
+            return cast(HttpResponse, checked(request, *args, **kwargs))
+
+        return update_wrapper(with_warning, checked)
+
+    def login(self, request: HttpRequest, extra_context: Any = None) -> HttpResponse:
+        """Lead users who have signed in meanwhile, in another window, to the page that asked for it."""
+        if request.method == "GET" and self.has_permission(request):
+            view = LoginView()
+            view.setup(request)
+            return HttpResponseRedirect(view.get_redirect_url() or reverse("admin:index"))
+        return super().login(request, extra_context)
+
+    def logout(self, request: HttpRequest, extra_context: Any = None) -> Any:
+        """Sign out by POST only. A link to this address does nothing."""
+        if request.method == "GET":
+            return HttpResponseRedirect(reverse("admin:index"))
+        return super().logout(request, extra_context)
+
     def autocomplete_view(self, request: HttpRequest) -> HttpResponse:
         return cast(HttpResponse, ChoicesView.as_view(admin_site=self)(request))
 

@@ -8,6 +8,8 @@ from django.conf import settings
 from django.core.exceptions import BadRequest
 from django.http import HttpRequest, HttpResponse, HttpResponseBase, JsonResponse
 
+from dsrhub.refusals import refused_page
+
 # In bytes. Everybody may send such a body, to any address. dsrhub's worker class of gunicorn waits for it.
 SMALL_BODY = 64 * 1024
 # The size of a form without its files.
@@ -115,8 +117,7 @@ class BodyMiddleware:
 
 def refusal(request: HttpRequest, error: BodyRefused) -> HttpResponse:
     """The response of pages and of addresses outside the REST views, which have their own handler of errors."""
-    if request.path.startswith("/admin/"):
-        text = f"{error}\n"
-        return HttpResponse(text, status=error.status_code, content_type="text/plain", headers=error.headers)
+    if request.path_info.startswith("/admin/"):
+        return refused_page(request, str(error), status=error.status_code, headers=error.headers)
     content = {"detail": str(error), "code": error.code}
     return JsonResponse(content, status=error.status_code, headers=error.headers)

@@ -138,8 +138,10 @@ STATIC_URL = "static/"
 STATIC_ROOT = BASE_DIR / ".static"
 STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
-    "staticfiles": {"BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"},
+    "staticfiles": {"BACKEND": "dsrhub.static_files.CollectedOrSource"},
 }
+# Files that were not collected are served, too.
+WHITENOISE_USE_FINDERS = True
 # Uploads always go to the disk: a report can be larger than the memory, and the import reads a path.
 FILE_UPLOAD_HANDLERS = ["django.core.files.uploadhandler.TemporaryFileUploadHandler"]
 # The addresses that accept large bodies, and the permission that each requires: see dsrhub/bodies.py.
@@ -160,6 +162,7 @@ if DSRHUB_BEHIND_PROXY:
     SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
 # How many own proxies a request passes. Each appends an address to X-Forwarded-For.
 DSRHUB_PROXY_COUNT = env_int("DSRHUB_PROXY_COUNT", default=1, minimum=1)
+CSRF_FAILURE_VIEW = "dsrhub.refusals.csrf_failure"
 CSRF_TRUSTED_ORIGINS = env_list("DSRHUB_CSRF_TRUSTED_ORIGINS")
 X_FRAME_OPTIONS = "DENY"
 CONTENT_SECURITY_POLICY = {

@@ -7,7 +7,7 @@ os.environ.setdefault("DSRHUB_ALLOWED_HOSTS", "localhost,127.0.0.1")
 os.environ["DSRHUB_HTTPS"] = "false"
 
 from dsrhub.settings import *  # noqa: F403
-from dsrhub.settings import DATABASES
+from dsrhub.settings import DATA_DIR, DATABASES, STORAGES
 
 # Each test opens its own connection, as tests count the queries of a new connection.
 DATABASES["default"]["CONN_MAX_AGE"] = 0
@@ -15,10 +15,6 @@ DATABASES["default"]["CONN_MAX_AGE"] = 0
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 # Longer than on a server, for slow machines: see BOUNDS in tests/conftest.py.
 DSRHUB_GRAPHQL_SECONDS = 60
-# Static files are served from the source folders, without collectstatic.
+# Static files are served from the source folders, whether `collectstatic` has run in this folder or not.
 STATIC_ROOT = None
-WHITENOISE_USE_FINDERS = True
-STORAGES = {
-    "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
-    "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},
-}
+STORAGES["staticfiles"]["OPTIONS"] = {"location": DATA_DIR / "static_files_of_no_test"}

@@ -23,11 +23,9 @@ from django.http import (
 from django.template.defaultfilters import filesizeformat
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
-from django.utils.decorators import method_decorator
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
-from django.views.decorators.http import require_POST
 from import_export.admin import ImportMixin
 from import_export.fields import Field
 from import_export.forms import ImportForm
@@ -187,10 +185,14 @@ class ReportImportMixin(PathImportMixin, ImportMixin):  # type: ignore[misc]
             )
         return HttpResponseRedirect(reverse("admin:catalogue_dsr_upload", args=[upload]))
 
-    @method_decorator(require_POST)
     def process_import(self, request: HttpRequest, **kwargs: Any) -> HttpResponse:
-        """Apply what the user chose for the files of an upload: import, check again or discard."""
+        """Apply what the user chose for the files of an upload: import, check again or discard.
+
+        A GET leads back to the upload: after signing in again, or from the page of a refused form.
+        """
         self._require_permission(request)
+        if request.method != "POST":
+            return _waiting_upload(request.GET.get("upload", ""))
         upload = request.POST.get("upload", "")
         jobs = _jobs_or_404(upload)
         if request.POST.getlist("replace") and not may_replace(request):
@@ -271,6 +273,13 @@ def may_replace(request: HttpRequest) -> bool:
 
 def _user(request: HttpRequest) -> User:
     return cast(User, request.user)
+
+
+def _waiting_upload(upload: str) -> HttpResponseRedirect:
+    """The page of an upload, or the list of all import jobs."""
+    if ImportJob.objects.filter(upload=upload).exists():
+        return HttpResponseRedirect(reverse("admin:catalogue_dsr_upload", args=[upload]))
+    return HttpResponseRedirect(reverse("admin:catalogue_importjob_changelist"))
 
 
 def _jobs_or_404(upload: str) -> list[ImportJob]:

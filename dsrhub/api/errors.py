@@ -14,6 +14,7 @@ from rest_framework.response import Response
 
 from dsrhub.bodies import BodyRefused, refusal
 from dsrhub.exceptions import ConflictError, DsrhubError, NotFoundError, NotReadyError
+from dsrhub.refusals import form_refused
 
 
 class TooLarge(exceptions.APIException):
@@ -122,6 +123,8 @@ def bad_request(request: HttpRequest, exception: Exception) -> HttpResponseBase:
     """The response to a request that Django or a form of the admin refuses."""
     if isinstance(exception, BodyRefused):
         return refusal(request, exception)
+    if request.path_info.startswith("/admin/"):
+        return form_refused(request, exception)
     return defaults.bad_request(request, exception)
 
 

@@ -2,9 +2,10 @@
 
 import time
 from contextlib import suppress
+from dataclasses import dataclass
 from itertools import zip_longest
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from django import forms
 from django.conf import settings
@@ -12,11 +13,14 @@ from django.contrib import messages
 from django.contrib.admin.models import ADDITION, LogEntry
 from django.contrib.auth.models import User
 from django.contrib.contenttypes.models import ContentType
+from django.core.exceptions import PermissionDenied
 from django.core.files.uploadedfile import TemporaryUploadedFile
 from django.db import OperationalError, transaction
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.defaultfilters import filesizeformat
+from django.template.response import TemplateResponse
 from django.urls import reverse
+from django.utils.http import urlencode
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from import_export.admin import ImportMixin
@@ -27,7 +31,7 @@ from import_export.results import Result
 
 from dsrhub.database.statements import is_lock_timeout, wait_for_locks
 from dsrhub.exceptions import DsrhubError
-from dsrhub.files import ends_in, file_sha256
+from dsrhub.files import NotARegularFile, ends_in, file_sha256
 from dsrhub.import_export.uploads import PathFormat, PathImportMixin, UploadStorage
 from subscriptions.exceptions import RecordProblem, UsageConflict
 from subscriptions.models import RECORD_MODELS, UsageType
@@ -39,6 +43,9 @@ from subscriptions.records.services import UsageAdded, UsageChecked
 AT_ONCE_SECONDS = 3
 PREVIEW_RECORDS = 20
 ENDINGS = (".csv", ".tsv", ".csv.gz", ".tsv.gz")
+
+
+IS_GONE = gettext_lazy("%s has already been confirmed, or is no longer stored.")
 
 
 class NotAtOnce(DsrhubError):
@@ -107,6 +114,18 @@ class UsageConfirmForm(ConfirmImportForm):  # type: ignore[misc]
     format = forms.ChoiceField(choices=[("0", "")], widget=forms.HiddenInput)
     backfill = forms.BooleanField(required=False, widget=forms.HiddenInput)
 
+    def query(self) -> str:
+        """The query of its address. By GET, the address leads back to the waiting file."""
+        return urlencode({name: self.initial.get(name, "") for name in WaitingFileForm.base_fields})
+
+
+class WaitingFileForm(forms.Form):
+    """A file that was checked, and was not confirmed yet."""
+
+    import_file_name = forms.RegexField("^[0-9a-f]{32}$")
+    original_file_name = forms.CharField()
+    backfill = forms.BooleanField(required=False)
+
 
 # --- The import ------------------------------------------------------------------------------------------------
 
@@ -164,6 +183,14 @@ class UsageResult(Result):  # type: ignore[misc]
         ]
 
 
+@dataclass
+class WaitingFile:
+    """What the check of a stored file leaves for its confirmation."""
+
+    sha256: str
+    checked: UsageChecked | None = None
+
+
 class UsageFile(Resource):  # type: ignore[misc]
     """A usage file in the upload folder. The dry run is the check."""
 
@@ -212,7 +239,7 @@ class UsageFile(Resource):  # type: ignore[misc]
         try:
             path.rename(taken)  # if two users confirm it, the second fails here
         except FileNotFoundError as error:
-            raise FileChanged(_("%s has already been confirmed, or is no longer stored.") % file_name) from error
+            raise FileChanged(IS_GONE % file_name) from error
         try:
             if file_sha256(taken, taken.parent) != sha256:
                 raise FileChanged(_("The stored file has changed since the check. Nothing was added."))
@@ -260,6 +287,10 @@ def _at_once(file_name: str) -> Progress:
     return progress
 
 
+def _user(request: HttpRequest) -> User:
+    return cast(User, request.user)
+
+
 class UsageImportMixin(PathImportMixin, ImportMixin):  # type: ignore[misc]
     """The Import button of django-import-export, for usage files."""
 
@@ -293,6 +324,37 @@ class UsageImportMixin(PathImportMixin, ImportMixin):  # type: ignore[misc]
             file = cleaned["import_file"]
             initial |= {"sha256": file.sha256, "backfill": cleaned["backfill"], "to_add": file.checked.to_add}
         return initial
+
+    def process_import(self, request: HttpRequest, **kwargs: Any) -> HttpResponse:
+        """Add the records of a confirmed file. A GET leads back to a waiting file, as after signing in again."""
+        if request.method == "POST":
+            added: HttpResponse = super().process_import(request, **kwargs)
+            return added
+        if not self.has_import_permission(request):
+            raise PermissionDenied
+        form = WaitingFileForm(request.GET)
+        try:
+            if form.is_valid():
+                return self._waiting_page(request, **form.cleaned_data)
+        except (FileNotFoundError, NotARegularFile):
+            messages.error(request, IS_GONE % form.cleaned_data["original_file_name"])
+        return HttpResponseRedirect(reverse(f"admin:subscriptions_{self.opts.model_name}_import"))
+
+    def _waiting_page(
+        self, request: HttpRequest, *, import_file_name: str, original_file_name: str, backfill: bool
+    ) -> HttpResponse:
+        """Check a stored file again, and show what was found. Raises FileNotFoundError and NotARegularFile."""
+        path = UploadStorage(name=import_file_name).read()
+        upload = WaitingFile(file_sha256(path, path.parent))
+        result = UsageFile(self.model.usage_type).import_data(
+            path, dry_run=True, file_name=original_file_name, user=_user(request), backfill=backfill, upload=upload
+        )
+        context = {**self.admin_site.each_context(request), "title": _("Import"), "opts": self.opts, "result": result}
+        if upload.checked is not None:
+            named = {"import_file_name": import_file_name, "original_file_name": original_file_name, "format": "0"}
+            found = {"sha256": upload.sha256, "backfill": backfill, "to_add": upload.checked.to_add}
+            context["confirm_form"] = UsageConfirmForm(initial=named | found)
+        return TemplateResponse(request, self.import_template_name, context)
 
     def process_result(self, result: UsageResult, request: HttpRequest) -> HttpResponse:
         if result.added is None:

@@ -121,13 +121,7 @@ def test_each_address_is_open_to_its_permissions_only(client, address, model, vi
         user.user_permissions.set([permission])
         if is_let_in(client, url):
             open_to.add(codename)
-    assert open_to == expected(view, needed)
-
-
-def expected(view, needed):
-    if view == "process_import":
-        return set(ALL)  # A GET is refused to all users. A test below covers POST.
-    return needed
+    assert open_to == needed
 
 
 @pytest.mark.parametrize(("model", "view"), [case[:2] for case in CASES])
