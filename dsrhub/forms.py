@@ -1,4 +1,4 @@
-"""Fields of forms that read numbers in plain digits only.
+"""Fields of forms that read numbers in plain digits only, and times as files have them.
 
 Django's own fields also read `1_0`, `1e1`, `+10`, `10.` and the digits of other scripts. Blanks around a number are
 removed, as in all fields.
@@ -8,7 +8,9 @@ from typing import Any
 
 from django import forms
 from django.core.exceptions import ValidationError
+from django.forms.utils import from_current_timezone
 
+from dsrhub.times import parsed_time
 from dsrhub.values import plain_decimal, plain_whole_number
 
 
@@ -26,3 +28,13 @@ class PlainDecimalField(forms.DecimalField):
         if isinstance(value, str) and number is not None and plain_decimal(value.strip()) is None:
             raise ValidationError(self.error_messages["invalid"], code="invalid")
         return number
+
+
+class TimeField(forms.SplitDateTimeField):
+    """A day and a time. The time may have a zone and any decimals, and a whole time may be in the field of the day."""
+
+    def clean(self, value: Any) -> Any:
+        moment = parsed_time("T".join(part.strip() for part in value or [] if part and part.strip()))
+        if moment is None:
+            return super().clean(value)
+        return moment if moment.tzinfo else from_current_timezone(moment)

@@ -263,3 +263,5 @@ DSRHUB_GRAPHQL_INTROSPECTION = env_bool("DSRHUB_GRAPHQL_INTROSPECTION", default=
 DSRHUB_KEPT_RANKING_ROWS = env_int("DSRHUB_KEPT_RANKING_ROWS", default=5_000_000)
 # The time zone whose midnight ends a day of usage. A change affects only records written afterwards.
 DSRHUB_USAGE_TIME_ZONE = env_time_zone("DSRHUB_USAGE_TIME_ZONE", default="UTC")
+# How many days after today a record of usage may be. Clocks and time zones differ; more is a mistake.
+DSRHUB_USAGE_FUTURE_DAYS = env_int("DSRHUB_USAGE_FUTURE_DAYS", default=1, maximum=36_500)

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
-from datetime import UTC, date, datetime
+from datetime import UTC, date
 from functools import lru_cache
 from json.encoder import encode_basestring
 from typing import Any
@@ -19,16 +19,11 @@ from dsrhub.api.errors import ErrorSerializer
 from dsrhub.api.fields import ExactField, Int64Field, WholeNumberField, exact_field
 from dsrhub.api.pages import LARGEST_PAGE, PageParameters
 from dsrhub.api.parameters import Parameters
+from dsrhub.times import parsed_time
 
 # --- Parameters ------------------------------------------------------------------------------------------------
 
-# A date-time of RFC 3339, in which `T`, the seconds and the zone are optional, or a plain date. A client may send the
-# `+` of the zone unescaped: then it arrives as a space.
-DATE_TIME = re.compile(
-    r"(?P<date>\d{4}-\d{2}-\d{2})"
-    r"(?:[Tt ](?P<time>\d{2}:\d{2}(?::\d{2}(?:\.\d+)?)?)(?P<zone>[Zz]|[+ -](?:[01]\d|2[0-3]):?[0-5]\d)?)?",
-    re.ASCII,
-)
+DAY = re.compile("[0-9]{4}-[0-9]{2}-[0-9]{2}")
 
 
 @extend_schema_field(OpenApiTypes.DATETIME)
@@ -38,13 +33,14 @@ class DayField(serializers.Field):
     default_error_messages = {"invalid": "Must be a date-time or date, such as 2020-01-31T00:00:00Z or 2020-01-31."}
 
     def to_internal_value(self, data: Any) -> date:
-        match = DATE_TIME.fullmatch(str(data))
-        if match is None:
+        text = f"{data}T00:00Z" if DAY.fullmatch(str(data)) else str(data)
+        # A client may send the `+` of the zone unescaped: then it arrives as a space.
+        moment = parsed_time(text[:11] + text[11:].replace(" ", "+"))
+        if moment is None:
             self.fail("invalid")
-        zone = (match["zone"] or "Z").upper().replace(" ", "+")
         try:
-            return datetime.fromisoformat(f"{match['date']}T{match['time'] or '00:00'}{zone}").astimezone(UTC).date()
-        except (ValueError, OverflowError):
+            return (moment.astimezone(UTC) if moment.tzinfo else moment).date()
+        except OverflowError:
             self.fail("invalid")
 
     def to_representation(self, value: date) -> str:

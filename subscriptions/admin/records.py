@@ -8,6 +8,7 @@ from django import forms
 from django.contrib import admin
 from django.contrib.admin.models import ADDITION
 from django.contrib.admin.utils import label_for_field
+from django.contrib.admin.widgets import AdminSplitDateTime
 from django.core.paginator import Paginator
 from django.db import models
 from django.db.models import QuerySet, Sum
@@ -19,7 +20,7 @@ from dsrhub.admin import ChangedAsShownAdmin, DeletedByServiceAdmin
 from dsrhub.audited import AuditedAdmin
 from dsrhub.autocomplete import AutocompleteMixin
 from dsrhub.exceptions import DsrhubError
-from dsrhub.forms import WholeNumberField
+from dsrhub.forms import TimeField, WholeNumberField
 from dsrhub.import_export.button import StreamingExportMixin
 from dsrhub.models import Action
 from subscriptions.admin.exports import DataRecords, DataRecordsToImport, VoiceRecords, VoiceRecordsToImport
@@ -95,7 +96,10 @@ class UsageRecordAdmin(
     audited_values = ("price", "kilobytes_used", "seconds_used", "external_id")
     import_export_change_list_template = "admin/import_export/change_list_import_export.html"
     form = UsageRecordForm
-    formfield_overrides = {models.BigIntegerField: {"form_class": WholeNumberField}}
+    formfield_overrides = {
+        models.BigIntegerField: {"form_class": WholeNumberField},
+        models.DateTimeField: {"form_class": TimeField, "widget": AdminSplitDateTime},
+    }
     autocomplete_fields = ["subscription"]
     search_fields = ["=subscription__id", "=external_id"]
     search_help_text = _("Subscription or external id")

@@ -2,12 +2,13 @@
 
 import re
 from collections.abc import Sequence
-from datetime import UTC, date, datetime, tzinfo
+from datetime import UTC, date, datetime, timedelta, tzinfo
 from decimal import Decimal
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
 from django.conf import settings
+from django.utils import timezone
 
 from dsrhub.values import AMOUNT, DECIMALS, INTEGER_DIGITS
 from subscriptions.exceptions import DaySealed, InvalidUsage, RecordProblem
@@ -44,6 +45,11 @@ def usage_day(usage_date: datetime) -> date:
     return usage_date.astimezone(usage_zone()).date()
 
 
+def latest_usage_day() -> date:
+    """The last day on which a record may be by now."""
+    return usage_day(timezone.now()) + timedelta(days=settings.DSRHUB_USAGE_FUTURE_DAYS)
+
+
 # --- Checking --------------------------------------------------------------------------------------------------
 
 
@@ -77,7 +83,9 @@ def _usage_date_code(moment: object) -> str | None:
         return "not_a_time"
     if moment.utcoffset() is None:
         return "time_zone_missing"
-    return None if FIRST_YEAR <= moment.year <= LAST_YEAR else "time_out_of_range"
+    if not FIRST_YEAR <= moment.year <= LAST_YEAR:
+        return "time_out_of_range"
+    return "time_in_future" if usage_day(moment) > latest_usage_day() else None
 
 
 def _price_code(price: object) -> str | None:

@@ -11,7 +11,6 @@ import re
 import zlib
 from collections.abc import Callable, Iterator
 from contextlib import suppress
-from datetime import datetime
 from decimal import Decimal
 from io import BufferedIOBase, BufferedReader, TextIOWrapper
 from itertools import chain, islice
@@ -20,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from dsrhub.files import file_open
+from dsrhub.times import parsed_time
 from subscriptions.exceptions import InvalidUsage, RecordProblem
 from subscriptions.models import RECORD_MODELS, UsageType
 from subscriptions.records.events import UsageEvent
@@ -40,9 +40,6 @@ AMOUNT_COLUMNS = {RECORD_MODELS[usage_type].amount_column: usage_type for usage_
 
 WHOLE_NUMBER = re.compile("[0-9]{1,40}")
 NUMBER = re.compile(r"[+-]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]{1,9})?")
-TIME = re.compile(
-    r"[0-9]{4}-[0-9]{2}-[0-9]{2}[T ][0-9]{2}:[0-9]{2}(:[0-9]{2}(\.[0-9]{1,6})?)?(Z|[+-][0-9]{2}:[0-9]{2})?"
-)
 
 # Errors of reading a damaged file.
 DAMAGE = (EOFError, zlib.error, gzip.BadGzipFile)
@@ -158,20 +155,16 @@ def _records(reader: Any, header: list[str], report: Callable[[int], None]) -> I
 
 def _record(position: int, columns: tuple[str, ...], cells: tuple[str, ...]) -> UsageEvent | RecordProblem:
     subscription, usage_date, price, amount, external_id = cells
+    moment = parsed_time(usage_date)
     codes = (
         None if WHOLE_NUMBER.fullmatch(subscription) else "not_a_whole_number",
-        None if TIME.fullmatch(usage_date) else "not_a_time",
+        None if moment is not None else "not_a_time",
         None if NUMBER.fullmatch(price) else "not_a_number",
         None if WHOLE_NUMBER.fullmatch(amount) else "not_a_whole_number",
     )
-    if not any(codes):
-        try:
-            moment = datetime.fromisoformat(usage_date)
-        except ValueError:
-            codes = (None, "not_a_time", None, None)
-        else:
-            # The service that adds the records checks the ranges of values and the time zone.
-            return UsageEvent(int(subscription), moment, Decimal(price), int(amount), external_id or None)
+    if moment is not None and not any(codes):
+        # The service that adds the records checks the ranges of values and the time zone.
+        return UsageEvent(int(subscription), moment, Decimal(price), int(amount), external_id or None)
     at = next(at for at, code in enumerate(codes) if code)
     return RecordProblem(position, columns[at], _printable(cells[at]), str(codes[at]))
 

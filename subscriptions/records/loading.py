@@ -13,6 +13,7 @@ from subscriptions.records.events import (
     KEYS_MARKED_SINGLY,
     UsageEvent,
     external_id_code,
+    latest_usage_day,
     record_problem,
     refuse,
     usage_day,
@@ -58,6 +59,7 @@ class RecordLoad:
         self._problem_count = 0
         self._failure: Exception | None = None
         self._zone = usage_zone()
+        self._latest_day = latest_usage_day()
         self._days: dict[date, str] = {}
 
     @property
@@ -133,7 +135,7 @@ class RecordLoad:
         # The text of each day is built once.
         text = self._days.get(day)
         if text is None:
-            if day in self._sealed:
+            if day in self._sealed or day > self._latest_day:
                 return None
             text = self._days[day] = day.isoformat()
         line = f"{subscription}\t{usage_date.isoformat()}\t{text}\t{price}\t{amount}\n"

@@ -280,3 +280,33 @@ def test_users_without_permission_cannot_change_records(client):
     assert client.post(ADD, form(someone)).status_code == 403
     assert client.post(change(record), form(someone, price="2")).status_code == 403
     assert sums() == {(someone.pk, "data"): ("1.00", 1)}
+
+
+# --- Times -----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("day", "time"),
+    [
+        ("2026-01-05", "12:00:00.123456789"),
+        ("2026-01-05", "12:00:00.123456z"),
+        ("2026-01-05", "13:00:00.123456+0100"),
+        ("2026-01-05T12:00:00.123456789Z", ""),
+        (" 2026-01-05t12:00:00.123456z ", ""),
+    ],
+)
+def test_a_time_is_entered_in_any_form_of_rfc_3339(ada, day, time):
+    assert ada.post(ADD, form(subscribe(), day) | {"usage_date_1": time}).status_code == 302
+    assert DataUsageRecord.objects.get().usage_date == datetime(2026, 1, 5, 12, 0, 0, 123_456, UTC)
+
+
+@pytest.mark.parametrize(("day", "time"), [("", ""), ("2026-01-05", ""), ("2026-02-30", "12:00"), ("x", "12:00Z")])
+def test_what_is_no_time_is_refused(ada, day, time):
+    assert errors(ada.post(ADD, form(subscribe(), day) | {"usage_date_1": time})).keys() == {"usage_date"}
+    assert not DataUsageRecord.objects.exists()
+
+
+def test_a_day_in_the_future_is_refused(ada):
+    page = ada.post(ADD, form(subscribe(), "2199-01-05"))
+    assert "time_in_future" in str(errors(page))
+    assert not DataUsageRecord.objects.exists()

@@ -1,7 +1,7 @@
 """`usage_file_import` and its command: all records of a file are added, or none."""
 
 import gzip
-from datetime import date
+from datetime import UTC, date, datetime
 from decimal import Decimal
 
 import pytest
@@ -243,3 +243,32 @@ def test_the_command_backfills_with_its_option(tmp_path, someone):
 def test_the_command_names_a_file_that_is_not_there(tmp_path):
     with pytest.raises(CommandError, match=r"nothing\.csv: no such file"):
         call_command("import_usage", tmp_path / "nothing.csv")
+
+
+# --- Times -----------------------------------------------------------------------------------------------------
+
+
+def test_a_time_may_have_any_form_of_rfc_3339(tmp_path, someone):
+    forms = ["2026-01-05T12:00:00.123456789Z", "2026-01-05t12:00:00.123456z", "2026-01-05T12:00:00.1234567+0000"]
+    usage_file_import(path=write(tmp_path, DATA_HEADER, *[f"{someone.pk},{form},1,1," for form in forms]))
+    assert [*DataUsageRecord.objects.values_list("usage_date", flat=True)] == [
+        datetime(2026, 1, 5, 12, 0, 0, 123_456, UTC)
+    ] * len(forms)
+
+
+@pytest.mark.parametrize("lines", [1, 1_500])  # few records, and a COPY
+@pytest.mark.parametrize(("most", "last", "late"), [(0, "05T23:59", "06T00:00"), (3, "08T23:59", "09T00:00")])
+def test_a_day_in_the_future_is_refused_beyond_the_setting(
+    tmp_path, someone, settings, monkeypatch, lines, most, last, late
+):
+    settings.DSRHUB_USAGE_FUTURE_DAYS = most
+    # Clocks there are 14 hours ahead: the last minute of the 5th.
+    settings.DSRHUB_USAGE_TIME_ZONE = "Pacific/Kiritimati"
+    monkeypatch.setattr("django.utils.timezone.now", lambda: datetime(2026, 1, 5, 9, 59, tzinfo=UTC))
+
+    def usage(time):
+        return [DATA_HEADER, *[f"{someone.pk},2026-01-{time}+14:00,1,1," for _ in range(lines)]]
+
+    value = f"2026-01-{late.replace('T', ' ')}:00+14:00"
+    assert problems(tmp_path, *usage(late))[0] == (2, "usage_date", value, "time_in_future")
+    assert usage_file_import(path=write(tmp_path, *usage(last))).added == lines
