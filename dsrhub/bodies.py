@@ -1,8 +1,10 @@
 """Bounds on the body of a request. They hold before anything reads or stores the body."""
 
+import gzip
+import zlib
 from collections.abc import Callable
 from threading import BoundedSemaphore
-from typing import BinaryIO, ClassVar
+from typing import Any, BinaryIO, ClassVar
 
 from django.conf import settings
 from django.core.exceptions import BadRequest
@@ -14,6 +16,8 @@ from dsrhub.refusals import refused_page
 SMALL_BODY = 64 * 1024
 # The size of a form without its files.
 FORM_OVERHEAD = 64 * 1024
+# What Content-Encoding may say.
+PLAIN, PACKED = {"", "identity"}, {"gzip", "x-gzip"}
 # How many larger bodies one process receives at a time. The server has more threads, which answer other requests.
 LARGE_BODIES_AT_ONCE = 2
 
@@ -32,6 +36,14 @@ class BodyTooLarge(BodyRefused):
 
 class LengthMissing(BodyRefused):
     status_code, code = 411, "length_required"
+
+
+class UnknownCoding(BodyRefused):
+    status_code, code, headers = 415, "unsupported_encoding", {"Accept-Encoding": "gzip"}
+
+
+class BodyDamaged(BodyRefused):
+    status_code, code = 400, "gzip_damaged"
 
 
 class TooManyBodies(BodyRefused):
@@ -67,9 +79,10 @@ class BoundedBody:
 
     _slots = BoundedSemaphore(LARGE_BODIES_AT_ONCE)
 
-    def __init__(self, request: HttpRequest) -> None:
+    def __init__(self, request: HttpRequest, *, is_packed: bool) -> None:
         self._request = request
-        self._stream: BinaryIO = request._stream
+        self._stream: BinaryIO | UnpackedBody = request._stream
+        self._is_packed = is_packed
         self._is_admitted = self._has_slot = False
 
     def read(self, size: int = -1) -> bytes:
@@ -85,19 +98,55 @@ class BoundedBody:
 
     def _admit(self) -> None:
         length = content_length(self._request)
-        if self._is_admitted or length <= SMALL_BODY:
+        if self._is_admitted or (length <= SMALL_BODY and not self._is_packed):
             return
         limit = body_limit(self._request)
         if length > limit:
-            raise BodyTooLarge(f"The request may have at most {limit} bytes.")
-        if not self._slots.acquire(blocking=False):
-            raise TooManyBodies("The server is busy with other uploads. Try again in a few seconds.")
-        self._is_admitted = self._has_slot = True
+            raise too_large(limit)
+        if length > SMALL_BODY:
+            if not self._slots.acquire(blocking=False):
+                raise TooManyBodies("The server is busy with other uploads. Try again in a few seconds.")
+            self._has_slot = True
+        if self._is_packed:
+            self._stream = UnpackedBody(self._stream, limit)
+        self._is_admitted = True
 
     def release(self) -> None:
         if self._has_slot:
             self._has_slot = False
             self._slots.release()
+
+
+class UnpackedBody:
+    """The content of a body that is compressed with gzip. The limit of the body holds for its content as well."""
+
+    def __init__(self, packed: Any, limit: int) -> None:
+        self._file = gzip.GzipFile(fileobj=packed)
+        self._limit = self._left = limit
+
+    def read(self, size: int = -1) -> bytes:
+        return self._unpacked(self._file.read, size)
+
+    def readline(self, size: int = -1) -> bytes:
+        return self._unpacked(self._file.readline, size)
+
+    def close(self) -> None:
+        self._file.close()
+
+    def _unpacked(self, read: Callable[[int], bytes], size: int) -> bytes:
+        most = self._left + 1  # One byte more shows that the content is too large.
+        try:
+            data = read(most if size < 0 else min(size, most))
+        except (EOFError, zlib.error, gzip.BadGzipFile) as error:
+            raise BodyDamaged("The body is not the gzip that its Content-Encoding says.") from error
+        self._left -= len(data)
+        if self._left < 0:
+            raise too_large(self._limit)
+        return data
+
+
+def too_large(limit: int) -> BodyTooLarge:
+    return BodyTooLarge(f"The request may have at most {limit} bytes.")
 
 
 class BodyMiddleware:
@@ -108,7 +157,10 @@ class BodyMiddleware:
         if "Transfer-Encoding" in request.headers:
             # Django ignores a body without a length.
             return refusal(request, LengthMissing("The request must have a Content-Length."))
-        body = request._stream = BoundedBody(request)  # type: ignore[assignment]
+        coding = request.headers.get("Content-Encoding", "").strip().lower()
+        if coding not in PLAIN | PACKED:
+            return refusal(request, UnknownCoding("The Content-Encoding of a request can only be gzip."))
+        body = request._stream = BoundedBody(request, is_packed=coding in PACKED)  # type: ignore[assignment]
         try:
             return self.get_response(request)
         finally:

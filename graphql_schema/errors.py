@@ -12,6 +12,7 @@ from graphene.utils.str_converters import to_camel_case
 from graphql import ExecutionResult, GraphQLError, VariableDefinitionNode
 from rest_framework import exceptions, status
 
+from dsrhub.bodies import BodyRefused
 from dsrhub.database.statements import is_canceled
 from dsrhub.exceptions import DsrhubError, InvalidArgument
 from dsrhub.logs import request_id
@@ -101,6 +102,9 @@ def _refusal(error: Exception, accept: str) -> JsonResponse:
     if isinstance(error, InvalidDocument):
         errors = [location(each) | graphql_error_json(each, error.code) for each in error.errors]
         return _response({"errors": errors}, accept, status=error.status)
+    if isinstance(error, BodyRefused):
+        refused = {"message": str(error), "extensions": {"code": error.code}}
+        return _response({"errors": [refused]}, accept, status=error.status_code, headers=error.headers)
     if isinstance(error, RequestRefused):
         return _response({"errors": [dsrhub_error_json(error)]}, accept, error.status, json_status=error.json_status)
     if isinstance(error, exceptions.APIException):

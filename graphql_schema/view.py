@@ -82,6 +82,8 @@ class GraphQLView(APIView):
             body = request.body
         except UnreadablePostError:
             raise TooSlow("The body of the request arrived too slowly or not completely.") from None
+        if len(body) > BODY_LIMIT:  # It was compressed.
+            raise TooLarge(f"The body of a request may have at most {BODY_LIMIT} bytes.", limit=BODY_LIMIT)
         return self.answer(request, Operation.from_body(body))
 
     def answer(self, request: Request, operation: Operation) -> JsonResponse:
