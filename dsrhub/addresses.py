@@ -5,6 +5,8 @@ from typing import Any
 
 from django.conf import settings
 
+from dsrhub.proxy import forwarded
+
 # The customer of a provider usually has a whole network of IPv6, and can change the last 64 bits at will.
 IPV6_NETWORK_BITS = 64
 # The longest text of an address with brackets, a zone and a port. No longer text is looked at.
@@ -29,9 +31,7 @@ def client_network(request: Any) -> str:
 
 def _client_address(request: Any) -> Address | None:
     if settings.DSRHUB_BEHIND_PROXY:
-        # Each of our proxies appends the address that it saw. The client can set those before them to any value.
-        forwarded = request.META.get("HTTP_X_FORWARDED_FOR", "").split(",")
-        address = parsed_address(forwarded[-min(settings.DSRHUB_PROXY_COUNT, len(forwarded))])
+        address = parsed_address(forwarded(request, "X-Forwarded-For"))
         if address is not None:
             return address
     return parsed_address(request.META.get("REMOTE_ADDR", ""))

@@ -38,6 +38,18 @@ def env_list(name: str) -> list[str]:
     return [word for word in (part.strip() for part in os.environ.get(name, "").split(",")) if word]
 
 
+ORIGIN = re.compile(r"https?://([a-z0-9.-]+|\[[0-9a-f:]+\])(:[0-9]{1,5})?")
+
+
+def env_origins(name: str) -> list[str]:
+    """Origins such as `https://reports.example`, separated by commas. `*` stands for all of them."""
+    origins = env_list(name)
+    for origin in origins:
+        if origin != "*" and not ORIGIN.fullmatch(origin):
+            raise ImproperlyConfigured(f"{name}={origin!r} is not an origin such as https://reports.example.")
+    return origins
+
+
 def env_rate(name: str) -> tuple[int, int] | None:
     """A rate such as `600/minute`, as a count and a number of seconds; None if the variable is not set."""
     word = os.environ.get(name, "").strip()

@@ -96,7 +96,7 @@ class RequestLogMiddleware:
             "user": _user_number(request),
             "address": client_address(request),
         }
-        level = logging.DEBUG if request.path in HEALTH else logging.INFO
+        level = logging.DEBUG if request.path_info in HEALTH else logging.INFO
         logger.log(level, "%(method)s %(path)s %(status)s %(milliseconds)s ms", known, extra=known)
 
 

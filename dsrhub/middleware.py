@@ -5,9 +5,7 @@ from collections.abc import Callable
 from itertools import chain
 from typing import Any
 
-from django.conf import settings
 from django.http import HttpRequest, HttpResponse, HttpResponseBadRequest, HttpResponseBase, JsonResponse
-from django.utils.cache import patch_cache_control
 
 from dsrhub.readiness import readiness
 
@@ -23,29 +21,12 @@ class HealthMiddleware:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
-        if request.path == "/healthz":
+        if request.path_info == "/healthz":
             return HttpResponse("ok\n", content_type="text/plain")
-        if request.path == "/readyz":
+        if request.path_info == "/readyz":
             state = readiness()
             return JsonResponse(state, status=200 if state["ready"] else 503, headers={"Cache-Control": "no-store"})
         return self.get_response(request)
-
-
-class PrivateAnswersMiddleware:
-    """Forbid caches to store answers to callers who sign in, and all answers while DSRHUB_PRIVATE is on.
-
-    The header or the cookie decides, whether it is valid or not. Static files are answered before, and may be cached.
-    """
-
-    def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
-        self.get_response = get_response
-
-    def __call__(self, request: HttpRequest) -> HttpResponseBase:
-        response = self.get_response(request)
-        signs_in = "Authorization" in request.headers or settings.SESSION_COOKIE_NAME in request.COOKIES
-        if settings.DSRHUB_PRIVATE or signs_in:
-            patch_cache_control(response, private=True, no_store=True)
-        return response
 
 
 # What a part of a day may be, in a field of a query such as `period_start__year`.
@@ -66,9 +47,9 @@ class AdminInputMiddleware:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
-        if not request.path.startswith("/admin/"):
+        if not request.path_info.startswith("/admin/"):
             return self.get_response(request)
-        if "\0" in request.path or "%00" in request.META.get("QUERY_STRING", ""):
+        if "\0" in request.path_info or "%00" in request.META.get("QUERY_STRING", ""):
             return _refused_nul()
         if any(not _is_day_known(name, value) for name, values in request.GET.lists() for value in values):
             text = "A year must be from 2 to 9998, a month from 1 to 12, and a day from 1 to 31.\n"
@@ -76,7 +57,7 @@ class AdminInputMiddleware:
         return self.get_response(request)
 
     def process_view(self, request: HttpRequest, *view: Any) -> HttpResponse | None:
-        if request.path.startswith("/admin/") and request.method == "POST" and _is_staff(request):
+        if request.path_info.startswith("/admin/") and request.method == "POST" and _is_staff(request):
             fields = chain.from_iterable((name, *values) for name, values in request.POST.lists())
             if any("\0" in str(text) for text in fields):
                 return _refused_nul()

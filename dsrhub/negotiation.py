@@ -1,4 +1,4 @@
-"""The format of a response: what a client prefers, as RFC 9110 defines the header `Accept`."""
+"""The format of a response: what a client prefers, as RFC 9110 defines the header `Accept` and its weights."""
 
 import re
 from collections.abc import Iterable, Sequence
@@ -50,7 +50,7 @@ def preferred(accept: str, offered: Sequence[str]) -> str | None:
 
     If no range has one of the types, their parameters are ignored: `text/csv; header=present` is then `text/csv`.
     """
-    ranges = list(_ranges(accept))
+    ranges = list(listed(accept))
     return _preferred(ranges, offered) or _preferred([each.without_parameters() for each in ranges], offered)
 
 
@@ -67,8 +67,9 @@ def _weight_and_precedence(media_type: str, ranges: Sequence[Range]) -> tuple[fl
     return (weight, precedence) if weight else NOT_ACCEPTED
 
 
-def _ranges(accept: str) -> Iterable[Range]:
-    for part in LISTED.findall(accept):
+def listed(header: str) -> Iterable[Range]:
+    """The parts of a header such as `Accept` or `Accept-Encoding`, with their weights."""
+    for part in LISTED.findall(header):
         try:
             name, parameters = parse_header_parameters(part.strip().lower())
         except ValueError:  # A parameter has an unknown encoding.

@@ -9,7 +9,7 @@ from csp.constants import NONE, SELF
 from django.core.exceptions import ImproperlyConfigured
 
 from dsrhub import logs
-from dsrhub.environment import env_bool, env_int, env_list, env_rate, env_time_zone, generated_secret
+from dsrhub.environment import env_bool, env_int, env_list, env_origins, env_rate, env_time_zone, generated_secret
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 
@@ -62,10 +62,13 @@ INSTALLED_APPS = [
 MIDDLEWARE = [
     "dsrhub.logs.RequestLogMiddleware",
     "dsrhub.middleware.HealthMiddleware",
+    "dsrhub.proxy.ProxyMiddleware",
+    "dsrhub.responses.CorsMiddleware",
     "dsrhub.bodies.BodyMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
-    "dsrhub.middleware.PrivateAnswersMiddleware",
+    "dsrhub.responses.CompressionMiddleware",
+    "dsrhub.responses.CachingMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
@@ -162,6 +165,14 @@ if DSRHUB_BEHIND_PROXY:
     SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
 # How many own proxies a request passes. Each appends an address to X-Forwarded-For.
 DSRHUB_PROXY_COUNT = env_int("DSRHUB_PROXY_COUNT", default=1, minimum=1)
+# The address that a proxy was asked for. Clients can set these headers too, so each is trusted only by its setting.
+USE_X_FORWARDED_HOST = env_bool("DSRHUB_FORWARDED_HOST", default=False)
+DSRHUB_FORWARDED_PREFIX = env_bool("DSRHUB_FORWARDED_PREFIX", default=False)
+if (USE_X_FORWARDED_HOST or DSRHUB_FORWARDED_PREFIX) and not DSRHUB_BEHIND_PROXY:
+    name = "DSRHUB_FORWARDED_HOST" if USE_X_FORWARDED_HOST else "DSRHUB_FORWARDED_PREFIX"
+    raise ImproperlyConfigured(f"{name} is on: it needs DSRHUB_BEHIND_PROXY, too.")
+# The sites whose scripts may use REST and GraphQL in a browser.
+DSRHUB_CORS_ORIGINS = env_origins("DSRHUB_CORS_ORIGINS")
 CSRF_FAILURE_VIEW = "dsrhub.refusals.csrf_failure"
 CSRF_TRUSTED_ORIGINS = env_list("DSRHUB_CSRF_TRUSTED_ORIGINS")
 X_FRAME_OPTIONS = "DENY"

@@ -1,5 +1,6 @@
 """Static files: compressed and with a hash in their names after `collectstatic`, and from their folders before."""
 
+from django.urls import get_script_prefix
 from whitenoise.storage import CompressedManifestStaticFilesStorage
 
 
@@ -8,6 +9,11 @@ class CollectedOrSource(CompressedManifestStaticFilesStorage):  # type: ignore[m
 
     Then WhiteNoise serves it from the folder of its application (WHITENOISE_USE_FINDERS).
     """
+
+    @property
+    def base_url(self) -> str:
+        """The address of the files. The prefix of a proxy (dsrhub/proxy.py) differs from request to request."""
+        return get_script_prefix() + "static/"
 
     def stored_name(self, name: str) -> str:
         is_collected = self.hash_key(self.clean_name(name)) in self.hashed_files

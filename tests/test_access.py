@@ -716,7 +716,7 @@ def test_no_cache_stores_an_answer_to_a_signed_in_user_or_of_a_private_server(ki
 
 
 def test_open_reads_may_be_cached(client):
-    assert "Cache-Control" not in client.get("/dsrs/")
+    assert directives(client.get("/dsrs/")) == {"public", "no-cache"}
 
 
 @pytest.mark.parametrize("is_private", [False, True], ids=["public", "private"])

@@ -1,4 +1,4 @@
-"""nginx with the rules of docs/operation.md: slow clients do not stop it, and it does not store bodies of strangers."""
+"""Behind a proxy: slow clients do not stop it, it stores no bodies of strangers, and addresses are those of clients."""
 
 import re
 import socket
@@ -8,8 +8,10 @@ from types import SimpleNamespace
 
 import pytest
 from django.conf import settings
+from django.test import Client
 
 from tests import recipes
+from tests.catalogue.recipes import dsr
 from tests.processes import serving
 from tests.programs import program
 from tests.test_http_worker import FORM, LARGE, connection, exchange, get, post, response, servers, status
@@ -74,3 +76,124 @@ def test_nginx_with_the_documented_rules(tmp_path):
             assert status(get(proxy, b"/healthz")) == 200
         assert status(get(proxy, b"/dsrs/")) == 200
         server.process.kill()
+
+
+# --- The address that clients ask for --------------------------------------------------------------------------
+
+TRUSTED = {
+    "DSRHUB_BEHIND_PROXY": "true",
+    "DSRHUB_FORWARDED_HOST": "true",
+    "DSRHUB_FORWARDED_PREFIX": "true",
+    "DSRHUB_ALLOWED_HOSTS": "reports.example,localhost",
+}
+HEADERS = (b"X-Forwarded-Host: reports.example", b"X-Forwarded-Prefix: /money/dsrs", b"X-Forwarded-Proto: https")
+PLACE = "https://reports.example/money/dsrs/"
+
+
+def text(answer):
+    return answer.partition(b"\r\n\r\n")[2].decode()
+
+
+def local(address):
+    """The path that the proxy asks the server for."""
+    path = address.removeprefix("https://reports.example")
+    assert path.startswith("/money/dsrs/"), address
+    return path.removeprefix("/money/dsrs").encode()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_every_address_has_the_host_and_the_prefix_of_the_proxy():
+    dsr.make(_quantity=2, offer=iter("ab"))
+    with serving(**TRUSTED) as server:
+
+        def ask(path, *more):
+            return get(server, path, *HEADERS, *more)
+
+        assert servers(ask(b"/openapi.yaml")) == (200, [{"url": PLACE}])
+        page = ask(b"/dsrs/?limit=1")
+        (following,) = re.findall(rb"\r\nLink: <(.+?)>", page)
+        assert following.decode().startswith(PLACE + "dsrs/?limit=1&cursor=")
+        assert status(ask(local(following.decode()))) == 200
+        assert re.findall(rb"\r\nLocation: (.+?)\r\n", ask(b"/")) == [b"/money/dsrs/docs/"]
+        assert re.findall(rb"\r\nLocation: (.+?)\r\n", ask(b"/admin/")) == [
+            b"/money/dsrs/admin/login/?next=/money/dsrs/admin/"
+        ]
+        for path in (b"/admin/login/", b"/docs/", b"/graphql"):
+            addresses = re.findall('(?:href|src|action)="(/.+?)"', text(ask(path, b"Accept: text/html")))
+            assert len(addresses) > 3
+            assert [address for address in addresses if status(ask(local(address), b"Accept: */*")) >= 400] == []
+        script = text(ask(b"/docs/?script="))
+        assert 'url: "/money/dsrs/openapi.yaml"' in script.replace("\\u002D", "-").replace("\\u002F", "/")
+        # Without the headers, or with another prefix in the same process.
+        assert servers(get(server, b"/openapi.yaml")) == (200, [{"url": "http://localhost/"}])
+        other = text(get(server, b"/admin/login/", b"X-Forwarded-Prefix: /other/"))
+        assert 'href="/other/static/' in other
+        assert "/money/" not in other
+        assert 'href="/static/' in text(get(server, b"/admin/login/"))
+        server.stop()
+    assert "GET /money/dsrs/openapi.yaml 200" in server.log
+
+
+def client_says(client, **headers):
+    response = client.get("/openapi.yaml", headers=headers)
+    if response.status_code != 200:
+        return response.status_code
+    return re.search("url: (.+)", response.content.decode())[1]
+
+
+@pytest.fixture
+def trusting(settings):
+    settings.DSRHUB_BEHIND_PROXY = settings.USE_X_FORWARDED_HOST = settings.DSRHUB_FORWARDED_PREFIX = True
+    settings.ALLOWED_HOSTS = ["reports.example", "testserver"]
+    return settings
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "expected"),
+    [
+        ("x-forwarded-host", "reports.example:8443", "http://reports.example:8443/"),
+        ("x-forwarded-host", "", "http://testserver/"),
+        ("x-forwarded-host", "elsewhere.example, reports.example", "http://reports.example/"),
+        ("x-forwarded-host", "elsewhere.example", 400),
+        ("x-forwarded-prefix", "", "http://testserver/"),
+        ("x-forwarded-prefix", "/", "http://testserver/"),
+        ("x-forwarded-prefix", "/a/", "http://testserver/a/"),
+        ("x-forwarded-prefix", "/x, /a-b_c.d~1", "http://testserver/a-b_c.d~1/"),
+        ("x-forwarded-prefix", "/...", "http://testserver/.../"),
+        *[
+            ("x-forwarded-prefix", prefix, 400)
+            for prefix in ("a", "//evil.example", "/a//b", "/..", "/a/../b", "/.", "/a b", "/a?b", "/%2e", "/é", "/<x>")
+        ],
+    ],
+)
+def test_the_values_of_the_headers(client, trusting, name, value, expected):
+    assert client_says(client, **{name: value}) == expected
+
+
+def test_the_first_of_two_own_proxies_counts(client, trusting):
+    trusting.DSRHUB_PROXY_COUNT = 2
+    host = "elsewhere.example, reports.example, inner"
+    prefix = "/evil, /a, /b"
+    assert client_says(client, **{"x-forwarded-host": host, "x-forwarded-prefix": prefix}) == (
+        "http://reports.example/a/"
+    )
+
+
+def test_each_header_needs_its_own_setting(client, trusting):
+    sent = {"x-forwarded-host": "reports.example", "x-forwarded-prefix": "/a"}
+    trusting.USE_X_FORWARDED_HOST = False
+    assert client_says(client, **sent) == "http://testserver/a/"
+    trusting.DSRHUB_FORWARDED_PREFIX = False
+    assert client_says(client, **sent) == "http://testserver/"
+    trusting.USE_X_FORWARDED_HOST = True
+    assert client_says(client, **sent) == "http://reports.example/"
+
+
+@pytest.mark.django_db
+def test_a_form_passes_the_check_of_its_origin_under_the_forwarded_host(trusting):
+    sent = {"x-forwarded-host": "reports.example", "x-forwarded-prefix": "/a"}
+    client = Client(enforce_csrf_checks=True, headers=sent)
+    token = re.search('csrfmiddlewaretoken" value="(.+?)"', client.get("/admin/login/").content.decode())[1]
+    form = {"username": "ada", "password": "wrong", "csrfmiddlewaretoken": token}
+    for origin, expected in (("http://reports.example", 200), ("http://elsewhere.example", 403)):
+        assert client.post("/admin/login/", form, headers={"origin": origin}).status_code == expected

@@ -74,6 +74,12 @@ def test_with_a_database_a_missing_secret_or_list_of_hosts_stops_the_start(pytho
         ("DSRHUB_TOKEN_DAYS", "0"),
         ("DSRHUB_TOKEN_DAYS", "36501"),
         ("DSRHUB_SHARED_PARTITION_BYTES", "٣"),
+        ("DSRHUB_FORWARDED_HOST", "true"),  # it needs DSRHUB_BEHIND_PROXY
+        ("DSRHUB_FORWARDED_PREFIX", "true"),
+        ("DSRHUB_CORS_ORIGINS", "app.example"),
+        ("DSRHUB_CORS_ORIGINS", "https://app.example/"),
+        ("DSRHUB_CORS_ORIGINS", "https://app.example,null"),
+        ("DSRHUB_USAGE_FUTURE_DAYS", "-1"),
         ("DATABASE_URL", "sqlite:///db.sqlite3"),
         ("DATABASE_URL", "nonsense"),
     ],
@@ -104,6 +110,12 @@ def test_with_a_database_https_is_on_and_there_is_no_embedded_server(python):
 @pytest.mark.parametrize(("word", "meaning"), [("1", True), ("TRUE", True), ("On", True), ("no", False), ("0", False)])
 def test_booleans_are_set_by_words(python, word, meaning):
     assert shown(python, "DSRHUB_PRIVATE", DSRHUB_PRIVATE=word) == [str(meaning)]
+
+
+def test_origins_are_listed(python):
+    given = "https://app.example, http://localhost:3000,https://[::1]:8443, *"
+    expected = ["https://app.example", "http://localhost:3000", "https://[::1]:8443", "*"]
+    assert shown(python, "*DSRHUB_CORS_ORIGINS", DSRHUB_CORS_ORIGINS=given) == expected
 
 
 def test_debug_mode_needs_neither_a_secret_nor_hosts(python):

@@ -130,13 +130,13 @@ def bad_request(request: HttpRequest, exception: Exception) -> HttpResponseBase:
 
 def not_found(request: HttpRequest, exception: Exception) -> HttpResponseBase:
     """The response to an address without a route."""
-    if request.path.startswith("/admin/"):
+    if request.path_info.startswith("/admin/"):
         return defaults.page_not_found(request, exception)
     return JsonResponse({"detail": "Not found."}, status=status.HTTP_404_NOT_FOUND)
 
 
 def server_error(request: HttpRequest) -> HttpResponseBase:
     """The response to an error of the server, which is logged."""
-    if request.path.startswith("/admin/"):
+    if request.path_info.startswith("/admin/"):
         return defaults.server_error(request)
     return JsonResponse({"detail": "Server error.", "code": "server_error"}, status=500)
