@@ -20,6 +20,7 @@ from catalogue.reports.contexts import SalesContext
 from catalogue.reports.delivery import DamagedDelivery, Delivery, Progress
 from catalogue.reports.formats.interface import ContextReader, ReportFormat
 from catalogue.reports.problems import CommonError, CommonWarning, Problem, ProblemLog, shown
+from catalogue.reports.totals import LastLine, is_totals_row
 from dsrhub.audit import audit
 from dsrhub.database import locks
 from dsrhub.database.statements import rows_of
@@ -76,6 +77,7 @@ class ContextLoad:
     lines: LineLoad
     totals: LineTotals
     repeats: Repeats
+    last_line: LastLine | None
 
 
 class DeliveryLoad:
@@ -188,7 +190,7 @@ class DeliveryLoad:
                 lines = self._load_context(reader, is_small)
                 if lines is not None:
                     repeats = lines.repeats(limit=self.problems.limit)
-                    loads.append(ContextLoad(context, number, dsr, lines, lines.totals(), repeats))
+                    loads.append(ContextLoad(context, number, dsr, lines, lines.totals(), repeats, reader.last_line))
         except DamagedDelivery as damage:
             self.problems.add(damage.problem)
         self._refuse_errors()
@@ -245,6 +247,8 @@ class DeliveryLoad:
         gzip_name = self.delivery.gzip_name
         if gzip_name is not None and gzip_name != self.delivery.unpacked_name:
             self.problems.add(Problem(CommonWarning.GZIP_NAME_DIFFERS, value=gzip_name))
+        for problem in self.delivery.warnings:
+            self.problems.add(problem)
         earlier = [load.earlier.pk for load in loads if load.earlier is not None]
         others = DSR.objects.ingested().exclude(pk__in=earlier)
         # Reports without lines all have the same content.
@@ -255,6 +259,7 @@ class DeliveryLoad:
             for other in others.overlapping(load.context):
                 self.problems.add(Problem(CommonWarning.PERIOD_OVERLAPS, value=other.path, context_number=load.number))
             self._warn_of_repeats(load.repeats, load.number)
+            self._warn_of_totals_row(load)
 
     def _warn_of_repeats(self, repeats: Repeats, number: int | None) -> None:
         for line_number, dsp_id in repeats.first:
@@ -262,6 +267,21 @@ class DeliveryLoad:
                 Problem(CommonWarning.DSP_ID_REPEATED, line_number, "dsp_id", shown(dsp_id), context_number=number)
             )
         self.problems.count_warnings(repeats.line_count - len(repeats.first), number)
+
+    def _warn_of_totals_row(self, load: ContextLoad) -> None:
+        last, totals = load.last_line, load.totals
+        if last is not None and is_totals_row(
+            last,
+            line_count=totals.line_count,
+            total_usages=totals.total_usages,
+            total_revenue=totals.total_revenue,
+        ):
+            amounts = f"usages {last.usages:f}, revenue {last.revenue:f}"
+            self.problems.add(
+                Problem(
+                    CommonWarning.TOTALS_ROW_SUSPECTED, last.number, value=shown(amounts), context_number=load.number
+                )
+            )
 
     # --- Rows --------------------------------------------------------------------------------------------------
 

@@ -13,7 +13,7 @@ from catalogue.imports.loading import ImportReport
 from catalogue.models import DSR, ImportJob
 from catalogue.reports.contexts import SalesContext
 from catalogue.reports.delivery import Delivery
-from catalogue.reports.formats.registry import format_of
+from catalogue.reports.formats.registry import contexts_of, format_of
 from catalogue.reports.problems import Problem
 from dsrhub.database import locks
 from dsrhub.exceptions import DsrhubError
@@ -107,7 +107,7 @@ def _dsr_json(context: SalesContext, dsr: DSR | None) -> dict[str, Any]:
 
 def _contexts(delivery: Delivery) -> Sequence[SalesContext]:
     try:
-        return format_of(delivery).describe(delivery)
+        return contexts_of(delivery)
     except InvalidReportName:
         return []
 

@@ -14,7 +14,7 @@ from catalogue.imports.loading import DeliveryLoad, ImportReport, dsr_fields
 from catalogue.models import DSR, Currency, RejectedDelivery, Territory
 from catalogue.reports.contexts import SalesContext
 from catalogue.reports.delivery import LONGEST_NAME, Delivery, Progress
-from catalogue.reports.formats.registry import format_of
+from catalogue.reports.formats.registry import contexts_of, format_of
 from catalogue.reports.problems import shown
 from catalogue.resources.services import catalogue_refresh
 from dsrhub.database import locks
@@ -51,15 +51,14 @@ def dsr_import(
     """
     started = time.monotonic()
     delivery = Delivery(path, name, unpacked_limit, folder=folder)
-    report_format = format_of(delivery)
     try:
-        contexts = known_contexts(report_format.describe(delivery), name)
+        contexts = known_contexts(contexts_of(delivery), name)
     except InvalidReportName as error:
         if not dry_run:
             _rejection_keep(name, error.message, user)
         raise
     load = DeliveryLoad(
-        delivery, report_format, contexts, replace=replace, replace_only=replace_only, dry_run=dry_run, user=user
+        delivery, format_of(delivery), contexts, replace=replace, replace_only=replace_only, dry_run=dry_run, user=user
     )
     report = _loaded(load, progress)
     if and_catalogue and not dry_run:

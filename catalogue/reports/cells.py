@@ -2,7 +2,8 @@
 
 import re
 
-from catalogue.reports.problems import CommonError, ErrorCode
+from catalogue.reports.problems import CommonError, CommonWarning, ErrorCode, WarningCode
+from dsrhub.invisible import has_invisible
 from dsrhub.values import DECIMALS, INTEGER_DIGITS
 
 # In bytes of UTF-8. A longer cell is an error in every format (`check_length`): a page of lines with megabytes each
@@ -14,6 +15,8 @@ NUMBER = re.compile(
 )
 # ISO 3901: two letters and three letters or digits of the registrant, two digits of the year, five of the recording.
 ISRC = re.compile(r"[A-Z]{2}[A-Z0-9]{3}[0-9]{7}")
+# A large number as spreadsheets show it: `5.01235E+12`.
+ROUNDED = re.compile(r"[0-9](?:[.,][0-9]+)?[eE]\+[0-9]+")
 BIGINT_MIN, BIGINT_MAX = -(2**63), 2**63 - 1
 POWER_DIGITS = 7
 
@@ -31,6 +34,13 @@ def check_length(cell: str) -> None:
     # A character has at least one byte and at most four, so most cells need not be encoded.
     if len(cell) > LONGEST_CELL or (len(cell) > LONGEST_CELL // 4 and len(cell.encode()) > LONGEST_CELL):
         raise CellError(CommonError.CELL_TOO_LONG)
+
+
+def id_warning(cell: str) -> WarningCode | None:
+    """Why people should look at an id that is not blank. It stays as it was delivered."""
+    if has_invisible(cell):
+        return CommonWarning.INVISIBLE_CHARACTER
+    return CommonWarning.DSP_ID_ROUNDED if ROUNDED.fullmatch(cell) else None
 
 
 def plain_number(cell: str) -> str:

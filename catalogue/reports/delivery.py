@@ -1,34 +1,41 @@
 """A delivered file: its bytes, unpacked as they are read, and the name inside gzip."""
 
-import gzip
 import hashlib
 import os
-from collections.abc import Callable, Iterator
-from io import BufferedReader, RawIOBase
+from collections.abc import Callable, Generator, Iterator
+from contextlib import closing
+from functools import partial
 from pathlib import Path
 from weakref import finalize
 
-from isal import igzip_threaded, isal_zlib
-
-from catalogue.reports.problems import CommonError, Problem, shown
+from catalogue.reports.problems import CommonError, CommonWarning, Problem, shown
+from dsrhub.file_kinds import foreign_kind
 from dsrhub.files import FileBytes, ends_in, file_open
+from dsrhub.unpacking import Damage, GzipContent, GzipDamage, is_gzip, read_ahead
 
-# Large enough to make the cost per chunk negligible, small enough that a few chunks take little memory.
-CHUNK_BYTES = 64 * 1024
+# Large enough to make the cost per chunk negligible. From 128 KiB on, the C library takes the memory of each object
+# from the system, which makes the check of lines slower.
+CHUNK_BYTES = 112 * 1024
 # The first bytes, by which a format recognises its files.
 HEAD_BYTES = 4096
 LONGEST_NAME = 255
 
 PACKED = ".gz"
-# wbits of zlib for gzip: 16 and the largest window.
-GZIP_BITS = 16 + 15
+GZIP_ERRORS = {
+    Damage.TRUNCATED: CommonError.GZIP_TRUNCATED,
+    Damage.CORRUPT: CommonError.GZIP_CORRUPT,
+    Damage.TRAILING_DATA: CommonError.GZIP_TRAILING_DATA,
+}
+NOT_GZIP = "The name ends in .gz, but this is no gzip file. Remove .gz from the name, or compress the file."
+GZIP_UNNAMED = "This is a gzip file. Add .gz to its name."
+GZIP_TWICE = "This is a gzip file inside a gzip file. Unpack it once."
 
 # Called with the number of delivered (packed) bytes read since the last call.
 Progress = Callable[[int], None]
 
 
 class DamagedDelivery(Exception):
-    """The content cannot be unpacked to its end, or is larger than it may be."""
+    """The content is no text, cannot be unpacked to its end, or is larger than it may be."""
 
     def __init__(self, problem: Problem) -> None:
         super().__init__(problem.code)
@@ -40,8 +47,8 @@ class Delivery:
 
     The file is opened once, inside its `folder` if it has one (see `file_open`), and closed with the delivery: whoever
     puts another file in its place meanwhile changes nothing. At most `unpacked_limit` bytes of its content are read: a
-    packed megabyte may hold a gigabyte of nothing. `sha256` (of the unpacked content) is complete once `chunks` has
-    ended.
+    packed megabyte may hold a gigabyte of nothing. `sha256` (of the unpacked content) and `warnings` are complete once
+    `chunks` has ended.
     """
 
     def __init__(self, path: Path, name: str, unpacked_limit: int | None = None, *, folder: Path | None = None) -> None:
@@ -52,6 +59,7 @@ class Delivery:
         finalize(self, self._file.close)
         self.packed_bytes = os.fstat(self._file.fileno()).st_size
         self.gzip_name = stored_gzip_name(self.packed()) if self.is_packed else None
+        self.warnings: list[Problem] = []
         self._hash = hashlib.sha256()
 
     @property
@@ -68,30 +76,31 @@ class Delivery:
 
     def head(self) -> bytes:
         """The first unpacked bytes; none if they cannot be unpacked. It changes nothing for `chunks`."""
-        packed = self.packed().read(HEAD_BYTES) or b""
+        packed = self.packed()
         if not self.is_packed:
-            return packed
+            return packed.read(HEAD_BYTES) or b""
+        content, head = GzipContent(packed), b""
         try:
-            return isal_zlib.decompressobj(wbits=GZIP_BITS).decompress(packed, HEAD_BYTES)
-        except isal_zlib.error:  # type: ignore[misc]  # isal's stub
-            return b""
+            while len(head) < HEAD_BYTES and (piece := content.read(HEAD_BYTES - len(head))):
+                head += piece
+        except GzipDamage:
+            return head
+        return head
 
     def chunks(self, progress: Progress | None = None) -> Iterator[bytes]:
         """The unpacked content, piece by piece.
 
-        Raises DamagedDelivery, possibly after the first pieces, for a file that is cut off or is not gzip, and for too
-        much content.
+        Raises DamagedDelivery for what is no text (see `dsrhub.file_kinds`), for a gzip file that is cut off or
+        damaged, and for too much content: the last two possibly after the first pieces.
         """
         self._hash = hashlib.sha256()
+        self.warnings = []
+        self._require_text()
         reported = unpacked = 0
-        if self.is_packed and not self.packed_bytes:
-            # gzip's reader takes an empty file for empty content.
-            raise DamagedDelivery(Problem(CommonError.GZIP_TRUNCATED))
-        # Without a buffer, `tell` is exact while the other thread reads.
-        with self.packed() as file, self._unpacked(file) as content:
-            # The reader of isal may see the end of its thread before the last piece that the thread left (this
-            # happened on a busy machine): only a second read returns that piece.
-            while chunk := self._read(content) or self._read(content):
+        # Without a buffer, `tell` is exact while another thread reads.
+        file = self.packed()
+        with closing(self._unpacked(file)) as chunks:
+            for chunk in chunks:
                 unpacked += len(chunk)
                 if self.unpacked_limit is not None and unpacked > self.unpacked_limit:
                     limit = f"more than {self.unpacked_limit} bytes"
@@ -105,33 +114,39 @@ class Delivery:
         if progress is not None:
             progress(self.packed_bytes - reported)
 
-    def _unpacked(self, file: FileBytes) -> RawIOBase | BufferedReader:
-        if not self.is_packed:
-            return file
-        # A thread of its own unpacks, while this one checks.
-        content: BufferedReader = igzip_threaded.open(file, block_size=CHUNK_BYTES)  # type: ignore[no-untyped-call]
-        return content
+    def _require_text(self) -> None:
+        start = self.packed().read(HEAD_BYTES) or b""
+        if self.is_packed and is_gzip(start):
+            head = self.head()
+            problem = GZIP_TWICE if head and is_gzip(head) else foreign_kind(head)
+        else:
+            other = NOT_GZIP if self.is_packed else GZIP_UNNAMED if start and is_gzip(start) else None
+            problem = foreign_kind(start) or other
+        if problem is not None:
+            raise DamagedDelivery(Problem(CommonError.WRONG_FILE_KIND, value=problem))
 
-    @staticmethod
-    def _read(content: RawIOBase | BufferedReader) -> bytes:
+    def _unpacked(self, file: FileBytes) -> Generator[bytes]:
+        if not self.is_packed:
+            yield from iter(partial(file.read, CHUNK_BYTES), b"")
+            return
+        content = GzipContent(file)
         try:
-            return content.read(CHUNK_BYTES) or b""
-        except EOFError as error:
-            raise DamagedDelivery(Problem(CommonError.GZIP_TRUNCATED)) from error
-        except (gzip.BadGzipFile, isal_zlib.error) as error:  # type: ignore[misc]  # isal's stub
-            raise DamagedDelivery(Problem(CommonError.GZIP_CORRUPT, value=str(error))) from error
+            # A thread of its own unpacks, while this one checks.
+            yield from read_ahead(content.read, CHUNK_BYTES)
+        except GzipDamage as damage:
+            value = None if damage.damage == Damage.TRUNCATED else shown(damage.text)
+            raise DamagedDelivery(Problem(GZIP_ERRORS[damage.damage], value=value)) from damage
+        if content.padding:
+            self.warnings.append(Problem(CommonWarning.GZIP_PADDING, value=f"{content.padding} bytes"))
 
 
 def stored_gzip_name(file: FileBytes) -> str | None:
     """The file name that gzip kept in the header (RFC 1952, section 2.3.1); None without one."""
-    fixed = file.read(10) or b""
-    rest = file.read(2 + 65535 + 1024) or b""
-    has_extra, has_name = 0x04, 0x08
-    if not fixed.startswith(b"\x1f\x8b\x08") or not rest or not fixed[3] & has_name:
+    try:
+        name = GzipContent(file).stored_name()
+    except GzipDamage:
         return None
-    start = 2 + int.from_bytes(rest[:2], "little") if fixed[3] & has_extra else 0
-    name, end, _ = rest[start:].partition(b"\0")
-    if not name or not end:
+    if not name:
         return None
     try:
         # The RFC says Latin-1, but the gzip program writes the name's bytes as they are, nearly always UTF-8.

@@ -31,6 +31,8 @@ class CommonError(ErrorCode):
     LINE_TOO_LONG = "line_too_long"
     GZIP_TRUNCATED = "gzip_truncated"
     GZIP_CORRUPT = "gzip_corrupt"
+    GZIP_TRAILING_DATA = "gzip_trailing_data"
+    WRONG_FILE_KIND = "wrong_file_kind"
     UNPACKED_TOO_LARGE = "unpacked_too_large"
     TOO_MANY_ERRORS = "too_many_errors"
     EXCHANGE_RATE_MISSING = "exchange_rate_missing"
@@ -39,7 +41,12 @@ class CommonError(ErrorCode):
 
 class CommonWarning(WarningCode):
     ISRC_INVALID = "isrc_invalid"
+    INVISIBLE_CHARACTER = "invisible_character"
+    BYTE_ORDER_MARK = "byte_order_mark"
+    DSP_ID_ROUNDED = "dsp_id_rounded"
     DSP_ID_REPEATED = "dsp_id_repeated"
+    TOTALS_ROW_SUSPECTED = "totals_row_suspected"
+    GZIP_PADDING = "gzip_padding"
     GZIP_NAME_DIFFERS = "gzip_name_differs"
     CONTENT_SEEN_BEFORE = "content_seen_before"
     PERIOD_OVERLAPS = "period_overlaps"

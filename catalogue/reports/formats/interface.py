@@ -6,6 +6,7 @@ from typing import NamedTuple, Protocol
 from catalogue.reports.contexts import SalesContext
 from catalogue.reports.delivery import Delivery
 from catalogue.reports.problems import ProblemLog
+from catalogue.reports.totals import LastLine
 
 
 class Preview(NamedTuple):
@@ -27,6 +28,10 @@ class ContextReader(Protocol):
     # The lines that were not loaded as they were delivered; complete when the iteration has ended.
     rewritten_count: int
 
+    @property
+    def last_line(self) -> LastLine | None:
+        """The last line, once the iteration has ended. None if it cannot be a totals row."""
+
     def __iter__(self) -> Iterator[bytes]: ...
 
 
@@ -45,7 +50,8 @@ class ReportFormat(Protocol):
     def describe(self, delivery: Delivery) -> Sequence[SalesContext]:
         """The sales contexts of the delivery, one or more, no two of them equal. Each becomes a DSR.
 
-        Raises InvalidReportName where the delivery does not say what it is about.
+        Raises InvalidReportName where the delivery does not say what it is about, and DamagedDelivery, as the chunks
+        do.
         """
 
     def read(

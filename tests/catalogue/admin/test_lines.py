@@ -111,7 +111,7 @@ def test_an_invalid_line_number_is_refused(admin_client, dsr, after, answer):
 def test_empty_and_failed_dsrs_have_no_lines(admin_client, tmp_path):
     empty = import_report(tmp_path, ES_JANUARY)
     with pytest.raises(ReportRefused) as refused:
-        import_report(tmp_path, NO_JANUARY, line("a"), line(""))
+        import_report(tmp_path, NO_JANUARY, line("a"), line("", "No id"))
     failed = DSR.objects.get(pk=refused.value.extra["dsr"])
     for dsr in (empty, failed):
         response = admin_client.get(lines_of(dsr))

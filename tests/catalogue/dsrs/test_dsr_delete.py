@@ -62,7 +62,7 @@ def test_lines_leave_the_answers_at_once_and_are_dropped_afterwards(tmp_path):
 @pytest.mark.django_db
 def test_a_failed_dsr_is_deleted_with_its_problems(tmp_path):
     with pytest.raises(ReportRefused):
-        import_lines(tmp_path, ES_JANUARY, line(""))
+        import_lines(tmp_path, ES_JANUARY, line("", "No id"))
 
     dsr_delete(dsr_number=DSR.objects.get().pk)
 

@@ -194,7 +194,7 @@ def test_the_user_who_imported_is_kept(tmp_path):
     assert imported(write_report(tmp_path, ES_JANUARY, ONE_LINE), user=ana).dsr.imported_by == ana
     assert imported(write_report(tmp_path, ES_FEBRUARY, OTHER_LINE)).dsr.imported_by is None
     with pytest.raises(ReportRefused):
-        imported(write_report(tmp_path, NO_JANUARY, line("")), user=ana)
+        imported(write_report(tmp_path, NO_JANUARY, line("", "No id")), user=ana)
     assert DSR.objects.failed().get().imported_by == ana
     with pytest.raises(InvalidReportName):
         imported(write_report(tmp_path, "report.tsv", ONE_LINE), user=ana)
@@ -287,7 +287,7 @@ def test_errors_beyond_the_limit_are_counted_and_not_kept(tmp_path, settings):
     settings.DSRHUB_PROBLEM_LIMIT = 2
 
     with pytest.raises(ReportRefused, match="5 errors") as refusal:
-        imported(write_report(tmp_path, ES_JANUARY, *[line("")] * 5))
+        imported(write_report(tmp_path, ES_JANUARY, *[line("", "No id")] * 5))
 
     dsr = DSR.objects.get()
     assert dsr.error_count == refusal.value.extra["error_count"] == 5
@@ -319,8 +319,49 @@ def test_a_gzip_file_that_is_cut_off_is_refused(tmp_path, monkeypatch):
     assert line_storage() == SHARED_STORAGE
 
 
+@pytest.mark.usefixtures("either_partition")
+def test_a_totals_row_is_a_warning_on_its_line(tmp_path):
+    lines = [line("a", usages="1", revenue="0.104"), line("b", usages="2", revenue="0.254"), line("c")]
+    total = line("Total", usages="3", revenue="0.36")
+
+    report = imported(write_report(tmp_path, ES_JANUARY, *lines, total, ""))
+
+    assert problems_of(report.dsr) == [("warning", "totals_row_suspected", 5, None, "usages 3, revenue 0.36")]
+    assert (report.dsr.line_count, report.dsr.total_usages) == (4, 6)
+
+
+def test_padding_behind_gzip_is_a_warning(tmp_path):
+    path = write_report(tmp_path, f"{ES_JANUARY}.gz", ONE_LINE)
+    with path.open("ab") as file:
+        file.write(b"\r\n")
+
+    assert problems_of(imported(path).dsr) == [("warning", "gzip_padding", None, None, "2 bytes")]
+
+
+def test_ids_that_look_alike_count_apart_with_a_warning(tmp_path):
+    path = write_report(tmp_path, ES_JANUARY, line("abc", revenue="1"), line("abc\u200b", revenue="2"))
+
+    dsr = imported(path).dsr
+
+    assert problems_of(dsr) == [("warning", "invisible_character", 3, "dsp_id", r"abc\u200b")]
+    assert dsr.total_revenue == 3
+    assert list(UsageLine.objects.order_by("line_number").values_list("dsp_id", flat=True)) == ["abc", "abc\u200b"]
+
+
+def test_a_file_of_another_kind_is_one_error(tmp_path):
+    path = tmp_path / ES_JANUARY
+    path.write_bytes("dsp_id\ttitle\n".encode("utf-16"))
+
+    with pytest.raises(ReportRefused, match=r"1 error, nothing is loaded\. The first: wrong_file_kind") as refusal:
+        imported(path)
+
+    assert refusal.value.extra["error_count"] == 1
+    advice = "This is UTF-16 text (“Unicode text” of Excel). Save it as UTF-8 text."
+    assert problems_of(DSR.objects.get()) == [("error", "wrong_file_kind", None, None, advice)]
+
+
 def test_a_file_that_fails_again_replaces_its_failure(tmp_path):
-    for content in (line(""), line("a", usages="x")):
+    for content in (line("", "No id"), line("a", usages="x")):
         with pytest.raises(ReportRefused):
             imported(write_report(tmp_path, ES_JANUARY, content))
 
@@ -331,7 +372,7 @@ def test_a_file_that_fails_again_replaces_its_failure(tmp_path):
 def test_success_removes_only_the_failure_of_the_same_file(tmp_path):
     for name in (ES_JANUARY, ES_FEBRUARY):
         with pytest.raises(ReportRefused):
-            imported(write_report(tmp_path, name, line("")))
+            imported(write_report(tmp_path, name, line("", "No id")))
 
     imported(write_report(tmp_path, ES_JANUARY, ONE_LINE))
 
@@ -345,7 +386,7 @@ def test_success_removes_only_the_failure_of_the_same_file(tmp_path):
 def test_an_unchanged_file_removes_its_failure_too(tmp_path):
     imported(write_report(tmp_path, ES_JANUARY, ONE_LINE))
     with pytest.raises(ReportRefused):
-        imported(write_report(tmp_path, ES_JANUARY, line("")), replace=True)
+        imported(write_report(tmp_path, ES_JANUARY, line("", "No id")), replace=True)
 
     assert imported(write_report(tmp_path, ES_JANUARY, ONE_LINE)).outcome == Outcome.UNCHANGED
 
@@ -470,7 +511,7 @@ def test_a_replacement_that_fails_leaves_the_earlier_dsr_as_it_was(tmp_path):
     storage = line_storage()
 
     with pytest.raises(ReportRefused):
-        imported(write_report(tmp_path, ES_JANUARY, OTHER_LINE, line("")), replace=True)
+        imported(write_report(tmp_path, ES_JANUARY, OTHER_LINE, line("", "No id")), replace=True)
 
     assert list(DSR.objects.ingested().values()) == dsrs
     assert list(UsageLine.objects.values()) == lines
@@ -634,7 +675,7 @@ def test_a_dry_run_of_an_invalid_name_keeps_nothing(tmp_path, name):
 
 def test_a_dry_run_leaves_an_earlier_failure_alone(tmp_path):
     with pytest.raises(ReportRefused):
-        imported(write_report(tmp_path, ES_JANUARY, line("")))
+        imported(write_report(tmp_path, ES_JANUARY, line("", "No id")))
     before = everything()
 
     assert imported(write_report(tmp_path, ES_JANUARY, ONE_LINE), dry_run=True).outcome == Outcome.CHECKED

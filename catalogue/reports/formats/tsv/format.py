@@ -7,8 +7,9 @@ from catalogue.reports.contexts import SalesContext
 from catalogue.reports.delivery import DamagedDelivery, Delivery
 from catalogue.reports.formats.interface import ContextReader, Preview
 from catalogue.reports.formats.tsv.name import NAME_PATTERN, parse_report_name
-from catalogue.reports.formats.tsv.reader import BOM, ReportReader, line_blocks
+from catalogue.reports.formats.tsv.reader import BOM, LONGEST_LINE, ReportReader
 from catalogue.reports.problems import ProblemLog, shown
+from dsrhub.line_blocks import line_blocks
 
 # Cells of a line in a preview: a line may have a million.
 MOST_CELLS = 50
@@ -32,7 +33,7 @@ class TsvFormat:
 
     def preview(self, delivery: Delivery, limit: int) -> Preview:
         try:
-            block = next(line_blocks(delivery.chunks()), b"")
+            block = next(line_blocks(delivery.chunks(), LONGEST_LINE), b"")
         except DamagedDelivery:
             return Preview([], [])
         lines = block.removeprefix(BOM).split(b"\n")[:-1]

@@ -7,7 +7,9 @@ is a problem.
 """
 
 import re
-from collections.abc import Iterable, Iterator
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from decimal import Decimal
 from itertools import chain
 
 from catalogue.reports.cells import (
@@ -15,6 +17,7 @@ from catalogue.reports.cells import (
     LONGEST_CELL,
     CellError,
     check_length,
+    id_warning,
     plain_integer,
     plain_isrc,
     plain_number,
@@ -28,6 +31,10 @@ from catalogue.reports.problems import (
     WarningCode,
     shown,
 )
+from catalogue.reports.totals import LastLine
+from dsrhub.headings import heading_fault, plain_headings
+from dsrhub.invisible import INVISIBLE, is_blank
+from dsrhub.line_blocks import line_blocks
 from dsrhub.values import DECIMALS, INTEGER_DIGITS
 
 COLUMNS = ("dsp_id", "title", "artists", "isrc", "usages", "revenue")
@@ -41,6 +48,9 @@ class TsvError(ErrorCode):
     """The errors of TSV reports alone."""
 
     HEADER_MISSING = "header_missing"
+    WRONG_SEPARATOR = "wrong_separator"
+    QUOTED_HEADINGS = "quoted_headings"
+    MISSPELLED_HEADINGS = "misspelled_headings"
     COLUMN_UNKNOWN = "column_unknown"
     COLUMN_MISSING = "column_missing"
     COLUMN_REPEATED = "column_repeated"
@@ -57,9 +67,13 @@ class TsvError(ErrorCode):
 # A blank is an empty alternative (`|)`), which costs less than an optional group.
 # Texts are bounded by LONGEST_CELL. Their classes have the most frequent characters first, so that most are found at
 # the first try.
+# An id may deserve a warning if it has an invisible character (all of them begin with one of the bytes C2, CD, D8, E1,
+# E2, E3, EF, F0 and F3), a space before or behind it, or the form of a number that a spreadsheet has rounded.
 TEXT = rb"[ -~\x80-\xff]{0,%d}+"
+VISIBLE = rb"\x80-\xc1\xc3-\xcc\xce-\xd7\xd9-\xe0\xe4-\xee\xf1\xf2\xf4-\xff"
+BOM = b"\xef\xbb\xbf"
 VALID_CELL = {
-    "dsp_id": rb"[!-~\x80-\xff]" + TEXT % (LONGEST_CELL - 1),
+    "dsp_id": rb"(?![0-9](?:[.,][0-9]*|)[eE]\+)[!-~%s][ -~%s]{0,%d}+(?<! )" % (VISIBLE, VISIBLE, LONGEST_CELL - 1),
     "title": TEXT % LONGEST_CELL,
     "artists": TEXT % LONGEST_CELL,
     "isrc": rb"(?:[A-Z]{2}[A-Z0-9]{3}[0-9]{7}|)",
@@ -68,27 +82,6 @@ VALID_CELL = {
     + rb"|-?[0-9](?:\.[0-9]{1,17}+|)[eE](?:-[0-3]?[0-9]|\+?[0-2]?[0-9])|)",
 }
 CONTROL_CHARACTER = re.compile(r"[\x00-\x1f\x7f]")
-BOM = b"\xef\xbb\xbf"
-
-
-def line_blocks(chunks: Iterable[bytes]) -> Iterator[bytes]:
-    """The same bytes cut behind line ends. The last line end is added where it is missing.
-
-    A line of more than LONGEST_LINE bytes is a block of its own, without its end, and ends the iteration.
-    """
-    rest = b""
-    for chunk in chunks:
-        cut = chunk.rfind(b"\n") + 1
-        if cut:
-            yield rest + chunk[:cut]
-            rest = chunk[cut:]
-        else:
-            rest += chunk
-        if len(rest) > LONGEST_LINE:
-            yield rest
-            return
-    if rest:
-        yield rest + b"\n"
 
 
 class ReportReader:
@@ -103,24 +96,37 @@ class ReportReader:
         self.problems = problems
         self.line_number = 0
         self.rewritten_count = 0
-        self._blocks = line_blocks(chunks)
+        self._blocks = line_blocks(chunks, LONGEST_LINE)
+        self._last_block = b""
         header, _, self._first_block = next(self._blocks, b"").partition(b"\n")
         self.line_end = b"\r\n" if header.endswith(b"\r") else b"\n"
         self.columns = self._read_header(header)
         cells = rb"\t".join(VALID_CELL[column] for column in self.columns)
-        self._valid_lines = re.compile(rb"(?:%s%s)*+" % (cells, re.escape(self.line_end)))
+        # A text would take the byte order mark of a line for its own.
+        start = rb"(?!%s)" % BOM if self.columns[:1] in (("title",), ("artists",)) else b""
+        self._valid_lines = re.compile(rb"(?:%s%s%s)*+" % (start, cells, re.escape(self.line_end)))
 
     @property
     def line_count(self) -> int:
         """The number of lines that were read behind the header."""
         return max(self.line_number - 1, 0)
 
+    @property
+    def last_line(self) -> LastLine | None:
+        """The last line with its amounts, once the iteration has ended; None if one of them is blank."""
+        line = self._last_block.removesuffix(self.line_end).rpartition(b"\n")[2]
+        cells = dict(zip(self.columns, line.decode().split("\t"), strict=False))
+        usages, revenue = cells.get("usages"), cells.get("revenue")
+        return LastLine(self.line_number, Decimal(usages), Decimal(revenue)) if usages and revenue else None
+
     def __iter__(self) -> Iterator[bytes]:
         if self.problems.error_count:
             return
         for block in chain([self._first_block], self._blocks):
             if block:
-                yield self._checked(block)
+                checked = self._checked(block)
+                self._last_block = checked or self._last_block
+                yield checked
             if self.problems.has_too_many_errors:
                 self.problems.end_at(self.line_number)
                 return
@@ -128,20 +134,33 @@ class ReportReader:
     def _read_header(self, header: bytes) -> tuple[str, ...]:
         """The columns; none if they cannot be used."""
         self.line_number = HEADER_LINE
-        names = header.removeprefix(BOM).removesuffix(b"\r")
-        if not names or len(header) > LONGEST_LINE:
-            self._report(CommonError.LINE_TOO_LONG if names else TsvError.HEADER_MISSING)
+        line = self._without_marks(header.removeprefix(BOM).removesuffix(b"\r"))
+        if not line or len(header) > LONGEST_LINE:
+            self._report(CommonError.LINE_TOO_LONG if line else TsvError.HEADER_MISSING)
             return ()
-        columns = tuple(names.decode(errors="backslashreplace").split("\t"))
-        for column in dict.fromkeys(columns):
-            if column not in COLUMNS:
-                self._report(TsvError.COLUMN_UNKNOWN, column, column)
-            elif columns.count(column) > 1:
-                self._report(TsvError.COLUMN_REPEATED, column, column)
+        cells = line.decode(errors="backslashreplace").split("\t")
+        headings = plain_headings(cells)
+        if sorted(headings) == sorted(COLUMNS):
+            return headings
+        if fault := heading_fault(cells, COLUMNS, "\t"):
+            self._report(TsvError(fault.code), value=fault.advice)
+        elif not set(headings) & set(COLUMNS):
+            self._report(TsvError.HEADER_MISSING, value="\t".join(cells))
+        else:
+            self._report_columns(cells, headings)
+        return ()
+
+    def _report_columns(self, cells: Sequence[str], headings: Sequence[str]) -> None:
+        """Report the headings that are no columns, in their order as they were delivered, and the missing columns."""
+        counts = Counter(headings)
+        for heading, cell in dict(zip(headings, cells, strict=True)).items():
+            if heading not in COLUMNS:
+                self._report(TsvError.COLUMN_UNKNOWN, cell, cell)
+            elif counts[heading] > 1:
+                self._report(TsvError.COLUMN_REPEATED, heading, cell)
         for column in COLUMNS:
-            if column not in columns:
+            if column not in counts:
                 self._report(TsvError.COLUMN_MISSING, column)
-        return columns if sorted(columns) == sorted(COLUMNS) else ()
 
     def _checked(self, block: bytes) -> bytes:
         # Text that is not UTF-8 would match the expression: then every line of the block is read cell by cell.
@@ -170,6 +189,7 @@ class ReportReader:
     def _rewritten(self, line: bytes) -> bytes:
         """The line with its cells as the database wants them. A cell that cannot be read is reported."""
         self.rewritten_count += 1
+        line = self._without_marks(line)
         try:
             cells = line.decode().split("\t")
         except UnicodeDecodeError as error:
@@ -184,6 +204,15 @@ class ReportReader:
         rewritten = "\t".join(self._plain(column, cell) for column, cell in zip(self.columns, cells, strict=True))
         return rewritten.encode() + self.line_end
 
+    def _without_marks(self, line: bytes) -> bytes:
+        """The line without byte order marks at its start: files that were joined have them."""
+        if not line.startswith(BOM):
+            return line
+        self._report(CommonWarning.BYTE_ORDER_MARK)
+        while line.startswith(BOM):
+            line = line.removeprefix(BOM)
+        return line
+
     def _plain(self, column: str, cell: str) -> str:
         try:
             check_length(cell)
@@ -195,16 +224,29 @@ class ReportReader:
     def _plain_in_bounds(self, column: str, cell: str) -> str:
         if CONTROL_CHARACTER.search(cell):
             self._report(CommonError.CONTROL_CHARACTER, column, cell)
-        elif column == "dsp_id" and not cell.strip(" "):
-            self._report(TsvError.DSP_ID_MISSING, column, cell)
+        elif column == "dsp_id":
+            self._check_id(cell)
         elif column == "isrc" and cell:
-            isrc = plain_isrc(cell)
-            if ISRC.fullmatch(isrc):
-                return isrc
-            self._report(CommonWarning.ISRC_INVALID, column, cell)
+            return self._isrc(cell)
         elif column in ("usages", "revenue") and cell:
             return plain_integer(cell) if column == "usages" else plain_number(cell)
         return cell
+
+    def _check_id(self, cell: str) -> None:
+        if is_blank(cell):
+            self._report(TsvError.DSP_ID_MISSING, "dsp_id", cell)
+        elif warning := id_warning(cell):
+            self._report(warning, "dsp_id", cell)
+
+    def _isrc(self, cell: str) -> str:
+        """The ISRC in its compact form. Anything else stays as it is, but what a person sees as blank is blank."""
+        isrc = plain_isrc(cell)
+        if ISRC.fullmatch(isrc):
+            return isrc
+        blank = is_blank(cell)
+        is_invisible = blank or INVISIBLE.search(cell)
+        self._report(CommonWarning.INVISIBLE_CHARACTER if is_invisible else CommonWarning.ISRC_INVALID, "isrc", cell)
+        return "" if blank else cell
 
     def _report(self, code: ErrorCode | WarningCode, column: str | None = None, value: str | None = None) -> None:
         self.problems.add(Problem(code, self.line_number, column and shown(column), value and shown(value)))

@@ -8,7 +8,7 @@ import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.core.management import CommandError, call_command
 
-from catalogue.exceptions import DSRExists, ReportRefused
+from catalogue.exceptions import DSRExists, InvalidReportName, ReportRefused
 from catalogue.imports.loading import Outcome
 from catalogue.imports.services import dsr_import
 from catalogue.models import DSR, ImportJob, RateMethod, RejectedDelivery, ReportProblem, UsageLine
@@ -158,6 +158,17 @@ def test_errors_of_every_context_are_reported_and_nothing_is_loaded(tmp_path):
 
     imported(toy_file(tmp_path, *TWO))
     assert not RejectedDelivery.objects.exists()
+
+
+def test_a_delivery_whose_contexts_cannot_be_read_is_a_rejected_delivery(tmp_path):
+    path = toy_file(tmp_path, *TWO, name="january.toy.gz")
+    path.write_bytes(path.read_bytes()[:-5])
+
+    with pytest.raises(InvalidReportName, match=r"cannot be read\. gzip_truncated"):
+        imported(path)
+
+    assert RejectedDelivery.objects.get().reason == "'january.toy.gz' cannot be read. gzip_truncated"
+    assert not DSR.objects.exists()
 
 
 def test_all_missing_exchange_rates_are_in_one_refusal(tmp_path):

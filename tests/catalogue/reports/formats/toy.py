@@ -58,6 +58,7 @@ class ToyFormat:
 
 class ToyReader:
     columns: tuple[str, ...] = ("dsp_id", "usages", "revenue")
+    last_line = None
 
     def __init__(self, lines: Iterator[tuple[int, str]], context_number: int | None, problems: ProblemLog) -> None:
         self.rewritten_count = 0

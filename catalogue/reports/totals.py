@@ -1,0 +1,38 @@
+"""Whether the last line of a report is a totals row: it would double the revenue."""
+
+from decimal import Decimal, localcontext
+from typing import NamedTuple
+
+from dsrhub.values import DECIMALS, INTEGER_DIGITS
+
+# Sums of doubles, as spreadsheets write them, are right to so many digits.
+DIGITS_OF_A_DOUBLE = 15
+# A line alone is no sum.
+FEWEST_SUMMANDS = 2
+
+
+class LastLine(NamedTuple):
+    """The last line of a report, and its amounts."""
+
+    number: int
+    usages: Decimal
+    revenue: Decimal
+
+
+def is_totals_row(last: LastLine, *, line_count: int, total_usages: Decimal, total_revenue: Decimal) -> bool:
+    """Whether the amounts of the last line are not zero, and the sums of those of all other lines.
+
+    The totals include the last line. Revenues are compared at the decimals of the last line.
+    """
+    if line_count <= FEWEST_SUMMANDS or not last.usages or not last.revenue:
+        return False
+    with localcontext(prec=2 * (INTEGER_DIGITS + DECIMALS)):
+        if total_usages - last.usages != last.usages:
+            return False
+        last_digit = max(_last_digit(last.revenue), last.revenue.adjusted() + 1 - DIGITS_OF_A_DOUBLE)
+        return abs(total_revenue - 2 * last.revenue) * 2 <= Decimal(1).scaleb(last_digit)
+
+
+def _last_digit(number: Decimal) -> int:
+    """The power of ten of the last decimal; 0 for a whole number."""
+    return min(int(number.as_tuple().exponent), 0)
