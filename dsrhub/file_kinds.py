@@ -46,9 +46,14 @@ def foreign_kind(head: bytes) -> str | None:
             return f"This is {kind}. {advice}"
     if _is_utf16(head):
         return f"This is UTF-16 text. {UTF8_ADVICE}"
-    if _has_carriage_returns_alone(head):
-        return "The lines end with a carriage return alone, as on an old Mac. Save the file with other line ends."
     return None
+
+
+def line_end_fault(head: bytes) -> str | None:
+    """What to do about lines that end with carriage returns alone, in a sentence for people; None for other lines."""
+    if b"\n" in head or b"\r" not in head.rstrip(b"\r"):
+        return None
+    return "The lines end with a carriage return alone, as on an old Mac. Save the file with other line ends."
 
 
 def _is_utf16(head: bytes) -> bool:
@@ -57,7 +62,3 @@ def _is_utf16(head: bytes) -> bool:
     return len(odd) > FEWEST_UTF16 and any(
         0 not in text and not any(zeros) for text, zeros in ((even, odd), (odd, even))
     )
-
-
-def _has_carriage_returns_alone(head: bytes) -> bool:
-    return b"\n" not in head and b"\r" in head.rstrip(b"\r")

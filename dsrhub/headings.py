@@ -35,7 +35,7 @@ def heading_fault(cells: Sequence[str], columns: Collection[str], separator: str
         return HeadingFault("quoted_headings", "The headings are in quotes. Export the file without quotes.")
     written = [(cell, _respelled(cell)) for cell in cells]
     wrong = [f"{column}, not {cell.strip()!r}" for cell, column in written if column not in plain_headings([cell])]
-    if wrong and {column for _, column in written} == set(columns):
+    if wrong and {column for _, column in written} <= set(columns):
         return HeadingFault("misspelled_headings", f"Write {'; '.join(wrong)}.")
     return None
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from weakref import finalize
 
 from catalogue.reports.problems import CommonError, CommonWarning, Problem, shown
-from dsrhub.file_kinds import foreign_kind
+from dsrhub.file_kinds import foreign_kind, line_end_fault
 from dsrhub.files import FileBytes, ends_in, file_open
 from dsrhub.unpacking import Damage, GzipContent, GzipDamage, is_gzip, read_ahead
 
@@ -118,10 +118,11 @@ class Delivery:
         start = self.packed().read(HEAD_BYTES) or b""
         if self.is_packed and is_gzip(start):
             head = self.head()
-            problem = GZIP_TWICE if head and is_gzip(head) else foreign_kind(head)
+            problem = GZIP_TWICE if head and is_gzip(head) else foreign_kind(head) or line_end_fault(head)
+        elif self.is_packed:
+            problem = foreign_kind(start) or NOT_GZIP
         else:
-            other = NOT_GZIP if self.is_packed else GZIP_UNNAMED if start and is_gzip(start) else None
-            problem = foreign_kind(start) or other
+            problem = GZIP_UNNAMED if start and is_gzip(start) else foreign_kind(start) or line_end_fault(start)
         if problem is not None:
             raise DamagedDelivery(Problem(CommonError.WRONG_FILE_KIND, value=problem))
 

@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo
 from django.conf import settings
 from django.utils import timezone
 
+from dsrhub.invisible import INVISIBLE, is_blank
 from dsrhub.values import AMOUNT, DECIMALS, INTEGER_DIGITS
 from subscriptions.exceptions import DaySealed, InvalidUsage, RecordProblem
 
@@ -100,8 +101,11 @@ def _price_code(price: object) -> str | None:
 def external_id_code(external_id: object) -> str | None:
     if external_id is None:
         return None
-    if not isinstance(external_id, str) or not external_id.isprintable():
+    # Some characters print, and nobody sees them.
+    if not isinstance(external_id, str) or not external_id.isprintable() or INVISIBLE.search(external_id):
         return "not_printable"
+    if is_blank(external_id):
+        return "wrong_length"
     return None if 1 <= len(external_id) <= LONGEST_ID else "wrong_length"
 
 

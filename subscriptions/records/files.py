@@ -2,31 +2,39 @@
 
 A file has one usage type, given by the column of the amount: kilobytes_used or seconds_used. It is UTF-8, separated by
 tabs or commas (the header decides), and optionally compressed with gzip. Quotes are special in files with commas only;
-in files with tabs they are part of the value. Each line is a record; the header is line 1.
+in files with tabs they are part of the value. Each line is a record; the header is line 1. Blank lines at the end are
+no records.
 """
 
 import csv
-import gzip
 import re
-import zlib
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from decimal import Decimal
+from functools import partial
 from io import BufferedIOBase, BufferedReader, TextIOWrapper
 from itertools import chain, islice
 from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
+from dsrhub.file_kinds import foreign_kind
 from dsrhub.files import file_open
+from dsrhub.headings import heading_fault, plain_headings
+from dsrhub.invisible import is_blank
+from dsrhub.line_blocks import line_blocks
 from dsrhub.times import parsed_time
+from dsrhub.unpacking import MAGIC, GzipContent, GzipDamage
+from dsrhub.values import printable
 from subscriptions.exceptions import InvalidUsage, RecordProblem
 from subscriptions.models import RECORD_MODELS, UsageType
 from subscriptions.records.events import UsageEvent
 
 Progress = Callable[[int], object]
 
-GZIP_MAGIC = b"\x1f\x8b"
+# The bytes of a file that are read at once.
+CHUNK_BYTES = 8 * 1024
+GZIP_TWICE = "This is a gzip file inside a gzip file. Unpack it once."
 LINES_BETWEEN_REPORTS = 5000
 LONGEST_SHOWN = 100
 # Cells of a line in a preview: a line may have thousands.
@@ -37,12 +45,10 @@ LONGEST_LINE = 64 * 1024
 REQUIRED_COLUMNS = ("subscription_id", "usage_date", "price")
 EXTERNAL_ID = "external_id"
 AMOUNT_COLUMNS = {RECORD_MODELS[usage_type].amount_column: usage_type for usage_type in UsageType}
+COLUMNS = {*REQUIRED_COLUMNS, *AMOUNT_COLUMNS, EXTERNAL_ID}
 
 WHOLE_NUMBER = re.compile("[0-9]{1,40}")
 NUMBER = re.compile(r"[+-]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]{1,9})?")
-
-# Errors of reading a damaged file.
-DAMAGE = (EOFError, zlib.error, gzip.BadGzipFile)
 
 
 def usage_file_columns(usage_type: UsageType) -> tuple[str, ...]:
@@ -60,8 +66,8 @@ def usage_file_records(
     """
     try:
         first, text, dialect = _opened(file)
-        header = next(csv.reader([first], **dialect), [])
-    except DAMAGE as damage:
+        header = _headings(first, dialect)
+    except GzipDamage as damage:
         raise _header_error("file", str(damage), "gzip_damaged") from damage
     except csv.Error as error:
         raise _header_error("line", str(error), "not_readable") from error
@@ -74,7 +80,7 @@ def usage_file_records(
 def usage_file_first_lines(path: Path, count: int, *, folder: Path | None = None) -> list[list[str]]:
     """The cells of the first `count` lines, header included. Stops at a line that cannot be read."""
     lines: list[list[str]] = []
-    with file_open(path, folder) as file, suppress(*DAMAGE, csv.Error):
+    with file_open(path, folder) as file, suppress(GzipDamage, csv.Error, InvalidUsage):
         first, text, dialect = _opened(file)
         reader = csv.reader(chain([first], text), **dialect)
         lines.extend([_printable(cell) for cell in cells[:MOST_SHOWN]] for cells in islice(reader, count))
@@ -82,39 +88,64 @@ def usage_file_first_lines(path: Path, count: int, *, folder: Path | None = None
 
 
 def _opened(file: BufferedReader) -> tuple[str, TextIOWrapper, dict[str, Any]]:
-    """The first line of a file, the stream of the other lines, and the arguments for `csv.reader`."""
-    unpacked: Any = gzip.GzipFile(fileobj=file) if file.peek(2)[:2] == GZIP_MAGIC else file
+    """The first line of a file, the stream of the other lines, and the arguments for `csv.reader`.
+
+    Raises GzipDamage, csv.Error, and InvalidUsage for a file that is no text.
+    """
+    read = GzipContent(file).read if file.peek(len(MAGIC)).startswith(MAGIC) else file.read1
+    chunks = iter(partial(read, CHUNK_BYTES), b"")
+    head = next(chunks, b"")
+    if kind := GZIP_TWICE if head.startswith(MAGIC) else foreign_kind(head):
+        raise _header_error("file", kind, "wrong_file_kind")
+    bounded: Any = BoundedLines(line_blocks(chain([head], chunks), LONGEST_LINE, separators="\t,"))
     # Invalid UTF-8 becomes surrogates, which the check of the cell then refuses with its line and column.
-    bounded: Any = BoundedLines(unpacked)
     text = TextIOWrapper(bounded, "utf-8-sig", errors="surrogateescape", newline="")
     first = text.readline()
-    by_tabs = "\t" in first
-    return first, text, {"delimiter": "\t", "quoting": csv.QUOTE_NONE} if by_tabs else {"strict": True}
+    if "\t" in first:
+        return first, text, {"delimiter": "\t", "quoting": csv.QUOTE_NONE}
+    return first, text, {"delimiter": ",", "strict": True}
 
 
 class BoundedLines(BufferedIOBase):
-    """Reads a file and fails on a line longer than LONGEST_LINE."""
+    """Reads blocks of whole lines and fails on a line longer than LONGEST_LINE, which has no end."""
 
-    def __init__(self, file: Any) -> None:
-        self._file = file
-        self._length = 0
+    def __init__(self, blocks: Iterator[bytes]) -> None:
+        self._blocks = blocks
 
     def readable(self) -> bool:
         return True
 
     def read1(self, size: int = -1) -> bytes:
-        block: bytes = self._file.read1(size)
-        behind_line_end = len(block) - block.rfind(b"\n") - 1
-        self._length = behind_line_end if behind_line_end < len(block) else self._length + len(block)
-        if self._length > LONGEST_LINE:
+        block = next(self._blocks, b"")
+        if block and not block.endswith(b"\n"):
             raise csv.Error(f"a line is longer than {LONGEST_LINE:,} bytes")
         return block
+
+
+def _headings(first: str, dialect: dict[str, Any]) -> list[str]:
+    """The headings in their plain form. Raises csv.Error, and InvalidUsage if one thing explains why they are wrong."""
+    separator: str = dialect["delimiter"]
+    try:
+        cells = next(csv.reader([first], **dialect), [])
+    except csv.Error:
+        # Quotes between other separators.
+        _refuse_headings(first.rstrip("\r\n").split(separator), separator)
+        raise
+    headings = list(plain_headings(cells))
+    if not set(headings) <= COLUMNS:
+        _refuse_headings(cells, separator)
+    return headings
+
+
+def _refuse_headings(cells: list[str], separator: str) -> None:
+    if fault := heading_fault(cells, COLUMNS, separator):
+        raise _header_error("line", fault.advice, fault.code)
 
 
 def _usage_type(header: list[str]) -> UsageType:
     amounts = [column for column in header if column in AMOUNT_COLUMNS]
     for column in header:
-        if column not in (*REQUIRED_COLUMNS, *AMOUNT_COLUMNS, EXTERNAL_ID):
+        if column not in COLUMNS:
             raise _header_error(column, _printable(column), "column_unknown")
         if header.count(column) > 1:
             raise _header_error(column, column, "column_repeated")
@@ -146,7 +177,7 @@ def _records(reader: Any, header: list[str], report: Callable[[int], None]) -> I
                 yield RecordProblem(position, "line", f"{len(cells)} of {len(header)} cells", "wrong_cell_count")
             else:
                 yield _record(position, columns, pick([*cells, ""]))
-    except DAMAGE as damage:
+    except GzipDamage as damage:
         yield RecordProblem(position + 1, "file", str(damage), "gzip_damaged")
     except csv.Error as error:
         yield RecordProblem(position + 1, "line", str(error), "not_readable")
@@ -164,7 +195,9 @@ def _record(position: int, columns: tuple[str, ...], cells: tuple[str, ...]) -> 
     )
     if moment is not None and not any(codes):
         # The service that adds the records checks the ranges of values and the time zone.
-        return UsageEvent(int(subscription), moment, Decimal(price), int(amount), external_id or None)
+        return UsageEvent(
+            int(subscription), moment, Decimal(price), int(amount), None if is_blank(external_id) else external_id
+        )
     at = next(at for at, code in enumerate(codes) if code)
     return RecordProblem(position, columns[at], _printable(cells[at]), str(codes[at]))
 
@@ -183,5 +216,5 @@ def _reporter(file: BufferedReader, progress: Progress | None) -> Callable[[int]
 
 
 def _printable(text: str) -> str:
-    """The start of a cell, with invalid characters escaped."""
-    return text[:LONGEST_SHOWN].encode("utf-8", "backslashreplace").decode()
+    """The start of a cell, with everything escaped that does not print."""
+    return printable(text, LONGEST_SHOWN)

@@ -313,6 +313,11 @@ def test_a_changed_byte_never_changes_the_content(tmp_path_factory, position, ch
 # --- Kinds of files --------------------------------------------------------------------------------------------
 
 
+def text_alone(value: object) -> str:
+    """The id of a parameter: archives have the time in them."""
+    return value if isinstance(value, str) else ""
+
+
 def packed_in_zip(name: str, content: bytes = CONTENT) -> bytes:
     file = io.BytesIO()
     with zipfile.ZipFile(file, "w") as archive:
@@ -359,8 +364,8 @@ def tar() -> bytes:
         (b'<?xml version="1.0"?><NewReleaseMessage/>', "XML"),
         (b'{"detail": "Not found."}', "JSON"),
         (b'[\n  {"dsp_id": 1}]', "JSON"),
-        (CONTENT.replace(b"\n", b"\r"), "end with a carriage return alone"),
     ],
+    ids=text_alone,
 )
 def test_a_file_of_another_kind_is_one_error_that_names_it(path, data, kind):
     names = {"report.tsv": data, "report.tsv.gz": gzip.compress(data), "renamed.tsv.gz": data}
@@ -370,6 +375,15 @@ def test_a_file_of_another_kind_is_one_error_that_names_it(path, data, kind):
         assert problem.code == CommonError.WRONG_FILE_KIND
         assert kind in problem.value
         assert len(problem.value) <= 200
+
+
+def test_lines_that_end_with_carriage_returns_alone_are_one_error(path):
+    data = CONTENT.replace(b"\n", b"\r")
+    for name, delivered in (("report.tsv", data), ("report.tsv.gz", gzip.compress(data))):
+        problem = problem_of(path, delivered, name)
+
+        assert problem.code == CommonError.WRONG_FILE_KIND
+        assert "The lines end with a carriage return alone" in problem.value
 
 
 @pytest.mark.parametrize(
@@ -382,6 +396,7 @@ def test_a_file_of_another_kind_is_one_error_that_names_it(path, data, kind):
         ("report.tsv.gz", b"\0" + FULL_MEMBER, "no gzip file"),
         ("report.tsv.gz", zlib.compress(CONTENT), "no gzip file"),
     ],
+    ids=text_alone,
 )
 def test_gzip_goes_with_the_name(path, name, data, advice):
     problem = problem_of(path, data, name)

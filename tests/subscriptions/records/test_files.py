@@ -74,6 +74,30 @@ def test_quotes_are_quotes_between_commas_and_data_between_tabs(tmp_path, someon
     assert sorted(DataUsageRecord.objects.values_list("external_id", flat=True)) == ['"a', 'a,"b"']
 
 
+@pytest.mark.parametrize("header", [DATA_HEADER.upper(), DATA_HEADER.replace(",", " , "), DATA_HEADER.title()])
+def test_headings_may_differ_in_case_and_outer_spaces(tmp_path, someone, header):
+    usage_file_import(path=write(tmp_path, header, f"{someone.pk},2026-01-05T00:00Z,1,1,a"))
+    assert DataUsageRecord.objects.get().external_id == "a"
+
+
+@pytest.mark.parametrize("end", [["", ""], [",,,,"], ["\t\t\t\t", " "], ["\x1a"]])
+def test_blank_lines_and_ctrl_z_at_the_end_are_no_records(tmp_path, someone, end):
+    path = write(tmp_path, DATA_HEADER, f"{someone.pk},2026-01-05T00:00Z,1,1,a", *end)
+    assert usage_file_import(path=path) == UsageAdded(added=1, repeated=0)
+
+
+@pytest.mark.parametrize("external_id", ["", " ", "\xa0", "\u200b"])
+def test_an_external_id_that_is_blank_to_a_person_is_none(tmp_path, someone, external_id):
+    usage_file_import(path=write(tmp_path, DATA_HEADER, f"{someone.pk},2026-01-05T00:00Z,1,1,{external_id}"))
+    assert DataUsageRecord.objects.get().external_id is None
+
+
+def test_zeros_and_white_space_behind_gzip_are_skipped(tmp_path, someone):
+    path = write(tmp_path, DATA_HEADER, f"{someone.pk},2026-01-05T00:00Z,1,1,a", name="a.gz")
+    path.write_bytes(path.read_bytes() + b"\0\r\n" + gzip.compress(f"{someone.pk},2026-01-06T00:00Z,1,1,b".encode()))
+    assert usage_file_import(path=path) == UsageAdded(added=2, repeated=0)
+
+
 def test_a_header_alone_is_a_file(tmp_path):
     assert usage_file_import(path=write(tmp_path, DATA_HEADER)) == UsageAdded(added=0, repeated=0)
 
@@ -166,6 +190,48 @@ def test_an_invalid_header_is_refused(tmp_path, header, field, code):
     assert [(line, name, why) for line, name, _, why in problems(tmp_path, header)] == [(1, field, code)]
 
 
+QUOTED = "\t".join(f'"{column}"' for column in DATA_HEADER.split(","))
+
+
+@pytest.mark.parametrize(
+    ("header", "code", "advice"),
+    [
+        (DATA_HEADER.replace(",", ";"), "wrong_separator", "The headings are separated by semicolons."),
+        (QUOTED.replace("\t", ";"), "wrong_separator", "separated by semicolons"),
+        (QUOTED, "quoted_headings", "The headings are in quotes."),
+        (DATA_HEADER.replace("usage_date", "Usage Date"), "misspelled_headings", "usage_date, not 'Usage Date'."),
+    ],
+)
+def test_a_header_of_another_kind_is_one_error(tmp_path, header, code, advice):
+    ((line, field, value, found),) = problems(tmp_path, header)
+    assert (line, field, found) == (1, "line", code)
+    assert advice in value
+
+
+@pytest.mark.parametrize(
+    ("content", "kind"),
+    [
+        (DATA_HEADER.encode("utf-16"), "UTF-16"),
+        (b"PK\x03\x04" + b"\0" * 100, "a zip archive"),
+        (b"<html>", "a web page"),
+        (gzip.compress(DATA_HEADER.encode(), mtime=0), "a gzip file inside a gzip file"),
+    ],
+)
+def test_a_file_of_another_kind_is_one_error(tmp_path, content, kind):
+    path = tmp_path / "usage.csv.gz"
+    path.write_bytes(gzip.compress(content))
+    with pytest.raises(InvalidUsage) as refusal:
+        usage_file_import(path=path)
+    ((field, code, value),) = [(one.field, one.code, one.value) for one in refusal.value.extra["problems"]]
+    assert (field, code) == ("file", "wrong_file_kind")
+    assert kind in value
+
+
+def test_a_byte_order_mark_at_the_start_of_a_line_is_shown(tmp_path, someone):
+    lines = [DATA_HEADER, f"{someone.pk},2026-01-05T00:00Z,1,1,ok", f"\ufeff{someone.pk},2026-01-05T00:00Z,1,1,b"]
+    assert problems(tmp_path, *lines) == [(3, "subscription_id", rf"\ufeff{someone.pk}", "not_a_whole_number")]
+
+
 def test_invalid_utf_8_is_reported_with_its_line(tmp_path, someone):
     lines = [DATA_HEADER, f"{someone.pk},2026-01-05T00:00Z,1,1,ok", f"{someone.pk},2026-01-05T00:00Z,1,1,caf\xe9"]
     ((line, field, _, code),) = problems(tmp_path, *lines, encoding="latin-1")
@@ -185,6 +251,24 @@ def test_a_damaged_gzip_file_is_refused(tmp_path, someone, cut):
         usage_file_import(path=path)
     assert [one.code for one in refusal.value.extra["problems"]] == ["gzip_damaged"]
     assert not DataUsageRecord.objects.exists()
+
+
+@pytest.mark.parametrize(
+    ("change", "why"),
+    [
+        (lambda packed: packed[:-9], "The file is cut off."),
+        (lambda packed: packed + b"x", "The content is complete, but other data follows: 'x'"),
+        (lambda packed: packed[:-8] + b"\0" * 8, "checksum"),
+    ],
+)
+def test_truncated_corrupt_and_followed_by_rubbish_are_told_apart(tmp_path, someone, change, why):
+    path = write(tmp_path, DATA_HEADER, f"{someone.pk},2026-01-05T00:00Z,1,1,a", name="a.gz")
+    path.write_bytes(change(path.read_bytes()))
+    with pytest.raises(InvalidUsage) as refusal:
+        usage_file_import(path=path)
+    (problem,) = refusal.value.extra["problems"]
+    assert problem.code == "gzip_damaged"
+    assert why in problem.value
 
 
 def test_a_conflict_is_reported_with_its_position(tmp_path, someone):
