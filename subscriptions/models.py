@@ -141,6 +141,29 @@ def _usage_type() -> models.CharField:
     return models.CharField(_("usage type"), max_length=5, choices=UsageType, db_collation="C")
 
 
+class UnplainExternalId(models.Model):
+    """An external id that an earlier release stored with other bytes than its plain form, in which ids are compared.
+
+    The migration that made the table listed them. A row whose record is purged or deleted does no harm.
+    """
+
+    usage_type = _usage_type()
+    subscription = _subscription_key()
+    plain_id = models.CharField(max_length=255, db_collation="C")
+    external_id = models.CharField(max_length=255, db_collation="C")
+
+    class Meta:
+        default_permissions = ()  # No page shows it.
+        constraints = [
+            models.UniqueConstraint(
+                fields=["usage_type", "subscription", "plain_id", "external_id"], name="unplain_external_id_once"
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.usage_type}, subscription {self.subscription_id}: {self.external_id!r}"
+
+
 class UsageSum(models.Model):
     """The sums of some records."""
 

@@ -23,6 +23,7 @@ from dsrhub.exceptions import DsrhubError
 from dsrhub.forms import TimeField, WholeNumberField
 from dsrhub.import_export.button import StreamingExportMixin
 from dsrhub.models import Action
+from dsrhub.spelling import plain_external_id
 from subscriptions.admin.exports import DataRecords, DataRecordsToImport, VoiceRecords, VoiceRecordsToImport
 from subscriptions.admin.imports import UsageImportMixin
 from subscriptions.models import DataUsageRecord, Subscription, UsageRecord, VoiceUsageRecord
@@ -67,6 +68,11 @@ class UsageRecordForm(forms.ModelForm):
         if self["subscription"].data != str(chosen.pk):
             raise forms.ValidationError(_("This is not the id of a subscription."), code="invalid_choice")
         return chosen
+
+    def clean_external_id(self) -> str | None:
+        """The form in which the service stores it."""
+        entered: str | None = self.cleaned_data["external_id"]
+        return plain_external_id(entered) if entered else None
 
     def _post_clean(self) -> None:
         super()._post_clean()  # type: ignore[misc]
@@ -117,7 +123,10 @@ class UsageRecordAdmin(
         """The form has already written the record. Find the id of a new one, for the log and the next page."""
         if not change:
             values = {name: value for name, value in form.cleaned_data.items() if name != "backfill"}
-            obj.pk = type(obj)._default_manager.filter(**values).latest("pk").pk
+            external_id = values.pop("external_id")
+            alike = type(obj)._default_manager.filter(**values).order_by("pk")
+            # An earlier release may have stored the same id with other bytes.
+            obj.pk = (alike.filter(external_id=external_id).last() or alike.latest("pk")).pk
 
     def get_deleted_objects(self, objs: Any, request: HttpRequest) -> tuple[Any, dict[str, Any], set[str], list[str]]:
         """The content of the confirmation: the totals, and the first records."""

@@ -9,9 +9,9 @@ from dsrhub.audit import audit
 from dsrhub.database.locks import USAGE_RECORD, USAGE_RECORDS
 from dsrhub.database.statements import execute, rows_of
 from dsrhub.models import Action
-from subscriptions.exceptions import RecordProblem, UsageRecordNotFound
+from subscriptions.exceptions import UsageRecordNotFound
 from subscriptions.models import RECORD_MODELS, UsageRecord, UsageType
-from subscriptions.records.events import UsageEvent, record_problem, refuse, usage_day
+from subscriptions.records.events import UsageEvent, day_sealed, plain_event, record_problem, refuse, usage_day
 from subscriptions.records.partitions import partitioned_days, partitions_create, records_write_lock, sealed_days
 from subscriptions.records.storage import conflict_error, statement_for, unknown_subscriptions
 
@@ -40,12 +40,16 @@ SELECT coalesce(array_agg(id ORDER BY id), '{{}}'), coalesce(sum(price), 0), coa
 RECORDS_LOCKED_SINGLY = 100
 SAME_EXTERNAL_ID = """
 SELECT 1 FROM {table}
-WHERE external_id = %(external_id)s AND subscription_id = %(subscription)s AND id <> %(id)s LIMIT 1
+WHERE subscription_id = %(subscription)s AND id <> %(id)s AND external_id IN (
+    SELECT %(external_id)s UNION ALL SELECT external_id FROM subscriptions_unplainexternalid
+    WHERE (usage_type, plain_id, subscription_id) = ({type}, %(external_id)s, %(subscription)s)
+) LIMIT 1
 """
 
 
 def record_edit(usage_type: UsageType, record_id: int, values: UsageEvent, *, backfill: bool) -> None:
     """Change the values of a record. It may move to another day or subscription."""
+    values = plain_event(values)
     refuse([problem] if (problem := record_problem(1, values)) else [])
     day = usage_day(values.usage_date)
     with transaction.atomic():
@@ -54,7 +58,7 @@ def record_edit(usage_type: UsageType, record_id: int, values: UsageEvent, *, ba
         if values.external_id is not None:
             _refuse_taken_id(usage_type, record_id, values)
         if day != old.day and not backfill and day in sealed_days(usage_type):
-            refuse([RecordProblem(1, "usage_date", str(values.usage_date), "day_sealed")])
+            refuse([day_sealed(1, values.usage_date)])
         partitions_create(usage_type, {day} - partitioned_days(usage_type))
         parameters = values._asdict() | {"id": record_id, "day": day, "old_day": old.day}
         execute(statement_for(EDIT, usage_type), **parameters)

@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 from django.conf import settings
 from django.utils import timezone
 
-from dsrhub.invisible import INVISIBLE, is_blank
+from dsrhub.spelling import PLAIN_ID, is_invisible, plain_external_id
 from dsrhub.values import AMOUNT, DECIMALS, INTEGER_DIGITS
 from subscriptions.exceptions import DaySealed, InvalidUsage, RecordProblem
 
@@ -26,7 +26,10 @@ AMOUNT_TEXT = re.compile("-?" + AMOUNT)
 
 
 class UsageEvent(NamedTuple):
-    """The values of a new or edited record. `amount` is in kilobytes for data, in seconds for voice."""
+    """The values of a new or edited record. `amount` is in kilobytes for data, in seconds for voice.
+
+    The services store and compare an external id in its plain form: see `plain_event`.
+    """
 
     subscription: int
     usage_date: datetime
@@ -49,6 +52,14 @@ def usage_day(usage_date: datetime) -> date:
 def latest_usage_day() -> date:
     """The last day on which a record may be by now."""
     return usage_day(timezone.now()) + timedelta(days=settings.DSRHUB_USAGE_FUTURE_DAYS)
+
+
+def plain_event(record: UsageEvent) -> UsageEvent:
+    """The record with its external id in the plain form, in which ids that look the same are equal."""
+    external_id = record.external_id
+    if not isinstance(external_id, str) or PLAIN_ID.fullmatch(external_id):
+        return record
+    return record._replace(external_id=plain_external_id(external_id))
 
 
 # --- Checking --------------------------------------------------------------------------------------------------
@@ -101,12 +112,14 @@ def _price_code(price: object) -> str | None:
 def external_id_code(external_id: object) -> str | None:
     if external_id is None:
         return None
-    # Some characters print, and nobody sees them.
-    if not isinstance(external_id, str) or not external_id.isprintable() or INVISIBLE.search(external_id):
+    if not isinstance(external_id, str) or is_invisible(external_id):
         return "not_printable"
-    if is_blank(external_id):
-        return "wrong_length"
     return None if 1 <= len(external_id) <= LONGEST_ID else "wrong_length"
+
+
+def day_sealed(position: int, usage_date: datetime) -> RecordProblem:
+    """The problem of a record whose day is sealed."""
+    return RecordProblem(position, "usage_date", str(usage_date), "day_sealed")
 
 
 def refuse(problems: Sequence[RecordProblem], count: int | None = None) -> None:

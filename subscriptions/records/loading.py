@@ -7,13 +7,16 @@ from datetime import date, datetime
 from decimal import Decimal
 from itertools import chain, islice
 
+from dsrhub.spelling import PLAIN_ID
 from subscriptions.exceptions import RecordProblem
 from subscriptions.records.events import (
     AMOUNT_TEXT,
     KEYS_MARKED_SINGLY,
+    LONGEST_ID,
     UsageEvent,
-    external_id_code,
+    day_sealed,
     latest_usage_day,
+    plain_event,
     record_problem,
     refuse,
     usage_day,
@@ -40,13 +43,14 @@ class RecordLoad:
 
     COPY cannot see a partition that was created after it started. So a COPY ends before a record whose day has no
     partition (`missing_day`), and the next COPY starts with that record. The first record with an external id and all
-    later records go to a staging table.
+    later records go to a staging table. There are also records with an external id whose day is sealed: only the
+    database knows whether they are stored already, under the day of another time zone.
     """
 
     def __init__(
         self, records: Iterator[UsageEvent | RecordProblem], partitioned_days: set[date], sealed: set[date]
     ) -> None:
-        self.partitioned_days, self._sealed = partitioned_days, sealed
+        self.partitioned_days, self.sealed = partitioned_days, sealed
         self.missing_day: date | None = None
         self.count = 0
         self.marks: defaultdict[date, set[int]] = defaultdict(set)
@@ -125,7 +129,7 @@ class RecordLoad:
             or type(amount) is not int
             or type(price) is not Decimal
             or type(usage_date) is not datetime
-            or (external_id is not None and external_id_code(external_id) is not None)
+            or (external_id is not None and not _is_plain_id(external_id))
         ):
             return None
         try:
@@ -135,7 +139,7 @@ class RecordLoad:
         # The text of each day is built once.
         text = self._days.get(day)
         if text is None:
-            if day in self._sealed or day > self._latest_day:
+            if day in self.sealed or day > self._latest_day:
                 return None
             text = self._days[day] = day.isoformat()
         line = f"{subscription}\t{usage_date.isoformat()}\t{text}\t{price}\t{amount}\n"
@@ -143,19 +147,26 @@ class RecordLoad:
 
     def _slow_path(self, position: int, record: UsageEvent | RecordProblem) -> Accepted | None:
         """Check each value. Return the line in plain digits, or keep the problem and return None."""
+        if isinstance(record, UsageEvent):
+            record = plain_event(record)
         problem = record if isinstance(record, RecordProblem) else record_problem(position, record)
         if problem is None and isinstance(record, UsageEvent):
-            day = usage_day(record.usage_date)
-            if day not in self._sealed:
-                subscription, usage_date, price, amount, external_id = record
+            subscription, usage_date, price, amount, external_id = record
+            day = usage_day(usage_date)
+            if external_id is not None or day not in self.sealed:
                 line = f"{subscription}\t{usage_date}\t{day}\t{price:f}\t{amount}\n"
                 return position, subscription, external_id, day, line
-            problem = RecordProblem(position, "usage_date", str(record.usage_date), "day_sealed")
+            problem = day_sealed(position, usage_date)
         if problem is not None:
             self._problem_count += 1
             if len(self._problems) < PROBLEM_LIMIT:
                 self._problems.append(problem)
         return None
+
+
+def _is_plain_id(external_id: object) -> bool:
+    """Whether this is a valid external id in its plain form, by one expression. Nearly all ids are."""
+    return isinstance(external_id, str) and len(external_id) <= LONGEST_ID and bool(PLAIN_ID.fullmatch(external_id))
 
 
 def blocks(lines: Iterator[str]) -> Iterator[bytes]:

@@ -14,11 +14,13 @@ from subscriptions.models import ALL_SUBSCRIPTIONS, RECORD_MODELS, UsageType
 from subscriptions.records.events import (
     KEYS_MARKED_SINGLY,
     UsageEvent,
+    day_sealed,
+    plain_event,
     record_problem,
     refuse,
     usage_day,
 )
-from subscriptions.records.loading import RecordLoad, blocks
+from subscriptions.records.loading import PROBLEM_LIMIT, RecordLoad, blocks
 from subscriptions.records.partitions import (
     parent_table,
     partitioned_days,
@@ -29,8 +31,9 @@ from subscriptions.records.partitions import (
 )
 
 # Checks, adds and marks the records of `given` in one statement, so it needs no transaction around it. Records that are
-# already stored are skipped: CONFLICT has compared them before. For one record without an external id, ADD_ONE does
-# the same by a function of migrations/0001_initial.py: a change here needs a migration that replaces the function.
+# already stored have been removed before; one that comes twice in `given` is added once. For one record without an
+# external id, ADD_ONE does the same by a function of migrations/0001_initial.py: a change here needs a migration that
+# replaces the function.
 ADD = """
 WITH given AS MATERIALIZED ({given}),
 refused AS MATERIALIZED (
@@ -68,8 +71,8 @@ ADD_ONE = {
 GIVEN = sql.SQL(
     """
     SELECT * FROM unnest(%(subscription)s::bigint[], %(usage_date)s::timestamptz[], %(day)s::date[],
-        %(price)s::numeric[], %(amount)s::bigint[], %(external_id)s::varchar[]
-    ) WITH ORDINALITY AS given (subscription_id, usage_date, day, price, amount, external_id, position)
+        %(price)s::numeric[], %(amount)s::bigint[], %(external_id)s::varchar[], %(position)s::bigint[]
+    ) AS given (subscription_id, usage_date, day, price, amount, external_id, position)
     """
 )
 STAGED = sql.SQL("SELECT * FROM usage_staged")
@@ -80,60 +83,67 @@ CREATE TEMP TABLE usage_staged (
 )
 """
 
-# Writers of external ids lock the subscription. If two send the same id for two days, the second finds the first.
+# Writers of external ids lock the subscription until they commit. So the second of two writers of one id finds the
+# record of the first, whatever the day: no unique index can span the partitions. Earlier releases take the same lock.
 LOCK_SUBSCRIPTIONS = """
 SELECT id FROM subscriptions_subscription WHERE id IN (
     SELECT subscription_id FROM ({given}) AS given WHERE external_id IS NOT NULL
 ) ORDER BY id FOR NO KEY UPDATE
 """
-CONFLICT = """
-WITH given AS MATERIALIZED (SELECT * FROM ({given}) AS given WHERE external_id IS NOT NULL),
-there AS (
-    SELECT subscription_id, external_id, usage_date, price, amount FROM given
+# The given records whose external id is stored already, and whether the stored values differ. Ids in another than
+# their plain form are those of earlier releases. A record that differs from another given one comes too.
+STORED = """
+SELECT wanted.position, wanted.subscription_id, wanted.external_id,
+    (there.usage_date, there.price, there.{amount}) IS DISTINCT FROM (wanted.usage_date, wanted.price, wanted.amount)
+        AS differs
+FROM (
+    SELECT *, external_id AS stored_id FROM ({given}) AS given WHERE external_id IS NOT NULL
     UNION ALL
-    SELECT subscription_id, external_id, usage_date, price, {amount} FROM {table} WHERE external_id IS NOT NULL
-)
-SELECT given.subscription_id, given.external_id, given.position
-FROM given JOIN there USING (external_id, subscription_id)
-WHERE (there.usage_date, there.price, there.amount) IS DISTINCT FROM (given.usage_date, given.price, given.amount)
-ORDER BY position DESC LIMIT 1
+    SELECT given.*, unplain.external_id FROM ({given}) AS given JOIN subscriptions_unplainexternalid AS unplain
+    ON (unplain.usage_type, unplain.plain_id, unplain.subscription_id)
+        = ({type}, given.external_id, given.subscription_id)
+) AS wanted JOIN {table} AS there
+ON (there.external_id, there.subscription_id) = (wanted.stored_id, wanted.subscription_id)
+UNION ALL
+SELECT max(position), subscription_id, external_id, true FROM ({given}) AS given WHERE external_id IS NOT NULL
+GROUP BY subscription_id, external_id
+HAVING (min(usage_date), min(price), min(amount)) IS DISTINCT FROM (max(usage_date), max(price), max(amount))
 """
-# The totals of the staged records, and how many of them are not stored yet.
+# Removes the staged records that are stored already, and returns the last conflict.
+STAGED_REPEATS = f"""
+WITH stored AS MATERIALIZED ({STORED}),
+removed AS (DELETE FROM usage_staged USING stored WHERE usage_staged.position = stored.position)
+SELECT * FROM stored WHERE differs ORDER BY position DESC LIMIT 1
+"""  # noqa: S608 - no value is in it
+STAGED_DAYS = "SELECT DISTINCT day FROM usage_staged WHERE day = ANY(%(days)s::date[])"
 STAGED_TOTALS = """
-SELECT count(*), count(*) FILTER (WHERE external_id IS NULL) + (
-    SELECT count(*) FROM (
-        SELECT DISTINCT external_id, subscription_id, day FROM usage_staged WHERE external_id IS NOT NULL
-    ) AS given
-    WHERE NOT EXISTS (
-        SELECT FROM {table} AS there
-        WHERE (there.external_id, there.subscription_id, there.day)
-            = (given.external_id, given.subscription_id, given.day)
-    )
-), coalesce(sum(price), 0), coalesce(sum(amount), 0), count(DISTINCT day), min(day), max(day)
+SELECT count(*), coalesce(sum(price), 0), coalesce(sum(amount), 0), count(DISTINCT day), min(day), max(day)
 FROM usage_staged
 """
+# The number of staged records that would be added, after STAGED_REPEATS.
+STAGED_NEW = """
+SELECT count(*) FILTER (WHERE external_id IS NULL) + count(DISTINCT (external_id, subscription_id))
+    FILTER (WHERE external_id IS NOT NULL)
+FROM usage_staged
+"""
+
+# A record with its position in the call.
+Given = tuple[int, UsageEvent]
 
 
 def records_add(usage_type: UsageType, records: Sequence[UsageEvent], *, backfill: bool) -> int:
     """Add some records by an INSERT, and return how many were added."""
+    records = [plain_event(record) for record in records]
     refuse([problem for at, record in enumerate(records, 1) if (problem := record_problem(at, record))])
     if len(records) == 1 and records[0].external_id is None and _add_one(usage_type, records[0], backfill):
         return 1
-    subscriptions, usage_dates, prices, amounts, external_ids = (list(column) for column in zip(*records, strict=True))
-    days = [usage_day(usage_date) for usage_date in usage_dates]
-    parameters = {
-        "subscription": subscriptions,
-        "usage_date": usage_dates,
-        "day": days,
-        "price": prices,
-        "amount": amounts,
-        "external_id": external_ids,
-    }
-    if any(external_ids):
-        with transaction.atomic():
-            _refuse_conflicts(usage_type, GIVEN, parameters)
-            return _add(usage_type, GIVEN, parameters, days, backfill=backfill)
-    return _add(usage_type, GIVEN, parameters, days, backfill=backfill)
+    given = list(enumerate(records, 1))
+    if not any(record.external_id for record in records):
+        return _add_given(usage_type, given, backfill=backfill)
+    with transaction.atomic():
+        stored = _stored_positions(usage_type, given)
+        new = [(position, record) for position, record in given if position not in stored]
+        return _add_given(usage_type, new, backfill=backfill) if new else 0
 
 
 def records_load(
@@ -151,14 +161,13 @@ def records_load(
             copy_blocks(_copy_statement(usage_type), blocks(load.lines()))
         added = load.count
         if load.is_unfinished:
-            execute(CREATE_STAGED)
-            copy_blocks("COPY usage_staged FROM STDIN", blocks(load.staged_lines()))
-            execute("ANALYZE usage_staged")
+            _stage(load)
         load.refuse_problems(unknown_subscriptions(load.first_positions))
         _mark(usage_type, load.marks)
         if load.count > added:
-            partitions_create(usage_type, load.staged_days - load.partitioned_days)
-            _refuse_conflicts(usage_type, STAGED, {})
+            rows_of(statement_for(LOCK_SUBSCRIPTIONS, usage_type, STAGED))
+            _remove_staged_repeats(usage_type, load)
+            partitions_create(usage_type, _staged_days(load.staged_days - load.partitioned_days))
             added += _add(usage_type, STAGED, {}, load.staged_days, backfill=backfill)
             execute("DROP TABLE usage_staged")
     return load.count, added
@@ -167,17 +176,68 @@ def records_load(
 def records_check(
     usage_type: UsageType, records: Iterator[UsageEvent | RecordProblem], *, backfill: bool
 ) -> tuple[Any, ...]:
-    """The totals of records. Raises the same errors as `records_load`, takes no locks and creates no partitions."""
+    """The totals of records: their number, how many are new, price, amount, number of days, first and last day.
+
+    Raises the same errors as `records_load`, takes no locks and creates no partitions.
+    """
     with transaction.atomic():
         load = RecordLoad(records, set(), set() if backfill else sealed_days(usage_type))
-        execute(CREATE_STAGED)
-        copy_blocks("COPY usage_staged FROM STDIN", blocks(load.staged_lines()))
-        execute("ANALYZE usage_staged")
+        _stage(load)
         load.refuse_problems(unknown_subscriptions(load.first_positions))
-        _refuse_found_conflict(usage_type, STAGED, {})
-        ((*totals,),) = rows_of(statement_for(STAGED_TOTALS, usage_type))
+        ((count, *totals),) = rows_of(STAGED_TOTALS)
+        _remove_staged_repeats(usage_type, load)
+        ((new,),) = rows_of(STAGED_NEW)
         execute("DROP TABLE usage_staged")
-    return tuple(totals)
+    return count, new, *totals
+
+
+def _stage(load: RecordLoad) -> None:
+    """Copy the remaining records into the staging table."""
+    execute(CREATE_STAGED)
+    copy_blocks("COPY usage_staged FROM STDIN", blocks(load.staged_lines()))
+    execute("ANALYZE usage_staged")
+
+
+def _remove_staged_repeats(usage_type: UsageType, load: RecordLoad) -> None:
+    """Leave the new records in the staging table. Refuses conflicts, and new records of sealed days."""
+    for conflict in rows_of(statement_for(STAGED_REPEATS, usage_type, STAGED)):
+        _refuse_conflict(*conflict)
+    if load.staged_days & load.sealed:
+        rows = rows_of(
+            "SELECT position, usage_date FROM usage_staged WHERE day = ANY(%(days)s::date[]) ORDER BY position",
+            days=list(load.staged_days & load.sealed),
+        )
+        refuse([day_sealed(*row) for row in rows[:PROBLEM_LIMIT]], len(rows))
+
+
+def _staged_days(days: set[date]) -> list[date]:
+    """Those of some days that the staged records have."""
+    return [day for (day,) in rows_of(STAGED_DAYS, days=list(days))] if days else []
+
+
+def _stored_positions(usage_type: UsageType, given: Sequence[Given]) -> set[int]:
+    """The positions of the records that are stored under their external ids. Locks the ids, and refuses conflicts."""
+    parameters = _parameters(given)
+    locked = {number for (number,) in rows_of(statement_for(LOCK_SUBSCRIPTIONS, usage_type), **parameters)}
+    # A subscription that is created just now is unknown as well: it is not locked.
+    unknown = {record.subscription: at for at, record in reversed(given) if record.external_id is not None}
+    refuse([unknown_subscription(at, number) for number, at in unknown.items() if number not in locked])
+    stored = rows_of(statement_for(STORED, usage_type), **parameters)
+    for conflict in sorted((row for row in stored if row[-1]), reverse=True):
+        _refuse_conflict(*conflict)
+    return {position for position, *_ in stored}
+
+
+def _add_given(usage_type: UsageType, given: Sequence[Given], *, backfill: bool) -> int:
+    parameters = _parameters(given)
+    return _add(usage_type, GIVEN, parameters, parameters["day"], backfill=backfill)
+
+
+def _parameters(given: Sequence[Given]) -> dict[str, Any]:
+    """The parameters of GIVEN."""
+    columns = {field: [getattr(record, field) for _, record in given] for field in UsageEvent._fields}
+    days = [usage_day(usage_date) for usage_date in columns["usage_date"]]
+    return columns | {"day": days, "position": [position for position, _ in given]}
 
 
 def _add(
@@ -221,14 +281,8 @@ def _lacks_partition(error: IntegrityError) -> bool:
     return diagnosis is not None and diagnosis.sqlstate == "23514" and diagnosis.constraint_name is None
 
 
-def _refuse_conflicts(usage_type: UsageType, given: sql.SQL, parameters: dict[str, Any]) -> None:
-    rows_of(statement_for(LOCK_SUBSCRIPTIONS, usage_type, given), **parameters)
-    _refuse_found_conflict(usage_type, given, parameters)
-
-
-def _refuse_found_conflict(usage_type: UsageType, given: sql.SQL, parameters: dict[str, Any]) -> None:
-    for conflict in rows_of(statement_for(CONFLICT, usage_type, given), **parameters):
-        raise conflict_error(*conflict)
+def _refuse_conflict(position: int, subscription: int, external_id: str, _differs: bool) -> None:
+    raise conflict_error(subscription, external_id, position)
 
 
 def statement_for(template: str, usage_type: UsageType, given: sql.SQL = GIVEN) -> sql.Composed:
@@ -256,10 +310,11 @@ def unknown_subscriptions(first_positions: dict[int, int]) -> list[RecordProblem
         "WHERE NOT EXISTS (SELECT FROM subscriptions_subscription AS known WHERE known.id = given.id)",
         ids=list(first_positions),
     )
-    return [
-        RecordProblem(first_positions[number], "subscription", str(number), REFUSED["subscription"])
-        for (number,) in rows
-    ]
+    return [unknown_subscription(first_positions[number], number) for (number,) in rows]
+
+
+def unknown_subscription(position: int, number: int) -> RecordProblem:
+    return RecordProblem(position, "subscription", str(number), REFUSED["subscription"])
 
 
 def _mark(usage_type: UsageType, marks: dict[date, set[int]]) -> None:
