@@ -31,6 +31,15 @@ class DSRExists(ConflictError):
     code = "dsr_exists"
 
 
+class NameLooksAlike(ConflictError):
+    """The name of a DSP, an offer or a society looks like another one that is known, and would count apart from it.
+
+    `extra` has the `kind`, the `name` and the `known` name.
+    """
+
+    code = "name_looks_alike"
+
+
 class DSRNotFound(NotFoundError):
     """No DSR has this id."""
 

@@ -196,6 +196,8 @@ class DSR(models.Model):
         indexes = [
             # For the warning that the same content was delivered before.
             models.Index(fields=["sha256"], name="dsr_sha256"),
+            # For the distinct societies, to find those that look alike. The key begins with the DSP and the offer.
+            models.Index(fields=["society"], condition=Q(status="ingested", society__isnull=False), name="dsr_society"),
         ]
 
     def __str__(self) -> str:

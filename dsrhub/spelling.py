@@ -6,6 +6,7 @@ with characters that nobody sees, in compatibility forms such as full-width digi
 
 import re
 import unicodedata
+from functools import lru_cache
 
 from dsrhub.invisible import IGNORABLE, SPACES
 
@@ -27,6 +28,11 @@ def plain_name(text: str) -> str:
     return SPACE_RUN.sub(" ", unicodedata.normalize("NFC", text)).strip(" ")
 
 
+def spellings(text: str) -> list[str]:
+    """The text as it is, composed and decomposed: a file system may have changed the name of a file."""
+    return list(dict.fromkeys([text, *(unicodedata.normalize(form, text) for form in ("NFC", "NFD"))]))
+
+
 def plain_external_id(text: str) -> str:
     """The text in NFKC, with single spaces inside and none around it. The case of letters stays."""
     if PLAIN_ID.fullmatch(text):
@@ -39,6 +45,7 @@ def is_invisible(text: str) -> bool:
     return not text.isprintable() or IGNORED.search(text) is not None
 
 
+@lru_cache(maxsize=10_000)  # An import asks for the keys of all known names.
 def look_alike_key(text: str) -> str:
     """The same for all names that look the same to people: in any case, composition, width, script and spacing."""
     visible = IGNORED.sub("", text)

@@ -61,7 +61,9 @@ from dsrhub.api.pages import PageParameters, link_to_next, page_response
 from dsrhub.api.parameters import number_in_path
 
 NOT_FOUND = OpenApiResponse(ErrorSerializer, description="There is no such DSR.")
-EXISTS = OpenApiResponse(ErrorSerializer, description="A DSR with the same key has different content.")
+EXISTS = OpenApiResponse(
+    ErrorSerializer, description="A DSR with the same key has different content, or a name looks like another one."
+)
 NOT_LOADED = OpenApiResponse(
     PolymorphicProxySerializer("NotLoaded", [RefusalSerializer, WrongParametersSerializer], None),
     description="The report has errors, or a parameter is wrong.",

@@ -11,6 +11,7 @@ from django.conf import settings
 from django.contrib.auth.models import User
 
 from catalogue.dsrs.kept_files import file_keep
+from catalogue.dsrs.names import SettledNames, names_claim
 from catalogue.dsrs.services import dsr_facts, dsr_remove, problems_keep
 from catalogue.exceptions import DSRExists, ExchangeRateIncomplete, ExchangeRateMissing, ReportRefused
 from catalogue.lines.storage import LineLoad, LineTotals, Repeats
@@ -26,6 +27,7 @@ from dsrhub.database import locks
 from dsrhub.database.statements import rows_of
 from dsrhub.exceptions import ConfirmationOutdated
 from dsrhub.models import Action
+from dsrhub.spelling import plain_name
 
 
 class Outcome(StrEnum):
@@ -87,7 +89,7 @@ class DeliveryLoad:
         self,
         delivery: Delivery,
         report_format: ReportFormat,
-        contexts: Sequence[SalesContext],
+        names: SettledNames,
         *,
         replace: bool,
         replace_only: Collection[int] | None,
@@ -96,7 +98,8 @@ class DeliveryLoad:
     ) -> None:
         self.delivery = delivery
         self.format = report_format
-        self.contexts = contexts
+        self.names = names
+        self.contexts = names.contexts
         self.problems = ProblemLog(settings.DSRHUB_PROBLEM_LIMIT)
         self.replace = replace
         self.replace_only = replace_only
@@ -105,7 +108,7 @@ class DeliveryLoad:
         self.rewritten_count = 0
 
     def run(self, progress: Progress | None) -> ImportReport:
-        """Raises DSRExists, ConfirmationOutdated, and ReportRefused with the first of all problems."""
+        """Raises DSRExists, ConfirmationOutdated, NameLooksAlike, and ReportRefused with the first of all problems."""
         earlier = [DSR.objects.ingested().under_key(context).first() for context in self.contexts]
         if unchanged := self._unchanged(earlier):
             return ImportReport(unchanged, self.problems)
@@ -117,6 +120,7 @@ class DeliveryLoad:
             if not self.dry_run:
                 load.lines.store()
             load.lines.discard()
+        names_claim(self.names)
         # Before the rows of earlier DSRs are locked: a change of rates takes both locks in this order.
         locks.RATES.take(shared=True)
         imported = [self._keep(load, rate) for load, rate in zip(loads, self._rates(), strict=True)]
@@ -245,10 +249,12 @@ class DeliveryLoad:
     def _warn(self, loads: Sequence[ContextLoad]) -> None:
         """Report what is legal and yet deserves a look."""
         gzip_name = self.delivery.gzip_name
-        if gzip_name is not None and gzip_name != self.delivery.unpacked_name:
+        if gzip_name is not None and plain_name(gzip_name) != plain_name(self.delivery.unpacked_name):
             self.problems.add(Problem(CommonWarning.GZIP_NAME_DIFFERS, value=gzip_name))
         for problem in self.delivery.warnings:
             self.problems.add(problem)
+        for names in self.names.look_alikes:
+            self.problems.add(Problem(CommonWarning.NAME_LOOKS_ALIKE, value=shown(names)))
         earlier = [load.earlier.pk for load in loads if load.earlier is not None]
         others = DSR.objects.ingested().exclude(pk__in=earlier)
         # Reports without lines all have the same content.

@@ -8,7 +8,8 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any, cast
 
-from catalogue.exceptions import InvalidReportName
+from catalogue.dsrs.names import names_settle
+from catalogue.exceptions import InvalidReportName, NameLooksAlike
 from catalogue.imports.loading import ImportReport
 from catalogue.models import DSR, ImportJob
 from catalogue.reports.contexts import SalesContext
@@ -107,8 +108,8 @@ def _dsr_json(context: SalesContext, dsr: DSR | None) -> dict[str, Any]:
 
 def _contexts(delivery: Delivery) -> Sequence[SalesContext]:
     try:
-        return contexts_of(delivery)
-    except InvalidReportName:
+        return names_settle(contexts_of(delivery)).contexts
+    except (InvalidReportName, NameLooksAlike):
         return []
 
 

@@ -8,8 +8,9 @@ from pathlib import Path
 from django.contrib.auth.models import User
 from django.db import transaction
 
+from catalogue.dsrs.names import names_settle
 from catalogue.dsrs.services import dsr_remove, problems_keep
-from catalogue.exceptions import InvalidReportName, ReportRefused
+from catalogue.exceptions import InvalidReportName, NameLooksAlike, ReportRefused
 from catalogue.imports.loading import DeliveryLoad, ImportReport, dsr_fields
 from catalogue.models import DSR, Currency, RejectedDelivery, Territory
 from catalogue.reports.contexts import SalesContext
@@ -18,6 +19,7 @@ from catalogue.reports.formats.registry import contexts_of, format_of
 from catalogue.reports.problems import shown
 from catalogue.resources.services import catalogue_refresh
 from dsrhub.database import locks
+from dsrhub.spelling import spellings
 
 LONGEST_REASON = 500
 
@@ -45,34 +47,41 @@ def dsr_import(
     nothing of it. Without `and_catalogue`, the caller brings the catalogue of resources up to date. Content of more
     than `unpacked_limit` bytes is refused: uploads have such a limit.
 
-    Raises NotARegularFile, InvalidReportName (kept as a rejected delivery), DSRExists, ConfirmationOutdated, and
-    ReportRefused with the problems, which are kept with a failed DSR; those of a delivery of several DSRs are kept as a
-    rejected delivery.
+    Raises NotARegularFile, InvalidReportName and NameLooksAlike (both kept as a rejected delivery), DSRExists,
+    ConfirmationOutdated, and ReportRefused with the problems, which are kept with a failed DSR; those of a delivery of
+    several DSRs are kept as a rejected delivery.
     """
     started = time.monotonic()
     delivery = Delivery(path, name, unpacked_limit, folder=folder)
     try:
-        contexts = known_contexts(contexts_of(delivery), name)
-    except InvalidReportName as error:
+        described = known_contexts(contexts_of(delivery), name)
+        load = DeliveryLoad(
+            delivery,
+            format_of(delivery),
+            names_settle(described),
+            replace=replace,
+            replace_only=replace_only,
+            dry_run=dry_run,
+            user=user,
+        )
+        report = _loaded(load, described, progress)
+    except (InvalidReportName, NameLooksAlike) as error:
         if not dry_run:
             _rejection_keep(name, error.message, user)
         raise
-    load = DeliveryLoad(
-        delivery, format_of(delivery), contexts, replace=replace, replace_only=replace_only, dry_run=dry_run, user=user
-    )
-    report = _loaded(load, progress)
     if and_catalogue and not dry_run:
         catalogue_refresh()
     report.seconds = time.monotonic() - started
     return report
 
 
-def _loaded(load: DeliveryLoad, progress: Progress | None) -> ImportReport:
+def _loaded(load: DeliveryLoad, described: Sequence[SalesContext], progress: Progress | None) -> ImportReport:
     """Load a delivery in a transaction of its own, and keep its failure in another one."""
     try:
         # Durable: inside another transaction, a failure could not be kept, nor locks be released in time.
         with transaction.atomic(durable=True):
-            _lock_keys(load.contexts)
+            # Workers of earlier releases lock the names as they were delivered.
+            _lock_keys([*load.contexts, *described])
             report = load.run(progress)
             # The delivery is in: its earlier failure is outdated.
             _failure_forget(load.delivery.name)
@@ -98,7 +107,7 @@ def known_contexts(contexts: Sequence[SalesContext], name: str) -> Sequence[Sale
 def _lock_keys(contexts: Sequence[SalesContext]) -> None:
     """Let others who import DSRs under the same keys wait until this transaction ends."""
     # In one order, so that two deliveries with the same keys do not wait for each other.
-    for key in sorted(contexts, key=lambda context: locks.DSR_KEY.key(**asdict(context))):
+    for key in sorted(set(contexts), key=lambda context: locks.DSR_KEY.key(**asdict(context))):
         locks.DSR_KEY.take(**asdict(key))
 
 
@@ -133,6 +142,7 @@ def _failure_keep(load: DeliveryLoad, refusal: ReportRefused) -> None:
 
 
 def _failure_forget(name: str) -> None:
-    for dsr_number in DSR.objects.failed().filter(path=name).values_list("pk", flat=True):
+    names = spellings(name)
+    for dsr_number in DSR.objects.failed().filter(path__in=names).values_list("pk", flat=True):
         dsr_remove(dsr_number)
-    RejectedDelivery.objects.filter(name=shown(name, LONGEST_NAME)).delete()
+    RejectedDelivery.objects.filter(name__in=[shown(one, LONGEST_NAME) for one in names]).delete()

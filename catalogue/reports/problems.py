@@ -50,6 +50,7 @@ class CommonWarning(WarningCode):
     GZIP_NAME_DIFFERS = "gzip_name_differs"
     CONTENT_SEEN_BEFORE = "content_seen_before"
     PERIOD_OVERLAPS = "period_overlaps"
+    NAME_LOOKS_ALIKE = "name_looks_alike"
 
 
 @dataclass(frozen=True)

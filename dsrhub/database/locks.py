@@ -78,6 +78,9 @@ DSR_KEY = TransactionLock(
     "ReportName(dsp={dsp!r}, offer={offer!r}, society={society!r}, territory={territory!r}, currency={currency!r}, "
     "period_start={period_start!r}, period_end={period_end!r})"
 )
+# The look-alikes of the name of a DSP, an offer or a society. An import of a new name holds it exclusively until its
+# commit, others share it.
+NAME = TransactionLock("dsrhub.name.{kind}.{scope!r}.{key!r}")
 # The exchange rates. An import shares it from reading its rate to its commit; a change of rates holds it exclusively.
 RATES = TransactionLock("dsrhub.rates")
 # The table of resources. Changes to one DSP's resources share it; a rebuild of the table holds it exclusively.

@@ -15,10 +15,11 @@ FEBRUARY = {"period_start": date(2020, 2, 1), "period_end": date(2020, 2, 29)}
 FAMILY = {"dsp": "Spotify", "offer": "SpotifyFamilyPlan", "society": None, "territory": "ES", "currency": "EUR"}
 SUMMER = {"dsp": "Deezer", "offer": 'L\'Été "x"', "society": "SACEM", "territory": "FR", "currency": "EUR"}
 
-# The second numbers were read from PostgreSQL with the texts that the first release hashed.
+# The second numbers were read from PostgreSQL with the texts that the first release with the lock hashed.
 KEYS = [
     (locks.DSR_KEY, FAMILY | JANUARY, -3031676107533502305),
     (locks.DSR_KEY, SUMMER | FEBRUARY, 8507540874758907784),
+    (locks.NAME, {"kind": "offer", "scope": "spotify", "key": 'l\'été "x"'}, -7870850638882595607),
     (locks.RATES, {}, 5666128207213703761),
     (locks.RESOURCES, {}, -8694387364366515914),
     (locks.RESOURCES_OF_DSP, {"dsp": "Spotify"}, -8436436048996669856),
