@@ -23,7 +23,9 @@ INSERT INTO catalogue_dsr (
     (2, 'Spotify_Duo_NO_NOK_20200201-20200229.tsv', repeat('2', 64), 'Spotify', 'Duo', '2020-02-01', '2020-02-29',
      'ingested', 10, 'operator', 'our bank', 0, 2, 3, 30, 10, 1, 0, 2, 2, 0, 0, 0, 0, '2020-03-01Z', 'NOK', 'NO'),
     (3, 'Spotify_Duo_CH_CHF_20200201-20200229.tsv', NULL, 'Spotify', 'Duo', '2020-02-01', '2020-02-29',
-     'failed', NULL, '', '', 0, 0, 0, 0, NULL, 0, 0, 0, 0, 0, 0, 1, 0, '2020-03-02Z', 'CHF', 'CH');
+     'failed', NULL, '', '', 0, 0, 0, 0, NULL, 0, 0, 0, 0, 0, 0, 1, 0, '2020-03-02Z', 'CHF', 'CH'),
+    (4, 'spotify_Duo_NO_NOK_20200201-20200229.tsv', repeat('4', 64), 'spotify', 'Duo', '2020-02-01', '2020-02-29',
+     'ingested', 10, 'operator', 'our bank', 0, 0, 0, 0, NULL, 1, 0, 0, 0, 0, 0, 0, 0, '2020-03-03Z', 'NOK', 'NO');
 INSERT INTO catalogue_reportproblem (dsr_id, line, "column", value, code, level)
     VALUES (3, 2, 'revenue', 'ten', 'not_a_number', 'error');
 CREATE TABLE catalogue_usageline_1 (LIKE catalogue_usageline_shared INCLUDING STORAGE);
@@ -42,6 +44,8 @@ CREATE TABLE subscriptions_datausagerecord_20200101 PARTITION OF subscriptions_d
     FOR VALUES FROM ('2020-01-01') TO ('2020-01-02');
 INSERT INTO subscriptions_datausagerecord (subscription_id, usage_date, kilobytes_used, day, price)
     VALUES (7, '2020-01-01 12:00Z', 5, '2020-01-01', 0.123456789012345678901);
+INSERT INTO subscriptions_datausagerecord (subscription_id, usage_date, kilobytes_used, day, price, external_id)
+    VALUES (7, '2020-01-01 12:00Z', 5, '2020-01-01', 1, 'x 1'), (7, '2020-01-01 12:00Z', 5, '2020-01-01', 1, ' x 1');
 INSERT INTO auth_user (id, username, password, is_active, is_staff, is_superuser, first_name, last_name, email,
                        date_joined)
     SELECT id, name, 'md5$$' || md5(name), true, false, false, '', '', '', now()
@@ -89,7 +93,7 @@ print(json.dumps({
     "dsrs": [[d.pk, d.status, d.line_count, str(d.total_revenue), d.problems.count()] for d in dsrs],
     "top": [[r.dsp_id, str(r.revenue.normalize())] for r in top],
     "resources": list(Resource.objects.order_by("dsp_id").values_list("dsp_id", "title", "isrc")),
-    "records": [str(price) for price in DataUsageRecord.objects.values_list("price", flat=True)],
+    "records": [str(price) for price in DataUsageRecord.objects.order_by("id").values_list("price", flat=True)],
 }))
 """
 
@@ -122,11 +126,17 @@ def test_an_upgrade_keeps_all_rows_and_catalogues_them(first_release):
     manage("refresh_catalogue", DATABASE_URL=first_release)
     answers = json.loads(manage("shell", "--no-imports", "--command", QUESTIONS, DATABASE_URL=first_release))
     assert answers == {
-        "dsrs": [[1, "ingested", 3, "4.1", 0], [2, "ingested", 2, "30", 0], [3, "failed", 0, "0", 1]],
+        "dsrs": [
+            *([1, "ingested", 3, "4.1", 0], [2, "ingested", 2, "30", 0], [3, "failed", 0, "0", 1]),
+            [4, "ingested", 0, "0", 0],
+        ],
         "top": [["a", "6"], ["c", "1"], ["b", "0.1"]],
         "resources": [["a", "New title", "ESA001900001"], ["b", None, None], ["c", "Third", None]],
-        "records": ["0.123456789012345678901"],
+        "records": ["0.123456789012345678901", "1", "1"],
     }
+    assert "dsp: 'Spotify' (2 DSRs), 'spotify' (1 DSR)" in manage("list_look_alikes", DATABASE_URL=first_release)
+    repeated = manage("list_repeated_usage", DATABASE_URL=first_release)
+    assert "subscription 7, external id 'x 1': records 2 (2020-01-01), 3 (2020-01-01)" in repeated
 
 
 def test_servers_of_the_version_before_can_queue_jobs_beside_new_ones():

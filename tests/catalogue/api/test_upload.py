@@ -75,6 +75,16 @@ def test_a_compressed_report_is_loaded(uploader):
     assert response.json()["dsr"]["path"] == f"{ES_JANUARY}.gz"
 
 
+def test_a_name_that_looks_like_a_known_one_is_a_conflict(uploader):
+    upload(uploader, ES_JANUARY, ONE_LINE)
+    response = upload(uploader, ES_JANUARY.replace("Spotify_", "spotify_"), ONE_LINE, replace="true")
+    assert response.status_code == 409
+    answer = response.json()
+    assert answer.pop("detail").startswith("The DSP 'spotify' looks like 'Spotify'")
+    assert answer == {"code": "name_looks_alike", "kind": "dsp", "name": "spotify", "known": "Spotify"}
+    assert DSR.objects.count() == 1
+
+
 def test_a_report_may_have_no_lines(uploader):
     response = upload(uploader)
     assert response.status_code == 201

@@ -68,6 +68,22 @@ def lock_key(cursor, name):
     )
 
 
+def test_a_job_of_a_look_alike_is_refused_at_its_check_or_at_its_load(job, uploads, admin_user):
+    other = add_job(uploads, admin_user, NO_JANUARY.replace("Duo", "DUO"), line("a", revenue="2"))
+    queue_drain()
+    for one in (job, other):
+        one.refresh_from_db()
+        import_job_confirm(job=one, replace=False, user=admin_user)
+    queue_drain()
+    later = add_job(uploads, admin_user, NO_JANUARY.replace("Duo", "duo"), line("a", revenue="3"))
+    queue_drain()
+    for refused, name in ((other, "SpotifyDUO"), (later, "Spotifyduo")):
+        refused.refresh_from_db()
+        assert refused.state == ImportJob.State.REFUSED
+        assert refused.message.startswith(f"The offer '{name}' looks like 'SpotifyDuo'")
+    assert DSR.objects.get().offer == "SpotifyDuo"
+
+
 # --- Interrupted steps -----------------------------------------------------------------------------------------
 
 
