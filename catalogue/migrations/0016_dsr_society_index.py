@@ -6,7 +6,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("catalogue", "0013_import_job_address"),
+        ("catalogue", "0015_import_job_keys"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
