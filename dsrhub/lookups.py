@@ -1,4 +1,4 @@
-"""What the lists of the admin filter by: only what somebody chose."""
+"""What the lists of the admin filter and search by: only what somebody chose."""
 
 from collections.abc import Sequence
 from typing import Any, ClassVar
@@ -9,6 +9,8 @@ from django.contrib.admin.utils import get_fields_from_path
 from django.core.exceptions import FieldDoesNotExist
 from django.db.models import ForeignObject, ManyToManyField
 from django.http import HttpRequest
+
+from dsrhub.folding import folded_search
 
 # The lookups that the filters of Django's sidebar send for a field.
 OF_FILTERS = ("", "__exact", "__isnull", "__gte", "__lt")
@@ -35,6 +37,10 @@ class ChosenLookupsAdmin(admin.ModelAdmin):
             # The list then redirects to itself without filters, as Django does for names of no field.
             raise IncorrectLookupParameters(f"Nobody chose to filter by {lookup}.")
         return True
+
+    def get_search_fields(self, request: HttpRequest) -> list[str]:
+        """Search boxes of all lists, and of fields that people choose by searching, find folded texts."""
+        return [folded_search(field) for field in super().get_search_fields(request)]
 
     def to_field_allowed(self, request: HttpRequest, to_field: str) -> bool:
         """Other pages choose an object by its primary key only."""

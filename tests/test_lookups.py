@@ -2,6 +2,7 @@
 
 import html
 import re
+import unicodedata
 from urllib.parse import urljoin
 
 import pytest
@@ -193,3 +194,42 @@ def test_every_link_of_our_pages_to_a_list_is_admitted(admin_client, tmp_path):
         f"/admin/catalogue/reportproblem/?dsr={dsr.pk}",
     } <= links
     assert {link: admin_client.get(link).status_code for link in links} == dict.fromkeys(links, 200)
+
+
+# --- Search boxes ------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("address", "text", "name"),
+    [
+        ("/admin/catalogue/territory/", "reunion", "RE Réunion"),
+        ("/admin/catalogue/territory/", "COTE D", "CI Côte d’Ivoire"),
+        ("/admin/catalogue/currency/", "rican colon", "CRC"),
+        ("/admin/catalogue/dsr/", "cafe_", "Café_Duo_ES_EUR_20200101-20200131.tsv"),
+        ("/admin/catalogue/dsr/", unicodedata.normalize("NFD", "CAFÉ_duo"), "Café_Duo_ES_EUR_20200101-20200131.tsv"),
+        ("/admin/auth/user/", "jose", "José"),
+        ("/admin/auth/group/", "prufer", "Prüfer"),
+    ],
+)
+def test_search_boxes_ignore_case_accents_and_composition(admin_client, address, text, name):
+    catalogue_recipes.dsr.make(path="Café_Duo_ES_EUR_20200101-20200131.tsv")
+    catalogue_recipes.dsr.make(path="Cafe-Duo.tsv", offer="Other")
+    recipes.staff.make(username="José")
+    recipes.group.make(name="Prüfer")
+
+    assert [str(row) for row in admin_client.get(address, {"q": text}).context["cl"].result_list] == [name]
+
+
+@pytest.mark.parametrize("text", ["%", "_a", "\\", "％", "＼", "é%", "a'b"])
+def test_search_boxes_have_no_wildcards(admin_client, text):
+    recipes.group.make(name="Readers")
+
+    assert not admin_client.get("/admin/auth/group/", {"q": text}).context["cl"].result_list
+
+
+def test_choices_by_searching_ignore_accents(admin_client):
+    query = {"app_label": "catalogue", "model_name": "operatorrate", "field_name": "currency", "term": "rican COLON"}
+
+    found = admin_client.get("/admin/autocomplete/", query).json()["results"]
+
+    assert [each["id"] for each in found] == ["CRC"]

@@ -9,7 +9,6 @@ from catalogue.lines.lookups import DSRS, TEXTS, dsr_arrays, lines_of_dsrs, line
 from catalogue.lines.scope import ALL, IngestedDSR, consistent_answer
 from catalogue.models import LeftoverLines
 from catalogue.ranking.selectors import resource_ranking
-from catalogue.reports.cells import plain_isrc
 from catalogue.resources.found import (
     FoundResource,
     Place,
@@ -18,6 +17,8 @@ from catalogue.resources.found import (
     ResourceSums,
     resource_sums_of,
 )
+from catalogue.resources.isrcs import searched_isrcs
+from catalogue.resources.words import words_condition, words_values
 from dsrhub.database.pages import converted, page_rows
 from dsrhub.database.statements import rows_of
 
@@ -33,7 +34,6 @@ ORDERS = {
     ResourceOrder.REVENUE: "(-revenue_eur), left(dsp_id, 100), id",
     ResourceOrder.USAGES: "(-usages), left(dsp_id, 100), id",
 }
-WORDS = "to_tsvector('simple', coalesce(title, '') || ' ' || coalesce(artists, ''))"
 
 # The DSRs in scope, and their partitions.
 REPORTING = f"""
@@ -220,10 +220,10 @@ def _wanted(search: ResourceSearch) -> list[str]:
     conditions = {
         "left(dsp_id, 100) = left(%(dsp_id)s, 100) AND dsp_id = %(dsp_id)s": search.dsp_id,
         "left(dsp_id, 100) ^@ left(%(prefix)s, 100) AND dsp_id ^@ %(prefix)s": search.dsp_id_prefix,
-        """left(isrc, 15) COLLATE "C" = left(%(isrc)s, 15) AND isrc = %(isrc)s""": search.isrc,
-        f"{WORDS} @@ to_tsquery('simple', %(words)s)": search.words,
+        """left(isrc, 15) COLLATE "C" = ANY(%(isrc_starts)s) AND isrc = ANY(%(isrcs)s)""": search.isrc,
     }
-    return [condition for condition, value in conditions.items() if value is not None]
+    wanted = [condition for condition, value in conditions.items() if value is not None]
+    return wanted if search.words is None else [*wanted, words_condition()]
 
 
 def _smallest_sums(search: ResourceSearch) -> list[str]:
@@ -248,20 +248,16 @@ def _and(*conditions: str) -> str:
 
 
 def _values(search: ResourceSearch) -> dict[str, Any]:
+    isrcs = [] if search.isrc is None else searched_isrcs(search.isrc)
     return {
         "dsp_id": search.dsp_id,
         "prefix": search.dsp_id_prefix,
-        "isrc": None if search.isrc is None else plain_isrc(search.isrc),
-        "words": None if search.words is None else _prefixes(search.words),
+        "isrcs": isrcs,
+        "isrc_starts": [isrc[:15] for isrc in isrcs],
+        **words_values(search.words),
         "min_revenue": search.min_revenue,
         "min_usages": search.min_usages,
     }
-
-
-def _prefixes(words: str) -> str:
-    """A query for texts that have a word beginning with each of the words. Quoted, no sign has a meaning."""
-    quoted = (word.replace("\\", "\\\\").replace("'", "''") for word in words.split())
-    return " & ".join(f"'{word}':*" for word in quoted)
 
 
 def _place_values(after: Place | None) -> dict[str, Any]:

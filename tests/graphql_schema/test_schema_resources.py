@@ -422,7 +422,7 @@ def test_every_page_is_read_from_an_index_in_its_order(order, index, search, mon
     [
         ('dspId: "id00007"', "catalogue_resource_dsp_id"),
         ('isrc: "ESABC2000001"', "catalogue_resource_isrc"),
-        ('words: "title 69"', "catalogue_resource_words"),
+        ('words: "title 69"', "catalogue_resource_folded_words"),
     ],
 )
 def test_every_search_is_by_its_index(search, index):

@@ -1,15 +1,20 @@
 from typing import Any
 
 from catalogue.resources.services import catalogue_refresh, catalogue_state
+from catalogue.resources.words import words_index_build
 from dsrhub.commands import DsrhubCommand
 
 
 class Command(DsrhubCommand):
-    help = "Register the resources of DSRs that are not catalogued yet, and remove the lines of deleted DSRs."
+    help = (
+        "Register the resources of DSRs that are not catalogued yet, remove the lines of deleted DSRs, and build the "
+        "index of words if an earlier version has filled the database."
+    )
 
     def handle(self, *args: Any, **options: Any) -> None:
         before = catalogue_state()
         catalogue_refresh()
+        words_index_build()
         after = catalogue_state()
         self.stdout.write(
             f"{before.uncatalogued_count - after.uncatalogued_count} DSRs catalogued, "

@@ -11,6 +11,7 @@ from django.db import Error, connection
 from catalogue.imports.worker import queue_drain, uploads_clear, worker_lives
 from catalogue.ranking.services import wanted_rankings_build
 from catalogue.resources.services import catalogue_refresh
+from catalogue.resources.words import words_index_build
 from dsrhub.commands import DsrhubCommand, whole_number
 
 logger = logging.getLogger(__name__)
@@ -66,4 +67,5 @@ class Command(DsrhubCommand):
 
     def _clean_up(self) -> None:
         catalogue_refresh()
+        words_index_build()
         uploads_clear()
