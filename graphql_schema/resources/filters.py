@@ -11,7 +11,7 @@ from graphql_schema.arguments import parse_code, parse_id
 from graphql_schema.dsrs.filters import period_arguments
 from graphql_schema.scalars import BigInt, Decimal, names_enum
 
-# Each word is a separate search, and the index has no longer words.
+# Each word is a separate search.
 MOST_WORDS, LONGEST_WORD = 20, 500
 
 RESOURCE_ORDER = names_enum(
@@ -27,9 +27,10 @@ RESOURCE_ORDER = names_enum(
 def resource_arguments() -> dict[str, Any]:
     return {
         "dsp_id": graphene.String(description="Only resources with exactly this id of a music service."),
-        "isrc": graphene.String(description="Only resources with this ISRC. Hyphens, spaces and case are ignored."),
+        "isrc": graphene.String(description="Only resources with this ISRC. Dashes, spaces and case are ignored."),
         "words": graphene.String(
-            description="Only resources whose title and artists contain all these words or words that start with them."
+            description="Only resources whose title and artists contain all these words or words that start with them. "
+            "Case, accents and the composition of characters are ignored."
         ),
         "dsr": graphene.ID(description="Only this DSR is in scope: its id."),
         **period_arguments(),
