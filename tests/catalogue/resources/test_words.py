@@ -279,7 +279,7 @@ INDEXES = "SELECT indexname FROM pg_indexes WHERE tablename = 'catalogue_resourc
 
 
 def migrate_again():
-    execute(import_module("catalogue.migrations.0014_folded_words").INDEX_OF_EMPTY_TABLE)
+    execute(import_module("catalogue.migrations.0017_folded_words").INDEX_OF_EMPTY_TABLE)
 
 
 def test_a_migration_leaves_the_index_of_a_table_with_rows_to_a_worker():
@@ -348,7 +348,7 @@ def test_words_are_the_same_in_every_locale(database_of_locale_c):
     title = "ЖУК Ґанок “Ünïçødé” D’Arc ΟΔΟΣ ŒUVRE が 한국 हिन्दी ＬＯＶＥ／ﾊﾞ STRAẞE Ətraf"
     with database_of_locale_c.cursor() as cursor:
         cursor.execute(import_module("dsrhub.migrations.0004_folded").FUNCTION)
-        cursor.execute(import_module("catalogue.migrations.0014_folded_words").FUNCTIONS)
+        cursor.execute(import_module("catalogue.migrations.0017_folded_words").FUNCTIONS)
         cursor.execute("SELECT lower('Ж'), catalogue_words(%s)", [title])
         ((capital, found_words),) = cursor.fetchall()
     assert capital == "Ж"

@@ -75,7 +75,7 @@ END $$
 
 
 class Migration(migrations.Migration):
-    dependencies = [("catalogue", "0013_import_job_address"), ("dsrhub", "0004_folded")]
+    dependencies = [("catalogue", "0016_dsr_society_index"), ("dsrhub", "0004_folded")]
 
     operations = [
         migrations.RunSQL(FUNCTIONS, DROP_FUNCTIONS),
