@@ -13,7 +13,18 @@ from rest_framework.request import Request
 WEIGHT = re.compile(r"0(?:\.[0-9]{0,3})?|1(?:\.0{0,3})?")
 # A part of a list, up to a comma that stands outside of quotes.
 LISTED = re.compile(r'(?:[^,"]|"(?:[^"\\]|\\.)*"?)+')
-NOT_ACCEPTED = (0.0, 0)
+# How precisely a range names a media type: `*/*`, `text/*`, or the type itself.
+ANYTHING, KIND, NAMED = 1, 2, 3
+
+
+class Acceptance(NamedTuple):
+    """How much a client wants a media type, from 0 to 1, and how precisely it names the type; 0 if it does not."""
+
+    weight: float
+    precedence: int
+
+
+NOT_ACCEPTED = Acceptance(0.0, 0)
 
 
 class Range(NamedTuple):
@@ -30,11 +41,11 @@ class Range(NamedTuple):
         """
         if self.parameters.items() <= {("charset", "utf-8")}:
             if self.name == media_type:
-                return 3 + len(self.parameters)
+                return NAMED + len(self.parameters)
             if not self.parameters and self.name == media_type.partition("/")[0] + "/*":
-                return 2
+                return KIND
             if not self.parameters and self.name == "*/*":
-                return 1
+                return ANYTHING
         return 0
 
     def without_parameters(self) -> "Range":
@@ -55,16 +66,21 @@ def preferred(accept: str, offered: Sequence[str]) -> str | None:
 
 
 def _preferred(ranges: Sequence[Range], offered: Sequence[str]) -> str | None:
-    found = {media_type: _weight_and_precedence(media_type, ranges) for media_type in offered}
+    found = {media_type: _acceptance(media_type, ranges) for media_type in offered}
     # `max` returns the first one of several.
     best = max(offered, key=found.__getitem__)
     return best if found[best] > NOT_ACCEPTED else None
 
 
-def _weight_and_precedence(media_type: str, ranges: Sequence[Range]) -> tuple[float, int]:
+def acceptance(accept: str, media_type: str) -> Acceptance:
+    """How much a client wants a media type. The most specific range that has the type decides, without parameters."""
+    return _acceptance(media_type, [each.without_parameters() for each in listed(accept)])
+
+
+def _acceptance(media_type: str, ranges: Sequence[Range]) -> Acceptance:
     matches = [(precedence, each.weight) for each in ranges if (precedence := each.precedence(media_type))]
     precedence, weight = max(matches, default=(0, 0.0))
-    return (weight, precedence) if weight else NOT_ACCEPTED
+    return Acceptance(weight, precedence) if weight else NOT_ACCEPTED
 
 
 def listed(header: str) -> Iterable[Range]:
