@@ -17,6 +17,7 @@ from xlsxwriter.exceptions import FileSizeError
 
 from dsrhub.import_export.sheets import TextSheet
 from dsrhub.import_export.tables import PAGE_ROWS, Table
+from dsrhub.invisible import INVISIBLE_CHARACTERS
 
 
 class DoesNotFit(ValueError):
@@ -156,8 +157,8 @@ PIECE_CHARACTERS = 1024 * 1024
 # apostrophes, at the start of a text or behind what can separate cells and lines. A text that starts with a tab or a
 # line end is one too.
 SIGNS = r"=+\-@＝＋－＠﹦﹢﹣﹫"
-INVISIBLE = r"\s\x00-\x1f\x7f-\x9f\xad\u061c\u180e\u200b-\u200f\u202a-\u202e\u2060-\u206f\ufe00-\ufe0f\ufeff"
-FORMULA = re.compile(rf"\A(?='*[\t\r\n])|(?:\A|(?<=[;\t\r\n]))(?=['{INVISIBLE}]*[{SIGNS}])")
+UNSEEN = rf"\s\x00-\x1f{INVISIBLE_CHARACTERS}"
+FORMULA = re.compile(rf"\A(?='*[\t\r\n])|(?:\A|(?<=[;\t\r\n]))(?=['{UNSEEN}]*[{SIGNS}])")
 
 
 def _with_exact(row: tuple[Any, ...], amounts: Iterable[int]) -> tuple[Any, ...]:
