@@ -153,8 +153,7 @@ class _KnownNames:
         self._add("dsp", rows_of(DSPS))
         keys = {look_alike_key(context.dsp) for context in contexts}
         dsps = sorted(name for key in keys for name in self._names[NameKey("dsp", "", key)])
-        if dsps:
-            self._add("offer", rows_of(OFFERS, dsps=dsps))
+        self._add("offer", rows_of(OFFERS, dsps=dsps))
         if any(context.society is not None for context in contexts):
             self._add("society", rows_of(SOCIETIES))
 
