@@ -49,8 +49,8 @@ WHERE subscription_id = %(subscription)s AND id <> %(id)s AND external_id IN (
 
 def record_edit(usage_type: UsageType, record_id: int, values: UsageEvent, *, backfill: bool) -> None:
     """Change the values of a record. It may move to another day or subscription."""
-    values = plain_event(values)
     refuse([problem] if (problem := record_problem(1, values)) else [])
+    values = plain_event(values)
     day = usage_day(values.usage_date)
     with transaction.atomic():
         old = _locked_record(usage_type, record_id)

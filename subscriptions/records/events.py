@@ -66,8 +66,8 @@ def plain_event(record: UsageEvent) -> UsageEvent:
 
 
 def record_problem(position: int, record: UsageEvent) -> RecordProblem | None:
-    """The first invalid value of a record, or None. Does not compare with stored records."""
-    subscription, usage_date, price, amount, external_id = record
+    """The first invalid value of a record as it was given, or None. Does not compare with stored records."""
+    subscription, usage_date, price, amount, external_id = plain_event(record)
     codes = (
         _whole_number_code(subscription, 1),
         _usage_date_code(usage_date),

@@ -21,6 +21,7 @@ from typing import Any
 from dsrhub.file_kinds import foreign_kind
 from dsrhub.files import file_open
 from dsrhub.headings import heading_fault, plain_headings
+from dsrhub.invisible import is_blank
 from dsrhub.line_blocks import line_blocks
 from dsrhub.spelling import plain_external_id
 from dsrhub.times import parsed_time
@@ -195,9 +196,8 @@ def _record(position: int, columns: tuple[str, ...], cells: tuple[str, ...]) -> 
     )
     if moment is not None and not any(codes):
         # The service that adds the records checks the ranges of values and the time zone.
-        return UsageEvent(
-            int(subscription), moment, Decimal(price), int(amount), plain_external_id(external_id) or None
-        )
+        known_as = None if is_blank(external_id) else plain_external_id(external_id)
+        return UsageEvent(int(subscription), moment, Decimal(price), int(amount), known_as)
     at = next(at for at, code in enumerate(codes) if code)
     return RecordProblem(position, columns[at], _printable(cells[at]), str(codes[at]))
 

@@ -147,11 +147,9 @@ class RecordLoad:
 
     def _slow_path(self, position: int, record: UsageEvent | RecordProblem) -> Accepted | None:
         """Check each value. Return the line in plain digits, or keep the problem and return None."""
-        if isinstance(record, UsageEvent):
-            record = plain_event(record)
         problem = record if isinstance(record, RecordProblem) else record_problem(position, record)
         if problem is None and isinstance(record, UsageEvent):
-            subscription, usage_date, price, amount, external_id = record
+            subscription, usage_date, price, amount, external_id = plain_event(record)
             day = usage_day(usage_date)
             if external_id is not None or day not in self.sealed:
                 line = f"{subscription}\t{usage_date}\t{day}\t{price:f}\t{amount}\n"

@@ -133,8 +133,8 @@ Given = tuple[int, UsageEvent]
 
 def records_add(usage_type: UsageType, records: Sequence[UsageEvent], *, backfill: bool) -> int:
     """Add some records by an INSERT, and return how many were added."""
-    records = [plain_event(record) for record in records]
     refuse([problem for at, record in enumerate(records, 1) if (problem := record_problem(at, record))])
+    records = [plain_event(record) for record in records]
     if len(records) == 1 and records[0].external_id is None and _add_one(usage_type, records[0], backfill):
         return 1
     given = list(enumerate(records, 1))

@@ -453,7 +453,7 @@ def test_with_only_some_days_of_the_exchange_rate_the_report_is_refused(tmp_path
         imported(write_report(tmp_path, RU_MARCH, ONE_LINE))
 
     assert problems_of(DSR.objects.failed().get()) == [
-        ("error", "exchange_rate_incomplete", None, None, "RUB: 1 of 23 days")
+        ("error", "exchange_rate_incomplete", None, None, "RUB: 1 of 23 days, the ECB suspended RUB after 2022-03-01")
     ]
 
 

@@ -438,7 +438,7 @@ def test_a_resource_is_described_by_its_most_recent_lines_in_any_order_of_import
         # Of the reports that end earlier, the latest period start. It adds the artists.
         ("Spotify_A_ES_EUR_20200102-20200130.tsv", line("a", "", "Ana", "ESABC2000002")),
         # Of the reports that start earlier, the greatest file name. Its last line adds the title.
-        ("Spotify_a_ES_EUR_20200101-20200130.tsv", line("a", "Old", "Ben", "ESABC2000003"), line("a", "New", "Cem")),
+        ("Spotify_b_ES_EUR_20200101-20200130.tsv", line("a", "Old", "Ben", "ESABC2000003"), line("a", "New", "Cem")),
         ("Spotify_Z_ES_EUR_20200101-20200130.tsv", line("a", "Other", "Dan", "ESABC2000004", revenue="1")),
     ]
     for number in order:

@@ -1,7 +1,6 @@
 """TSV reports behind the interface of formats."""
 
 from collections.abc import Iterator, Sequence
-from itertools import islice
 
 from catalogue.reports.contexts import SalesContext
 from catalogue.reports.delivery import DamagedDelivery, Delivery
@@ -32,12 +31,15 @@ class TsvFormat:
         yield ReportReader(chunks, problems)
 
     def preview(self, delivery: Delivery, limit: int) -> Preview:
+        lines: list[bytes] = []
         try:
-            block = next(line_blocks(delivery.chunks(), LONGEST_LINE), b"")
+            for block in line_blocks(delivery.chunks(), LONGEST_LINE):
+                lines += block.removeprefix(BOM).split(b"\n")[:-1]
+                if len(lines) > limit:
+                    break
         except DamagedDelivery:
             return Preview([], [])
-        lines = block.removeprefix(BOM).split(b"\n")[:-1]
-        cells = [[shown(cell) for cell in _cells(line)] for line in islice(lines, limit + 1)]
+        cells = [[shown(cell) for cell in _cells(line)] for line in lines[: limit + 1]]
         return Preview(cells[0], cells[1:]) if cells else Preview([], [])
 
 
