@@ -102,8 +102,8 @@ class Books:
             assert usage_records_delete(usage_type=usage_type, record_ids=[number]) == 1
             del self.records[usage_type, number]
 
-    def refresh(self, start, end):
-        daily_usage_refresh(start=start, end=end)
+    def refresh(self, *days):
+        daily_usage_refresh(start=min(days), end=max(days))
 
     def rebuild(self):
         daily_usage_refresh(rebuild=True)

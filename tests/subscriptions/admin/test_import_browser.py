@@ -38,7 +38,7 @@ def download(admin, **choices):
         admin.select_option(f"#id_{field}", label=label)
     with admin.expect_download() as download:
         admin.click("input[value=Export]")
-    return list(csv.reader(download.value.path().read_text().splitlines()))
+    return list(csv.reader(download.value.path().read_text("utf-8-sig").splitlines()))
 
 
 def test_usage_is_imported_exported_and_deleted(admin, live_server, tmp_path):
