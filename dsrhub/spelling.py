@@ -12,7 +12,8 @@ from dsrhub.invisible import IGNORABLE, SPACES
 
 # Control characters are no spaces: they are refused.
 SPACE_RUN = re.compile(f"[ {SPACES}]+")
-IGNORED = re.compile(f"[{IGNORABLE}]")
+# U+1D159 is a note without a head.
+IGNORED = re.compile(f"[{IGNORABLE}\U0001d159]")
 # Characters of which one form, small or capital, looks like an ASCII character (UTS #39, confusables). They are applied
 # after folding the case, so both forms map.
 LOOKS_LIKE = str.maketrans(

@@ -61,7 +61,10 @@ IN_CSV = {(200, CSVRenderer.media_type): OpenApiTypes.STR} | REFUSALS
 
 
 def csv_operation(operation_id: str, summary: str, responses: dict[Any, Any]) -> Any:
-    return extend_schema_view(get=extend_schema(operation_id=operation_id, summary=summary, responses=responses))
+    description = f"{summary}, as CSV."
+    return extend_schema_view(
+        get=extend_schema(operation_id=operation_id, summary=summary, description=description, responses=responses)
+    )
 
 
 class AnswerView(APIView):
