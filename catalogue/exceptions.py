@@ -26,7 +26,10 @@ class ReportRefused(DsrhubError):
 
 
 class DSRExists(ConflictError):
-    """A DSR with the same key and different content exists, and its replacement was not asked for."""
+    """A DSR with the same key and different content exists, and its replacement was not asked for.
+
+    `extra` has the `id` and the `path` of the first such DSR, and the `ids` of all.
+    """
 
     code = "dsr_exists"
 
@@ -38,6 +41,18 @@ class NameLooksAlike(ConflictError):
     """
 
     code = "name_looks_alike"
+
+
+class MessageIdReused(ConflictError):
+    """A sender used the id of an imported message for other content, or what is left of that message would stay."""
+
+    code = "message_id_reused"
+
+
+class MessageNotFound(NotFoundError):
+    """No message has this id."""
+
+    code = "message_not_found"
 
 
 class DSRNotFound(NotFoundError):

@@ -6,10 +6,12 @@ from typing import ClassVar
 from django.conf import settings
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
-from django.db.models import F, Q
+from django.db.models import F, Q, Value
+from django.db.models.functions import Coalesce, NullIf
 from django.utils.translation import gettext_lazy as _
 
 from catalogue.querysets import DSRQuerySet, UsageLineQuerySet
+from catalogue.reports.contexts import SalesContext
 from dsrhub.fields import NumericField
 
 # The partition of the lines of all small DSRs; a large DSR's partition has the DSR's id as its number.
@@ -55,6 +57,37 @@ class RateMethod(models.TextChoices):
     ECB_MEAN = "ecb_mean", _("mean of the ECB's reference rates")
     ECB_LAST = "ecb_last", _("the ECB's last reference rate before the period")
     OPERATOR = "operator", _("entered by an operator")
+
+
+class PartyAlias(models.Model):
+    """The name under which a sender or a recipient of messages is known here.
+
+    It is found by the party id (DPID) of the party, or by the name that it uses.
+    """
+
+    class Role(models.TextChoices):
+        DSP = "dsp", _("DSP")
+        SOCIETY = "society", _("society")
+
+    role = models.CharField(_("role"), max_length=7, choices=Role)
+    party_id = models.CharField(_("party id"), max_length=100, blank=True, help_text=_("The DPID in the messages."))
+    party_name = models.CharField(_("name in messages"), max_length=100, blank=True)
+    known_as = models.CharField(_("known as"), max_length=100)
+
+    class Meta:
+        verbose_name = _("alias")
+        verbose_name_plural = _("aliases")
+        ordering = ["role", "known_as", "id"]
+        constraints = [
+            models.CheckConstraint(condition=~Q(party_id="") | ~Q(party_name=""), name="alias_of_a_party"),
+            models.UniqueConstraint(fields=["role", "party_id"], condition=~Q(party_id=""), name="alias_once_by_id"),
+            models.UniqueConstraint(
+                fields=["role", "party_name"], condition=~Q(party_name=""), name="alias_once_by_name"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.party_name or self.party_id}: {self.known_as}"
 
 
 class EcbRate(models.Model):
@@ -103,8 +136,60 @@ class OperatorRate(models.Model):
         return f"{self.currency_id} {self.period_start} to {self.period_end}: {self.rate}"
 
 
+class ReportMessage(models.Model):
+    """A delivered message whose sales contexts are DSRs. It stands as long as one of them does.
+
+    The sender never uses a message id for another message. Its party id identifies a sender that has one.
+    """
+
+    format = models.CharField(_("format"), max_length=20)
+    sender_name = models.CharField(_("sender"), max_length=100)
+    sender_id = models.CharField(_("sender's party id"), max_length=100, blank=True)
+    recipient_name = models.CharField(_("recipient"), max_length=100, blank=True)
+    recipient_id = models.CharField(_("recipient's party id"), max_length=100, blank=True)
+    message_id = models.CharField(_("message id"), max_length=255)
+    created = models.CharField(_("created"), max_length=100, blank=True, help_text=_("As the sender wrote it."))
+    profile = models.CharField(_("profile"), max_length=100)
+    profile_version = models.CharField(_("profile version"), max_length=100)
+    period_start = models.DateField(_("period start"))
+    period_end = models.DateField(_("period end"))
+    files = models.JSONField(_("files"), help_text=_("The name and the SHA-256 of each file, in their order."))
+    warning_count = models.BigIntegerField(_("warnings"), default=0)
+    imported_at = models.DateTimeField(_("imported at"), auto_now_add=True)
+    imported_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL,
+        models.SET_NULL,
+        related_name="+",
+        null=True,
+        blank=True,
+        verbose_name=_("imported by"),
+    )
+
+    class Meta:
+        verbose_name = _("message")
+        ordering = ["-id"]
+        constraints = [
+            models.UniqueConstraint(
+                Coalesce(NullIf(F("sender_id"), Value("")), F("sender_name")), "message_id", name="message_once"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.sender_name} {self.message_id}"
+
+
+class RevenueKind(models.TextChoices):
+    """Whether the lines of a DSR have revenue of their own, or a share in that of their summary."""
+
+    REPORTED = "reported", _("reported")
+    ALLOCATED = "allocated", _("allocated")
+
+
 class DSR(models.Model):
-    """A Digital Sales Report: what one DSP reported for one territory, currency and period."""
+    """A Digital Sales Report: what one DSP reported for one territory, currency and period.
+
+    The fields from `message` to `subscribers` are for DSRs of messages alone.
+    """
 
     class Status(models.TextChoices):
         INGESTED = "ingested", _("ingested")
@@ -125,6 +210,33 @@ class DSR(models.Model):
     period_start = models.DateField(_("period start"))
     period_end = models.DateField(_("period end"))
     status = models.CharField(_("status"), max_length=8, choices=Status)
+
+    message = models.ForeignKey(
+        ReportMessage, models.PROTECT, related_name="dsrs", null=True, blank=True, verbose_name=_("message")
+    )
+    commercial_model = models.CharField(_("commercial model"), max_length=100, null=True, blank=True)  # noqa: DJ001
+    use_type = models.CharField(_("use type"), max_length=100, null=True, blank=True)  # noqa: DJ001
+    subscriber_type = models.CharField(_("subscriber type"), max_length=100, null=True, blank=True)  # noqa: DJ001
+    summary_id = models.CharField(_("summary id"), max_length=100, null=True, blank=True)  # noqa: DJ001
+    declared_usages = NumericField(_("declared usages"), null=True, blank=True)
+    declared_revenue = NumericField(
+        _("declared revenue"), null=True, blank=True, help_text=_("Net revenue of the summary, in its currency.")
+    )
+    unallocated_revenue = NumericField(
+        _("unallocated revenue"),
+        null=True,
+        blank=True,
+        help_text=_("Declared revenue that no line has: that of usages which are not in the report."),
+    )
+    revenue_kind = models.CharField(  # noqa: DJ001
+        _("kind of revenue"), max_length=9, choices=RevenueKind, null=True, blank=True
+    )
+    subscribers = NumericField(_("subscribers"), null=True, blank=True)
+    returns = models.BigIntegerField(
+        _("returns"), null=True, blank=True, help_text=_("Counted apart, never subtracted from usages.")
+    )
+    usages_without_royalty = NumericField(_("usages without royalty"), null=True, blank=True)
+    revenue_without_royalty = NumericField(_("revenue without royalty"), null=True, blank=True)
 
     exchange_rate = NumericField(
         _("exchange rate"), null=True, blank=True, help_text=_("Units of the currency for one euro.")
@@ -180,7 +292,10 @@ class DSR(models.Model):
         permissions = [("import_dsr", "Can import DSRs in the admin"), ("export_dsr", "Can export DSRs")]
         constraints = [
             models.UniqueConstraint(
-                fields=["dsp", "offer", "society", "territory", "currency", "period_start", "period_end"],
+                fields=[
+                    *("dsp", "offer", "society", "territory", "currency", "period_start", "period_end"),
+                    *("commercial_model", "use_type", "subscriber_type"),
+                ],
                 condition=Q(status="ingested"),
                 nulls_distinct=False,
                 name="dsr_key_once_ingested",
@@ -203,10 +318,34 @@ class DSR(models.Model):
     def __str__(self) -> str:
         return self.path
 
+    # The order in which DSRs describe resources: by period, then by these texts, byte by byte. Contexts of a message
+    # have one file name.
+    RECENCY_TEXTS = (
+        *("path", "offer", "society", "territory_id", "currency_id"),
+        *("commercial_model", "use_type", "subscriber_type"),
+    )
+
     @property
-    def recency(self) -> tuple[date, date, bytes]:
-        """The order in which DSRs describe resources: by period, then by file name, byte by byte."""
-        return self.period_end, self.period_start, self.path.encode()
+    def recency(self) -> tuple[date, date, list[bytes]]:
+        """The order in which DSRs describe resources. A text that is missing comes first."""
+        texts = [getattr(self, name) or "" for name in self.RECENCY_TEXTS]
+        return self.period_end, self.period_start, [text.encode() for text in texts]
+
+    @property
+    def context(self) -> SalesContext:
+        """What the DSR is about: its key."""
+        return SalesContext(
+            dsp=self.dsp,
+            offer=self.offer,
+            society=self.society,
+            territory=self.territory_id,
+            currency=self.currency_id,
+            period_start=self.period_start,
+            period_end=self.period_end,
+            commercial_model=self.commercial_model,
+            use_type=self.use_type,
+            subscriber_type=self.subscriber_type,
+        )
 
     @property
     def blank_count(self) -> int:
@@ -232,6 +371,21 @@ class UsageLine(models.Model):
     isrc = models.TextField("ISRC", null=True)  # noqa: DJ001
     revenue = NumericField(_("revenue"), null=True)
 
+    # Only lines of messages have these. `use_type` is blank where the DSR says it.
+    use_type = models.TextField(_("use type"), null=True)  # noqa: DJ001 - blank is NULL, here and below
+    is_royalty_bearing = models.BooleanField(_("royalty bearing"), null=True)
+    returns = models.BigIntegerField(_("returns"), null=True)
+    transaction_id = models.TextField(_("transaction id"), null=True)  # noqa: DJ001
+    is_release = models.BooleanField(_("whole release"), null=True, help_text=_("The DSP ID is that of a release."))
+    iswc = models.TextField("ISWC", null=True)  # noqa: DJ001
+    composers = models.TextField(_("composers"), null=True, help_text=_("Separated by |."))  # noqa: DJ001
+    label = models.TextField(_("label"), null=True)  # noqa: DJ001
+    icpn = models.TextField("ICPN", null=True)  # noqa: DJ001
+    isrcs = models.TextField(_("all ISRCs"), null=True, help_text=_("Where there are several, separated by |."))  # noqa: DJ001
+    artists_delivered = models.TextField(  # noqa: DJ001
+        _("artists as delivered"), null=True, help_text=_("Where `artists` is not the same text.")
+    )
+
     objects: ClassVar[models.Manager["UsageLine"]] = UsageLineQuerySet.as_manager()
 
     class Meta:
@@ -239,6 +393,26 @@ class UsageLine(models.Model):
 
     def __str__(self) -> str:
         return f"{self.dsr_id}:{self.line_number}"
+
+
+class UseTypeTotal(models.Model):
+    """The totals of the lines of a DSR that have one use type. Only DSRs of messages have them."""
+
+    dsr = models.ForeignKey(DSR, models.CASCADE, related_name="use_type_totals")
+    use_type = models.TextField(_("use type"), null=True)  # noqa: DJ001
+    line_count = models.BigIntegerField(_("lines"))
+    total_usages = NumericField(_("usages"))
+    total_revenue = NumericField(_("revenue"))
+
+    class Meta:
+        default_permissions = ()  # It is a part of its DSR.
+        ordering = ["dsr", "use_type"]
+        constraints = [
+            models.UniqueConstraint(fields=["dsr", "use_type"], nulls_distinct=False, name="use_type_total_once"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.dsr_id} {self.use_type}"
 
 
 class Resource(models.Model):
@@ -266,33 +440,13 @@ class Resource(models.Model):
         return f"{self.dsp} {self.dsp_id}"
 
 
-class ReportProblem(models.Model):
-    """An error or a warning in a DSR. Only the first ones are kept, up to a limit; the DSR has their true number."""
-
-    class Level(models.TextChoices):
-        ERROR = "error", _("error")
-        WARNING = "warning", _("warning")
-
-    dsr = models.ForeignKey(DSR, models.CASCADE, related_name="problems")
-    level = models.CharField(_("level"), max_length=7, choices=Level)
-    code = models.CharField(_("code"), max_length=40)
-    line = models.BigIntegerField(_("line"), null=True)
-    column = models.CharField(_("column"), max_length=200, null=True)  # noqa: DJ001
-    value = models.CharField(_("value"), max_length=255, null=True)  # noqa: DJ001
-
-    class Meta:
-        ordering = ["id"]
-
-    def __str__(self) -> str:
-        place = "".join(f" {name} {value}" for name, value in (("line", self.line), ("column", self.column)) if value)
-        return f"{self.code}{place}"
-
-
 class RejectedDelivery(models.Model):
-    """A delivered file that became no DSR, not even a failed one, as it does not say which DSRs it has."""
+    """A delivery that became no DSR, not even a failed one: it does not say which DSRs it has, or it has several."""
 
     name = models.CharField(_("name"), max_length=255, unique=True)
     reason = models.CharField(_("reason"), max_length=500)
+    error_count = models.BigIntegerField(_("errors"), default=0, db_default=0)
+    warning_count = models.BigIntegerField(_("warnings"), default=0, db_default=0)
     delivered_at = models.DateTimeField(_("delivered at"), auto_now=True)
     delivered_by = models.ForeignKey(
         settings.AUTH_USER_MODEL,
@@ -309,6 +463,36 @@ class RejectedDelivery(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+
+class ReportProblem(models.Model):
+    """An error or a warning in a DSR, in a message as a whole, or in a delivery that became no DSR.
+
+    Only the first ones are kept, up to a limit; their owner has their true number.
+    """
+
+    class Level(models.TextChoices):
+        ERROR = "error", _("error")
+        WARNING = "warning", _("warning")
+
+    dsr = models.ForeignKey(DSR, models.CASCADE, related_name="problems", null=True)
+    message = models.ForeignKey(ReportMessage, models.CASCADE, related_name="problems", null=True)
+    rejection = models.ForeignKey(RejectedDelivery, models.CASCADE, related_name="problems", null=True)
+    file = models.CharField(  # noqa: DJ001
+        _("file"), max_length=255, null=True, help_text=_("Of a message of several files.")
+    )
+    level = models.CharField(_("level"), max_length=7, choices=Level)
+    code = models.CharField(_("code"), max_length=40)
+    line = models.BigIntegerField(_("line"), null=True)
+    column = models.CharField(_("column"), max_length=200, null=True)  # noqa: DJ001
+    value = models.CharField(_("value"), max_length=255, null=True)  # noqa: DJ001
+
+    class Meta:
+        ordering = ["id"]
+
+    def __str__(self) -> str:
+        place = "".join(f" {name} {value}" for name, value in (("line", self.line), ("column", self.column)) if value)
+        return f"{self.code}{place}"
 
 
 class RateChange(models.Model):

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections import defaultdict
+from collections.abc import Collection, Iterable
+from dataclasses import replace
 from datetime import date
 from typing import TYPE_CHECKING, Self
 
@@ -53,26 +55,37 @@ class DSRQuerySet(models.QuerySet["DSR"]):
         bounds = {"period_start__gte": start, "period_end__lte": end}
         return self.filter(**{lookup: day for lookup, day in bounds.items() if day is not None})
 
-    def under_key(self, context: SalesContext) -> Self:
-        """The DSRs under the key of a sales context: at most one of them is ingested."""
-        return self.beside_period(context).filter(period_start=context.period_start, period_end=context.period_end)
-
-    def overlapping(self, context: SalesContext) -> Self:
-        """The DSRs of the same key but for the period, whose periods share a day."""
-        return self.beside_period(context).filter(
-            period_start__lte=context.period_end, period_end__gte=context.period_start
-        )
-
-    def beside_period(self, context: SalesContext) -> Self:
-        """The DSRs of the same key but for the period."""
-        society = {"society__isnull": True} if context.society is None else {"society": context.society}
+    def near(self, contexts: Collection[SalesContext]) -> Self:
+        """The DSRs that may be under the keys of these contexts: compare their `context`."""
         return self.filter(
-            dsp=context.dsp,
-            offer=context.offer,
-            territory_id=context.territory,
-            currency_id=context.currency,
-            **society,
+            dsp__in={context.dsp for context in contexts},
+            period_start__in={context.period_start for context in contexts},
+            period_end__in={context.period_end for context in contexts},
+            territory__in={context.territory for context in contexts},
         )
+
+    def overlapping(self, contexts: Collection[SalesContext]) -> dict[SalesContext, list[str]]:
+        """The file names of the DSRs of the same key but for the period, whose periods share a day, by context."""
+        near = self.filter(
+            dsp__in={context.dsp for context in contexts},
+            period_start__lte=max(context.period_end for context in contexts),
+            period_end__gte=min(context.period_start for context in contexts),
+        )
+        others: dict[SalesContext, list[DSR]] = defaultdict(list)
+        for dsr in near.order_by("id"):
+            others[_without_period(dsr.context)].append(dsr)
+        return {
+            context: [
+                dsr.path
+                for dsr in others[_without_period(context)]
+                if dsr.period_start <= context.period_end and dsr.period_end >= context.period_start
+            ]
+            for context in contexts
+        }
+
+
+def _without_period(context: SalesContext) -> SalesContext:
+    return replace(context, period_start=date.min, period_end=date.max)
 
 
 class UsageLineQuerySet(models.QuerySet["UsageLine"]):

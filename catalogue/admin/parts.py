@@ -68,7 +68,9 @@ class ReportProblemAdmin(PartOfDSRAdmin):
     def line_link(self, problem: ReportProblem) -> SafeString | str | None:
         if problem.line is None:
             return None
-        if problem.dsr.status == DSR.Status.FAILED:
+        dsr = problem.dsr
+        # The lines of a refused file are not stored, and those of a message have numbers of their own.
+        if dsr is None or dsr.status == DSR.Status.FAILED or dsr.message_id is not None:
             return grouped(problem.line)
         return link(grouped(problem.line), "dsr_lines", problem.dsr_id, after=problem.line - 1)
 

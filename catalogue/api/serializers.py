@@ -12,7 +12,7 @@ from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from catalogue.dsrs.selectors import ListedDSR
-from catalogue.imports.loading import ImportReport
+from catalogue.imports.outcome import ImportReport
 from catalogue.models import DSR, Currency, RateMethod, ReportProblem, Territory
 from catalogue.ranking.cache import Ranking
 from dsrhub.api.errors import ErrorSerializer

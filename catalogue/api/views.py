@@ -38,7 +38,7 @@ from catalogue.api.serializers import (
 from catalogue.dsrs import selectors
 from catalogue.dsrs.services import dsr_delete
 from catalogue.exceptions import DSRNotFound, PeriodReversed
-from catalogue.imports.loading import Outcome
+from catalogue.imports.outcome import Outcome
 from catalogue.imports.services import dsr_import
 from catalogue.lines.scope import Scope
 from catalogue.ranking.selectors import resource_ranking

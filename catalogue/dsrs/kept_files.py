@@ -1,6 +1,7 @@
 """Delivered files, kept byte for byte if `DSRHUB_KEEP_FILES` names a folder for them.
 
-The name of a kept file is the hash of its unpacked content and the id of its DSR, so that no two DSRs share a file.
+The name of a kept file is the hash of its unpacked content and the id of its DSR, so that no two DSRs share a file. The
+DSRs of a message share its files, whose names have the id of the message.
 """
 
 import os
@@ -13,16 +14,57 @@ from pathlib import Path
 from django.conf import settings
 from django.db import transaction
 
-from catalogue.models import DSR
+from catalogue.models import DSR, ReportMessage
 from dsrhub.files import CREATE, FileBytes, NotARegularFile, file_open, folder_open
 
 
-def file_keep(content: FileBytes, dsr: DSR) -> None:
-    """Keep the delivered file of a DSR. A DSR must not be committed without it.
+def dsr_file_keep(content: FileBytes, dsr: DSR) -> None:
+    """Keep the delivered file of a DSR that belongs to no message. The DSR must not be committed without it."""
+    _keep(content, _place_of_dsr(dsr))
 
-    No link in the folder is followed, and nothing that has the name of the draft already is written to.
-    """
+
+def message_file_keep(content: FileBytes, message: ReportMessage, number: int) -> None:
+    """Keep a file of a message: `number` is its place in `message.files`."""
+    _keep(content, _place_of_message(message, number))
+
+
+def dsr_file_forget(dsr: DSR) -> None:
+    """Remove the file of a DSR once the transaction that deletes it has committed."""
+    if dsr.message_id is None:
+        _forget(_place_of_dsr(dsr))
+
+
+def message_files_forget(message: ReportMessage) -> None:
+    """The same for the files of a message."""
+    for number in range(len(message.files)):
+        _forget(_place_of_message(message, number))
+
+
+def kept_file(dsr: DSR) -> Path | None:
+    """The delivered file of a DSR, if it is kept: the first one of a message of several files."""
     kept = _place(dsr)
+    return kept if kept is not None and kept.is_file() and not kept.is_symlink() else None
+
+
+def kept_file_open(dsr: DSR) -> BufferedReader | None:
+    """The same file to be read."""
+    return _open(_place(dsr))
+
+
+def message_file_open(message: ReportMessage, number: int) -> BufferedReader | None:
+    """A file of a message to be read, if it is kept."""
+    return _open(_place_of_message(message, number))
+
+
+def _open(kept: Path | None) -> BufferedReader | None:
+    try:
+        return None if kept is None else file_open(kept, Path(settings.DSRHUB_KEEP_FILES))
+    except (FileNotFoundError, NotARegularFile):
+        return None
+
+
+def _keep(content: FileBytes, kept: Path | None) -> None:
+    """No link in the folder is followed, and nothing that has the name of the draft already is written to."""
     if kept is None:
         return
     kept.parent.mkdir(parents=True, exist_ok=True)
@@ -37,29 +79,23 @@ def file_keep(content: FileBytes, dsr: DSR) -> None:
         os.replace(draft, kept.name, src_dir_fd=folder, dst_dir_fd=folder)
 
 
-def file_forget(dsr: DSR) -> None:
-    """Remove the file of a DSR once the transaction that deletes it has committed."""
-    kept = kept_file(dsr)
-    if kept is not None:
+def _forget(kept: Path | None) -> None:
+    if kept is not None and kept.is_file():
         transaction.on_commit(partial(kept.unlink, missing_ok=True))
 
 
-def kept_file(dsr: DSR) -> Path | None:
-    """The delivered file of a DSR, if it is kept."""
-    kept = _place(dsr)
-    return kept if kept is not None and kept.is_file() and not kept.is_symlink() else None
-
-
-def kept_file_open(dsr: DSR) -> BufferedReader | None:
-    """The delivered file of a DSR to be read, if it is kept."""
-    kept = _place(dsr)
-    try:
-        return None if kept is None else file_open(kept, Path(settings.DSRHUB_KEEP_FILES))
-    except (FileNotFoundError, NotARegularFile):
-        return None
-
-
 def _place(dsr: DSR) -> Path | None:
-    if not settings.DSRHUB_KEEP_FILES or dsr.sha256 is None:
-        return None
-    return Path(settings.DSRHUB_KEEP_FILES) / dsr.sha256[:2] / f"{dsr.sha256}-{dsr.pk}"
+    return _place_of_dsr(dsr) if dsr.message is None else _place_of_message(dsr.message, 0)
+
+
+def _place_of_dsr(dsr: DSR) -> Path | None:
+    return None if dsr.sha256 is None else _path(dsr.sha256, f"{dsr.pk}")
+
+
+def _place_of_message(message: ReportMessage, number: int) -> Path | None:
+    return _path(message.files[number]["sha256"], f"message-{message.pk}-{number + 1}")
+
+
+def _path(sha256: str, owner: str) -> Path | None:
+    folder = settings.DSRHUB_KEEP_FILES
+    return Path(folder) / sha256[:2] / f"{sha256}-{owner}" if folder else None

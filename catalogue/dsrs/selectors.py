@@ -169,7 +169,8 @@ def problems_by_dsr(
     _hide_cells(problems, dsrs, user)
     by_dsr = defaultdict(list)
     for problem in problems:
-        by_dsr[problem.dsr_id].append(problem)
+        if problem.dsr_id is not None:
+            by_dsr[problem.dsr_id].append(problem)
     return by_dsr
 
 

@@ -1,13 +1,14 @@
 """Deleting DSRs, and keeping their problems."""
 
+from collections.abc import Collection, Sequence
 from typing import Any
 
 from django.contrib.auth.models import User
 from django.db import transaction
 
-from catalogue.dsrs.kept_files import file_forget
-from catalogue.exceptions import DSRNotFound
-from catalogue.models import DSR, LeftoverLines, ReportProblem
+from catalogue.dsrs.kept_files import dsr_file_forget, message_files_forget
+from catalogue.exceptions import DSRNotFound, MessageNotFound
+from catalogue.models import DSR, LeftoverLines, RejectedDelivery, ReportMessage, ReportProblem
 from catalogue.reports.problems import Problem
 from dsrhub.audit import audit
 from dsrhub.database.statements import execute
@@ -36,42 +37,83 @@ def dsr_facts(dsr: DSR) -> dict[str, Any]:
     return {name: getattr(dsr, name) for name in names}
 
 
-def dsr_remove(dsr_number: int) -> DSR | None:
-    """Delete the row of a DSR and return it, and note where its lines are, to be dropped after the commit.
+def message_delete(*, message_number: int, user: User | None = None) -> None:
+    """Delete a message with all of its DSRs. Raises MessageNotFound."""
+    with transaction.atomic():
+        numbers = list(DSR.objects.filter(message=message_number).values_list("pk", flat=True))
+        removed = dsrs_remove(numbers)
+        if not removed:
+            raise MessageNotFound(f"There is no message {message_number}.", id=message_number)
+        for dsr in removed.values():
+            audit(Action.DSR_DELETED, dsr, number=dsr.pk, user=user, details={"old": dsr_facts(dsr)})
 
-    Returns None if it is gone already. Runs in the caller's transaction.
+
+def dsr_remove(dsr_number: int) -> DSR | None:
+    """Delete the row of a DSR and return it. Returns None if it is gone already. See `dsrs_remove`."""
+    return dsrs_remove([dsr_number]).get(dsr_number)
+
+
+def dsrs_remove(dsr_numbers: Collection[int]) -> dict[int, DSR]:
+    """Delete the rows of DSRs, and note where their lines are, to be dropped after the commit.
+
+    Returns those that are not gone already, by id. A message whose last DSR is removed goes with it. Runs in the
+    caller's transaction.
     """
+    if not dsr_numbers:
+        return {}
     # Two sessions that remove one DSR must meet at its row, before either holds anything that the other needs.
-    dsr = DSR.objects.select_for_update().filter(pk=dsr_number).first()
-    if dsr is None:
-        return None
-    if dsr.status == DSR.Status.INGESTED:
-        LeftoverLines.objects.create(
-            dsr_number=dsr.pk, partition=dsr.partition, dsp=dsr.dsp, is_catalogued=dsr.is_catalogued
-        )
-        file_forget(dsr)
-    dsr.delete()
-    return dsr
+    locked = DSR.objects.select_for_update().filter(pk__in=dsr_numbers).order_by("pk")
+    removed = {dsr.pk: dsr for dsr in locked}
+    ingested = [dsr for dsr in removed.values() if dsr.status == DSR.Status.INGESTED]
+    LeftoverLines.objects.bulk_create(
+        LeftoverLines(dsr_number=dsr.pk, partition=dsr.partition, dsp=dsr.dsp, is_catalogued=dsr.is_catalogued)
+        for dsr in ingested
+    )
+    for dsr in ingested:
+        dsr_file_forget(dsr)
+    DSR.objects.filter(pk__in=removed).delete()
+    _messages_remove({dsr.message_id for dsr in ingested if dsr.message_id is not None})
+    return removed
+
+
+def _messages_remove(message_numbers: Collection[int]) -> None:
+    """Delete those of the messages that have no DSR any more."""
+    for message in ReportMessage.objects.filter(pk__in=message_numbers, dsrs__isnull=True):
+        message_files_forget(message)
+        message.delete()
 
 
 # Thousands of model instances would take longer than the import of a file of as many lines.
 PROBLEMS_KEEP = """
-INSERT INTO catalogue_reportproblem (dsr_id, level, code, line, "column", value)
-SELECT %(dsr)s, level, code, line, "column", value
-FROM unnest(%(levels)s::text[], %(codes)s::text[], %(lines)s::bigint[], %(columns)s::text[], %(values)s::text[])
-    WITH ORDINALITY AS problem (level, code, line, "column", value, place)
+INSERT INTO catalogue_reportproblem (dsr_id, message_id, rejection_id, level, code, file, line, "column", value)
+SELECT %(dsr)s, %(message)s, %(rejection)s, level, code, file, line, "column", value
+FROM unnest(
+    %(levels)s::text[], %(codes)s::text[], %(files)s::text[], %(lines)s::bigint[], %(columns)s::text[],
+    %(values)s::text[]
+) WITH ORDINALITY AS problem (level, code, file, line, "column", value, place)
 ORDER BY place
 """
 
 
-def problems_keep(dsr: DSR, problems: list[Problem]) -> None:
-    """Keep the problems of a DSR, in their order."""
+def problems_keep(
+    problems: Sequence[Problem],
+    *,
+    dsr: DSR | None = None,
+    message: ReportMessage | None = None,
+    rejection: RejectedDelivery | None = None,
+) -> None:
+    """Keep the problems of a DSR, of a message as a whole, or of a rejected delivery, in their order."""
+    if not problems:
+        return
     levels = {True: ReportProblem.Level.ERROR, False: ReportProblem.Level.WARNING}
     execute(
         PROBLEMS_KEEP,
-        dsr=dsr.pk,
+        dsr=dsr and dsr.pk,
+        message=message and message.pk,
+        rejection=rejection and rejection.pk,
         levels=[levels[problem.is_error].value for problem in problems],
         codes=[problem.code.value for problem in problems],
+        files=[problem.file for problem in problems],
         lines=[problem.line for problem in problems],
         columns=[problem.column for problem in problems],
         values=[problem.value for problem in problems],

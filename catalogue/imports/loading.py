@@ -1,180 +1,185 @@
 """The steps of one import, in the caller's transaction."""
 
-from collections import deque
-from collections.abc import Collection, Iterator, Sequence
-from dataclasses import asdict, dataclass
-from enum import StrEnum
-from itertools import chain
-from typing import Any
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from hashlib import sha256
 
-from django.conf import settings
 from django.contrib.auth.models import User
 
-from catalogue.dsrs.kept_files import file_keep
-from catalogue.dsrs.names import SettledNames, names_claim
-from catalogue.dsrs.services import dsr_facts, dsr_remove, problems_keep
-from catalogue.exceptions import DSRExists, ExchangeRateIncomplete, ExchangeRateMissing, ReportRefused
-from catalogue.lines.storage import LineLoad, LineTotals, Repeats
-from catalogue.models import DSR
+from catalogue.dsrs.kept_files import dsr_file_keep
+from catalogue.dsrs.names import names_claim
+from catalogue.dsrs.services import dsr_facts, dsrs_remove, problems_keep
+from catalogue.exceptions import ExchangeRateIncomplete, ExchangeRateMissing, ReportRefused
+from catalogue.imports.contexts import SettledContents
+from catalogue.imports.earlier import Earlier, find_earlier
+from catalogue.imports.outcome import ImportedDSR, ImportReport, Outcome
+from catalogue.imports.placing import DirectLines, Lines, LoadedContext, StagedContexts
+from catalogue.imports.rows import delivery_fields, dsrs_write, message_write, new_dsr, replacement_audit
+from catalogue.models import DSR, ReportMessage
 from catalogue.rates.services import ExchangeRate, exchange_rate
 from catalogue.reports.contexts import SalesContext
 from catalogue.reports.delivery import DamagedDelivery, Delivery, Progress
-from catalogue.reports.formats.interface import ContextReader, ReportFormat
+from catalogue.reports.formats.interface import LineReader, ReportFormat
 from catalogue.reports.problems import CommonError, CommonWarning, Problem, ProblemLog, shown
 from catalogue.reports.totals import LastLine, is_totals_row
 from dsrhub.audit import audit
 from dsrhub.database import locks
-from dsrhub.database.statements import rows_of
 from dsrhub.exceptions import ConfirmationOutdated
 from dsrhub.models import Action
 from dsrhub.spelling import plain_name
 
 
-class Outcome(StrEnum):
-    """What became of a DSR whose delivery was not refused."""
-
-    LOADED = "loaded"
-    REPLACED = "replaced"
-    UNCHANGED = "unchanged"
-    CHECKED = "checked"
-
-
 @dataclass(frozen=True)
-class ImportedDSR:
-    """A DSR of an import. After a dry run it is what the DSR would have been, and is not in the database."""
+class Choices:
+    """What the caller of an import chose. See `delivery_import`."""
 
-    dsr: DSR
-    outcome: Outcome
-
-
-@dataclass
-class ImportReport:
-    """How the import of a delivery went. The DSRs come in the order of the delivery; a TSV report has one."""
-
-    imported: list[ImportedDSR]
-    problems: ProblemLog
-    rewritten_count: int = 0
-    seconds: float = 0.0
-
-    @property
-    def dsr(self) -> DSR:
-        """The DSR of a delivery that has one. Raises ValueError for other deliveries."""
-        (one,) = self.imported
-        return one.dsr
-
-    @property
-    def outcome(self) -> Outcome:
-        """The outcome of the whole delivery: `replaced` where any of its DSRs replaced an earlier one."""
-        outcomes = {one.outcome for one in self.imported}
-        return Outcome.REPLACED if Outcome.REPLACED in outcomes else outcomes.pop()
-
-
-@dataclass
-class ContextLoad:
-    """A sales context on its way in. Its number, from 1, is None where the delivery has no other context."""
-
-    context: SalesContext
-    number: int | None
-    earlier: DSR | None
-    lines: LineLoad
-    totals: LineTotals
-    repeats: Repeats
-    last_line: LastLine | None
+    replace: bool = False
+    replace_only: Collection[int] | None = None
+    drop_missing: bool = False
+    dry_run: bool = False
+    user: User | None = None
 
 
 class DeliveryLoad:
-    """The import of one delivery, whose keys the caller has locked."""
+    """The import of one delivery: a file, or the files of a message."""
 
     def __init__(
         self,
-        delivery: Delivery,
+        deliveries: Sequence[Delivery],
         report_format: ReportFormat,
-        names: SettledNames,
-        *,
-        replace: bool,
-        replace_only: Collection[int] | None,
-        dry_run: bool,
-        user: User | None,
+        contents: SettledContents,
+        problems: ProblemLog,
+        choices: Choices,
     ) -> None:
-        self.delivery = delivery
+        self.deliveries = deliveries
         self.format = report_format
-        self.names = names
-        self.contexts = names.contexts
-        self.problems = ProblemLog(settings.DSRHUB_PROBLEM_LIMIT)
-        self.replace = replace
-        self.replace_only = replace_only
-        self.dry_run = dry_run
-        self.user = user
-        self.rewritten_count = 0
+        self.contents = contents
+        self.contexts = contents.contexts
+        self.problems = problems
+        self.choices = choices
+
+    @property
+    def name(self) -> str:
+        """The name of the delivery: that of its first file."""
+        return self.deliveries[0].name
+
+    @property
+    def is_direct(self) -> bool:
+        """Whether the lines of the only context are loaded where they belong. Such a delivery waits for its key before
+        it is read, others only before their DSRs are written."""
+        return self.contents.message is None and len(self.contexts) == 1
 
     def run(self, progress: Progress | None) -> ImportReport:
-        """Raises DSRExists, ConfirmationOutdated, NameLooksAlike, and ReportRefused with the first of all problems."""
-        earlier = [DSR.objects.ingested().under_key(context).first() for context in self.contexts]
-        if unchanged := self._unchanged(earlier):
-            return ImportReport(unchanged, self.problems)
-        self._require_as_shown(earlier)
+        """Raises DSRExists, MessageIdReused, NameLooksAlike, ConfirmationOutdated, and ReportRefused with the first of
+        all problems.
+        """
+        if self.is_direct:
+            self.lock_keys()
+        earlier = self._earlier()
+        if earlier.dsrs and earlier.is_same(self._content_hash(by_pass=True)):
+            return self._unchanged(earlier)
+        self._require_free(earlier)
         self._rates()  # Before anything is read: without a rate, nothing can be loaded.
-        loads = self._load_lines(earlier, progress)
-        self._warn(loads)
-        for load in loads:
-            if not self.dry_run:
-                load.lines.store()
-            load.lines.discard()
-        names_claim(self.names)
+        lines, reader = self._load_lines(progress)
+        if not self.is_direct:
+            self.lock_keys()
+            earlier = self._earlier()
+            if earlier.is_same(self._content_hash()):
+                return self._unchanged(earlier)
+            self._require_free(earlier)
+        self._require_as_shown(earlier)
+        missing = self._missing(earlier)
+        loads = lines.contexts(problem_limit=self.problems.limit)
+        self._warn(earlier, loads, lines, reader)
+        lines.store()
+        names_claim(self.contents.names)
         # Before the rows of earlier DSRs are locked: a change of rates takes both locks in this order.
         locks.RATES.take(shared=True)
-        imported = [self._keep(load, rate) for load, rate in zip(loads, self._rates(), strict=True)]
-        return ImportReport(imported, self.problems, self.rewritten_count)
+        message, imported = self._write(earlier, loads, self._rates(), missing)
+        return ImportReport(
+            imported,
+            self.problems,
+            reader.rewritten_count,
+            message=message,
+            missing=missing,
+            dropped=self.choices.drop_missing,
+        )
 
-    def _require_as_shown(self, earlier: Sequence[DSR | None]) -> None:
-        """Refuse to replace other DSRs than those that a user saw. Only under the lock of the keys do they stay so."""
-        if self.replace_only is None:
-            return
-        if {dsr.pk for dsr in earlier if dsr is not None} != set(self.replace_only):
-            raise ConfirmationOutdated("The earlier delivery is not the one that was shown. Check the file again.")
+    # --- Earlier deliveries ------------------------------------------------------------------------------------
 
-    def _unchanged(self, earlier: Sequence[DSR | None]) -> list[ImportedDSR]:
-        """The earlier DSRs, if they are just this content. Raises DSRExists for others, unless they are replaced."""
-        existing = [dsr for dsr in earlier if dsr is not None]
-        if not existing:
-            return []
-        sha256 = self._sha256()
-        if len(existing) == len(earlier) and all(dsr.sha256 == sha256 for dsr in existing):
-            return [ImportedDSR(dsr, Outcome.UNCHANGED) for dsr in existing]
-        if not self.replace:
-            dsrs = ", ".join(f"DSR {dsr.pk} ({dsr.path})" for dsr in existing)
-            raise DSRExists(
-                f"{self.delivery.name}: {dsrs} is an earlier delivery of this report with different content. "
-                "It stays, unless its replacement is asked for.",
-                id=existing[0].pk,
-                path=existing[0].path,
-            )
-        return []
+    def lock_keys(self) -> None:
+        """Let others who import DSRs under the same keys wait until this transaction ends."""
+        if not self.is_direct:
+            # A lock for each of thousands of keys would not fit into the memory of the server. Keys with a commercial
+            # model are only in such deliveries.
+            locks.MESSAGES.take()
+        # Workers of earlier releases lock the names as they were delivered.
+        contexts = {*self.contexts, *self.contents.delivered}
+        keys = [asdict(context) for context in contexts if context.commercial_model is None]
+        # In one order, so that two deliveries with the same keys do not wait for each other.
+        for key in sorted(keys, key=lambda key: locks.DSR_KEY.key(**key)):
+            locks.DSR_KEY.take(**key)
 
-    def _sha256(self) -> str:
-        """The hash of the content, by a pass of its own: only a key that is there already is worth it."""
+    def _earlier(self) -> Earlier:
+        return find_earlier(self.contexts, self.contents.message)
+
+    def _require_free(self, earlier: Earlier) -> None:
+        """Raises DSRExists or MessageIdReused for an earlier delivery, unless it is to be replaced."""
+        if not self.choices.replace:
+            earlier.refuse(self.name)
+
+    def _unchanged(self, earlier: Earlier) -> ImportReport:
+        imported = [ImportedDSR(dsr, Outcome.UNCHANGED) for dsr in earlier.dsrs]
+        return ImportReport(imported, self.problems, message=earlier.message)
+
+    def _content_hash(self, *, by_pass: bool = False) -> str:
+        """The hash of the content; that of several files is made of their hashes.
+
+        It is known after the lines are read, or after a pass of its own: only a key that is there already is worth it.
+        """
         try:
-            for _ in self.delivery.chunks():
+            for _ in (chunk for delivery in self.deliveries if by_pass for chunk in delivery.chunks()):
                 pass
         except DamagedDelivery as damage:
             self.problems.add(damage.problem)
         self._refuse_errors()
-        return self.delivery.sha256
+        hashes = [delivery.sha256 for delivery in self.deliveries]
+        return hashes[0] if len(hashes) == 1 else sha256(" ".join(hashes).encode()).hexdigest()
+
+    def _require_as_shown(self, earlier: Earlier) -> None:
+        """Refuse to replace other DSRs than those that a user saw. Only under the lock of the keys do they stay so."""
+        if self.choices.replace_only is not None and set(earlier.ids) != set(self.choices.replace_only):
+            raise ConfirmationOutdated("The earlier delivery is not the one that was shown. Check the file again.")
+
+    def _missing(self, earlier: Earlier) -> list[DSR]:
+        """The DSRs of replaced messages whose contexts this delivery lacks. Raises MessageIdReused."""
+        missing = earlier.missing()
+        if not (self.choices.drop_missing or self.choices.dry_run):
+            earlier.refuse_missing(self.name, missing)
+        return missing
 
     # --- Rates -------------------------------------------------------------------------------------------------
 
     def _rates(self) -> list[ExchangeRate]:
         """The exchange rate of each context. Refuses the delivery where one is missing, naming all that are."""
-        rates, messages = [], []
+        rates: dict[tuple[object, ...], ExchangeRate | None] = {}
+        messages = []
         for number, context in self._numbered():
+            key = _rate_key(context)
+            if key in rates:
+                continue
             try:
-                rates.append(_rate(context))
+                rates[key] = exchange_rate(
+                    currency=context.currency, period_start=context.period_start, period_end=context.period_end
+                )
             except (ExchangeRateMissing, ExchangeRateIncomplete) as error:
+                rates[key] = None
                 self.problems.add(_rate_problem(error, number))
                 messages.append(error.message)
         if messages:
-            raise self._refusal(f"{self.delivery.name}: {' '.join(dict.fromkeys(messages))}")
-        return rates
+            raise report_refused(f"{self.name}: {' '.join(dict.fromkeys(messages))}", self.problems)
+        return [rate for context in self.contexts if (rate := rates[_rate_key(context)]) is not None]
 
     def _numbered(self) -> Iterator[tuple[int | None, SalesContext]]:
         if len(self.contexts) == 1:
@@ -184,39 +189,25 @@ class DeliveryLoad:
 
     # --- Lines -------------------------------------------------------------------------------------------------
 
-    def _load_lines(self, earlier: Sequence[DSR | None], progress: Progress | None) -> list[ContextLoad]:
-        """Read the whole delivery, and load the lines of each context until the first error."""
-        loads = []
+    def _load_lines(self, progress: Progress | None) -> tuple[Lines, LineReader]:
+        """Read the whole delivery, and load its lines until the first error."""
+        dry_run = self.choices.dry_run
+        lines: Lines = (
+            DirectLines(dry_run=dry_run)
+            if self.is_direct
+            else StagedContexts(
+                self.contents.described, with_repeats=self.format.has_a_line_for_each_id, dry_run=dry_run
+            )
+        )
         try:
-            chunks, is_small = _peek(self.delivery.chunks(progress), settings.DSRHUB_SHARED_PARTITION_BYTES)
-            readers = self.format.read(chunks, self.contexts, self.problems)
-            for reader, (number, context), dsr in zip(readers, self._numbered(), earlier, strict=True):
-                lines = self._load_context(reader, is_small)
-                if lines is not None:
-                    repeats = lines.repeats(limit=self.problems.limit)
-                    loads.append(ContextLoad(context, number, dsr, lines, lines.totals(), repeats, reader.last_line))
+            reader = self.format.read(self.deliveries, self.contents.contents, self.problems, progress)
+            lines.load(reader, self._blocks_to_load(reader))
         except DamagedDelivery as damage:
             self.problems.add(damage.problem)
         self._refuse_errors()
-        return loads
+        return lines, reader
 
-    def _load_context(self, reader: ContextReader, is_small: bool) -> LineLoad | None:
-        """The loaded lines of a context; None where there is an error, here or in an earlier context.
-
-        In a large delivery, a context may be small nevertheless.
-        """
-        blocks = self._blocks_to_load(reader)
-        if len(self.contexts) > 1 and not is_small:
-            blocks, is_small = _peek(blocks, settings.DSRHUB_SHARED_PARTITION_BYTES)
-        if self.problems.error_count:
-            deque(blocks, maxlen=0)
-            return None
-        lines = LineLoad(_next_dsr_number(), temporary=self.dry_run or is_small)
-        lines.copy(blocks, reader.columns)
-        self.rewritten_count += reader.rewritten_count
-        return None if self.problems.error_count else lines
-
-    def _blocks_to_load(self, reader: ContextReader) -> Iterator[bytes]:
+    def _blocks_to_load(self, reader: LineReader) -> Iterator[bytes]:
         """The blocks until the first error. The rest is checked for more errors and not loaded."""
         try:
             for block in reader:
@@ -228,54 +219,41 @@ class DeliveryLoad:
     # --- Problems ----------------------------------------------------------------------------------------------
 
     def _refuse_errors(self) -> None:
-        if not self.problems.error_count:
-            return
-        first, count = self.problems.errors[0], self.problems.error_count
-        parts = (("line", first.line), ("column", first.column), ("value", first.value))
-        location = ", ".join(f"{word} {value!r}" for word, value in parts if value is not None)
-        raise self._refusal(
-            f"{self.delivery.name}: {count} error{'s' * (count != 1)}, nothing is loaded. "
-            f"The first: {first.code}{location and ' at ' + location}"
-        )
+        if self.problems.error_count:
+            raise refusal_of_errors(self.name, self.problems)
 
-    def _refusal(self, message: str) -> ReportRefused:
-        return ReportRefused(
-            message,
-            error_count=self.problems.error_count,
-            warning_count=self.problems.warning_count,
-            problems=self.problems.kept,
-        )
-
-    def _warn(self, loads: Sequence[ContextLoad]) -> None:
+    def _warn(self, earlier: Earlier, loads: Sequence[LoadedContext], lines: Lines, reader: LineReader) -> None:
         """Report what is legal and yet deserves a look."""
-        gzip_name = self.delivery.gzip_name
-        if gzip_name is not None and plain_name(gzip_name) != plain_name(self.delivery.unpacked_name):
-            self.problems.add(Problem(CommonWarning.GZIP_NAME_DIFFERS, value=gzip_name))
-        for problem in self.delivery.warnings:
-            self.problems.add(problem)
-        for names in self.names.look_alikes:
+        for delivery in self.deliveries:
+            self._warn_of_file(delivery)
+        for names in self.contents.names.look_alikes:
             self.problems.add(Problem(CommonWarning.NAME_LOOKS_ALIKE, value=shown(names)))
-        earlier = [load.earlier.pk for load in loads if load.earlier is not None]
-        others = DSR.objects.ingested().exclude(pk__in=earlier)
+        others = DSR.objects.ingested().exclude(pk__in=earlier.ids)
         # Reports without lines all have the same content.
-        seen = others.filter(sha256=self.delivery.sha256, line_count__gt=0).values_list("path", flat=True)
+        seen = others.filter(sha256=self._content_hash(), line_count__gt=0).values_list("path", flat=True)
         for path in dict.fromkeys(seen):
             self.problems.add(Problem(CommonWarning.CONTENT_SEEN_BEFORE, value=path))
-        for load in loads:
-            for other in others.overlapping(load.context):
-                self.problems.add(Problem(CommonWarning.PERIOD_OVERLAPS, value=other.path, context_number=load.number))
-            self._warn_of_repeats(load.repeats, load.number)
-            self._warn_of_totals_row(load)
+        overlapping = others.overlapping(self.contexts)
+        for (number, context), load in zip(self._numbered(), loads, strict=True):
+            for path in overlapping.get(context, []):
+                self.problems.add(Problem(CommonWarning.PERIOD_OVERLAPS, value=path, context_number=number))
+            self._warn_of_repeats(load, number)
+            self._warn_of_totals_row(load, reader.last_line)
+        count, first = lines.repeated_transactions(limit=self.problems.limit)
+        for transaction_id in first:
+            self.problems.add(Problem(CommonWarning.TRANSACTION_ID_REPEATED, value=shown(transaction_id)))
+        self.problems.count_warnings(count - len(first), None)
 
-    def _warn_of_repeats(self, repeats: Repeats, number: int | None) -> None:
-        for line_number, dsp_id in repeats.first:
-            self.problems.add(
-                Problem(CommonWarning.DSP_ID_REPEATED, line_number, "dsp_id", shown(dsp_id), context_number=number)
-            )
-        self.problems.count_warnings(repeats.line_count - len(repeats.first), number)
+    def _warn_of_file(self, delivery: Delivery) -> None:
+        file = delivery.name if len(self.deliveries) > 1 else None
+        gzip_name = delivery.gzip_name
+        if gzip_name is not None and plain_name(gzip_name) != plain_name(delivery.unpacked_name):
+            self.problems.add(Problem(CommonWarning.GZIP_NAME_DIFFERS, value=gzip_name, file=file))
+        for problem in delivery.warnings:
+            self.problems.add(replace(problem, file=file))
 
-    def _warn_of_totals_row(self, load: ContextLoad) -> None:
-        last, totals = load.last_line, load.totals
+    def _warn_of_totals_row(self, load: LoadedContext, last: LastLine | None) -> None:
+        totals = load.totals
         if last is not None and is_totals_row(
             last,
             line_count=totals.line_count,
@@ -283,56 +261,106 @@ class DeliveryLoad:
             total_revenue=totals.total_revenue,
         ):
             amounts = f"usages {last.usages:f}, revenue {last.revenue:f}"
+            self.problems.add(Problem(CommonWarning.TOTALS_ROW_SUSPECTED, last.number, value=shown(amounts)))
+
+    def _warn_of_repeats(self, load: LoadedContext, number: int | None) -> None:
+        if load.repeats is None:
+            return
+        for line_number, dsp_id in load.repeats.first:
             self.problems.add(
-                Problem(
-                    CommonWarning.TOTALS_ROW_SUSPECTED, last.number, value=shown(amounts), context_number=load.number
-                )
+                Problem(CommonWarning.DSP_ID_REPEATED, line_number, "dsp_id", shown(dsp_id), context_number=number)
             )
+        self.problems.count_warnings(load.repeats.line_count - len(load.repeats.first), number)
 
     # --- Rows --------------------------------------------------------------------------------------------------
 
-    def _keep(self, load: ContextLoad, rate: ExchangeRate) -> ImportedDSR:
-        """Write the row of a DSR, in place of the earlier one, with its problems and its file."""
-        earlier = None if load.earlier is None else dsr_remove(load.earlier.pk)
-        dsr = DSR(
-            id=load.lines.dsr_number,
-            status=DSR.Status.INGESTED,
-            partition=load.lines.partition,
-            sha256=self.delivery.sha256,
-            most_repeats=load.repeats.most_repeats,
-            warning_count=self.problems.warning_count_of(load.number),
-            exchange_rate=rate.value,
-            rate_method=rate.method,
-            rate_source=rate.source,
-            **dsr_fields(self.delivery, load.context, self.user),
-            **asdict(load.totals),
-        )
-        dsr.save(force_insert=True)
-        problems_keep(dsr, self.problems.of(load.number))
-        if self.dry_run:
-            return ImportedDSR(dsr, Outcome.CHECKED)
-        if load.earlier is not None and earlier is not None:
-            old = {"id": load.earlier.pk, **dsr_facts(earlier)}
-            audit(Action.DSR_REPLACED, dsr, user=self.user, details={"old": old, "new": dsr_facts(dsr)})
-        file_keep(self.delivery.packed(), dsr)
-        return ImportedDSR(dsr, Outcome.LOADED if load.earlier is None else Outcome.REPLACED)
+    def _write(
+        self,
+        earlier: Earlier,
+        loads: Sequence[LoadedContext],
+        rates: Sequence[ExchangeRate],
+        missing: Sequence[DSR],
+    ) -> tuple[ReportMessage | None, list[ImportedDSR]]:
+        """Write the rows of the message and its DSRs, in place of the earlier ones."""
+        facts, user, dry_run = self.contents.message, self.choices.user, self.choices.dry_run
+        dropped = missing if self.choices.drop_missing else []
+        removed = dsrs_remove([*earlier.ids, *(dsr.pk for dsr in dropped)])
+        message = None
+        if facts is not None and not dry_run:
+            of_whole = self.problems.of_whole if len(self.contexts) > 1 else []
+            message = message_write(self.deliveries, self.format.name, facts, of_whole, user)
+        common = {**delivery_fields(self.deliveries[0], user), "sha256": self._content_hash()}
+        dsrs = [
+            new_dsr(described, load, rate, message, warning_count=self._warning_count(number), **common)
+            for (number, _), described, load, rate in zip(
+                self._numbered(), self.contents.described, loads, rates, strict=True
+            )
+        ]
+        dsrs_write(dsrs, loads)
+        of_context = self._problems_by_context()
+        for (number, _), dsr in zip(self._numbered(), dsrs, strict=True):
+            problems_keep(of_context[number], dsr=dsr)
+        if dry_run:
+            return None, [ImportedDSR(dsr, Outcome.CHECKED) for dsr in dsrs]
+        if message is None:
+            for dsr in dsrs:
+                dsr_file_keep(self.deliveries[0].packed(), dsr)
+        self._audit(removed, dropped, zip(dsrs, earlier.by_context, strict=True))
+        return message, [
+            ImportedDSR(dsr, Outcome.LOADED if old is None else Outcome.REPLACED)
+            for dsr, old in zip(dsrs, earlier.by_context, strict=True)
+        ]
+
+    def _audit(
+        self, removed: Mapping[int, DSR], dropped: Sequence[DSR], pairs: Iterable[tuple[DSR, DSR | None]]
+    ) -> None:
+        """Note which DSRs are replaced, and which are dropped."""
+        user = self.choices.user
+        for dsr, old in pairs:
+            if old is not None and old.pk in removed:
+                replacement_audit(dsr, removed[old.pk], user)
+        for dsr in dropped:
+            if dsr.pk in removed:
+                audit(Action.DSR_DELETED, dsr, number=dsr.pk, user=user, details={"old": dsr_facts(dsr)})
+
+    def _problems_by_context(self) -> Mapping[int | None, list[Problem]]:
+        """The kept problems of each context. Those of a whole message are kept with the message."""
+        if self.contents.message is None or len(self.contexts) == 1:
+            return {number: self.problems.of(number) for number, _ in self._numbered()}
+        by_context: dict[int | None, list[Problem]] = defaultdict(list)
+        for problem in self.problems.kept:
+            by_context[problem.context_number].append(problem)
+        return by_context
+
+    def _warning_count(self, number: int | None) -> int:
+        if self.contents.message is None or number is None:
+            return self.problems.warning_count_of(number)
+        return self.problems.warning_counts[number]
 
 
-def dsr_fields(delivery: Delivery, context: SalesContext, user: User | None) -> dict[str, Any]:
-    """The fields that an ingested and a failed DSR have alike: its delivery and its key."""
-    key = asdict(context)
-    return {
-        "path": delivery.name,
-        "gzip_name": delivery.gzip_name,
-        "territory_id": key.pop("territory"),
-        "currency_id": key.pop("currency"),
-        "imported_by": user,
-        **key,
-    }
+def refusal_of_errors(name: str, problems: ProblemLog) -> ReportRefused:
+    """The refusal of a delivery with errors, which tells the first one."""
+    first, count = problems.errors[0], problems.error_count
+    parts = (("file", first.file), ("line", first.line), ("column", first.column), ("value", first.value))
+    location = ", ".join(f"{word} {value!r}" for word, value in parts if value is not None)
+    return report_refused(
+        f"{name}: {count} error{'s' * (count != 1)}, nothing is loaded. "
+        f"The first: {first.code}{location and ' at ' + location}",
+        problems,
+    )
 
 
-def _rate(context: SalesContext) -> ExchangeRate:
-    return exchange_rate(currency=context.currency, period_start=context.period_start, period_end=context.period_end)
+def report_refused(message: str, problems: ProblemLog) -> ReportRefused:
+    return ReportRefused(
+        message,
+        error_count=problems.error_count,
+        warning_count=problems.warning_count,
+        problems=problems.kept,
+    )
+
+
+def _rate_key(context: SalesContext) -> tuple[object, ...]:
+    return context.currency, context.period_start, context.period_end
 
 
 def _rate_problem(error: ExchangeRateMissing | ExchangeRateIncomplete, number: int | None) -> Problem:
@@ -343,20 +371,3 @@ def _rate_problem(error: ExchangeRateMissing | ExchangeRateIncomplete, number: i
     days = f"{found} of {expected} days, " if expected else ""
     value = f"{currency}: {days}{reason}"
     return Problem(CommonError.EXCHANGE_RATE_INCOMPLETE, value=value, context_number=number)
-
-
-def _peek(pieces: Iterator[bytes], limit: int) -> tuple[Iterator[bytes], bool]:
-    """The same pieces, and whether they are at most `limit` bytes in all."""
-    head: list[bytes] = []
-    size = 0
-    for piece in pieces:
-        head.append(piece)
-        size += len(piece)
-        if size > limit:
-            return chain(head, pieces), False
-    return iter(head), True
-
-
-def _next_dsr_number() -> int:
-    ((number,),) = rows_of("SELECT nextval(pg_get_serial_sequence('catalogue_dsr', 'id'))")
-    return int(number)

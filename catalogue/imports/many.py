@@ -15,11 +15,11 @@ from threading import Lock
 import psycopg2
 from django.db import Error, connection
 
-from catalogue.imports.loading import ImportReport
+from catalogue.imports.contexts import settled_contexts
+from catalogue.imports.outcome import ImportReport
 from catalogue.imports.services import dsr_import
 from catalogue.reports.contexts import SalesContext
-from catalogue.reports.delivery import DamagedDelivery, Delivery
-from catalogue.reports.formats.registry import format_of
+from catalogue.reports.delivery import Delivery
 from dsrhub.database.statements import execute
 from dsrhub.exceptions import DsrhubError
 from dsrhub.files import FoundFile
@@ -39,9 +39,8 @@ def files_plan(files: Iterable[FoundFile]) -> list[PlannedFile]:
 
 def _contexts(file: FoundFile) -> Sequence[SalesContext]:
     try:
-        delivery = Delivery(file.path, file.path.name, folder=file.folder)
-        return format_of(delivery).describe(delivery)
-    except (DsrhubError, DamagedDelivery, OSError):
+        return settled_contexts([Delivery(file.path, file.path.name, folder=file.folder)])
+    except (DsrhubError, OSError):
         return ()
 
 

@@ -8,13 +8,12 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any, cast
 
-from catalogue.dsrs.names import names_settle
-from catalogue.exceptions import InvalidReportName, NameLooksAlike
-from catalogue.imports.loading import ImportReport
+from catalogue.imports.contexts import settled_contexts
+from catalogue.imports.outcome import ImportReport
 from catalogue.models import DSR, ImportJob
 from catalogue.reports.contexts import SalesContext
 from catalogue.reports.delivery import Delivery
-from catalogue.reports.formats.registry import contexts_of, format_of
+from catalogue.reports.formats.registry import format_of
 from catalogue.reports.problems import Problem
 from dsrhub.database import locks
 from dsrhub.exceptions import DsrhubError
@@ -40,9 +39,9 @@ def findings_keep(
         for problem in problems
     ]
     delivery = Delivery(path, job.name, folder=path.parent)
-    contexts = _contexts(delivery)
-    columns, lines = format_of(delivery).preview(delivery, PREVIEW_LINES)
-    job.keys = [locks.DSR_KEY.key(**asdict(context)) for context in contexts]
+    contexts = settled_contexts([delivery])
+    columns, lines = format_of(delivery).preview([delivery], PREVIEW_LINES)
+    job.keys = [_key(context) for context in contexts]
     job.preview = {
         **_dsrs_json(contexts, report),
         "columns": columns,
@@ -52,6 +51,12 @@ def findings_keep(
         "problems": [dict(zip(PROBLEM_PARTS, found, strict=True)) for found in job.problems[:PREVIEW_PROBLEMS]],
         "kept_count": len(problems),
     }
+
+
+def _key(context: SalesContext) -> str:
+    """The key of a context as a text, by which jobs of one upload find each other."""
+    kinds = (context.commercial_model, context.use_type, context.subscriber_type)
+    return locks.DSR_KEY.key(**asdict(context)) + ("" if kinds == (None, None, None) else repr(kinds))
 
 
 def earlier_shown(job: ImportJob) -> list[int]:
@@ -106,13 +111,6 @@ def _dsr_json(context: SalesContext, dsr: DSR | None) -> dict[str, Any]:
     }
 
 
-def _contexts(delivery: Delivery) -> Sequence[SalesContext]:
-    try:
-        return names_settle(contexts_of(delivery)).contexts
-    except (InvalidReportName, NameLooksAlike):
-        return []
-
-
 def _context_json(context: SalesContext) -> list[tuple[str, str | None]]:
     # Pairs, as the database orders the keys of an object in its own way.
     return [
@@ -126,7 +124,7 @@ def _context_json(context: SalesContext) -> list[tuple[str, str | None]]:
 
 
 def _earlier(context: SalesContext) -> DSR | None:
-    return DSR.objects.ingested().under_key(context).first()
+    return next((dsr for dsr in DSR.objects.ingested().near([context]) if dsr.context == context), None)
 
 
 def _earlier_json(dsr: DSR | None) -> dict[str, Any] | None:

@@ -14,7 +14,7 @@ from django.utils import timezone
 
 from catalogue.exceptions import DSRExists, ImportJobChanged
 from catalogue.imports.jobs import import_job_discard, job_file_remove, job_held, job_path
-from catalogue.imports.loading import ImportReport, Outcome
+from catalogue.imports.outcome import ImportReport, Outcome
 from catalogue.imports.preview import earlier_follow, earlier_shown, findings_keep
 from catalogue.imports.progress import Deadline, Interrupted, StepProgress, WorkerProgress
 from catalogue.imports.selectors import WORKER, loads_before

@@ -156,20 +156,7 @@ class LineLoad:
             "ALTER TABLE {table} "
             "ALTER dsr_id DROP DEFAULT, ALTER partition DROP DEFAULT, ALTER line_number DROP DEFAULT"
         )
-        # The index has revenue alone: as the first column it sorts twice as fast.
-        self._execute(
-            """
-            CREATE INDEX ON {table} (revenue DESC NULLS LAST);
-            CREATE INDEX ON {table} USING brin (line_number) WITH (pages_per_range = 32);
-            SET LOCAL default_statistics_target = {statistics};
-            ANALYZE {table} (dsr_id, partition, line_number, revenue);
-            ALTER TABLE {parent} ATTACH PARTITION {table} FOR VALUES IN ({partition});
-            ALTER TABLE {table} DROP CONSTRAINT loading;
-            """,
-            parent=PARENT,
-            partition=sql.Literal(self.partition),
-            statistics=sql.Literal(STATISTICS_TARGET),
-        )
+        own_table_attach(self.dsr_number)
 
     def discard(self) -> None:
         """Drop what only the load needed."""
@@ -182,6 +169,27 @@ class LineLoad:
 
     def _rows(self, statement: str, **names: sql.Composable) -> list[Any]:
         return rows_of(composed(statement, table=self._table, **names))
+
+
+def own_table_attach(dsr_number: int) -> None:
+    """Make the table of a DSR's lines a partition. It has the constraint `loading` and the index of dsp_id."""
+    # The index has revenue alone: as the first column it sorts twice as fast.
+    execute(
+        composed(
+            """
+            CREATE INDEX ON {table} (revenue DESC NULLS LAST);
+            CREATE INDEX ON {table} USING brin (line_number) WITH (pages_per_range = 32);
+            SET LOCAL default_statistics_target = {statistics};
+            ANALYZE {table} (dsr_id, partition, line_number, revenue);
+            ALTER TABLE {parent} ATTACH PARTITION {table} FOR VALUES IN ({partition});
+            ALTER TABLE {table} DROP CONSTRAINT loading;
+            """,
+            table=sql.Identifier(partition_name(dsr_number)),
+            parent=PARENT,
+            partition=sql.Literal(dsr_number),
+            statistics=sql.Literal(STATISTICS_TARGET),
+        )
+    )
 
 
 def partition_name(dsr_number: int) -> str:

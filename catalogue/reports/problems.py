@@ -33,6 +33,9 @@ class CommonError(ErrorCode):
     GZIP_CORRUPT = "gzip_corrupt"
     GZIP_TRAILING_DATA = "gzip_trailing_data"
     WRONG_FILE_KIND = "wrong_file_kind"
+    TERRITORY_UNKNOWN = "territory_unknown"
+    CURRENCY_UNKNOWN = "currency_unknown"
+    CONTEXT_REPEATED = "context_repeated"
     UNPACKED_TOO_LARGE = "unpacked_too_large"
     TOO_MANY_ERRORS = "too_many_errors"
     EXCHANGE_RATE_MISSING = "exchange_rate_missing"
@@ -51,6 +54,8 @@ class CommonWarning(WarningCode):
     CONTENT_SEEN_BEFORE = "content_seen_before"
     PERIOD_OVERLAPS = "period_overlaps"
     NAME_LOOKS_ALIKE = "name_looks_alike"
+    SENDER_UNKNOWN = "sender_unknown"
+    TRANSACTION_ID_REPEATED = "transaction_id_repeated"
 
 
 @dataclass(frozen=True)
@@ -58,6 +63,7 @@ class Problem:
     """One finding in a delivery. A `line` (the first is 1), `column` or `value` that does not apply is None.
 
     In a delivery of several sales contexts, `context_number` counts the contexts from 1; None is the whole delivery.
+    In a delivery of several files, `file` is the name of the file.
     """
 
     code: ErrorCode | WarningCode
@@ -65,6 +71,7 @@ class Problem:
     column: str | None = None
     value: str | None = None
     context_number: int | None = None
+    file: str | None = None
 
     @property
     def is_error(self) -> bool:
@@ -118,6 +125,11 @@ class ProblemLog:
     def of(self, context_number: int | None) -> list[Problem]:
         """The kept problems of a context, those of the whole delivery included."""
         return [problem for problem in self.kept if problem.context_number in (context_number, None)]
+
+    @property
+    def of_whole(self) -> list[Problem]:
+        """The kept problems of the whole delivery."""
+        return [problem for problem in self.kept if problem.context_number is None]
 
     @property
     def errors(self) -> list[Problem]:

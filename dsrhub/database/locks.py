@@ -81,6 +81,8 @@ DSR_KEY = TransactionLock(
 # The look-alikes of the name of a DSP, an offer or a society. An import of a new name holds it exclusively until its
 # commit, others share it.
 NAME = TransactionLock("dsrhub.name.{kind}.{scope!r}.{key!r}")
+# Deliveries of several sales contexts, from the check of their keys to the commit: one at a time.
+MESSAGES = TransactionLock("dsrhub.messages")
 # The exchange rates. An import shares it from reading its rate to its commit; a change of rates holds it exclusively.
 RATES = TransactionLock("dsrhub.rates")
 # The table of resources. Changes to one DSP's resources share it; a rebuild of the table holds it exclusively.

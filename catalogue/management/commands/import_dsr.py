@@ -11,8 +11,8 @@ from tqdm import tqdm
 
 from catalogue.exceptions import NoReportFound, ReportRefused
 from catalogue.imports.finding import FoundReports, LeftOut, reports_find
-from catalogue.imports.loading import ImportedDSR, Outcome
 from catalogue.imports.many import FileResult, dsrs_import, files_plan, repeated_keys
+from catalogue.imports.outcome import ImportedDSR, Outcome
 from catalogue.reports.contexts import SalesContext
 from catalogue.reports.problems import Problem
 from catalogue.resources.services import catalogue_refresh

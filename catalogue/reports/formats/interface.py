@@ -1,10 +1,11 @@
 """What a format of reports does. Bytes, gzip and hash, the problem log, numbers and ISRCs are common to all formats."""
 
 from collections.abc import Iterator, Sequence
+from decimal import Decimal
 from typing import NamedTuple, Protocol
 
-from catalogue.reports.contexts import SalesContext
-from catalogue.reports.delivery import Delivery
+from catalogue.reports.contexts import Contents
+from catalogue.reports.delivery import Delivery, Progress
 from catalogue.reports.problems import ProblemLog
 from catalogue.reports.totals import LastLine
 
@@ -16,12 +17,29 @@ class Preview(NamedTuple):
     lines: list[list[str]]
 
 
-class ContextReader(Protocol):
-    """The lines of one sales context: the iteration yields blocks of lines that COPY can load as they are.
+class ContextResult(NamedTuple):
+    """What a reader found out about a context, known after its last line.
 
-    A line has the cells of `columns` (columns of UsageLine) separated by tabs, in UTF-8, without control characters;
-    quotes are data, a blank is NULL. Numbers and ISRCs are in the forms of `catalogue.reports.cells`. All lines of a
-    context have the same line end. Lines with an error are left out and reported; `columns` may then be empty.
+    `byte_count` is the size of its lines. Where revenue is allocated to lines, `rounding_rest` must be added to that of
+    the line `largest_line`; the rest of the declared revenue is `unallocated_revenue`.
+    """
+
+    byte_count: int
+    rounding_rest: Decimal = Decimal(0)
+    largest_line: int | None = None
+    unallocated_revenue: Decimal | None = None
+
+
+class LineReader(Protocol):
+    """The lines of a delivery: the iteration yields blocks of lines that COPY can load as they are.
+
+    A line has the cells of `columns` separated by tabs, in UTF-8, without control characters; quotes are data, a blank
+    is NULL. Numbers and ISRCs are in the forms of `catalogue.reports.cells`. All lines have the same line end. Lines
+    with an error are left out and reported; `columns` may then be empty.
+
+    The columns are those of UsageLine. Where lines of several contexts may follow each other, two more lead them:
+    `context`, the number of the context from 1, and `line_number`, which counts the lines of each context from 2, and
+    `results` has the result of each context when the iteration has ended. Otherwise it is empty.
     """
 
     columns: tuple[str, ...]
@@ -31,6 +49,9 @@ class ContextReader(Protocol):
     @property
     def last_line(self) -> LastLine | None:
         """The last line, once the iteration has ended. None if it cannot be a totals row."""
+
+    @property
+    def results(self) -> Sequence[ContextResult]: ...
 
     def __iter__(self) -> Iterator[bytes]: ...
 
@@ -43,25 +64,26 @@ class ReportFormat(Protocol):
     endings: tuple[str, ...]
     # How its files are named, for people.
     name_pattern: str
+    # Whether a context has one line for each dsp_id: then a second one deserves a look.
+    has_a_line_for_each_id: bool
 
     def recognises(self, name: str, head: bytes) -> bool:
         """Whether a file of this name that begins with these (unpacked) bytes has this format."""
 
-    def describe(self, delivery: Delivery) -> Sequence[SalesContext]:
-        """The sales contexts of the delivery, one or more, no two of them equal. Each becomes a DSR.
+    def describe(self, deliveries: Sequence[Delivery], problems: ProblemLog) -> Contents | None:
+        """What the files of one delivery are about; None where an error in `problems` says why this cannot be said.
 
-        Raises InvalidReportName where the delivery does not say what it is about, and DamagedDelivery, as the chunks
-        do.
+        Raises InvalidReportName where a name does not say it, and DamagedDelivery, as the chunks do.
         """
 
     def read(
-        self, chunks: Iterator[bytes], contexts: Sequence[SalesContext], problems: ProblemLog
-    ) -> Iterator[ContextReader]:
-        """A reader of each context, in the order of the contexts. Each is read to its end before the next one.
+        self, deliveries: Sequence[Delivery], contents: Contents, problems: ProblemLog, progress: Progress | None
+    ) -> LineReader:
+        """A reader of the lines of all contexts.
 
         Errors and warnings go to `problems`; with several contexts they name the context by its number, from 1.
         Reading ends where `problems.has_too_many_errors`. Raises DamagedDelivery, as the chunks do.
         """
 
-    def preview(self, delivery: Delivery, limit: int) -> Preview:
+    def preview(self, deliveries: Sequence[Delivery], limit: int) -> Preview:
         """At most `limit` lines; none where the delivery cannot be read."""

@@ -2,15 +2,14 @@
 
 from collections.abc import Sequence
 
-from catalogue.exceptions import InvalidReportName
-from catalogue.reports.contexts import SalesContext
-from catalogue.reports.delivery import DamagedDelivery, Delivery
+from catalogue.reports.delivery import Delivery
+from catalogue.reports.formats.ddex.format import DdexFormat
 from catalogue.reports.formats.interface import ReportFormat
 from catalogue.reports.formats.tsv.format import TsvFormat
 from dsrhub.files import ends_in, is_system_file
 
 # In the order in which they are asked. TSV comes last: it recognises every file, and refuses a wrong name.
-FORMATS: Sequence[ReportFormat] = [TsvFormat()]
+FORMATS: Sequence[ReportFormat] = [DdexFormat(), TsvFormat()]
 
 # Files beside deliveries: one says that a delivery is complete, the other that it has arrived.
 SEMAPHORE, ACKNOWLEDGEMENT = ".ctrl", "ACK_"
@@ -20,16 +19,6 @@ def format_of(delivery: Delivery) -> ReportFormat:
     """The first format that recognises the delivery."""
     head = delivery.head()
     return next(one for one in FORMATS if one.recognises(delivery.name, head))
-
-
-def contexts_of(delivery: Delivery) -> Sequence[SalesContext]:
-    """The sales contexts of a delivery. Raises InvalidReportName, also where it cannot be read."""
-    try:
-        return format_of(delivery).describe(delivery)
-    except DamagedDelivery as damage:
-        problem = damage.problem
-        reason = f"{problem.code}: {problem.value}" if problem.value else problem.code
-        raise InvalidReportName(f"{delivery.name!r} cannot be read. {reason}", name=delivery.name) from damage
 
 
 def file_endings() -> tuple[str, ...]:

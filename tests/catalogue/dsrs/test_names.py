@@ -13,7 +13,7 @@ from catalogue.dsrs import names as names_module
 from catalogue.dsrs.names import look_alike_dsrs, look_alike_names, names_settle
 from catalogue.dsrs.services import dsr_delete
 from catalogue.exceptions import DSRExists, InvalidReportName, NameLooksAlike
-from catalogue.imports.loading import Outcome
+from catalogue.imports.outcome import Outcome
 from catalogue.imports.services import dsr_import
 from catalogue.models import DSR, RejectedDelivery, ReportProblem
 from catalogue.reports.contexts import SalesContext

@@ -18,7 +18,7 @@ from django.db import connection, transaction
 from catalogue.dsrs.services import dsr_delete
 from catalogue.exceptions import DSRExists, ReportRefused
 from catalogue.imports.jobs import import_job_add, import_job_confirm
-from catalogue.imports.loading import Outcome
+from catalogue.imports.outcome import Outcome
 from catalogue.imports.services import dsr_import
 from catalogue.imports.worker import queue_drain
 from catalogue.models import DSR, LeftoverLines, OperatorRate, RateChange, UsageLine

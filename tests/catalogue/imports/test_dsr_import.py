@@ -9,7 +9,7 @@ from django.db import IntegrityError, connection, transaction
 from django.test.utils import CaptureQueriesContext
 
 from catalogue.exceptions import DSRExists, InvalidReportName, ReportRefused
-from catalogue.imports.loading import Outcome
+from catalogue.imports.outcome import Outcome
 from catalogue.imports.services import dsr_import
 from catalogue.models import DSR, LeftoverLines, RejectedDelivery, ReportProblem, UsageLine
 from catalogue.reports import delivery
@@ -160,8 +160,8 @@ def test_a_header_alone_is_an_empty_report(tmp_path):
 
 
 def test_only_a_report_above_the_limit_gets_a_table_of_its_own(tmp_path, settings):
-    # 41 bytes of header and 10 of the line, each with its line end.
-    settings.DSRHUB_SHARED_PARTITION_BYTES = 51
+    # The line has 10 bytes with its line end.
+    settings.DSRHUB_SHARED_PARTITION_BYTES = 10
     small = imported(write_report(tmp_path, ES_JANUARY, line("a", "One"), line_end="\n")).dsr
     assert line_storage() == SHARED_STORAGE
     large = imported(write_report(tmp_path, ES_FEBRUARY, line("a", "Five"), line_end="\n")).dsr
@@ -480,7 +480,7 @@ def test_different_content_under_the_same_key_is_refused_and_changes_nothing(tmp
     with pytest.raises(DSRExists, match="is an earlier delivery of this report with different content") as refusal:
         imported(write_report(tmp_path, f"{ES_JANUARY}.gz", OTHER_LINE))
 
-    assert refusal.value.extra == {"id": first.pk, "path": ES_JANUARY}
+    assert refusal.value.extra == {"id": first.pk, "path": ES_JANUARY, "ids": [first.pk]}
     assert everything() == before
 
 

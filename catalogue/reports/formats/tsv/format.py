@@ -1,10 +1,10 @@
 """TSV reports behind the interface of formats."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
-from catalogue.reports.contexts import SalesContext
-from catalogue.reports.delivery import DamagedDelivery, Delivery
-from catalogue.reports.formats.interface import ContextReader, Preview
+from catalogue.reports.contexts import Contents, DescribedContext
+from catalogue.reports.delivery import DamagedDelivery, Delivery, Progress
+from catalogue.reports.formats.interface import LineReader, Preview
 from catalogue.reports.formats.tsv.name import NAME_PATTERN, parse_report_name
 from catalogue.reports.formats.tsv.reader import BOM, LONGEST_LINE, ReportReader
 from catalogue.reports.problems import ProblemLog, shown
@@ -18,22 +18,25 @@ class TsvFormat:
     name = "TSV"
     endings: tuple[str, ...] = (".tsv",)
     name_pattern = NAME_PATTERN
+    has_a_line_for_each_id = True
 
     def recognises(self, name: str, head: bytes) -> bool:
         return True
 
-    def describe(self, delivery: Delivery) -> Sequence[SalesContext]:
-        return [parse_report_name(delivery.name)]
+    def describe(self, deliveries: Sequence[Delivery], problems: ProblemLog) -> Contents:
+        (delivery,) = deliveries
+        return Contents([DescribedContext(parse_report_name(delivery.name))])
 
     def read(
-        self, chunks: Iterator[bytes], contexts: Sequence[SalesContext], problems: ProblemLog
-    ) -> Iterator[ContextReader]:
-        yield ReportReader(chunks, problems)
+        self, deliveries: Sequence[Delivery], contents: Contents, problems: ProblemLog, progress: Progress | None
+    ) -> LineReader:
+        (delivery,) = deliveries
+        return ReportReader(delivery.chunks(progress), problems)
 
-    def preview(self, delivery: Delivery, limit: int) -> Preview:
+    def preview(self, deliveries: Sequence[Delivery], limit: int) -> Preview:
         lines: list[bytes] = []
         try:
-            for block in line_blocks(delivery.chunks(), LONGEST_LINE):
+            for block in line_blocks(deliveries[0].chunks(), LONGEST_LINE):
                 lines += block.removeprefix(BOM).split(b"\n")[:-1]
                 if len(lines) > limit:
                     break

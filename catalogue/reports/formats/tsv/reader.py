@@ -22,6 +22,7 @@ from catalogue.reports.cells import (
     plain_isrc,
     plain_number,
 )
+from catalogue.reports.formats.interface import ContextResult
 from catalogue.reports.problems import (
     CommonError,
     CommonWarning,
@@ -91,6 +92,9 @@ class ReportReader:
     `problems` are complete when the iteration has ended. A report with an error must not be loaded. Every yielded line
     has the cells of `columns`, in UTF-8, and the line end `line_end`.
     """
+
+    # One context needs no results.
+    results: Sequence[ContextResult] = ()
 
     def __init__(self, chunks: Iterable[bytes], problems: ProblemLog) -> None:
         self.problems = problems

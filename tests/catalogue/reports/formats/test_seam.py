@@ -8,8 +8,8 @@ import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.core.management import CommandError, call_command
 
-from catalogue.exceptions import DSRExists, InvalidReportName, ReportRefused
-from catalogue.imports.loading import Outcome
+from catalogue.exceptions import DSRExists, ReportRefused
+from catalogue.imports.outcome import Outcome
 from catalogue.imports.services import dsr_import
 from catalogue.models import DSR, ImportJob, RateMethod, RejectedDelivery, ReportProblem, UsageLine
 from catalogue.reports.delivery import Delivery
@@ -90,7 +90,8 @@ def test_the_name_decides_for_a_file_that_cannot_be_unpacked(tmp_path, content):
 def test_the_endings_and_name_patterns_are_those_of_all_formats():
     assert registry.file_endings() == (".toy", ".toy.gz", ".tsv", ".tsv.gz")
     assert registry.name_patterns() == (
-        "{anything}.toy[.gz], {DSP}_{Offer}[_{Society}]_{TT}_{CCC}_{yyyymmdd}-{yyyymmdd}.tsv[.gz]"
+        "{anything}.toy[.gz], DSR_{Recipient}_{Sender}_{Service}_{Period}_{Territory}_{X}of{Y}_{Created}.tsv[.gz], "
+        "{DSP}_{Offer}[_{Society}]_{TT}_{CCC}_{yyyymmdd}-{yyyymmdd}.tsv[.gz]"
     )
 
 
@@ -164,10 +165,12 @@ def test_a_delivery_whose_contexts_cannot_be_read_is_a_rejected_delivery(tmp_pat
     path = toy_file(tmp_path, *TWO, name="january.toy.gz")
     path.write_bytes(path.read_bytes()[:-5])
 
-    with pytest.raises(InvalidReportName, match=r"cannot be read\. gzip_truncated"):
+    with pytest.raises(ReportRefused, match="The first: gzip_truncated"):
         imported(path)
 
-    assert RejectedDelivery.objects.get().reason == "'january.toy.gz' cannot be read. gzip_truncated"
+    rejected = RejectedDelivery.objects.get()
+    assert rejected.reason == "january.toy.gz: 1 error, nothing is loaded. The first: gzip_truncated"
+    assert [problem.code for problem in rejected.problems.all()] == ["gzip_truncated"]
     assert not DSR.objects.exists()
 
 

@@ -14,9 +14,9 @@ from datetime import date
 
 from catalogue.exceptions import InvalidReportName
 from catalogue.reports.cells import CellError, plain_integer, plain_number
-from catalogue.reports.contexts import SalesContext
-from catalogue.reports.delivery import Delivery
-from catalogue.reports.formats.interface import ContextReader, Preview
+from catalogue.reports.contexts import Contents, DescribedContext, SalesContext
+from catalogue.reports.delivery import Delivery, Progress
+from catalogue.reports.formats.interface import ContextResult, LineReader, Preview
 from catalogue.reports.problems import CommonWarning, ErrorCode, Problem, ProblemLog
 
 FIRST_LINE = b"TOY\n"
@@ -31,52 +31,65 @@ class ToyFormat:
     name = "Toy"
     endings: tuple[str, ...] = (".toy",)
     name_pattern = "{anything}.toy[.gz]"
+    has_a_line_for_each_id = True
 
     def recognises(self, name: str, head: bytes) -> bool:
         return head.startswith(FIRST_LINE)
 
-    def describe(self, delivery: Delivery) -> Sequence[SalesContext]:
+    def describe(self, deliveries: Sequence[Delivery], problems: ProblemLog) -> Contents:
+        (delivery,) = deliveries
         headings = [line.split() for line in _lines(delivery.chunks()) if line.startswith("=")]
         if not headings:
             raise InvalidReportName(f"{delivery.name!r} has no DSR.", name=delivery.name)
-        return [
-            SalesContext(dsp, offer, None, territory, currency, *JANUARY)
-            for _, dsp, offer, territory, currency in headings
-        ]
+        return Contents(
+            [
+                DescribedContext(SalesContext(dsp, offer, None, territory, currency, *JANUARY))
+                for _, dsp, offer, territory, currency in headings
+            ]
+        )
 
     def read(
-        self, chunks: Iterator[bytes], contexts: Sequence[SalesContext], problems: ProblemLog
-    ) -> Iterator[ContextReader]:
-        lines = enumerate(_lines(chunks), start=1)
-        next(line for line in lines if line[1].startswith("="))
-        for number in range(1, len(contexts) + 1):
-            yield ToyReader(lines, number if len(contexts) > 1 else None, problems)
+        self, deliveries: Sequence[Delivery], contents: Contents, problems: ProblemLog, progress: Progress | None
+    ) -> LineReader:
+        (delivery,) = deliveries
+        return ToyReader(_lines(delivery.chunks(progress)), len(contents.contexts), problems)
 
-    def preview(self, delivery: Delivery, limit: int) -> Preview:
-        return Preview(["line"], [[line] for line in list(_lines(delivery.chunks()))[:limit]])
+    def preview(self, deliveries: Sequence[Delivery], limit: int) -> Preview:
+        return Preview(["line"], [[line] for line in list(_lines(deliveries[0].chunks()))[:limit]])
 
 
 class ToyReader:
-    columns: tuple[str, ...] = ("dsp_id", "usages", "revenue")
     last_line = None
 
-    def __init__(self, lines: Iterator[tuple[int, str]], context_number: int | None, problems: ProblemLog) -> None:
+    def __init__(self, lines: Iterator[str], context_count: int, problems: ProblemLog) -> None:
+        self.columns: tuple[str, ...] = ("dsp_id", "usages", "revenue")
+        if context_count > 1:
+            self.columns = ("context", "line_number", *self.columns)
         self.rewritten_count = 0
+        self.results: Sequence[ContextResult] = ()
         self._lines = lines
-        self._context_number = context_number
+        self._context_count = context_count
+        self._context_number: int | None = None
         self._problems = problems
 
     def __iter__(self) -> Iterator[bytes]:
-        for line_number, line in self._lines:
+        numbers, sizes = [2] * self._context_count, [0] * self._context_count
+        context = 0
+        for line_number, line in enumerate(self._lines, start=1):
             if line.startswith("="):
-                return
-            if line.startswith("?"):
+                context += 1
+                self._context_number = context if self._context_count > 1 else None
+            elif line.startswith("?"):
                 self._report(CommonWarning.ISRC_INVALID, line_number, "isrc", line)
-            else:
-                yield self._block(line_number, line.split())
+            elif context and (block := self._block(line_number, line.split())):
+                prefix = f"{context}\t{numbers[context - 1]}\t".encode() if self._context_count > 1 else b""
+                numbers[context - 1] += 1
+                sizes[context - 1] += len(block)
+                yield prefix + block
+        self.results = [ContextResult(size) for size in sizes] if self._context_count > 1 else ()
 
     def _block(self, line_number: int, words: list[str]) -> bytes:
-        if len(words) != len(self.columns):
+        if len(words) != len(("dsp_id", "usages", "revenue")):
             self._report(ToyError.NOT_THREE_WORDS, line_number)
             return b""
         try:

@@ -1,0 +1,89 @@
+"""What is there already of a delivery that is being imported."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from catalogue.exceptions import DSRExists, MessageIdReused
+from catalogue.models import DSR, ReportMessage
+from catalogue.reports.contexts import MessageFacts, SalesContext
+
+# How many DSRs a message for people names.
+MOST_NAMED = 20
+
+
+@dataclass(frozen=True)
+class Earlier:
+    """The ingested DSR under the key of each context, and the message of the same sender and id; None where none is."""
+
+    by_context: Sequence[DSR | None]
+    message: ReportMessage | None
+
+    @property
+    def dsrs(self) -> list[DSR]:
+        return [dsr for dsr in self.by_context if dsr is not None]
+
+    @property
+    def ids(self) -> list[int]:
+        return [dsr.pk for dsr in self.dsrs]
+
+    def is_same(self, sha256: str) -> bool:
+        """Whether just this content is there, with all of its contexts."""
+        return None not in self.by_context and all(dsr.sha256 == sha256 for dsr in self.dsrs)
+
+    def refuse(self, name: str) -> None:
+        """Raises MessageIdReused or DSRExists, where there is anything."""
+        if self.message is not None:
+            raise MessageIdReused(
+                f"{name}: message {self.message} is imported already, with different content. "
+                "It stays, unless its replacement is asked for.",
+                message_id=self.message.message_id,
+            )
+        if self.dsrs:
+            raise DSRExists(
+                f"{name}: {named(self.dsrs)} {'is an' if len(self.dsrs) == 1 else 'are'} earlier "
+                f"{'delivery of this report' if len(self.dsrs) == 1 else 'deliveries of these reports'} with different "
+                "content. Nothing is replaced, unless that is asked for.",
+                id=self.dsrs[0].pk,
+                path=self.dsrs[0].path,
+                ids=self.ids,
+            )
+
+    def missing(self) -> list[DSR]:
+        """The other DSRs of the messages to which these DSRs belong: the new delivery lacks their contexts."""
+        messages = {dsr.message_id for dsr in self.dsrs if dsr.message_id is not None}
+        messages |= set() if self.message is None else {self.message.pk}
+        if not messages:
+            return []
+        return list(DSR.objects.ingested().filter(message__in=messages).exclude(pk__in=self.ids).order_by("id"))
+
+    def refuse_missing(self, name: str, missing: Sequence[DSR]) -> None:
+        """Raises MessageIdReused where missing DSRs would leave a second message of the same id."""
+        if self.message is None:
+            return
+        left = [dsr for dsr in missing if dsr.message_id == self.message.pk]
+        if left:
+            raise MessageIdReused(
+                f"{name}: message {self.message} has contexts that this delivery lacks: {named(left)}. Two messages of "
+                "one id cannot stand. Drop the missing contexts too.",
+                message_id=self.message.message_id,
+            )
+
+
+def find_earlier(contexts: Sequence[SalesContext], message: MessageFacts | None) -> Earlier:
+    by_key = {dsr.context: dsr for dsr in DSR.objects.ingested().near(contexts)}
+    return Earlier([by_key.get(context) for context in contexts], None if message is None else _message_of(message))
+
+
+def named(dsrs: Sequence[DSR]) -> str:
+    """The first DSRs by id and file name, for people."""
+    listed = [f"DSR {dsr.pk} ({dsr.path})" for dsr in dsrs[:MOST_NAMED]]
+    more = [f"{len(dsrs) - MOST_NAMED} more"] if len(dsrs) > MOST_NAMED else []
+    return ", ".join(listed + more)
+
+
+def _message_of(facts: MessageFacts) -> ReportMessage | None:
+    """The imported message of the same sender and id."""
+    by = {"sender_id": facts.sender.party_id} if facts.sender.party_id else {"sender_name": facts.sender.name}
+    messages = ReportMessage.objects.filter(message_id=facts.message_id, **by)
+    # Servers of the first release delete DSRs, but not the message without DSRs that remains.
+    return messages.filter(dsrs__isnull=False).distinct().first()

@@ -1,0 +1,53 @@
+"""How an import went."""
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from catalogue.models import DSR, ReportMessage
+from catalogue.reports.problems import ProblemLog
+
+
+class Outcome(StrEnum):
+    """What became of a DSR whose delivery was not refused."""
+
+    LOADED = "loaded"
+    REPLACED = "replaced"
+    UNCHANGED = "unchanged"
+    CHECKED = "checked"
+
+
+@dataclass(frozen=True)
+class ImportedDSR:
+    """A DSR of an import. After a dry run it is what the DSR would have been, and is not in the database."""
+
+    dsr: DSR
+    outcome: Outcome
+
+
+@dataclass
+class ImportReport:
+    """How the import of a delivery went. The DSRs come in the order of the delivery; a TSV report has one.
+
+    `missing` are the DSRs of replaced messages whose contexts the delivery lacks, and `dropped` says whether they were
+    removed.
+    """
+
+    imported: list[ImportedDSR]
+    problems: ProblemLog
+    rewritten_count: int = 0
+    seconds: float = 0.0
+    message: ReportMessage | None = None
+    missing: list[DSR] = field(default_factory=list)
+    dropped: bool = False
+
+    @property
+    def dsr(self) -> DSR:
+        """The DSR of a delivery that has one. Raises ValueError for other deliveries."""
+        (one,) = self.imported
+        return one.dsr
+
+    @property
+    def outcome(self) -> Outcome:
+        """The outcome of the whole delivery: `replaced` where any of its DSRs replaced an earlier one."""
+        outcomes = {one.outcome for one in self.imported}
+        return Outcome.REPLACED if Outcome.REPLACED in outcomes else outcomes.pop()

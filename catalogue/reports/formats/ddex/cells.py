@@ -1,0 +1,52 @@
+"""Lines of a DDEX file split into cells, and cells into values.
+
+Senders escape in different ways. One rule, from left to right, reads all of them: three backslashes, or two, are a
+backslash; two or one before `|` are a literal `|`; one before a tab is a literal tab, which is read as a space. A
+backslash before anything else is itself. Escapes are resolved after a cell is split at `|`.
+"""
+
+import re
+
+from catalogue.reports.formats.ddex.records import ALL_CELLS, LAST_MANDATORY, family_of
+
+# Control characters never come in a valid line, so two of them can mark escaped characters while a line is split.
+ESCAPED_BACKSLASH, ESCAPED_PIPE = b"\x02", b"\x03"
+ESCAPE = re.compile(rb"\\\\\\|\\\\?\||\\\t|\\\\")
+ESCAPE_BUT_TAB = re.compile(rb"\\\\\\|\\\\?\||\\\\")
+UNKNOWN = b"#unknown#"
+
+
+def line_cells(line: bytes) -> list[bytes]:
+    """The cells of a line, with marks in place of escapes: see `value_of`."""
+    if b"\\" not in line:
+        return line.split(b"\t")
+    cells = ESCAPE.sub(_mark, line).split(b"\t")
+    if b"\\\t" not in line:
+        return cells
+    # A title may end in a backslash: then too few cells are left.
+    others = ESCAPE_BUT_TAB.sub(_mark, line).split(b"\t")
+    record_type = cells[0].strip()
+    is_short = len(cells) < LAST_MANDATORY.get(family_of(record_type), 0)
+    return others if is_short or len(others) == ALL_CELLS.get(record_type) else cells
+
+
+def _mark(match: re.Match[bytes]) -> bytes:
+    escape = match[0]
+    if escape.endswith(b"|"):
+        return ESCAPED_PIPE
+    return b" " if escape.endswith(b"\t") else ESCAPED_BACKSLASH
+
+
+def value_of(cell: bytes) -> bytes:
+    """The text of a cell with one value: blank where the sender does not know it. An unescaped `|` is text, too."""
+    text = cell.strip()
+    if text == UNKNOWN:
+        return b""
+    if ESCAPED_BACKSLASH in text or ESCAPED_PIPE in text:
+        return text.replace(ESCAPED_BACKSLASH, b"\\").replace(ESCAPED_PIPE, b"|")
+    return text
+
+
+def values_of(cell: bytes) -> list[bytes]:
+    """The values of a cell that may have several, without blank ones."""
+    return [value for value in map(value_of, cell.split(b"|")) if value]

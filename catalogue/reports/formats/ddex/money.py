@@ -1,0 +1,91 @@
+"""The share of a line in the revenue of its summary, in whole numbers.
+
+In Basic Audio only summaries have revenue. A line gets NetRevenue x its usages / the declared usages of the summary,
+rounded down. What rounding alone leaves goes to the line with most usages, so that the lines together have NetRevenue
+x their usages / the declared usages, rounded down. The rest of NetRevenue is not allocated: the declared usages cover
+all recordings of the context, and a report may list only those of one repertoire.
+"""
+
+from decimal import Decimal
+
+# The decimals of an allocated amount; more where NetRevenue has more.
+DECIMALS = 12
+# The different usages whose share is remembered: most lines have few usages.
+MOST_REMEMBERED = 50_000
+
+
+class Allocation:
+    """The allocation of a NetRevenue to lines, which are added one by one.
+
+    Lines have no revenue where NetRevenue is not known, and where there is one but no usages were declared.
+    """
+
+    def __init__(self, net_revenue: str | None, declared_usages: str) -> None:
+        """Both are plain numbers (see `plain_number`)."""
+        decimals = max(DECIMALS, _decimals(net_revenue or ""))
+        self._decimals = decimals
+        shift = _decimals(declared_usages)
+        self._shift: int = 10**shift
+        self._net = _scaled(net_revenue or "0", decimals)
+        # NetRevenue / declared usages, in units of the last decimal.
+        self._numerator: int = self._net * self._shift
+        self._denominator = _scaled(declared_usages, shift)
+        self.is_possible = net_revenue is not None and (self._denominator != 0 or self._net == 0)
+        self._is_known = net_revenue is not None
+        self.usages = self.line_count = 0
+        # The first of the lines with most usages.
+        self.largest_line: int | None = None
+        self._most = self._allocated = 0
+        self._shares: dict[int, tuple[int, bytes]] = {}
+
+    def add(self, line: int, usages: int) -> bytes:
+        """The revenue of the next line as a plain number, blank where there is none."""
+        self.line_count += 1
+        self.usages += usages
+        if usages > self._most or self.largest_line is None:
+            self.largest_line, self._most = line, usages
+        amount, text = self._shares.get(usages) or self._share(usages)
+        self._allocated += amount
+        return text
+
+    def _share(self, usages: int) -> tuple[int, bytes]:
+        amount = self._floor(usages)
+        share = amount, plain(amount, self._decimals).encode() if self.is_possible else b""
+        if len(self._shares) < MOST_REMEMBERED:
+            self._shares[usages] = share
+        return share
+
+    def _floor(self, usages: int) -> int:
+        return self._numerator * usages // self._denominator if self._denominator else 0
+
+    @property
+    def rounding_rest(self) -> Decimal:
+        """What rounding left, for the line with most usages. Final after the last line."""
+        return Decimal(plain(self._floor(self.usages) - self._allocated, self._decimals))
+
+    @property
+    def unallocated(self) -> Decimal | None:
+        """What is left of NetRevenue, None where it is not known. Final after the last line."""
+        return Decimal(plain(self._net - self._floor(self.usages), self._decimals)) if self._is_known else None
+
+    @property
+    def excess(self) -> int:
+        """1 where the lines have more usages than declared, -1 for fewer, 0 for the same."""
+        found = self.usages * self._shift
+        return (found > self._denominator) - (found < self._denominator)
+
+
+def plain(amount: int, decimals: int) -> str:
+    """The number `amount` / 10 ** `decimals` without trailing zeros."""
+    whole, part = divmod(abs(amount), 10**decimals)
+    digits = f"{part:0{decimals}}".rstrip("0")
+    return f"{'-' if amount < 0 else ''}{whole}{'.' if digits else ''}{digits}"
+
+
+def _decimals(number: str) -> int:
+    return len(number.partition(".")[2])
+
+
+def _scaled(number: str, decimals: int) -> int:
+    whole, _, part = number.partition(".")
+    return int(whole + part.ljust(decimals, "0"))

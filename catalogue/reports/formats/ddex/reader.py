@@ -1,0 +1,635 @@
+"""The lines of a message, checked: sales lines with what their block says of the recording or the release."""
+
+import re
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from typing import NamedTuple
+
+from catalogue.reports.cells import ISRC, LONGEST_CELL, CellError, plain_integer, plain_isrc
+from catalogue.reports.contexts import Contents, Declared
+from catalogue.reports.delivery import Delivery, Progress
+from catalogue.reports.formats.ddex.blocks import BlockIds
+from catalogue.reports.formats.ddex.cells import line_cells, value_of, values_of
+from catalogue.reports.formats.ddex.codes import DdexError, DdexWarning
+from catalogue.reports.formats.ddex.lines import UnreadableMessage, is_record, line_blocks
+from catalogue.reports.formats.ddex.money import Allocation
+from catalogue.reports.formats.ddex.records import (
+    ALL_CELLS,
+    BILATERAL,
+    RELEASES,
+    RESOURCES,
+    REVENUE_SUMMARIES,
+    SALES_CELLS,
+    WITH_USAGES,
+    WITHOUT_LINES,
+    WORKS,
+    SalesCells,
+    family_of,
+)
+from catalogue.reports.formats.interface import ContextResult
+from catalogue.reports.problems import CommonError, CommonWarning, ErrorCode, Problem, ProblemLog, WarningCode, shown
+
+CONTROL_CHARACTER = re.compile(rb"[\x00-\x08\x0a-\x1f\x7f]")
+FIRST_LINE = 2
+# A longer id, type or reference is refused.
+LONGEST_TEXT = 255
+LONGEST_USE_TYPE = 100
+PLAIN_DIGITS = 18
+BOOLEANS = {b"true": b"t", b"false": b"f", b"TRUE": b"t", b"FALSE": b"f", b"True": b"t", b"False": b"f", b"": b""}
+# The records of one block are in memory together.
+MOST_IN_BLOCK = 100_000
+# A sales line may come before what it refers to, as long as both are in one block.
+MOST_WAITING = 10_000
+# Files of a message have fewer lines than this, so that one number names a line of any of them.
+FILE_LINES = 2**40
+# The texts of a recording or a release, in the order of DESCRIPTION.
+DESCRIPTION = (
+    *("dsp_id", "title", "artists", "isrc", "is_release", "iswc", "composers", "label", "icpn"),
+    *("isrcs", "artists_delivered"),
+)
+SALE = ("context", "line_number", "usages", "revenue", "use_type", "is_royalty_bearing", "returns", "transaction_id")
+
+
+class RecordLine(NamedTuple):
+    """The cells of a record, and its line."""
+
+    number: int
+    cells: list[bytes]
+
+    def cell(self, number: int) -> bytes:
+        return self.cells[number - 1] if number <= len(self.cells) else b""
+
+    def value(self, number: int) -> bytes:
+        return value_of(self.cell(number))
+
+
+class Context:
+    """A sales context while its lines are read."""
+
+    def __init__(self, number: int, allocation: Allocation) -> None:
+        self.number = number
+        self.prefix = b"%d" % number
+        self.allocation = allocation
+        self.next_line = FIRST_LINE
+        self.byte_count = 0
+
+    def result(self) -> ContextResult:
+        allocation = self.allocation
+        return ContextResult(self.byte_count, allocation.rounding_rest, allocation.largest_line, allocation.unallocated)
+
+
+class Block:
+    """The records of one block that sales lines refer to."""
+
+    def __init__(self, block_id: bytes) -> None:
+        self.id = block_id
+        self.releases: dict[bytes, RecordLine] = {}
+        self.parts: dict[bytes, RecordLine] = {}
+        self.resources: dict[bytes, RecordLine] = {}
+        self.works: dict[bytes, list[RecordLine]] = {}
+        self.last_resource = b""
+        # The described recordings and releases, by their references.
+        self.described: dict[tuple[bytes, bytes], bytes] = {}
+        self.waiting: list[RecordLine] = []
+        self.record_count = 0
+
+
+class SalesLineError(Exception):
+    """A sales line cannot be read: what is wrong, in which cell, and the value."""
+
+    def __init__(self, code: ErrorCode, cell: int, name: str, value: bytes = b"") -> None:
+        super().__init__(code)
+        self.code, self.cell, self.name, self.value = code, cell, name, value
+
+
+class MessageReader:
+    """The iteration yields the sales lines of all files in blocks. See LineReader."""
+
+    # A message ends with its own record.
+    last_line = None
+
+    columns: tuple[str, ...] = (*SALE, *DESCRIPTION)
+
+    def __init__(
+        self, deliveries: Sequence[Delivery], contents: Contents, problems: ProblemLog, progress: Progress | None
+    ) -> None:
+        self.problems = problems
+        self.rewritten_count = 0
+        self._deliveries = deliveries
+        self._progress = progress
+        self._contexts = [
+            Context(number, _allocation(described.declared))
+            for number, described in enumerate(contents.contexts, start=1)
+        ]
+        self._is_single = len(self._contexts) == 1
+        self._by_summary = {
+            described.declared.summary_id.encode(): context
+            for described, context in zip(contents.contexts, self._contexts, strict=True)
+            if described.declared is not None
+        }
+        self._use_types: dict[bytes, bytes] = {}
+        self._block_ids = BlockIds()
+        self._skipped: Counter[str] = Counter()
+        self._surplus: set[bytes] = set()
+        self._lines_before = self._blocks_before = 0
+        handlers: dict[bytes, Callable[[bytes], None]] = dict.fromkeys(SALES_CELLS, self._sale)
+        handlers |= dict.fromkeys(RESOURCES, self._resource) | dict.fromkeys(RELEASES, self._release)
+        handlers |= dict.fromkeys(WORKS, self._work)
+        handlers |= {b"RE02": self._part, b"HEAD": self._head, b"FOOT": self._foot, b"SRFO": self._foot}
+        self._handlers = handlers
+
+    @property
+    def results(self) -> Sequence[ContextResult]:
+        return [context.result() for context in self._contexts]
+
+    def __iter__(self) -> Iterator[bytes]:
+        for index, delivery in enumerate(self._deliveries):
+            self._begin_file(index, delivery)
+            try:
+                for lines in line_blocks(delivery.chunks(self._progress)):
+                    yield self._rows(lines)
+                    if self.problems.has_too_many_errors:
+                        self.problems.end_at(self._line)
+                        return
+                yield self._end_file()
+            except UnreadableMessage as error:
+                for problem in error.problems:
+                    self._add(problem.code, problem.line, problem.column, problem.value)
+                return
+        self._end_message()
+
+    # --- Files -------------------------------------------------------------------------------------------------
+
+    def _begin_file(self, index: int, delivery: Delivery) -> None:
+        self._file = delivery.name if len(self._deliveries) > 1 else None
+        self._first_of_file = index * FILE_LINES
+        self._line = 0
+        self._has_head = False
+        self._summary_count = self._block_count = 0
+        self._other_summaries: set[bytes] = set()
+        self._foot_line: RecordLine | None = None
+        self._block: Block | None = None
+        self._out: list[bytes] = []
+
+    def _rows(self, lines: list[bytes]) -> bytes:
+        """The sales lines among these lines, as COPY reads them."""
+        handlers = self._handlers
+        self._out = []
+        joined = b"\n".join(lines)
+        is_clean = _is_utf8(joined) and not CONTROL_CHARACTER.search(joined.replace(b"\n", b""))
+        for line in lines:
+            self._line += 1
+            if not is_clean and not self._is_clean(line):
+                continue
+            handler = handlers.get(line[:4])
+            if handler is None:
+                self._other(line)
+            elif self._foot_line is None:
+                handler(line)
+            else:
+                self._add(DdexError.RECORD_AFTER_FOOT, self._line, value=_shown(line[:4]))
+        self.rewritten_count += len(self._out)
+        return b"".join(self._out)
+
+    def _is_clean(self, line: bytes) -> bool:
+        """Whether a line can be stored; reports it otherwise."""
+        if line.startswith(b"#"):
+            return False
+        if not _is_utf8(line):
+            self._add(CommonError.NOT_UTF8, self._line, value=_shown(line))
+        elif found := CONTROL_CHARACTER.search(line):
+            self._add(CommonError.CONTROL_CHARACTER, self._line, value=_shown(line[max(found.start() - 20, 0) :]))
+        else:
+            return True
+        return False
+
+    def _other(self, line: bytes) -> None:
+        """A comment, a blank line, a summary, or a record of a type that is not read."""
+        if not is_record(line):
+            return
+        family = family_of(line.partition(b"\t")[0].strip())
+        if self._foot_line is not None:
+            self._add(DdexError.RECORD_AFTER_FOOT, self._line, value=_shown(family))
+        elif family in self._handlers:
+            self._handlers[family](line)
+        elif family.startswith(b"SY"):
+            self._summary(line, family)
+        elif family[:2] in WITH_USAGES:
+            self._add(DdexError.RECORD_NOT_EXPECTED, self._line, value=_shown(family))
+        else:
+            record = RecordLine(self._line, line_cells(line))
+            if family[:2] != BILATERAL and family not in WITHOUT_LINES:
+                self._skipped[_shown(family)] += 1
+            if family in WITHOUT_LINES:
+                self._in_block(record)
+
+    def _head(self, line: bytes) -> None:
+        if self._has_head:
+            self._add(DdexError.RECORD_NOT_EXPECTED, self._line, value="HEAD")
+        self._has_head = True
+
+    def _summary(self, line: bytes, family: bytes) -> None:
+        self._summary_count += 1
+        if self._block is not None:
+            self._add(DdexError.SUMMARY_LATE, self._line, value=_shown(family))
+        if family.decode(errors="replace") not in REVENUE_SUMMARIES:
+            self._other_summaries.add(RecordLine(self._line, line_cells(line)).value(2))
+
+    def _foot(self, line: bytes) -> None:
+        self._foot_line = RecordLine(self._line, line_cells(line))
+
+    def _end_file(self) -> bytes:
+        self._out = []
+        self._end_block()
+        if self._foot_line is None:
+            self._add(DdexError.FOOT_MISSING, self._line or None)
+        else:
+            self._check_foot(self._foot_line)
+        self._lines_before += self._line
+        self._blocks_before += self._block_count
+        return b"".join(self._out)
+
+    def _check_foot(self, foot: RecordLine) -> None:
+        """Compare what the last record states with what was read. Senders are often wrong."""
+        lines, blocks = self._lines_before + self._line, self._blocks_before + self._block_count
+        if family_of(foot.value(1)) == b"SRFO":
+            found = {2: ("lines", lines), 3: ("summaries", self._summary_count)}
+        else:
+            found = {
+                2: ("lines of the file", self._line),
+                3: ("lines of the message", lines),
+                4: ("summaries", self._summary_count),
+                5: ("blocks of the file", self._block_count),
+                6: ("blocks of the message", blocks),
+            }
+        for cell, (name, count) in found.items():
+            stated = foot.value(cell).decode(errors="backslashreplace")
+            # Only the last file states the numbers of the whole message.
+            if stated and stated != str(count) and not ("message" in name and self._is_not_last()):
+                value = f"{stated} stated, {count} found"
+                self._add(DdexWarning.FOOT_DIFFERS, foot.number, f"FOOT cell {cell}, {name}", value)
+
+    def _is_not_last(self) -> bool:
+        return self._first_of_file != (len(self._deliveries) - 1) * FILE_LINES
+
+    def _end_message(self) -> None:
+        for line in self._block_ids.repeated_lines():
+            index, number = divmod(line, FILE_LINES)
+            self._file = self._deliveries[index].name if len(self._deliveries) > 1 else None
+            self._add(DdexError.BLOCK_REPEATED, number)
+        self._file = None
+        for record_type, count in sorted(self._skipped.items()):
+            self._add(DdexWarning.RECORDS_SKIPPED, None, value=f"{record_type}: {count}")
+        for context in self._contexts:
+            if context.allocation.excess > 0:
+                self._warn_of_context(DdexWarning.USAGES_ABOVE_DECLARED, context, str(context.allocation.usages))
+
+    def _warn_of_context(self, code: WarningCode, context: Context, value: str) -> None:
+        self.problems.add(Problem(code, value=value, context_number=self._number_of(context)))
+
+    # --- Blocks ------------------------------------------------------------------------------------------------
+
+    def _in_block(self, record: RecordLine) -> Block:
+        """The block of a record, which ends the block before it."""
+        block_id = record.cells[1].strip() if len(record.cells) > 1 else b""
+        block = self._block
+        if block is None or block.id != block_id:
+            self._end_block()
+            block = self._block = Block(block_id)
+            self._block_count += 1
+            self._block_ids.add(block_id, self._first_of_file + self._line)
+        block.record_count += 1
+        if block.record_count == MOST_IN_BLOCK:
+            raise UnreadableMessage(Problem(DdexError.BLOCK_TOO_LARGE, self._line, value=_shown(block_id)))
+        return block
+
+    def _end_block(self) -> None:
+        if self._block is None:
+            return
+        waiting, self._block.waiting = self._block.waiting, []
+        for record in waiting:
+            self._read_sale(record, self._block, may_wait=False)
+
+    def _read(self, line: bytes) -> RecordLine:
+        cells = line_cells(line)
+        full = ALL_CELLS.get(cells[0], 0)
+        if full and len(cells) > full and cells[0] not in self._surplus and any(map(bytes.strip, cells[full:])):
+            self._surplus.add(cells[0])
+            surplus = next(cell for cell in cells[full:] if cell.strip())
+            self._add(DdexWarning.CELLS_SURPLUS, self._line, _shown(cells[0]), _shown(surplus))
+        return RecordLine(self._line, cells)
+
+    def _resource(self, line: bytes) -> None:
+        record = self._read(line)
+        block = self._in_block(record)
+        reference = record.value(3)
+        self._define(block.resources, reference, record)
+        block.last_resource = reference
+
+    def _release(self, line: bytes) -> None:
+        record = self._read(line)
+        self._define(self._in_block(record).releases, record.value(3), record)
+
+    def _part(self, line: bytes) -> None:
+        record = self._read(line)
+        self._define(self._in_block(record).parts, record.value(3), record)
+
+    def _define(self, defined: dict[bytes, RecordLine], reference: bytes, record: RecordLine) -> None:
+        if not reference:
+            self._add(DdexError.VALUE_MISSING, record.number, _column(record, 3, "reference"))
+        elif reference in defined:
+            self._add(DdexError.REFERENCE_REPEATED, record.number, _column(record, 3, "reference"), _shown(reference))
+        defined[reference] = record
+
+    def _work(self, line: bytes) -> None:
+        record = self._read(line)
+        block = self._in_block(record)
+        # Before version 2 of the record, a work belongs to the resource above it.
+        block.works.setdefault(record.value(17) or block.last_resource, []).append(record)
+
+    # --- Sales lines -------------------------------------------------------------------------------------------
+
+    def _sale(self, line: bytes) -> None:
+        record = self._read(line)
+        cells = SALES_CELLS[line[:4]] if line[:4] in SALES_CELLS else SALES_CELLS[family_of(record.value(1))]
+        if cells.is_single_record:
+            self._read_sale(record, None, may_wait=False)
+            return
+        block = self._block
+        if block is None or len(record.cells) < 2 or block.id != record.cells[1]:  # noqa: PLR2004 - type and block
+            block = self._in_block(record)
+        self._read_sale(record, block, may_wait=True)
+
+    def _read_sale(self, record: RecordLine, block: Block | None, *, may_wait: bool) -> None:
+        numbers = SALES_CELLS[family_of(record.cells[0].strip())]
+        context: Context | None = None
+        try:
+            context = self._context_of(record, numbers)
+            described = (
+                self._of_single_record(record, context) if block is None else self._of_block(record, block, context)
+            )
+            self._emit(record, numbers, context, described)
+        except SalesLineError as error:
+            is_late = error.code == DdexError.REFERENCE_UNKNOWN and block is not None
+            if is_late and may_wait and block is not None and len(block.waiting) < MOST_WAITING:
+                block.waiting.append(record)
+                return
+            value = _shown(error.value) if error.value else None
+            number = None if context is None else self._number_of(context)
+            self._add(error.code, record.number, _column(record, error.cell, error.name), value, number)
+
+    def _context_of(self, record: RecordLine, numbers: SalesCells) -> Context:
+        cell = record.cell(numbers.summary)
+        context = self._by_summary.get(cell)
+        if context is None:
+            summary_id = value_of(cell)
+            context = self._by_summary.get(summary_id)
+            if context is None:
+                error = (
+                    DdexError.SUMMARY_WITHOUT_REVENUE
+                    if summary_id in self._other_summaries
+                    else DdexError.SUMMARY_UNKNOWN
+                )
+                raise SalesLineError(error, numbers.summary, "summary id", summary_id)
+        return context
+
+    def _emit(self, record: RecordLine, numbers: SalesCells, context: Context, described: bytes) -> None:
+        cell = record.cell(numbers.usages)
+        usages = int(cell) if cell.isdigit() and len(cell) <= PLAIN_DIGITS else _usages(cell, numbers.usages)
+        use_type = record.cell(numbers.use_type)
+        bearing = record.cell(numbers.royalty_bearing)
+        # What may be wrong with the line is found before its usages are added.
+        details = (
+            self._use_types.get(use_type) or self._use_type(use_type, numbers),
+            BOOLEANS[bearing] if bearing in BOOLEANS else _boolean(bearing, numbers.royalty_bearing),
+            _returns(record, numbers.returns) if numbers.returns else b"",
+            _transaction_id(record, numbers.transaction_id),
+        )
+        line_number = context.next_line
+        revenue = context.allocation.add(line_number, usages)
+        row = b"\t".join((context.prefix, b"%d\t%d" % (line_number, usages), revenue, *details, described))
+        context.next_line = line_number + 1
+        context.byte_count += len(row)
+        self._out.append(row)
+
+    def _use_type(self, cell: bytes, numbers: SalesCells) -> bytes:
+        value = value_of(cell)
+        if len(value) > LONGEST_USE_TYPE:
+            raise SalesLineError(CommonError.CELL_TOO_LONG, numbers.use_type, "use type", value)
+        if len(self._use_types) < MOST_WAITING:
+            self._use_types[cell] = value
+        return value
+
+    # --- What was used -----------------------------------------------------------------------------------------
+
+    def _of_block(self, record: RecordLine, block: Block, context: Context) -> bytes:
+        """The description of what a sales line refers to: a resource, or a release that is used as a whole."""
+        release_cell, resource_cell = record.cell(5), record.cell(6)
+        described = block.described.get((release_cell, resource_cell))
+        if described is None:
+            described = self._describe(block, value_of(release_cell), value_of(resource_cell), context)
+            block.described[release_cell, resource_cell] = described
+        return described
+
+    def _describe(self, block: Block, release: bytes, resource: bytes, context: Context) -> bytes:
+        if not (release or resource):
+            raise SalesLineError(DdexError.REFERENCE_MISSING, 6, "resource reference")
+        part = None if resource else block.parts.get(release)
+        if part is not None:
+            resources = values_of(part.cell(6))
+            if len(resources) == 1:
+                resource = resources[0]
+        if resource:
+            found = block.resources.get(resource)
+            if found is None:
+                raise SalesLineError(DdexError.REFERENCE_UNKNOWN, 6, "resource reference", resource)
+            return self._resource_row(block, resource, found, context)
+        whole = part or block.releases.get(release)
+        if whole is None:
+            raise SalesLineError(DdexError.REFERENCE_UNKNOWN, 5, "release reference", release)
+        return self._release_row(block, whole, context)
+
+    def _resource_row(self, block: Block, reference: bytes, record: RecordLine, context: Context) -> bytes:
+        release = next(iter(block.releases.values())) if len(block.releases) == 1 else None
+        works = block.works.get(reference, [])
+        is_with_works = family_of(record.cells[0].strip()) in (b"AS02", b"AS06")
+        return self._row(
+            context,
+            record,
+            dsp_id=4,
+            isrcs=record.cell(5),
+            title=record.value(6),
+            artists=record.cell(8),
+            iswc=(record.value(12) if is_with_works else b"") or _first(work.value(4) for work in works),
+            composers=(record.cell(13) if is_with_works else b"") or _first(work.cell(7) for work in works),
+            label=release.value(13) if release else b"",
+            icpn=release.value(7) if release else b"",
+        )
+
+    def _release_row(self, block: Block, record: RecordLine, context: Context) -> bytes:
+        releases = list(block.releases.values())
+        about = record if record in releases else (releases[0] if len(releases) == 1 else None)
+        return self._row(
+            context,
+            record,
+            dsp_id=4,
+            is_release=True,
+            title=about.value(10) if about else b"",
+            artists=about.cell(8) if about else b"",
+            label=about.value(13) if about else b"",
+            icpn=about.value(7) if about else b"",
+        )
+
+    def _of_single_record(self, record: RecordLine, context: Context) -> bytes:
+        if record.value(3):
+            return self._row(
+                context,
+                record,
+                dsp_id=3,
+                isrcs=record.cell(4),
+                title=record.value(5),
+                artists=record.cell(7),
+                iswc=record.value(12),
+                composers=record.cell(13),
+                label=record.value(30),
+                icpn=record.value(24),
+            )
+        return self._row(
+            context,
+            record,
+            dsp_id=21,
+            is_release=True,
+            title=record.value(27),
+            artists=record.cell(25),
+            label=record.value(30),
+            icpn=record.value(24),
+        )
+
+    def _row(
+        self,
+        context: Context,
+        record: RecordLine,
+        *,
+        dsp_id: int,
+        title: bytes,
+        artists: bytes,
+        label: bytes,
+        icpn: bytes,
+        isrcs: bytes = b"",
+        iswc: bytes = b"",
+        composers: bytes = b"",
+        is_release: bool = False,
+    ) -> bytes:
+        """The columns of DESCRIPTION, with the line end."""
+        key = record.value(dsp_id)
+        if not key:
+            raise SalesLineError(DdexError.DSP_ID_MISSING, dsp_id, f"dsp_id, on line {record.number}")
+        isrc, all_isrcs = self._isrcs(record, isrcs, context)
+        # A display artist is one text, in which `|` would separate artists.
+        delivered = value_of(artists)
+        joined = b" / ".join(value for value in map(bytes.strip, delivered.split(b"|")) if value)
+        cells = (
+            *(key, title, joined, isrc, b"t" if is_release else b"f", iswc, b"|".join(values_of(composers))),
+            *(label, icpn, all_isrcs, delivered if delivered != joined else b""),
+        )
+        for name, cell in zip(DESCRIPTION, cells, strict=True):
+            if len(cell) > LONGEST_CELL:
+                raise SalesLineError(CommonError.CELL_TOO_LONG, 0, f"{name}, on line {record.number}", cell)
+        return b"\t".join(cells) + b"\n"
+
+    def _isrcs(self, record: RecordLine, cell: bytes, context: Context) -> tuple[bytes, bytes]:
+        """The first well-formed ISRC of a cell, or else its first value, and all of them where it has several."""
+        values = [plain_isrc(value.decode()) for value in values_of(cell)]
+        if not values:
+            return b"", b""
+        valid = [isrc for isrc in values if ISRC.fullmatch(isrc)]
+        column, number = _column(record, 5, "isrc"), self._number_of(context)
+        for isrc in values:
+            if isrc not in valid:
+                self._add(CommonWarning.ISRC_INVALID, record.number, column, shown(isrc), number)
+        if len(values) > 1:
+            self._add(DdexWarning.ISRC_REPEATED, record.number, column, shown("|".join(values)), number)
+        first = (valid or [values_of(cell)[0].decode()])[0]
+        return first.encode(), "|".join(values).encode() if len(values) > 1 else b""
+
+    # --- Problems ----------------------------------------------------------------------------------------------
+
+    def _number_of(self, context: Context) -> int | None:
+        return None if self._is_single else context.number
+
+    def _add(
+        self,
+        code: ErrorCode | WarningCode,
+        line: int | None,
+        column: str | None = None,
+        value: str | None = None,
+        context_number: int | None = None,
+    ) -> None:
+        self.problems.add(Problem(code, line, column, value, context_number, self._file))
+
+
+def _allocation(declared: Declared | None) -> Allocation:
+    if declared is None:
+        return Allocation(None, "0")
+    revenue = None if declared.revenue is None else f"{declared.revenue:f}"
+    return Allocation(revenue, f"{declared.usages or 0:f}")
+
+
+def _usages(cell: bytes, number: int) -> int:
+    text = value_of(cell)
+    if not text:
+        raise SalesLineError(DdexError.USAGES_MISSING, number, "usages")
+    try:
+        return int(plain_integer(text.decode()))
+    except CellError as error:
+        code = DdexError.USAGES_NOT_WHOLE if error.code == CommonError.NOT_AN_INTEGER else error.code
+        raise SalesLineError(code, number, "usages", text) from error
+
+
+def _returns(record: RecordLine, number: int) -> bytes:
+    text = record.value(number)
+    if not text:
+        return b""
+    try:
+        returns = plain_integer(text.decode())
+    except CellError as error:
+        raise SalesLineError(error.code, number, "returns", text) from error
+    if returns.startswith("-"):
+        raise SalesLineError(DdexError.RETURNS_NEGATIVE, number, "returns", text)
+    return returns.encode()
+
+
+def _boolean(cell: bytes, number: int) -> bytes:
+    text = value_of(cell)
+    found = BOOLEANS.get(text.lower())
+    if found is None:
+        raise SalesLineError(DdexError.NOT_A_BOOLEAN, number, "royalty bearing", text)
+    return found
+
+
+def _transaction_id(record: RecordLine, number: int) -> bytes:
+    value = record.value(number)
+    if len(value) > LONGEST_TEXT:
+        raise SalesLineError(CommonError.CELL_TOO_LONG, number, "transaction id", value)
+    return value
+
+
+def _column(record: RecordLine, cell: int, name: str) -> str:
+    family = _shown(record.cells[0].strip()[:4])
+    return f"{family} cell {cell}, {name}" if cell else f"{family}, {name}"
+
+
+def _first(values: Iterator[bytes]) -> bytes:
+    return next((value for value in values if value), b"")
+
+
+def _shown(text: bytes) -> str:
+    return shown(text[:1000].decode(errors="backslashreplace"))
+
+
+def _is_utf8(text: bytes) -> bool:
+    try:
+        text.decode()
+    except UnicodeDecodeError:
+        return False
+    return True
