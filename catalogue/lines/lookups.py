@@ -22,8 +22,8 @@ DSRS = """
 unnest(%(ids)s::integer[], %(dsps)s::text[], %(rates)s::numeric[], %(own)s::integer[]) AS dsr (id, dsp, rate, partition)
 """
 
-# Title, artists and ISRC of lines with the `recency` of their DSR: each from the most recent line that has one. DSRs
-# come by period end, period start and file name, so the order of imports makes no difference.
+# Title, artists and ISRC of lines with the `recency` of their DSR: each from the most recent line that has one. The
+# order of DSRs is that of `DSR.recency`, so the order of imports makes no difference.
 LATEST = """
     (array_agg(title ORDER BY recency DESC, line_number DESC) FILTER (WHERE title IS NOT NULL))[1] AS title,
     (array_agg(artists ORDER BY recency DESC, line_number DESC) FILTER (WHERE artists IS NOT NULL))[1] AS artists,
@@ -81,11 +81,18 @@ def has_line_with_dsp_id(*, key: str, ids: str) -> str:
     """
 
 
-# The first %(head)s lines by revenue of each row `dsr`, from the index of revenue.
+# The first %(head)s lines by revenue of each row `dsr`, without negative ones, from the index of revenue.
 HIGHEST_LINES = """
     SELECT dsp_id, revenue FROM catalogue_usageline
-    WHERE partition = dsr.partition AND partition = ANY(%(partitions)s) AND dsr_id = dsr.id AND revenue IS NOT NULL
+    WHERE partition = dsr.partition AND partition = ANY(%(partitions)s) AND dsr_id = dsr.id AND revenue >= 0
     ORDER BY revenue DESC NULLS LAST LIMIT %(head)s
+"""
+
+# The negative lines of each row `dsr`, from the same index.
+NEGATIVE_LINES = """
+    SELECT dsp_id, revenue FROM catalogue_usageline
+    WHERE partition = dsr.partition AND partition = ANY(%(partitions)s) AND dsr_id = dsr.id AND revenue < 0
+    OFFSET 0
 """
 
 # The lines of each row `dsr` that have at least the revenue `dsr.floor`, from the same index.

@@ -9,7 +9,7 @@ from decimal import Decimal
 
 from catalogue.lines.scope import IngestedDSR
 from catalogue.ranking.adding_up import rank_by_adding_up
-from catalogue.ranking.bounds import FEW_LINES, has_negative
+from catalogue.ranking.bounds import FEW_LINES
 from catalogue.ranking.rows import SHARED_TABLE, BuiltRanking, describing_parameters
 from catalogue.ranking.threshold import rank_by_threshold
 from dsrhub.database.statements import execute
@@ -32,9 +32,5 @@ def ranking_build(number: int, dsrs: Sequence[IngestedDSR], percentile: int) -> 
 
 
 def _has_bounds(dsrs: Sequence[IngestedDSR], percentile: int) -> bool:
-    """Whether the highest lines bound a share of the total: not where negative lines take away from a sum."""
-    return (
-        percentile < 100  # noqa: PLR2004 - all of it
-        and sum(dsr.line_count for dsr in dsrs) >= FEW_LINES
-        and not has_negative(dsrs)
-    )
+    """Whether the highest lines bound a share of the total, and are few."""
+    return percentile < 100 and sum(dsr.line_count for dsr in dsrs) >= FEW_LINES  # noqa: PLR2004 - all of it

@@ -61,18 +61,20 @@ def deliveries(draw):
     Failed DSRs have lines too, which would change the answer if they were in scope.
     """
     amounts, rates = draw(AMOUNTS), draw(st.sampled_from([RATES, RATES, RATES, RATES, EXTREME_RATES]))
-    paths = draw(st.permutations(["A.tsv", "Z.tsv", "a.tsv", "é.tsv"]))
+    # The DSRs of a message have one path, and a failed DSR has one of its own.
+    paths = draw(st.lists(st.sampled_from(["A.tsv", "Z.tsv", "a.tsv", "é.tsv"]), min_size=1, max_size=4))
     drawn = []
-    for number, path in enumerate(paths[: draw(st.integers(1, 4))]):
+    for number, path in enumerate(paths):
+        status = draw(st.sampled_from(["ingested"] * 9 + ["failed"]))
         start, end = sorted(draw(st.tuples(st.sampled_from(DAYS), st.sampled_from(DAYS))))
         fields = {
-            "path": path,
+            "path": path if status == "ingested" else f"{number} {path}",
             "dsp": draw(st.sampled_from(["Spotify", "Spotify", "Spotify", "apple", "Élan"])),
             "offer": f"Offer{number}",
             "territory_id": draw(st.sampled_from(["ES", "ES", "NO"])),
             "period_start": start,
             "period_end": end,
-            "status": draw(st.sampled_from(["ingested"] * 9 + ["failed"])),
+            "status": status,
             "exchange_rate": Decimal(draw(rates)),
         }
         drawn.append((fields, draw(lines(amounts)), draw(st.booleans())))
@@ -117,13 +119,13 @@ def described(reports, dsp_id, dsp):
     """Title, artists and ISRC, each from the most recent line that has one."""
     latest_first = sorted(
         (
-            (dsr.period_end, dsr.period_start, dsr.path.encode(), number, cells)
+            (dsr.period_end, dsr.period_start, dsr.path.encode(), dsr.offer.encode(), number, cells)
             for dsr, lines in reports
             for number, cells in enumerate(lines)
             if dsr.status == "ingested" and (cells["dsp_id"], dsr.dsp) == (dsp_id, dsp)
         ),
         reverse=True,
-        key=lambda found: found[:4],
+        key=lambda found: found[:5],
     )
     return [
         next((cells[column] for *_, cells in latest_first if cells[column] is not None), None)
@@ -189,6 +191,7 @@ def _way(request):
         if request.param.startswith("by threshold"):
             patch.setattr(building, "FEW_LINES", 0)
             patch.setattr(threshold, "LARGEST_HEAD", Decimal(4))
+            patch.setattr(threshold, "MOST_NEGATIVE", Decimal(1))
         if request.param.endswith("on"):
             patch.setattr(threshold, "FIRST_HEAD", 1)
             patch.setattr(threshold, "HEAD_GROWTH", 2)
