@@ -49,6 +49,12 @@ class MessageIdReused(ConflictError):
     code = "message_id_reused"
 
 
+class RenameCollides(ConflictError):
+    """Under another name, DSRs would have the keys of others. `extra` has `pairs` of the ids of such DSRs."""
+
+    code = "rename_collides"
+
+
 class MessageNotFound(NotFoundError):
     """No message has this id."""
 

@@ -92,6 +92,7 @@ class Action(models.TextChoices):
     RATE_DELETED = "rate_deleted", _("rate deleted")
     RATES_LOADED = "rates_loaded", _("ECB rates loaded")
     USAGE_ADDED = "usage_added", _("usage record added")
+    PARTY_RENAMED = "party_renamed", _("DSP or society renamed")
     USAGE_EDITED = "usage_edited", _("usage record edited")
     USAGE_DELETED = "usage_deleted", _("usage records deleted")
     USAGE_IMPORTED = "usage_imported", _("usage file imported")

@@ -81,7 +81,8 @@ state AS (SELECT * FROM ingested WHERE dsp IN (SELECT dsp FROM ingested WHERE in
 # The name of the state. An answer for another name is stale.
 KEY = """(
     SELECT encode(sha256(convert_to(coalesce(string_agg(
-        CASE WHEN in_scope THEN id || '=' || exchange_rate ELSE id::text END, ' ' ORDER BY id
+        CASE WHEN in_scope THEN id || '=' || exchange_rate ELSE id::text END || ' ' || quote_literal(dsp),
+        ' ' ORDER BY id
     ), ''), 'UTF8')), 'hex') FROM state
 )"""
 
@@ -105,17 +106,20 @@ def dsrs_in_scope(scope: Scope) -> list[IngestedDSR]:
 
 
 def still_current(dsrs: Sequence[IngestedDSR]) -> bool:
-    """Whether all of them are still there, at the same rates.
+    """Whether all of them are still there, at the same rates and of the same DSPs.
 
     A DSR's lines are dropped only after its row is gone. While all rows stand, all their lines could be read until
     now, without any lock.
     """
     ((are_current,),) = rows_of(
         """
-        SELECT coalesce(bool_and((status, exchange_rate) IS NOT DISTINCT FROM ('ingested', rate)), true)
-        FROM unnest(%(ids)s::integer[], %(rates)s::numeric[]) AS was (id, rate)
+        SELECT coalesce(bool_and(
+            (status, exchange_rate, dsr.dsp) IS NOT DISTINCT FROM ('ingested', rate, was.dsp)
+        ), true)
+        FROM unnest(%(ids)s::integer[], %(rates)s::numeric[], %(dsps)s::text[]) AS was (id, rate, dsp)
         LEFT JOIN catalogue_dsr AS dsr USING (id)
         """,
+        dsps=[dsr.dsp for dsr in dsrs],
         ids=[dsr.id for dsr in dsrs],
         rates=[dsr.exchange_rate for dsr in dsrs],
     )

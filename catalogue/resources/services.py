@@ -68,8 +68,9 @@ def _resources_register(dsr_number: int) -> None:
         return
     with transaction.atomic():
         dsp_lock(dsr.dsp)
-        # Another session may have done it while this one waited for the lock.
-        if DSR.objects.uncatalogued().filter(pk=dsr_number).exists() and not resources_register(dsr):
+        # While this one waited for the lock, another session may have done it, or renamed the DSP.
+        is_same = DSR.objects.uncatalogued().filter(pk=dsr_number, dsp=dsr.dsp).exists()
+        if is_same and not resources_register(dsr):
             transaction.set_rollback(True)
 
 
