@@ -1,10 +1,10 @@
-"""Registering the resources of each DSR in the catalogue, and removing what only deleted DSRs reported.
+"""Registering the resources of DSRs in the catalogue, and removing what only deleted DSRs reported.
 
-A DSR is registered after its import, in a transaction of its own: the questions about money need only its lines. For
+DSRs are registered after their import, in a transaction of their own: the questions about money need only lines. For
 each DSP, the resources are exactly those that its catalogued DSRs report, deleted ones included until they are
 removed. Title, artists and ISRC are each the value of the most recent line that has one. The most recent line is that
-of the DSR with the latest period end, then period start, then file name, and in it the line with the greatest number,
-so the order of imports makes no difference. One session at a time changes the resources of a DSP.
+of the most recent DSR (see `DSR.recency`), and in it the line with the greatest number, so the order of imports makes
+no difference. One session at a time changes the resources of a DSP.
 
 All steps are set-based. Lines that change nothing are found by an index alone, by two hashes of 64 bits that are equal
 only where all texts of a line are.
@@ -20,13 +20,14 @@ from dsrhub.database.statements import execute
 # The memory of one sort before it goes to the disk. Sorted lines meet the index in its own order.
 WORK_MEM = "64MB"
 
-# The lines of a DSR that differ from the known resource, or whose resource is not known.
+# The lines of the DSRs that differ from the known resource, or whose resource is not known.
 # LIMIT keeps the lookup a lookup: no plan reads all resources to compare them with one DSR.
 NEWS = f"""
 CREATE TEMP TABLE news ON COMMIT DROP AS
 SELECT line.*
 FROM (
-    SELECT line_number, dsp_id, title, artists, isrc, hashtextextended(dsp_id, 0) AS dsp_id_hash,
+    SELECT array_position(%(registered)s, dsr_id) AS recency, line_number, dsp_id, title, artists, isrc,
+        hashtextextended(dsp_id, 0) AS dsp_id_hash,
         hash_record_extended(ROW(%(dsp)s::text, dsp_id, title, artists, isrc), 1) AS fingerprint
     FROM ({lines_of_dsrs("*", ids="registered")}) AS line
     ORDER BY dsp_id_hash OFFSET 0
@@ -42,7 +43,7 @@ OF_SAME_KEY = """
     resource.dsp_id_hash = news.dsp_id_hash AND resource.dsp_id = news.dsp_id AND resource.dsp = %(dsp)s
 """
 
-# A new resource gets the values of its last line. The next step adds what an earlier line of the same DSR has.
+# A new resource gets the values of its last line. The next step adds what an earlier line of the same DSRs has.
 NEW_RESOURCES = f"""
 INSERT INTO catalogue_resource (dsp, dsp_id, title, artists, isrc)
 SELECT DISTINCT ON (dsp_id_hash, dsp_id) %(dsp)s, dsp_id, title, artists, isrc
@@ -51,10 +52,10 @@ LEFT JOIN LATERAL (
     SELECT true AS is_known FROM catalogue_resource AS resource WHERE {OF_SAME_KEY} LIMIT 1
 ) AS known ON true
 WHERE is_known IS NULL
-ORDER BY dsp_id_hash, dsp_id, line_number DESC
+ORDER BY dsp_id_hash, dsp_id, recency DESC, line_number DESC
 """  # noqa: S608
 
-# A resource that a line contradicts takes the values of the DSR or of a more recent one; what none of them has stays.
+# A resource that a line contradicts takes the values of the DSRs or of more recent ones; what none of them has stays.
 # Nobody else changes it meanwhile, so its row is found again by its place, whatever the plan.
 CHANGED_RESOURCES = f"""
 WITH contradicted AS MATERIALIZED (
@@ -130,21 +131,24 @@ def dsp_lock(dsp: str) -> None:
     locks.RESOURCES_OF_DSP.take(dsp=dsp)
 
 
-def resources_register(dsr: DSR) -> bool:
-    """Register what a DSR reports, and mark it as catalogued. False where it is gone: the caller then rolls back.
+def resources_register(dsrs: Sequence[DSR]) -> bool:
+    """Register what DSRs of one DSP report, and mark them as catalogued. False where one is gone: the caller then rolls
+    back.
 
     Runs in the caller's transaction, which has locked the DSP.
     """
-    catalogued = DSR.objects.catalogued(dsr.dsp).exclude(pk=dsr.pk)
-    place = dsr.recency
-    later = [other for other in catalogued if other.recency > place]
-    reports = [dsr, *sorted(later, key=lambda other: other.recency)]
+    registered = sorted(dsrs, key=lambda dsr: dsr.recency)
+    dsp, numbers = registered[0].dsp, [dsr.pk for dsr in registered]
+    catalogued = DSR.objects.catalogued(dsp).exclude(pk__in=numbers)
+    later = [other for other in catalogued if other.recency > registered[0].recency]
+    reports = sorted([*registered, *later], key=lambda dsr: dsr.recency)
     execute(f"SET LOCAL work_mem = '{WORK_MEM}'")
-    execute(NEWS, dsp=dsr.dsp, partitions=[dsr.partition], registered=[dsr.pk])
-    execute(NEW_RESOURCES, dsp=dsr.dsp)
-    execute(CHANGED_RESOURCES, dsp=dsr.dsp, own=[report.partition for report in reports], **_dsr_parameters(reports))
+    execute(NEWS, dsp=dsp, partitions=partitions_of(registered), registered=numbers)
+    execute(NEW_RESOURCES, dsp=dsp)
+    execute(CHANGED_RESOURCES, dsp=dsp, own=[report.partition for report in reports], **_dsr_parameters(reports))
     execute("DROP TABLE news")
-    return bool(DSR.objects.filter(pk=dsr.pk, is_catalogued=False).update(is_catalogued=True))
+    uncatalogued = DSR.objects.filter(pk__in=numbers, is_catalogued=False)
+    return uncatalogued.update(is_catalogued=True) == len(numbers)
 
 
 def resources_remove(dsp: str, leftovers: Sequence[LeftoverLines]) -> None:

@@ -2,14 +2,15 @@
 
 import logging
 import time
-from collections.abc import Sequence
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from django.db import OperationalError, transaction
 from django.db.models import Q, Sum
 
 from catalogue.lines.storage import lines_drop
-from catalogue.models import DSR, LeftoverLines
+from catalogue.models import DSR, SHARED_PARTITION, LeftoverLines
 from catalogue.resources.rebuild import resources_rebuild, resources_replace
 from catalogue.resources.register import dsp_lock, resources_register, resources_remove
 from dsrhub.database import locks
@@ -17,6 +18,8 @@ from dsrhub.database.statements import is_lock_timeout, wait_for_locks
 
 logger = logging.getLogger(__name__)
 
+# Small DSRs of a DSP are registered by this many at a time.
+MOST_TOGETHER = 1_000
 # How long dropping a table may make others wait for it, how often it is tried, and the pause in seconds between tries.
 # A table that is still in use then is dropped by a later run.
 DROP_LOCK_TIMEOUT, DROP_TRIES, DROP_PAUSE = "100ms", 3, 0.1
@@ -41,18 +44,30 @@ def catalogue_state() -> CatalogueState:
 def catalogue_refresh() -> None:
     """Bring the catalogue of resources up to date with the ingested DSRs, and drop the lines of deleted ones.
 
-    Works DSR by DSR and DSP by DSP, each in a transaction of its own: after a crash it continues from there, and
-    several sessions share the work. Where most lines are new, the whole catalogue is rebuilt at once. Lines that
-    somebody is reading are left to a later run.
+    Works DSP by DSP and in a few DSRs at a time, each in a transaction of its own: after a crash it continues from
+    there, and several sessions share the work. Where most lines are new, the whole catalogue is rebuilt at once. Lines
+    that somebody is reading are left to a later run.
     """
     for dsp in LeftoverLines.objects.filter(is_catalogued=True).order_by("dsp").values_list("dsp").distinct():
         _resources_remove(*dsp)
     _leftovers_drop()
     if _are_mostly_new():
         _resources_rebuild()
-    # The most recent DSR first: earlier ones do not change what it reports.
-    for dsr_number in DSR.objects.uncatalogued().order_by("-period_end", "-id").values_list("pk", flat=True):
-        _resources_register(dsr_number)
+    for numbers in _uncatalogued():
+        _resources_register(numbers)
+
+
+def _uncatalogued() -> Iterable[list[int]]:
+    """The DSRs to register, those that are registered together in one list: small ones of a DSP.
+
+    The most recent DSRs come first: earlier ones do not change what they report.
+    """
+    together: dict[tuple[str, int], list[int]] = defaultdict(list)
+    dsrs = DSR.objects.uncatalogued().order_by("-period_end", "-id").values_list("pk", "dsp", "partition")
+    for place, (number, dsp, partition) in enumerate(dsrs):
+        batch = place // MOST_TOGETHER if partition == SHARED_PARTITION else -number
+        together[dsp, batch].append(number)
+    return together.values()
 
 
 def _resources_remove(dsp: str) -> None:
@@ -62,15 +77,16 @@ def _resources_remove(dsp: str) -> None:
             resources_remove(dsp, leftovers)
 
 
-def _resources_register(dsr_number: int) -> None:
-    dsr = DSR.objects.uncatalogued().filter(pk=dsr_number).first()
-    if dsr is None:
+def _resources_register(dsr_numbers: Sequence[int]) -> None:
+    uncatalogued = DSR.objects.uncatalogued().filter(pk__in=dsr_numbers)
+    dsp = uncatalogued.values_list("dsp", flat=True).first()
+    if dsp is None:
         return
     with transaction.atomic():
-        dsp_lock(dsr.dsp)
+        dsp_lock(dsp)
         # While this one waited for the lock, another session may have done it, or renamed the DSP.
-        is_same = DSR.objects.uncatalogued().filter(pk=dsr_number, dsp=dsr.dsp).exists()
-        if is_same and not resources_register(dsr):
+        dsrs = list(uncatalogued.filter(dsp=dsp))
+        if dsrs and not resources_register(dsrs):
             transaction.set_rollback(True)
 
 

@@ -182,10 +182,10 @@ def test_a_dsr_that_is_deleted_while_it_is_registered_leaves_nothing(tmp_path, m
         patch.setattr(imports, "catalogue_refresh", lambda: None)
         import_report(tmp_path, ES_JANUARY, line("a"))
 
-    def delete_first(dsr):
+    def delete_first(dsrs):
         with other_transaction() as other:
             # As a deletion by another process does.
-            other.execute("DELETE FROM catalogue_dsr WHERE id = %s", [dsr.pk])
+            other.execute("DELETE FROM catalogue_dsr WHERE id = %s", [dsrs[0].pk])
             other.execute(
                 "INSERT INTO catalogue_leftoverlines (dsr_number, partition, dsp, is_catalogued) "
                 "VALUES (%s, 0, '', false)",
