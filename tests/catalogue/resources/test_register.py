@@ -189,10 +189,10 @@ def test_a_dsr_that_is_deleted_while_it_is_registered_leaves_nothing(tmp_path, m
             other.execute(
                 "INSERT INTO catalogue_leftoverlines (dsr_number, partition, dsp, is_catalogued) "
                 "VALUES (%s, 0, '', false)",
-                [dsr.pk],
+                [dsrs[0].pk],
             )
             other.connection.commit()
-        return register(dsr)
+        return register(dsrs)
 
     register = services.resources_register
     monkeypatch.setattr(services, "resources_register", delete_first)
