@@ -8,6 +8,10 @@ all recordings of the context, and a report may list only those of one repertoir
 
 from decimal import Decimal
 
+from catalogue.reports.cells import CellError
+from catalogue.reports.problems import CommonError
+from dsrhub.values import INTEGER_DIGITS
+
 # The decimals of an allocated amount; more where NetRevenue has more.
 DECIMALS = 12
 # The different usages whose share is remembered: most lines have few usages.
@@ -24,6 +28,7 @@ class Allocation:
         """Both are plain numbers (see `plain_number`)."""
         decimals = max(DECIMALS, _decimals(net_revenue or ""))
         self._decimals = decimals
+        self._limit = 10 ** (INTEGER_DIGITS + decimals)
         shift = _decimals(declared_usages)
         self._shift: int = 10**shift
         self._net = _scaled(net_revenue or "0", decimals)
@@ -39,7 +44,10 @@ class Allocation:
         self._shares: dict[int, tuple[int, bytes]] = {}
 
     def add(self, line: int, usages: int) -> bytes:
-        """The revenue of the next line as a plain number, blank where there is none."""
+        """The revenue of the next line as a plain number, blank where there is none.
+
+        Raises CellError: number_out_of_range.
+        """
         self.line_count += 1
         self.usages += usages
         if usages > self._most or self.largest_line is None:
@@ -50,6 +58,8 @@ class Allocation:
 
     def _share(self, usages: int) -> tuple[int, bytes]:
         amount = self._floor(usages)
+        if abs(amount) >= self._limit:
+            raise CellError(CommonError.NUMBER_OUT_OF_RANGE)
         share = amount, plain(amount, self._decimals).encode() if self.is_possible else b""
         if len(self._shares) < MOST_REMEMBERED:
             self._shares[usages] = share

@@ -11,7 +11,7 @@ from catalogue.reports.delivery import Delivery, Progress
 from catalogue.reports.formats.ddex.blocks import BlockIds
 from catalogue.reports.formats.ddex.cells import line_cells, value_of, values_of
 from catalogue.reports.formats.ddex.codes import DdexError, DdexWarning
-from catalogue.reports.formats.ddex.lines import UnreadableMessage, is_record, line_blocks
+from catalogue.reports.formats.ddex.lines import BOM, UnreadableMessage, is_record, line_blocks
 from catalogue.reports.formats.ddex.money import Allocation
 from catalogue.reports.formats.ddex.records import (
     ALL_CELLS,
@@ -29,6 +29,9 @@ from catalogue.reports.formats.ddex.records import (
 from catalogue.reports.formats.interface import ContextResult
 from catalogue.reports.problems import CommonError, CommonWarning, ErrorCode, Problem, ProblemLog, WarningCode, shown
 
+RECORD_TYPE = re.compile(rb"[A-Z]{2}[0-9]{2}(?:\.[0-9]{1,2})?")
+# Ctrl-Z ends a file of some old systems.
+NOTHING = b" \t\x1a"
 CONTROL_CHARACTER = re.compile(rb"[\x00-\x08\x0a-\x1f\x7f]")
 FIRST_LINE = 2
 # A longer id, type or reference is refused.
@@ -193,7 +196,7 @@ class MessageReader:
 
     def _is_clean(self, line: bytes) -> bool:
         """Whether a line can be stored; reports it otherwise."""
-        if line.startswith(b"#"):
+        if line.startswith(b"#") or not line.strip(NOTHING):
             return False
         if not _is_utf8(line):
             self._add(CommonError.NOT_UTF8, self._line, value=_shown(line))
@@ -207,15 +210,18 @@ class MessageReader:
         """A comment, a blank line, a summary, or a record of a type that is not read."""
         if not is_record(line):
             return
-        family = family_of(line.partition(b"\t")[0].strip())
+        line = line.removeprefix(BOM).lstrip(b" ")
+        record_type = line.partition(b"\t")[0].strip()
+        family = family_of(record_type)
         if self._foot_line is not None:
             self._add(DdexError.RECORD_AFTER_FOOT, self._line, value=_shown(family))
         elif family in self._handlers:
             self._handlers[family](line)
         elif family.startswith(b"SY"):
             self._summary(line, family)
-        elif family[:2] in WITH_USAGES:
-            self._add(DdexError.RECORD_NOT_EXPECTED, self._line, value=_shown(family))
+        elif family[:2] in WITH_USAGES or not RECORD_TYPE.fullmatch(record_type):
+            # Neither usages of another profile nor a part of a broken line may be passed over.
+            self._add(DdexError.RECORD_NOT_EXPECTED, self._line, value=_shown(record_type))
         else:
             record = RecordLine(self._line, line_cells(line))
             if family[:2] != BILATERAL and family not in WITHOUT_LINES:
@@ -292,6 +298,8 @@ class MessageReader:
     def _in_block(self, record: RecordLine) -> Block:
         """The block of a record, which ends the block before it."""
         block_id = record.cells[1].strip() if len(record.cells) > 1 else b""
+        if not block_id:
+            self._add(DdexError.VALUE_MISSING, record.number, _column(record, 2, "block id"))
         block = self._block
         if block is None or block.id != block_id:
             self._end_block()
@@ -406,7 +414,10 @@ class MessageReader:
             _transaction_id(record, numbers.transaction_id),
         )
         line_number = context.next_line
-        revenue = context.allocation.add(line_number, usages)
+        try:
+            revenue = context.allocation.add(line_number, usages)
+        except CellError as error:
+            raise SalesLineError(error.code, numbers.usages, "usages", cell) from error
         row = b"\t".join((context.prefix, b"%d\t%d" % (line_number, usages), revenue, *details, described))
         context.next_line = line_number + 1
         context.byte_count += len(row)
