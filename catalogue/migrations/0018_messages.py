@@ -10,7 +10,7 @@ import dsrhub.fields
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("catalogue", "0016_dsr_society_index"),
+        ("catalogue", "0017_folded_words"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
