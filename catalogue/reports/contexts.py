@@ -88,6 +88,20 @@ class MessageFacts:
 
 
 @dataclass(frozen=True)
+class MessagePart:
+    """Which file of a message a file is: `number` of `count`, from 1.
+
+    `sender` is the party id of the sender, or its name where it has none. Together with the message id, it identifies
+    the message.
+    """
+
+    sender: str
+    message_id: str
+    number: int
+    count: int
+
+
+@dataclass(frozen=True)
 class Contents:
     """The sales contexts of a delivery, one or more, no two of them with the same key. Each becomes a DSR.
 

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from decimal import Decimal
 from typing import NamedTuple, Protocol
 
-from catalogue.reports.contexts import Contents
+from catalogue.reports.contexts import Contents, MessagePart
 from catalogue.reports.delivery import Delivery, Progress
 from catalogue.reports.problems import ProblemLog
 from catalogue.reports.totals import LastLine
@@ -69,6 +69,13 @@ class ReportFormat(Protocol):
 
     def recognises(self, name: str, head: bytes) -> bool:
         """Whether a file of this name that begins with these (unpacked) bytes has this format."""
+
+    def message_part(self, delivery: Delivery) -> MessagePart | None:
+        """Which file of a message this file is. None where the format has no messages of several files, and where the
+        file does not say it: its import tells why.
+
+        It reads only the beginning of the file.
+        """
 
     def describe(self, deliveries: Sequence[Delivery], problems: ProblemLog) -> Contents | None:
         """What the files of one delivery are about; None where an error in `problems` says why this cannot be said.

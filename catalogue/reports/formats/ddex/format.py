@@ -4,11 +4,11 @@ import re
 from collections.abc import Sequence
 from dataclasses import replace
 
-from catalogue.reports.contexts import Contents
+from catalogue.reports.contexts import Contents, MessagePart
 from catalogue.reports.delivery import DamagedDelivery, Delivery, Progress
 from catalogue.reports.formats.ddex.codes import DdexError, DdexWarning
 from catalogue.reports.formats.ddex.lines import BOM, UnreadableMessage, is_record, line_blocks
-from catalogue.reports.formats.ddex.message import FileHead, file_head
+from catalogue.reports.formats.ddex.message import FileHead, file_head, message_part
 from catalogue.reports.formats.ddex.reader import MessageReader
 from catalogue.reports.formats.interface import LineReader, Preview
 from catalogue.reports.problems import Problem, ProblemLog, shown
@@ -31,6 +31,12 @@ class DdexFormat:
         lines = head.removeprefix(BOM).split(b"\n")
         first = next((line for line in lines if is_record(line)), b"")
         return bool(HEAD.match(first)) or (bool(NAME.fullmatch(name)) and not first.startswith(b"dsp_id"))
+
+    def message_part(self, delivery: Delivery) -> MessagePart | None:
+        try:
+            return message_part(delivery)
+        except (DamagedDelivery, UnreadableMessage):
+            return None
 
     def describe(self, deliveries: Sequence[Delivery], problems: ProblemLog) -> Contents | None:
         heads = []
@@ -85,7 +91,7 @@ def _check_files(heads: Sequence[tuple[str, FileHead]], problems: ProblemLog) ->
         if stated and (int(stated[1]), int(stated[2])) != (head.file_number, head.message.file_count):
             found = f"{stated[0].strip('_')}, file {head.file_number} of {head.message.file_count}"
             problems.add(Problem(DdexWarning.NAME_DIFFERS, value=shown(found), file=file))
-    missing = sorted({*range(1, min(first.message.file_count, 10_000) + 1)} - numbers.keys())
+    missing = sorted({*range(1, first.message.file_count + 1)} - numbers.keys())
     if missing and not problems.error_count:
         listed = ", ".join(map(str, missing[:20]))
         problems.add(Problem(DdexError.FILES_MISSING, value=f"{listed} of {first.message.file_count}"))

@@ -3,14 +3,22 @@
 import re
 from calendar import monthrange
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
 from itertools import takewhile
 
 from catalogue.reports.cells import CellError, plain_integer, plain_number
-from catalogue.reports.contexts import Contents, Declared, DescribedContext, MessageFacts, Party, SalesContext
+from catalogue.reports.contexts import (
+    Contents,
+    Declared,
+    DescribedContext,
+    MessageFacts,
+    MessagePart,
+    Party,
+    SalesContext,
+)
 from catalogue.reports.delivery import Delivery
 from catalogue.reports.formats.ddex.cells import line_cells, value_of
 from catalogue.reports.formats.ddex.codes import DdexError, DdexWarning
@@ -20,6 +28,8 @@ from catalogue.reports.formats.ddex.territories import PARTS, is_group, territor
 from catalogue.reports.problems import CommonError, ErrorCode, Problem, WarningCode, shown
 
 LONGEST_TEXT, LONGEST_ID = 100, 255
+# All files of a message are open during its import, and a process may have a thousand open files.
+MOST_FILES = 200
 CONTROL_CHARACTER = re.compile(r"[\x00-\x1f\x7f]")
 DATE = re.compile(r"(\d{4})(?:-(\d\d)(?:-(\d\d))?)?|(\d{4})(\d\d)(\d\d)", re.ASCII)
 HEAD, SUMMARY = b"HEAD", b"SY"
@@ -130,17 +140,9 @@ def file_head(delivery: Delivery, file: str | None) -> FileHead:
     """
     records = _records(delivery)
     problems: list[Problem] = []
-    line_number, line = next(records, (None, b""))
-    cells = line_cells(line)
-    if line_number is None or family_of(cells[0].strip()) != HEAD:
-        found = shown(line[:200].decode(errors="backslashreplace"))
-        raise UnreadableMessage(Problem(DdexError.HEAD_MISSING, line_number, value=found or None, file=file))
-    head = Record(line_number, cells, problems, file)
-    _check_head(head, file)
+    head = _head(records, problems, file)
     message = _message(head)
-    file_number = head.count(7, "file number")
-    if file_number > message.file_count > 0:
-        head.report(DdexError.VALUE_INVALID, 7, "file number", f"{file_number} of {message.file_count}")
+    file_number = _file_number(head, message.file_count)
     summaries = _summaries(records, problems, file)
     stating = _stating_revenue(summaries)
     contexts = [_described(record, head, message, summary_id) for summary_id, record in stating.items()]
@@ -152,9 +154,60 @@ def file_head(delivery: Delivery, file: str | None) -> FileHead:
     return FileHead(file_number, Contents(contexts, message), summary_cells, problems)
 
 
+def message_part(delivery: Delivery) -> MessagePart | None:
+    """Which file of its message a file is; None where its HEAD does not say it.
+
+    HEAD must be in the first chunk of the file. Raises UnreadableMessage and DamagedDelivery.
+    """
+    problems: list[Problem] = []
+    first_lines = next(line_blocks(delivery.chunks()), [])
+    head = _head(_numbered_records([first_lines]), problems, None)
+    sender, message_id, count = _sender(head), _message_id(head), _file_count(head)
+    number = _file_number(head, count)
+    return None if problems else MessagePart(sender.party_id or sender.name, message_id, number, count)
+
+
+def _head(records: Iterator[tuple[int, bytes]], problems: list[Problem], file: str | None) -> Record:
+    """Raises UnreadableMessage where the first record is no HEAD of a message that can be read."""
+    line_number, line = next(records, (None, b""))
+    cells = line_cells(line)
+    if line_number is None or family_of(cells[0].strip()) != HEAD:
+        found = shown(line[:200].decode(errors="backslashreplace"))
+        raise UnreadableMessage(Problem(DdexError.HEAD_MISSING, line_number, value=found or None, file=file))
+    head = Record(line_number, cells, problems, file)
+    _check_head(head, file)
+    return head
+
+
+def _sender(head: Record) -> Party:
+    return _party(head, 12, 11, "sender", required=True)
+
+
+def _message_id(head: Record) -> str:
+    return head.text(5, "message id", required=True, longest=LONGEST_ID)
+
+
+def _file_count(head: Record) -> int:
+    count = head.count(8, "number of files")
+    if count > MOST_FILES:
+        head.report(DdexError.VALUE_INVALID, 8, "number of files", f"{count}: at most {MOST_FILES} are read")
+    return count
+
+
+def _file_number(head: Record, file_count: int) -> int:
+    number = head.count(7, "file number")
+    if number > file_count > 0:
+        head.report(DdexError.VALUE_INVALID, 7, "file number", f"{number} of {file_count}")
+    return number
+
+
 def _records(delivery: Delivery) -> Iterator[tuple[int, bytes]]:
+    return _numbered_records(line_blocks(delivery.chunks()))
+
+
+def _numbered_records(blocks: Iterable[list[bytes]]) -> Iterator[tuple[int, bytes]]:
     number = 0
-    for lines in line_blocks(delivery.chunks()):
+    for lines in blocks:
         for line in lines:
             number += 1
             if is_record(line):
@@ -181,15 +234,15 @@ def _message(head: Record) -> MessageFacts:
     if first > last:
         head.report(DdexError.PERIOD_INVALID, 10, "usage end date", f"{first} to {last}")
     return MessageFacts(
-        sender=_party(head, 12, 11, "sender", required=True),
+        sender=_sender(head),
         recipient=_party(head, 15, 14, "recipient"),
-        message_id=head.text(5, "message id", required=True, longest=LONGEST_ID),
+        message_id=_message_id(head),
         created=head.text(6, "message created"),
         profile=head.text(3, "profile"),
         profile_version=head.text(4, "profile version"),
         period_start=first,
         period_end=last,
-        file_count=head.count(8, "number of files"),
+        file_count=_file_count(head),
     )
 
 

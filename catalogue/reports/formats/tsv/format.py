@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from catalogue.reports.contexts import Contents, DescribedContext
+from catalogue.reports.contexts import Contents, DescribedContext, MessagePart
 from catalogue.reports.delivery import DamagedDelivery, Delivery, Progress
 from catalogue.reports.formats.interface import LineReader, Preview
 from catalogue.reports.formats.tsv.name import NAME_PATTERN, parse_report_name
@@ -22,6 +22,9 @@ class TsvFormat:
 
     def recognises(self, name: str, head: bytes) -> bool:
         return True
+
+    def message_part(self, delivery: Delivery) -> MessagePart | None:
+        return None
 
     def describe(self, deliveries: Sequence[Delivery], problems: ProblemLog) -> Contents:
         (delivery,) = deliveries

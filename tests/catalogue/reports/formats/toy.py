@@ -14,7 +14,7 @@ from datetime import date
 
 from catalogue.exceptions import InvalidReportName
 from catalogue.reports.cells import CellError, plain_integer, plain_number
-from catalogue.reports.contexts import Contents, DescribedContext, SalesContext
+from catalogue.reports.contexts import Contents, DescribedContext, MessagePart, SalesContext
 from catalogue.reports.delivery import Delivery, Progress
 from catalogue.reports.formats.interface import ContextResult, LineReader, Preview
 from catalogue.reports.problems import CommonWarning, ErrorCode, Problem, ProblemLog
@@ -35,6 +35,9 @@ class ToyFormat:
 
     def recognises(self, name: str, head: bytes) -> bool:
         return head.startswith(FIRST_LINE)
+
+    def message_part(self, delivery: Delivery) -> MessagePart | None:
+        return None
 
     def describe(self, deliveries: Sequence[Delivery], problems: ProblemLog) -> Contents:
         (delivery,) = deliveries
