@@ -44,7 +44,10 @@ class NameLooksAlike(ConflictError):
 
 
 class MessageIdReused(ConflictError):
-    """A sender used the id of an imported message for other content, or what is left of that message would stay."""
+    """A sender used the id of an imported message for other content, or what is left of that message would stay.
+
+    `extra` has the `message_id`, and the `ids` of the DSRs that are in the way.
+    """
 
     code = "message_id_reused"
 

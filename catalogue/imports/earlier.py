@@ -37,6 +37,7 @@ class Earlier:
                 f"{name}: message {self.message} is imported already, with different content. "
                 "It stays, unless its replacement is asked for.",
                 message_id=self.message.message_id,
+                ids=sorted({*self.ids, *self.message.dsrs.values_list("pk", flat=True)}),
             )
         if self.dsrs:
             raise DSRExists(
@@ -66,6 +67,7 @@ class Earlier:
                 f"{name}: message {self.message} has contexts that this delivery lacks: {named(left)}. Two messages of "
                 "one id cannot stand. Drop the missing contexts too.",
                 message_id=self.message.message_id,
+                ids=[dsr.pk for dsr in left],
             )
 
 

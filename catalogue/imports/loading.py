@@ -25,20 +25,27 @@ from catalogue.reports.problems import CommonError, CommonWarning, Problem, Prob
 from catalogue.reports.totals import LastLine, is_totals_row
 from dsrhub.audit import audit
 from dsrhub.database import locks
-from dsrhub.exceptions import ConfirmationOutdated
+from dsrhub.exceptions import ConfirmationOutdated, InvalidArgument
 from dsrhub.models import Action
 from dsrhub.spelling import plain_name
 
 
 @dataclass(frozen=True)
 class Choices:
-    """What the caller of an import chose. See `delivery_import`."""
+    """What the caller of an import chose. See `delivery_import`. Raises InvalidArgument."""
 
     replace: bool = False
     replace_only: Collection[int] | None = None
     drop_missing: bool = False
+    drop_only: Collection[int] | None = None
     dry_run: bool = False
     user: User | None = None
+
+    def __post_init__(self) -> None:
+        if self.drop_missing and not self.replace:
+            raise InvalidArgument(
+                "Missing contexts are dropped only where a message is replaced.", argument="drop_missing"
+            )
 
 
 class DeliveryLoad:
@@ -88,8 +95,10 @@ class DeliveryLoad:
             if earlier.is_same(self._content_hash()):
                 return self._unchanged(earlier)
             self._require_free(earlier)
-        self._require_as_shown(earlier)
-        missing = self._missing(earlier)
+        missing = earlier.missing()
+        self._require_as_shown(earlier, missing)
+        if not (self.choices.drop_missing or self.choices.dry_run):
+            earlier.refuse_missing(self.name, missing)
         loads = lines.contexts(problem_limit=self.problems.limit)
         self._warn(earlier, loads, lines, reader)
         lines.store()
@@ -102,6 +111,7 @@ class DeliveryLoad:
             self.problems,
             reader.rewritten_count,
             message=message,
+            message_facts=self.contents.message,
             missing=missing,
             dropped=self.choices.drop_missing,
         )
@@ -131,7 +141,7 @@ class DeliveryLoad:
 
     def _unchanged(self, earlier: Earlier) -> ImportReport:
         imported = [ImportedDSR(dsr, Outcome.UNCHANGED) for dsr in earlier.dsrs]
-        return ImportReport(imported, self.problems, message=earlier.message)
+        return ImportReport(imported, self.problems, message=earlier.message, message_facts=self.contents.message)
 
     def _content_hash(self, *, by_pass: bool = False) -> str:
         """The hash of the content; that of several files is made of their hashes.
@@ -147,17 +157,18 @@ class DeliveryLoad:
         hashes = [delivery.sha256 for delivery in self.deliveries]
         return hashes[0] if len(hashes) == 1 else sha256(" ".join(hashes).encode()).hexdigest()
 
-    def _require_as_shown(self, earlier: Earlier) -> None:
-        """Refuse to replace other DSRs than those that a user saw. Only under the lock of the keys do they stay so."""
-        if self.choices.replace_only is not None and set(earlier.ids) != set(self.choices.replace_only):
-            raise ConfirmationOutdated("The earlier delivery is not the one that was shown. Check the file again.")
+    def _require_as_shown(self, earlier: Earlier, missing: Sequence[DSR]) -> None:
+        """Refuse to replace or drop other DSRs than those that a user saw.
 
-    def _missing(self, earlier: Earlier) -> list[DSR]:
-        """The DSRs of replaced messages whose contexts this delivery lacks. Raises MessageIdReused."""
-        missing = earlier.missing()
-        if not (self.choices.drop_missing or self.choices.dry_run):
-            earlier.refuse_missing(self.name, missing)
-        return missing
+        Only under the lock of the keys do they stay so.
+        """
+        replace_only, drop_only = self.choices.replace_only, self.choices.drop_only
+        is_other = replace_only is not None and set(earlier.ids) != set(replace_only)
+        drops_more = (
+            self.choices.drop_missing and drop_only is not None and {dsr.pk for dsr in missing} - set(drop_only)
+        )
+        if is_other or drops_more:
+            raise ConfirmationOutdated("The earlier delivery is not the one that was shown. Check the file again.")
 
     # --- Rates -------------------------------------------------------------------------------------------------
 

@@ -1,11 +1,11 @@
-"""The import of many files, several at a time: one is read and checked while the server indexes another.
+"""The import of many deliveries, several at a time: one is read and checked while the server indexes another.
 
 The order of the files decides as if they were imported one by one: of two files with the same key, the second waits for
 the first one, and then replaces it, or is refused.
 """
 
 from collections import defaultdict, deque
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from datetime import date
@@ -16,8 +16,10 @@ import psycopg2
 from django.db import Error, connection
 
 from catalogue.imports.contexts import settled_contexts
+from catalogue.imports.grouping import FoundDelivery, deliveries_of
+from catalogue.imports.loading import Choices
 from catalogue.imports.outcome import ImportReport
-from catalogue.imports.services import dsr_import
+from catalogue.imports.services import DeliveredFile, delivery_import
 from catalogue.reports.contexts import SalesContext
 from catalogue.reports.delivery import Delivery
 from dsrhub.database.statements import execute
@@ -26,30 +28,31 @@ from dsrhub.files import FoundFile
 
 
 @dataclass(frozen=True)
-class PlannedFile:
-    """A file and its sales contexts. It has none where it does not say them: its import tells why."""
+class PlannedDelivery:
+    """A delivery and its sales contexts. It has none where it does not say them: its import tells why."""
 
-    file: FoundFile
+    delivery: FoundDelivery
     contexts: Sequence[SalesContext]
 
 
-def files_plan(files: Iterable[FoundFile]) -> list[PlannedFile]:
-    return [PlannedFile(file, _contexts(file)) for file in files]
+def deliveries_plan(files: Sequence[FoundFile]) -> list[PlannedDelivery]:
+    """The deliveries that files are, in their order."""
+    return [PlannedDelivery(delivery, _contexts(delivery)) for delivery in deliveries_of(files)]
 
 
-def _contexts(file: FoundFile) -> Sequence[SalesContext]:
+def _contexts(delivery: FoundDelivery) -> Sequence[SalesContext]:
     try:
-        return settled_contexts([Delivery(file.path, file.path.name, folder=file.folder)])
+        return settled_contexts([Delivery(file.path, file.path.name, folder=file.folder) for file in delivery.files])
     except (DsrhubError, OSError):
         return ()
 
 
-def repeated_keys(planned: Sequence[PlannedFile]) -> dict[tuple[Path, ...], list[SalesContext]]:
-    """The keys that several of the files have, by these files, in their order."""
+def repeated_keys(planned: Sequence[PlannedDelivery]) -> dict[tuple[Path, ...], list[SalesContext]]:
+    """The keys that several of the deliveries have, by the paths of these, in their order."""
     paths: dict[SalesContext, list[Path]] = defaultdict(list)
     for one in planned:
         for context in one.contexts:
-            paths[context].append(one.file.path)
+            paths[context].append(one.delivery.path)
     repeated: dict[tuple[Path, ...], list[SalesContext]] = defaultdict(list)
     for context, of_context in paths.items():
         if len(of_context) > 1:
@@ -57,19 +60,19 @@ def repeated_keys(planned: Sequence[PlannedFile]) -> dict[tuple[Path, ...], list
     return dict(repeated)
 
 
-def predecessors(planned: Sequence[PlannedFile]) -> list[set[int]]:
-    """For each file, the positions of the earlier files that must be imported before it.
+def predecessors(planned: Sequence[PlannedDelivery]) -> list[set[int]]:
+    """For each delivery, the positions of the earlier ones that must be imported before it.
 
-    These are the files of the same name, as a failure is kept under its name, and those with a context that differs in
-    its period at most, and has a day in common: the later one replaces it, or gets a warning.
+    These are those with a file of the same name, as a failure is kept under its name, and those with a context that
+    differs in its period at most, and has a day in common: the later one replaces it, or gets a warning.
     """
     names: dict[str, int] = {}
     periods: dict[SalesContext, list[tuple[date, date, int]]] = defaultdict(list)
     found = []
     for position, one in enumerate(planned):
-        name = one.file.path.name
-        before = {names[name]} if name in names else set()
-        names[name] = position
+        own_names = {file.path.name for file in one.delivery.files}
+        before = {names[name] for name in own_names if name in names}
+        names |= dict.fromkeys(own_names, position)
         for context in one.contexts:
             start, end = context.period_start, context.period_end
             others = periods[context.beside_period]
@@ -81,7 +84,7 @@ def predecessors(planned: Sequence[PlannedFile]) -> list[set[int]]:
 
 @dataclass(frozen=True)
 class FileResult:
-    """What became of a file: its report, or the error that kept it out."""
+    """What became of a delivery: its report, or the error that kept it out. `path` is that of its first file."""
 
     path: Path
     report: ImportReport | None = None
@@ -89,30 +92,30 @@ class FileResult:
 
 
 def dsrs_import(
-    planned: Sequence[PlannedFile], *, jobs: int, replace: bool, dry_run: bool, progress: Callable[[int], object]
+    planned: Sequence[PlannedDelivery], *, jobs: int, choices: Choices, progress: Callable[[int], object]
 ) -> Iterator[FileResult]:
-    """Import files, each wholly or not at all, and yield their results in the order of the files.
+    """Import deliveries, each wholly or not at all, and yield their results in their order.
 
     `progress` is called with the number of bytes that were read since the last call, by one thread at a time. The
     caller refreshes the catalogue of resources.
     """
-    importing = _Importing(progress, replace=replace, dry_run=dry_run, is_alone=jobs == 1)
+    importing = _Importing(progress, choices, is_alone=jobs == 1)
     if jobs == 1:
-        yield from (importing(one.file) for one in planned)
+        yield from (importing(one.delivery) for one in planned)
         return
 
-    def import_in_turn(file: FoundFile, before: Collection[Future[FileResult]]) -> FileResult:
-        # They began earlier, as the pool begins files in their order: so no two files wait for each other.
+    def import_in_turn(delivery: FoundDelivery, before: Collection[Future[FileResult]]) -> FileResult:
+        # They began earlier, as the pool begins deliveries in their order: so no two wait for each other.
         wait(before)
         try:
-            return importing(file)
+            return importing(delivery)
         finally:
             connection.close()
 
     with ThreadPoolExecutor(jobs) as pool:
         futures: list[Future[FileResult]] = []
         for one, before in zip(planned, predecessors(planned), strict=True):
-            futures.append(pool.submit(import_in_turn, one.file, [futures[position] for position in before]))
+            futures.append(pool.submit(import_in_turn, one.delivery, [futures[position] for position in before]))
         results = deque(futures)
         del futures
         try:
@@ -126,17 +129,16 @@ def dsrs_import(
 
 
 class _Importing:
-    """The import of one file, by any number of threads."""
+    """The import of one delivery, by any number of threads."""
 
-    def __init__(self, progress: Callable[[int], object], *, replace: bool, dry_run: bool, is_alone: bool) -> None:
+    def __init__(self, progress: Callable[[int], object], choices: Choices, *, is_alone: bool) -> None:
         self._progress = progress
-        self._replace = replace
-        self._dry_run = dry_run
+        self._choices = choices
         self._is_alone = is_alone
         self._lock = Lock()
         self._is_stopped = False
 
-    def __call__(self, file: FoundFile) -> FileResult:
+    def __call__(self, file: FoundDelivery) -> FileResult:
         left = 0
 
         def advance(count: int) -> None:
@@ -153,12 +155,9 @@ class _Importing:
             if not self._is_alone:
                 # The other files keep the other cores of the server busy: parallel workers would only add cost.
                 execute("SET max_parallel_maintenance_workers = 0; SET max_parallel_workers_per_gather = 0")
-            report = dsr_import(
-                path=file.path,
-                name=file.path.name,
-                folder=file.folder,
-                replace=self._replace,
-                dry_run=self._dry_run,
+            report = delivery_import(
+                files=[DeliveredFile(one.path, one.path.name, one.folder) for one in file.files],
+                choices=self._choices,
                 progress=advance,
                 and_catalogue=False,
             )

@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from catalogue.models import DSR, ReportMessage
+from catalogue.reports.contexts import MessageFacts
 from catalogue.reports.problems import ProblemLog
 
 
@@ -28,8 +29,8 @@ class ImportedDSR:
 class ImportReport:
     """How the import of a delivery went. The DSRs come in the order of the delivery; a TSV report has one.
 
-    `missing` are the DSRs of replaced messages whose contexts the delivery lacks, and `dropped` says whether they were
-    removed.
+    `message_facts` is what a message says about itself, and `message` its row; after a dry run there is none. `missing`
+    are the DSRs of replaced messages whose contexts the delivery lacks, and `dropped` says whether they were removed.
     """
 
     imported: list[ImportedDSR]
@@ -37,6 +38,7 @@ class ImportReport:
     rewritten_count: int = 0
     seconds: float = 0.0
     message: ReportMessage | None = None
+    message_facts: MessageFacts | None = None
     missing: list[DSR] = field(default_factory=list)
     dropped: bool = False
 

@@ -72,7 +72,8 @@ def delivery_import(
     The key of a DSR is its sales context. The same content under the same keys again is a no-op that succeeds;
     different content is refused, or replaces the earlier DSRs with `replace`. A user who saw certain earlier DSRs names
     them in `replace_only`: if others are there by now, nothing is changed. With `drop_missing`, the DSRs of replaced
-    messages whose contexts the delivery lacks are deleted. A dry run does all the work and keeps nothing of it. Without
+    messages whose contexts the delivery lacks are deleted; if there are others than `drop_only`, nothing is changed. A
+    dry run does all the work and keeps nothing of it. Without
     `and_catalogue`, the caller brings the catalogue of resources up to date. Content of more than `unpacked_limit`
     bytes in a file is refused: uploads have such a limit.
 
@@ -123,8 +124,9 @@ def _loaded(load: DeliveryLoad, progress: Progress | None) -> ImportReport:
         # Durable: inside another transaction, a failure could not be kept, nor locks be released in time.
         with transaction.atomic(durable=True):
             report = load.run(progress)
-            # The delivery is in: its earlier failure is outdated.
-            _failure_forget(load.name)
+            # The delivery is in: its earlier failure is outdated, and that of its files without the others.
+            for delivery in load.deliveries:
+                _failure_forget(delivery.name)
             if dry_run:
                 transaction.set_rollback(True)
     except ReportRefused as refusal:

@@ -2,7 +2,7 @@ import sys
 from argparse import ArgumentParser
 from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import psycopg2
 from django.core.management.base import BaseCommand, CommandError
@@ -11,9 +11,11 @@ from tqdm import tqdm
 
 from catalogue.exceptions import NoReportFound, ReportRefused
 from catalogue.imports.finding import FoundReports, LeftOut, reports_find
-from catalogue.imports.many import FileResult, dsrs_import, files_plan, repeated_keys
-from catalogue.imports.outcome import ImportedDSR, Outcome
-from catalogue.reports.contexts import SalesContext
+from catalogue.imports.grouping import FoundDelivery
+from catalogue.imports.loading import Choices
+from catalogue.imports.many import FileResult, deliveries_plan, dsrs_import, repeated_keys
+from catalogue.imports.outcome import ImportedDSR, ImportReport, Outcome
+from catalogue.reports.contexts import MessageFacts, SalesContext
 from catalogue.reports.problems import Problem
 from catalogue.resources.services import catalogue_refresh
 from dsrhub.commands import whole_number
@@ -24,6 +26,8 @@ from dsrhub.values import printable
 SHOWN_PROBLEMS = 20
 SHOWN_PATHS = 20
 LONGEST_PATH = 4096
+# A message may have thousands of DSRs.
+SHOWN_DSRS = 20
 
 
 class Command(BaseCommand):
@@ -38,6 +42,11 @@ class Command(BaseCommand):
         parser.add_argument(
             "--replace", action="store_true", help="replace an earlier DSR that has the same key and different content"
         )
+        parser.add_argument(
+            "--drop-missing",
+            action="store_true",
+            help="with --replace: also delete the DSRs of replaced messages whose contexts the new message lacks",
+        )
         parser.add_argument("--dry-run", action="store_true", help="do the complete import, but keep nothing")
         parser.add_argument(
             "--jobs",
@@ -49,13 +58,16 @@ class Command(BaseCommand):
         )
 
     def handle(self, *args: Any, **options: Any) -> None:
+        if options["drop_missing"] and not options["replace"]:
+            raise CommandError("--drop-missing needs --replace.")
+        choices = Choices(**{name: options[name] for name in ("replace", "drop_missing", "dry_run")})
         try:
             found = reports_find(options["paths"])
         except NoReportFound as error:
             self._print_left_out(error.extra["left_out"])
             raise CommandError(error.message) from None
         self._print_left_out(found.left_out)
-        files, planned, refused = found.files, files_plan(found.files), 0
+        files, planned, refused = found.files, deliveries_plan(found.files), 0
         self._print_repeated(repeated_keys(planned), replace=options["replace"])
         with tqdm(
             total=sum(map(_size, files)),
@@ -63,13 +75,11 @@ class Command(BaseCommand):
             unit_scale=True,
             disable=not sys.stderr.isatty(),
         ) as bar:
-            jobs = min(options["jobs"], len(files))
-            results = dsrs_import(
-                planned, jobs=jobs, replace=options["replace"], dry_run=options["dry_run"], progress=bar.update
-            )
-            for result in results:
-                refused += result.error is not None
-                self._print(bar, _result_text(result), is_error=result.error is not None)
+            jobs = min(options["jobs"], len(planned))
+            results = dsrs_import(planned, jobs=jobs, choices=choices, progress=bar.update)
+            for one, result in zip(planned, results, strict=True):
+                refused += len(one.delivery.files) if result.error is not None else 0
+                self._print(bar, _result_text(one.delivery, result), is_error=result.error is not None)
             if not options["dry_run"]:
                 # One refresh for all files is faster, as many of them report the same resources.
                 bar.set_description("registering resources")
@@ -132,13 +142,54 @@ def _size(file: FoundFile) -> int:
         return 0  # The import of this file tells what is wrong.
 
 
-def _result_text(result: FileResult) -> str:
+def _result_text(delivery: FoundDelivery, result: FileResult) -> str:
     if result.report is None:
         return _refusal(result.path, result.error)
-    report = result.report
-    lines = [_summary(one, report.seconds) for one in report.imported]
+    report, name = result.report, result.path.name
+    if report.message_facts is None:
+        lines = _first([f"{name}: {_summary(one, report.seconds)}" for one in report.imported[:SHOWN_DSRS]], report)
+    else:
+        files = f" and {_counted(len(delivery.files) - 1, 'more file')}" if len(delivery.files) > 1 else ""
+        lines = [f"{name}{files}: {_message_summary(report)}"]
+        if report.outcome != Outcome.UNCHANGED:
+            lines += _first([_context_line(one) for one in report.imported[:SHOWN_DSRS]], report)
     warnings = _problem_lines(report.problems.warnings, report.problems.warning_count)
-    return "\n".join([*(f"{result.path.name}: {line}" for line in lines), *warnings])
+    return "\n".join([*lines, *_missing_lines(report), *warnings])
+
+
+def _first(lines: list[str], report: ImportReport) -> list[str]:
+    """Lines of the first DSRs of a delivery, and the number of the further ones."""
+    left = len(report.imported) - len(lines)
+    return [*lines, f"  and {_counted(left, 'more DSR')}"] if left else lines
+
+
+def _message_summary(report: ImportReport) -> str:
+    facts, dsrs = cast(MessageFacts, report.message_facts), [one.dsr for one in report.imported]
+    message = f"message {facts.message_id} of {facts.sender.name}"
+    if report.outcome == Outcome.UNCHANGED:
+        return f"unchanged, already imported as {message}: {_counted(len(dsrs), 'DSR')}"
+    verdict = "checked, would be loaded" if report.outcome == Outcome.CHECKED else report.outcome
+    line_count = sum(dsr.line_count for dsr in dsrs)
+    rate = line_count / report.seconds if report.seconds else 0
+    return (
+        f"{verdict} as {message}: {_counted(len(dsrs), 'DSR')}, {_counted(line_count, 'line')}, "
+        f"{_counted(report.problems.warning_count, 'warning')}, {report.seconds:.2f} s, {rate:,.0f} lines/s"
+    )
+
+
+def _context_line(imported: ImportedDSR) -> str:
+    dsr = imported.dsr
+    verdict = {Outcome.CHECKED: "DSR"}.get(imported.outcome, f"{imported.outcome} as DSR {dsr.pk}")
+    return f"  {verdict}: {dsr.context}: {_counted(dsr.line_count, 'line')}"
+
+
+def _missing_lines(report: ImportReport) -> list[str]:
+    """The DSRs of replaced messages whose contexts the delivery lacks."""
+    deleted = "would be deleted" if report.outcome == Outcome.CHECKED else "deleted"
+    fate = deleted if report.dropped else "stays; --drop-missing deletes it"
+    lines = [f"  missing: DSR {dsr.pk} ({dsr.path}; {dsr.context}): {fate}" for dsr in report.missing[:SHOWN_DSRS]]
+    left = len(report.missing) - len(lines)
+    return [*lines, f"  and {left:,} more missing"] if left else lines
 
 
 def _summary(imported: ImportedDSR, seconds: float) -> str:
@@ -188,6 +239,8 @@ def _problem_lines(problems: list[Problem], count: int) -> list[str]:
 
 def _problem_text(problem: Problem) -> str:
     line = f"line {problem.line}" if problem.line is not None else "file"
+    if problem.file is not None:
+        line = f"{problem.file}: {line}"
     column = f", column {problem.column}" if problem.column is not None else ""
     value = f": {problem.value!r}" if problem.value is not None else ""
     return f"{line}{column}: {problem.code}{value}"

@@ -250,7 +250,7 @@ def test_ctrl_c_stops_the_files_that_are_being_read(tmp_path, jobs, monkeypatch)
     for name in NAMES:
         write_report(tmp_path, name, line("a"))
 
-    is_stopped, stop, real = Event(), many._Importing.stop, many.dsr_import
+    is_stopped, stop, real = Event(), many._Importing.stop, many.delivery_import
 
     def interrupt(*args, **kwargs):
         raise KeyboardInterrupt
@@ -259,14 +259,14 @@ def test_ctrl_c_stops_the_files_that_are_being_read(tmp_path, jobs, monkeypatch)
         stop(importing)
         is_stopped.set()
 
-    def import_slowly(*, name, **options):
+    def import_slowly(*, files, **options):
         """The first file is imported. The others are still being read when its result is printed."""
-        assert name == NAMES[0] or is_stopped.wait(PATIENCE)
-        return real(name=name, **options)
+        assert files[0].name == NAMES[0] or is_stopped.wait(PATIENCE)
+        return real(files=files, **options)
 
     monkeypatch.setattr(command.Command, "_print", interrupt)
     monkeypatch.setattr(many._Importing, "stop", stop_and_notify)
-    monkeypatch.setattr(many, "dsr_import", import_slowly)
+    monkeypatch.setattr(many, "delivery_import", import_slowly)
     with pytest.raises(KeyboardInterrupt):
         import_dsr(tmp_path, jobs=jobs)
 
@@ -283,8 +283,8 @@ def test_only_one_file_at_a_time_may_have_parallel_workers(tmp_path, jobs, is_al
         seen.append(workers())
         return real(**options)
 
-    seen, real, default = [], many.dsr_import, workers()
-    monkeypatch.setattr(many, "dsr_import", note_and_import)
+    seen, real, default = [], many.delivery_import, workers()
+    monkeypatch.setattr(many, "delivery_import", note_and_import)
     for name in NAMES[:3]:
         write_report(tmp_path, name, line("a"))
     import_dsr(tmp_path, jobs=jobs)

@@ -13,7 +13,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from catalogue.imports import many
-from catalogue.imports.many import PlannedFile, files_plan, predecessors, repeated_keys
+from catalogue.imports.grouping import FoundDelivery
+from catalogue.imports.many import PlannedDelivery, deliveries_plan, predecessors, repeated_keys
 from catalogue.models import DSR, RejectedDelivery, UsageLine
 from catalogue.reports.contexts import SalesContext
 from catalogue.reports.formats import registry
@@ -178,7 +179,7 @@ def test_files_that_share_several_keys_are_named_once(tmp_path, monkeypatch):
     monkeypatch.setattr(registry, "FORMATS", [ToyFormat(), *registry.FORMATS])
     files = [FoundFile(toy(tmp_path, name, "ES EUR", "NO NOK")) for name in ("a.toy", "b.toy")]
 
-    repeated = repeated_keys(files_plan(files))
+    repeated = repeated_keys(deliveries_plan(files))
 
     assert {paths: len(contexts) for paths, contexts in repeated.items()} == {(files[0].path, files[1].path): 2}
 
@@ -189,7 +190,7 @@ def test_a_file_that_does_not_say_its_contexts_has_none(tmp_path):
         file.path.touch()
     (tmp_path / "link.tsv").symlink_to(files[2].path)
 
-    planned = files_plan([*files, FoundFile(tmp_path / "link.tsv", tmp_path)])
+    planned = deliveries_plan([*files, FoundFile(tmp_path / "link.tsv", tmp_path)])
 
     assert [len(one.contexts) for one in planned] == [0, 0, 1, 0]
 
@@ -205,7 +206,7 @@ CONTEXTS = st.builds(
     st.integers(0, 6),
 )
 PLANNED = st.builds(
-    lambda name, contexts: PlannedFile(FoundFile(Path(f"{name}.tsv")), contexts),
+    lambda name, contexts: PlannedDelivery(FoundDelivery((FoundFile(Path(f"{name}.tsv")),)), contexts),
     st.integers(0, 5),
     st.lists(CONTEXTS, max_size=3, unique=True),
 )
@@ -223,8 +224,8 @@ def test_a_file_waits_for_exactly_the_earlier_files_that_it_may_meet(planned):
             for other in planned[earlier].contexts
             if mine.offer == other.offer and _days(mine) & _days(other)
         }
-        assert waits_for[position] == meets | last_of_name[one.file.path.name]
-        last_of_name[one.file.path.name] = {position}
+        assert waits_for[position] == meets | last_of_name[one.delivery.path.name]
+        last_of_name[one.delivery.path.name] = {position}
 
 
 def _days(context):
