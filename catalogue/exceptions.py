@@ -122,3 +122,21 @@ class ReplacementNotChosen(ConflictError):
     """An earlier delivery of the report exists, and its replacement was not chosen."""
 
     code = "replacement_not_chosen"
+
+
+class ImportJobNotFound(NotFoundError):
+    """No import job that the user may see has this id."""
+
+    code = "import_job_not_found"
+
+
+class FileRepeated(ConflictError):
+    """A file of a message waits for others already, with other content. `extra` has the id of its import as `job`."""
+
+    code = "file_repeated"
+
+
+class WaitingFilesTooLarge(ConflictError):
+    """The files of a user that wait for others would have more bytes than an upload may have."""
+
+    code = "waiting_files_too_large"

@@ -542,6 +542,9 @@ class ImportJobManager(models.Manager["ImportJob"]):
 class ImportJob(models.Model):
     """An uploaded file on its way to a DSR: to be checked, then confirmed by a user, then loaded.
 
+    The files of a message wait for each other: see `catalogue.imports.waiting`. When all are there, the job of file 1
+    leads the others, which are its `parts`.
+
     No column says whether a job is in work at this moment, but a lock does: see `catalogue.imports.jobs`.
     """
 
@@ -552,9 +555,12 @@ class ImportJob(models.Model):
         REFUSED = "refused", _("refused")
         DONE = "done", _("done")
         ABANDONED = "abandoned", _("discarded")
+        # Workers of earlier releases know neither of these states, and leave such jobs alone.
+        WAITING = "waiting", _("waiting for other files")
+        PART = "part", _("part of a message")
 
     WORK = (State.TO_CHECK, State.TO_LOAD)
-    OPEN = (*WORK, State.CHECKED, State.REFUSED)
+    OPEN = (*WORK, State.CHECKED, State.REFUSED, State.WAITING)
 
     # Four bytes, as the lock of a job has.
     id = models.AutoField(primary_key=True)
@@ -576,7 +582,24 @@ class ImportJob(models.Model):
     )
     message = models.CharField(_("message"), max_length=1000, blank=True)
     replace = models.BooleanField(default=False, help_text=_("An earlier delivery may be replaced."))
+    # The servers and workers of the version before do not write the fields with a default of the database.
+    drop_missing = models.BooleanField(
+        default=False,
+        db_default=False,
+        help_text=_("DSRs of a replaced message whose contexts the file lacks may be deleted."),
+    )
     dsr_number = models.IntegerField("DSR", null=True)
+    dsr_numbers = ArrayField(
+        models.IntegerField(), default=list, db_default=[], help_text=_("All DSRs; `dsr_number` is the first one.")
+    )
+
+    # Only the files of messages of several files have these. See MessagePart.
+    lead = models.ForeignKey("self", models.CASCADE, related_name="parts", null=True)
+    part_sender = models.CharField(max_length=100, default="", db_default="")
+    part_message_id = models.CharField(max_length=255, default="", db_default="")
+    part_number = models.IntegerField(null=True)
+    part_count = models.IntegerField(null=True)
+
     tries = models.IntegerField(default=0, help_text=_("How often the present step was started."))
     started_at = models.DateTimeField(null=True, help_text=_("When the present step was last started."))
     bytes_done = models.BigIntegerField(default=0)
@@ -611,10 +634,23 @@ class ImportJob(models.Model):
             models.Index(fields=["upload"], name="import_job_upload"),
             # For the workers, which poll the queue.
             models.Index(fields=["id"], condition=Q(state__in=["to_check", "to_load"]), name="import_job_work"),
+            models.Index(fields=["uploaded_by"], condition=Q(state="waiting"), name="import_job_waiting"),
         ]
 
     def __str__(self) -> str:
         return self.name
+
+    @property
+    def files(self) -> list["ImportJob"]:
+        """The jobs of all files that are imported with this one, in the order of the message."""
+        if self.part_number is None:
+            return [self]
+        return [self, *sorted(self.parts.all(), key=lambda part: part.part_number or 0)]
+
+    @property
+    def total_size(self) -> int:
+        """The size of all these files."""
+        return sum(file.size for file in self.files)
 
 
 class KeptRanking(models.Model):

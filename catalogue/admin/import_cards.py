@@ -14,6 +14,8 @@ from catalogue.imports.selectors import JobProgress, job_progress
 from catalogue.models import DSR, ImportJob
 
 State = ImportJob.State
+# How many DSRs that a replacement lacks are listed.
+SHOWN_MISSING = 20
 
 
 def job_card(job: ImportJob, in_work: set[int], same_key: Sequence[ImportJob]) -> dict[str, Any]:
@@ -24,7 +26,10 @@ def job_card(job: ImportJob, in_work: set[int], same_key: Sequence[ImportJob]) -
     more_problems = errors + warnings - len(preview.get("problems", []))
     return {
         "job": job,
-        "size": filesizeformat(job.size),
+        "size": filesizeformat(job.total_size),
+        "part_names": [file.name for file in job.files[1:]],
+        "missing": [text for _number, text in preview.get("missing", [])[:SHOWN_MISSING]],
+        "more_missing": grouped(len(preview.get("missing", [])) - SHOWN_MISSING),
         "progress": job_progress_json(job, in_work),
         "preview": preview,
         "dsrs": [_dsr_row(one) for one in preview.get("dsrs", [])],
@@ -96,7 +101,7 @@ def _progress_text(job: ImportJob, progress: JobProgress) -> str:
         return _("%s: the whole file is read; building indexes and adding up …") % doing
     parts = [
         f"{doing}: {progress.share:.0%}",
-        _("%(done)s of %(size)s") % {"done": filesizeformat(job.bytes_done), "size": filesizeformat(job.size)},
+        _("%(done)s of %(size)s") % {"done": filesizeformat(job.bytes_done), "size": filesizeformat(job.total_size)},
         _("%s per second") % filesizeformat(progress.bytes_per_second),
         _("%s left") % _duration(progress.seconds_left),
     ]

@@ -35,9 +35,10 @@ from import_export.results import Result
 from catalogue.admin.cells import link
 from catalogue.admin.exports import Problems
 from catalogue.admin.import_cards import job_card, job_progress_json
+from catalogue.exceptions import WaitingFilesTooLarge
 from catalogue.imports import jobs as import_jobs
 from catalogue.imports.progress import Deadline
-from catalogue.imports.selectors import WORKER, import_job_problems, jobs_in_work, jobs_of_same_key
+from catalogue.imports.selectors import WORKER, import_job_problems, jobs_in_work, jobs_of_same_key, jobs_of_upload
 from catalogue.imports.worker import job_step_run
 from catalogue.models import ImportJob
 from catalogue.reports.formats import registry
@@ -127,7 +128,7 @@ class DeliveredReport(Resource):  # type: ignore[misc]
             run_at_once(job, kwargs["progress"])
         else:
             job = ImportJob.objects.get(stored_name=dataset.name)
-            import_jobs.import_job_confirm(job=job, replace=kwargs["replace"], user=user, seen=kwargs["seen"])
+            import_jobs.import_job_confirm(job=job, user=user, **kwargs)
         return Result()
 
     @classmethod
@@ -139,9 +140,13 @@ class DeliveredReport(Resource):  # type: ignore[misc]
 
 
 def run_at_once(job: ImportJob, progress: Deadline) -> None:
-    """Do the next step of a job in this request if the file is small and time is left."""
-    if job.size <= settings.DSRHUB_IMPORT_AT_ONCE_BYTES and not progress.is_over():
-        job_step_run(job=job, progress=progress)
+    """Do the next step of a job in this request if its files are small and time is left.
+
+    The last file of a message brings the lead of all of its files to its next step.
+    """
+    lead = job.lead or job
+    if lead.total_size <= settings.DSRHUB_IMPORT_AT_ONCE_BYTES and not progress.is_over():
+        job_step_run(job=lead, progress=progress)
 
 
 class ReportImportMixin(PathImportMixin, ImportMixin):  # type: ignore[misc]
@@ -180,9 +185,15 @@ class ReportImportMixin(PathImportMixin, ImportMixin):  # type: ignore[misc]
         progress = Deadline(AT_ONCE_SECONDS)
         for file in form.cleaned_data["import_file"]:
             dataset = ReportPath().create_dataset(self.write_to_tmp_storage(file, ReportPath()).read())
-            DeliveredReport().import_data(
-                dataset, dry_run=True, upload=upload, file_name=file.name, user=_user(request), progress=progress
-            )
+            try:
+                DeliveredReport().import_data(
+                    dataset, dry_run=True, upload=upload, file_name=file.name, user=_user(request), progress=progress
+                )
+            except WaitingFilesTooLarge as error:
+                dataset.unlink()
+                messages.error(request, error.message)
+        if not ImportJob.objects.filter(upload=upload).exists():
+            return HttpResponseRedirect(reverse("admin:catalogue_dsr_import"))
         return HttpResponseRedirect(reverse("admin:catalogue_dsr_upload", args=[upload]))
 
     def process_import(self, request: HttpRequest, **kwargs: Any) -> HttpResponse:
@@ -220,10 +231,15 @@ class ReportImportMixin(PathImportMixin, ImportMixin):  # type: ignore[misc]
             return True
         elif "confirm" in form and number in form.getlist("job") and job.state == State.CHECKED:
             replace = number in form.getlist("replace")
+            drop_missing = number in form.getlist("drop_missing")
+            if (replace and not may_replace(request)) or (drop_missing and not may_drop(request)):
+                raise PermissionDenied
             # The page says which state of the job it shows: another user may have had the file checked again since.
             seen = form.get(f"seen-{number}", "") if replace else None
             dataset = Path(settings.DSRHUB_UPLOAD_DIR) / job.stored_name
-            DeliveredReport().import_data(dataset, user=_user(request), replace=replace, seen=seen)
+            DeliveredReport().import_data(
+                dataset, user=_user(request), replace=replace, drop_missing=drop_missing, seen=seen
+            )
             return True
         return False
 
@@ -240,6 +256,7 @@ class ReportImportMixin(PathImportMixin, ImportMixin):  # type: ignore[misc]
             "cards": [job_card(job, in_work, same_key[job.pk]) for job in jobs],
             "can_confirm": any(job.state == State.CHECKED for job in jobs),
             "may_replace": may_replace(request),
+            "may_drop": may_drop(request),
             "lacks_worker": WORKER not in in_work and any(job.state in ImportJob.WORK for job in jobs),
         }
         return TemplateResponse(request, "admin/catalogue/dsr/upload.html", context)
@@ -257,8 +274,7 @@ class ReportImportMixin(PathImportMixin, ImportMixin):  # type: ignore[misc]
         found = import_job_problems(upload=upload, job_number=number)
         if found is None:
             raise Http404("No problems of this file are stored.")
-        name, problems = found
-        table = Table(Problems.columns[1:], ((name, *problem) for problem in problems))
+        table = Table(Problems.columns[1:], found)
         return streamed(table, CSV(), dated_name(f"problems-of-import-{number}", "csv"), bom=True)
 
     def _require_permission(self, request: HttpRequest) -> None:
@@ -269,6 +285,11 @@ class ReportImportMixin(PathImportMixin, ImportMixin):  # type: ignore[misc]
 def may_replace(request: HttpRequest) -> bool:
     """Return whether the user may replace a DSR. REST asks for the same permission."""
     return request.user.has_perm("catalogue.change_dsr")
+
+
+def may_drop(request: HttpRequest) -> bool:
+    """Return whether the user may delete the DSRs that a replacement lacks. REST asks for the same permission."""
+    return request.user.has_perm("catalogue.delete_dsr")
 
 
 def _user(request: HttpRequest) -> User:
@@ -283,7 +304,7 @@ def _waiting_upload(upload: str) -> HttpResponseRedirect:
 
 
 def _jobs_or_404(upload: str) -> list[ImportJob]:
-    jobs = list(ImportJob.objects.filter(upload=upload).order_by("id"))
+    jobs = jobs_of_upload(upload)
     if not jobs:
         raise Http404("There is no such upload.")
     return jobs

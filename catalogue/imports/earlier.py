@@ -9,6 +9,10 @@ from catalogue.reports.contexts import MessageFacts, SalesContext
 
 # How many DSRs a message for people names.
 MOST_NAMED = 20
+_ONE = "is an earlier delivery of this report with different content. It stays, unless its replacement is asked for."
+_SEVERAL = (
+    "are earlier deliveries of these reports with different content. They stay, unless their replacement is asked for."
+)
 
 
 @dataclass(frozen=True)
@@ -41,9 +45,7 @@ class Earlier:
             )
         if self.dsrs:
             raise DSRExists(
-                f"{name}: {named(self.dsrs)} {'is an' if len(self.dsrs) == 1 else 'are'} earlier "
-                f"{'delivery of this report' if len(self.dsrs) == 1 else 'deliveries of these reports'} with different "
-                "content. Nothing is replaced, unless that is asked for.",
+                f"{name}: {named(self.dsrs)} {_ONE if len(self.dsrs) == 1 else _SEVERAL}",
                 id=self.dsrs[0].pk,
                 path=self.dsrs[0].path,
                 ids=self.ids,

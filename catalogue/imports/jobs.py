@@ -17,7 +17,11 @@ from django.contrib.auth.models import User
 from django.utils import timezone
 
 from catalogue.exceptions import ImportJobChanged, ReplacementNotChosen
+from catalogue.imports.grouping import file_part
+from catalogue.imports.services import DeliveredFile
+from catalogue.imports.waiting import part_fields, require_room, set_gather, set_locked, set_note
 from catalogue.models import ImportJob
+from catalogue.reports.contexts import MessagePart
 from catalogue.reports.problems import shown
 from dsrhub.actors import current_actor
 from dsrhub.database import locks
@@ -34,8 +38,26 @@ def upload_begin() -> str:
 
 
 def import_job_add(*, upload: str, path: Path, name: str, user: User) -> ImportJob:
-    """Add a job for the file at `path` in the upload folder, which was uploaded as `name`."""
-    job = ImportJob.objects.create(
+    """Add a job for the file at `path` in the upload folder, which was uploaded as `name`.
+
+    A file of a message of several files waits for the others. Raises WaitingFilesTooLarge.
+    """
+    part = file_part(path, name, path.parent)
+    job = new_job(upload=upload, path=path, name=name, user=user, part=part)
+    if part is None:
+        job.save()
+    else:
+        with set_locked(user.pk):
+            require_room(job)
+            job.save()
+            set_gather(job)
+    logger.info("import job %s: added", job.pk)
+    return job
+
+
+def new_job(*, upload: str, path: Path, name: str, user: User | None, part: MessagePart | None) -> ImportJob:
+    """A job for a stored file, which is not saved yet."""
+    return ImportJob(
         upload=upload,
         name=shown(name, 255),
         stored_name=path.name,
@@ -43,34 +65,51 @@ def import_job_add(*, upload: str, path: Path, name: str, user: User) -> ImportJ
         uploaded_by=user,
         request_id=request_id(),
         address=current_actor().address,
+        **(part_fields(part) if part else {}),
     )
-    logger.info("import job %s: added", job.pk)
-    return job
 
 
-def import_job_confirm(*, job: ImportJob, replace: bool, user: User, seen: str | None = None) -> None:
+def import_job_confirm(
+    *, job: ImportJob, replace: bool, user: User, seen: str | None = None, drop_missing: bool = False
+) -> None:
     """Queue a checked file to be loaded. `seen` is the time of the job's last change, as the user's page sends it.
 
     Raises ImportJobChanged, and ReplacementNotChosen where an earlier delivery exists and `replace` is not chosen.
     """
-    if job.preview and job.preview["earlier"] and not replace:
+    preview = job.preview or {}
+    if (preview.get("earlier") or preview.get("missing")) and not replace:
         raise ReplacementNotChosen(f"{job.name}: an earlier delivery exists. Tick “Replace” to overwrite it.")
     if seen is not None and seen != job.changed_at.isoformat():
         raise _changed(job)
-    _advance(job, State.TO_LOAD, seen=[State.CHECKED], replace=replace, confirmed_by=user)
+    choices = {"replace": replace, "drop_missing": replace and drop_missing}
+    _advance(job, State.TO_LOAD, seen=[State.CHECKED], confirmed_by=user, **choices)
 
 
 def import_job_check_again(*, job: ImportJob) -> None:
-    """Queue a file to be checked again: rates and earlier deliveries may have changed. Raises ImportJobChanged."""
-    _advance(job, State.TO_CHECK, seen=[State.CHECKED, State.REFUSED])
+    """Queue a file to be checked again: rates and earlier deliveries may have changed. Raises ImportJobChanged.
+
+    A file of a message that is not complete looks for the others again.
+    """
+    if job.part_count is None or job.parts.exists():
+        _advance(job, State.TO_CHECK, seen=[State.CHECKED, State.REFUSED])
+        return
+    with set_locked(job.uploaded_by_id):
+        _advance(job, State.WAITING, seen=[State.REFUSED, State.WAITING])
+        set_gather(job)
 
 
 def import_job_discard(*, job: ImportJob) -> None:
-    """Discard and remove a file that nobody is working on. Raises ImportJobChanged."""
+    """Discard and remove a file that nobody is working on, with all files of a complete message.
+
+    Raises ImportJobChanged.
+    """
     with job_held(job.pk) as is_held:
         if not is_held:
             raise ImportJobChanged(f"{job.name} is being worked on.", state=job.state)
-        _advance(job, State.ABANDONED, seen=ImportJob.OPEN)
+        with set_locked(job.uploaded_by_id):
+            _advance(job, State.ABANDONED, seen=ImportJob.OPEN)
+            if job.part_count is not None:
+                set_note(job)
         job_file_remove(job)
 
 
@@ -118,8 +157,16 @@ def job_path(job: ImportJob) -> Path:
     return folder / job.stored_name
 
 
+def job_files(job: ImportJob) -> list[DeliveredFile]:
+    """The stored files of a job: one, or all files of a message."""
+    return [DeliveredFile(job_path(file), file.name, settings.DSRHUB_UPLOAD_DIR) for file in job.files]
+
+
 def job_file_remove(job: ImportJob) -> None:
-    """Remove the file of a job that is done or discarded, and with it the problems that were kept of it."""
-    job_path(job).unlink(missing_ok=True)
+    """Remove the files of a job that is done or discarded, and with them the problems that were kept of them."""
+    for file in job.files:
+        if file.stored_name:
+            job_path(file).unlink(missing_ok=True)
+        file.state, file.stored_name, file.problems = job.state, "", None
+        file.save(update_fields=["state", "stored_name", "problems"])
     job.stored_name, job.problems = "", None
-    job.save(update_fields=["stored_name", "problems"])

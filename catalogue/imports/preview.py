@@ -5,11 +5,12 @@ Servers and workers of earlier releases read the same values, so their names sta
 
 from collections.abc import Sequence
 from dataclasses import asdict
-from pathlib import Path
 from typing import Any, cast
 
 from catalogue.imports.contexts import settled_contexts
+from catalogue.imports.earlier import find_earlier
 from catalogue.imports.outcome import ImportReport
+from catalogue.imports.services import DeliveredFile
 from catalogue.models import DSR, ImportJob
 from catalogue.reports.contexts import SalesContext
 from catalogue.reports.delivery import Delivery
@@ -20,36 +21,36 @@ from dsrhub.exceptions import DsrhubError
 
 PREVIEW_LINES, PREVIEW_PROBLEMS = 20, 100
 # The parts of a problem.
-PROBLEM_PARTS = ("level", "code", "line", "column", "value")
+PROBLEM_PARTS = ("level", "code", "line", "column", "value", "file")
 
 
 def findings_keep(
-    job: ImportJob, path: Path, *, report: ImportReport | None = None, error: DsrhubError | None = None
+    job: ImportJob,
+    files: Sequence[DeliveredFile],
+    *,
+    report: ImportReport | None = None,
+    error: DsrhubError | None = None,
 ) -> None:
-    """Set the preview, the keys and the problems of a job to what its check, or its failed load, found in its file.
+    """Set the preview, the keys and the problems of a job to what its check, or its failed load, found in its files.
 
-    The file is at `path`. The caller saves the job.
+    The caller saves the job.
     """
     extra = error.extra if error else {}
     kept: list[Problem] = report.problems.kept if report else extra.get("problems", [])
-    # What keeps the file out comes first.
-    problems = sorted(kept, key=lambda problem: not problem.is_error)
-    job.problems = [
-        ["error" if problem.is_error else "warning", problem.code, problem.line, problem.column, problem.value]
-        for problem in problems
-    ]
-    delivery = Delivery(path, job.name, folder=path.parent)
-    contexts = settled_contexts([delivery])
-    columns, lines = format_of(delivery).preview([delivery], PREVIEW_LINES)
+    job.problems = problem_rows(kept)
+    deliveries = [Delivery(file.path, file.name, folder=file.folder) for file in files]
+    contexts = [one.dsr.context for one in report.imported] if report else settled_contexts(deliveries)
+    columns, lines = format_of(deliveries[0]).preview(deliveries, PREVIEW_LINES)
     job.keys = [_key(context) for context in contexts]
     job.preview = {
         **_dsrs_json(contexts, report),
+        "missing": [[dsr.pk, f"{dsr.path}: {dsr.context}"] for dsr in report.missing] if report else [],
         "columns": columns,
         "lines": lines,
         "error_count": extra.get("error_count", 0),
         "warning_count": report.problems.warning_count if report else extra.get("warning_count", 0),
-        "problems": [dict(zip(PROBLEM_PARTS, found, strict=True)) for found in job.problems[:PREVIEW_PROBLEMS]],
-        "kept_count": len(problems),
+        "problems": problems_json(job.problems),
+        "kept_count": len(kept),
     }
 
 
@@ -59,9 +60,31 @@ def _key(context: SalesContext) -> str:
     return locks.DSR_KEY.key(**asdict(context)) + ("" if kinds == (None, None, None) else repr(kinds))
 
 
+def problem_rows(problems: Sequence[Problem]) -> list[list[Any]]:
+    """The parts of each problem. What keeps the file out comes first."""
+    return [
+        [
+            *("error" if problem.is_error else "warning", problem.code),
+            *(problem.line, problem.column, problem.value, problem.file),
+        ]
+        for problem in sorted(problems, key=lambda problem: not problem.is_error)
+    ]
+
+
+def problems_json(rows: Sequence[Sequence[Any]]) -> list[dict[str, Any]]:
+    """The first problems, by the names of their parts. Those of a delivery of one file do not name it."""
+    first = [dict(zip(PROBLEM_PARTS, row, strict=True)) for row in rows[:PREVIEW_PROBLEMS]]
+    return [{name: part for name, part in one.items() if name != "file" or part is not None} for one in first]
+
+
 def earlier_shown(job: ImportJob) -> list[int]:
     """The ids of the earlier DSRs that people saw when they chose to replace them."""
     return [one["earlier"]["id"] for one in shown_dsrs(job.preview or {}) if one.get("earlier")]
+
+
+def missing_shown(job: ImportJob) -> list[int]:
+    """The ids of the DSRs that people saw when they chose to drop missing contexts."""
+    return [number for number, _ in (job.preview or {}).get("missing", [])]
 
 
 def shown_dsrs(preview: dict[str, Any]) -> list[dict[str, Any]]:
@@ -96,17 +119,18 @@ def _dsrs_json(contexts: Sequence[SalesContext], report: ImportReport | None) ->
     if not contexts:
         return {"report": None, "rate": None, "earlier": None, "totals": None}
     dsrs: Sequence[DSR | None] = [one.dsr for one in report.imported] if report else [None] * len(contexts)
-    each = [_dsr_json(context, dsr) for context, dsr in zip(contexts, dsrs, strict=True)]
+    earlier = find_earlier(contexts, None).by_context
+    each = [_dsr_json(*one) for one in zip(contexts, dsrs, earlier, strict=True)]
     if len(each) == 1:
         return each[0]
     return {"report": None, "rate": None, "earlier": _first_earlier(each), "totals": None, "dsrs": each}
 
 
-def _dsr_json(context: SalesContext, dsr: DSR | None) -> dict[str, Any]:
+def _dsr_json(context: SalesContext, dsr: DSR | None, earlier: DSR | None) -> dict[str, Any]:
     return {
         "report": _context_json(context),
         "rate": dsr and {"value": f"{dsr.exchange_rate:f}", "source": dsr.rate_source},
-        "earlier": _earlier_json(_earlier(context)),
+        "earlier": _earlier_json(earlier),
         "totals": dsr and _totals_json(dsr),
     }
 
@@ -121,10 +145,6 @@ def _context_json(context: SalesContext) -> list[tuple[str, str | None]]:
         ("currency", context.currency),
         ("period", f"{context.period_start} – {context.period_end}"),
     ]
-
-
-def _earlier(context: SalesContext) -> DSR | None:
-    return next((dsr for dsr in DSR.objects.ingested().near([context]) if dsr.context == context), None)
 
 
 def _earlier_json(dsr: DSR | None) -> dict[str, Any] | None:

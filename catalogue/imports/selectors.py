@@ -6,9 +6,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from django.db.models import Count, Min, QuerySet
+from django.contrib.auth.models import User
+from django.db.models import Count, Min, Q, QuerySet
 from django.utils import timezone
 
+from catalogue.exceptions import ImportJobNotFound
 from catalogue.models import ImportJob
 from dsrhub.database import locks
 
@@ -65,7 +67,8 @@ def jobs_of_same_key(jobs: Sequence[ImportJob]) -> dict[int, list[ImportJob]]:
 
 
 def job_progress(job: ImportJob, *, is_worked_on: bool, now: datetime) -> JobProgress:
-    share = min(job.bytes_done / job.size, 1) if job.size else 1.0
+    size = job.total_size
+    share = min(job.bytes_done / size, 1) if size else 1.0
     if not is_worked_on or job.started_at is None or not job.bytes_done:
         return JobProgress(is_worked_on, share)
     seconds = max((now - job.started_at).total_seconds(), 0.001)
@@ -77,14 +80,37 @@ def job_progress(job: ImportJob, *, is_worked_on: bool, now: datetime) -> JobPro
         is_worked_on,
         share,
         bytes_per_second=rate,
-        seconds_left=(job.size - job.bytes_done) / rate,
+        seconds_left=(size - job.bytes_done) / rate,
         lines_done=None if line_count is None else int(line_count * share),
         line_count=line_count,
     )
 
 
-def import_job_problems(*, upload: str, job_number: int) -> tuple[str, list[list[Any]]] | None:
-    """The name of a job's file and all its kept problems, errors first; None if there are none."""
+def import_job_problems(*, upload: str, job_number: int) -> list[tuple[Any, ...]] | None:
+    """All kept problems of a job behind the names of their files, errors first; None if there are none."""
     jobs = ImportJob.objects.filter(upload=upload, pk=job_number, problems__isnull=False)
     found: Any = jobs.values_list("name", "problems").first()
-    return found  # type: ignore[no-any-return]
+    if found is None:
+        return None
+    name, problems = found
+    # Workers of earlier releases store no file, as they know only deliveries of one.
+    return [((problem[5:] or [None])[0] or name, *problem[:5]) for problem in problems]
+
+
+def jobs_of_upload(upload: str) -> list[ImportJob]:
+    """The jobs of an upload. Those of a complete message are one, also if its files came in several uploads."""
+    own = ImportJob.objects.filter(upload=upload)
+    leads = own.filter(lead__isnull=False).values("lead")
+    jobs = ImportJob.objects.filter(Q(pk__in=own.filter(lead=None).values("pk")) | Q(pk__in=leads))
+    return list(jobs.order_by("id").prefetch_related("parts"))
+
+
+def import_job_get(*, job_number: int, user: User) -> ImportJob:
+    """A job of the user, or of anybody for users who import in the admin. Raises ImportJobNotFound."""
+    jobs = ImportJob.objects.all()
+    if not user.has_perm("catalogue.import_dsr"):
+        jobs = jobs.filter(uploaded_by=user)
+    job = jobs.select_related("lead").filter(pk=job_number).first()
+    if job is None:
+        raise ImportJobNotFound(f"There is no import {job_number}.", id=job_number)
+    return job

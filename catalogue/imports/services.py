@@ -43,6 +43,7 @@ def dsr_import(
     folder: Path | None = None,
     replace: bool = False,
     replace_only: Collection[int] | None = None,
+    drop_missing: bool = False,
     dry_run: bool = False,
     user: User | None = None,
     progress: Progress | None = None,
@@ -52,7 +53,9 @@ def dsr_import(
     """Import a delivery of one file. See `delivery_import`."""
     return delivery_import(
         files=[DeliveredFile(path, name, folder)],
-        choices=Choices(replace=replace, replace_only=replace_only, dry_run=dry_run, user=user),
+        choices=Choices(
+            replace=replace, replace_only=replace_only, drop_missing=drop_missing, dry_run=dry_run, user=user
+        ),
         progress=progress,
         and_catalogue=and_catalogue,
         unpacked_limit=unpacked_limit,

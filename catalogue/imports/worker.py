@@ -1,9 +1,10 @@
 """The work on import jobs: a file is checked, and once it is confirmed, loaded. In a request or in a worker."""
 
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from datetime import timedelta
+from hashlib import sha256
 from stat import S_ISDIR
 
 import psycopg2
@@ -12,13 +13,14 @@ from django.contrib.admin.models import ADDITION, CHANGE, LogEntry
 from django.db import DatabaseError, connection, transaction
 from django.utils import timezone
 
-from catalogue.exceptions import DSRExists, ImportJobChanged
-from catalogue.imports.jobs import import_job_discard, job_file_remove, job_held, job_path
+from catalogue.exceptions import DSRExists, ImportJobChanged, MessageIdReused
+from catalogue.imports.jobs import import_job_discard, job_file_remove, job_files, job_held
+from catalogue.imports.loading import Choices
 from catalogue.imports.outcome import ImportReport, Outcome
-from catalogue.imports.preview import earlier_follow, earlier_shown, findings_keep
+from catalogue.imports.preview import earlier_follow, earlier_shown, findings_keep, missing_shown
 from catalogue.imports.progress import Deadline, Interrupted, StepProgress, WorkerProgress
 from catalogue.imports.selectors import WORKER, loads_before
-from catalogue.imports.services import dsr_import
+from catalogue.imports.services import DeliveredFile, delivery_import
 from catalogue.models import ImportJob
 from dsrhub.database import locks
 from dsrhub.database.statements import execute
@@ -30,6 +32,8 @@ logger = logging.getLogger(__name__)
 
 # A step that was begun so often did not end: perhaps the file is what kills its workers.
 MOST_TRIES = 5
+# How many DSRs the text of a job names.
+MOST_NAMED = 20
 
 State = ImportJob.State
 
@@ -71,13 +75,18 @@ def uploads_clear() -> None:
     """Discard uploads that nobody has touched for days, and remove files that belong to no job."""
     now = timezone.now()
     untouched = ImportJob.objects.filter(
-        state__in=[State.CHECKED, State.REFUSED], changed_at__lt=now - timedelta(days=settings.DSRHUB_UPLOAD_DAYS)
+        state__in=[State.CHECKED, State.REFUSED, State.WAITING],
+        changed_at__lt=now - timedelta(days=settings.DSRHUB_UPLOAD_DAYS),
     ).exclude(stored_name="")
     for job in untouched:
         try:
             import_job_discard(job=job)
         except ImportJobChanged as change:
             logger.info("%s", change)
+    # A worker of an earlier release discards the lead of a message, and does not know of its other files.
+    left = ImportJob.objects.filter(state=State.PART, lead__state__in=[State.DONE, State.ABANDONED])
+    for lead in ImportJob.objects.filter(pk__in=left.values("lead")):
+        job_file_remove(lead)
     needed = set(ImportJob.objects.exclude(stored_name="").values_list("stored_name", flat=True))
     yesterday = (now - timedelta(days=1)).timestamp()
     if settings.DSRHUB_UPLOAD_DIR.is_dir():
@@ -155,24 +164,21 @@ def _lock_timeout(progress: StepProgress) -> Iterator[None]:
 
 
 def _check(job: ImportJob, progress: StepProgress) -> None:
-    path = job_path(job)
-    job.file_sha256 = file_sha256(path, path.parent)
+    files = job_files(job)
+    job.file_sha256 = _files_sha256(files)
     try:
         # As a replacement, so that a file with an earlier delivery is checked as thoroughly as any other.
-        report = dsr_import(
-            path=path,
-            name=job.name,
-            folder=path.parent,
-            replace=True,
-            dry_run=True,
+        report = delivery_import(
+            files=files,
+            choices=Choices(replace=True, dry_run=True),
             progress=progress,
             unpacked_limit=settings.DSRHUB_UPLOAD_UNPACKED_LIMIT_BYTES,
         )
     except DsrhubError as error:
-        findings_keep(job, path, error=error)
+        findings_keep(job, files, error=error)
         _refuse(job, error.message)
         return
-    findings_keep(job, path, report=report)
+    findings_keep(job, files, report=report)
     if report.outcome == Outcome.UNCHANGED:
         _end(job, f"Already imported as {_dsr_names(report)}.", report)
         job_file_remove(job)
@@ -182,24 +188,26 @@ def _check(job: ImportJob, progress: StepProgress) -> None:
 
 
 def _load(job: ImportJob, progress: StepProgress) -> None:
-    path = job_path(job)
-    if file_sha256(path, path.parent) != job.file_sha256:
+    files = job_files(job)
+    if _files_sha256(files) != job.file_sha256:
         _refuse(job, "The stored file is not the file that was checked. Nothing was loaded.")
         return
     try:
         # Workers refresh the catalogue of resources later, when nobody waits for it.
-        report = dsr_import(
-            path=path,
-            name=job.name,
-            folder=path.parent,
-            replace=job.replace,
-            replace_only=earlier_shown(job) if job.replace else None,
-            user=job.confirmed_by,
+        report = delivery_import(
+            files=files,
+            choices=Choices(
+                replace=job.replace,
+                replace_only=earlier_shown(job) if job.replace else None,
+                drop_missing=job.drop_missing,
+                drop_only=missing_shown(job),
+                user=job.confirmed_by,
+            ),
             progress=progress,
             and_catalogue=False,
             unpacked_limit=settings.DSRHUB_UPLOAD_UNPACKED_LIMIT_BYTES,
         )
-    except DSRExists as error:
+    except (DSRExists, MessageIdReused) as error:
         _refuse(job, f"{error.message} Check the file again.")
         return
     except ConfirmationOutdated as error:
@@ -207,7 +215,7 @@ def _load(job: ImportJob, progress: StepProgress) -> None:
         return
     except DsrhubError as error:
         job.dsr_number = error.extra.get("dsr")
-        findings_keep(job, path, error=error)
+        findings_keep(job, files, error=error)
         _refuse(job, error.message)
         return
     with transaction.atomic():
@@ -216,9 +224,18 @@ def _load(job: ImportJob, progress: StepProgress) -> None:
     job_file_remove(job)
 
 
+def _files_sha256(files: Sequence[DeliveredFile]) -> str:
+    """The hash of the packed files of a job; that of several files is made of their hashes."""
+    hashes = [file_sha256(file.path, file.folder) for file in files]
+    return hashes[0] if len(hashes) == 1 else sha256(" ".join(hashes).encode()).hexdigest()
+
+
 def _dsr_names(report: ImportReport) -> str:
     numbers = [str(one.dsr.pk) for one in report.imported]
-    return f"DSR {numbers[0]}" if len(numbers) == 1 else f"DSRs {', '.join(numbers)}"
+    if len(numbers) == 1:
+        return f"DSR {numbers[0]}"
+    more = f" and {len(numbers) - MOST_NAMED:,} more" if len(numbers) > MOST_NAMED else ""
+    return f"DSRs {', '.join(numbers[:MOST_NAMED])}{more}"
 
 
 def _refuse(job: ImportJob, message: str) -> None:
@@ -228,7 +245,9 @@ def _refuse(job: ImportJob, message: str) -> None:
 
 
 def _end(job: ImportJob, message: str, report: ImportReport) -> None:
-    job.state, job.message, job.dsr_number = State.DONE, message[:1000], report.imported[0].dsr.pk
+    job.state, job.message = State.DONE, message[:1000]
+    job.dsr_numbers = [one.dsr.pk for one in report.imported]
+    job.dsr_number = job.dsr_numbers[0]
     with transaction.atomic():
         job.save()
         if job.confirmed_by_id is not None:
@@ -236,8 +255,6 @@ def _end(job: ImportJob, message: str, report: ImportReport) -> None:
 
 
 def _log(report: ImportReport, user_id: int) -> None:
-    flags = {Outcome.LOADED: ADDITION, Outcome.REPLACED: CHANGE}
-    for one in report.imported:
-        if one.outcome in flags:
-            message = f"Imported: {one.outcome}."
-            LogEntry.objects.log_actions(user_id, [one.dsr], flags[one.outcome], message, single_object=True)
+    for outcome, flag in ((Outcome.LOADED, ADDITION), (Outcome.REPLACED, CHANGE)):
+        dsrs = [one.dsr for one in report.imported if one.outcome == outcome]
+        LogEntry.objects.log_actions(user_id, dsrs, flag, f"Imported: {outcome}.")

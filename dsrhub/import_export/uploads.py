@@ -1,31 +1,20 @@
 """Uploads of the admin as files on the disk, which an import reads piece by piece."""
 
-import os
-import shutil
 from pathlib import Path
-from uuid import uuid4
 
 from django.conf import settings
 from django.core.files.uploadedfile import TemporaryUploadedFile
 from import_export.formats.base_formats import Format
 from import_export.tmp_storages import BaseStorage
 
-from dsrhub.files import file_open
+from dsrhub.uploads import upload_store
 
 
 class UploadStorage(BaseStorage):  # type: ignore[misc]
     """Keeps an upload in the folder that servers and workers share. `read` returns its path."""
 
     def save(self, upload: TemporaryUploadedFile) -> None:
-        """Store an upload, by a hard link if the folder is on the same disk as the temporary files, else by a copy."""
-        self.name = uuid4().hex
-        settings.DSRHUB_UPLOAD_DIR.mkdir(mode=0o700, parents=True, exist_ok=True)
-        try:
-            os.link(upload.temporary_file_path(), self.read())
-        except OSError:
-            # `x`: whatever has the name already, a link above all, is not written through.
-            with file_open(Path(upload.temporary_file_path())) as file, self.read().open("xb") as stored:
-                shutil.copyfileobj(file, stored)
+        self.name = upload_store(Path(upload.temporary_file_path())).name
 
     def read(self) -> Path:
         return settings.DSRHUB_UPLOAD_DIR / Path(self.name).name

@@ -236,14 +236,14 @@ def test_a_job_is_given_up_after_too_many_tries(job):
 
 def test_an_internal_error_stops_one_job_and_not_the_worker(job, uploads, admin_user, monkeypatch, caplog):
     other = add_job(uploads, admin_user, "Spotify_Duo_ES_EUR_20200101-20200131.tsv", line("a"))
-    real = worker.dsr_import
+    real = worker.delivery_import
 
-    def fails(*, name, **kwargs):
-        if name == NO_JANUARY:
+    def fails(*, files, **kwargs):
+        if files[0].name == NO_JANUARY:
             raise RuntimeError("a bug")
-        return real(name=name, **kwargs)
+        return real(files=files, **kwargs)
 
-    monkeypatch.setattr(worker, "dsr_import", fails)
+    monkeypatch.setattr(worker, "delivery_import", fails)
     assert queue_drain() == 2
     job.refresh_from_db()
     other.refresh_from_db()
