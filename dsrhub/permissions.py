@@ -15,10 +15,14 @@ class ReadOpenWriteByPermission(BasePermission):
     """Anybody may read, unless DSRHUB_PRIVATE is on. A write needs the permission of its method.
 
     A view names the permissions: `write_permissions = {"POST": "catalogue.add_dsr"}`. Other methods are not allowed.
+    A view whose answers are not for everybody names a `read_permission`.
     """
 
     def has_permission(self, request: Request, view: "APIView") -> bool:
         if request.method in SAFE_METHODS:
+            to_read: str | None = getattr(view, "read_permission", None)
+            if to_read is not None:
+                return bool(request.user) and request.user.has_perm(to_read)
             return not settings.DSRHUB_PRIVATE or bool(request.user and request.user.is_authenticated)
         needed = getattr(view, "write_permissions", {}).get(request.method)
         if needed is None:

@@ -212,6 +212,7 @@ SPECTACULAR_SETTINGS = {
     "POSTPROCESSING_HOOKS": ["drf_spectacular.hooks.postprocess_schema_enums", "dsrhub.api.servers.name_server"],
     "TAGS": [
         {"name": "dsrs", "description": "Digital Sales Reports"},
+        {"name": "imports", "description": "Uploaded files of messages of several files"},
         {"name": "resources", "description": "Sound recordings"},
         {"name": "subscriptions", "description": "Usage of data and voice. A path with `.csv` answers with CSV."},
         {"name": "session", "description": "Signing in"},

@@ -232,6 +232,7 @@ def test_it_has_every_endpoint_once(document):
             "/dsrs/{id}": {"get", "delete"},
             "/dsrs/{id}/lines": {"get"},
             "/dsrs/{id}/problems": {"get"},
+            "/imports/{id}": {"get", "delete"},
             "/resources/percentile/{number}": {"get"},
             "/token/": {"post"},
         }.items()

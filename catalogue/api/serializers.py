@@ -7,13 +7,16 @@ from functools import lru_cache
 from json.encoder import encode_basestring
 from typing import Any
 
+from django.db.models import prefetch_related_objects
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
+from rest_framework.exceptions import ErrorDetail
 
 from catalogue.dsrs.selectors import ListedDSR
 from catalogue.imports.outcome import ImportReport
-from catalogue.models import DSR, Currency, RateMethod, ReportProblem, Territory
+from catalogue.imports.waiting import waiting_for
+from catalogue.models import DSR, Currency, ImportJob, RateMethod, ReportMessage, ReportProblem, Territory
 from catalogue.ranking.cache import Ranking
 from dsrhub.api.errors import ErrorSerializer
 from dsrhub.api.fields import ExactField, Int64Field, WholeNumberField, exact_field
@@ -83,10 +86,23 @@ class UploadParameters(Parameters):
     """A report to import."""
 
     file = serializers.FileField(
-        allow_empty_file=True, help_text="A report named `{DSP}_{Offer}[_{Society}]_{TT}_{CCC}_{period}.tsv[.gz]`."
+        allow_empty_file=True,
+        help_text="A report named `{DSP}_{Offer}[_{Society}]_{TT}_{CCC}_{period}.tsv[.gz]`, or a file of a message.",
     )
     # Without a default in the document, which TypeScript would turn into a required property.
-    replace = serializers.BooleanField(required=False, help_text="Replace an earlier DSR that has the same key.")
+    replace = serializers.BooleanField(
+        required=False, help_text="Replace earlier DSRs that have the same key, and an earlier message of the same id."
+    )
+    drop_missing = serializers.BooleanField(
+        required=False,
+        help_text="With `replace`: delete the DSRs of replaced messages whose contexts the new message lacks.",
+    )
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        attrs = {"replace": False, "drop_missing": False, **attrs}
+        if attrs["drop_missing"] and not attrs["replace"]:
+            raise serializers.ValidationError({"drop_missing": ErrorDetail("Needs `replace`.", "needs_replace")})
+        return attrs
 
 
 # --- Types of the contract -------------------------------------------------------------------------------------
@@ -238,6 +254,7 @@ class ProblemSerializer(WithoutEmpty):
     line = Int64Field(required=False)
     column = serializers.CharField(required=False)
     value = serializers.CharField(required=False)
+    file = serializers.CharField(required=False, help_text="In a message of several files, the name of the file.")
     context_number = serializers.IntegerField(
         required=False, help_text="In a delivery of several DSRs, the number of the DSR, from 1."
     )
@@ -267,11 +284,123 @@ class DeliverySerializer(serializers.Serializer[Any]):
     dsrs = ImportedDSRSerializer(many=True, source="imported")
 
 
+class PartySerializer(WithoutEmpty):
+    """A sender or a recipient. Properties without a value are omitted."""
+
+    name = serializers.CharField(required=False)
+    party_id = serializers.CharField(required=False, help_text="Its DDEX party id (DPID).")
+
+
+class MessageFileSerializer(serializers.Serializer[Any]):
+    """A file of a message."""
+
+    name = serializers.CharField()
+    sha256 = serializers.CharField(help_text="Of the unpacked content.")
+
+
+class MessageSerializer(serializers.Serializer[ReportMessage]):
+    """A message whose sales contexts are DSRs."""
+
+    id = serializers.IntegerField()
+    sender = serializers.SerializerMethodField()
+    recipient = serializers.SerializerMethodField()
+    message_id = serializers.CharField(help_text="The id that the sender gave it.")
+    period_start = DayField()
+    period_end = DayField()
+    files = MessageFileSerializer(many=True)
+
+    @extend_schema_field(PartySerializer)
+    def get_sender(self, message: ReportMessage) -> Any:
+        return _party(message.sender_name, message.sender_id)
+
+    @extend_schema_field(PartySerializer)
+    def get_recipient(self, message: ReportMessage) -> Any:
+        return _party(message.recipient_name, message.recipient_id)
+
+
+def _party(name: str, party_id: str) -> Any:
+    return PartySerializer({"name": name or None, "party_id": party_id or None}).data
+
+
+class ImportedMessageSerializer(DeliverySerializer):
+    """The result of an import of a message. `missing` lists DSRs of replaced messages whose contexts it lacks; they are
+    deleted if `dropped` is true."""
+
+    message = MessageSerializer()
+    missing = serializers.SerializerMethodField()
+    dropped = serializers.BooleanField()
+
+    @extend_schema_field(serializers.ListField(child=serializers.IntegerField()))
+    def get_missing(self, report: ImportReport) -> list[int]:
+        return [dsr.pk for dsr in report.missing]
+
+
 def import_report_data(report: ImportReport) -> Any:
-    """One DSR as itself, several as a delivery."""
+    """A message with its DSRs, a DSR without a message as itself, and several as a delivery."""
+    # One query for all DSRs.
+    prefetch_related_objects([one.dsr for one in report.imported], "territory", "currency")
+    if report.message is not None:
+        return ImportedMessageSerializer(report).data
     if len(report.imported) == 1:
         return ImportedDSRSerializer(report.imported[0]).data
     return DeliverySerializer(report).data
+
+
+class WaitingFileSerializer(serializers.Serializer[ImportJob]):
+    """A file of a message that is stored until the other files are uploaded. No file is missing while another request
+    imports the message."""
+
+    job = serializers.IntegerField(source="pk", help_text="The id of the import: see `/imports/{id}`.")
+    waiting_for = serializers.SerializerMethodField()
+
+    @extend_schema_field(serializers.ListField(child=serializers.IntegerField(), help_text="Numbers of files."))
+    def get_waiting_for(self, job: ImportJob) -> list[int]:
+        return waiting_for(job)
+
+
+class FileOfMessageSerializer(serializers.Serializer[ImportJob]):
+    """Which file of which message a file is."""
+
+    sender = serializers.CharField(source="part_sender", help_text="The party id of the sender, or its name.")
+    message_id = serializers.CharField(source="part_message_id")
+    file_number = serializers.IntegerField(source="part_number")
+    file_count = serializers.IntegerField(source="part_count")
+
+
+class ImportJobSerializer(WithoutEmpty):
+    """An uploaded file and its import. `message` is only there for files of messages of several files: the import of
+    the message is that of each of its files."""
+
+    id = serializers.IntegerField()
+    state = serializers.ChoiceField(ImportJob.State.choices)
+    name = serializers.CharField()
+    detail = serializers.CharField(help_text="What became of it, or what it waits for, for people.")
+    message = FileOfMessageSerializer(required=False)
+    waiting_for = serializers.ListField(child=serializers.IntegerField(), help_text="Numbers of files.")
+    dsrs = serializers.ListField(child=serializers.IntegerField(), help_text="The ids of its DSRs.")
+    error_count = serializers.IntegerField()
+    warning_count = serializers.IntegerField()
+    problems = ProblemSerializer(many=True, help_text="The first problems, errors first.")
+
+
+def import_job_data(job: ImportJob) -> Any:
+    """A job with what became of it: of a complete message, the first file tells it for all."""
+    lead = job.lead or job
+    preview = lead.preview or {}
+    return ImportJobSerializer(
+        {
+            "id": job.pk,
+            "state": lead.state,
+            "name": job.name,
+            "detail": lead.message,
+            "message": job if job.part_number is not None else None,
+            "waiting_for": waiting_for(job),
+            "dsrs": lead.dsr_numbers or ([] if lead.dsr_number is None else [lead.dsr_number]),
+            "error_count": preview.get("error_count", 0),
+            "warning_count": preview.get("warning_count", 0),
+            "problems": preview.get("problems", []),
+        }
+    ).data
 
 
 class RefusalSerializer(ErrorSerializer):
@@ -281,3 +410,13 @@ class RefusalSerializer(ErrorSerializer):
     warning_count = Int64Field(required=False)
     problems = ProblemSerializer(many=True, required=False)
     dsr = serializers.IntegerField(required=False, help_text="The id of the DSR that failed.")
+
+
+class ConflictSerializer(ErrorSerializer):
+    """What contradicts an import: the DSRs that are in the way, or the import of a file that waits already."""
+
+    id = serializers.IntegerField(required=False, help_text="The id of the first DSR.")
+    path = serializers.CharField(required=False, help_text="Its path.")
+    ids = serializers.ListField(child=serializers.IntegerField(), required=False, help_text="The ids of all DSRs.")
+    message_id = serializers.CharField(required=False)
+    job = serializers.IntegerField(required=False)

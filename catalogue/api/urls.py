@@ -10,6 +10,7 @@ urlpatterns = [
     *either_slash("dsrs/<str:id>", views.DSRDetailView.as_view(), "dsr-detail"),
     *either_slash("dsrs/<str:id>/lines", views.DSRLinesView.as_view(), "dsr-lines"),
     *either_slash("dsrs/<str:id>/problems", views.DSRProblemsView.as_view(), "dsr-problems"),
+    *either_slash("imports/<str:id>", views.ImportView.as_view(), "import-detail"),
     *either_slash("resources/percentile/<str:number>", views.TopPercentileView.as_view(), "top-percentile"),
     # A missing number is answered as a wrong number.
     path("resources/percentile/", undocumented(views.TopPercentileView.as_view()), {"number": ""}),

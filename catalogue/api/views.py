@@ -20,10 +20,13 @@ from rest_framework.views import APIView
 
 from catalogue.api.serializers import (
     PIECE,
+    ConflictSerializer,
     DeliverySerializer,
     DSRPageParameters,
     DSRSerializer,
     ImportedDSRSerializer,
+    ImportedMessageSerializer,
+    ImportJobSerializer,
     ProblemSerializer,
     RefusalSerializer,
     ResourceSerializer,
@@ -31,16 +34,22 @@ from catalogue.api.serializers import (
     TopPercentileParameters,
     UploadParameters,
     UsageLineSerializer,
+    WaitingFileSerializer,
     dsrs_rendered,
+    import_job_data,
     import_report_data,
     resources_rendered,
 )
 from catalogue.dsrs import selectors
 from catalogue.dsrs.services import dsr_delete
-from catalogue.exceptions import DSRNotFound, PeriodReversed
+from catalogue.exceptions import DSRNotFound, ImportJobNotFound, PeriodReversed
+from catalogue.imports.jobs import import_job_discard
+from catalogue.imports.loading import Choices
 from catalogue.imports.outcome import Outcome
-from catalogue.imports.services import dsr_import
+from catalogue.imports.selectors import import_job_get
+from catalogue.imports.uploads import upload_import
 from catalogue.lines.scope import Scope
+from catalogue.models import ImportJob
 from catalogue.ranking.selectors import resource_ranking
 from dsrhub.api.errors import (
     BUSY,
@@ -61,15 +70,20 @@ from dsrhub.api.pages import PageParameters, link_to_next, page_response
 from dsrhub.api.parameters import number_in_path
 
 NOT_FOUND = OpenApiResponse(ErrorSerializer, description="There is no such DSR.")
+IMPORT_NOT_FOUND = OpenApiResponse(ErrorSerializer, description="There is no such import.")
 EXISTS = OpenApiResponse(
-    ErrorSerializer, description="A DSR with the same key has different content, or a name looks like another one."
+    ConflictSerializer,
+    description="DSRs with the same keys, or a message with the same id, have different content; "
+    "or a name looks like another one; or a file of the message waits already.",
 )
 NOT_LOADED = OpenApiResponse(
     PolymorphicProxySerializer("NotLoaded", [RefusalSerializer, WrongParametersSerializer], None),
     description="The report has errors, or a parameter is wrong.",
 )
-IMPORTED = PolymorphicProxySerializer("ImportReport", [ImportedDSRSerializer, DeliverySerializer], None)
-DSR_ID = OpenApiParameter("id", OpenApiTypes.INT, OpenApiParameter.PATH)
+IMPORTED = PolymorphicProxySerializer(
+    "ImportReport", [ImportedDSRSerializer, DeliverySerializer, ImportedMessageSerializer], None
+)
+DSR_ID = IMPORT_ID = OpenApiParameter("id", OpenApiTypes.INT, OpenApiParameter.PATH)
 LARGEST_ID = 2**31 - 1
 
 
@@ -109,6 +123,9 @@ class DSRListView(APIView):
         responses={
             201: OpenApiResponse(IMPORTED, description="Loaded, or replaced an earlier DSR."),
             200: OpenApiResponse(IMPORTED, description="The same content is imported already."),
+            202: OpenApiResponse(
+                WaitingFileSerializer, description="Stored, until the other files of its message are uploaded."
+            ),
             400: NOT_LOADED,
             401: NOT_SIGNED_IN,
             403: NOT_ALLOWED,
@@ -121,24 +138,74 @@ class DSRListView(APIView):
         },
     )
     def post(self, request: Request) -> Response:
-        """Import a report completely or not at all. Needs the permission `add_dsr`, and `change_dsr` to replace."""
+        """Import a report completely or not at all. Needs the permission `add_dsr`, `change_dsr` to replace, and
+        `delete_dsr` to drop missing contexts.
+
+        The files of a message are uploaded one by one. All but the last one are stored; the last one imports all.
+        """
         upload = UploadParameters.of(request.data)
-        replace = upload.get("replace", False)
-        if replace and not request.user.has_perm("catalogue.change_dsr"):
-            self.permission_denied(request)
+        for choice, permission in (("replace", "catalogue.change_dsr"), ("drop_missing", "catalogue.delete_dsr")):
+            if upload[choice] and not request.user.has_perm(permission):
+                self.permission_denied(request)
         file: TemporaryUploadedFile = upload["file"]
         if (file.size or 0) > settings.DSRHUB_UPLOAD_LIMIT_BYTES:
             raise TooLarge(f"The file is larger than {settings.DSRHUB_UPLOAD_LIMIT_BYTES} bytes.")
-        report = dsr_import(
+        report = upload_import(
             path=Path(file.temporary_file_path()),
             name=str(file.name),
-            replace=replace,
-            user=cast(User, request.user),
-            unpacked_limit=settings.DSRHUB_UPLOAD_UNPACKED_LIMIT_BYTES,
+            choices=Choices(
+                replace=upload["replace"], drop_missing=upload["drop_missing"], user=cast(User, request.user)
+            ),
         )
+        if isinstance(report, ImportJob):
+            return Response(WaitingFileSerializer(report).data, status=status.HTTP_202_ACCEPTED)
         is_new = report.outcome != Outcome.UNCHANGED
         code = status.HTTP_201_CREATED if is_new else status.HTTP_200_OK
         return Response(import_report_data(report), status=code)
+
+
+class ImportView(APIView):
+    read_permission = "catalogue.add_dsr"
+    write_permissions = {"DELETE": "catalogue.add_dsr"}
+
+    @extend_schema(
+        operation_id="imports_read",
+        summary="Get an import",
+        tags=["imports"],
+        parameters=[IMPORT_ID],
+        responses={200: ImportJobSerializer, 401: NOT_SIGNED_IN, 403: NOT_ALLOWED, 404: IMPORT_NOT_FOUND},
+    )
+    def get(self, request: Request, id: str) -> Response:
+        """Return what became of an uploaded file. Needs the permission `add_dsr`.
+
+        Imports of other users are only for users with the permission `import_dsr`.
+        """
+        return Response(import_job_data(self._job(request, id)))
+
+    @extend_schema(
+        operation_id="imports_delete",
+        summary="Discard a waiting import",
+        tags=["imports"],
+        parameters=[IMPORT_ID],
+        responses={
+            204: None,
+            401: NOT_SIGNED_IN,
+            403: NOT_ALLOWED,
+            404: IMPORT_NOT_FOUND,
+            409: OpenApiResponse(ErrorSerializer, description="It is in work, or has ended."),
+        },
+    )
+    def delete(self, request: Request, id: str) -> Response:
+        """Discard an uploaded file that is not imported. Needs the permission `add_dsr`."""
+        import_job_discard(job=self._job(request, id))
+        return Response(status=status.HTTP_204_NO_CONTENT)
+
+    @staticmethod
+    def _job(request: Request, id: str) -> ImportJob:
+        number = number_in_path(id, largest=LARGEST_ID)
+        if number is None:
+            raise ImportJobNotFound(f"There is no import {id!r}.", id=id)
+        return import_job_get(job_number=number, user=cast(User, request.user))
 
 
 class DSRDetailView(APIView):

@@ -84,7 +84,7 @@ def set_gather(job: ImportJob) -> None:
         )
         job.save()
     elif missing_numbers(job, files):
-        ImportJob.objects.filter(pk__in=[file.pk for file in files]).update(changed_at=timezone.now())
+        set_touch(job)
         set_note(job)
     else:
         lead_number, *others = [file.pk for file in files]
@@ -93,6 +93,12 @@ def set_gather(job: ImportJob) -> None:
             state=State.TO_CHECK, message="", changed_at=timezone.now(), request_id=job.request_id, address=job.address
         )
     job.refresh_from_db()
+
+
+def set_touch(job: ImportJob) -> None:
+    """Note that somebody works on the set of a job: its files expire together."""
+    numbers = [file.pk for file in waiting_set(job)]
+    ImportJob.objects.filter(pk__in=numbers).update(changed_at=timezone.now())
 
 
 def set_note(job: ImportJob) -> None:

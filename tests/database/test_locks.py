@@ -25,6 +25,7 @@ KEYS = [
     (locks.RESOURCES_OF_DSP, {"dsp": "Spotify"}, -8436436048996669856),
     (locks.RANKING, {"key": 64 * "0"}, -283959694693285968),
     (locks.RANKING_BY_ADDING_UP, {}, -8485561814984131168),
+    (locks.WAITING_FILES, {"user": 7}, 0),
     (locks.USAGE_AGGREGATES, {"usage_type": "data"}, -8155699748909668524),
     (locks.USAGE_RECORDS, {"usage_type": "voice"}, 8879801897008938269),
     (locks.USAGE_RECORD, {"usage_type": "data", "record_id": 17}, 4782657296346766813),
