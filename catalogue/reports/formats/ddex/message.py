@@ -23,7 +23,14 @@ from catalogue.reports.delivery import Delivery
 from catalogue.reports.formats.ddex.cells import line_cells, value_of
 from catalogue.reports.formats.ddex.codes import DdexError, DdexWarning
 from catalogue.reports.formats.ddex.lines import UnreadableMessage, is_record, line_blocks
-from catalogue.reports.formats.ddex.records import LAST_MANDATORY, PROFILES, REVENUE_SUMMARIES, VERSION, family_of
+from catalogue.reports.formats.ddex.records import (
+    AFTER_SUMMARIES,
+    LAST_MANDATORY,
+    PROFILES,
+    REVENUE_SUMMARIES,
+    VERSION,
+    family_of,
+)
 from catalogue.reports.formats.ddex.territories import PARTS, is_group, territory_code
 from catalogue.reports.problems import CommonError, ErrorCode, Problem, WarningCode, shown
 
@@ -257,8 +264,16 @@ def _party(record: Record, name_cell: int, id_cell: int, kind: str, *, required:
 
 def _summaries(records: Iterator[tuple[int, bytes]], problems: list[Problem], file: str | None) -> list[Record]:
     """The summaries, which stand before the first block."""
-    lines = takewhile(lambda record: record[1].startswith(SUMMARY), records)
-    return [Record(line_number, line_cells(line), problems, file) for line_number, line in lines]
+    lines = takewhile(lambda record: _family(record[1]) not in AFTER_SUMMARIES, records)
+    return [
+        Record(line_number, line_cells(line), problems, file)
+        for line_number, line in lines
+        if _family(line).startswith(SUMMARY)
+    ]
+
+
+def _family(line: bytes) -> bytes:
+    return family_of(line.lstrip(b" "))
 
 
 def _stating_revenue(summaries: Sequence[Record]) -> dict[str, Record]:

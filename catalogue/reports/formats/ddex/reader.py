@@ -167,7 +167,7 @@ class MessageReader:
         self._file = delivery.name if len(self._deliveries) > 1 else None
         self._first_of_file = index * FILE_LINES
         self._line = 0
-        self._has_head = False
+        self._has_head = self._is_after_summaries = False
         self._summary_count = self._block_count = 0
         self._other_summaries: set[bytes] = set()
         self._foot_line: RecordLine | None = None
@@ -236,7 +236,7 @@ class MessageReader:
 
     def _summary(self, line: bytes, family: bytes) -> None:
         self._summary_count += 1
-        if self._block is not None:
+        if self._is_after_summaries:
             self._add(DdexError.SUMMARY_LATE, self._line, value=_shown(family))
         if family.decode(errors="replace") not in REVENUE_SUMMARIES:
             self._other_summaries.add(RecordLine(self._line, line_cells(line)).value(2))
@@ -304,6 +304,7 @@ class MessageReader:
         if block is None or block.id != block_id:
             self._end_block()
             block = self._block = Block(block_id)
+            self._is_after_summaries = True
             self._block_count += 1
             self._block_ids.add(block_id, self._first_of_file + self._line)
         block.record_count += 1
@@ -361,6 +362,7 @@ class MessageReader:
         record = self._read(line)
         cells = SALES_CELLS[line[:4]] if line[:4] in SALES_CELLS else SALES_CELLS[family_of(record.value(1))]
         if cells.is_single_record:
+            self._is_after_summaries = True
             self._read_sale(record, None, may_wait=False)
             return
         block = self._block
@@ -462,8 +464,9 @@ class MessageReader:
 
     def _resource_row(self, block: Block, reference: bytes, record: RecordLine, context: Context) -> bytes:
         release = next(iter(block.releases.values())) if len(block.releases) == 1 else None
-        works = block.works.get(reference, [])
-        is_with_works = family_of(record.cells[0].strip()) in (b"AS02", b"AS06")
+        works = [(work.value(4), _names(work.cell(7))) for work in block.works.get(reference, [])]
+        if family_of(record.cells[0].strip()) in (b"AS02", b"AS06"):
+            works.insert(0, (record.value(12), _names(record.cell(13))))
         return self._row(
             context,
             record,
@@ -471,8 +474,8 @@ class MessageReader:
             isrcs=record.cell(5),
             title=record.value(6),
             artists=record.cell(8),
-            iswc=(record.value(12) if is_with_works else b"") or _first(work.value(4) for work in works),
-            composers=(record.cell(13) if is_with_works else b"") or _first(work.cell(7) for work in works),
+            iswc=_first(iswc for iswc, _ in works),
+            composers=_first(composers for _, composers in works),
             label=release.value(13) if release else b"",
             icpn=release.value(7) if release else b"",
         )
@@ -501,7 +504,7 @@ class MessageReader:
                 title=record.value(5),
                 artists=record.cell(7),
                 iswc=record.value(12),
-                composers=record.cell(13),
+                composers=_names(record.cell(13)),
                 label=record.value(30),
                 icpn=record.value(24),
             )
@@ -538,9 +541,9 @@ class MessageReader:
         isrc, all_isrcs = self._isrcs(record, isrcs, context)
         # A display artist is one text, in which `|` would separate artists.
         delivered = value_of(artists)
-        joined = b" / ".join(value for value in map(bytes.strip, delivered.split(b"|")) if value)
+        joined = _one_text(delivered)
         cells = (
-            *(key, title, joined, isrc, b"t" if is_release else b"f", iswc, b"|".join(values_of(composers))),
+            *(key, title, joined, isrc, b"t" if is_release else b"f", iswc, composers),
             *(label, icpn, all_isrcs, delivered if delivered != joined else b""),
         )
         for name, cell in zip(DESCRIPTION, cells, strict=True):
@@ -632,6 +635,16 @@ def _column(record: RecordLine, cell: int, name: str) -> str:
 
 def _first(values: Iterator[bytes]) -> bytes:
     return next((value for value in values if value), b"")
+
+
+def _names(cell: bytes) -> bytes:
+    """The names in a cell, separated by `|`."""
+    return b"|".join(filter(None, map(_one_text, values_of(cell))))
+
+
+def _one_text(name: bytes) -> bytes:
+    """A name without the character that separates names."""
+    return b" / ".join(part for part in map(bytes.strip, name.split(b"|")) if part) if b"|" in name else name
 
 
 def _shown(text: bytes) -> str:

@@ -42,6 +42,9 @@ SALES_CELLS = {
     b"SR02": SalesCells(2, 33, 34, 35, 0, 38, is_single_record=True),
 }
 
+# No summary follows after one of these. Other records, such as bilateral ones, may stand between summaries.
+AFTER_SUMMARIES = {*RELEASES, b"RE02", *RESOURCES, *WORKS, *WITHOUT_LINES, *SALES_CELLS, b"FOOT", b"SRFO"}
+
 # The last cell that a record must have, by family.
 LAST_MANDATORY = {
     b"HEAD": 12,
