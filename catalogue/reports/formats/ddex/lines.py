@@ -17,6 +17,10 @@ class UnreadableMessage(Exception):
         self.problems = problems
 
 
+class LastLine(list[bytes]):
+    """A block of one line, which has no line end: the last one of a file, or a part of a line where it is cut off."""
+
+
 def line_blocks(chunks: Iterable[bytes]) -> Iterator[list[bytes]]:
     """The lines of each chunk, without line ends. Raises UnreadableMessage for a line that is too long."""
     rest = b""
@@ -35,7 +39,7 @@ def line_blocks(chunks: Iterable[bytes]) -> Iterator[list[bytes]]:
         if len(rest) > LONGEST_LINE:
             raise UnreadableMessage(Problem(CommonError.LINE_TOO_LONG, number + 1))
     if rest:
-        yield [(rest.removeprefix(BOM) if is_first else rest).removesuffix(b"\r")]
+        yield LastLine([(rest.removeprefix(BOM) if is_first else rest).removesuffix(b"\r")])
 
 
 def is_record(line: bytes) -> bool:

@@ -11,7 +11,7 @@ from catalogue.reports.delivery import Delivery, Progress
 from catalogue.reports.formats.ddex.blocks import BlockIds
 from catalogue.reports.formats.ddex.cells import line_cells, value_of, values_of
 from catalogue.reports.formats.ddex.codes import DdexError, DdexWarning
-from catalogue.reports.formats.ddex.lines import BOM, UnreadableMessage, is_record, line_blocks
+from catalogue.reports.formats.ddex.lines import BOM, LastLine, UnreadableMessage, is_record, line_blocks
 from catalogue.reports.formats.ddex.money import Allocation
 from catalogue.reports.formats.ddex.records import (
     ALL_CELLS,
@@ -150,7 +150,10 @@ class MessageReader:
             self._begin_file(index, delivery)
             try:
                 for lines in line_blocks(delivery.chunks(self._progress)):
-                    yield self._rows(lines)
+                    if self._is_cut_off(lines):
+                        self._line += 1
+                    else:
+                        yield self._rows(lines)
                     if self.problems.has_too_many_errors:
                         self.problems.end_at(self._line)
                         return
@@ -193,6 +196,15 @@ class MessageReader:
                 self._add(DdexError.RECORD_AFTER_FOOT, self._line, value=_shown(line[:4]))
         self.rewritten_count += len(self._out)
         return b"".join(self._out)
+
+    def _is_cut_off(self, lines: list[bytes]) -> bool:
+        """Whether a file ends in a line that says nothing but that its end is missing."""
+        return (
+            isinstance(lines, LastLine)
+            and self._foot_line is None
+            and is_record(lines[0])
+            and family_of(lines[0].lstrip(b" ")) not in (b"FOOT", b"SRFO")
+        )
 
     def _is_clean(self, line: bytes) -> bool:
         """Whether a line can be stored; reports it otherwise."""
