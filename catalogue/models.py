@@ -371,7 +371,7 @@ class UsageLine(models.Model):
     isrc = models.TextField("ISRC", null=True)  # noqa: DJ001
     revenue = NumericField(_("revenue"), null=True)
 
-    # Only lines of messages have these. `use_type` is blank where the DSR says it.
+    # Only lines of messages have these. `use_type` may be blank where the DSR says it.
     use_type = models.TextField(_("use type"), null=True)  # noqa: DJ001 - blank is NULL, here and below
     is_royalty_bearing = models.BooleanField(_("royalty bearing"), null=True)
     returns = models.BigIntegerField(_("returns"), null=True)

@@ -51,4 +51,3 @@ class DdexWarning(WarningCode):
     DECLARED_USAGES_ZERO = "declared_usages_zero"
     DECLARED_REVENUE_UNKNOWN = "declared_revenue_unknown"
     USAGES_ABOVE_DECLARED = "usages_above_declared"
-    USAGES_BELOW_DECLARED = "usages_below_declared"

@@ -50,9 +50,11 @@ class DdexFormat:
             heads.append((delivery.name, head))
         if problems.error_count:
             return None
-        # All files have the same summaries, so their problems are those of the first file.
-        for problem in heads[0][1].problems:
-            problems.add(problem)
+        for number, (_, head) in enumerate(heads):
+            for problem in head.problems:
+                # All files have the same summaries, so their problems are those of the first file.
+                if number == 0 or (problem.is_error and problem.line == head.line_number):
+                    problems.add(problem)
         _check_files(heads, problems)
         return None if problems.error_count else heads[0][1].contents
 

@@ -51,14 +51,15 @@ MINIMA_CELLS = {"usages": 14, "currency": 15, "net revenue": 19}
 
 @dataclass(frozen=True)
 class FileHead:
-    """HEAD and the summaries of one file, with the problems that they have.
+    """HEAD, which is on the line `line_number`, and the summaries of one file, with the problems that they have.
 
-    `summary_cells` are the cells of all summaries, in no order.
+    `summary_cells` are the cells of all summaries, in no order, each with tabs between them.
     """
 
+    line_number: int
     file_number: int
     contents: Contents
-    summary_cells: Counter[tuple[bytes, ...]]
+    summary_cells: Counter[bytes]
     problems: Sequence[Problem]
 
     @property
@@ -157,8 +158,9 @@ def file_head(delivery: Delivery, file: str | None) -> FileHead:
         problems.append(Problem(DdexError.SUMMARY_MISSING, file=file))
     if not any(problem.is_error for problem in problems):
         _refuse_equal_keys(contexts, stating)
-    summary_cells = Counter(tuple(map(bytes.strip, record.cells)) for record in summaries)
-    return FileHead(file_number, Contents(contexts, message), summary_cells, problems)
+    # Spreadsheets drop or add blank cells at the end.
+    summary_cells = Counter(b"\t".join(map(bytes.strip, record.cells)).rstrip() for record in summaries)
+    return FileHead(line_number, file_number, Contents(contexts, message), summary_cells, problems)
 
 
 def message_part(delivery: Delivery) -> MessagePart | None:

@@ -79,10 +79,9 @@ class Allocation:
         return Decimal(plain(self._net - self._floor(self.usages), self._decimals)) if self._is_known else None
 
     @property
-    def excess(self) -> int:
-        """1 where the lines have more usages than declared, -1 for fewer, 0 for the same."""
-        found = self.usages * self._shift
-        return (found > self._denominator) - (found < self._denominator)
+    def has_more_than_declared(self) -> bool:
+        """Whether the lines have more usages than the summary declares."""
+        return self.usages * self._shift > self._denominator
 
 
 def plain(amount: int, decimals: int) -> str:

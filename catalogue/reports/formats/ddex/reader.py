@@ -299,7 +299,7 @@ class MessageReader:
         for record_type, count in sorted(self._skipped.items()):
             self._add(DdexWarning.RECORDS_SKIPPED, None, value=f"{record_type}: {count}")
         for context in self._contexts:
-            if context.allocation.excess > 0:
+            if context.allocation.has_more_than_declared:
                 self._warn_of_context(DdexWarning.USAGES_ABOVE_DECLARED, context, str(context.allocation.usages))
 
     def _warn_of_context(self, code: WarningCode, context: Context, value: str) -> None:
@@ -569,7 +569,8 @@ class MessageReader:
         if not values:
             return b"", b""
         valid = [isrc for isrc in values if ISRC.fullmatch(isrc)]
-        column, number = _column(record, 5, "isrc"), self._number_of(context)
+        column = _column(record, 4 if record.cells[0].startswith(b"SR") else 5, "isrc")
+        number = self._number_of(context)
         for isrc in values:
             if isrc not in valid:
                 self._add(CommonWarning.ISRC_INVALID, record.number, column, shown(isrc), number)

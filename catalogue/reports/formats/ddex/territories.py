@@ -9,7 +9,10 @@ PARTS = {"ES-CE": "ES", "ES-CN": "ES", "ES-ML": "ES"}
 # TIS numbers of groups of countries: Africa, Europe, ...
 FIRST_GROUP, LAST_GROUP = 2100, 2136
 # Numbers of countries that are gone. Some of their numbers are those of a present country with other borders.
-PAST_COUNTRIES = {"200", "278", "280", "532", "582", "720", "736", "810", "886", "890", "891"}
+PAST_COUNTRIES = {"200", "230", "249", "278", "280", "532", "582", "720", "736", "810", "886", "890", "891"}
+
+# Numbers from this one on are for private use. CLDR has codes for them that are no countries.
+FIRST_PRIVATE_USE = "900"
 
 
 def territory_code(text: str) -> str | None:
@@ -29,4 +32,5 @@ def is_group(text: str) -> bool:
 def _country(number: str) -> str | None:
     # CLDR lists the ISO numbers of countries as aliases of their codes.
     codes: list[str] = get_global("territory_aliases").get(number, [])
-    return codes[0] if len(codes) == 1 and number not in PAST_COUNTRIES else None
+    is_present = number < FIRST_PRIVATE_USE and number not in PAST_COUNTRIES
+    return codes[0] if len(codes) == 1 and is_present else None
