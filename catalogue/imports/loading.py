@@ -298,8 +298,8 @@ class DeliveryLoad:
         removed = dsrs_remove([*earlier.ids, *(dsr.pk for dsr in dropped)])
         message = None
         if facts is not None and not dry_run:
-            of_whole = self.problems.of_whole if len(self.contexts) > 1 else []
-            message = message_write(self.deliveries, self.format.name, facts, of_whole, user)
+            problems = self.problems if len(self.contexts) > 1 else None
+            message = message_write(self.deliveries, self.format.name, facts, problems, user)
         common = {**delivery_fields(self.deliveries[0], user), "sha256": self._content_hash()}
         dsrs = [
             new_dsr(described, load, rate, message, warning_count=self._warning_count(number), **common)

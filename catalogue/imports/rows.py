@@ -13,7 +13,7 @@ from catalogue.models import DSR, ReportMessage, RevenueKind, UseTypeTotal
 from catalogue.rates.services import ExchangeRate
 from catalogue.reports.contexts import DescribedContext, MessageFacts, SalesContext
 from catalogue.reports.delivery import Delivery
-from catalogue.reports.problems import Problem
+from catalogue.reports.problems import ProblemLog
 from dsrhub.audit import audit
 from dsrhub.models import Action
 
@@ -25,10 +25,13 @@ def message_write(
     deliveries: Sequence[Delivery],
     format_name: str,
     facts: MessageFacts,
-    problems: Sequence[Problem],
+    problems: ProblemLog | None,
     user: User | None,
 ) -> ReportMessage:
-    """Write the row of a message, with its files and the problems of the message as a whole."""
+    """Write the row of a message, with its files and the problems of the message as a whole.
+
+    `problems` are all problems of the delivery; None where they all go to its only DSR.
+    """
     message = ReportMessage.objects.create(
         format=format_name,
         sender_name=facts.sender.name,
@@ -42,10 +45,10 @@ def message_write(
         period_start=facts.period_start,
         period_end=facts.period_end,
         files=[{"name": delivery.name, "sha256": delivery.sha256} for delivery in deliveries],
-        warning_count=len(problems),
+        warning_count=0 if problems is None else problems.warning_counts[None],
         imported_by=user,
     )
-    problems_keep(problems, message=message)
+    problems_keep([] if problems is None else problems.of_whole, message=message)
     for number, delivery in enumerate(deliveries):
         message_file_keep(delivery.packed(), message, number)
     return message
