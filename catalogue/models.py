@@ -348,6 +348,12 @@ class DSR(models.Model):
         )
 
     @property
+    def shown_revenue_kind(self) -> str | None:
+        """The kind of revenue: reported, where an ingested DSR does not say it. A failed DSR has no revenue."""
+        is_silent = self.revenue_kind is None and self.status == self.Status.INGESTED
+        return RevenueKind.REPORTED.value if is_silent else self.revenue_kind
+
+    @property
     def blank_count(self) -> int:
         """The number of blank cells in the report."""
         return sum(getattr(self, count) for count in self.BLANK_COUNTS)
@@ -401,6 +407,7 @@ class UseTypeTotal(models.Model):
     dsr = models.ForeignKey(DSR, models.CASCADE, related_name="use_type_totals")
     use_type = models.TextField(_("use type"), null=True)  # noqa: DJ001
     line_count = models.BigIntegerField(_("lines"))
+    blank_isrc_count = models.BigIntegerField(_("blank ISRCs"), default=0)
     total_usages = NumericField(_("usages"))
     total_revenue = NumericField(_("revenue"))
 

@@ -55,6 +55,11 @@ class DSRQuerySet(models.QuerySet["DSR"]):
         bounds = {"period_start__gte": start, "period_end__lte": end}
         return self.filter(**{lookup: day for lookup, day in bounds.items() if day is not None})
 
+    def with_revenue(self, kind: str) -> Self:
+        """The DSRs whose revenue is of this kind, as `DSR.shown_revenue_kind` tells it."""
+        of_kind = self.filter(revenue_kind=kind)
+        return of_kind | self.ingested().filter(revenue_kind=None) if kind == "reported" else of_kind
+
     def near(self, contexts: Collection[SalesContext]) -> Self:
         """The DSRs that may be under the keys of these contexts: compare their `context`."""
         return self.filter(

@@ -7,11 +7,11 @@ from datetime import date
 from typing import NamedTuple
 
 from django.contrib.auth.models import AnonymousUser, User
-from django.db.models import Count
+from django.db.models import Count, Exists, OuterRef, Q
 
 from catalogue.exceptions import DSRNotFound
 from catalogue.lines.lookups import has_line_with_dsp_id, lines_after, lines_of_dsrs, partitions_of
-from catalogue.models import DSR, ReportProblem, UsageLine
+from catalogue.models import DSR, ReportProblem, RevenueKind, UsageLine, UseTypeTotal
 from catalogue.querysets import DSRQuerySet, require_order
 from dsrhub.database.statements import rows_of
 
@@ -97,7 +97,9 @@ def _hide_cells(problems: Iterable[ReportProblem], dsrs: Sequence[DSR], user: Us
 
 @dataclass(frozen=True)
 class DSRSearch:
-    """The DSRs of a DSP, offer, territory, currency or status whose whole period lies between two days.
+    """The DSRs of a DSP, offer, territory, currency, message and so on whose whole period lies between two days.
+
+    A DSR is of a `use_type` if it has this use type itself, or lines of it.
 
     Raises PeriodReversed where the `period_start` is after the `period_end`.
     """
@@ -109,13 +111,24 @@ class DSRSearch:
     status: DSR.Status | None = None
     period_start: date | None = None
     period_end: date | None = None
+    message: int | None = None
+    commercial_model: str | None = None
+    use_type: str | None = None
+    revenue_kind: RevenueKind | None = None
+
+    NAMED = ("dsp", "offer", "territory", "currency", "status", "message", "commercial_model")
 
     def __post_init__(self) -> None:
         require_order(start=self.period_start, end=self.period_end, argument="period_end")
 
     def dsrs(self) -> DSRQuerySet:
-        named = {name: getattr(self, name) for name in ("dsp", "offer", "territory", "currency", "status")}
+        named = {name: getattr(self, name) for name in self.NAMED}
         dsrs = DSR.objects.filter(**{name: value for name, value in named.items() if value is not None})
+        if self.use_type is not None:
+            with_lines = UseTypeTotal.objects.filter(dsr=OuterRef("pk"), use_type=self.use_type)
+            dsrs = dsrs.filter(Q(use_type=self.use_type) | Exists(with_lines))
+        if self.revenue_kind is not None:
+            dsrs = dsrs.with_revenue(self.revenue_kind)
         return dsrs.within(start=self.period_start, end=self.period_end)
 
 
@@ -178,6 +191,31 @@ def problem_counts_by_dsr(dsrs: Sequence[DSR]) -> Mapping[int, int]:
     """The number of kept problems of each DSR."""
     kept = ReportProblem.objects.filter(dsr__in=[dsr.pk for dsr in dsrs]).order_by()
     return dict(kept.values_list("dsr").annotate(Count("id")))
+
+
+USE_TYPES = """
+SELECT total.*
+FROM unnest(%(dsrs)s::integer[]) AS dsr (id) CROSS JOIN LATERAL (
+    SELECT * FROM catalogue_usetypetotal
+    WHERE dsr_id = dsr.id AND id > %(after)s ORDER BY id LIMIT %(limit)s
+) AS total
+ORDER BY total.dsr_id, total.id
+"""
+
+
+def use_type_totals_by_dsr(dsrs: Sequence[DSR], *, after: int, limit: int) -> Mapping[int, list[UseTypeTotal]]:
+    """The next `limit` totals of each DSR by use type, behind the one with id `after`."""
+    by_dsr = defaultdict(list)
+    parameters = {"dsrs": [dsr.pk for dsr in dsrs], "after": after, "limit": limit}
+    for total in UseTypeTotal.objects.raw(USE_TYPES, parameters):
+        by_dsr[total.dsr_id].append(total)
+    return by_dsr
+
+
+def use_type_counts_by_dsr(dsrs: Sequence[DSR]) -> Mapping[int, int]:
+    """The number of use types of each DSR."""
+    totals = UseTypeTotal.objects.filter(dsr__in=[dsr.pk for dsr in dsrs]).order_by()
+    return dict(totals.values_list("dsr").annotate(Count("id")))
 
 
 # The search in the other DSRs ends with the first that has the recording.

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from django.db import DEFAULT_DB_ALIAS
+from django.db.models import TextField
 
 from catalogue.lines.scope import IngestedDSR
 from catalogue.models import DSR, UsageLine
@@ -22,13 +23,22 @@ DSRS = """
 unnest(%(ids)s::integer[], %(dsps)s::text[], %(rates)s::numeric[], %(own)s::integer[]) AS dsr (id, dsp, rate, partition)
 """
 
-# Title, artists and ISRC of lines with the `recency` of their DSR: each from the most recent line that has one. The
-# order of DSRs is that of `DSR.recency`, so the order of imports makes no difference.
-LATEST = """
-    (array_agg(title ORDER BY recency DESC, line_number DESC) FILTER (WHERE title IS NOT NULL))[1] AS title,
-    (array_agg(artists ORDER BY recency DESC, line_number DESC) FILTER (WHERE artists IS NOT NULL))[1] AS artists,
-    (array_agg(isrc ORDER BY recency DESC, line_number DESC) FILTER (WHERE isrc IS NOT NULL))[1] AS isrc
-"""
+# The order of DSRs is that of `DSR.recency`, so the order of imports makes no difference.
+RECENCY = ", ".join(
+    ["period_end", "period_start", *(f"coalesce({name}, '') COLLATE \"C\"" for name in DSR.RECENCY_TEXTS)]
+)
+
+
+def latest(*columns: str) -> str:
+    """Columns of lines with the `recency` of their DSR: each from the most recent line that has one."""
+    return ", ".join(
+        f"(array_agg({column} ORDER BY recency DESC, line_number DESC) FILTER (WHERE {column} IS NOT NULL))[1]"
+        f" AS {column}"
+        for column in columns
+    )
+
+
+LATEST = latest("title", "artists", "isrc")
 
 
 def dsr_arrays(dsrs: Sequence[IngestedDSR]) -> dict[str, list[Any]]:
@@ -103,8 +113,11 @@ LINES_FROM_FLOOR = """
 """
 
 
-LINE_COLUMNS = ("dsr_id", "partition", "line_number", "usages", "dsp_id", "title", "artists", "isrc", "revenue")
+# The texts that describe a resource.
 TEXTS = ("dsp_id", "title", "artists", "isrc")
+LINE_FIELDS = UsageLine._meta.concrete_fields
+LINE_COLUMNS = tuple(field.attname for field in LINE_FIELDS)
+LINE_TEXTS = tuple(field.attname for field in LINE_FIELDS if isinstance(field, TextField))
 # Line numbers have no gaps, so a page is a range, which costs the same anywhere in the largest DSR.
 LINES_AFTER = f"""
 SELECT {", ".join(LINE_COLUMNS)} FROM ({lines_of_dsrs("*")}) AS line
@@ -113,7 +126,7 @@ WHERE line_number > %(after)s AND line_number <= %(last)s
 # Of several DSRs, each gets its first line before any gets its second.
 LINES_CUT_SHORT = f"""
 SELECT {", ".join(LINE_COLUMNS)} FROM (
-    SELECT *, sum({bytes_of(*TEXTS)}) OVER (
+    SELECT *, sum({bytes_of(*LINE_TEXTS)}) OVER (
         ORDER BY line_number, dsr_id ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING
     ) AS bytes_before
     FROM ({LINES_AFTER}) AS line
@@ -136,7 +149,7 @@ def lines_after(dsrs: Sequence[DSR], *, after: int, limit: int) -> Mapping[int, 
         "after": after,
         "last": after + limit,
     }
-    is_whole = is_small(LINES_AFTER, *TEXTS, **parameters)
+    is_whole = is_small(LINES_AFTER, *LINE_TEXTS, **parameters)
     statement = LINES_AFTER if is_whole else LINES_CUT_SHORT
     rows = rows_of(statement + IN_ORDER, **parameters, page_bytes=PAGE_BYTES)
     pages: dict[int, list[UsageLine]] = {dsr.pk: [] for dsr in dsrs}

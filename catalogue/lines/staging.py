@@ -61,6 +61,7 @@ class UseTypeSums(NamedTuple):
 
     use_type: str | None
     line_count: int
+    blank_isrc_count: int
     total_usages: Decimal
     total_revenue: Decimal
 
@@ -129,8 +130,8 @@ class StagedLines:
         """The totals of each context by use type: that of the line, or else that of its context."""
         rows = self._rows(
             """
-            SELECT context, coalesce(line.use_type, named.use_type) AS use_type, count(*), coalesce(sum(usages), 0),
-                coalesce(sum(revenue), 0)
+            SELECT context, coalesce(line.use_type, named.use_type) AS use_type, count(*), count(*) - count(isrc),
+                coalesce(sum(usages), 0), coalesce(sum(revenue), 0)
             FROM {table} AS line
             JOIN unnest(%(use_types)s::text[]) WITH ORDINALITY AS named (use_type, context) USING (context)
             GROUP BY 1, 2 ORDER BY 1, 2

@@ -5,9 +5,8 @@ from collections.abc import Sequence
 from decimal import Decimal
 from typing import Any, NamedTuple
 
-from catalogue.lines.lookups import LATEST, lines_of_dsrs, lines_with_dsp_id, partitions_of
+from catalogue.lines.lookups import LATEST, RECENCY, lines_of_dsrs, lines_with_dsp_id, partitions_of
 from catalogue.lines.scope import IngestedDSR
-from catalogue.models import DSR
 from dsrhub.database.statements import execute, rows_of
 
 # A small ranking lies in a table with others, a large one in a table of its own, which several processes fill and
@@ -47,9 +46,6 @@ ROW = "%(ranking)s::integer AS ranking, rank, dsp, dsp_id, title, artists, isrc,
 
 # --- Title, artists and ISRC -----------------------------------------------------------------------------------
 
-# The same order as that of `DSR.recency`.
-TEXTS = [f"coalesce({name}, '') COLLATE \"C\"" for name in DSR.RECENCY_TEXTS]
-RECENCY = ", ".join(["period_end", "period_start", *TEXTS])
 REPORT = f"""(
     SELECT id, dsp, partition, row_number() OVER (ORDER BY {RECENCY}) AS recency
     FROM catalogue_dsr WHERE id = ANY(%(describing)s)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
-from catalogue.lines.lookups import dsr_arrays
+from catalogue.lines.lookups import RECENCY, dsr_arrays, latest, lines_with_dsp_id
 from catalogue.lines.scope import Scope, consistent_answer
 from catalogue.resources.browsing import LINES, REPORTING, SUMS, lines_of_resource
 from catalogue.resources.found import ResourceKey, ResourceSums, resource_sums_of, whole_number
@@ -35,6 +35,22 @@ class ResourceDescription:
     lines: list[int]
 
 
+@dataclass
+class ResourceFacts:
+    """What only messages tell of a resource, each the most recent value. What has no value is None.
+
+    `isrcs` are all ISRCs of a line that has several. Composers and ISRCs are separated by `|`.
+    """
+
+    iswc: str | None = None
+    composers: str | None = None
+    label: str | None = None
+    icpn: str | None = None
+    isrcs: str | None = None
+
+
+FACTS = ("iswc", "composers", "label", "icpn", "isrcs")
+
 RESOURCES = "unnest(%(resource_dsps)s::text[], %(resource_ids)s::text[]) AS resource (dsp, dsp_id)"
 SUMS_OF_EACH = f"""
 WITH {REPORTING} SELECT dsp, dsp_id, sums.* FROM {RESOURCES} CROSS JOIN LATERAL ({SUMS}) AS sums
@@ -61,11 +77,35 @@ FROM {RESOURCES} CROSS JOIN LATERAL (
 ) AS description
 """  # noqa: S608
 
+# Reports that are no messages have none of these values, so their lines are not looked up.
+FACTS_OF_EACH = f"""
+WITH report AS MATERIALIZED (
+    SELECT id, dsp, partition, row_number() OVER (ORDER BY {RECENCY}) AS recency
+    FROM catalogue_dsr WHERE id = ANY(%(ids)s) AND message_id IS NOT NULL
+),
+storage AS MATERIALIZED (SELECT DISTINCT dsp, partition FROM report)
+SELECT resource.dsp, resource.dsp_id, facts.*
+FROM {RESOURCES} CROSS JOIN LATERAL (
+    SELECT {latest(*FACTS)}
+    FROM storage CROSS JOIN LATERAL (
+        {lines_with_dsp_id(f"dsr_id, line_number, {', '.join(FACTS)}", key="resource", ids="ids")}
+    ) AS line
+    JOIN report ON report.id = line.dsr_id AND report.dsp = resource.dsp
+    WHERE storage.dsp = resource.dsp
+) AS facts
+"""  # noqa: S608
+
 
 def resource_sums(*, resources: Sequence[ResourceKey], scope: Scope) -> Mapping[ResourceKey, ResourceSums]:
     """The sums of each resource over the DSRs in scope."""
     rows = _rows_of_each(SUMS_OF_EACH, resources, scope)
     return {ResourceKey(*row[:2]): resource_sums_of(*row[2:]) for row in rows}
+
+
+def resource_facts(*, resources: Sequence[ResourceKey], scope: Scope) -> Mapping[ResourceKey, ResourceFacts]:
+    """What the messages of the DSRs in scope tell of each resource."""
+    rows = _rows_of_each(FACTS_OF_EACH, resources, scope)
+    return {ResourceKey(*row[:2]): ResourceFacts(*row[2:]) for row in rows}
 
 
 def reports_by_resource(

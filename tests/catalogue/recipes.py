@@ -17,8 +17,10 @@ from catalogue.models import (
     RateChange,
     RateMethod,
     RejectedDelivery,
+    ReportMessage,
     ReportProblem,
     Resource,
+    UseTypeTotal,
 )
 from tests.catalogue.helpers import NO_JANUARY
 
@@ -39,6 +41,30 @@ dsr = Recipe(
     rate_source="ECB reference rates of 22 days, 2020-01-02 to 2020-01-31",
 )
 failed_dsr = dsr.extend(status=DSR.Status.FAILED, sha256=None, exchange_rate=None, rate_method="", rate_source="")
+message = Recipe(
+    ReportMessage,
+    format="DDEX",
+    sender_name="Tonbank",
+    sender_id="",
+    recipient_name="",
+    recipient_id="",
+    message_id="MSG-1",
+    created="",
+    profile="BasicAudioProfile",
+    profile_version="1.4",
+    period_start=date(2020, 1, 1),
+    period_end=date(2020, 1, 31),
+    files=[{"name": "message.tsv", "sha256": 64 * "0"}],
+)
+use_type_total = Recipe(
+    UseTypeTotal,
+    dsr=foreign_key(dsr),
+    use_type="OnDemandStream",
+    line_count=1,
+    blank_isrc_count=0,
+    total_usages=Decimal(1),
+    total_revenue=Decimal(1),
+)
 problem = Recipe(ReportProblem, dsr=foreign_key(dsr), level=ReportProblem.Level.ERROR, code="not_a_number", line=None)
 rate_change = Recipe(
     RateChange,
