@@ -160,7 +160,7 @@ def file_head(delivery: Delivery, file: str | None) -> FileHead:
         _refuse_equal_keys(contexts, stating)
     # Spreadsheets drop or add blank cells at the end.
     summary_cells = Counter(b"\t".join(map(bytes.strip, record.cells)).rstrip() for record in summaries)
-    return FileHead(line_number, file_number, Contents(contexts, message), summary_cells, problems)
+    return FileHead(head.line_number, file_number, Contents(contexts, message), summary_cells, problems)
 
 
 def message_part(delivery: Delivery) -> MessagePart | None:
