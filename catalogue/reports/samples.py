@@ -9,7 +9,7 @@ import io
 import sys
 from calendar import monthrange
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import date
 from hashlib import blake2b
@@ -99,11 +99,14 @@ class Sample:
     def name(self) -> str:
         service, market, start = self.service, self.market, self.month
         society = f"_{market.society}" if service.names_society else ""
-        end = start.replace(day=monthrange(start.year, start.month)[1])
         return (
             f"{service.dsp}_{service.offer}{society}_{market.territory}_{market.currency}"
-            f"_{start:%Y%m%d}-{end:%Y%m%d}.tsv.gz"
+            f"_{start:%Y%m%d}-{last_day(start):%Y%m%d}.tsv.gz"
         )
+
+
+def last_day(month: date) -> date:
+    return month.replace(day=monthrange(month.year, month.month)[1])
 
 
 def sample_list(dsrs: int) -> list[Sample]:
@@ -240,16 +243,12 @@ RESIDUES, RESIDUE = 0.001, sys.float_info.epsilon
 HITS = 25
 
 
-def sample_lines(sample: Sample, *, seed: int, lines: int, recordings: int) -> Iterator[str]:
-    """The lines of a DSR: each of a different one of the first `recordings` (at least `lines`) of its DSP's catalogue.
+def ranks(random: Callable[[], float], *, lines: int, recordings: int) -> Iterator[int]:
+    """As many ranks as `lines`, each a different one of the first `recordings` (at least `lines`) of a catalogue.
 
     The ranks are divided into as many ranges as there are lines, from short to long, and each line takes one rank of
     its own range: so hits are in every DSR, and rarely used recordings are in few.
     """
-    catalogue = f"{seed} {sample.service.dsp}"
-    random = Random(f"{seed} {sample.name}").random  # noqa: S311 - nothing is kept secret by it
-    hit_usages = sample.market.usages_of_a_hit * HITS
-    revenue_per_usage = sample.service.eur_per_usage * sample.market.units_per_eur
     spare, squared = recordings - lines, lines**2
     # Steps of about the golden section meet every stretch once, and spread the hits over the file.
     step = next(step for step in count(1 + int(lines * 0.618034)) if gcd(step, lines) == 1)
@@ -258,9 +257,22 @@ def sample_lines(sample: Sample, *, seed: int, lines: int, recordings: int) -> I
         stretch = (stretch + step) % lines
         start = stretch + spare * stretch**2 // squared
         stop = stretch + 1 + spare * (stretch + 1) ** 2 // squared
-        rank = start + int(random() * (stop - start))
+        yield start + int(random() * (stop - start))
+
+
+def usages_at(random: Callable[[], float], rank: int, *, hit_usages: int) -> int:
+    return 1 + int(hit_usages / (HITS + rank) / sqrt(1 - random()))
+
+
+def sample_lines(sample: Sample, *, seed: int, lines: int, recordings: int) -> Iterator[str]:
+    """The lines of a DSR, each of a different recording: see `ranks`."""
+    catalogue = f"{seed} {sample.service.dsp}"
+    random = Random(f"{seed} {sample.name}").random  # noqa: S311 - nothing is kept secret by it
+    hit_usages = sample.market.usages_of_a_hit * HITS
+    revenue_per_usage = sample.service.eur_per_usage * sample.market.units_per_eur
+    for rank in ranks(random, lines=lines, recordings=recordings):
         dsp_id, title, artists, isrc, other_isrc = recording(catalogue, rank)
-        usages = 1 + int(hit_usages / (HITS + rank) / sqrt(1 - random()))
+        usages = usages_at(random, rank, hit_usages=hit_usages)
         revenue = usages * revenue_per_usage * (0.8 + 0.4 * random())
         cells = (
             dsp_id,
