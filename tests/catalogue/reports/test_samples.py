@@ -21,6 +21,8 @@ from catalogue.reports.formats.tsv.name import parse_report_name
 from catalogue.reports.samples import sample_lines, sample_list, sample_write
 
 DATA = settings.BASE_DIR / "data"
+MESSAGE = "DSR_SGAE_Spotify_FamilyPlan-Duo_2020-03_ES_1of1_20200412T083000.tsv.gz"
+REPORTS = sorted(path for path in DATA.iterdir() if path.name != MESSAGE)
 LINES = 10_000
 SPAIN, NORWAY = 0, 7  # the positions of a Spotify DSR in EUR and of a Deezer DSR in NOK in the list
 
@@ -45,16 +47,18 @@ def rows() -> list[dict[str, str]]:
 
 
 def test_the_data_folder_is_what_the_command_makes(tmp_path):
-    call_command("generate_dsrs", tmp_path, stdout=io.StringIO())
+    for name in ("tsv", "ddex"):
+        call_command("generate_dsrs", tmp_path, format=name, stdout=io.StringIO())
 
     # Not the packed bytes: other versions of zlib compress the same content differently.
     assert unpacked(tmp_path) == unpacked(DATA)
 
 
 def test_the_data_folder_is_small_and_varied():
-    names = [parse_report_name(path.name) for path in sorted(DATA.iterdir())]
+    names = [parse_report_name(path.name) for path in REPORTS]
 
     assert sum(path.stat().st_size for path in DATA.iterdir()) < 400_000
+    assert (DATA / MESSAGE).stat().st_size < 60_000
     assert {(name.territory, name.currency) for name in names} == {
         ("CH", "CHF"),
         ("ES", "EUR"),
@@ -74,7 +78,7 @@ def test_the_data_folder_is_small_and_varied():
 
 @pytest.mark.django_db
 def test_the_data_folder_imports_without_a_problem():
-    reports = [dsr_import(path=path, name=path.name) for path in sorted(DATA.iterdir())]
+    reports = [dsr_import(path=path, name=path.name) for path in REPORTS]
 
     assert [report.outcome for report in reports] == [Outcome.LOADED] * 8
     assert [report.dsr.line_count for report in reports] == [700] * 8
@@ -82,6 +86,23 @@ def test_the_data_folder_imports_without_a_problem():
     assert DSR.objects.ingested().filter(total_revenue__gt=0).count() == 8
     # The samples have valid cells that must be rewritten for the database.
     assert sum(report.rewritten_count for report in reports) > 0
+
+
+@pytest.mark.django_db(transaction=True)
+def test_the_demo_imports_the_message_of_the_data_folder_with_the_reports():
+    call_command("import_dsr", str(DATA), stdout=io.StringIO())
+
+    assert DSR.objects.ingested().count() == 10
+    dsrs = DSR.objects.filter(path=MESSAGE).order_by("summary_id")
+    assert [(dsr.offer, dsr.territory_id, dsr.society, dsr.commercial_model, dsr.use_type) for dsr in dsrs] == [
+        ("FamilyPlan", "ES", "SGAE", "SubscriptionModel", "OnDemandStream"),
+        ("Duo", "ES", "SGAE", "SubscriptionModel", "OnDemandStream"),
+    ]
+    # The DSP is known by the reports, so nothing is to be said of it.
+    assert {problem.code for dsr in dsrs for problem in dsr.problems.all()} <= {"isrc_repeated", "usages_below_declared"}
+    assert sum(dsr.line_count for dsr in dsrs) == 600
+    # Both contexts are cut to a repertoire.
+    assert all(0 < dsr.unallocated_revenue == dsr.declared_revenue - dsr.total_revenue for dsr in dsrs)
 
 
 # --- Which DSRs ------------------------------------------------------------------------------------------------
