@@ -99,7 +99,10 @@ def test_the_demo_imports_the_message_of_the_data_folder_with_the_reports():
         ("Duo", "ES", "SGAE", "SubscriptionModel", "OnDemandStream"),
     ]
     # The DSP is known by the reports, so nothing is to be said of it.
-    assert {problem.code for dsr in dsrs for problem in dsr.problems.all()} <= {"isrc_repeated", "usages_below_declared"}
+    assert {problem.code for dsr in dsrs for problem in dsr.problems.all()} <= {
+        "isrc_repeated",
+        "usages_below_declared",
+    }
     assert sum(dsr.line_count for dsr in dsrs) == 600
     # Both contexts are cut to a repertoire.
     assert all(0 < dsr.unallocated_revenue == dsr.declared_revenue - dsr.total_revenue for dsr in dsrs)
