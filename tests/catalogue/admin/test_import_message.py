@@ -10,10 +10,12 @@ from catalogue.imports.jobs import import_job_add
 from catalogue.imports.services import dsr_import
 from catalogue.imports.worker import queue_drain, uploads_clear
 from catalogue.models import DSR, ImportJob, ReportMessage, UsageLine
+from dsrhub.database import locks
 from tests.catalogue.admin.test_import import confirm, page_messages, process, states, upload
-from tests.catalogue.helpers import permitted, staff_with
+from tests.catalogue.helpers import other_transaction, permitted, staff_with
+from tests.catalogue.imports.test_jobs import worker_process
 from tests.catalogue.messages import FIRST, NORWAY, SECOND, SPAIN, file_name, message_file, write_message_file
-from tests.waiting import PATIENCE
+from tests.waiting import PATIENCE, wait_for_lock_waiter, wait_until_alone
 
 pytestmark = pytest.mark.django_db(transaction=True)
 NAMES = [file_name(1, 2), file_name(2, 2)]
@@ -183,6 +185,24 @@ def test_a_worker_checks_and_loads_a_message_whose_files_are_large_together(admi
     confirm(admin_client, page)
     queue_drain()
     assert all_states() == ["done", "done"]
+
+
+def test_a_killed_worker_leaves_nothing_and_another_one_takes_all_files(admin_client, uploads, settings):
+    settings.DSRHUB_IMPORT_AT_ONCE_BYTES = 0
+    page = upload(admin_client, file(**FIRST), file(**SECOND))
+    queue_drain()
+    confirm(admin_client, admin_client.get(page.request["PATH_INFO"]))
+    with other_transaction() as cursor:
+        locks.MESSAGES.take_with(cursor)  # The worker waits for this lock when all lines are read.
+        with worker_process():
+            wait_for_lock_waiter("advisory")
+        assert (all_states(), DSR.objects.count(), stored(uploads)) == (["to_load", "part"], 0, 2)
+    wait_until_alone()
+
+    assert queue_drain() == 1
+
+    assert (all_states(), stored(uploads)) == (["done", "done"], 0)
+    assert dsp_ids() == ["a", "a", "b"]
 
 
 def test_a_worker_of_an_earlier_release_finds_nothing_to_do_in_waiting_files(admin_client):
