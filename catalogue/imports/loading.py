@@ -93,6 +93,7 @@ class DeliveryLoad:
             self.lock_keys()
             earlier = self._earlier()
             if earlier.is_same(self._content_hash()):
+                lines.discard()
                 return self._unchanged(earlier)
             self._require_free(earlier)
         missing = earlier.missing()

@@ -53,6 +53,9 @@ class Lines(Protocol):
     def store(self) -> None:
         """Put the lines in their place."""
 
+    def discard(self) -> None:
+        """Drop the lines instead: the delivery is there already."""
+
 
 class DirectLines:
     """The lines of a delivery of one context: they are loaded into the table that will have them, or its like."""
@@ -80,6 +83,9 @@ class DirectLines:
     def store(self) -> None:
         if not self._dry_run:
             self._lines.store()
+        self.discard()
+
+    def discard(self) -> None:
         self._lines.discard()
 
 
@@ -137,6 +143,9 @@ class StagedContexts:
     def store(self) -> None:
         if not self._dry_run:
             self._lines.store(self._placements)
+
+    def discard(self) -> None:
+        self._lines.discard()
 
     def _own_tables(self) -> set[int]:
         """The numbers of the contexts whose lines get a table of their own: the largest ones."""

@@ -185,6 +185,10 @@ class StagedLines:
             self._fill(own)
         for place in own:
             own_table_attach(place.dsr_number)
+        self.discard()
+
+    def discard(self) -> None:
+        """Drop the lines, those that are in their place excepted."""
         self._execute("DROP TABLE {table}")
 
     def _fill(self, own: Sequence[Placement]) -> None:
