@@ -213,6 +213,7 @@ SPECTACULAR_SETTINGS = {
     "TAGS": [
         {"name": "dsrs", "description": "Digital Sales Reports"},
         {"name": "imports", "description": "Uploaded files of messages of several files"},
+        {"name": "messages", "description": "Delivered messages, whose sales contexts are DSRs"},
         {"name": "resources", "description": "Sound recordings"},
         {"name": "subscriptions", "description": "Usage of data and voice. A path with `.csv` answers with CSV."},
         {"name": "session", "description": "Signing in"},

@@ -24,6 +24,7 @@ from dsrhub.wsgi import application
 from graphql_schema.schema import schema
 from tests import recipes
 from tests.catalogue.helpers import ES_JANUARY, HEADER, NO_JANUARY, import_report, line
+from tests.catalogue.sample_message import dsr_of, import_message
 
 DOCUMENT = schemathesis.openapi.from_wsgi("/openapi.yaml", application, config=schemathesis.Config(seed=1))
 few_examples = settings(max_examples=25)
@@ -233,6 +234,11 @@ def test_it_has_every_endpoint_once(document):
             "/dsrs/{id}/lines": {"get"},
             "/dsrs/{id}/problems": {"get"},
             "/imports/{id}": {"get", "delete"},
+            "/dsrs/{id}/details": {"get"},
+            "/dsrs/{id}/use-types": {"get"},
+            "/messages/": {"get"},
+            "/messages/{id}": {"get", "delete"},
+            "/messages/{id}/problems": {"get"},
             "/resources/percentile/{number}": {"get"},
             "/token/": {"post"},
         }.items()
@@ -342,6 +348,28 @@ def test_answers_with_content_match_the_document(app, tmp_path):
         assert is_documented(response, 200, path)
 
 
+def test_answers_about_a_message_match_the_document(app, headers, tmp_path):
+    message = import_message(tmp_path)
+    number = dsr_of(message, "1").pk
+    for path, count in [
+        ("/messages/", 1),
+        ("/messages/{id}", 17),
+        ("/messages/{id}/problems", 3),
+    ]:
+        response = app.get(path.format(id=message.pk))
+        assert len(response.json) == count
+        assert is_documented(response, 200, path)
+    for path, count in [("/dsrs/{id}", len(DSR)), ("/dsrs/{id}/lines", 4), ("/dsrs/{id}/use-types", 2)]:
+        response = app.get(path.format(id=number))
+        assert len(response.json) == count
+        assert is_documented(response, 200, path)
+    assert is_documented(app.get(f"/dsrs/{number}/details"), 200, "/dsrs/{id}/details")
+    report = import_report(tmp_path, ES_JANUARY, line("a"))
+    assert is_documented(app.get(f"/dsrs/{report.pk}/details"), 200, "/dsrs/{id}/details")
+    assert is_documented(app.delete(f"/messages/{message.pk}", headers=headers), 204, "/messages/{id}")
+    assert is_documented(app.delete(f"/messages/{message.pk}", headers=headers), 404, "/messages/{id}")
+
+
 def test_outcomes_of_an_upload_match_the_document(app, headers):
     def upload(*lines, **fields):
         content = "\n".join((HEADER, *lines, "")).encode()
@@ -360,11 +388,17 @@ def test_outcomes_of_an_upload_match_the_document(app, headers):
 
 def test_refusals_without_permission_match_the_document(app, headers, settings):
     as_bob = {"Authorization": f"Token {recipes.token.make().key}"}
-    for path, method in [("/dsrs/", "POST"), ("/dsrs/{id}", "DELETE")]:
+    for path, method in [("/dsrs/", "POST"), ("/dsrs/{id}", "DELETE"), ("/messages/{id}", "DELETE")]:
         assert is_documented(app.open(path.format(id=1), method=method), 401, path)
         assert is_documented(app.open(path.format(id=1), method=method, headers=as_bob), 403, path)
     settings.DSRHUB_PRIVATE = True
-    for path in ("/dsrs/", "/dsrs/{id}", "/dsrs/{id}/lines", "/dsrs/{id}/problems", "/resources/percentile/{number}"):
+    of_dsrs = (
+        "/dsrs/",
+        "/dsrs/{id}",
+        *(f"/dsrs/{{id}}/{part}" for part in ("lines", "problems", "details", "use-types")),
+    )
+    of_messages = ("/messages/", "/messages/{id}", "/messages/{id}/problems")
+    for path in (*of_dsrs, *of_messages, "/resources/percentile/{number}"):
         assert is_documented(app.get(path.format(id=1, number=100)), 401, path)
 
 

@@ -16,7 +16,7 @@ from rest_framework.exceptions import ErrorDetail
 from catalogue.dsrs.selectors import ListedDSR
 from catalogue.imports.outcome import ImportReport
 from catalogue.imports.waiting import waiting_for
-from catalogue.models import DSR, Currency, ImportJob, RateMethod, ReportMessage, ReportProblem, Territory
+from catalogue.models import DSR, Currency, ImportJob, RateMethod, ReportMessage, ReportProblem, RevenueKind, Territory
 from catalogue.ranking.cache import Ranking
 from dsrhub.api.errors import ErrorSerializer
 from dsrhub.api.fields import ExactField, Int64Field, WholeNumberField, exact_field
@@ -160,7 +160,14 @@ class WithoutEmpty(serializers.Serializer[Any]):
     """An object without the properties that have no value: the types of the contract allow no null."""
 
     def to_representation(self, instance: Any) -> dict[str, Any]:
-        return {name: value for name, value in super().to_representation(instance).items() if value is not None}
+        # DRF's own way takes longer for each property without a value than this for one with a value.
+        shown = {}
+        for name, field in self.fields.items():
+            source = str(field.source)
+            value = getattr(instance, source) if field.required else getattr(instance, source, None)
+            if value is not None:
+                shown[name] = field.to_representation(value)
+        return shown
 
 
 class ResourceSerializer(WithoutEmpty):
@@ -234,15 +241,106 @@ def _ascending(ids: str) -> str:
 
 
 class UsageLineSerializer(WithoutEmpty):
-    """A line of a DSR. Blank cells are omitted."""
+    """A line of a DSR. Blank cells are omitted. Only lines of messages have the properties from `use_type` on."""
 
-    line = Int64Field(source="line_number", help_text="Line number in the file; the header is line 1.")
+    line = Int64Field(
+        source="line_number",
+        help_text="Line number in the file; the header is line 1. Lines of messages have numbers of their own, from 2.",
+    )
     dsp_id = serializers.CharField()
     title = serializers.CharField(required=False)
     artists = serializers.CharField(required=False, help_text="Pipe-separated.")
     isrc = serializers.CharField(required=False)
     usages = Int64Field(required=False)
     revenue = ExactField(required=False, help_text="An exact decimal number in the currency of the DSR.")
+    use_type = serializers.CharField(required=False, help_text="Omitted where the DSR has one for all lines.")
+    is_royalty_bearing = serializers.BooleanField(required=False)
+    returns = Int64Field(required=False, help_text="Not subtracted from the usages.")
+    transaction_id = serializers.CharField(required=False)
+    is_release = serializers.BooleanField(
+        required=False, help_text="Whether `dsp_id` is that of a whole release, or a part of one."
+    )
+    iswc = serializers.CharField(required=False)
+    composers = serializers.CharField(required=False, help_text="Pipe-separated.")
+    label = serializers.CharField(required=False)  # type: ignore[assignment] # a field, not the label of the serializer
+    icpn = serializers.CharField(required=False)
+    isrcs = serializers.CharField(required=False, help_text="All ISRCs where there are several, pipe-separated.")
+    artists_delivered = serializers.CharField(
+        required=False, help_text="The artists as delivered, where `artists` is a different text."
+    )
+
+
+class WithoutBlank(WithoutEmpty):
+    """An object without blank properties either: some columns have blank texts instead of NULL."""
+
+    def to_representation(self, instance: Any) -> dict[str, Any]:
+        return {name: value for name, value in super().to_representation(instance).items() if value != ""}
+
+
+class DSRDetailsSerializer(WithoutBlank, DSRSerializer):
+    """Everything about a DSR. Properties without a value are omitted.
+
+    Only DSRs of messages have the properties from `message` to `revenue_without_royalty`. Amounts are exact decimal
+    numbers, in the currency of the DSR unless the name says EUR.
+    """
+
+    dsp = serializers.CharField()
+    offer = serializers.CharField()
+    society = serializers.CharField(required=False)
+    gzip_name = serializers.CharField(required=False, help_text="The file name that the gzip header contains.")
+    sha256 = serializers.CharField(required=False, help_text="Of the unpacked content.")
+    imported_at = serializers.DateTimeField()
+    message = Int64Field(source="message_id", required=False, help_text="The id of its message.")
+    commercial_model = serializers.CharField(required=False)
+    use_type = serializers.CharField(required=False, help_text="Of all lines that have none of their own.")
+    subscriber_type = serializers.CharField(required=False)
+    summary_id = serializers.CharField(required=False, help_text="The id of the summary in its message.")
+    declared_usages = ExactField(required=False, help_text="Those of all recordings of the context.")
+    declared_revenue = ExactField(required=False, help_text="The net revenue of the summary.")
+    unallocated_revenue = ExactField(
+        required=False, help_text="`declared_revenue` without `total_revenue`: the part that no line has."
+    )
+    subscribers = ExactField(required=False)
+    returns = Int64Field(required=False, help_text="Not subtracted from the usages.")
+    usages_without_royalty = ExactField(required=False, help_text="Included in `total_usages`.")
+    revenue_without_royalty = ExactField(required=False, help_text="Included in `total_revenue`.")
+    revenue_kind = serializers.ChoiceField(
+        RevenueKind.choices,
+        source="shown_revenue_kind",
+        required=False,
+        help_text="`allocated`: the revenue of a line is the share of its usages in that of the summary, an estimate.",
+    )
+    line_count = Int64Field()
+    total_usages = ExactField(help_text="A whole number as text.")
+    total_revenue = ExactField()
+    total_revenue_eur = ExactField(required=False, help_text="Rounded half-even to 40 decimals.")
+    exchange_rate = ExactField(required=False, help_text="Units of the currency for one euro.")
+    rate_method = serializers.ChoiceField(RateMethod.choices, required=False)
+    rate_source = serializers.CharField(required=False)
+    blank_count = Int64Field(help_text="The number of blank cells.")
+    error_count = Int64Field()
+    warning_count = Int64Field()
+
+    class Meta(DSRSerializer.Meta):
+        fields = [
+            *DSRSerializer.Meta.fields,
+            *("dsp", "offer", "society", "gzip_name", "sha256", "imported_at"),
+            *("message", "commercial_model", "use_type", "subscriber_type", "summary_id"),
+            *("declared_usages", "declared_revenue", "unallocated_revenue", "subscribers"),
+            *("returns", "usages_without_royalty", "revenue_without_royalty"),
+            *("revenue_kind", "line_count", "total_usages", "total_revenue", "total_revenue_eur"),
+            *("exchange_rate", "rate_method", "rate_source", "blank_count", "error_count", "warning_count"),
+        ]
+
+
+class UseTypeTotalSerializer(WithoutEmpty):
+    """The totals of those lines of a DSR that have one use type: their own, or else that of the DSR."""
+
+    use_type = serializers.CharField(required=False, help_text="Omitted where neither the lines nor the DSR have one.")
+    line_count = Int64Field()
+    blank_isrc_count = Int64Field(help_text="The number of lines without an ISRC.")
+    total_usages = ExactField(help_text="A whole number as text.")
+    total_revenue = ExactField(help_text="An exact decimal number in the currency of the DSR.")
 
 
 class ProblemSerializer(WithoutEmpty):
@@ -258,6 +356,72 @@ class ProblemSerializer(WithoutEmpty):
     context_number = serializers.IntegerField(
         required=False, help_text="In a delivery of several DSRs, the number of the DSR, from 1."
     )
+
+
+class MessageProblemSerializer(ProblemSerializer):
+    """A warning in a message. Properties that do not apply are omitted."""
+
+    dsr = serializers.IntegerField(
+        source="dsr_id", required=False, help_text="The id of the DSR. Omitted of a message as a whole."
+    )
+
+
+class PartySerializer(WithoutEmpty):
+    """A sender or a recipient. Properties without a value are omitted."""
+
+    name = serializers.CharField(required=False)
+    party_id = serializers.CharField(required=False, help_text="Its DDEX party id (DPID).")
+
+
+class MessageFileSerializer(serializers.Serializer[Any]):
+    """A file of a message."""
+
+    name = serializers.CharField(help_text="As delivered.")
+    sha256 = serializers.CharField(help_text="Of the unpacked content.")
+
+
+class MessageFactsSerializer(WithoutBlank):
+    """A delivered message, whose sales contexts are DSRs. Properties without a value are omitted."""
+
+    id = Int64Field()
+    format = serializers.CharField()
+    sender = serializers.SerializerMethodField()
+    recipient = serializers.SerializerMethodField()
+    message_id = serializers.CharField(help_text="The id that the sender gave it.")
+    created = serializers.CharField(required=False, help_text="The time of creation, as the sender wrote it.")
+    profile = serializers.CharField()
+    profile_version = serializers.CharField()
+    period_start = DayField()
+    period_end = DayField()
+    imported_at = serializers.DateTimeField()
+    files = MessageFileSerializer(many=True)
+
+    @extend_schema_field(PartySerializer)
+    def get_sender(self, message: ReportMessage) -> Any:
+        return _party(message.sender_name, message.sender_id)
+
+    @extend_schema_field(PartySerializer)
+    def get_recipient(self, message: ReportMessage) -> Any:
+        return _party(message.recipient_name, message.recipient_id)
+
+
+def _party(name: str, party_id: str) -> Any:
+    return PartySerializer({"name": name or None, "party_id": party_id or None}).data
+
+
+class MessageSerializer(MessageFactsSerializer):
+    """A delivered message with the number of its DSRs and warnings."""
+
+    dsr_count = Int64Field()
+    warning_count = Int64Field(
+        source="all_warning_count", help_text="The warnings of the message as a whole and of its DSRs."
+    )
+
+
+class MessageDetailsSerializer(MessageSerializer):
+    """A message with its DSRs."""
+
+    dsrs = serializers.ListField(child=serializers.IntegerField(), source="dsr_numbers", help_text="Their ids.")
 
 
 class ImportedDSRSerializer(serializers.Serializer[Any]):
@@ -284,49 +448,11 @@ class DeliverySerializer(serializers.Serializer[Any]):
     dsrs = ImportedDSRSerializer(many=True, source="imported")
 
 
-class PartySerializer(WithoutEmpty):
-    """A sender or a recipient. Properties without a value are omitted."""
-
-    name = serializers.CharField(required=False)
-    party_id = serializers.CharField(required=False, help_text="Its DDEX party id (DPID).")
-
-
-class MessageFileSerializer(serializers.Serializer[Any]):
-    """A file of a message."""
-
-    name = serializers.CharField()
-    sha256 = serializers.CharField(help_text="Of the unpacked content.")
-
-
-class MessageSerializer(serializers.Serializer[ReportMessage]):
-    """A message whose sales contexts are DSRs."""
-
-    id = serializers.IntegerField()
-    sender = serializers.SerializerMethodField()
-    recipient = serializers.SerializerMethodField()
-    message_id = serializers.CharField(help_text="The id that the sender gave it.")
-    period_start = DayField()
-    period_end = DayField()
-    files = MessageFileSerializer(many=True)
-
-    @extend_schema_field(PartySerializer)
-    def get_sender(self, message: ReportMessage) -> Any:
-        return _party(message.sender_name, message.sender_id)
-
-    @extend_schema_field(PartySerializer)
-    def get_recipient(self, message: ReportMessage) -> Any:
-        return _party(message.recipient_name, message.recipient_id)
-
-
-def _party(name: str, party_id: str) -> Any:
-    return PartySerializer({"name": name or None, "party_id": party_id or None}).data
-
-
 class ImportedMessageSerializer(DeliverySerializer):
     """The result of an import of a message. `missing` lists DSRs of replaced messages whose contexts it lacks; they are
     deleted if `dropped` is true."""
 
-    message = MessageSerializer()
+    message = MessageFactsSerializer()
     missing = serializers.SerializerMethodField()
     dropped = serializers.BooleanField()
 
@@ -378,8 +504,8 @@ class ImportJobSerializer(WithoutEmpty):
     message = FileOfMessageSerializer(required=False)
     waiting_for = serializers.ListField(child=serializers.IntegerField(), help_text="Numbers of files.")
     dsrs = serializers.ListField(child=serializers.IntegerField(), help_text="The ids of its DSRs.")
-    error_count = serializers.IntegerField()
-    warning_count = serializers.IntegerField()
+    error_count = Int64Field()
+    warning_count = Int64Field()
     problems = ProblemSerializer(many=True, help_text="The first problems, errors first.")
 
 

@@ -1,4 +1,4 @@
-"""Routes of the REST endpoints for DSRs and resources."""
+"""Routes of the REST endpoints for DSRs, messages and resources."""
 
 from django.urls import path
 
@@ -11,6 +11,11 @@ urlpatterns = [
     *either_slash("dsrs/<str:id>/lines", views.DSRLinesView.as_view(), "dsr-lines"),
     *either_slash("dsrs/<str:id>/problems", views.DSRProblemsView.as_view(), "dsr-problems"),
     *either_slash("imports/<str:id>", views.ImportView.as_view(), "import-detail"),
+    *either_slash("dsrs/<str:id>/details", views.DSRDetailsView.as_view(), "dsr-details"),
+    *either_slash("dsrs/<str:id>/use-types", views.DSRUseTypesView.as_view(), "dsr-use-types"),
+    *either_slash("messages/", views.MessageListView.as_view(), "message-list"),
+    *either_slash("messages/<str:id>", views.MessageDetailView.as_view(), "message-detail"),
+    *either_slash("messages/<str:id>/problems", views.MessageProblemsView.as_view(), "message-problems"),
     *either_slash("resources/percentile/<str:number>", views.TopPercentileView.as_view(), "top-percentile"),
     # A missing number is answered as a wrong number.
     path("resources/percentile/", undocumented(views.TopPercentileView.as_view()), {"number": ""}),

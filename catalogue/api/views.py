@@ -1,4 +1,7 @@
-"""The REST endpoints for DSRs and resources. Each checks parameters, calls one selector or service, and responds."""
+"""The REST endpoints for DSRs, messages and resources.
+
+Each checks parameters, calls one selector or service, and responds.
+"""
 
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
@@ -22,11 +25,15 @@ from catalogue.api.serializers import (
     PIECE,
     ConflictSerializer,
     DeliverySerializer,
+    DSRDetailsSerializer,
     DSRPageParameters,
     DSRSerializer,
     ImportedDSRSerializer,
     ImportedMessageSerializer,
     ImportJobSerializer,
+    MessageDetailsSerializer,
+    MessageProblemSerializer,
+    MessageSerializer,
     ProblemSerializer,
     RefusalSerializer,
     ResourceSerializer,
@@ -34,15 +41,16 @@ from catalogue.api.serializers import (
     TopPercentileParameters,
     UploadParameters,
     UsageLineSerializer,
+    UseTypeTotalSerializer,
     WaitingFileSerializer,
     dsrs_rendered,
     import_job_data,
     import_report_data,
     resources_rendered,
 )
-from catalogue.dsrs import selectors
-from catalogue.dsrs.services import dsr_delete
-from catalogue.exceptions import DSRNotFound, ImportJobNotFound, PeriodReversed
+from catalogue.dsrs import messages, selectors
+from catalogue.dsrs.services import dsr_delete, message_delete
+from catalogue.exceptions import DSRNotFound, ImportJobNotFound, MessageNotFound, PeriodReversed
 from catalogue.imports.jobs import import_job_discard
 from catalogue.imports.loading import Choices
 from catalogue.imports.outcome import Outcome
@@ -67,7 +75,7 @@ from dsrhub.api.errors import (
 )
 from dsrhub.api.fields import EXACT_IN_WORDS
 from dsrhub.api.pages import PageParameters, link_to_next, page_response
-from dsrhub.api.parameters import number_in_path
+from dsrhub.api.parameters import Parameters, number_in_path
 
 NOT_FOUND = OpenApiResponse(ErrorSerializer, description="There is no such DSR.")
 IMPORT_NOT_FOUND = OpenApiResponse(ErrorSerializer, description="There is no such import.")
@@ -85,12 +93,22 @@ IMPORTED = PolymorphicProxySerializer(
 )
 DSR_ID = IMPORT_ID = OpenApiParameter("id", OpenApiTypes.INT, OpenApiParameter.PATH)
 LARGEST_ID = 2**31 - 1
+NO_MESSAGE = OpenApiResponse(ErrorSerializer, description="There is no such message.")
+MESSAGE_ID = OpenApiParameter("id", OpenApiTypes.INT64, OpenApiParameter.PATH)
+LARGEST_MESSAGE_ID = 2**63 - 1
 
 
 def _dsr_number(text: str) -> int:
     number = number_in_path(text, largest=LARGEST_ID)
     if number is None:
         raise DSRNotFound(f"There is no DSR {text!r}.", id=text)
+    return number
+
+
+def _message_number(text: str) -> int:
+    number = number_in_path(text, largest=LARGEST_MESSAGE_ID)
+    if number is None:
+        raise MessageNotFound(f"There is no message {text!r}.", id=text)
     return number
 
 
@@ -235,6 +253,40 @@ class DSRDetailView(APIView):
         return Response(status=status.HTTP_204_NO_CONTENT)
 
 
+class DSRDetailsView(APIView):
+    @extend_schema(
+        operation_id="dsrs_details",
+        summary="Get all facts of a DSR",
+        tags=["dsrs"],
+        parameters=[DSR_ID],
+        responses={200: DSRDetailsSerializer, 400: WRONG_PARAMETERS, 401: READS_CLOSED, 404: NOT_FOUND},
+    )
+    def get(self, request: Request, id: str) -> Response:
+        """Return everything about a DSR: its totals, its exchange rate, and what its message declares."""
+        Parameters.of(request.query_params)
+        return Response(DSRDetailsSerializer(selectors.dsr_described(dsr_number=_dsr_number(id))).data)
+
+
+class DSRUseTypesView(APIView):
+    @extend_schema(
+        operation_id="dsrs_use_types",
+        summary="List the totals of a DSR by use type",
+        tags=["dsrs"],
+        parameters=[DSR_ID, PageParameters, EXACT_IN_WORDS],
+        responses={200: UseTypeTotalSerializer(many=True), 400: WRONG_PARAMETERS, 401: READS_CLOSED, 404: NOT_FOUND},
+    )
+    def get(self, request: Request, id: str) -> Response:
+        """List the totals of a DSR by use type. Only DSRs of messages have them.
+
+        The header `Link` has the address of the next page.
+        """
+        page = PageParameters.of(request.query_params)
+        dsr = selectors.dsr_get(dsr_number=_dsr_number(id))
+        by_dsr = selectors.use_type_totals_by_dsr([dsr], after=page["cursor"], limit=page["limit"] + 1)
+        rows = by_dsr.get(dsr.pk, [])
+        return page_response(request, rows, UseTypeTotalSerializer, limit=page["limit"], exact=page["exact"], key="pk")
+
+
 class DSRLinesView(APIView):
     @extend_schema(
         operation_id="dsrs_lines",
@@ -275,6 +327,71 @@ class DSRProblemsView(APIView):
         dsr = selectors.dsr_get(dsr_number=_dsr_number(id))
         problems = selectors.dsr_problems(dsr=dsr, after=page["cursor"], limit=page["limit"] + 1, user=request.user)
         return page_response(request, problems, ProblemSerializer, limit=page["limit"], exact=page["exact"], key="id")
+
+
+class MessageListView(APIView):
+    @extend_schema(
+        operation_id="messages_list",
+        summary="List messages",
+        tags=["messages"],
+        parameters=[PageParameters, EXACT_IN_WORDS],
+        responses={200: MessageSerializer(many=True), 400: WRONG_PARAMETERS, 401: READS_CLOSED},
+    )
+    def get(self, request: Request) -> Response:
+        """List the messages of which DSRs are imported. The header `Link` has the address of the next page."""
+        page = PageParameters.of(request.query_params)
+        rows = messages.message_list(after=page["cursor"], limit=page["limit"] + 1)
+        return page_response(request, rows, MessageSerializer, limit=page["limit"], exact=page["exact"], key="pk")
+
+
+class MessageDetailView(APIView):
+    write_permissions = {"DELETE": "catalogue.delete_dsr"}
+
+    @extend_schema(
+        operation_id="messages_read",
+        summary="Get a message",
+        tags=["messages"],
+        parameters=[MESSAGE_ID],
+        responses={200: MessageDetailsSerializer, 400: WRONG_PARAMETERS, 401: READS_CLOSED, 404: NO_MESSAGE},
+    )
+    def get(self, request: Request, id: str) -> Response:
+        """Return a message with its files and the ids of its DSRs."""
+        Parameters.of(request.query_params)
+        return Response(MessageDetailsSerializer(messages.message_details(message_number=_message_number(id))).data)
+
+    @extend_schema(
+        operation_id="messages_delete",
+        summary="Delete a message with its DSRs",
+        tags=["messages"],
+        parameters=[MESSAGE_ID],
+        responses={204: None, 401: NOT_SIGNED_IN, 403: NOT_ALLOWED, 404: NO_MESSAGE},
+    )
+    def delete(self, request: Request, id: str) -> Response:
+        """Delete a message with all of its DSRs, in one step. Needs the permission `delete_dsr`."""
+        message_delete(message_number=_message_number(id))
+        return Response(status=status.HTTP_204_NO_CONTENT)
+
+
+class MessageProblemsView(APIView):
+    @extend_schema(
+        operation_id="messages_problems",
+        summary="List the warnings of a message",
+        tags=["messages"],
+        parameters=[MESSAGE_ID, PageParameters, EXACT_IN_WORDS],
+        responses={200: MessageProblemSerializer(many=True), 400: WRONG_PARAMETERS, 401: READS_CLOSED, 404: NO_MESSAGE},
+    )
+    def get(self, request: Request, id: str) -> Response:
+        """List the warnings of a message as a whole, then those of its DSRs.
+
+        The header `Link` has the address of the next page.
+        """
+        page = PageParameters.of(request.query_params)
+        message = messages.message_get(message_number=_message_number(id))
+        by_message = messages.problems_by_message([message], after=page["cursor"], limit=page["limit"] + 1)
+        rows = by_message.get(message.pk, [])
+        return page_response(
+            request, rows, MessageProblemSerializer, limit=page["limit"], exact=page["exact"], key="id"
+        )
 
 
 class TopPercentileView(APIView):

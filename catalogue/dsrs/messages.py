@@ -26,9 +26,10 @@ def messages_described() -> QuerySet[ReportMessage]:
     )
 
 
-def message_list(*, after: int, limit: int) -> list[ReportMessage]:
+def message_list(*, after: int | None, limit: int) -> list[ReportMessage]:
     """The next `limit` messages behind an id."""
-    return list(messages_described().filter(pk__gt=after).order_by("pk")[:limit])
+    following = messages_described() if after is None else messages_described().filter(pk__gt=after)
+    return list(following.order_by("pk")[:limit])
 
 
 def message_get(*, message_number: int) -> ReportMessage:
@@ -54,13 +55,14 @@ def message_details(*, message_number: int) -> ReportMessage:
 DSRS = """
 SELECT message.id, dsr.id
 FROM unnest(%(messages)s::bigint[]) AS message (id) CROSS JOIN LATERAL (
-    SELECT id FROM catalogue_dsr WHERE message_id = message.id AND id > %(after)s ORDER BY id LIMIT %(limit)s
+    SELECT id FROM catalogue_dsr
+    WHERE message_id = message.id AND (%(after)s IS NULL OR id > %(after)s) ORDER BY id LIMIT %(limit)s
 ) AS dsr
 ORDER BY message.id, dsr.id
 """
 
 
-def dsrs_by_message(messages: Sequence[ReportMessage], *, after: int, limit: int) -> Mapping[int, list[DSR]]:
+def dsrs_by_message(messages: Sequence[ReportMessage], *, after: int | None, limit: int) -> Mapping[int, list[DSR]]:
     """The next `limit` DSRs of each message behind the DSR with id `after`, as `dsrs_by_id` describes them."""
     rows = rows_of(DSRS, messages=[message.pk for message in messages], after=after, limit=limit)
     dsrs = dsrs_by_id(number for _, number in rows)
@@ -81,7 +83,7 @@ OF_MESSAGE = """
 PROBLEMS = f"""
 SELECT message.id AS of_message, problem.*
 FROM unnest(%(messages)s::bigint[]) AS message (id) CROSS JOIN LATERAL (
-    SELECT * FROM ({OF_MESSAGE}) AS problem WHERE id > %(after)s ORDER BY id LIMIT %(limit)s
+    SELECT * FROM ({OF_MESSAGE}) AS problem WHERE (%(after)s IS NULL OR id > %(after)s) ORDER BY id LIMIT %(limit)s
 ) AS problem
 ORDER BY message.id, problem.id
 """  # noqa: S608 - no value is in it, here and below
@@ -93,7 +95,7 @@ GROUP BY message.id
 
 
 def problems_by_message(
-    messages: Sequence[ReportMessage], *, after: int, limit: int
+    messages: Sequence[ReportMessage], *, after: int | None, limit: int
 ) -> Mapping[int, list[ReportProblem]]:
     """The next `limit` problems of each message behind the problem with id `after`."""
     parameters = {"messages": [message.pk for message in messages], "after": after, "limit": limit}

@@ -197,13 +197,13 @@ USE_TYPES = """
 SELECT total.*
 FROM unnest(%(dsrs)s::integer[]) AS dsr (id) CROSS JOIN LATERAL (
     SELECT * FROM catalogue_usetypetotal
-    WHERE dsr_id = dsr.id AND id > %(after)s ORDER BY id LIMIT %(limit)s
+    WHERE dsr_id = dsr.id AND (%(after)s IS NULL OR id > %(after)s) ORDER BY id LIMIT %(limit)s
 ) AS total
 ORDER BY total.dsr_id, total.id
 """
 
 
-def use_type_totals_by_dsr(dsrs: Sequence[DSR], *, after: int, limit: int) -> Mapping[int, list[UseTypeTotal]]:
+def use_type_totals_by_dsr(dsrs: Sequence[DSR], *, after: int | None, limit: int) -> Mapping[int, list[UseTypeTotal]]:
     """The next `limit` totals of each DSR by use type, behind the one with id `after`."""
     by_dsr = defaultdict(list)
     parameters = {"dsrs": [dsr.pk for dsr in dsrs], "after": after, "limit": limit}

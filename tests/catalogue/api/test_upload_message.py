@@ -70,11 +70,16 @@ def test_a_message_answers_with_itself_and_its_dsrs(uploader):
     (file,) = message.files
     assert answer["message"] == {
         "id": message.pk,
+        "format": "DDEX",
         "sender": {"name": "Tonbank", "party_id": "PADPIDA2026000001A"},
         "recipient": {"name": "SocietyX"},
         "message_id": "MSG-1",
+        "created": "2020-02-12T08:30:00Z",
+        "profile": "BasicAudioProfile",
+        "profile_version": "1.4",
         "period_start": "2020-01-01T00:00:00Z",
         "period_end": "2020-01-31T00:00:00Z",
+        "imported_at": message.imported_at.isoformat().replace("+00:00", "Z"),
         "files": [{"name": file_name(), "sha256": file["sha256"]}],
     }
     assert (answer["outcome"], answer["missing"], answer["dropped"]) == ("loaded", [], False)
