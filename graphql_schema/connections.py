@@ -106,7 +106,9 @@ def memory_keyset(kind: str, all_rows: Sequence[Any], **key: type) -> Keyset:
 
 
 def _key(row: Any, attributes: Iterable[str]) -> Key:
-    return tuple(getattr(row, attribute) for attribute in attributes)
+    """The key of a row. A text that is missing is the first of all texts, as a blank one."""
+    values = (getattr(row, attribute) for attribute in attributes)
+    return tuple("" if value is None else value for value in values)
 
 
 def _key_part_text(part: date | Decimal) -> str:

@@ -6,6 +6,8 @@ import graphene
 
 from graphql_schema.dsrs.mutations import DeleteDSR
 from graphql_schema.dsrs.queries import DSRQueries
+from graphql_schema.messages.mutations import DeleteMessage
+from graphql_schema.messages.queries import MessageQueries
 from graphql_schema.rates.mutations import SetOperatorRate
 from graphql_schema.rates.queries import RateQueries
 from graphql_schema.resources.queries import ResourceQueries
@@ -14,7 +16,7 @@ from graphql_schema.statistics.queries import StatisticQueries
 from graphql_schema.subscriptions.queries import SubscriptionQueries
 
 
-class Query(DSRQueries, ResourceQueries, StatisticQueries, RateQueries, SubscriptionQueries):
+class Query(DSRQueries, MessageQueries, ResourceQueries, StatisticQueries, RateQueries, SubscriptionQueries):
     """All queries. Amounts are exact decimals as strings. Lists are paginated."""
 
 
@@ -22,6 +24,7 @@ class Mutation(graphene.ObjectType):
     """All mutations. Each needs a signed-in user with the permissions that its description names."""
 
     delete_dsr = DeleteDSR.Field(description=getdoc(DeleteDSR))
+    delete_message = DeleteMessage.Field(description=getdoc(DeleteMessage))
     set_operator_rate = SetOperatorRate.Field(description=getdoc(SetOperatorRate))
 
 

@@ -76,9 +76,14 @@ READ, OPEN = "read", "open"
 REST = {
     "dsrs/": {"GET": READ, "POST": "catalogue.add_dsr"},
     "dsrs/<str:id>/": {"GET": READ, "DELETE": "catalogue.delete_dsr"},
+    "dsrs/<str:id>/details/": {"GET": READ},
     "dsrs/<str:id>/lines/": {"GET": READ},
     "dsrs/<str:id>/problems/": {"GET": READ},
     "imports/<str:id>/": {"GET": "catalogue.add_dsr", "DELETE": "catalogue.add_dsr"},
+    "dsrs/<str:id>/use-types/": {"GET": READ},
+    "messages/": {"GET": READ},
+    "messages/<str:id>/": {"GET": READ, "DELETE": "catalogue.delete_dsr"},
+    "messages/<str:id>/problems/": {"GET": READ},
     "resources/percentile/": {"GET": READ},
     "resources/percentile/<str:number>/": {"GET": READ},
     "subscriptions/over-limit/": {"GET": READ},
@@ -162,6 +167,8 @@ QUERIES = {
     "dsr": "{ dsr(id: 1) { id } }",
     "dsrs": "{ dsrs { edges { node { id } } } }",
     "exchangeRates": "{ exchangeRates { edges { node { rate } } } }",
+    "message": "{ message(id: 1) { id } }",
+    "messages": "{ messages { edges { node { id } } } }",
     "operatorRates": "{ operatorRates { edges { node { rate } } } }",
     "resources": "{ resources { edges { node { dspId } } } }",
     "statistics": "{ statistics(groupBy: DSP) { edges { node { dsrCount } } } }",
@@ -174,6 +181,7 @@ QUERIES = {
 }
 RATE = 'currency: "NOK", periodStart: "2020-01-01", periodEnd: "2020-01-31", rate: "10"'
 MUTATIONS = {
+    "deleteMessage": ("mutation { deleteMessage(id: 1) { id } }", {"catalogue.delete_dsr"}),
     "deleteDsr": ("mutation { deleteDsr(id: 1) { id } }", {"catalogue.delete_dsr"}),
     "setOperatorRate": (
         f"mutation {{ setOperatorRate({RATE}) {{ changedDsrCount }} }}",
@@ -204,7 +212,11 @@ def test_each_field_of_graphql_is_open_to_users_who_may_read(kind, is_private, s
     if is_private and kind == "anonymous":
         assert answers == {name: {"not_authenticated"} for name in QUERIES}
     else:
-        missing = {"dsr": {"dsr_not_found"}, "subscription": {"subscription_not_found"}}
+        missing = {
+            "dsr": {"dsr_not_found"},
+            "message": {"message_not_found"},
+            "subscription": {"subscription_not_found"},
+        }
         assert answers == {name: missing.get(name, set()) for name in QUERIES}
 
 

@@ -11,11 +11,27 @@ from catalogue import models
 from catalogue.dsrs import selectors as dsr_selectors
 from catalogue.exceptions import DSRNotFound
 from catalogue.resources.found import FoundResource, ResourceKey, ResourceSums
-from catalogue.resources.reported import ResourceReport, reports_by_resource, resource_sums
+from catalogue.resources.reported import (
+    ResourceFacts,
+    ResourceReport,
+    reports_by_resource,
+    resource_facts,
+    resource_sums,
+)
 from graphql_schema.batches import batched, load_batch
 from graphql_schema.connections import Key, Keyset, KeysetField
 from graphql_schema.dsrs.types import DSR
 from graphql_schema.scalars import BigInt, Decimal
+
+
+def _fact(name: str, description: str) -> graphene.Field:
+    """A field with a value that only messages have."""
+
+    def resolve(resource: FoundResource, info: GraphQLResolveInfo) -> str | None:
+        value: str | None = getattr(load_facts(resource), name)
+        return value
+
+    return graphene.Field(graphene.String, resolver=resolve, description=description)
 
 
 class Report(graphene.ObjectType):
@@ -42,6 +58,11 @@ class Resource(graphene.ObjectType):
     title = graphene.String(description="The title in the latest report that has one.")
     artists = graphene.String(description="The artists in the latest report that has any, separated by `|`.")
     isrc = graphene.String(description="The ISRC in the latest report that has one.")
+    isrcs = _fact("isrcs", "All ISRCs, separated by `|`, in the latest report in scope that has several.")
+    iswc = _fact("iswc", "The ISWC of the work in the latest report in scope that has one.")
+    composers = _fact("composers", "The composers in the latest report in scope that has any, separated by `|`.")
+    label = _fact("label", "The label of the release in the latest report in scope that has one.")
+    icpn = _fact("icpn", "The ICPN (barcode) of the release in the latest report in scope that has one.")
     usages = BigInt(description="The number of usages in the DSRs in scope.")
     revenue_eur = Decimal(description="The exact revenue in EUR in the DSRs in scope.")
     reports = KeysetField(
@@ -77,6 +98,10 @@ def load_sums(resource: FoundResource) -> ResourceSums:
     return resource.sums or load_batch(resource, "sums", _sums)[resource.key]
 
 
+def load_facts(resource: FoundResource) -> ResourceFacts:
+    return load_batch(resource, "facts", _facts)[resource.key]
+
+
 def load_reports(resource: FoundResource, after: Key | None, limit: int) -> Sequence[ResourceReport]:
     number = after[0] if after else None
     loader = partial(_reports, after=number, limit=limit)
@@ -93,6 +118,11 @@ def report_count(resource: FoundResource) -> int:
 def _sums(resources: Sequence[FoundResource]) -> Mapping[ResourceKey, ResourceSums]:
     keys = [resource.key for resource in resources]
     return resource_sums(resources=keys, scope=resources[0].scope)
+
+
+def _facts(resources: Sequence[FoundResource]) -> Mapping[ResourceKey, ResourceFacts]:
+    keys = [resource.key for resource in resources]
+    return resource_facts(resources=keys, scope=resources[0].scope)
 
 
 def _reports(

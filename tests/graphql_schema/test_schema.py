@@ -13,7 +13,7 @@ from graphql import (
 )
 
 import graphql_schema
-from catalogue.models import DSR, RateMethod, ReportProblem
+from catalogue.models import DSR, RateMethod, ReportProblem, RevenueKind
 from graphql_schema.schema import schema
 from subscriptions.models import Subscription, UsageType
 
@@ -51,6 +51,7 @@ def test_enum_values_are_the_codes_of_rest():
     choices = {
         "DSRStatus": DSR.Status,
         "RateMethod": RateMethod,
+        "RevenueKind": RevenueKind,
         "ProblemLevel": ReportProblem.Level,
         "UsageType": UsageType,
         "Carrier": Subscription.Carrier,
@@ -80,5 +81,5 @@ def test_every_list_is_paginated():
         for each in of_type.fields.values()
         if get_named_type(each.type).name.endswith("Connection")
     ]
-    assert len(pages) == 15
+    assert len(pages) == 20
     assert all({"first", "after"} <= each.args.keys() for each in pages)

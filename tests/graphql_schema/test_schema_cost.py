@@ -18,17 +18,31 @@ pytestmark = pytest.mark.django_db
 TERRITORY = "territory { code2 name localCurrency { code name symbol } }"
 CURRENCY = "currency { code name symbol }"
 PAGE_INFO = "totalCount pageInfo { hasNextPage hasPreviousPage startCursor endCursor }"
-LINE = "lineNumber dspId title artists isrc usages revenue"
+LINE = """
+    lineNumber dspId title artists isrc usages revenue useType isRoyaltyBearing returns transactionId isRelease iswc
+    composers label icpn isrcs artistsDelivered
+"""
 LINES = f"lines(first: 2) {{ {PAGE_INFO} edges {{ cursor node {{ {LINE} }} }} }}"
-PROBLEMS = f"problems(first: 2) {{ {PAGE_INFO} edges {{ cursor node {{ id level code line column value }} }} }}"
+PROBLEMS = (
+    f"problems(first: 2) {{ {PAGE_INFO} edges {{ cursor node {{ id level code file line column value dsrId }} }} }}"
+)
+USE_TYPE = "useType lineCount blankIsrcCount totalUsages totalRevenue"
+USE_TYPES = f"useTypeTotals(first: 2) {{ {PAGE_INFO} edges {{ cursor node {{ {USE_TYPE} }} }} }}"
+MESSAGE = f"""
+    id format senderName senderId recipientName recipientId messageId created profile profileVersion
+    periodStart periodEnd importedAt dsrCount warningCount {PROBLEMS}
+    files(first: 2) {{ {PAGE_INFO} edges {{ cursor node {{ number name sha256 }} }} }}
+"""
 DSR = f"""
     id path gzipName sha256 dsp offer society {TERRITORY} {CURRENCY} periodStart periodEnd status
     exchangeRate rateMethod rateSource lineCount totalUsages totalRevenue totalRevenueEur blankTitleCount
     blankArtistsCount blankIsrcCount blankUsagesCount blankRevenueCount errorCount warningCount importedAt
-    {LINES} {PROBLEMS}
+    commercialModel useType subscriberType summaryId declaredUsages declaredRevenue unallocatedRevenue revenueKind
+    subscribers returns usagesWithoutRoyalty revenueWithoutRoyalty
+    {LINES} {PROBLEMS} {USE_TYPES} message {{ {MESSAGE} }}
 """
 RESOURCE = f"""
-    dsp dspId title artists isrc usages revenueEur
+    dsp dspId title artists isrc isrcs iswc composers label icpn usages revenueEur
     reports(first: 2) {{ {PAGE_INFO} edges {{ cursor node {{ dsr {{ {DSR} }} usages revenue revenueEur }} }} }}
 """
 USAGE = f"{PAGE_INFO} edges {{ cursor node {{ usageType day totalPrice totalUsage unit }} }}"
@@ -40,6 +54,8 @@ SUBSCRIPTION = f"""
 
 QUERIES = {
     "dsrs": ("dsrs", DSR),
+    "dsrs of messages": ("dsrs(revenueKind: allocated)", DSR),
+    "messages": ("messages", f"{MESSAGE} dsrs(first: 2) {{ {PAGE_INFO} edges {{ cursor node {{ {DSR} }} }} }}"),
     "resources": ("resources", RESOURCE),
     "resources of a territory": ('resources(territory: "NO")', RESOURCE),
     "resources by revenue": ("resources(orderBy: REVENUE)", RESOURCE),
@@ -51,8 +67,12 @@ QUERIES = {
     "operator rates": ("operatorRates", f"{CURRENCY} periodStart periodEnd rate note enteredAt"),
     "statistics": (
         "statistics(groupBy: OFFER)",
-        f"{TERRITORY} {CURRENCY} periodStart periodEnd offer dsp dsrCount lineCount usages revenueEur withoutIsrcShare",
+        f"""
+        {TERRITORY} {CURRENCY} periodStart periodEnd offer dsp commercialModel useType dsrCount lineCount usages
+        revenueEur unallocatedRevenueEur withoutIsrcShare
+        """,
     ),
+    "statistics of use types": ("statistics(groupBy: USE_TYPE)", "useType dsrCount"),
     "statistics of territories": ("statistics(groupBy: TERRITORY)", f"{TERRITORY} dsrCount"),
     "statistics of currencies": ("statistics(groupBy: CURRENCY)", f"{CURRENCY} dsrCount"),
     "subscriptions": ("subscriptions", SUBSCRIPTION),
@@ -80,6 +100,19 @@ def hundred(tmp_path):
     for number, dsr in enumerate(dsrs):
         add_lines(dsr, line(f"a{number}", revenue="1"), line("b", revenue="1"))
     recipes.problem.make(dsr=iter(dsrs), level="warning", code="isrc_invalid", **many)
+    messages = recipes.message.make(message_id=(f"MSG-{number}" for number in range(100)), **many)
+    recipes.problem.make(dsr=None, message=iter(messages), level="warning", code="sender_unknown", **many)
+    contexts = recipes.dsr.make(
+        dsp="Tonbank",
+        offer=(f"Offer {number}" for number in range(100)),
+        message=iter(messages),
+        revenue_kind="allocated",
+        **many,
+    )
+    recipes.use_type_total.make(dsr=iter(contexts), use_type=(f"Use {number}" for number in range(100)), **many)
+    recipes.problem.make(dsr=iter(contexts), level="warning", code="isrc_repeated", **many)
+    for number, dsr in enumerate(contexts[:2]):
+        add_lines(dsr, line(f"m{number}", revenue="1"))
     recipes.operator_rate.make(period_start=iter(days), period_end=iter(days), **many)
     everybody = subscribe(100)
     add(*[event(each, day, "1") for each in everybody for day in (5, 6)])
@@ -118,8 +151,9 @@ def test_the_queries_above_contain_every_field():
         for field in of_type.fields
     }
     mutations = {"Mutation.deleteDsr", "Mutation.setOperatorRate", "DeleteDSR.id"}
+    mutations |= {"Mutation.deleteMessage", "DeleteMessage.id"}
     mutations |= {f"SetOperatorRate.{field}" for field in ("rate", "replacedRate", "changedDsrCount")}
-    assert every - asked == mutations | {"Query.dsr", "Query.subscription"}
+    assert every - asked == mutations | {"Query.dsr", "Query.message", "Query.subscription"}
 
 
 def test_a_failing_batch_is_loaded_once_for_a_whole_page(monkeypatch):
@@ -136,7 +170,7 @@ def test_a_failing_batch_is_loaded_once_for_a_whole_page(monkeypatch):
 
 
 def test_rows_are_counted_only_if_the_count_is_selected():
-    for field in ("dsrs", "resources", "territories", "exchangeRates", "subscriptions"):
+    for field in ("dsrs", "messages", "resources", "territories", "exchangeRates", "subscriptions"):
         with_count = statements(f"{{ {field} {{ totalCount }} }}")
         without = statements(f"{{ {field} {{ edges {{ cursor }} }} }}")
         assert any("count(" in sql.lower() for sql in with_count)
