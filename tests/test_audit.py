@@ -125,6 +125,20 @@ def delete_over_graphql(world):
     return "catalogue.dsr", dsr.pk
 
 
+@doing("rest", "dsr_deleted")
+def delete_message_over_rest(world):
+    dsr = catalogue_recipes.dsr.make(message=catalogue_recipes.message.make())
+    assert world.program.delete(f"/messages/{dsr.message_id}").status_code == 204
+    return "catalogue.dsr", dsr.pk
+
+
+@doing("graphql", "dsr_deleted")
+def delete_message_over_graphql(world):
+    dsr = catalogue_recipes.dsr.make(message=catalogue_recipes.message.make())
+    world.graphql(f"mutation {{ deleteMessage(id: {dsr.message_id}) {{ id }} }}")
+    return "catalogue.dsr", dsr.pk
+
+
 @doing("rest", "dsr_replaced")
 def replace_over_rest(world):
     world.dsr()
