@@ -114,19 +114,20 @@ def test_the_same_content_twice_is_unchanged_the_second_time(tmp_path):
 @pytest.mark.django_db(transaction=True)
 def test_only_files_of_one_key_wait_for_each_other(tmp_path, monkeypatch):
     first, last, other = delivered(tmp_path, "a"), delivered(tmp_path, "b"), delivered(tmp_path, "c", ES_JANUARY)
-    done, real, other_is_done = [], many.dsr_import, Event()
+    done, real, other_is_done = [], many.delivery_import, Event()
 
-    def import_and_note(*, path, **options):
+    def import_and_note(*, files, **options):
         """The first file is imported only when the other one, which comes after it, is."""
+        path = files[0].path
         done.append(f"{path.parent.name} begins")
         assert path != first or other_is_done.wait(PATIENCE)
-        report = real(path=path, **options)
+        report = real(files=files, **options)
         done.append(f"{path.parent.name} ends")
         if path == other:
             other_is_done.set()
         return report
 
-    monkeypatch.setattr(many, "dsr_import", import_and_note)
+    monkeypatch.setattr(many, "delivery_import", import_and_note)
     import_dsr(first, last, other, jobs=3, replace=True)
 
     assert done.index("c ends") < done.index("a ends") < done.index("b begins")
@@ -175,6 +176,7 @@ def test_each_context_is_of_the_last_file_that_has_it(tmp_path, monkeypatch):
         assert len([text for text in err if text.startswith("same key: ")]) == 3
 
 
+@pytest.mark.django_db
 def test_files_that_share_several_keys_are_named_once(tmp_path, monkeypatch):
     monkeypatch.setattr(registry, "FORMATS", [ToyFormat(), *registry.FORMATS])
     files = [FoundFile(toy(tmp_path, name, "ES EUR", "NO NOK")) for name in ("a.toy", "b.toy")]
@@ -184,6 +186,7 @@ def test_files_that_share_several_keys_are_named_once(tmp_path, monkeypatch):
     assert {paths: len(contexts) for paths, contexts in repeated.items()} == {(files[0].path, files[1].path): 2}
 
 
+@pytest.mark.django_db
 def test_a_file_that_does_not_say_its_contexts_has_none(tmp_path):
     files = [FoundFile(tmp_path / name) for name in ("notes.txt", "missing.tsv", NO_JANUARY)]
     for file in (files[0], files[2]):
