@@ -13,6 +13,7 @@ from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
+from zlib import crc32
 
 from django.db.models import Count, Q
 
@@ -24,6 +25,7 @@ from dsrhub.database.statements import rows_of
 from dsrhub.spelling import is_invisible, look_alike_key, plain_name, spelled_apart
 
 LONGEST_NAME = 100
+LOCKS = 256
 # Invisible by themselves, and yet part of the spelling in scripts such as Persian and Hindi.
 JOINERS = re.compile("[\u200c\u200d]")
 
@@ -34,6 +36,11 @@ class NameKey(NamedTuple):
     kind: str
     scope: str
     key: str
+
+    @property
+    def lock_number(self) -> int:
+        """The number of its lock, the same in every process and every release."""
+        return crc32("\0".join(self).encode()) % LOCKS
 
 
 @dataclass(frozen=True)
@@ -64,11 +71,13 @@ def names_settle(contexts: Sequence[SalesContext]) -> SettledNames:
 def names_claim(settled: SettledNames) -> None:
     """Let no other import bring in names that look like these until this transaction ends. Raises NameLooksAlike.
 
-    Importers of known names share a lock, so they do not wait for each other. One lock per name, and late in an import:
-    importers with other names, or that still load, do not wait either.
+    Importers of known names share a lock, so they do not wait for each other. There are many locks, taken late in an
+    import: hardly any importer with other names, and none that still loads, waits either.
     """
-    for key in sorted(settled.known | settled.new):
-        locks.NAME.take(shared=key not in settled.new, **key._asdict())
+    new = {key.lock_number for key in settled.new}
+    # In one order, so that no two imports wait for each other.
+    for number in sorted(new | {key.lock_number for key in settled.known}):
+        locks.NAMES.take(shared=number not in new, number=number)
     for before, after in zip(settled.contexts, names_settle(settled.contexts).contexts, strict=True):
         for kind in ("dsp", "offer", "society"):
             if getattr(before, kind) != getattr(after, kind):

@@ -78,9 +78,10 @@ DSR_KEY = TransactionLock(
     "ReportName(dsp={dsp!r}, offer={offer!r}, society={society!r}, territory={territory!r}, currency={currency!r}, "
     "period_start={period_start!r}, period_end={period_end!r})"
 )
-# The look-alikes of the name of a DSP, an offer or a society. An import of a new name holds it exclusively until its
-# commit, others share it.
-NAME = TransactionLock("dsrhub.name.{kind}.{scope!r}.{key!r}")
+# The look-alikes of some of the names of DSPs, offers and societies: a hash spreads the names over the numbers, as a
+# message may have thousands of names, and the memory of the server has room for some thousands of locks in all. An
+# import of a new name holds its lock exclusively until the commit, others share it.
+NAMES = TransactionLock("dsrhub.names.{number}")
 # Deliveries of several sales contexts, from the check of their keys to the commit: one at a time.
 MESSAGES = TransactionLock("dsrhub.messages")
 # The exchange rates. An import shares it from reading its rate to its commit; a change of rates holds it exclusively.

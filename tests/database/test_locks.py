@@ -19,7 +19,7 @@ SUMMER = {"dsp": "Deezer", "offer": 'L\'Été "x"', "society": "SACEM", "territo
 KEYS = [
     (locks.DSR_KEY, FAMILY | JANUARY, -3031676107533502305),
     (locks.DSR_KEY, SUMMER | FEBRUARY, 8507540874758907784),
-    (locks.NAME, {"kind": "offer", "scope": "spotify", "key": 'l\'été "x"'}, -7870850638882595607),
+    (locks.NAMES, {"number": 68}, 5120147377037362094),
     (locks.MESSAGES, {}, -7195968674746878596),
     (locks.RATES, {}, 5666128207213703761),
     (locks.RESOURCES, {}, -8694387364366515914),

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from catalogue.dsrs import names as names_module
-from catalogue.dsrs.names import look_alike_dsrs, look_alike_names, names_settle
+from catalogue.dsrs.names import NameKey, look_alike_dsrs, look_alike_names, names_claim, names_settle
 from catalogue.dsrs.services import dsr_delete
 from catalogue.exceptions import DSRExists, InvalidReportName, NameLooksAlike
 from catalogue.imports.outcome import Outcome
@@ -20,6 +20,7 @@ from catalogue.reports.contexts import SalesContext
 from catalogue.reports.formats import registry
 from catalogue.reports.problems import CommonWarning
 from dsrhub.database import locks
+from dsrhub.database.statements import rows_of
 from dsrhub.spelling import look_alike_key, plain_name, spelled_apart
 from tests.catalogue import recipes
 from tests.catalogue.helpers import import_report, line, other_transaction, write_report
@@ -271,12 +272,37 @@ def test_imports_of_a_known_name_do_not_wait_for_each_other(tmp_path, in_thread)
     import_report(tmp_path, named(month="01"), LINE)
     path = write_report(tmp_path, named(month="02"), line("b"))
     with other_transaction() as other:
-        for kind, scope, key in (("dsp", "", "spotify"), ("offer", "spotify", "duo")):
-            text = locks.NAME.key(kind=kind, scope=scope, key=key)
+        for key in (NameKey("dsp", "", "spotify"), NameKey("offer", "spotify", "duo")):
+            text = locks.NAMES.key(number=key.lock_number)
             other.execute("SELECT pg_advisory_xact_lock_shared(hashtextextended(%s, 0))", [text])
         in_thread(dsr_import, path=path, name=path.name).result(PATIENCE)
         waiting = write_report(tmp_path, named(offer="duo ", month="02").replace("ES_EUR", "FR_EUR"), line("c"))
         assert in_thread(dsr_import, path=waiting, name=waiting.name).exception(PATIENCE).code == "name_looks_alike"
+
+
+def test_the_locks_of_names_are_the_same_in_every_release():
+    # CRC-32 of the parts with NUL between them, as `gzip -1` computes it, modulo 256.
+    assert NameKey("dsp", "", "spotify").lock_number == 0x44
+    assert NameKey("offer", "spotify", 'l\'\u00e9t\u00e9 "x"').lock_number == 0x7A
+
+
+def test_thousands_of_names_take_a_bounded_number_of_locks():
+    names_claim(names_settle([context(f"DSP {number}", f"Offer {number}", f"S {number}") for number in range(2000)]))
+
+    ((count,),) = rows_of("SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND pid = pg_backend_pid()")
+    # All 256 of them: with 6,000 names, none is left with a probability of 256 * (255 / 256) ** 6000, or 2 * 10 ** -8.
+    assert count == 256
+
+
+def test_a_new_name_that_shares_a_lock_with_a_known_one_is_locked_exclusively(monkeypatch):
+    monkeypatch.setattr(names_module, "LOCKS", 1)
+    earlier_dsr("a", dsp="Spotify", offer="Duo")
+
+    names_claim(names_settle([context("Spotify", "Other")]))
+
+    assert rows_of("SELECT mode FROM pg_locks WHERE locktype = 'advisory' AND pid = pg_backend_pid()") == [
+        ("ExclusiveLock",)
+    ]
 
 
 @pytest.mark.django_db(transaction=True)
