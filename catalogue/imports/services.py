@@ -107,6 +107,8 @@ def _described(report_format: ReportFormat, deliveries: Sequence[Delivery], prob
 
     Raises InvalidReportName, NameLooksAlike and ReportRefused.
     """
+    for delivery in deliveries:
+        _require_text(delivery.name)
     name, contents = deliveries[0].name, None
     try:
         contents = report_format.describe(deliveries, problems)
@@ -118,6 +120,15 @@ def _described(report_format: ReportFormat, deliveries: Sequence[Delivery], prob
     if problems.error_count:
         raise refusal_of_errors(name, problems)
     return settled
+
+
+def _require_text(name: str) -> None:
+    """Raises InvalidReportName for a file name that cannot be stored or shown, as its bytes are no text."""
+    if len(name) > LONGEST_NAME or not name.isprintable():
+        raise InvalidReportName(
+            f"The file name {name[:LONGEST_NAME]!r} has characters that do not print, or more than {LONGEST_NAME}.",
+            name=name,
+        )
 
 
 def _loaded(load: DeliveryLoad, progress: Progress | None) -> ImportReport:

@@ -1,7 +1,7 @@
 """Deliveries for fuzzing: real reports with changes of bytes, lines, cells, compression and names."""
 
 import gzip
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -184,10 +184,12 @@ PACKINGS: dict[str, Callable[[Draw, bytes, bytes], bytes]] = {
 }
 
 
-def _name(draw: Draw) -> bytes:
-    name = draw(
-        st.sampled_from([RESIDENT, "Deezer_Family_NO_NOK_20200201-20200229.tsv", "X_Y_Z_JP_JPY_20200101-20200131.tsv"])
-    )
+NAMES = [RESIDENT, "Deezer_Family_NO_NOK_20200201-20200229.tsv", "X_Y_Z_JP_JPY_20200101-20200131.tsv"]
+
+
+def changed_name(draw: Draw, names: Sequence[str]) -> bytes:
+    """One of the names, in most cases as it is."""
+    name = draw(st.sampled_from(names))
     name += draw(st.sampled_from(["", ".gz"]))
     how = draw(st.sampled_from([*["as it is"] * 12, "changed", "changed", "part", "text", "bytes"]))
     if how == "text":
@@ -204,14 +206,21 @@ def _name(draw: Draw) -> bytes:
 @st.composite
 def deliveries(draw: Draw, with_bombs: bool = True) -> Delivery:
     """A valid report with up to four changes."""
-    name, replace = _name(draw), draw(st.booleans())
+    name, replace = changed_name(draw, NAMES), draw(st.booleans())
     if with_bombs and draw(st.integers(0, 299)) == 177:
         kind = draw(st.sampled_from(["zeros", "lines", "blank lines", "one cell", "tabs"]))
         return Delivery(name, bomb(kind), replace, (f"bomb of {kind}",))
     lines = draw(st.sampled_from(samples()))
     start = draw(st.integers(0, len(lines) - 1))
     content = HEADER + b"".join(lines[start : start + draw(st.integers(0, 40))])
-    changes = draw(st.lists(st.sampled_from(WEIGHTED), max_size=4))
+    return delivered(draw, name, content, WEIGHTED, replace)
+
+
+def delivered(
+    draw: Draw, name: bytes, content: bytes, possible: Sequence[Callable[[Draw, bytes], bytes]], replace: bool
+) -> Delivery:
+    """The content with up to four changes, packed if the name says so."""
+    changes = draw(st.lists(st.sampled_from(possible), max_size=4))
     for change in changes:
         content = change(draw, content)
     how = [change.__name__ for change in changes]

@@ -3,8 +3,10 @@
 import io
 import json
 import os
+import re
 from collections.abc import Callable
 from decimal import Decimal
+from fractions import Fraction
 from pathlib import Path
 
 from django.conf import settings
@@ -20,12 +22,16 @@ from catalogue.imports.services import dsr_import
 from catalogue.imports.worker import queue_drain
 from catalogue.models import DSR, ImportJob
 from catalogue.reports import delivery
+from catalogue.reports.contexts import Contents
+from catalogue.reports.formats.ddex.format import DdexFormat
+from catalogue.reports.formats.interface import LineReader
 from catalogue.reports.formats.tsv.name import parse_report_name
 from catalogue.reports.formats.tsv.reader import ReportReader
 from catalogue.reports.problems import ProblemLog
 from catalogue.resources.services import catalogue_refresh
 from tests.faults.deliveries import HEADER, RESIDENT, UNPACKED_LIMIT, Delivery
-from tests.faults.reference import Totals, rows, totals, totals_of
+from tests.faults.messages import contexts_of
+from tests.faults.reference import NoReport, Totals, rows, totals, totals_of, unpacked
 from tests.recipes import superuser
 
 RESIDENT_CONTENT = HEADER + b"a\tOne\tAna\tESABC2000001\t1\t1.50\r\nb\t\t\t\t\t0.25\r\n"
@@ -61,6 +67,24 @@ def stored() -> dict[int, Totals]:
     return found
 
 
+def is_message(data: bytes, name: str) -> bool:
+    """Whether data, delivered as `name`, are taken for a message of DDEX: neither a report nor anything else."""
+    try:
+        return bool(re.match(rb"(?:\xef\xbb\xbf)?(?:(?:#.*|\s*)\n)*[ \t]*HEAD[.\d]*[ \t]", unpacked(name, data)))
+    except NoReport:
+        return False
+
+
+def context(dsr: DSR) -> tuple[int, int, Fraction, Fraction | None, Fraction | None]:
+    """What `contexts_of` says."""
+    unallocated, declared = (
+        None if amount is None else Fraction(amount) for amount in (dsr.unallocated_revenue, dsr.declared_revenue)
+    )
+    revenue = Fraction(dsr.total_revenue)
+    assert declared is None or revenue + unallocated == declared
+    return dsr.line_count, int(dsr.total_usages), revenue, unallocated, declared
+
+
 class Door:
     """`deliver` returns the status with which a delivery was accepted or refused, and whether it was loaded."""
 
@@ -80,9 +104,14 @@ class Door:
         if not is_in:
             assert after == before, "a refused file has changed DSRs"
             return
-        (number,) = after.keys() - before.keys()
+        new = DSR.objects.filter(pk__in=after.keys() - before.keys())
+        if is_message(one.data, new[0].path):
+            assert before.keys() <= after.keys(), "another DSR was removed"
+            assert {dsr.summary_id: context(dsr) for dsr in new} == contexts_of(new[0].path, one.data)
+            return
+        (dsr,) = new
         assert len(before.keys() - after.keys()) <= one.replace, "another DSR was removed"
-        assert after[number] == totals_of(DSR.objects.get(pk=number).path, one.data)
+        assert after[dsr.pk] == totals_of(dsr.path, one.data)
 
     def deliver(self, one: Delivery) -> tuple[str, bool]:
         raise NotImplementedError
@@ -105,12 +134,15 @@ class ParserDoor(Door):
     def try_with(self, one: Delivery) -> None:
         self.cases += 1
         name = one.name.decode(errors="replace")
+        path = self.folder / "report"
+        path.write_bytes(one.data)
+        if DdexFormat().recognises(name, delivery.Delivery(path, name).head()):
+            self._try_with_message(path, name, one)
+            return
         try:
             parse_report_name(name)
         except InvalidReportName:
             name = RESIDENT + ".gz" * name.endswith(".gz")
-        path = self.folder / "report"
-        path.write_bytes(one.data)
         content, problems = b"", ProblemLog(100)
         try:
             reader = ReportReader(delivery.Delivery(path, name).chunks(), problems)
@@ -124,6 +156,42 @@ class ParserDoor(Door):
         assert (problems.error_count == 0) == (expected is not None)
         if expected is not None:
             assert totals(rows(content)) == expected
+
+    def _try_with_message(self, path: Path, name: str, one: Delivery) -> None:
+        deliveries, problems = [delivery.Delivery(path, name)], ProblemLog(100)
+        try:
+            contents = DdexFormat().describe(deliveries, problems)
+            if contents is not None:
+                reader = DdexFormat().read(deliveries, contents, problems, None)
+                found = loaded_contexts(reader, contents)
+        except delivery.DamagedDelivery as damage:
+            problems.add(damage.problem)
+        status = problems.errors[0].code if problems.error_count else "valid"
+        self.statuses[status] = self.statuses.get(status, 0) + 1
+        if not problems.error_count:
+            assert found == contexts_of(name, one.data)
+
+
+def loaded_contexts(reader: LineReader, contents: Contents) -> dict[str, tuple[object, ...]]:
+    """What `contexts_of` says of the lines that a reader yields."""
+    sums = [[0, 0, Fraction(0)] for _ in contents.contexts]
+    at = {column: number for number, column in enumerate(reader.columns)}
+    for line in b"".join(reader).decode().splitlines():
+        cells = line.split("\t")
+        assert len(cells) == len(at)
+        one = sums[int(cells[at["context"]]) - 1]
+        one[0] += 1
+        one[1] += int(cells[at["usages"]])
+        one[2] += Fraction(cells[at["revenue"]] or 0)
+    return {
+        described.declared.summary_id: (
+            *(count, usages, revenue + (Fraction(result.rounding_rest) if count else 0)),
+            None if result.unallocated_revenue is None else Fraction(result.unallocated_revenue),
+            None if described.declared.revenue is None else Fraction(described.declared.revenue),
+        )
+        for described, result, (count, usages, revenue) in zip(contents.contexts, reader.results, sums, strict=True)
+        if described.declared is not None
+    }
 
 
 class CommandDoor(Door):

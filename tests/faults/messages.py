@@ -1,178 +1,131 @@
-"""Messages of thousands of contexts, on a server with its default settings.
+"""DDEX messages for fuzzing: valid ones with changes of bytes, lines, cells, compression and names."""
 
-    python -m tests.faults.messages [--contexts 5000] [--lines 10]
-
-The program starts its own PostgreSQL in a temporary folder. It imports a message, whose contexts all have an offer of
-their own, and three further ones at once, in processes of their own. Then it replaces one by another, and deletes one.
-It prints the seconds of each step and the most locks that the server held, and checks that every context is there,
-that its money adds up, and that nothing is left of what is gone. The first failed check ends the run.
-"""
-
-import argparse
-import logging
-import os
-import subprocess
-import sys
-import tempfile
-import threading
-import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import closing, contextmanager
-from dataclasses import replace
-from importlib import import_module
+from collections.abc import Callable
+from fractions import Fraction
+from functools import cache
 from pathlib import Path
-from typing import Any
 
-import django
-import psycopg2
-from django.core.management import call_command
-from django.db import connection
+from hypothesis import strategies as st
 
-from catalogue.reports.message_samples import SampleMessage, message_list, message_write
-from tests.faults.server import PAUSE, Server
+from tests.catalogue.reports.formats.ddex.messages import file_of, head, record, recording, stream, summary
+from tests.catalogue.reports.formats.ddex.slow_reader import read_message
+from tests.faults.deliveries import WEIGHTED, Delivery, Draw, changed_name, delivered
+from tests.faults.reference import unpacked
 
-PROJECT = Path(__file__).resolve().parent.parent.parent
-AT_ONCE = 3
-
-
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--contexts", type=int, default=5000, help="in each message")
-    parser.add_argument("--lines", type=int, default=10, help="in each context, on average")
-    options = parser.parse_args()
-    logging.disable(logging.WARNING)
-    server = Server()
-    try:
-        with tempfile.TemporaryDirectory() as folder:
-            os.environ |= {
-                "DJANGO_SETTINGS_MODULE": "dsrhub.settings",
-                "DATABASE_URL": server.url,
-                "DSRHUB_SECRET_KEY": "a key for tests only, which protects nothing",
-                "DSRHUB_ALLOWED_HOSTS": "localhost",
-                "DSRHUB_HTTPS": "false",
-                "DSRHUB_DATA_DIR": folder,
-            }
-            server.start()
-            django.setup()
-            call_command("migrate", verbosity=0)
-            run(server.url, Path(folder), options.contexts, options.lines)
-    finally:
-        server.remove()
-    say("All checks passed.")
+SAMPLES = Path(__file__).resolve().parent.parent / "data" / "ddex"
+NAME = "DSR_SocietyX_Tonbank_Premium_2020-01_multi_1of1_20200212T083000.tsv"
+SINGLE_RECORDS = file_of(
+    head(c3="BasicAudioProfileSRB"),
+    summary("1", "100", "9.99"),
+    summary("2", "7", "1234.5678", c7="SE", c11="SEK"),
+    *(
+        record("SR02.01", c2=str(1 + number % 2), c3=f"trk-{number}", c5="Aurora", c34="true", c35=str(number), c39="")
+        for number in range(8)
+    ),
+    record("SR01.01", c2="1", c3="trk-1", c4="QZABC2600001", c5="Sea\\\\", c35="false", c37="3", c38="1", c43="Sale"),
+    foot=("SRFO", "12", "2"),
+)
+MANY_BLOCKS = file_of(
+    head(),
+    summary("1", "1000", "70.00"),
+    *(
+        one
+        for number in range(12)
+        for one in (recording(f"B{number}", dsp_id=f"trk-{number}"), stream(f"B{number}", usages=f"{number}."))
+    ),
+)
 
 
-def run(url: str, folder: Path, contexts: int, lines: int) -> None:
-    # Django must be set up before models are imported.
-    message_delete = import_module("catalogue.dsrs.services").message_delete
-    catalogue_refresh = import_module("catalogue.resources.services").catalogue_refresh
-
-    def written(message: SampleMessage, seed: int = 1) -> Path:
-        (path,) = message_write(folder, message, seed=seed, lines=contexts * lines)
-        return path
-
-    messages = [with_offers(message) for message in message_list(1 + AT_ONCE, dsrs=contexts)]
-    first, *others = map(written, messages)
-    step(url, "import", lambda: imported(first))
-    check(contexts, messages=1)
-    step(url, f"{AT_ONCE} imports at once", lambda: imported(*others))
-    check(contexts, messages=1 + AT_ONCE)
-    again = written(replace(messages[0], number=9), seed=2)
-    step(url, "import of a replacement", lambda: imported(again, options=("--replace",)))
-    check(contexts, messages=1 + AT_ONCE)
-    number = value_of("SELECT min(id) FROM catalogue_reportmessage")
-    step(url, "deletion", lambda: message_delete(message_number=number))
-    step(url, "refresh after the deletion", catalogue_refresh)
-    check(contexts, messages=AT_ONCE)
-    with connection.cursor() as cursor:
-        cursor.execute("UPDATE catalogue_dsr SET is_catalogued = false")
-    step(url, "registering all resources again", catalogue_refresh)
-    check(contexts, messages=AT_ONCE)
+@cache
+def contents() -> list[bytes]:
+    """Valid messages of January 2020. Of that month, rates are there."""
+    samples = [path.read_bytes() for path in sorted(SAMPLES.glob("*_1of1_*.tsv"))]
+    dates = [b"2026-09-01\t2026-09-30", b"2026-10\t2026-10"]
+    samples = [sample.replace(dates[at], b"2020-01-01\t2020-01-31") for at, sample in enumerate(samples)]
+    return [samples[0], samples[0], *samples, SINGLE_RECORDS, MANY_BLOCKS]
 
 
-def with_offers(message: SampleMessage) -> SampleMessage:
-    """The message with an offer of its own for each context."""
-    contexts = [
-        replace(context, sales=replace(context.sales, offer=f"Partner{context.summary_id}"))
-        for context in message.contexts
-    ]
-    return replace(message, contexts=contexts)
+def _move(draw: Draw, content: bytes) -> bytes:
+    """Put a line into another place."""
+    lines = content.splitlines(keepends=True)
+    if len(lines) < 2:
+        return content
+    line = lines.pop(draw(st.integers(0, len(lines) - 1)))
+    lines.insert(draw(st.integers(0, len(lines))), line)
+    return b"".join(lines)
 
 
-def imported(*paths: Path, options: Sequence[str] = ()) -> None:
-    """Import each file in a process of its own, all at once."""
-    command = [sys.executable, "manage.py", "import_dsr", *options]
-    running = [
-        subprocess.Popen(
-            [*command, str(path)], cwd=PROJECT, text=True, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE
+RECORD_TYPES = [b"HEAD", b"FOOT", b"SRFO", b"SY01", b"SY04", b"SY12", b"SY99", b"RE01", b"RE02", b"AS01", b"AS02.04"]
+RECORD_TYPES += [
+    b"MW01",
+    b"SU01",
+    b"SU02.03",
+    b"SU03",
+    b"SR01",
+    b"SR02",
+    b"LI01",
+    b"DE01",
+    b"XX01.2",
+    b"#SU01",
+    b"su01",
+]
+
+
+def _record_type(draw: Draw, content: bytes) -> bytes:
+    lines = content.split(b"\n")
+    at = draw(st.integers(0, len(lines) - 1))
+    lines[at] = b"\t".join([draw(st.sampled_from(RECORD_TYPES)), *lines[at].split(b"\t")[1:]])
+    return b"\n".join(lines)
+
+
+def _cells(draw: Draw, content: bytes) -> bytes:
+    """Take cells from the end of a line, or add some, or let two change places."""
+    lines = content.split(b"\n")
+    at = draw(st.integers(0, len(lines) - 1))
+    cells = lines[at].split(b"\t")
+    first, second = draw(st.integers(0, len(cells) - 1)), draw(st.integers(0, len(cells) - 1))
+    how = draw(st.integers(0, 2))
+    if how == 0:
+        cells = cells[:first]
+    elif how == 1:
+        cells += [cells[first]] * draw(st.integers(1, 30))
+    else:
+        cells[first], cells[second] = cells[second], cells[first]
+    lines[at] = b"\t".join(cells)
+    return b"\n".join(lines)
+
+
+ESCAPES = [b"\\", b"\\\\", b"\\\\\\", b"\\|", b"|", b"\\\t", b"#unknown#", b"#", b"::"]
+
+
+def _escape(draw: Draw, content: bytes) -> bytes:
+    at = draw(st.integers(0, len(content)))
+    return content[:at] + draw(st.sampled_from(ESCAPES)) + content[at:]
+
+
+OWN_CHANGES: list[Callable[[Draw, bytes], bytes]] = [_move, _record_type, _cells, _escape]
+CHANGES = [*WEIGHTED, *OWN_CHANGES * 12]
+
+
+@st.composite
+def messages(draw: Draw) -> Delivery:
+    """A valid message with up to four changes."""
+    name, replace = changed_name(draw, [NAME]), draw(st.booleans())
+    return delivered(draw, name, draw(st.sampled_from(contents())), CHANGES, replace)
+
+
+def contexts_of(name: str, data: bytes) -> dict[str, tuple[int, int, Fraction, Fraction | None, Fraction | None]]:
+    """The number of lines of each context, their usages and revenue, and the unallocated and the declared revenue.
+
+    An independent reader says so. It reads only messages without errors.
+    """
+    return {
+        summary_id: (
+            len(context.lines),
+            sum(line.usages for line in context.lines),
+            sum((line.revenue for line in context.lines if line.revenue is not None), Fraction(0)),
+            context.unallocated,
+            context.declared_revenue,
         )
-        for path in paths
-    ]
-    for process in running:
-        _, errors = process.communicate()
-        assert process.returncode == 0, errors
-
-
-def step(url: str, name: str, work: Callable[[], Any]) -> None:
-    with most_locks(url) as most:
-        started = time.monotonic()
-        work()
-        seconds = time.monotonic() - started
-    say(f"{name}: {seconds:,.1f} s, at most {most[0]:,} locks")
-
-
-@contextmanager
-def most_locks(url: str) -> Iterator[list[int]]:
-    """The most locks in the shared memory of the server during the block, counted many times a second."""
-    most, ended = [0], threading.Event()
-
-    def watch() -> None:
-        with closing(psycopg2.connect(url)) as database, database.cursor() as cursor:
-            database.autocommit = True
-            while not ended.wait(PAUSE):
-                cursor.execute("SELECT count(*) FROM pg_locks WHERE NOT fastpath")
-                most[0] = max(most[0], cursor.fetchone()[0])
-
-    watcher = threading.Thread(target=watch)
-    watcher.start()
-    try:
-        yield most
-    finally:
-        ended.set()
-        watcher.join()
-
-
-def check(contexts: int, messages: int) -> None:
-    """Every context of the messages is there and adds up, and nothing else is."""
-    rows = {
-        "messages": "SELECT count(*) FROM catalogue_reportmessage",
-        "contexts": "SELECT count(*) FROM catalogue_dsr WHERE status = 'ingested'",
-        "lines": "SELECT sum(line_count) - (SELECT count(*) FROM catalogue_usageline) FROM catalogue_dsr",
-        "not adding up": """
-            SELECT count(*) FROM catalogue_dsr AS dsr LEFT JOIN (
-                SELECT dsr_id, sum(revenue) AS revenue FROM catalogue_usageline GROUP BY dsr_id
-            ) AS line ON dsr.id = dsr_id
-            WHERE coalesce(revenue, 0) + unallocated_revenue <> declared_revenue
-        """,
-        "resources not registered": """
-            SELECT count(DISTINCT (dsp, dsp_id)) - (SELECT count(*) FROM catalogue_resource)
-            FROM catalogue_usageline JOIN catalogue_dsr AS dsr ON dsr.id = dsr_id
-        """,
-        "left over": "SELECT count(*) FROM catalogue_leftoverlines",
+        for summary_id, context in read_message([unpacked(name, data)]).items()
     }
-    found = {name: value_of(statement) for name, statement in rows.items()}
-    assert found == dict.fromkeys(rows, 0) | {"messages": messages, "contexts": contexts * messages}, found
-
-
-def value_of(statement: str) -> Any:
-    with connection.cursor() as cursor:
-        cursor.execute(statement)
-        return cursor.fetchone()[0]
-
-
-def say(text: str) -> None:
-    sys.stdout.write(text + "\n")
-    sys.stdout.flush()
-
-
-if __name__ == "__main__":
-    main()

@@ -9,6 +9,7 @@ from hypothesis import settings as examples
 
 from tests.faults.deliveries import HEADER, RESIDENT, Delivery, bomb, deliveries
 from tests.faults.doors import DOORS, SETTINGS
+from tests.faults.messages import messages
 from tests.faults.reference import Totals, totals_of
 
 MEBIBYTE = 1024
@@ -31,6 +32,19 @@ def test_no_delivery_ends_in_an_internal_error_or_is_loaded_in_part(door, cases)
         max_examples=cases, derandomize=True, database=None, deadline=None, suppress_health_check=list(HealthCheck)
     )
     @given(deliveries(with_bombs=False))
+    def try_door(one):
+        door.try_with(one)
+
+    try_door()
+    assert door.cases >= cases
+
+
+@pytest.mark.parametrize(("door", "cases"), [("parser", 100), ("command", 10), ("REST", 10)], indirect=["door"])
+def test_no_message_ends_in_an_internal_error_or_is_loaded_in_part(door, cases):
+    @examples(
+        max_examples=cases, derandomize=True, database=None, deadline=None, suppress_health_check=list(HealthCheck)
+    )
+    @given(messages())
     def try_door(one):
         door.try_with(one)
 

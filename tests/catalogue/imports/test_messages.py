@@ -21,7 +21,7 @@ from catalogue.exceptions import DSRExists, InvalidReportName, MessageIdReused, 
 from catalogue.imports.loading import Choices
 from catalogue.imports.outcome import Outcome
 from catalogue.imports.services import DeliveredFile, delivery_import
-from catalogue.models import DSR, ReportMessage, ReportProblem, Resource, UsageLine, UseTypeTotal
+from catalogue.models import DSR, RejectedDelivery, ReportMessage, ReportProblem, Resource, UsageLine, UseTypeTotal
 from catalogue.rates.services import operator_rate_set
 from catalogue.reports import delivery
 from catalogue.resources.services import catalogue_refresh
@@ -346,6 +346,15 @@ def test_such_a_file_is_a_wrong_request(client, kind):
     assert response.status_code == 400
     assert code in {problem["code"] for problem in response.json()["problems"]}
     assert is_nothing_loaded()
+
+
+@pytest.mark.parametrize("name", ["DSR_\udc80_{}of{}.tsv", "DSR_\u202e_{}of{}.tsv", "DSR_\n_{}of{}.tsv", "\x7f{}{}"])
+def test_the_name_of_a_message_must_be_a_text(tmp_path, name):
+    with pytest.raises(InvalidReportName) as refused:
+        import_message(tmp_path, WHOLE, name=name)
+    assert refused.value.code == "invalid_report_name"
+    assert is_nothing_loaded()
+    assert RejectedDelivery.objects.count() == 1
 
 
 # --- The same message again, and others ------------------------------------------------------------------------
