@@ -27,8 +27,9 @@ def messages_described() -> QuerySet[ReportMessage]:
 
 
 def message_list(*, after: int | None, limit: int) -> list[ReportMessage]:
-    """The next `limit` messages behind an id."""
-    following = messages_described() if after is None else messages_described().filter(pk__gt=after)
+    """The next `limit` messages behind an id, or the first ones."""
+    messages = messages_described()
+    following = messages if after is None else messages.filter(pk__gt=after)
     return list(following.order_by("pk")[:limit])
 
 

@@ -108,9 +108,10 @@ def _sum_of_eur(amount: str) -> Func:
 BY_USE_TYPE = """
 WITH dsr AS MATERIALIZED (SELECT * FROM catalogue_dsr WHERE id = ANY(%(ids)s) AND status = 'ingested'),
 total AS MATERIALIZED (
-    SELECT total.*, sum(total.total_revenue) OVER (PARTITION BY dsr_id ORDER BY total.id) AS running,
-        dsr.use_type AS dsr_use_type, exchange_rate, unallocated_revenue
+    SELECT total.*, dsr.use_type AS dsr_use_type, unallocated_revenue, exchange_rate,
+        catalogue_eur(sum(total.total_revenue) OVER parts, exchange_rate) AS running
     FROM dsr JOIN catalogue_usetypetotal AS total ON total.dsr_id = dsr.id
+    WINDOW parts AS (PARTITION BY total.dsr_id ORDER BY total.id)
 ),
 part AS (
     SELECT id, use_type, line_count, blank_isrc_count, total_usages,
@@ -118,7 +119,7 @@ part AS (
     FROM dsr WHERE id NOT IN (SELECT dsr_id FROM total)
     UNION ALL
     SELECT dsr_id, use_type, line_count, blank_isrc_count, total_usages,
-        catalogue_eur(running, exchange_rate) - catalogue_eur(running - total_revenue, exchange_rate), NULL
+        running - lag(running, 1, 0.0) OVER (PARTITION BY dsr_id ORDER BY id), NULL
     FROM total
     UNION ALL
     SELECT DISTINCT dsr_id, dsr_use_type, 0, 0, 0, 0, catalogue_eur(unallocated_revenue, exchange_rate)

@@ -242,7 +242,7 @@ def load_problem_count(dsr: models.DSR) -> int:
 
 
 def load_use_type_totals(dsr: models.DSR, after: Key | None, limit: int) -> list[models.UseTypeTotal]:
-    number = after[0] if after else 0
+    number = after[0] if after else None
     loader = partial(dsr_selectors.use_type_totals_by_dsr, after=number, limit=limit)
     return load_batch(dsr, ("use types", number, limit), loader).get(dsr.pk, [])
 

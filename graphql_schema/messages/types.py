@@ -110,12 +110,12 @@ class Message(ModelType):
 
 
 def load_dsrs(message: models.ReportMessage, after: Key | None, limit: int) -> list[models.DSR]:
-    number = after[0] if after else 0
+    number = after[0] if after else None
     return load_batch(message, ("dsrs", number, limit), partial(_dsrs, after=number, limit=limit)).get(message.pk, [])
 
 
 def load_problems(message: models.ReportMessage, after: Key | None, limit: int) -> list[models.ReportProblem]:
-    number = after[0] if after else 0
+    number = after[0] if after else None
     loader = partial(message_selectors.problems_by_message, after=number, limit=limit)
     return load_batch(message, ("problems", number, limit), loader).get(message.pk, [])
 
@@ -124,7 +124,7 @@ def load_problem_count(message: models.ReportMessage) -> int:
     return load_batch(message, "problem count", message_selectors.problem_counts_by_message).get(message.pk, 0)
 
 
-def _dsrs(messages: Sequence[models.ReportMessage], *, after: int, limit: int) -> Mapping[int, list[models.DSR]]:
+def _dsrs(messages: Sequence[models.ReportMessage], *, after: int | None, limit: int) -> Mapping[int, list[models.DSR]]:
     by_message = message_selectors.dsrs_by_message(messages, after=after, limit=limit)
     batched([dsr for dsrs in by_message.values() for dsr in dsrs])
     return by_message

@@ -45,12 +45,12 @@ def offers(dsrs):
 def test_messages_are_listed_by_id_with_their_counts(two):
     first, second = two
     first.save()  # An update moves a row to the end of its table.
-    listed = message_list(after=0, limit=10)
+    listed = message_list(after=None, limit=10)
     assert [(message.pk, message.dsr_count, message.all_warning_count) for message in listed] == [
         (first.pk, 2, 110),
         (second.pk, 1, 5),
     ]
-    assert message_list(after=0, limit=1) == [first]
+    assert message_list(after=None, limit=1) == [first]
     assert message_list(after=first.pk, limit=10) == [second]
     assert message_list(after=second.pk, limit=10) == []
 
@@ -69,7 +69,7 @@ def test_a_message_is_found_by_its_id(two):
 
 def test_a_list_of_messages_is_one_statement(two, django_assert_num_queries):
     with django_assert_num_queries(1):
-        assert sum(message.dsr_count for message in message_list(after=0, limit=10)) == 3
+        assert sum(message.dsr_count for message in message_list(after=None, limit=10)) == 3
 
 
 # --- What belongs to messages ----------------------------------------------------------------------------------
@@ -77,7 +77,7 @@ def test_a_list_of_messages_is_one_statement(two, django_assert_num_queries):
 
 def test_each_message_has_a_page_of_its_dsrs(two):
     first, second = two
-    pages = dsrs_by_message(two, after=0, limit=1)
+    pages = dsrs_by_message(two, after=None, limit=1)
     assert {number: offers(page) for number, page in pages.items()} == {first.pk: ["One"], second.pk: ["Three"]}
     following = dsrs_by_message(two, after=pages[first.pk][0].pk, limit=10)
     assert offers(following[first.pk]) == ["Two"]
@@ -93,7 +93,7 @@ def test_the_problems_of_a_message_are_its_own_and_those_of_its_dsrs(two):
     recipes.problem.make(message=second, dsr=None, code="of another")
     recipes.problem.make(dsr=DSR.objects.get(offer="SpotifyDuo"), code="of no message")
 
-    by_message = problems_by_message(two, after=0, limit=10)
+    by_message = problems_by_message(two, after=None, limit=10)
     assert [(one.code, one.dsr_id) for one in by_message[first.pk]] == [
         ("of message", None),
         ("of DSR", one.pk),
@@ -108,7 +108,7 @@ def test_the_problems_of_a_message_are_its_own_and_those_of_its_dsrs(two):
     assert problem_counts_by_message(two) == {first.pk: 3, second.pk: 1}
 
 
-@pytest.mark.parametrize("load", [problem_counts_by_message, lambda m: problems_by_message(m, after=0, limit=9)])
+@pytest.mark.parametrize("load", [problem_counts_by_message, lambda m: problems_by_message(m, after=None, limit=9)])
 def test_what_belongs_to_messages_is_loaded_by_one_statement(two, load):
     with CaptureQueriesContext(connection) as captured:
         load(two)
@@ -124,7 +124,7 @@ def test_warnings_beyond_the_kept_ones_are_counted(tmp_path, settings):
     message = import_message(tmp_path)
     listed = message_get(message_number=message.pk)
     assert listed.all_warning_count == 3
-    assert len(problems_by_message([message], after=0, limit=10)[message.pk]) == 1
+    assert len(problems_by_message([message], after=None, limit=10)[message.pk]) == 1
 
 
 def test_transaction_ids_beyond_the_kept_ones_are_counted(tmp_path, settings):

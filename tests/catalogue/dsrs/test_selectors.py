@@ -1,5 +1,6 @@
 """The selectors of DSRs, their lines and their problems, and the methods of their querysets."""
 
+from dataclasses import replace
 from datetime import date
 
 import pytest
@@ -152,21 +153,28 @@ def test_a_dsr_is_within_a_range_if_its_whole_period_is():
         {"currency_id": "EUR"},
         {"period_start": date(2019, 12, 31)},
         {"period_end": date(2020, 1, 30)},
+        {"commercial_model": "SubscriptionModel"},
+        {"use_type": "Stream"},
+        {"subscriber_type": "Student"},
     ],
     ids=lambda other: next(iter(other)),
 )
-def test_every_part_of_a_name_is_part_of_the_key(other):
+def test_every_part_of_a_context_is_part_of_the_key(other):
     dsr = recipes.dsr.make()
     recipes.dsr.make(**other)
 
-    assert list(DSR.objects.under_key(parse_report_name(NO_JANUARY))) == [dsr]
+    assert under_key(parse_report_name(NO_JANUARY)) == [dsr]
 
 
 def test_a_society_is_part_of_the_key():
     dsr = recipes.dsr.make(society="TONO")
 
-    assert list(DSR.objects.under_key(parse_report_name(NO_JANUARY.replace("_NO_", "_TONO_NO_")))) == [dsr]
-    assert not DSR.objects.under_key(parse_report_name(NO_JANUARY)).exists()
+    assert under_key(parse_report_name(NO_JANUARY.replace("_NO_", "_TONO_NO_"))) == [dsr]
+    assert under_key(parse_report_name(NO_JANUARY)) == []
+
+
+def under_key(context):
+    return [dsr for dsr in DSR.objects.near([context]) if dsr.context == context]
 
 
 def test_periods_that_share_a_day_overlap():
@@ -178,10 +186,13 @@ def test_periods_that_share_a_day_overlap():
         (date(2020, 1, 31), date(2020, 2, 29)),
         (date(2020, 2, 1), date(2020, 2, 29)),
     ]
-    before, first_day, inside, around, last_day, after = (
-        recipes.dsr.make(period_start=start, period_end=end) for start, end in periods
-    )
+    for number, (start, end) in enumerate(periods):
+        recipes.dsr.make(path=f"{number}.tsv", period_start=start, period_end=end)
     recipes.dsr.make(offer="SpotifyFree")
+    january = parse_report_name(NO_JANUARY)
+    swedish = replace(january, territory="SE")
 
-    assert list(DSR.objects.overlapping(parse_report_name(NO_JANUARY))) == [first_day, inside, around, last_day]
-    assert {before, after} <= set(DSR.objects.all())
+    assert DSR.objects.overlapping([january, swedish]) == {
+        january: ["1.tsv", "2.tsv", "3.tsv", "4.tsv"],
+        swedish: [],
+    }
