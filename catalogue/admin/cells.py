@@ -6,8 +6,10 @@ from typing import Any
 from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
+from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
+from catalogue.models import DSR, ReportMessage, RevenueKind
 from catalogue.resources.found import WIDE
 
 
@@ -38,3 +40,46 @@ def link(text: Any, view: str, *args: Any, **query: Any) -> SafeString:
 def amount(number: Decimal | int | None) -> SafeString | None:
     """Format a number without the trailing zeros that a sum may have."""
     return None if number is None else exact(Decimal(number).normalize(WIDE))
+
+
+def days(owner: DSR | ReportMessage) -> SafeString:
+    """Return a period, which breaks between its days in a narrow column."""
+    return format_html(
+        '<span class="day">{} –</span> <span class="day">{}</span>', owner.period_start, owner.period_end
+    )
+
+
+# --- DSRs ------------------------------------------------------------------------------------------------------
+
+
+def terms(dsr: DSR) -> str:
+    """Return the commercial model, the use type and the subscriber type of a DSR of a message, else ""."""
+    return " · ".join(kind for kind in (dsr.commercial_model, dsr.use_type, dsr.subscriber_type) if kind)
+
+
+def dsr_name(dsr: DSR) -> str:
+    """Return the file name of a DSR. The DSRs of a message share it, so theirs has what tells them apart."""
+    if dsr.message_id is None:
+        return dsr.path
+    context = (dsr.offer, dsr.territory_id, dsr.currency_id, terms(dsr))
+    return f"{dsr.path}: {', '.join(part for part in context if part)}"
+
+
+def dsr_link(dsr: DSR) -> SafeString:
+    return link(dsr_name(dsr), "dsr_change", dsr.pk)
+
+
+def revenue_kind(dsr: DSR) -> str:
+    """Return whether the revenue of a DSR is reported or allocated; "" for a failed DSR, which has none."""
+    kind = dsr.shown_revenue_kind
+    return str(RevenueKind(kind).label) if kind else ""
+
+
+def revenue(dsr: DSR) -> SafeString | None:
+    """Return the revenue of an ingested DSR with its currency and its kind, and what is not allocated."""
+    if dsr.status == DSR.Status.FAILED:
+        return None
+    note = revenue_kind(dsr)
+    if dsr.unallocated_revenue:
+        note += _("; %s not allocated") % grouped(dsr.unallocated_revenue)
+    return format_html('{} {} <span class="note">{}</span>', exact(dsr.total_revenue), dsr.currency_id, note)

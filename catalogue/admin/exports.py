@@ -1,15 +1,16 @@
 """The exports of the list of DSRs. Each reads its rows page by page while it sends them."""
 
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Iterator, Sequence
+from typing import Any, ClassVar
 
-from django.db.models import QuerySet, Sum
+from django.db.models import Case, Q, QuerySet, Sum, Value, When
+from django.db.models.functions import Coalesce
 from django.utils.translation import gettext_lazy as _
 from import_export.forms import ExportForm
 
 from catalogue.dsrs import selectors
 from catalogue.lines.scope import Scope
-from catalogue.models import DSR, ReportProblem, UsageLine
+from catalogue.models import DSR, ReportProblem, RevenueKind, UsageLine, UseTypeTotal
 from catalogue.querysets import DSRQuerySet
 from catalogue.ranking.selectors import resource_ranking
 from catalogue.reports.formats.tsv.reader import COLUMNS
@@ -17,6 +18,11 @@ from dsrhub.forms import WholeNumberField
 from dsrhub.import_export.button import StreamedExportForm
 from dsrhub.import_export.formats import EXPORT_FORMATS, TSV, DoesNotFit
 from dsrhub.import_export.tables import PAGE_ROWS, StreamedResource, Table, rows_by_id
+
+# What is told of each problem, of a DSR or of a file that is being imported.
+PROBLEM_COLUMNS = ("path", "level", "code", "line", "column", "value")
+# As `DSR.shown_revenue_kind`.
+SHOWN_KIND = Case(When(status=DSR.Status.INGESTED, then=Coalesce("revenue_kind", Value(RevenueKind.REPORTED.value))))
 
 
 class DSRExportForm(StreamedExportForm):
@@ -46,13 +52,27 @@ class Reports(StreamedResource):
         *("id", "path", "status", "dsp", "offer", "society", "territory", "currency", "period_start", "period_end"),
         *("line_count", "total_usages", "total_revenue", "lowest_revenue", *DSR.BLANK_COUNTS),
         *("error_count", "warning_count", "exchange_rate", "rate_method", "rate_source"),
-        *("gzip_name", "sha256", "imported_at", "imported_by"),
+        *("gzip_name", "sha256", "imported_at", "imported_by", "revenue_kind"),
+        # Only DSRs of messages have these.
+        *("message", "message_id", "summary_id", "commercial_model", "use_type", "subscriber_type", "subscribers"),
+        *("declared_usages", "declared_revenue", "unallocated_revenue"),
+        *("returns", "usages_without_royalty", "revenue_without_royalty"),
     )
-    amounts = ("total_revenue", "lowest_revenue", "exchange_rate")
+    amounts = (
+        *("total_revenue", "lowest_revenue", "exchange_rate"),
+        *("declared_usages", "declared_revenue", "unallocated_revenue", "subscribers", "revenue_without_royalty"),
+    )
+    # Where the name of a column is not that of a field.
+    sources: ClassVar = {
+        "imported_by": "imported_by__username",
+        "revenue_kind": "shown_kind",
+        "message_id": "message__message_id",
+    }
     title, file_name = _("DSRs"), "dsrs"
 
     def rows(self, queryset: QuerySet, export_form: ExportForm) -> Iterator[tuple[Any, ...]]:
-        return rows_by_id(_chosen(queryset), *self.columns[:-1], "imported_by__username")
+        dsrs = _chosen(queryset).annotate(shown_kind=SHOWN_KIND)
+        return rows_by_id(dsrs, *(self.sources.get(column, column) for column in self.columns))
 
     def row_count(self, queryset: QuerySet, most: int) -> int:
         return queryset.count()
@@ -61,14 +81,19 @@ class Reports(StreamedResource):
 class Lines(StreamedResource):
     """One row for each delivered line of the ingested DSRs, in the order of DSRs and lines."""
 
-    columns = ("dsr", "line", *COLUMNS)
+    # Only lines of messages have the last ones.
+    cells = (
+        *(*COLUMNS, "use_type", "is_royalty_bearing", "returns", "transaction_id", "is_release"),
+        *("iswc", "composers", "label", "icpn", "isrcs", "artists_delivered"),
+    )
+    columns = ("dsr", "line", *cells, "revenue_kind")
     amounts = ("revenue",)
     title, file_name = _("Lines of the DSRs"), "lines"
 
     def rows(self, queryset: QuerySet, export_form: ExportForm) -> Iterator[tuple[Any, ...]]:
         for dsr in _chosen(queryset).filter(status=DSR.Status.INGESTED).order_by("id"):
             for line in _lines(dsr):
-                yield (dsr.pk, line.line_number, *_cells(line))
+                yield (dsr.pk, line.line_number, *_cells(line, self.cells), dsr.shown_revenue_kind)
 
     def row_count(self, queryset: QuerySet, most: int) -> int:
         return _chosen(queryset).aggregate(lines=Sum("line_count"))["lines"] or 0
@@ -81,7 +106,7 @@ class LinesToImport(StreamedResource):
     title = _("Lines of one DSR, as a file for import")
 
     def export(self, queryset: QuerySet, export_form: ExportForm, **kwargs: Any) -> Table:
-        return Table(self.columns, map(_cells, _lines(self._dsr(queryset))))
+        return Table(self.columns, (_cells(line, self.columns) for line in _lines(self._dsr(queryset))))
 
     def download_name(self, queryset: QuerySet, ending: str) -> str:
         return self._dsr(queryset).path.removesuffix(".gz")
@@ -93,10 +118,29 @@ class LinesToImport(StreamedResource):
         return dsrs[0]
 
 
-class Problems(StreamedResource):
-    """One row for each stored error and warning."""
+class UseTypes(StreamedResource):
+    """One row for each use type of a DSR of a message."""
 
-    columns = ("dsr", "path", "level", "code", "line", "column", "value")
+    columns = ("dsr", "path", "use_type", "line_count", "total_usages", "total_revenue", "currency", "revenue_kind")
+    title, file_name = _("Use types of the DSRs"), "use-types"
+
+    def rows(self, queryset: QuerySet, export_form: ExportForm) -> Iterator[tuple[Any, ...]]:
+        totals = ("use_type", "line_count", "total_usages", "total_revenue")
+        return rows_by_id(
+            self._totals(queryset), "dsr_id", "dsr__path", *totals, "dsr__currency_id", "dsr__revenue_kind"
+        )
+
+    def row_count(self, queryset: QuerySet, most: int) -> int:
+        return self._totals(queryset).count()
+
+    def _totals(self, queryset: QuerySet) -> QuerySet[UseTypeTotal]:
+        return UseTypeTotal.objects.filter(dsr__in=_chosen(queryset).values("pk"))
+
+
+class Problems(StreamedResource):
+    """One row for each stored error and warning: of the DSRs, and of their messages as a whole."""
+
+    columns = ("dsr", *PROBLEM_COLUMNS, "file", "message")
     title, file_name = _("Problems of the DSRs"), "problems"
 
     def rows(self, queryset: QuerySet, export_form: ExportForm) -> Iterator[tuple[Any, ...]]:
@@ -106,7 +150,9 @@ class Problems(StreamedResource):
         return self._problems(queryset).count()
 
     def _problems(self, queryset: QuerySet) -> QuerySet[ReportProblem]:
-        return ReportProblem.objects.filter(dsr__in=_chosen(queryset).values("pk"))
+        chosen = _chosen(queryset)
+        of_messages = Q(message__in=chosen.exclude(message=None).values("message"))
+        return ReportProblem.objects.filter(Q(dsr__in=chosen.values("pk")) | of_messages)
 
 
 class TopRecordings(StreamedResource):
@@ -128,7 +174,7 @@ class TopRecordings(StreamedResource):
                 after = page[-1].rank
 
 
-EXPORTS_OF_DSRS = [Reports, Lines, Problems, TopRecordings, LinesToImport]
+EXPORTS_OF_DSRS = [Reports, Lines, Problems, TopRecordings, LinesToImport, UseTypes]
 
 
 def _chosen(queryset: QuerySet) -> DSRQuerySet:
@@ -145,5 +191,5 @@ def _lines(dsr: DSR) -> Iterator[UsageLine]:
         after = lines[-1].line_number
 
 
-def _cells(line: UsageLine) -> tuple[Any, ...]:
-    return tuple(getattr(line, column) for column in COLUMNS)
+def _cells(line: UsageLine, columns: Sequence[str]) -> tuple[Any, ...]:
+    return tuple(getattr(line, column) for column in columns)

@@ -33,7 +33,7 @@ from import_export.resources import Resource
 from import_export.results import Result
 
 from catalogue.admin.cells import link
-from catalogue.admin.exports import Problems
+from catalogue.admin.exports import PROBLEM_COLUMNS
 from catalogue.admin.import_cards import job_card, job_progress_json
 from catalogue.exceptions import WaitingFilesTooLarge
 from catalogue.imports import jobs as import_jobs
@@ -274,7 +274,7 @@ class ReportImportMixin(PathImportMixin, ImportMixin):  # type: ignore[misc]
         found = import_job_problems(upload=upload, job_number=number)
         if found is None:
             raise Http404("No problems of this file are stored.")
-        table = Table(Problems.columns[1:], found)
+        table = Table(PROBLEM_COLUMNS, found)
         return streamed(table, CSV(), dated_name(f"problems-of-import-{number}", "csv"), bom=True)
 
     def _require_permission(self, request: HttpRequest) -> None:

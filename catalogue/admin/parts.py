@@ -3,43 +3,29 @@
 from typing import Any
 
 from django.contrib import admin
-from django.contrib.admin.options import IncorrectLookupParameters
-from django.db.models import QuerySet
+from django.db.models import F, QuerySet
 from django.http import HttpRequest
+from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 
-from catalogue.admin.cells import grouped, link
+from catalogue.admin.cells import dsr_link, grouped, link, problem_counts
+from catalogue.admin.filters import DSRFilter, ProblemMessageFilter, RejectionFilter
 from catalogue.models import DSR, RateChange, RejectedDelivery, ReportProblem
 from dsrhub.admin import ReadOnlyAdmin
-from dsrhub.values import plain_id
+
+# The page of what has problems shows the first ones and links to the list of all.
+PROBLEMS_ON_A_PAGE = 20
 
 
-class DSRFilter(admin.SimpleListFilter):
-    """Shows the DSR that a list is limited to, and removes this limit.
-
-    Other pages link to the limited list: the filter offers no choice, as there may be thousands of DSRs.
-    """
-
-    title = "DSR"
-    parameter_name = "dsr"
-
-    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[Any, str]]:
-        if not self.has_output():
-            return []
-        return list(DSR.objects.filter(pk=self._number()).values_list("pk", "path"))
-
-    def has_output(self) -> bool:
-        return self.value() is not None  # Django omits a filter without output.
-
-    def queryset(self, request: HttpRequest, queryset: QuerySet) -> QuerySet:
-        return queryset.filter(dsr=self._number())
-
-    def _number(self) -> int:
-        number = plain_id(str(self.value() or ""))
-        if number is None:
-            raise IncorrectLookupParameters
-        return number
+def first_problems(problems: QuerySet[ReportProblem], counts: SafeString | None) -> SafeString | str:
+    """Return the first problems under a link to all of them, errors before warnings."""
+    first = problems.order_by("level", "id")[:PROBLEMS_ON_A_PAGE]
+    texts = (
+        (f"{problem.file}: " if problem.file else "", problem, f": {problem.value}" if problem.value else "")
+        for problem in first
+    )
+    return "-" if counts is None else format_html("{}{}", counts, format_html_join("", "<div>{}{}{}</div>", texts))
 
 
 class PartOfDSRAdmin(ReadOnlyAdmin):
@@ -52,16 +38,17 @@ class PartOfDSRAdmin(ReadOnlyAdmin):
         return super().has_view_permission(request, obj) or request.user.has_perm("catalogue.view_dsr")
 
     @admin.display(description="DSR", ordering="dsr__path")
-    def dsr_link(self, part: ReportProblem | RateChange) -> SafeString:
-        return link(part.dsr, "dsr_change", part.dsr_id)
+    def dsr_link(self, part: ReportProblem | RateChange) -> SafeString | None:
+        return None if part.dsr is None else dsr_link(part.dsr)
 
 
 @admin.register(ReportProblem)
 class ReportProblemAdmin(PartOfDSRAdmin):
-    list_display = ["code", "level", "line_link", "column", "value", "dsr_link"]
-    list_filter = [DSRFilter, "level", "code"]
-    search_fields = ["value", "dsr__path"]
-    search_help_text = _("Value, or file name of the DSR")
+    list_display = ["code", "level", "line_link", "column", "value", "dsr_link", "delivery"]
+    list_filter = [DSRFilter, ProblemMessageFilter, RejectionFilter, "level", "code"]
+    list_select_related = ["dsr", "message", "rejection"]
+    search_fields = ["value", "file", "dsr__path", "message__message_id", "rejection__name"]
+    search_help_text = _("Value, file name, or message id")
     ordering = ["-dsr", "id"]
 
     @admin.display(description=_("line"), ordering="line")
@@ -74,6 +61,17 @@ class ReportProblemAdmin(PartOfDSRAdmin):
             return grouped(problem.line)
         return link(grouped(problem.line), "dsr_lines", problem.dsr_id, after=problem.line - 1)
 
+    @admin.display(description=_("message, or rejected delivery"))
+    def delivery(self, problem: ReportProblem) -> SafeString | None:
+        """Return what the problem belongs to where it is no DSR, and the file of several."""
+        owner: Any = None
+        if problem.message is not None:
+            owner = link(problem.message, "reportmessage_change", problem.message_id)
+        elif problem.rejection is not None:
+            owner = link(problem.rejection, "rejecteddelivery_change", problem.rejection_id)
+        parts = [(part,) for part in (owner, problem.file) if part]
+        return format_html_join(", ", "{}", parts) or None
+
 
 @admin.register(RateChange)
 class RateChangeAdmin(PartOfDSRAdmin):
@@ -85,7 +83,17 @@ class RateChangeAdmin(PartOfDSRAdmin):
 
 @admin.register(RejectedDelivery)
 class RejectedDeliveryAdmin(ReadOnlyAdmin):
-    list_display = ["name", "reason", "delivered_at", "delivered_by"]
+    list_display = ["name", "reason", "problem_counts", "delivered_at", "delivered_by"]
     list_filter = ["delivered_at"]
     list_select_related = ["delivered_by"]
     search_fields = ["name"]
+    fields = ["name", "reason", "first_problems", "delivered_at", "delivered_by"]
+
+    @admin.display(description=_("problems"), ordering=F("error_count") + F("warning_count"))
+    def problem_counts(self, rejection: RejectedDelivery) -> SafeString | None:
+        counts = problem_counts(rejection.error_count, rejection.warning_count)
+        return link(counts, "reportproblem_changelist", rejection=rejection.pk) if counts else None
+
+    @admin.display(description=_("problems"))
+    def first_problems(self, rejection: RejectedDelivery) -> SafeString | str:
+        return first_problems(rejection.problems.all(), self.problem_counts(rejection))

@@ -7,8 +7,9 @@ from operator import attrgetter
 from typing import Any
 
 from django.utils.safestring import SafeString
+from django.utils.translation import gettext as _
 
-from catalogue.admin.cells import amount, grouped, link
+from catalogue.admin.cells import amount, grouped, link, revenue_kind, terms
 from catalogue.dsrs.selectors import dsrs_by_id
 from catalogue.lines.scope import Scope
 from catalogue.models import DSR
@@ -18,6 +19,7 @@ from catalogue.resources.reported import (
     ResourceReport,
     reports_by_resource,
     resource_descriptions,
+    resource_facts,
     resource_sums,
 )
 from catalogue.resources.selectors import resource_list
@@ -31,6 +33,23 @@ def known_resource(key: ResourceKey) -> FoundResource | None:
     search = ResourceSearch(dsp_id=key.dsp_id, scope=Scope(dsp=key.dsp))
     same = resource_list(search=search, after=None, limit=1)
     return same[0] if same else None
+
+
+def facts_of_messages(key: ResourceKey) -> list[tuple[str, str]]:
+    """Return what only messages tell of a resource, by the labels of the page: each the most recent value."""
+    facts = resource_facts(resources=[key], scope=Scope(dsp=key.dsp))[key]
+    labelled = [
+        ("ISWC", facts.iswc),
+        (_("composers"), _listed(facts.composers)),
+        (_("label"), facts.label),
+        ("ICPN", facts.icpn),
+        (_("all ISRCs"), _listed(facts.isrcs)),
+    ]
+    return [(label, value) for label, value in labelled if value]
+
+
+def _listed(values: str | None) -> str | None:
+    return None if values is None else ", ".join(values.split("|"))
 
 
 @dataclass
@@ -86,6 +105,8 @@ def reported_on_page(key: ResourceKey, *, after: int | None) -> Reported:
 def _report_row(dsr: DSR, report: ResourceReport, descriptions: list[ResourceDescription]) -> dict[str, Any]:
     return {
         "dsr": dsr,
+        "terms": f"{dsr.offer} · {terms(dsr)}" if dsr.message_id is not None else "",
+        "revenue_kind": revenue_kind(dsr),
         "descriptions": [(description, _line_links(dsr, description)) for description in descriptions],
         "usages": amount(report.usages),
         "revenue": amount(report.revenue),

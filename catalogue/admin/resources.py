@@ -16,7 +16,7 @@ from django.utils.translation import gettext_lazy as _
 from import_export.forms import ExportForm
 
 from catalogue.admin.cells import amount, link
-from catalogue.admin.recording_page import known_resource, reported_on_page
+from catalogue.admin.recording_page import facts_of_messages, known_resource, reported_on_page
 from catalogue.exceptions import RankingNotReady
 from catalogue.lines.scope import Scope
 from catalogue.models import DSR, Resource
@@ -189,6 +189,7 @@ class ResourceAdmin(StreamingExportMixin, ReadOnlyAdmin):
             "title": (known and known.title) or key.dsp_id,
             "key": key,
             "known": known,
+            "facts": facts_of_messages(key),
             "reported": reported,
             "next": reported and reported.last and _address("page", **key._asdict(), after=reported.last),
         }

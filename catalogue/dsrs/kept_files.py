@@ -42,8 +42,7 @@ def message_files_forget(message: ReportMessage) -> None:
 
 def kept_file(dsr: DSR) -> Path | None:
     """The delivered file of a DSR, if it is kept: the first one of a message of several files."""
-    kept = _place(dsr)
-    return kept if kept is not None and kept.is_file() and not kept.is_symlink() else None
+    return _present(_place(dsr))
 
 
 def kept_file_open(dsr: DSR) -> BufferedReader | None:
@@ -51,9 +50,18 @@ def kept_file_open(dsr: DSR) -> BufferedReader | None:
     return _open(_place(dsr))
 
 
+def message_file(message: ReportMessage, number: int) -> Path | None:
+    """A file of a message, if it is kept: `number` is its place in `message.files`."""
+    return _present(_place_of_message(message, number))
+
+
 def message_file_open(message: ReportMessage, number: int) -> BufferedReader | None:
-    """A file of a message to be read, if it is kept."""
+    """The same file to be read."""
     return _open(_place_of_message(message, number))
+
+
+def _present(kept: Path | None) -> Path | None:
+    return kept if kept is not None and kept.is_file() and not kept.is_symlink() else None
 
 
 def _open(kept: Path | None) -> BufferedReader | None:

@@ -186,6 +186,8 @@ def _pages(rows: Iterable[tuple[Any, ...]]) -> Iterator[list[tuple[Any, ...]]]:
 
 def _plain(value: Any) -> str | int | Decimal | None:
     """The value as a text, a number or None."""
+    if isinstance(value, bool):
+        return "true" if value else "false"
     if value is None or isinstance(value, (str, int, Decimal)):
         return value
     return value.isoformat() if isinstance(value, date) else str(value)
@@ -213,7 +215,7 @@ def _tsv_cell(value: Any) -> str:
 
 
 def _json(value: Any) -> str:
-    value = _plain(value)
+    value = value if isinstance(value, bool) else _plain(value)
     return _digits(value) if isinstance(value, Decimal) else json.dumps(value, ensure_ascii=False)
 
 

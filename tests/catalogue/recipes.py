@@ -20,6 +20,7 @@ from catalogue.models import (
     ReportMessage,
     ReportProblem,
     Resource,
+    RevenueKind,
     UseTypeTotal,
 )
 from tests.catalogue.helpers import NO_JANUARY
@@ -64,6 +65,21 @@ use_type_total = Recipe(
     blank_isrc_count=0,
     total_usages=Decimal(1),
     total_revenue=Decimal(1),
+)
+told_message = message.extend(
+    sender_id="PADPIDA2026000001A",
+    recipient_name="SocietyX",
+    recipient_id="PADPIDA2026000002B",
+    files=[{"name": NO_JANUARY, "sha256": 64 * "0"}],
+)
+dsr_of_message = dsr.extend(
+    message=foreign_key(told_message),
+    society="SocietyX",
+    commercial_model="SubscriptionModel",
+    summary_id="1",
+    declared_revenue=Decimal(0),
+    unallocated_revenue=Decimal(0),
+    revenue_kind=RevenueKind.ALLOCATED,
 )
 problem = Recipe(ReportProblem, dsr=foreign_key(dsr), level=ReportProblem.Level.ERROR, code="not_a_number", line=None)
 rate_change = Recipe(

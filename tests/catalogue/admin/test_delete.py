@@ -80,7 +80,7 @@ def test_the_confirmation_shows_what_will_be_deleted(admin_client, dsr):
         "Problems: 2",
         "Rate changes: 0",
     ]
-    assert f"{NO_JANUARY}: 3 lines, 1,234.50 NOK" in response.content.decode()
+    assert f"{NO_JANUARY}: 3 lines, 1,234.50 NOK (reported)" in response.content.decode()
     assert DSR.objects.count() == 1
 
 

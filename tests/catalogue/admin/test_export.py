@@ -33,7 +33,11 @@ from tests.catalogue.helpers import (
 EXPORT = "/admin/catalogue/dsr/export/"
 DSRS = "/admin/catalogue/dsr/"
 CSV, TSV, XLSX, JSON = range(4)
-REPORTS, LINES, PROBLEMS, TOP, LINES_TO_IMPORT = range(5)
+REPORTS, LINES, PROBLEMS, TOP, LINES_TO_IMPORT, USE_TYPES = range(6)
+# The columns of lines that only lines of messages fill.
+OF_MESSAGES = ["use_type", "is_royalty_bearing", "returns", "transaction_id", "is_release"]
+OF_MESSAGES += ["iswc", "composers", "label", "icpn", "isrcs", "artists_delivered"]
+BLANKS = 11 * [""]
 
 # Texts that look like formulas, quotes, other scripts, and more digits than a double has.
 AWKWARD = [
@@ -66,10 +70,11 @@ def rows_of_csv(data):
 @pytest.mark.django_db
 def test_tsv_has_texts_byte_for_byte_and_all_digits(admin_client, dsr):
     number = dsr.pk
-    assert export(admin_client, LINES, TSV).decode() == "".join(
-        row + "\r\n"
+    tail = "\t".join(["", *BLANKS, "reported"])
+    header = "\t".join(["dsr\tline\tdsp_id\ttitle\tartists\tisrc\tusages\trevenue", *OF_MESSAGES, "revenue_kind"])
+    assert export(admin_client, LINES, TSV).decode() == header + "\r\n" + "".join(
+        row + tail + "\r\n"
         for row in (
-            "dsr\tline\tdsp_id\ttitle\tartists\tisrc\tusages\trevenue",
             f"{number}\t2\t=1+1\t+cmd|' /C calc'!A0\tSay \"hi\"\t\t1\t2.220446049250313000000000000000000000001",
             f"{number}\t3\t-id\t@sum\ta|b\tESABC2000001\t\t-0.10",
             f"{number}\t4\tid,3\t日本語 é\t spaces \t\t9223372036854775807\t",
@@ -80,7 +85,10 @@ def test_tsv_has_texts_byte_for_byte_and_all_digits(admin_client, dsr):
 @pytest.mark.django_db
 def test_csv_escapes_formulas_and_keeps_negative_numbers(admin_client, dsr):
     number = str(dsr.pk)
-    assert rows_of_csv(export(admin_client, LINES, CSV))[1:] == [
+    tail = [*BLANKS, "reported"]
+    rows = rows_of_csv(export(admin_client, LINES, CSV))[1:]
+    assert [row[8:] for row in rows] == [tail] * 3
+    assert [row[:8] for row in rows] == [
         [number, "2", "'=1+1", "'+cmd|' /C calc'!A0", 'Say "hi"', "", "1", "2.220446049250313000000000000000000000001"],
         [number, "3", "'-id", "'@sum", "a|b", "ESABC2000001", "", "-0.10"],
         [number, "4", "id,3", "日本語 é", " spaces ", "", "9223372036854775807", ""],
@@ -100,6 +108,8 @@ def test_json_has_exact_numbers_and_nulls(admin_client, dsr):
         "isrc": None,
         "usages": 1,
         "revenue": Decimal("2.220446049250313000000000000000000000001"),
+        **dict.fromkeys(OF_MESSAGES),
+        "revenue_kind": "reported",
     }
     assert (second["usages"], second["revenue"]) == (None, Decimal("-0.10"))
 
@@ -108,19 +118,22 @@ def test_json_has_exact_numbers_and_nulls(admin_client, dsr):
 def test_xlsx_has_texts_as_they_are_and_amounts_as_numbers_and_with_all_digits(admin_client, dsr):
     sheet = load_workbook(io.BytesIO(export(admin_client, LINES, XLSX))).active
     header, first, second, third = sheet.iter_rows()
-    assert [cell.value for cell in header] == ["dsr", "line", *HEADER.split("\t"), "revenue_exact"]
+    columns = ["dsr", "line", *HEADER.split("\t"), *OF_MESSAGES, "revenue_kind", "revenue_exact"]
+    assert [cell.value for cell in header] == columns
     assert [cell.value for cell in first] == [
         *(dsr.pk, 2, "=1+1", "+cmd|' /C calc'!A0", 'Say "hi"', None),
-        *(1, 2.220446049250313, "2.220446049250313000000000000000000000001"),
+        *(1, 2.220446049250313, *[None] * 11, "reported", "2.220446049250313000000000000000000000001"),
     ]
     assert {cell.data_type for cell in (*first, *second, *third)} <= {"n", "s"}  # never "f", a formula
-    assert [cell.value for cell in second[2:]] == ["-id", "@sum", "a|b", "ESABC2000001", None, -0.1, "-0.10"]
-    assert [cell.value for cell in third[6:]] == ["9223372036854775807", None, None]
+    assert [cell.value for cell in second[2:8]] == ["-id", "@sum", "a|b", "ESABC2000001", None, -0.1]
+    assert [one[-1].value for one in (second, third)] == ["-0.10", None]
+    assert [cell.value for cell in third[6:8]] == ["9223372036854775807", None]
 
 
 @pytest.mark.django_db
 @pytest.mark.parametrize(
-    ("file_format", "empty"), [(CSV, b'"dsr","path","level","code","line","column","value"\r\n'), (JSON, b"[]\n")]
+    ("file_format", "empty"),
+    [(CSV, b'"dsr","path","level","code","line","column","value","file","message"\r\n'), (JSON, b"[]\n")],
 )
 def test_an_export_without_rows_is_an_empty_file(admin_client, file_format, empty):
     assert export(admin_client, PROBLEMS, file_format) == empty
@@ -255,6 +268,10 @@ def test_dsrs_are_exported_with_all_their_fields(admin_client, dsr):
         "gzip_name": "",
         "sha256": dsr.sha256,
         "imported_by": "",
+        "revenue_kind": "reported",
+        **dict.fromkeys(["message", "message_id", "summary_id", "commercial_model", "use_type", "subscriber_type"], ""),
+        **dict.fromkeys(["subscribers", "declared_usages", "declared_revenue", "unallocated_revenue"], ""),
+        **dict.fromkeys(["returns", "usages_without_royalty", "revenue_without_royalty"], ""),
     }
 
 
@@ -284,8 +301,8 @@ def test_problems_of_a_failed_dsr_are_exported(admin_client, tmp_path):
         dsr_import(path=path, name=NO_JANUARY)
     number = str(DSR.objects.get().pk)
     assert rows_of_csv(export(admin_client, PROBLEMS, CSV, f"?id__exact={number}"))[1:] == [
-        [number, NO_JANUARY, "error", "not_a_number", "2", "revenue", "'=SUM(A1)"],
-        [number, NO_JANUARY, "error", "dsp_id_missing", "3", "dsp_id", ""],
+        [number, NO_JANUARY, "error", "not_a_number", "2", "revenue", "'=SUM(A1)", "", ""],
+        [number, NO_JANUARY, "error", "dsp_id_missing", "3", "dsp_id", "", "", ""],
     ]
     assert rows_of_csv(export(admin_client, LINES, CSV))[1:] == []
 

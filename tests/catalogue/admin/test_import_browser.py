@@ -61,11 +61,11 @@ def test_a_report_is_imported_exported_and_deleted(admin):
     with admin.expect_download() as download:
         admin.click("input[value=Export]")
     header, *exported = (row.split(b"\t") for row in download.value.path().read_bytes().splitlines())
-    assert header == b"dsr line dsp_id title artists isrc usages revenue".split()
+    assert header[:8] == b"dsr line dsp_id title artists isrc usages revenue".split()
     assert [row[:2] for row in exported] == [[b"%d" % dsr.pk, b"%d" % number] for number in range(2, 702)]
     _, *delivered = (row.split(b"\t") for row in gzip.decompress(SAMPLE.read_bytes()).splitlines())
     assert [row[2:5] for row in exported] == [row[:3] for row in delivered]
-    assert [amounts(row) for row in exported] == [amounts(row) for row in delivered]
+    assert [amounts(row[:8]) for row in exported] == [amounts(row) for row in delivered]
 
     admin.go_back()
     admin.click("a.deletelink")

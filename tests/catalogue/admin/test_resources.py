@@ -217,7 +217,7 @@ def test_a_resource_shows_its_dsrs_latest_first(admin_client):
     assert shown(response, "dsr") == [ES_FEBRUARY, ES_JANUARY, NO_JANUARY]
     assert shown(response, "territory") == ["ES", "ES", "NO"]
     assert shown(response, "usages") == ["4", "11", "3"]
-    assert shown(response, "revenue") == ["0.25 EUR", "1.5 EUR", "5 NOK"]
+    assert shown(response, "revenue") == ["0.25 EUR reported", "1.5 EUR reported", "5 NOK reported"]
     assert shown(response, "revenue_eur") == ["0.25", "1.5", "0.5"]
     assert described(response) == [
         (ES_FEBRUARY, [("Zebra", "Ana|Eva", "ESABC2000009", [2])]),
