@@ -58,6 +58,12 @@ class RenameCollides(ConflictError):
     code = "rename_collides"
 
 
+class InvalidPartyName(DsrhubError):
+    """A text cannot be the name of a DSP or society."""
+
+    code = "invalid_party_name"
+
+
 class MessageNotFound(NotFoundError):
     """No message has this id."""
 

@@ -18,7 +18,7 @@ from django.utils import timezone
 from catalogue.dsrs.services import dsr_delete
 from catalogue.exceptions import DSRNotFound, ExchangeRateMissing
 from catalogue.imports.worker import queue_drain
-from catalogue.models import DSR, EcbRate, OperatorRate
+from catalogue.models import DSR, EcbRate, OperatorRate, PartyAlias
 from catalogue.rates.services import operator_rate_delete
 from dsrhub import actors, tokens
 from dsrhub.audit import audit
@@ -180,6 +180,61 @@ def replace_by_a_worker(world, settings):
     assert not AuditEntry.objects.exists()
     queue_drain()
     return "catalogue.dsr", DSR.objects.get().pk
+
+
+@doing("admin", "dsr_deleted")
+def delete_a_message(world):
+    dsr = catalogue_recipes.dsr_of_message.make()
+    world.delete(f"catalogue/reportmessage/{dsr.message_id}/delete/")
+    return "catalogue.dsr", dsr.pk
+
+
+# --- Aliases and names -----------------------------------------------------------------------------------------
+
+ALIAS = {"role": "dsp", "party_id": "", "party_name": "Spotify AB", "known_as": "Spotify"}
+
+
+@doing("admin", "alias_added")
+def add_alias(world):
+    world.post("catalogue/partyalias/add/", **ALIAS)
+    return "catalogue.partyalias", PartyAlias.objects.get().pk
+
+
+@doing("admin", "alias_changed")
+def change_alias(world):
+    alias = catalogue_recipes.party_alias.make()
+    world.save(f"catalogue/partyalias/{alias.pk}/change/", **ALIAS | {"known_as": "Spotify Music"})
+    return "catalogue.partyalias", alias.pk
+
+
+@doing("admin", "alias_deleted")
+def delete_alias(world):
+    alias = catalogue_recipes.party_alias.make()
+    world.delete(f"catalogue/partyalias/{alias.pk}/delete/")
+    return "catalogue.partyalias", alias.pk
+
+
+@doing("admin", "alias_deleted")
+def delete_alias_in_the_list(world):
+    alias = catalogue_recipes.party_alias.make()
+    world.delete_selected("catalogue/partyalias/", alias.pk)
+    return "catalogue.partyalias", alias.pk
+
+
+@doing("admin", "party_renamed")
+def rename_in_the_admin(world):
+    catalogue_recipes.dsr.make(dsp="Spotify AB")
+    alias = catalogue_recipes.party_alias.make()
+    form = {"name": "Spotify AB", "known_as": "Spotify"}
+    world.save(f"catalogue/partyalias/{alias.pk}/rename/?name=Spotify+AB", **form)
+    return "catalogue.dsr", ""
+
+
+@doing("command", "party_renamed")
+def rename_by_the_command(world):
+    catalogue_recipes.dsr.make(dsp="Spotify AB")
+    call_command("rename_party", "dsp", "Spotify AB", "Spotify")
+    return "catalogue.dsr", ""
 
 
 # --- Rates -----------------------------------------------------------------------------------------------------

@@ -1,33 +1,58 @@
 """Renaming a DSP or a society in all DSRs at once: after an alias, say, or where a DSP got another name."""
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from django.contrib.auth.models import User
 from django.db import IntegrityError, transaction
 
-from catalogue.exceptions import RenameCollides
+from catalogue.exceptions import InvalidPartyName, RenameCollides
 from catalogue.models import DSR, LeftoverLines, PartyAlias
 from catalogue.querysets import DSRQuerySet
 from catalogue.reports.contexts import SalesContext
 from catalogue.resources.register import dsp_lock
 from dsrhub.audit import audit
+from dsrhub.confirmation import require_as_shown, shown_digest
 from dsrhub.database import locks
 from dsrhub.database.statements import execute
 from dsrhub.models import Action
 
 # How many pairs of DSRs a message for people names.
 MOST_NAMED = 20
+LONGEST_NAME = 100
 
 
-def party_rename(*, role: PartyAlias.Role, name: str, known_as: str, user: User | None = None) -> int:
+@dataclass(frozen=True)
+class Renaming:
+    """The DSRs that get another name, and the pairs of such a DSR and another one that would then have its key."""
+
+    dsrs: Sequence[DSR]
+    collisions: Sequence[tuple[DSR, DSR]]
+
+    @property
+    def digest(self) -> str:
+        """What a page sends back to `party_rename`."""
+        return shown_digest(self.dsrs)
+
+
+def party_renaming(*, role: PartyAlias.Role, name: str, known_as: str) -> Renaming:
+    """What `party_rename` would do. It refuses a renaming that has collisions."""
+    dsrs = list(_of_party(role, name).order_by("pk"))
+    return Renaming(dsrs, _collisions(role, known_as, dsrs))
+
+
+def party_rename(
+    *, role: PartyAlias.Role, name: str, known_as: str, user: User | None = None, seen: str | None = None
+) -> int:
     """Give the DSRs of a DSP or society another name, in one step, and return how many there are.
 
     Where both names are of DSPs, their recordings with one dsp_id become one. Recordings of both are registered anew by
-    the next `catalogue_refresh`; until then answers take them from the lines.
+    the next `catalogue_refresh`; until then answers take them from the lines. A user who saw certain DSRs sends the
+    digest of their `Renaming` as `seen`: if they have changed since, nothing is renamed.
 
-    Raises RenameCollides where DSRs of both names have the same key: nothing is changed.
+    Raises InvalidPartyName, ConfirmationOutdated, and RenameCollides where DSRs of both names have the same key.
     """
+    _require_name(known_as)
     if name == known_as:
         return 0
     with transaction.atomic():
@@ -36,11 +61,13 @@ def party_rename(*, role: PartyAlias.Role, name: str, known_as: str, user: User 
         if role == PartyAlias.Role.DSP:
             for dsp in sorted((name, known_as)):
                 dsp_lock(dsp)
-        dsrs = _of_party(role, name)
-        _refuse_collisions(role, known_as, list(dsrs.filter(status=DSR.Status.INGESTED)))
+        dsrs = list(_of_party(role, name).select_for_update().order_by("pk"))
+        if seen is not None:
+            require_as_shown(dsrs, seen)
+        _refuse_collisions(known_as, _collisions(role, known_as, dsrs))
         try:
             with transaction.atomic():
-                count = dsrs.update(**{role.value: known_as})
+                count = _of_party(role, name).update(**{role.value: known_as})
         except IntegrityError as error:  # A report under such a key was imported just now.
             raise RenameCollides(f"A DSR of {known_as} was imported meanwhile. Try again.", pairs=[]) from error
         if role == PartyAlias.Role.DSP and count:
@@ -51,14 +78,28 @@ def party_rename(*, role: PartyAlias.Role, name: str, known_as: str, user: User 
     return count
 
 
+def _require_name(name: str) -> None:
+    if not (name.strip() == name and 0 < len(name) <= LONGEST_NAME and name.isprintable()):
+        raise InvalidPartyName(
+            f"{name!r} is no name of a DSP or society: it has 1 to {LONGEST_NAME} characters that print, and no spaces "
+            "around them.",
+            known_as=name,
+        )
+
+
 def _of_party(role: PartyAlias.Role, name: str) -> DSRQuerySet:
     dsrs: DSRQuerySet = DSR.objects.filter(**{role.value: name})
     return dsrs
 
 
-def _refuse_collisions(role: PartyAlias.Role, known_as: str, dsrs: Sequence[DSR]) -> None:
-    others = {dsr.context: dsr.pk for dsr in _of_party(role, known_as).ingested()}
-    pairs = [(dsr.pk, other) for dsr in dsrs if (other := others.get(_renamed(dsr.context, role, known_as)))]
+def _collisions(role: PartyAlias.Role, known_as: str, dsrs: Sequence[DSR]) -> list[tuple[DSR, DSR]]:
+    others = {dsr.context: dsr for dsr in _of_party(role, known_as).ingested()}
+    ingested = [dsr for dsr in dsrs if dsr.status == DSR.Status.INGESTED]
+    return [(dsr, other) for dsr in ingested if (other := others.get(_renamed(dsr.context, role, known_as)))]
+
+
+def _refuse_collisions(known_as: str, collisions: Sequence[tuple[DSR, DSR]]) -> None:
+    pairs = [(dsr.pk, other.pk) for dsr, other in collisions]
     if pairs:
         named = ", ".join(f"{one} and {other}" for one, other in pairs[:MOST_NAMED])
         more = f" and {len(pairs) - MOST_NAMED} more" if len(pairs) > MOST_NAMED else ""

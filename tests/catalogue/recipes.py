@@ -14,6 +14,7 @@ from catalogue.models import (
     ImportJob,
     LeftoverLines,
     OperatorRate,
+    PartyAlias,
     RateChange,
     RateMethod,
     RejectedDelivery,
@@ -81,6 +82,7 @@ dsr_of_message = dsr.extend(
     unallocated_revenue=Decimal(0),
     revenue_kind=RevenueKind.ALLOCATED,
 )
+party_alias = Recipe(PartyAlias, role=PartyAlias.Role.DSP, party_name="Spotify AB", known_as="Spotify")
 problem = Recipe(ReportProblem, dsr=foreign_key(dsr), level=ReportProblem.Level.ERROR, code="not_a_number", line=None)
 rate_change = Recipe(
     RateChange,

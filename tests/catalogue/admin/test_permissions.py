@@ -41,6 +41,16 @@ NEEDS = {
     "importjob": {"changelist": {"import_dsr"}, "change": {"import_dsr"}, "history": {"import_dsr"}}
     | {"add": set(), "delete": set()},
     "resource": read_only("resource") | {"export": {"export_resource"}, "page": {"view_resource"}, "top": set()},
+    "reportmessage": {"changelist": VIEW_DSR, "change": VIEW_DSR, "history": VIEW_DSR, "add": set()}
+    | {"delete": {"delete_dsr"}, "file": {"export_dsr"}},
+    "partyalias": {
+        "changelist": {"view_partyalias", "change_partyalias"},
+        "change": {"view_partyalias", "change_partyalias"},
+        "history": {"view_partyalias", "change_partyalias"},
+        "add": {"add_partyalias"},
+        "delete": {"delete_partyalias"},
+        "rename": set(),  # it needs a permission to view aliases, and the one to change DSRs
+    },
     "reportproblem": read_only("reportproblem", "view_dsr"),
     "ratechange": read_only("ratechange", "view_dsr"),
     "rejecteddelivery": read_only("rejecteddelivery"),
@@ -84,6 +94,8 @@ def address(tmp_path, settings):
         "reportproblem": dsr.problems.get(),
         "ratechange": recipes.rate_change.make(dsr=dsr),
         "rejecteddelivery": recipes.rejected_delivery.make(),
+        "reportmessage": recipes.dsr_of_message.make().message,
+        "partyalias": recipes.party_alias.make(),
         "operatorrate": recipes.operator_rate.make(),
         "territory": Territory.objects.first(),
         "currency": Currency.objects.first(),
@@ -93,6 +105,9 @@ def address(tmp_path, settings):
 
     def address(model, view):
         arguments = {"upload": ["some"], "upload_progress": ["some"], "lines": [dsr.pk], "file": [dsr.pk]}
+        if model == "reportmessage":
+            arguments["file"] = [objects[model].pk, 1]
+        arguments["rename"] = [objects["partyalias"].pk]
         arguments["upload_problems"] = ["some", objects["importjob"].pk]
         if view in ("change", "delete", "history"):
             arguments[view] = [objects[model].pk]
@@ -138,7 +153,7 @@ def test_staff_without_permissions_cannot_post(client, address, model, view):
     user = staff_with()
     client.force_login(user)
     assert client.post(url, {"upload": "some"}).status_code == 403
-    assert DSR.objects.count() == 1
+    assert DSR.objects.count() == 2
 
 
 @pytest.mark.parametrize(
