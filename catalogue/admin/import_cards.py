@@ -1,6 +1,7 @@
 """An import job as its page shows it: progress, findings, totals and what the user can do next."""
 
 from collections.abc import Sequence
+from decimal import Decimal
 from itertools import zip_longest
 from typing import Any
 
@@ -10,6 +11,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from catalogue.admin.cells import grouped, problem_counts
+from catalogue.imports.preview import earlier_ids, shown_dsrs
 from catalogue.imports.selectors import JobProgress, job_progress
 from catalogue.models import DSR, ImportJob
 
@@ -32,14 +34,14 @@ def job_card(job: ImportJob, in_work: set[int], same_key: Sequence[ImportJob]) -
         "more_missing": grouped(len(preview.get("missing", [])) - SHOWN_MISSING),
         "progress": job_progress_json(job, in_work),
         "preview": preview,
-        "dsrs": [_dsr_row(one) for one in preview.get("dsrs", [])],
+        **_dsr_table(preview),
         "totals": totals and _totals(totals),
         "problem_counts": problem_counts(errors, warnings),
         "more_problems": grouped(more_problems) if more_problems > 0 else "",
         "download": _download_label(preview.get("kept_count", 0), errors + warnings) if job.stored_name else "",
         # A line may have more cells than there are columns.
         "first_lines": [list(zip_longest(preview["columns"], line)) for line in preview.get("lines", [])],
-        "has_dsr": job.dsr_number is not None and DSR.objects.filter(pk=job.dsr_number).exists(),
+        "dsr": DSR.objects.filter(pk=job.dsr_number).first() if job.dsr_number is not None else None,
         "same_key": ", ".join(other.name for other in same_key),
         "replaced_files": ", ".join(other.name for other in same_key if other.pk < job.pk),
         "is_waiting": job.state in ImportJob.WORK,
@@ -48,17 +50,64 @@ def job_card(job: ImportJob, in_work: set[int], same_key: Sequence[ImportJob]) -
     }
 
 
-def _dsr_row(found: dict[str, Any]) -> dict[str, Any]:
-    """One DSR of a delivery of several."""
-    totals = found["totals"] or {}
+def _dsr_table(preview: dict[str, Any]) -> dict[str, Any]:
+    """Return the table of the DSRs of a message, or of another delivery of several. Others have none."""
+    message = preview.get("message", [])
+    found = shown_dsrs(preview) if message else preview.get("dsrs", [])
+    # The page shows the recipient and the period of a message once.
+    names = [name for one in found for name, value in one["report"] or [] if value]
+    keys = [name for name in dict.fromkeys(names) if not (message and name in ("society", "period"))]
     return {
-        "context": ", ".join(value for _name, value in found["report"] if value),
-        "lines": grouped(totals["line_count"]) if totals else "",
-        "usages": grouped(totals["total_usages"]) if totals else "",
-        "revenue": f"{grouped(totals['total_revenue'])} {totals['currency']}" if totals else "",
+        "message": message,
+        "dsr_keys": keys,
+        "dsrs": [_dsr_row(one, keys) for one in found],
+        "dsr_count": grouped(preview.get("dsr_count", len(found))),
+        "has_more_dsrs": preview.get("dsr_count", 0) > len(found),
+        "control_totals": [_control_row(one) for one in preview.get("control_totals", [])],
+        "replaced_count": grouped(len(earlier_ids(preview))),
+    }
+
+
+def _dsr_row(found: dict[str, Any], keys: list[str]) -> dict[str, Any]:
+    """One DSR of a message, or of another delivery of several."""
+    totals, declared, report = found["totals"] or {}, found.get("declared") or {}, found["report"] or []
+    key = dict(report)
+    return {
+        "context": ", ".join(value for _name, value in report if value),
+        "key": [key.get(name) or "" for name in keys],
+        "lines": _grouped(totals.get("line_count")),
+        "declared_usages": _grouped(declared.get("usages")),
+        "usages": _grouped(totals.get("total_usages")),
+        "has_more_usages": _exceeds(totals.get("total_usages"), declared.get("usages")),
+        "declared_revenue": _grouped(declared.get("revenue")),
+        "revenue": _grouped(totals.get("total_revenue")),
+        "unallocated": _grouped(declared.get("unallocated")),
         "rate": found["rate"],
         "earlier": found["earlier"],
     }
+
+
+def _control_row(found: dict[str, Any]) -> dict[str, Any]:
+    """The sums of all DSRs of one currency."""
+    return {
+        "currency": found["currency"],
+        "dsrs": grouped(found["dsr_count"]),
+        "without_lines": grouped(found["without_lines_count"]),
+        "lines": grouped(found["line_count"]),
+        "declared_usages": grouped(found["declared_usages"]),
+        "usages": grouped(found["total_usages"]),
+        "declared_revenue": grouped(found["declared_revenue"]),
+        "revenue": grouped(found["total_revenue"]),
+        "unallocated": grouped(found["unallocated_revenue"]),
+    }
+
+
+def _grouped(number: int | str | None) -> str:
+    return "" if number is None else grouped(number)
+
+
+def _exceeds(found: str | None, declared: str | None) -> bool:
+    return found is not None and declared is not None and Decimal(found) > Decimal(declared)
 
 
 def _download_label(kept: int, count: int) -> str:

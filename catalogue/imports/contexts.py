@@ -138,8 +138,9 @@ def _warn_of_new_senders(
     known = set(DSR.objects.ingested().filter(dsp__in=names).values_list("dsp", flat=True).distinct())
     for name, party in names.items():
         if name not in known:
-            problems.add(Problem(CommonWarning.SENDER_UNKNOWN, value=shown(_party(party))))
+            problems.add(Problem(CommonWarning.SENDER_UNKNOWN, value=shown(party_text(party))))
 
 
-def _party(party: Party) -> str:
+def party_text(party: Party) -> str:
+    """A party for people."""
     return f"{party.name} ({party.party_id})" if party.party_id else party.name

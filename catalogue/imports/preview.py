@@ -3,23 +3,26 @@
 Servers and workers of earlier releases read the same values, so their names stay.
 """
 
-from collections.abc import Sequence
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict
+from decimal import Decimal
 from typing import Any, cast
 
-from catalogue.imports.contexts import settled_contexts
+from catalogue.imports.contexts import party_text, settled_contexts
 from catalogue.imports.earlier import find_earlier
 from catalogue.imports.outcome import ImportReport
 from catalogue.imports.services import DeliveredFile
 from catalogue.models import DSR, ImportJob
-from catalogue.reports.contexts import SalesContext
+from catalogue.reports.contexts import MessageFacts, SalesContext
 from catalogue.reports.delivery import Delivery
 from catalogue.reports.formats.registry import format_of
 from catalogue.reports.problems import Problem
+from catalogue.resources.found import WIDE
 from dsrhub.database import locks
 from dsrhub.exceptions import DsrhubError
 
-PREVIEW_LINES, PREVIEW_PROBLEMS = 20, 100
+PREVIEW_LINES, PREVIEW_PROBLEMS, PREVIEW_DSRS = 20, 100, 100
 # The parts of a problem.
 PROBLEM_PARTS = ("level", "code", "line", "column", "value", "file")
 
@@ -44,6 +47,7 @@ def findings_keep(
     job.keys = [_key(context) for context in contexts]
     job.preview = {
         **_dsrs_json(contexts, report),
+        **(_message_json(report.message_facts, report) if report and report.message_facts else {}),
         "missing": [[dsr.pk, f"{dsr.path}: {dsr.context}"] for dsr in report.missing] if report else [],
         "columns": columns,
         "lines": lines,
@@ -78,8 +82,15 @@ def problems_json(rows: Sequence[Sequence[Any]]) -> list[dict[str, Any]]:
 
 
 def earlier_shown(job: ImportJob) -> list[int]:
-    """The ids of the earlier DSRs that people saw when they chose to replace them."""
-    return [one["earlier"]["id"] for one in shown_dsrs(job.preview or {}) if one.get("earlier")]
+    """The ids of the earlier DSRs that people saw, or saw counted, when they chose to replace them."""
+    return earlier_ids(job.preview or {})
+
+
+def earlier_ids(preview: dict[str, Any]) -> list[int]:
+    """The ids of all DSRs that a delivery would replace."""
+    # Workers of earlier releases store all DSRs of a delivery, and no list of ids.
+    found = [one["earlier"]["id"] for one in shown_dsrs(preview) if one.get("earlier")]
+    return [number for number in preview.get("earlier_ids", found) if number is not None]
 
 
 def missing_shown(job: ImportJob) -> list[int]:
@@ -88,7 +99,7 @@ def missing_shown(job: ImportJob) -> list[int]:
 
 
 def shown_dsrs(preview: dict[str, Any]) -> list[dict[str, Any]]:
-    """The DSRs of a preview. Where there is only one, its values are those of the preview itself."""
+    """The DSRs of a preview, of many the first. Where there is only one, its values are those of the preview itself."""
     return preview.get("dsrs") or [preview]
 
 
@@ -100,19 +111,19 @@ def earlier_follow(job: ImportJob, report: ImportReport) -> None:
     waiting = ImportJob.objects.select_for_update().filter(
         upload=job.upload, state=ImportJob.State.TO_LOAD, replace=True, pk__gt=job.pk, keys__overlap=job.keys
     )
+    loaded = {key: one.dsr for key, one in zip(job.keys, report.imported, strict=True)}
     for other in waiting.order_by("pk"):
-        loaded = dict(zip(job.keys, report.imported, strict=True))
         preview = cast(dict[str, Any], other.preview)  # It is set together with the keys.
-        shown = shown_dsrs(preview)
-        for key, one in zip(other.keys, shown, strict=True):
+        for one in shown_dsrs(preview):
+            key = other.keys[one.get("place", 0)]
             if key in loaded:
-                one["earlier"] = _earlier_json(loaded[key].dsr)
-        preview["earlier"] = _first_earlier(shown)
+                one["earlier"] = _earlier_json(loaded[key])
+        if "earlier_ids" in preview:
+            pairs = zip(other.keys, preview["earlier_ids"], strict=True)
+            preview["earlier_ids"] = [loaded[key].pk if key in loaded else number for key, number in pairs]
+            first = next((loaded[key] for key in other.keys if key in loaded), None)
+            preview["earlier"] = _earlier_json(first) or preview["earlier"]
         other.save(update_fields=["preview"])
-
-
-def _first_earlier(shown: Sequence[dict[str, Any]]) -> dict[str, Any] | None:
-    return next((one["earlier"] for one in shown if one["earlier"]), None)
 
 
 def _dsrs_json(contexts: Sequence[SalesContext], report: ImportReport | None) -> dict[str, Any]:
@@ -120,10 +131,29 @@ def _dsrs_json(contexts: Sequence[SalesContext], report: ImportReport | None) ->
         return {"report": None, "rate": None, "earlier": None, "totals": None}
     dsrs: Sequence[DSR | None] = [one.dsr for one in report.imported] if report else [None] * len(contexts)
     earlier = find_earlier(contexts, None).by_context
-    each = [_dsr_json(*one) for one in zip(contexts, dsrs, earlier, strict=True)]
+    each = list(zip(contexts, dsrs, earlier, strict=True))
     if len(each) == 1:
-        return each[0]
-    return {"report": None, "rate": None, "earlier": _first_earlier(each), "totals": None, "dsrs": each}
+        return _dsr_json(*each[0])
+    by_revenue = sorted(enumerate(each), key=lambda one: _revenue_eur(one[1][1]), reverse=True)
+    return {
+        "report": None,
+        "rate": None,
+        "earlier": next((_earlier_json(one) for one in earlier if one is not None), None),
+        "totals": None,
+        # `place` is the place of its key among the keys of the job.
+        "dsrs": [{"place": place, **_dsr_json(*one)} for place, one in by_revenue[:PREVIEW_DSRS]],
+        "dsr_count": len(each),
+        # For each key of the job.
+        "earlier_ids": [None if one is None else one.pk for one in earlier],
+    }
+
+
+def _revenue_eur(dsr: DSR | None) -> Decimal:
+    """About the revenue of a DSR, to put those with the most first."""
+    if dsr is None or not dsr.exchange_rate:
+        return Decimal(0)
+    revenue = dsr.total_revenue if dsr.declared_revenue is None else dsr.declared_revenue
+    return Decimal(revenue / dsr.exchange_rate)
 
 
 def _dsr_json(context: SalesContext, dsr: DSR | None, earlier: DSR | None) -> dict[str, Any]:
@@ -132,6 +162,7 @@ def _dsr_json(context: SalesContext, dsr: DSR | None, earlier: DSR | None) -> di
         "rate": dsr and {"value": f"{dsr.exchange_rate:f}", "source": dsr.rate_source},
         "earlier": _earlier_json(earlier),
         "totals": dsr and _totals_json(dsr),
+        "declared": dsr and _declared_json(dsr),
     }
 
 
@@ -144,6 +175,15 @@ def _context_json(context: SalesContext) -> list[tuple[str, str | None]]:
         ("territory", context.territory),
         ("currency", context.currency),
         ("period", f"{context.period_start} – {context.period_end}"),
+        *(pair for pair in _terms(context) if pair[1] is not None),
+    ]
+
+
+def _terms(context: SalesContext) -> list[tuple[str, str | None]]:
+    return [
+        ("commercial model", context.commercial_model),
+        ("use type", context.use_type),
+        ("subscriber type", context.subscriber_type),
     ]
 
 
@@ -169,3 +209,64 @@ def _totals_json(dsr: DSR) -> dict[str, Any]:
         "total_revenue": f"{dsr.total_revenue:f}",
         "blank": {name: getattr(dsr, name) for name in DSR.BLANK_COUNTS},
     }
+
+
+def _declared_json(dsr: DSR) -> dict[str, str | None] | None:
+    """What a message declares for a DSR; None for other reports."""
+    if dsr.summary_id is None:
+        return None
+    declared = {
+        "usages": dsr.declared_usages,
+        "revenue": dsr.declared_revenue,
+        "unallocated": dsr.unallocated_revenue,
+        "subscribers": dsr.subscribers,
+    }
+    return {"summary_id": dsr.summary_id, **{name: _plain(number) for name, number in declared.items()}}
+
+
+def _message_json(facts: MessageFacts, report: ImportReport) -> dict[str, Any]:
+    """What a message says about itself, and its control totals: of all contexts of each currency."""
+    return {
+        "message": [
+            ("sender", party_text(facts.sender)),
+            ("recipient", party_text(facts.recipient)),
+            ("message id", facts.message_id),
+            ("created", facts.created),
+            ("profile", f"{facts.profile} {facts.profile_version}"),
+            ("period", f"{facts.period_start} – {facts.period_end}"),
+            ("files", str(facts.file_count)),
+        ],
+        "control_totals": control_totals([one.dsr for one in report.imported]),
+    }
+
+
+def control_totals(dsrs: Sequence[DSR]) -> list[dict[str, Any]]:
+    """The exact sums of DSRs by currency. Contexts whose declared numbers are not known add nothing to them."""
+    by_currency: dict[str, list[DSR]] = defaultdict(list)
+    for dsr in dsrs:
+        by_currency[dsr.currency_id].append(dsr)
+    return [
+        {
+            "currency": currency,
+            "dsr_count": len(those),
+            "line_count": sum(dsr.line_count for dsr in those),
+            "without_lines_count": sum(dsr.line_count == 0 for dsr in those),
+            "declared_usages": _sum(dsr.declared_usages for dsr in those),
+            "total_usages": _sum(dsr.total_usages for dsr in those),
+            "declared_revenue": _sum(dsr.declared_revenue for dsr in those),
+            "total_revenue": _sum(dsr.total_revenue for dsr in those),
+            "unallocated_revenue": _sum(dsr.unallocated_revenue for dsr in those),
+        }
+        for currency, those in sorted(by_currency.items())
+    ]
+
+
+def _sum(numbers: Iterable[Decimal | None]) -> str:
+    total = Decimal(0)
+    for number in numbers:
+        total = WIDE.add(total, number or 0)
+    return f"{total:f}"
+
+
+def _plain(number: Decimal | None) -> str | None:
+    return None if number is None else f"{number:f}"

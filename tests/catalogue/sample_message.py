@@ -59,10 +59,10 @@ def write_message(
     """Write a message of one file to `folder`."""
     head = f"HEAD;dsrf/1.4/1/1.5;BasicAudioProfile;1.4;{message_id};2020-02-12T08:30:00+02:00;1;1;{start};{end};"
     head += "PADPIDA2026000001A;Tonbank;TonbankPremium-TonbankFree;PADPIDA2026000002B;SocietyX;"
-    records = [head, *summaries.strip().split("\n"), *blocks.strip().split("\n")]
+    records = [head, *summaries.strip().splitlines(), *blocks.strip().splitlines()]
     count = len(records) + 1
     summary_count = sum(record.startswith("SY") for record in records)
-    block_count = len({record.split(";")[1] for record in blocks.strip().split("\n")})
+    block_count = len({record.split(";")[1] for record in blocks.strip().splitlines()})
     records.append(f"FOOT;{count};{count};{summary_count};{block_count};{block_count}")
     path = folder / name
     path.write_text("".join(record.replace(";", "\t") + "\n" for record in records))
