@@ -32,7 +32,8 @@ def dsr_facts(dsr: DSR) -> dict[str, Any]:
     """What the audit log tells of a DSR that is deleted or replaced: its key, its delivery and its totals."""
     names = (
         *("status", "path", "sha256", "dsp", "offer", "society", "territory_id", "currency_id"),
-        *("period_start", "period_end", "line_count", "total_usages", "total_revenue"),
+        *("period_start", "period_end", "commercial_model", "use_type", "subscriber_type"),
+        *("line_count", "total_usages", "total_revenue"),
     )
     return {name: getattr(dsr, name) for name in names}
 
