@@ -39,6 +39,8 @@ def _mark(match: re.Match[bytes]) -> bytes:
 
 def value_of(cell: bytes) -> bytes:
     """The text of a cell with one value: blank where the sender does not know it. An unescaped `|` is text, too."""
+    if not cell:
+        return cell
     text = cell.strip()
     if text == UNKNOWN:
         return b""

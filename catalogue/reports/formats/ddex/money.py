@@ -14,8 +14,6 @@ from dsrhub.values import INTEGER_DIGITS
 
 # The decimals of an allocated amount; more where NetRevenue has more.
 DECIMALS = 12
-# The different usages whose share is remembered: most lines have few usages.
-MOST_REMEMBERED = 50_000
 
 
 class Allocation:
@@ -24,8 +22,10 @@ class Allocation:
     Lines have no revenue where NetRevenue is not known, and where there is one but no usages were declared.
     """
 
-    def __init__(self, net_revenue: str | None, declared_usages: str) -> None:
-        """Both are plain numbers (see `plain_number`)."""
+    def __init__(self, net_revenue: str | None, declared_usages: str, most_shares: int = 0) -> None:
+        """The first two are plain numbers (see `plain_number`). The shares of so many different usages are remembered:
+        most lines have few usages.
+        """
         decimals = max(DECIMALS, _decimals(net_revenue or ""))
         self._decimals = decimals
         self._limit = 10 ** (INTEGER_DIGITS + decimals)
@@ -41,6 +41,7 @@ class Allocation:
         # The first of the lines with most usages.
         self.largest_line: int | None = None
         self._most = self._allocated = 0
+        self._most_shares = most_shares
         self._shares: dict[int, tuple[int, bytes]] = {}
 
     def add(self, line: int, usages: int) -> bytes:
@@ -60,8 +61,8 @@ class Allocation:
         amount = self._floor(usages)
         if abs(amount) >= self._limit:
             raise CellError(CommonError.NUMBER_OUT_OF_RANGE)
-        share = amount, plain(amount, self._decimals).encode() if self.is_possible else b""
-        if len(self._shares) < MOST_REMEMBERED:
+        share = amount, plain(amount, self._decimals) if self.is_possible else b""
+        if len(self._shares) < self._most_shares:
             self._shares[usages] = share
         return share
 
@@ -71,12 +72,15 @@ class Allocation:
     @property
     def rounding_rest(self) -> Decimal:
         """What rounding left, for the line with most usages. Final after the last line."""
-        return Decimal(plain(self._floor(self.usages) - self._allocated, self._decimals))
+        return self._amount(self._floor(self.usages) - self._allocated)
 
     @property
     def unallocated(self) -> Decimal | None:
         """What is left of NetRevenue, None where it is not known. Final after the last line."""
-        return Decimal(plain(self._net - self._floor(self.usages), self._decimals)) if self._is_known else None
+        return self._amount(self._net - self._floor(self.usages)) if self._is_known else None
+
+    def _amount(self, amount: int) -> Decimal:
+        return Decimal(plain(amount, self._decimals).decode())
 
     @property
     def has_more_than_declared(self) -> bool:
@@ -84,11 +88,11 @@ class Allocation:
         return self.usages * self._shift > self._denominator
 
 
-def plain(amount: int, decimals: int) -> str:
+def plain(amount: int, decimals: int) -> bytes:
     """The number `amount` / 10 ** `decimals` without trailing zeros."""
-    whole, part = divmod(abs(amount), 10**decimals)
-    digits = f"{part:0{decimals}}".rstrip("0")
-    return f"{'-' if amount < 0 else ''}{whole}{'.' if digits else ''}{digits}"
+    digits = b"%0*d" % (decimals + 1, abs(amount))
+    number = (digits[:-decimals] + b"." + digits[-decimals:]).rstrip(b"0").rstrip(b".")
+    return b"-" + number if amount < 0 else number
 
 
 def _decimals(number: str) -> int:

@@ -3,6 +3,7 @@
 import re
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from typing import NamedTuple
 
 from catalogue.reports.cells import ISRC, LONGEST_CELL, CellError, plain_integer, plain_isrc
@@ -21,6 +22,7 @@ from catalogue.reports.formats.ddex.records import (
     REVENUE_SUMMARIES,
     SALES_CELLS,
     WITH_USAGES,
+    WITH_WORK,
     WITHOUT_LINES,
     WORKS,
     SalesCells,
@@ -33,12 +35,20 @@ RECORD_TYPE = re.compile(rb"[A-Z]{2}[0-9]{2}(?:\.[0-9]{1,2})?")
 # Ctrl-Z ends a file of some old systems.
 NOTHING = b" \t\x1a"
 CONTROL_CHARACTER = re.compile(rb"[\x00-\x08\x0a-\x1f\x7f]")
+# The same in a block of lines.
+CONTROL_CHARACTERS = bytes(code for code in (*range(32), 127) if code not in b"\t\n")
 FIRST_LINE = 2
 # A longer id, type or reference is refused.
 LONGEST_TEXT = 255
 LONGEST_USE_TYPE = 100
 PLAIN_DIGITS = 18
-BOOLEANS = {b"true": b"t", b"false": b"f", b"TRUE": b"t", b"FALSE": b"f", b"True": b"t", b"False": b"f", b"": b""}
+PLAIN_ISRC = re.compile(ISRC.pattern.encode())
+BOOLEANS = {b"true": b"t", b"false": b"f", b"": b""}
+# The cells that are read of a record, those missing at its end included: of a single record, and of all others.
+SINGLE_RECORD_CELLS, RECORD_CELLS = 43, 17
+BLANKS = [b""] * SINGLE_RECORD_CELLS
+# The shares in the revenue of all contexts that are remembered.
+MOST_SHARES = 100_000
 # The records of one block are in memory together.
 MOST_IN_BLOCK = 100_000
 # A sales line may come before what it refers to, as long as both are in one block.
@@ -54,16 +64,16 @@ SALE = ("context", "line_number", "usages", "revenue", "use_type", "is_royalty_b
 
 
 class RecordLine(NamedTuple):
-    """The cells of a record, and its line."""
+    """The cells of a record, with the blank ones at its end, and its line."""
 
     number: int
     cells: list[bytes]
 
     def cell(self, number: int) -> bytes:
-        return self.cells[number - 1] if number <= len(self.cells) else b""
+        return self.cells[number - 1]
 
     def value(self, number: int) -> bytes:
-        return value_of(self.cell(number))
+        return value_of(self.cells[number - 1])
 
 
 class Context:
@@ -93,7 +103,7 @@ class Block:
         self.last_resource = b""
         # The described recordings and releases, by their references.
         self.described: dict[tuple[bytes, bytes], bytes] = {}
-        self.waiting: list[RecordLine] = []
+        self.waiting: list[tuple[SalesCells, RecordLine]] = []
         self.record_count = 0
 
 
@@ -121,7 +131,7 @@ class MessageReader:
         self._deliveries = deliveries
         self._progress = progress
         self._contexts = [
-            Context(number, _allocation(described.declared))
+            Context(number, _allocation(described.declared, MOST_SHARES // len(contents.contexts)))
             for number, described in enumerate(contents.contexts, start=1)
         ]
         self._is_single = len(self._contexts) == 1
@@ -130,12 +140,15 @@ class MessageReader:
             for described, context in zip(contents.contexts, self._contexts, strict=True)
             if described.declared is not None
         }
-        self._use_types: dict[bytes, bytes] = {}
+        self._details: dict[tuple[bytes, bytes, bytes], bytes] = {}
         self._block_ids = BlockIds()
         self._skipped: Counter[str] = Counter()
         self._surplus: set[bytes] = set()
         self._lines_before = self._blocks_before = 0
-        handlers: dict[bytes, Callable[[bytes], None]] = dict.fromkeys(SALES_CELLS, self._sale)
+        handlers: dict[bytes, Callable[[bytes], None]] = {
+            family: partial(self._single_sale if numbers.is_single_record else self._sale, numbers)
+            for family, numbers in SALES_CELLS.items()
+        }
         handlers |= dict.fromkeys(RESOURCES, self._resource) | dict.fromkeys(RELEASES, self._release)
         handlers |= dict.fromkeys(WORKS, self._work)
         handlers |= {b"RE02": self._part, b"HEAD": self._head, b"FOOT": self._foot, b"SRFO": self._foot}
@@ -182,9 +195,8 @@ class MessageReader:
         handlers = self._handlers
         self._out = []
         joined = b"\n".join(lines)
-        is_clean = _is_utf8(joined) and not CONTROL_CHARACTER.search(joined.replace(b"\n", b""))
-        for line in lines:
-            self._line += 1
+        is_clean = _is_utf8(joined) and len(joined.translate(None, CONTROL_CHARACTERS)) == len(joined)
+        for self._line, line in enumerate(lines, start=self._line + 1):  # noqa: B020 - the start is known by then
             if not is_clean and not self._is_clean(line):
                 continue
             handler = handlers.get(line[:4])
@@ -235,7 +247,7 @@ class MessageReader:
             # Neither usages of another profile nor a part of a broken line may be passed over.
             self._add(DdexError.RECORD_NOT_EXPECTED, self._line, value=_shown(record_type))
         else:
-            record = RecordLine(self._line, line_cells(line))
+            record = self._read(line)
             if family[:2] != BILATERAL and family not in WITHOUT_LINES:
                 self._skipped[_shown(family)] += 1
             if family in WITHOUT_LINES:
@@ -251,10 +263,10 @@ class MessageReader:
         if self._is_after_summaries:
             self._add(DdexError.SUMMARY_LATE, self._line, value=_shown(family))
         if family.decode(errors="replace") not in REVENUE_SUMMARIES:
-            self._other_summaries.add(RecordLine(self._line, line_cells(line)).value(2))
+            self._other_summaries.add(self._read(line).value(2))
 
     def _foot(self, line: bytes) -> None:
-        self._foot_line = RecordLine(self._line, line_cells(line))
+        self._foot_line = self._read(line)
 
     def _end_file(self) -> bytes:
         self._out = []
@@ -309,36 +321,49 @@ class MessageReader:
 
     def _in_block(self, record: RecordLine) -> Block:
         """The block of a record, which ends the block before it."""
-        block_id = record.cells[1].strip() if len(record.cells) > 1 else b""
-        if not block_id:
-            self._add(DdexError.VALUE_MISSING, record.number, _column(record, 2, "block id"))
         block = self._block
-        if block is None or block.id != block_id:
-            self._end_block()
-            block = self._block = Block(block_id)
-            self._is_after_summaries = True
-            self._block_count += 1
-            self._block_ids.add(block_id, self._first_of_file + self._line)
+        if block is None or block.id != record.cells[1]:
+            block = self._begin_block(record)
+        if not block.id:
+            self._add(DdexError.VALUE_MISSING, record.number, _column(record, 2, "block id"))
         block.record_count += 1
         if block.record_count == MOST_IN_BLOCK:
-            raise UnreadableMessage(Problem(DdexError.BLOCK_TOO_LARGE, self._line, value=_shown(block_id)))
+            raise UnreadableMessage(Problem(DdexError.BLOCK_TOO_LARGE, self._line, value=_shown(block.id)))
         return block
+
+    def _begin_block(self, record: RecordLine) -> Block:
+        """A new block, but for one whose id has other spaces around it."""
+        block_id = record.cells[1].strip()
+        if self._block is not None and self._block.id == block_id:
+            return self._block
+        self._end_block()
+        self._block = Block(block_id)
+        self._is_after_summaries = True
+        self._block_count += 1
+        self._block_ids.add(block_id, self._first_of_file + self._line)
+        return self._block
 
     def _end_block(self) -> None:
         if self._block is None:
             return
         waiting, self._block.waiting = self._block.waiting, []
-        for record in waiting:
-            self._read_sale(record, self._block, may_wait=False)
+        for numbers, record in waiting:
+            self._late_sale(numbers, record, self._block)
 
     def _read(self, line: bytes) -> RecordLine:
-        cells = line_cells(line)
+        return RecordLine(self._line, self._cells(line))
+
+    def _cells(self, line: bytes) -> list[bytes]:
+        """The cells of a line, with all that are read."""
+        cells = line_cells(line) if b"\\" in line else line.split(b"\t")
         full = ALL_CELLS.get(cells[0], 0)
         if full and len(cells) > full and cells[0] not in self._surplus and any(map(bytes.strip, cells[full:])):
             self._surplus.add(cells[0])
             surplus = next(cell for cell in cells[full:] if cell.strip())
             self._add(DdexWarning.CELLS_SURPLUS, self._line, _shown(cells[0]), _shown(surplus))
-        return RecordLine(self._line, cells)
+        if len(cells) < RECORD_CELLS:
+            cells += BLANKS[len(cells) : RECORD_CELLS]
+        return cells
 
     def _resource(self, line: bytes) -> None:
         record = self._read(line)
@@ -370,90 +395,101 @@ class MessageReader:
 
     # --- Sales lines -------------------------------------------------------------------------------------------
 
-    def _sale(self, line: bytes) -> None:
-        record = self._read(line)
-        cells = SALES_CELLS[line[:4]] if line[:4] in SALES_CELLS else SALES_CELLS[family_of(record.value(1))]
-        if cells.is_single_record:
-            self._is_after_summaries = True
-            self._read_sale(record, None, may_wait=False)
-            return
+    def _sale(self, numbers: SalesCells, line: bytes) -> None:
+        cells = self._cells(line)
         block = self._block
-        if block is None or len(record.cells) < 2 or block.id != record.cells[1]:  # noqa: PLR2004 - type and block
-            block = self._in_block(record)
-        self._read_sale(record, block, may_wait=True)
-
-    def _read_sale(self, record: RecordLine, block: Block | None, *, may_wait: bool) -> None:
-        numbers = SALES_CELLS[family_of(record.cells[0].strip())]
+        if block is None or block.id != cells[1]:
+            block = self._in_block(RecordLine(self._line, cells))
         context: Context | None = None
         try:
-            context = self._context_of(record, numbers)
-            described = (
-                self._of_single_record(record, context) if block is None else self._of_block(record, block, context)
-            )
-            self._emit(record, numbers, context, described)
+            context = self._by_summary.get(cells[numbers.summary - 1]) or self._context_of(cells, numbers)
+            described = block.described.get((cells[4], cells[5])) or self._of_block(cells, block, context)
+            self._emit(cells, numbers, context, described)
         except SalesLineError as error:
-            is_late = error.code == DdexError.REFERENCE_UNKNOWN and block is not None
-            if is_late and may_wait and block is not None and len(block.waiting) < MOST_WAITING:
-                block.waiting.append(record)
-                return
-            value = _shown(error.value) if error.value else None
-            number = None if context is None else self._number_of(context)
-            self._add(error.code, record.number, _column(record, error.cell, error.name), value, number)
+            if error.code == DdexError.REFERENCE_UNKNOWN and len(block.waiting) < MOST_WAITING:
+                block.waiting.append((numbers, RecordLine(self._line, cells)))
+            else:
+                self._refuse(RecordLine(self._line, cells), context, error)
 
-    def _context_of(self, record: RecordLine, numbers: SalesCells) -> Context:
-        cell = record.cell(numbers.summary)
-        context = self._by_summary.get(cell)
+    def _late_sale(self, numbers: SalesCells, record: RecordLine, block: Block) -> None:
+        """A sales line that came before what it refers to, at the end of its block."""
+        context = self._context_of(record.cells, numbers)
+        try:
+            self._emit(record.cells, numbers, context, self._of_block(record.cells, block, context))
+        except SalesLineError as error:
+            self._refuse(record, context, error)
+
+    def _single_sale(self, numbers: SalesCells, line: bytes) -> None:
+        """A sales line that describes what was sold."""
+        record = self._read(line)
+        record.cells.extend(BLANKS[len(record.cells) :])
+        self._is_after_summaries = True
+        context: Context | None = None
+        try:
+            context = self._context_of(record.cells, numbers)
+            self._emit(record.cells, numbers, context, self._of_single_record(record, context))
+        except SalesLineError as error:
+            self._refuse(record, context, error)
+
+    def _refuse(self, record: RecordLine, context: Context | None, error: SalesLineError) -> None:
+        value = _shown(error.value) if error.value else None
+        number = None if context is None else self._number_of(context)
+        self._add(error.code, record.number, _column(record, error.cell, error.name), value, number)
+
+    def _context_of(self, cells: list[bytes], numbers: SalesCells) -> Context:
+        summary_id = value_of(cells[numbers.summary - 1])
+        context = self._by_summary.get(summary_id)
         if context is None:
-            summary_id = value_of(cell)
-            context = self._by_summary.get(summary_id)
-            if context is None:
-                error = (
-                    DdexError.SUMMARY_WITHOUT_REVENUE
-                    if summary_id in self._other_summaries
-                    else DdexError.SUMMARY_UNKNOWN
-                )
-                raise SalesLineError(error, numbers.summary, "summary id", summary_id)
+            is_other = summary_id in self._other_summaries
+            error = DdexError.SUMMARY_WITHOUT_REVENUE if is_other else DdexError.SUMMARY_UNKNOWN
+            raise SalesLineError(error, numbers.summary, "summary id", summary_id)
         return context
 
-    def _emit(self, record: RecordLine, numbers: SalesCells, context: Context, described: bytes) -> None:
-        cell = record.cell(numbers.usages)
+    def _emit(self, cells: list[bytes], numbers: SalesCells, context: Context, described: bytes) -> None:
+        cell = cells[numbers.usages - 1]
         usages = int(cell) if cell.isdigit() and len(cell) <= PLAIN_DIGITS else _usages(cell, numbers.usages)
-        use_type = record.cell(numbers.use_type)
-        bearing = record.cell(numbers.royalty_bearing)
         # What may be wrong with the line is found before its usages are added.
-        details = (
-            self._use_types.get(use_type) or self._use_type(use_type, numbers),
-            BOOLEANS[bearing] if bearing in BOOLEANS else _boolean(bearing, numbers.royalty_bearing),
-            _returns(record, numbers.returns) if numbers.returns else b"",
-            _transaction_id(record, numbers.transaction_id),
+        details = self._details_of(
+            cells[numbers.use_type - 1],
+            cells[numbers.royalty_bearing - 1],
+            cells[numbers.returns - 1] if numbers.returns else b"",
+            numbers,
         )
+        transaction_id = value_of(cells[numbers.transaction_id - 1])
+        if len(transaction_id) > LONGEST_TEXT:
+            raise SalesLineError(CommonError.CELL_TOO_LONG, numbers.transaction_id, "transaction id", transaction_id)
         line_number = context.next_line
         try:
             revenue = context.allocation.add(line_number, usages)
         except CellError as error:
             raise SalesLineError(error.code, numbers.usages, "usages", cell) from error
-        row = b"\t".join((context.prefix, b"%d\t%d" % (line_number, usages), revenue, *details, described))
+        number_and_usages = b"%d\t%d" % (line_number, usages)
+        row = b"\t".join((context.prefix, number_and_usages, revenue, details, transaction_id, described))
         context.next_line = line_number + 1
         context.byte_count += len(row)
         self._out.append(row)
 
-    def _use_type(self, cell: bytes, numbers: SalesCells) -> bytes:
-        value = value_of(cell)
-        if len(value) > LONGEST_USE_TYPE:
-            raise SalesLineError(CommonError.CELL_TOO_LONG, numbers.use_type, "use type", value)
-        if len(self._use_types) < MOST_WAITING:
-            self._use_types[cell] = value
-        return value
+    def _details_of(self, use_type: bytes, bearing: bytes, returns: bytes, numbers: SalesCells) -> bytes:
+        """The columns of these cells. Nearly all lines have one of a few combinations of them."""
+        key = use_type, bearing, returns
+        found = self._details.get(key)
+        if found is None:
+            value = value_of(use_type)
+            if len(value) > LONGEST_USE_TYPE:
+                raise SalesLineError(CommonError.CELL_TOO_LONG, numbers.use_type, "use type", value)
+            columns = value, _boolean(bearing, numbers.royalty_bearing), _returns(returns, numbers.returns)
+            found = b"\t".join(columns)
+            if len(self._details) < MOST_WAITING:
+                self._details[key] = found
+        return found
 
     # --- What was used -----------------------------------------------------------------------------------------
 
-    def _of_block(self, record: RecordLine, block: Block, context: Context) -> bytes:
+    def _of_block(self, cells: list[bytes], block: Block, context: Context) -> bytes:
         """The description of what a sales line refers to: a resource, or a release that is used as a whole."""
-        release_cell, resource_cell = record.cell(5), record.cell(6)
-        described = block.described.get((release_cell, resource_cell))
-        if described is None:
-            described = self._describe(block, value_of(release_cell), value_of(resource_cell), context)
-            block.described[release_cell, resource_cell] = described
+        release, resource = cells[4], cells[5]
+        described = self._describe(block, value_of(release), value_of(resource), context)
+        block.described[release, resource] = described
         return described
 
     def _describe(self, block: Block, release: bytes, resource: bytes, context: Context) -> bytes:
@@ -476,9 +512,11 @@ class MessageReader:
 
     def _resource_row(self, block: Block, reference: bytes, record: RecordLine, context: Context) -> bytes:
         release = next(iter(block.releases.values())) if len(block.releases) == 1 else None
-        works = [(work.value(4), _names(work.cell(7))) for work in block.works.get(reference, [])]
-        if family_of(record.cells[0].strip()) in (b"AS02", b"AS06"):
-            works.insert(0, (record.value(12), _names(record.cell(13))))
+        iswc = composers = b""
+        if family_of(record.cells[0].strip()) in WITH_WORK:
+            iswc, composers = record.value(12), _names(record.cell(13))
+        for work in block.works.get(reference, ()):
+            iswc, composers = iswc or work.value(4), composers or _names(work.cell(7))
         return self._row(
             context,
             record,
@@ -486,8 +524,8 @@ class MessageReader:
             isrcs=record.cell(5),
             title=record.value(6),
             artists=record.cell(8),
-            iswc=_first(iswc for iswc, _ in works),
-            composers=_first(composers for _, composers in works),
+            iswc=iswc,
+            composers=composers,
             label=release.value(13) if release else b"",
             icpn=release.value(7) if release else b"",
         )
@@ -558,13 +596,15 @@ class MessageReader:
             *(key, title, joined, isrc, b"t" if is_release else b"f", iswc, composers),
             *(label, icpn, all_isrcs, delivered if delivered != joined else b""),
         )
-        for name, cell in zip(DESCRIPTION, cells, strict=True):
+        for name, cell in zip(DESCRIPTION, cells, strict=True) if max(map(len, cells)) > LONGEST_CELL else ():
             if len(cell) > LONGEST_CELL:
                 raise SalesLineError(CommonError.CELL_TOO_LONG, 0, f"{name}, on line {record.number}", cell)
         return b"\t".join(cells) + b"\n"
 
     def _isrcs(self, record: RecordLine, cell: bytes, context: Context) -> tuple[bytes, bytes]:
         """The first well-formed ISRC of a cell, or else its first value, and all of them where it has several."""
+        if not cell or PLAIN_ISRC.fullmatch(cell):
+            return cell, b""
         values = [plain_isrc(value.decode()) for value in values_of(cell)]
         if not values:
             return b"", b""
@@ -595,11 +635,11 @@ class MessageReader:
         self.problems.add(Problem(code, line, column, value, context_number, self._file))
 
 
-def _allocation(declared: Declared | None) -> Allocation:
+def _allocation(declared: Declared | None, most_shares: int) -> Allocation:
     if declared is None:
         return Allocation(None, "0")
     revenue = None if declared.revenue is None else f"{declared.revenue:f}"
-    return Allocation(revenue, f"{declared.usages or 0:f}")
+    return Allocation(revenue, f"{declared.usages or 0:f}", most_shares)
 
 
 def _usages(cell: bytes, number: int) -> int:
@@ -613,8 +653,8 @@ def _usages(cell: bytes, number: int) -> int:
         raise SalesLineError(code, number, "usages", text) from error
 
 
-def _returns(record: RecordLine, number: int) -> bytes:
-    text = record.value(number)
+def _returns(cell: bytes, number: int) -> bytes:
+    text = value_of(cell)
     if not text:
         return b""
     try:
@@ -634,24 +674,15 @@ def _boolean(cell: bytes, number: int) -> bytes:
     return found
 
 
-def _transaction_id(record: RecordLine, number: int) -> bytes:
-    value = record.value(number)
-    if len(value) > LONGEST_TEXT:
-        raise SalesLineError(CommonError.CELL_TOO_LONG, number, "transaction id", value)
-    return value
-
-
 def _column(record: RecordLine, cell: int, name: str) -> str:
     family = _shown(record.cells[0].strip()[:4])
     return f"{family} cell {cell}, {name}" if cell else f"{family}, {name}"
 
 
-def _first(values: Iterator[bytes]) -> bytes:
-    return next((value for value in values if value), b"")
-
-
 def _names(cell: bytes) -> bytes:
     """The names in a cell, separated by `|`."""
+    if b"|" not in cell:
+        return _one_text(value_of(cell))
     return b"|".join(filter(None, map(_one_text, values_of(cell))))
 
 

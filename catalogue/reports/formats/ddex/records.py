@@ -15,6 +15,8 @@ VERSION = re.compile(r"1\.[0-4](?:\.[0-9]+)?")
 REVENUE_SUMMARIES = ("SY01", "SY02", "SY03", "SY12")
 RELEASES = (b"RE01", b"RE04")
 RESOURCES = (b"AS01", b"AS02", b"AS05", b"AS06")
+# Resources that say of which work they are.
+WITH_WORK = (b"AS02", b"AS06")
 WORKS = (b"MW01", b"MW02")
 # Records that have neither usages nor texts that are read. DExx are records that sender and recipient agreed upon.
 WITHOUT_LINES = (b"RC01", b"LC01", b"ST01")
