@@ -358,7 +358,7 @@ class Slot(NamedTuple):
 class _Blocks:
     """The blocks of a message. When they are all generated, `usages` has those of the lines of each context."""
 
-    def __init__(self, message: SampleMessage, *, seed: int, lines: int) -> None:
+    def __init__(self, message: SampleMessage, *, seed: int, lines: int, adjustments: float) -> None:
         self.usages = [0] * len(message.contexts)
         self._sender = message.sender
         self._records = VERSIONS[message.sender.version]
@@ -371,6 +371,7 @@ class _Blocks:
             for use_type in context.sales.use_types
         ]
         self._lines = lines
+        self._adjustments = adjustments
         most = min(MEAN_LINES, (len(self._slots) + 1) / 2)
         self.block_count = max(-(-lines // len(self._slots)), int(lines / most))
         self._line_number = 0
@@ -456,7 +457,7 @@ class _Blocks:
         usages = usages_at(random, rank, hit_usages=market.usages_of_a_hit * HITS)
         if sales.is_shop:
             usages = 1 + usages // 500
-        if random() < ADJUSTMENTS:
+        if random() < self._adjustments:
             usages = -1 - usages // 50
         self.usages[slot.place] += usages
         self._line_number += 1
@@ -526,9 +527,14 @@ def messages_write(
         yield message_write(folder, message, seed=seed, lines=lines, files=files)
 
 
-def message_write(folder: Path, message: SampleMessage, *, seed: int, lines: int, files: int = 1) -> list[Path]:
-    """Write a message. Raises ValueError if there are not enough lines for the files."""
-    blocks = _Blocks(message, seed=seed, lines=lines)
+def message_write(
+    folder: Path, message: SampleMessage, *, seed: int, lines: int, files: int = 1, adjustments: float = ADJUSTMENTS
+) -> list[Path]:
+    """Write a message. Raises ValueError if there are not enough lines for the files.
+
+    `adjustments` is the share of lines with negative usages. The others are the same, whatever it is.
+    """
+    blocks = _Blocks(message, seed=seed, lines=lines, adjustments=adjustments)
     if not 1 <= files <= blocks.block_count:
         raise ValueError(f"A message of {blocks.block_count} blocks has 1 to {blocks.block_count} files, not {files}.")
     with ExitStack() as stack:

@@ -20,10 +20,20 @@ django.setup()
 from django.core.management import call_command
 from django.db import connection
 
+from catalogue.lines.staging import StagedLines
 from catalogue.lines.storage import LineLoad
 from catalogue.management.commands import import_dsr
 
 STEPS = {"copy": "check and copy", "totals": "totals", "repeats": "dsp_id index", "store": "other indexes, attach"}
+# Of messages.
+STAGED_STEPS = {
+    "copy": "check and copy",
+    "add": "rounding rests",
+    "totals": "totals",
+    "use_types": "totals by use type",
+    "repeated_transactions": "transaction ids",
+    "store": "own tables, indexes, attach",
+}
 
 
 def main(database: str, jobs: str, with_resources: str, *files: str) -> None:
@@ -41,9 +51,14 @@ def main(database: str, jobs: str, with_resources: str, *files: str) -> None:
         return run
 
     steps = {name: timed(phase, getattr(LineLoad, name)) for name, phase in STEPS.items()}
+    staged_steps = {name: timed(phase, getattr(StagedLines, name)) for name, phase in STAGED_STEPS.items()}
     register = timed("resources", import_dsr.catalogue_refresh) if with_resources == "True" else lambda: None
     at_start = peak_memory()
-    with patch.multiple(LineLoad, **steps), patch.object(import_dsr, "catalogue_refresh", register):
+    with (
+        patch.multiple(LineLoad, **steps),
+        patch.multiple(StagedLines, **staged_steps),
+        patch.object(import_dsr, "catalogue_refresh", register),
+    ):
         started = time.perf_counter()
         call_command("import_dsr", *files, jobs=int(jobs), stdout=io.StringIO())
         seconds = time.perf_counter() - started
