@@ -140,7 +140,7 @@ class DSRAdmin(ReportImportMixin, StreamingExportMixin, UneditedAdmin, DeletedBy
     def revenue(self, dsr: DSR) -> SafeString | None:
         return revenue(dsr)
 
-    @admin.display(description=_("offer and terms"), ordering="offer")
+    @admin.display(description=_("offer"), ordering="offer")
     def offer_and_terms(self, dsr: DSR) -> SafeString:
         """Return the offer with what tells the DSRs of a message apart, and a link to the message."""
         notes = [(note,) for note in (terms(dsr), self.message_link(dsr)) if note]

@@ -3,11 +3,14 @@
 The fixture `page` fails a test that logs an error to the console or sends a request to another host.
 """
 
+from decimal import Decimal
+
 import pytest
 from playwright.sync_api import expect
 
 from catalogue.models import DSR, OperatorRate
 from tests.browser import signed_in
+from tests.catalogue import recipes
 from tests.catalogue.helpers import ES_JANUARY, NO_JANUARY, import_report, line
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
@@ -30,7 +33,7 @@ def test_a_dsr_can_be_found_viewed_and_deleted(admin, tmp_path):
     expect_column(admin, "path", NO_JANUARY, ES_JANUARY)
     admin.click("#changelist-filter >> text=NO Norway")
     expect_column(admin, "path", NO_JANUARY)
-    expect_column(admin, "revenue", "150.5 NOK")
+    expect_column(admin, "revenue", "150.5 NOK reported")
 
     admin.click(f"text={NO_JANUARY}")
     admin.click(".field-lines a")
@@ -85,10 +88,23 @@ def test_a_rate_is_entered_with_the_calendar(admin, live_server):
 
 def test_the_list_of_dsrs_fits_a_laptop(admin, tmp_path):
     name = "YouTube_MusicPremium_TONO_NO_NOK_20200101-20200131.tsv.gz"
+    recipes.dsr_of_message.make(
+        path="DSR_SocietyX_Tonbank_TonbankPremium-TonbankFree_2020-01_multi_1of1_20200212T083000.tsv",
+        offer="TonbankPremium-TonbankFree",
+        commercial_model="AdvertisementSupportedModel",
+        use_type="NonInteractiveStream",
+        total_revenue=Decimal("6.666666666666"),
+        unallocated_revenue=Decimal("3.333333333334"),
+    )
     import_report(tmp_path, name, line(isrc="NO1", usages="12345", revenue="12345678901234567.2220446049250313"))
     admin.set_viewport_size({"width": 1366, "height": 768})
     admin.click(".model-dsr th a")
-    expect_column(admin, "revenue", "12,345,678,901,234,567.2220446049250313 NOK")
+    expect_column(
+        admin,
+        "revenue",
+        "12,345,678,901,234,567.2220446049250313 NOK reported",
+        "6.666666666666 NOK allocated; 3.333333333334 not allocated",
+    )
     widths = "['#result_list', '#changelist-form .results'].map(part => document.querySelector(part).clientWidth)"
     table, available = admin.evaluate(widths)
     assert table <= available < 1366
