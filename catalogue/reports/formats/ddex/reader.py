@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from typing import NamedTuple
 
-from catalogue.reports.cells import ISRC, LONGEST_CELL, CellError, plain_integer, plain_isrc
+from catalogue.reports.cells import ISRC, LONGEST_CELL, CellError, id_warning, plain_integer, plain_isrc
 from catalogue.reports.contexts import Contents, Declared
 from catalogue.reports.delivery import Delivery, Progress
 from catalogue.reports.formats.ddex.blocks import BlockIds
@@ -30,6 +30,7 @@ from catalogue.reports.formats.ddex.records import (
 )
 from catalogue.reports.formats.interface import ContextResult
 from catalogue.reports.problems import CommonError, CommonWarning, ErrorCode, Problem, ProblemLog, WarningCode, shown
+from dsrhub.invisible import is_blank
 
 RECORD_TYPE = re.compile(rb"[A-Z]{2}[0-9]{2}(?:\.[0-9]{1,2})?")
 # Ctrl-Z ends a file of some old systems.
@@ -247,11 +248,15 @@ class MessageReader:
             # Neither usages of another profile nor a part of a broken line may be passed over.
             self._add(DdexError.RECORD_NOT_EXPECTED, self._line, value=_shown(record_type))
         else:
-            record = self._read(line)
-            if family[:2] != BILATERAL and family not in WITHOUT_LINES:
-                self._skipped[_shown(family)] += 1
-            if family in WITHOUT_LINES:
-                self._in_block(record)
+            self._without_lines(line, family)
+
+    def _without_lines(self, line: bytes, family: bytes) -> None:
+        """A record that describes no sales: it is counted, or belongs to the block."""
+        record = self._read(line)
+        if family in WITHOUT_LINES:
+            self._in_block(record)
+        elif family[:2] != BILATERAL:
+            self._skipped[_shown(family)] += 1
 
     def _head(self, line: bytes) -> None:
         if self._has_head:
@@ -585,9 +590,7 @@ class MessageReader:
         is_release: bool = False,
     ) -> bytes:
         """The columns of DESCRIPTION, with the line end."""
-        key = record.value(dsp_id)
-        if not key:
-            raise SalesLineError(DdexError.DSP_ID_MISSING, dsp_id, f"dsp_id, on line {record.number}")
+        key = self._id(record, dsp_id, context)
         isrc, all_isrcs = self._isrcs(record, isrcs, context)
         # A display artist is one text, in which `|` would separate artists.
         delivered = value_of(artists)
@@ -600,6 +603,18 @@ class MessageReader:
             if len(cell) > LONGEST_CELL:
                 raise SalesLineError(CommonError.CELL_TOO_LONG, 0, f"{name}, on line {record.number}", cell)
         return b"\t".join(cells) + b"\n"
+
+    def _id(self, record: RecordLine, number: int, context: Context) -> bytes:
+        """The id of a recording or a release, byte for byte as delivered."""
+        key = record.value(number)
+        text = key.decode()
+        if is_blank(text):
+            raise SalesLineError(DdexError.DSP_ID_MISSING, number, f"dsp_id, on line {record.number}", key)
+        warning = id_warning(text)
+        if warning is not None:
+            column = _column(record, number, "dsp_id")
+            self._add(warning, record.number, column, shown(text), self._number_of(context))
+        return key
 
     def _isrcs(self, record: RecordLine, cell: bytes, context: Context) -> tuple[bytes, bytes]:
         """The first well-formed ISRC of a cell, or else its first value, and all of them where it has several."""

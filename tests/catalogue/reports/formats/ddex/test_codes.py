@@ -123,6 +123,11 @@ ERRORS = [
         *([file_of(head(), summary(), recording(dsp_id="#unknown#"), stream())], "dsp_id_missing", 4),
         *("SU02 cell 4, dsp_id, on line 3", None, None, None),
     ),
+    # Nobody sees a value in a zero-width space.
+    (
+        *([file_of(head(), summary(), recording(dsp_id="\u200b"), stream())], "dsp_id_missing", 4),
+        *("SU02 cell 4, dsp_id, on line 3", "\\u200b", None, None),
+    ),
     (of_one(stream(usages="")), "usages_missing", 4, "SU02 cell 8, usages", None, None, None),
     (of_one(stream(usages="2.5")), "usages_not_whole", 4, "SU02 cell 8, usages", "2.5", None, None),
     (of_one(stream(usages="two")), "not_a_number", 4, "SU02 cell 8, usages", "two", None, None),
@@ -160,6 +165,14 @@ WARNINGS = [
     (
         *(of_one(stream(), foot=("FOOT", "5", "5", "1", "2", "1")), "foot_differs", 5),
         *("FOOT cell 5, blocks of the file", "2 stated, 1 found", None, None),
+    ),
+    (
+        *([file_of(head(), summary(), recording(dsp_id="trk\u200b1"), stream())], "invisible_character", 3),
+        *("AS01 cell 4, dsp_id", "trk\\u200b1", None, None),
+    ),
+    (
+        *([file_of(head(), summary(), recording(dsp_id="1.2E+11"), stream())], "dsp_id_rounded", 3),
+        *("AS01 cell 4, dsp_id", "1.2E+11", None, None),
     ),
     (of_one(stream(), ("XX01", "B1"), ("XX01.02",)), "records_skipped", None, None, "XX01: 2", None, None),
     (*(of_one((*stream(), "", "more"), (*stream(), "again")), "cells_surplus", 4, "SU02.03", "more", None, None),),
