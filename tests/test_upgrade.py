@@ -1,5 +1,6 @@
 """Upgrades a database of the first release that contains data: no row is lost, and the catalogue finds all of them."""
 
+import io
 import json
 
 import psycopg2
@@ -55,6 +56,65 @@ INSERT INTO authtoken_token (key, user_id, created) VALUES (repeat('a', 40), 1, 
 
 # An old server creates a token after the migration.
 OLD_SERVER = "INSERT INTO authtoken_token (key, user_id, created) VALUES (repeat('e', 40), 2, now())"
+
+# An old worker imports a large and a small TSV report after the migration. All columns that it knows are in the rows of
+# DSRs and problems.
+OLD_COLUMNS = "dsp_id, title, artists, isrc, usages, revenue"
+OLD_LINES = "a\tTitle\tAda\tESA001900001\t2\t1.5\nd\tOther\t\t\t1\t0.5\n"
+OLD_TABLES = """
+CREATE TEMP SEQUENCE usageline_load_5_line MINVALUE 2 CACHE 1000;
+CREATE {kind} TABLE {table} (LIKE catalogue_usageline_shared INCLUDING STORAGE,
+    CONSTRAINT loading CHECK (partition = {partition})) WITH (autovacuum_enabled = off) {on_commit};
+ALTER TABLE {table} ALTER dsr_id SET DEFAULT {dsr}, ALTER partition SET DEFAULT {partition},
+    ALTER line_number SET DEFAULT nextval('pg_temp.usageline_load_5_line');
+"""
+OLD_COPY = r"COPY {table} ({columns}) FROM STDIN (FORMAT csv, DELIMITER E'\t', QUOTE E'\x01', NULL '', FREEZE)"
+OLD_OWN_TABLE = """
+CREATE UNIQUE INDEX ON {table} (hashtextextended(dsp_id, 0));
+ALTER TABLE {table} ALTER dsr_id DROP DEFAULT, ALTER partition DROP DEFAULT, ALTER line_number DROP DEFAULT;
+CREATE INDEX ON {table} (revenue DESC NULLS LAST);
+CREATE INDEX ON {table} USING brin (line_number) WITH (pages_per_range = 32);
+ANALYZE {table} (dsr_id, partition, line_number, revenue);
+ALTER TABLE catalogue_usageline ATTACH PARTITION {table} FOR VALUES IN ({partition});
+ALTER TABLE {table} DROP CONSTRAINT loading;
+"""
+OLD_SHARED_TABLE = """
+INSERT INTO catalogue_usageline_shared SELECT * FROM {table};
+DROP TABLE {table};
+"""
+OLD_DSR = """
+INSERT INTO catalogue_dsr (
+    id, path, gzip_name, sha256, dsp, offer, society, period_start, period_end, status, exchange_rate, rate_method,
+    rate_source, partition, line_count, total_usages, total_revenue, lowest_revenue, most_repeats, blank_title_count,
+    blank_artists_count, blank_isrc_count, blank_usages_count, blank_revenue_count, error_count, warning_count,
+    is_catalogued, imported_at, imported_by_id, currency_id, territory_id
+) VALUES (
+    {dsr}, 'a.tsv', NULL, repeat('5', 64), 'Spotify', 'Duo', NULL, '2020-0{month}-01', '2020-0{month}-28', 'ingested',
+    1, 'identity', '', {partition}, 2, 3, 2, 0.5, 1, 0, 1, 1, 0, 0, 0, 1, false, now(), NULL, 'EUR', 'ES'
+);
+INSERT INTO catalogue_reportproblem (dsr_id, line, "column", value, code, level)
+    VALUES ({dsr}, 2, 'isrc', 'x', 'isrc_invalid', 'warning');
+"""
+
+
+def old_import(address, *, dsr, month, is_large):
+    """What a worker of the version before messages does for a TSV report."""
+    values = {"dsr": dsr, "month": month, "columns": OLD_COLUMNS, "partition": dsr if is_large else 0}
+    values |= (
+        {"kind": "", "on_commit": "", "table": f"catalogue_usageline_{dsr}"}
+        if is_large
+        else {"kind": "TEMP", "on_commit": "ON COMMIT DROP", "table": f"usageline_load_{dsr}"}
+    )
+    database = psycopg2.connect(address)
+    try:
+        with database, database.cursor() as cursor:
+            cursor.execute(OLD_TABLES.format(**values))
+            cursor.copy_expert(OLD_COPY.format(**values), io.StringIO(OLD_LINES))
+            cursor.execute((OLD_OWN_TABLE if is_large else OLD_SHARED_TABLE).format(**values))
+            cursor.execute(OLD_DSR.format(**values))
+    finally:
+        database.close()
+
 
 # Asks with each key, before and after the command. Then another password revokes one.
 TOKENS = """
@@ -137,6 +197,21 @@ def test_an_upgrade_keeps_all_rows_and_catalogues_them(first_release):
     assert "dsp: 'Spotify' (2 DSRs), 'spotify' (1 DSR)" in manage("list_look_alikes", DATABASE_URL=first_release)
     repeated = manage("list_repeated_usage", DATABASE_URL=first_release)
     assert "subscription 7, external id 'x 1': records 2 (2020-01-01), 3 (2020-01-01)" in repeated
+
+
+def test_workers_of_the_version_before_import_reports_beside_new_ones(first_release):
+    manage("migrate", DATABASE_URL=first_release)
+    old_import(first_release, dsr=5, month=3, is_large=True)
+    old_import(first_release, dsr=6, month=4, is_large=False)
+    with pytest.raises(psycopg2.errors.UniqueViolation):
+        old_import(first_release, dsr=7, month=4, is_large=False)
+
+    manage("refresh_catalogue", DATABASE_URL=first_release)
+    answers = json.loads(manage("shell", "--no-imports", "--command", QUESTIONS, DATABASE_URL=first_release))
+    assert answers["dsrs"][-2:] == [[5, "ingested", 2, "2", 1], [6, "ingested", 2, "2", 1]]
+    # 4 of DSR 1, 2 of DSR 2 and two times 1.5 of these.
+    assert answers["top"] == [["a", "9"], ["c", "1"], ["d", "1"], ["b", "0.1"]]
+    assert ["d", "Other", None] in answers["resources"]
 
 
 def test_servers_of_the_version_before_can_queue_jobs_beside_new_ones():
