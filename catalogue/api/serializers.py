@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, date
 from functools import lru_cache
 from json.encoder import encode_basestring
-from typing import Any
+from typing import Any, NamedTuple
 
 from django.db.models import prefetch_related_objects
 from drf_spectacular.types import OpenApiTypes
@@ -164,7 +164,10 @@ class WithoutEmpty(serializers.Serializer[Any]):
         shown = {}
         for name, field in self.fields.items():
             source = str(field.source)
-            value = getattr(instance, source) if field.required else getattr(instance, source, None)
+            if source == "*":  # Of a method of the serializer.
+                value = instance
+            else:
+                value = getattr(instance, source) if field.required else getattr(instance, source, None)
             if value is not None:
                 shown[name] = field.to_representation(value)
         return shown
@@ -366,6 +369,13 @@ class MessageProblemSerializer(ProblemSerializer):
     )
 
 
+class Party(NamedTuple):
+    """A sender or a recipient."""
+
+    name: str | None
+    party_id: str | None
+
+
 class PartySerializer(WithoutEmpty):
     """A sender or a recipient. Properties without a value are omitted."""
 
@@ -406,7 +416,7 @@ class MessageFactsSerializer(WithoutBlank):
 
 
 def _party(name: str, party_id: str) -> Any:
-    return PartySerializer({"name": name or None, "party_id": party_id or None}).data
+    return PartySerializer(Party(name or None, party_id or None)).data
 
 
 class MessageSerializer(MessageFactsSerializer):

@@ -38,6 +38,8 @@ def hostile_rows():
     dsr = catalogue_recipes.dsr.make(dsp=MARKUP, offer=FORMULA, exchange_rate=Decimal(1))
     add_lines(dsr, line(FORMULA, title=MARKUP, artists=MARKUP, revenue=DIGITS), line(MARKUP, title=FORMULA))
     catalogue_recipes.problem.make(dsr=dsr, column=MARKUP, value=FORMULA)
+    for use_type in (MARKUP, FORMULA):
+        catalogue_recipes.use_type_total.make(dsr=dsr, use_type=use_type, total_revenue=DIGITS)
     catalogue_recipes.resource.make(dsp_id=FORMULA, title=MARKUP)
     recipes.audit_entry.make(object_name=MARKUP, user_name=FORMULA, details={MARKUP: FORMULA})
     someone = subscribe()
@@ -58,7 +60,7 @@ def export(client, model, number, file_format):
 
 
 def test_all_exports_are_tested():
-    assert len(EXPORTS) == 12
+    assert len(EXPORTS) == 13
 
 
 @pytest.mark.parametrize(("model", "number"), EXPORTS)

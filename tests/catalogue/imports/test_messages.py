@@ -295,12 +295,12 @@ PRETENDERS = {
     "HEAD and FOOT": (file_of(head()), "summary_missing", None),
     "cut off behind a line": (WHOLE[: WHOLE.rindex(b"FOOT")], "foot_missing", None),
     "cut off in a line": (WHOLE[: WHOLE.rindex(b"SU02") + 9], "foot_missing", None),
-    "XML": (b'<?xml version="1.0" encoding="UTF-8"?>\n<dsr:SalesReportMessage/>\n', "head_missing", None),
-    "a zip file": (zipped(WHOLE), "head_missing", None),
+    "XML": (b'<?xml version="1.0" encoding="UTF-8"?>\n<dsr:SalesReportMessage/>\n', "wrong_file_kind", None),
+    "a zip file": (zipped(WHOLE), "wrong_file_kind", None),
     "an empty file": (b"", "head_missing", None),
     "blank lines": (b"\r\n\t\r\n", "head_missing", None),
     "comments": (b"#HEAD\tMessageVersion\r\n", "head_missing", None),
-    "UTF-16": (WHOLE.decode().encode("utf-16"), "head_missing", None),
+    "UTF-16": (WHOLE.decode().encode("utf-16"), "wrong_file_kind", None),
     "text behind FOOT": (WHOLE + b"SU02\tB1\r\n", "record_after_foot", "SU02"),
     "two messages in one file": (WHOLE + WHOLE, "record_after_foot", "HEAD"),
 }
@@ -482,7 +482,7 @@ def test_who_describes_a_recording_does_not_depend_on_the_order_of_imports(tmp_p
             ("GB", "zoo", "SubscriptionModel", "Stream", "Last"),
             ("FR", "zoo", "SubscriptionModel", "Stream", "Moon"),
         ),
-        _describing("MSG-3", ("GB", "zoo", "SubscriptionModel", "Download", "Star"), ("GB", "Zoo", "Z", "Z", "Sun")),
+        _describing("MSG-3", ("GB", "zoo", "SubscriptionModel", "Download", "Star"), ("GB", "Yak", "Z", "Z", "Sun")),
     ]
     for order in permutations(contents):
         for content in order:
