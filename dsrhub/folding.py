@@ -2,11 +2,12 @@
 
 from typing import Any
 
-from django.db.models import CharField, Lookup, TextField
+from django.db.models import CharField, JSONField, Lookup, TextField
 
 
 @CharField.register_lookup
 @TextField.register_lookup
+@JSONField.register_lookup
 class ContainsFolded(Lookup):
     """Whether a text contains another one, both folded: see `docs/decisions/search.md`."""
 
@@ -16,7 +17,7 @@ class ContainsFolded(Lookup):
         text, text_parameters = self.process_lhs(compiler, connection)
         part, part_parameters = self.process_rhs(compiler, connection)
         return (
-            f"strpos(dsrhub_folded({text}), dsrhub_folded({part})) > 0",
+            f"strpos(dsrhub_folded(({text})::text), dsrhub_folded({part})) > 0",
             (*text_parameters, *part_parameters),
         )
 

@@ -14,8 +14,8 @@ from catalogue.imports.services import dsr_import
 from catalogue.imports.worker import queue_drain, uploads_clear
 from catalogue.models import DSR, ImportJob
 from catalogue.reports.delivery import Delivery
+from dsrhub import uploads
 from dsrhub.files import FolderContent, FoundFile, NotARegularFile, ends_in, file_open, file_sha256, files_below
-from dsrhub.import_export import uploads
 from dsrhub.import_export.uploads import UploadStorage
 from tests.catalogue import recipes
 from tests.catalogue.helpers import ES_JANUARY, NO_JANUARY, line, write_report

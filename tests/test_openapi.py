@@ -353,7 +353,7 @@ def test_answers_about_a_message_match_the_document(app, headers, tmp_path):
     number = dsr_of(message, "1").pk
     for path, count in [
         ("/messages/", 1),
-        ("/messages/{id}", 17),
+        ("/messages/{id}", 15),
         ("/messages/{id}/problems", 3),
     ]:
         response = app.get(path.format(id=message.pk))

@@ -108,6 +108,8 @@ def earlier_follow(job: ImportJob, report: ImportReport) -> None:
 
     Runs in the caller's transaction. These jobs wait for this one (`loads_before`), so nobody works on them.
     """
+    if not job.keys:  # A worker of an earlier release has checked it, which stored no keys.
+        return
     waiting = ImportJob.objects.select_for_update().filter(
         upload=job.upload, state=ImportJob.State.TO_LOAD, replace=True, pk__gt=job.pk, keys__overlap=job.keys
     )

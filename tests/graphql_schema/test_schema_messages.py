@@ -7,7 +7,7 @@ from catalogue.models import DSR, ReportMessage
 from catalogue.resources.services import catalogue_refresh
 from tests.catalogue import recipes
 from tests.catalogue.helpers import NO_JANUARY, import_report, line, user_with
-from tests.catalogue.messages import MESSAGE, dsr_of, import_message
+from tests.catalogue.sample_message import MESSAGE, dsr_of, import_message
 from tests.graphql_schema.helpers import ask, nodes, pages, refusal
 
 pytestmark = pytest.mark.django_db

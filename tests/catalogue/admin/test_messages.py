@@ -21,7 +21,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 MESSAGES = "/admin/catalogue/reportmessage/"
 DSRS = "/admin/catalogue/dsr/"
 PROBLEMS = "/admin/catalogue/reportproblem/"
-REPORTS, LINES, PROBLEM_ROWS, TOP, USE_TYPES = range(5)
+REPORTS, LINES, PROBLEM_ROWS, TOP, LINES_TO_IMPORT, USE_TYPES = range(6)
 OUTDATED = "Nothing was deleted. Something has changed since you opened the page. Review it again."
 
 
