@@ -75,7 +75,7 @@ from dsrhub.api.errors import (
 )
 from dsrhub.api.fields import EXACT_IN_WORDS
 from dsrhub.api.pages import PageParameters, link_to_next, page_response
-from dsrhub.api.parameters import Parameters, number_in_path
+from dsrhub.api.parameters import Parameters, id_in_path
 
 NOT_FOUND = OpenApiResponse(ErrorSerializer, description="There is no such DSR.")
 IMPORT_NOT_FOUND = OpenApiResponse(ErrorSerializer, description="There is no such import.")
@@ -99,17 +99,11 @@ LARGEST_MESSAGE_ID = 2**63 - 1
 
 
 def _dsr_number(text: str) -> int:
-    number = number_in_path(text, largest=LARGEST_ID)
-    if number is None:
-        raise DSRNotFound(f"There is no DSR {text!r}.", id=text)
-    return number
+    return id_in_path(text, largest=LARGEST_ID, kind="DSR", missing=DSRNotFound)
 
 
 def _message_number(text: str) -> int:
-    number = number_in_path(text, largest=LARGEST_MESSAGE_ID)
-    if number is None:
-        raise MessageNotFound(f"There is no message {text!r}.", id=text)
-    return number
+    return id_in_path(text, largest=LARGEST_MESSAGE_ID, kind="message", missing=MessageNotFound)
 
 
 class DSRListView(APIView):
@@ -220,9 +214,7 @@ class ImportView(APIView):
 
     @staticmethod
     def _job(request: Request, id: str) -> ImportJob:
-        number = number_in_path(id, largest=LARGEST_ID)
-        if number is None:
-            raise ImportJobNotFound(f"There is no import {id!r}.", id=id)
+        number = id_in_path(id, largest=LARGEST_ID, kind="import", missing=ImportJobNotFound)
         return import_job_get(job_number=number, user=cast(User, request.user))
 
 

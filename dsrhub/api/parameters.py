@@ -6,6 +6,7 @@ from typing import Any, Self
 from rest_framework import serializers
 from rest_framework.exceptions import ErrorDetail
 
+from dsrhub.exceptions import NotFoundError
 from dsrhub.values import plain_whole_number
 
 
@@ -36,3 +37,11 @@ def number_in_path(text: str, *, largest: int) -> int | None:
     """The id that stands in a path, in a column of which `largest` is the largest number; None if it is none."""
     number = plain_whole_number(text) if len(text.removeprefix("-")) <= len(str(largest)) else None
     return number if number is not None and -largest - 1 <= number <= largest else None
+
+
+def id_in_path(text: str, *, largest: int, kind: str, missing: type[NotFoundError]) -> int:
+    """The id of an object that a path names. Raises `missing` for a text that is none: there is no such object."""
+    number = number_in_path(text, largest=largest)
+    if number is None:
+        raise missing(f"There is no {kind} {text!r}.", id=text)
+    return number

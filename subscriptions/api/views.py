@@ -15,7 +15,7 @@ from rest_framework.views import APIView
 from dsrhub.api.errors import READS_CLOSED, WRONG_PARAMETERS, ErrorSerializer
 from dsrhub.api.fields import EXACT_IN_WORDS
 from dsrhub.api.pages import page_response
-from dsrhub.api.parameters import number_in_path
+from dsrhub.api.parameters import id_in_path
 from dsrhub.negotiation import ByParameterOrHeader, OneFormat
 from subscriptions.aggregates import selectors
 from subscriptions.aggregates.selectors import Answer
@@ -207,7 +207,4 @@ class UsageOfOneCSVView(CSVView, UsageOfOneView):
 
 
 def _subscription_id(text: str) -> int:
-    number = number_in_path(text, largest=LARGEST_ID)
-    if number is None:
-        raise SubscriptionNotFound(f"There is no subscription {text!r}.", id=text)
-    return number
+    return id_in_path(text, largest=LARGEST_ID, kind="subscription", missing=SubscriptionNotFound)
