@@ -19,7 +19,7 @@ from dsrhub.import_export.button import StreamedExportForm
 from dsrhub.import_export.formats import EXPORT_FORMATS, TSV, DoesNotFit
 from dsrhub.import_export.tables import PAGE_ROWS, StreamedResource, Table, rows_by_id
 
-# What is told of each problem, of a DSR or of a file that is being imported.
+# The columns of a problem, both in the export of DSRs and in that of a file that is being imported.
 PROBLEM_COLUMNS = ("path", "level", "code", "line", "column", "value")
 # As `DSR.shown_revenue_kind`.
 SHOWN_KIND = Case(When(status=DSR.Status.INGESTED, then=Coalesce("revenue_kind", Value(RevenueKind.REPORTED.value))))

@@ -127,7 +127,7 @@ class ReportMessageAdmin(UneditedAdmin, DeletedByServiceAdmin):
     # --- Delete ------------------------------------------------------------------------------------------------
 
     def locked(self, ids: Collection[Any]) -> Iterable[Model]:
-        """Lock messages and their DSRs: the DSRs first, as whoever deletes the last DSR of a message does."""
+        """Lock the DSRs of messages, then the messages. A deletion of the last DSR of a message has the same order."""
         dsrs = DSR.objects.select_for_update(of=("self",)).filter(message__in=ids).order_by("pk")
         return [*dsrs, *super().locked(ids)]
 

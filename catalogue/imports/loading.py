@@ -351,7 +351,7 @@ class DeliveryLoad:
 
 
 def refusal_of_errors(name: str, problems: ProblemLog) -> ReportRefused:
-    """The refusal of a delivery with errors, which tells the first one."""
+    """The exception for a delivery with errors. Its message has the first one."""
     first, count = problems.errors[0], problems.error_count
     parts = (("file", first.file), ("line", first.line), ("column", first.column), ("value", first.value))
     location = ", ".join(f"{word} {value!r}" for word, value in parts if value is not None)

@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 from dsrhub.values import DECIMALS, INTEGER_DIGITS
 
-# Sums of doubles, as spreadsheets write them, are right to so many digits.
+# Spreadsheets add doubles. So many digits of such a sum are right.
 DIGITS_OF_A_DOUBLE = 15
 # A line alone is no sum.
 FEWEST_SUMMANDS = 2

@@ -56,7 +56,7 @@ def party_rename(
     if name == known_as:
         return 0
     with transaction.atomic():
-        # Messages under the old or the new name wait, and so does whoever registers recordings of these DSPs.
+        # Until the commit, no message is imported, and no recording of these DSPs is registered.
         locks.MESSAGES.take()
         if role == PartyAlias.Role.DSP:
             for dsp in sorted((name, known_as)):

@@ -23,8 +23,9 @@ class Allocation:
     """
 
     def __init__(self, net_revenue: str | None, declared_usages: str, most_shares: int = 0) -> None:
-        """The first two are plain numbers (see `plain_number`). The shares of so many different usages are remembered:
-        most lines have few usages.
+        """Both amounts are plain numbers (see `plain_number`).
+
+        Most lines have few usages. So the shares of `most_shares` different numbers of usages are remembered.
         """
         decimals = max(DECIMALS, _decimals(net_revenue or ""))
         self._decimals = decimals
