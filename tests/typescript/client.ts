@@ -30,7 +30,8 @@ const admin = createClient<paths>({ baseUrl, headers: { Authorization: `Bearer $
 const form = new FormData();
 form.append("file", new Blob([line]), name);
 const report = answered(await admin.POST("/dsrs/", { body: { file: name }, bodySerializer: () => form }));
-if ("dsrs" in report) throw new Error("One report is one DSR.");
+if ("job" in report) throw new Error("A report of one file waits for no other file.");
+if ("dsrs" in report) throw new Error("A report of one DSR is no message.");
 console.log(report.outcome, report.dsr.path);
 const all: Schemas["DSR"][] = answered(await anybody.GET("/dsrs/"));
 console.log(all.map(({ path }) => path).join(" "));
