@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 import hypothesis
 import pytest
 from django.db import connection
+from django.test import TestCase
 from playwright.sync_api import expect, sync_playwright
 
 from tests import bakery  # noqa: F401 - registers generators
@@ -57,6 +58,8 @@ REFERENCE_TABLES = {
     *("catalogue_currency", "catalogue_territory", "catalogue_ecbrate"),
     *("django_content_type", "auth_permission"),
 }
+# A trigger refuses to delete from it.
+APPEND_ONLY = "dsrhub_auditentry"
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -67,9 +70,15 @@ def _keep_reference_data():
     def other_tables(self, *args, **kwargs):
         return [table for table in all_tables(self, *args, **kwargs) if table not in REFERENCE_TABLES]
 
-    # As nothing is missing then, the signal that fills such tables again is not sent: it takes longer than most tests.
+    def statements(self, style, tables, **options):
+        rest = [f'DELETE FROM "{table}"' for table in tables if table != APPEND_ONLY]  # noqa: S608
+        return [f'TRUNCATE "{APPEND_ONLY}"; {"; ".join(rest)}']
+
+    # As nothing is missing then, the signal that fills such tables again is not sent. TRUNCATE makes new files for each
+    # table and each index. Both would take longer than most tests.
     with (
         patch.object(introspection, "django_table_names", other_tables),
+        patch.object(type(connection.ops), "sql_flush", statements),
         patch("django.core.management.commands.flush.emit_post_migrate_signal"),
     ):
         yield
@@ -96,6 +105,24 @@ def _drop_partitions(request):
         cursor.execute("SELECT relname FROM pg_class WHERE relkind = 'r' AND relname ~ '^catalogue_usageline_[0-9]+$'")
         for (name,) in cursor.fetchall():
             cursor.execute(f'DROP TABLE "{name}"')
+
+
+@pytest.fixture(scope="module")
+def module_db(django_db_setup, django_db_blocker):
+    """The database, for what all tests of a module share. A transaction around them is rolled back at their end.
+
+    The fixture that uses it must be autouse: otherwise, whether a test finds its rows would depend on the test before.
+    No test of such a module can be transactional.
+    """
+
+    class Module(TestCase):
+        """Opens the transaction before its class, and rolls it back behind it."""
+
+    with django_db_blocker.unblock():
+        Module.setUpClass()
+        yield
+        Module.tearDownClass()
+        Module.doClassCleanups()
 
 
 @pytest.fixture

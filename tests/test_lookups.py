@@ -3,7 +3,7 @@
 import html
 import re
 import unicodedata
-from urllib.parse import urljoin
+from urllib.parse import parse_qs, urljoin, urlsplit
 
 import pytest
 from django.contrib import admin
@@ -193,7 +193,9 @@ def test_every_link_of_our_pages_to_a_list_is_admitted(admin_client, tmp_path):
         "/admin/catalogue/dsr/?currency__code__exact=NOK&period_start=2020-01-01&period_end=2020-01-31",
         f"/admin/catalogue/reportproblem/?dsr={dsr.pk}",
     } <= links
-    assert {link: admin_client.get(link).status_code for link in links} == dict.fromkeys(links, 200)
+    # Of links that differ only in the values of their parameters, one is enough.
+    kinds = {(urlsplit(link).path, *parse_qs(urlsplit(link).query)): link for link in sorted(links)}.values()
+    assert {link: admin_client.get(link).status_code for link in kinds} == dict.fromkeys(kinds, 200)
 
 
 # --- Search boxes ------------------------------------------------------------------------------------------------

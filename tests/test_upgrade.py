@@ -2,6 +2,7 @@
 
 import io
 import json
+from contextlib import contextmanager
 
 import psycopg2
 import pytest
@@ -165,20 +166,34 @@ def run_sql(address, statements):
     database.close()
 
 
-@pytest.fixture
-def first_release():
-    """The address of a database in the state of the first release."""
-    name = f"{connection.settings_dict['NAME']}_first_release"  # tests that run at a time have different databases
+@contextmanager
+def database(kind, template="template0"):
+    """A new database with the rows of the template. Tests that run at a time have different databases."""
+    name = f"{connection.settings_dict['NAME']}_{kind}"
     with connection.cursor() as cursor:
         cursor.execute(f"DROP DATABASE IF EXISTS {name}")
-        cursor.execute(f"CREATE DATABASE {name}")
-    address = database_url(name)
-    for app, migration in (("catalogue", "0003"), ("subscriptions", "0001"), ("dsrhub", "0001"), ("auth", "0012")):
-        manage("migrate", app, migration, DATABASE_URL=address)
-    run_sql(address, FIRST_RELEASE)
-    yield address
+        cursor.execute(f"CREATE DATABASE {name} TEMPLATE {template}")
+    yield name
     with connection.cursor() as cursor:
         cursor.execute(f"DROP DATABASE {name} WITH (FORCE)")
+
+
+@pytest.fixture(scope="module")
+def template(django_db_setup, django_db_blocker):
+    """The name of a database in the state of the first release, to be copied."""
+    with django_db_blocker.unblock(), database("template") as name:
+        address = database_url(name)
+        for app, migration in (("catalogue", "0003"), ("subscriptions", "0001"), ("dsrhub", "0001"), ("auth", "0012")):
+            manage("migrate", app, migration, DATABASE_URL=address)
+        run_sql(address, FIRST_RELEASE)
+        yield name
+
+
+@pytest.fixture
+def first_release(template):
+    """The address of a database in the state of the first release."""
+    with database("first_release", template) as name:
+        yield database_url(name)
 
 
 def test_an_upgrade_keeps_all_rows_and_catalogues_them(first_release):

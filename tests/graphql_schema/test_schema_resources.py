@@ -1,10 +1,8 @@
-"""`resources` and `topResources`: searches, sums, orders, and the use of indexes."""
+"""`resources` and `topResources`: searches, sums and orders."""
 
-import re
 from decimal import Decimal
 
 import pytest
-from django.db import connection
 
 from catalogue.dsrs.services import dsr_delete
 from catalogue.imports.services import dsr_import
@@ -12,7 +10,7 @@ from catalogue.models import Resource
 from catalogue.resources import browsing
 from catalogue.resources.services import catalogue_refresh
 from tests.catalogue.helpers import ES_JANUARY, NO_JANUARY, import_report, line, write_report
-from tests.graphql_schema.helpers import ask, nodes, pages, refusal, statements
+from tests.graphql_schema.helpers import ask, nodes, pages, refusal
 
 pytestmark = pytest.mark.django_db
 
@@ -26,8 +24,8 @@ def either_way(request, monkeypatch):
     monkeypatch.setattr(browsing, "FEW_LINES", request.param)
 
 
-@pytest.fixture
-def dsrs(tmp_path):
+@pytest.fixture(scope="module", autouse=True)
+def dsrs(module_db, tmp_path_factory):
     """Spain in January and February (EUR), Norway in January (NOK at 9.938...), and another DSP in France.
 
     Totals of Spotify: a has 10 usages, 1.5 EUR and 10 NOK; b has 5 usages and 0.5 EUR; c has no revenue.
@@ -43,7 +41,8 @@ def dsrs(tmp_path):
         NO_JANUARY: [line("a", "Old", "Ana", "", "1", "10")],
         DEEZER_JANUARY: [line("a", "Banana", "Ana", "", "", "0.25"), line("d", "AC/DC live", "Hot-Dog", "", "7", "3")],
     }
-    return {name: import_report(tmp_path, name, *lines).pk for name, lines in reports.items()}
+    folder = tmp_path_factory.mktemp("reports")
+    return {name: import_report(folder, name, *lines).pk for name, lines in reports.items()}
 
 
 def found(arguments=""):
@@ -371,60 +370,3 @@ def test_a_query_is_repeated_if_a_dsr_is_replaced_meanwhile(dsrs, tmp_path, monk
         {"revenue": "22", "dsr": {"id": str(replaced[-1])}}
     ]
     assert len(replaced) == 3
-
-
-# --- Indexes ---------------------------------------------------------------------------------------------------
-
-
-@pytest.fixture
-def many(settings, tmp_path):
-    """3,000 resources of one DSR. Every second one has no title."""
-    lines = [line(f"id{number:05}", f"Title {number % 700}" if number % 2 else "", isrc="") for number in range(3000)]
-    import_report(tmp_path, ES_JANUARY, *lines)
-    with connection.cursor() as cursor:
-        cursor.execute("ANALYZE catalogue_resource")
-        cursor.execute("SET LOCAL enable_seqscan = off")
-
-
-def plans(query, **variables):
-    """The query plans of the statements about resources."""
-    with connection.cursor() as cursor:
-        for statement in statements(query, **variables):
-            if "FROM catalogue_resource" in statement:
-                cursor.execute(f"EXPLAIN {statement}")
-                yield "\n".join(row for (row,) in cursor.fetchall())
-
-
-@pytest.mark.usefixtures("many")
-@pytest.mark.parametrize(
-    ("order", "index"), [("TITLE", "catalogue_resource_title"), ("DSP_ID", "catalogue_resource_dsp_id")]
-)
-@pytest.mark.parametrize("search", ["", 'territory: "ES"'])
-def test_every_page_is_read_from_an_index_in_its_order(order, index, search, monkeypatch):
-    monkeypatch.setattr(browsing, "FEW_LINES", 0)
-    with connection.cursor() as cursor:
-        cursor.execute("SET LOCAL enable_sort = off")
-    query = f"""query ($after: String) {{ resources(orderBy: {order}, first: 100, after: $after, {search}) {{
-        edges {{ node {{ dspId }} }} pageInfo {{ endCursor }}
-    }} }}"""
-    after = None
-    for _ in range(20):
-        (plan,) = plans(query, after=after)
-        assert "Sort" not in plan
-        starts_after_key = re.search(rf"Index Scan using {index} on .+\n +Index Cond: ", plan)
-        assert bool(starts_after_key) == (after is not None)
-        after = ask(query, after=after)["resources"]["pageInfo"]["endCursor"]
-
-
-@pytest.mark.usefixtures("many")
-@pytest.mark.parametrize(
-    ("search", "index"),
-    [
-        ('dspId: "id00007"', "catalogue_resource_dsp_id"),
-        ('isrc: "ESABC2000001"', "catalogue_resource_isrc"),
-        ('words: "title 69"', "catalogue_resource_folded_words"),
-    ],
-)
-def test_every_search_is_by_its_index(search, index):
-    (plan,) = plans(f"{{ resources({search}) {{ edges {{ node {{ dspId }} }} }} }}")
-    assert index in plan

@@ -36,8 +36,8 @@ REPORTS = [
 A, DEEZER_A = ResourceKey("Spotify", "a"), ResourceKey("Deezer", "a")
 
 
-@pytest.fixture(autouse=True)
-def dsrs():
+@pytest.fixture(scope="module", autouse=True)
+def dsrs(module_db):
     """A DSR of each report, and a failed one."""
     made = []
     for number, (dsp, territory, rate, own_partition, cells) in enumerate(REPORTS):
