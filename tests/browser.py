@@ -1,10 +1,26 @@
 """Steps that the browser tests share."""
 
+from urllib.parse import urljoin
+
+from django.conf import settings
+from django.contrib.auth.models import User
+from django.test import Client
 from playwright.sync_api import Page, expect
 
 
 def signed_in(page: Page, address: str, heading: str) -> Page:
-    """The page of the admin at an address, after signing in. It must have the heading."""
+    """The page of the admin at an address, with the session of the superuser. It must have the heading."""
+    client = Client()
+    client.force_login(User.objects.get(username="admin"))
+    name = settings.SESSION_COOKIE_NAME
+    page.context.add_cookies([{"name": name, "value": client.cookies[name].value, "url": urljoin(address, "/")}])
+    page.goto(address)
+    expect(page.locator("h1")).to_have_text(heading)
+    return page
+
+
+def signed_in_by_form(page: Page, address: str, heading: str) -> Page:
+    """The same, after signing in as a person does."""
     page.goto(address)
     page.fill("#id_username", "admin")
     page.fill("#id_password", "password")

@@ -8,7 +8,7 @@ from django.conf import settings
 from django.core.management import call_command
 from playwright.sync_api import expect
 
-from tests.browser import signed_in
+from tests.browser import signed_in_by_form
 from tests.waiting import PATIENCE
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
@@ -79,7 +79,7 @@ def test_the_documentation_shows_the_schema(playground):
 
 
 def test_the_playground_uses_the_session(playground, live_server, admin_user):
-    signed_in(playground, f"{live_server.url}/admin/", "Digital Sales Reports")
+    signed_in_by_form(playground, f"{live_server.url}/admin/", "Digital Sales Reports")
     opened(playground, f"{live_server.url}/graphql")
     query = 'mutation Delete { deleteDsr(id: "1") { id } }'
     playground.evaluate(f"{EDITOR}.setValue({query!r})")
