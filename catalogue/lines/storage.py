@@ -3,7 +3,7 @@
 Everything here runs in the caller's transaction, and others see nothing of it before the commit.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
@@ -196,9 +196,11 @@ def partition_name(dsr_number: int) -> str:
     return f"catalogue_usageline_{dsr_number}"
 
 
-def lines_drop(*, dsr_number: int, partition: int) -> None:
-    """Remove the lines of a DSR from the disk."""
+def lines_drop(*, dsr_numbers: Sequence[int], partition: int) -> None:
+    """Remove the lines of DSRs that lie in one partition from the disk."""
     if partition == SHARED_PARTITION:
-        execute(composed("DELETE FROM {} WHERE dsr_id = {}", SHARED, sql.Literal(dsr_number)))
-    else:
-        execute(composed("DROP TABLE IF EXISTS {}", sql.Identifier(partition_name(dsr_number))))
+        statement = composed("DELETE FROM {} WHERE dsr_id = ANY(%(numbers)s::integer[])", SHARED)
+        execute(statement, numbers=list(dsr_numbers))
+        return
+    for number in dsr_numbers:
+        execute(composed("DROP TABLE IF EXISTS {}", sql.Identifier(partition_name(number))))

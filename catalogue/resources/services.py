@@ -3,7 +3,7 @@
 import logging
 import time
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from django.db import OperationalError, transaction
@@ -18,7 +18,7 @@ from dsrhub.database.statements import is_lock_timeout, wait_for_locks
 
 logger = logging.getLogger(__name__)
 
-# Small DSRs of a DSP are registered by this many at a time.
+# Small DSRs of a DSP are registered, and the lines of deleted ones dropped, by this many at a time.
 MOST_TOGETHER = 1_000
 # How long dropping a table may make others wait for it, how often it is tried, and the pause in seconds between tries.
 # A table that is still in use then is dropped by a later run.
@@ -137,24 +137,36 @@ def _resources_replace(dsrs: Sequence[DSR]) -> bool:
 
 def _leftovers_drop() -> None:
     """Drop the lines of deleted DSRs whose resources are removed."""
-    # Lines in the shared partition first: they wait for no reader. A reader that keeps one table from being dropped
-    # keeps all of them.
-    for leftover in LeftoverLines.objects.filter(is_catalogued=False).order_by("partition", "dsr_number"):
-        if not any(_leftover_is_dropped(leftover, pause) for pause in [0, *[DROP_PAUSE] * (DROP_TRIES - 1)]):
+    for leftovers in _leftovers_together():
+        # A reader that keeps one table from being dropped keeps all of them.
+        if not any(_leftovers_are_dropped(leftovers, pause) for pause in [0, *[DROP_PAUSE] * (DROP_TRIES - 1)]):
             break
 
 
-def _leftover_is_dropped(leftover: LeftoverLines, pause: float) -> bool:
+def _leftovers_together() -> Iterator[list[LeftoverLines]]:
+    """The lines to drop: first those in the shared partition, which wait for no reader, many at a time."""
+    leftovers = LeftoverLines.objects.filter(is_catalogued=False).order_by("dsr_number")
+    shared = list(leftovers.filter(partition=SHARED_PARTITION))
+    for start in range(0, len(shared), MOST_TOGETHER):
+        yield shared[start : start + MOST_TOGETHER]
+    for leftover in leftovers.exclude(partition=SHARED_PARTITION):
+        yield [leftover]
+
+
+def _leftovers_are_dropped(leftovers: Sequence[LeftoverLines], pause: float) -> bool:
+    """Drop the lines of DSRs that lie in one partition."""
     time.sleep(pause)
+    numbers = [leftover.dsr_number for leftover in leftovers]
     try:
         with transaction.atomic():
             # Dropping a table waits for the readers of all DSRs, and other readers wait behind it.
             wait_for_locks(DROP_LOCK_TIMEOUT)
-            if LeftoverLines.objects.select_for_update(skip_locked=True).filter(pk=leftover.pk).exists():
-                lines_drop(dsr_number=leftover.dsr_number, partition=leftover.partition)
-                leftover.delete()
+            left = LeftoverLines.objects.select_for_update(skip_locked=True).filter(dsr_number__in=numbers)
+            if numbers := list(left.values_list("dsr_number", flat=True)):
+                lines_drop(dsr_numbers=numbers, partition=leftovers[0].partition)
+                LeftoverLines.objects.filter(dsr_number__in=numbers).delete()
     except OperationalError as error:
         # Nearly always somebody reads. Whatever it is, the deletion itself is done: only its lines remain on disk.
-        logger.info("lines of deleted DSR %s are left to a later run: %s", leftover.dsr_number, error)
+        logger.info("lines of deleted DSRs %s are left to a later run: %s", numbers, error)
         return False
     return True

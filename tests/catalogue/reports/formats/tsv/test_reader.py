@@ -1001,7 +1001,7 @@ def load(reading_chunks: list[bytes]) -> tuple[tuple[str, ...], list[tuple]]:
     lines.store()
     lines.discard()
     stored = list(UsageLine.objects.filter(dsr=1).order_by("line_number").values_list("line_number", *reader.columns))
-    lines_drop(dsr_number=1, partition=SHARED_PARTITION)
+    lines_drop(dsr_numbers=[1], partition=SHARED_PARTITION)
     return reader.columns, stored
 
 
