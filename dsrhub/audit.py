@@ -1,6 +1,6 @@
 """The audit log: each change that deletes, replaces or permits something leaves an entry, whatever its door."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import date
 from decimal import Decimal
 from typing import Any
@@ -15,6 +15,8 @@ from dsrhub.values import printable
 
 # An entry is read by people, and a list in it must not grow with the data.
 LONGEST_TEXT, MOST_ITEMS = 255, 10_000
+# Entries are written by this many at a time.
+BATCH = 500
 
 
 def audit(
@@ -28,6 +30,27 @@ def audit(
 ) -> None:
     """Write an entry of an action on an object, in the transaction of the change: both are kept, or neither.
 
+    See `audit_entry`.
+    """
+    audit_write([audit_entry(action, of, number=number, name=name, user=user, details=details)])
+
+
+def audit_write(entries: Iterable[AuditEntry]) -> None:
+    """Write the entries of actions on many objects, in the transaction of the change."""
+    AuditEntry.objects.bulk_create(entries, batch_size=BATCH)
+
+
+def audit_entry(
+    action: Action,
+    of: Model | type[Model],
+    *,
+    number: Any = None,
+    name: str = "",
+    user: AbstractBaseUser | None = None,
+    details: Mapping[str, Any] | None = None,
+) -> AuditEntry:
+    """An entry of an action on an object, to be written by `audit_write`.
+
     Where `of` is a model or an object that has just been deleted, `number` is the id, if there is a single object.
     Without a `user`, the action is that of the user of the current request or job.
     """
@@ -36,7 +59,7 @@ def audit(
         name = name or str(of)
     actor = current_actor()
     user = user or actor.user
-    AuditEntry.objects.create(
+    return AuditEntry(
         user_number=user.pk if user else None,
         user_name=printable(user.get_username(), 150) if user else "",
         door=actor.door,

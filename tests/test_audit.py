@@ -703,7 +703,7 @@ def test_a_dry_run_leaves_no_entry(world):
 
 def test_without_its_entry_a_change_is_rolled_back(world, monkeypatch):
     dsr = world.dsr()
-    monkeypatch.setattr(AuditEntry.objects, "create", _fail)
+    monkeypatch.setattr(AuditEntry.objects, "bulk_create", _fail)
     with pytest.raises(DatabaseError):
         dsr_delete(dsr_number=dsr.pk)
     assert DSR.objects.get() == dsr

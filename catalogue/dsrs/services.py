@@ -10,9 +10,9 @@ from catalogue.dsrs.kept_files import dsr_file_forget, message_files_forget
 from catalogue.exceptions import DSRNotFound, MessageNotFound
 from catalogue.models import DSR, LeftoverLines, RejectedDelivery, ReportMessage, ReportProblem
 from catalogue.reports.problems import Problem
-from dsrhub.audit import audit
+from dsrhub.audit import audit_entry, audit_write
 from dsrhub.database.statements import execute
-from dsrhub.models import Action
+from dsrhub.models import Action, AuditEntry
 
 
 def dsr_delete(*, dsr_number: int, user: User | None = None) -> None:
@@ -25,7 +25,7 @@ def dsr_delete(*, dsr_number: int, user: User | None = None) -> None:
         dsr = dsr_remove(dsr_number)
         if dsr is None:
             raise DSRNotFound(f"There is no DSR {dsr_number}.", id=dsr_number)
-        audit(Action.DSR_DELETED, dsr, number=dsr_number, user=user, details={"old": dsr_facts(dsr)})
+        audit_write([deletion_entry(dsr_number, dsr, user)])
 
 
 def dsr_facts(dsr: DSR) -> dict[str, Any]:
@@ -38,6 +38,11 @@ def dsr_facts(dsr: DSR) -> dict[str, Any]:
     return {name: getattr(dsr, name) for name in names}
 
 
+def deletion_entry(dsr_number: int, dsr: DSR, user: User | None) -> AuditEntry:
+    """The entry of the audit log for a deleted DSR."""
+    return audit_entry(Action.DSR_DELETED, dsr, number=dsr_number, user=user, details={"old": dsr_facts(dsr)})
+
+
 def message_delete(*, message_number: int, user: User | None = None) -> None:
     """Delete a message with all of its DSRs. Raises MessageNotFound."""
     with transaction.atomic():
@@ -45,8 +50,7 @@ def message_delete(*, message_number: int, user: User | None = None) -> None:
         removed = dsrs_remove(numbers)
         if not removed:
             raise MessageNotFound(f"There is no message {message_number}.", id=message_number)
-        for dsr in removed.values():
-            audit(Action.DSR_DELETED, dsr, number=dsr.pk, user=user, details={"old": dsr_facts(dsr)})
+        audit_write(deletion_entry(number, dsr, user) for number, dsr in removed.items())
 
 
 def dsr_remove(dsr_number: int) -> DSR | None:

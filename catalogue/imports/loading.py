@@ -9,13 +9,13 @@ from django.contrib.auth.models import User
 
 from catalogue.dsrs.kept_files import dsr_file_keep
 from catalogue.dsrs.names import names_claim
-from catalogue.dsrs.services import dsr_facts, dsrs_remove, problems_keep
+from catalogue.dsrs.services import deletion_entry, dsrs_remove, problems_keep
 from catalogue.exceptions import ExchangeRateIncomplete, ExchangeRateMissing, ReportRefused
 from catalogue.imports.contexts import SettledContents
 from catalogue.imports.earlier import Earlier, find_earlier
 from catalogue.imports.outcome import ImportedDSR, ImportReport, Outcome
 from catalogue.imports.placing import DirectLines, Lines, LoadedContext, StagedContexts
-from catalogue.imports.rows import delivery_fields, dsrs_write, message_write, new_dsr, replacement_audit
+from catalogue.imports.rows import delivery_fields, dsrs_write, message_write, new_dsr, replacement_entry
 from catalogue.models import DSR, ReportMessage
 from catalogue.rates.services import ExchangeRate, exchange_rate
 from catalogue.reports.contexts import SalesContext
@@ -23,10 +23,9 @@ from catalogue.reports.delivery import DamagedDelivery, Delivery, Progress
 from catalogue.reports.formats.interface import LineReader, ReportFormat
 from catalogue.reports.problems import CommonError, CommonWarning, Problem, ProblemLog, shown
 from catalogue.reports.totals import LastLine, is_totals_row
-from dsrhub.audit import audit
+from dsrhub.audit import audit_write
 from dsrhub.database import locks
 from dsrhub.exceptions import ConfirmationOutdated, InvalidArgument
-from dsrhub.models import Action
 from dsrhub.spelling import plain_name
 
 
@@ -328,12 +327,10 @@ class DeliveryLoad:
     ) -> None:
         """Note which DSRs are replaced, and which are dropped."""
         user = self.choices.user
-        for dsr, old in pairs:
-            if old is not None and old.pk in removed:
-                replacement_audit(dsr, removed[old.pk], user)
-        for dsr in dropped:
-            if dsr.pk in removed:
-                audit(Action.DSR_DELETED, dsr, number=dsr.pk, user=user, details={"old": dsr_facts(dsr)})
+        replaced = [(dsr, removed[old.pk]) for dsr, old in pairs if old is not None and old.pk in removed]
+        entries = [replacement_entry(dsr, old, user) for dsr, old in replaced]
+        entries += [deletion_entry(dsr.pk, dsr, user) for dsr in dropped if dsr.pk in removed]
+        audit_write(entries)
 
     def _problems_by_context(self) -> Mapping[int | None, list[Problem]]:
         """The kept problems of each context. Those of a whole message are kept with the message."""

@@ -14,8 +14,8 @@ from catalogue.rates.services import ExchangeRate
 from catalogue.reports.contexts import DescribedContext, MessageFacts, SalesContext
 from catalogue.reports.delivery import Delivery
 from catalogue.reports.problems import ProblemLog
-from dsrhub.audit import audit
-from dsrhub.models import Action
+from dsrhub.audit import audit_entry
+from dsrhub.models import Action, AuditEntry
 
 # Rows are written by this many at a time.
 BATCH = 500
@@ -110,6 +110,7 @@ def key_fields(context: SalesContext) -> dict[str, Any]:
     return {"territory_id": key.pop("territory"), "currency_id": key.pop("currency"), **key}
 
 
-def replacement_audit(dsr: DSR, earlier: DSR, user: User | None) -> None:
+def replacement_entry(dsr: DSR, earlier: DSR, user: User | None) -> AuditEntry:
+    """The entry of the audit log for a replaced DSR."""
     old = {"id": earlier.pk, **dsr_facts(earlier)}
-    audit(Action.DSR_REPLACED, dsr, user=user, details={"old": old, "new": dsr_facts(dsr)})
+    return audit_entry(Action.DSR_REPLACED, dsr, user=user, details={"old": old, "new": dsr_facts(dsr)})

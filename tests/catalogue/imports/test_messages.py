@@ -3,6 +3,7 @@
 import gzip
 import io
 import zipfile
+from dataclasses import replace
 from datetime import date
 from decimal import Decimal
 from itertools import permutations
@@ -16,7 +17,7 @@ from django.test.utils import CaptureQueriesContext
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from catalogue.dsrs.services import dsr_delete
+from catalogue.dsrs.services import dsr_delete, message_delete
 from catalogue.exceptions import DSRExists, InvalidReportName, MessageIdReused, ReportRefused
 from catalogue.imports.loading import Choices
 from catalogue.imports.outcome import Outcome
@@ -24,6 +25,7 @@ from catalogue.imports.services import DeliveredFile, delivery_import
 from catalogue.models import DSR, RejectedDelivery, ReportMessage, ReportProblem, Resource, UsageLine, UseTypeTotal
 from catalogue.rates.services import operator_rate_set
 from catalogue.reports import delivery
+from catalogue.reports.message_samples import message_list, message_write
 from catalogue.resources.services import catalogue_refresh
 from tests.catalogue.helpers import SHARED_STORAGE, line_storage, user_with
 from tests.catalogue.reports.formats.ddex.messages import file_of, head, messages, recording, stream, summary
@@ -469,6 +471,40 @@ def test_a_message_of_many_contexts_takes_as_many_statements_as_one_of_few(tmp_p
         counts.append(len(queries))
     assert DSR.objects.count() == 1 + len(ISO_CODES)
     assert counts[0] == counts[1]
+
+
+def test_replacing_and_deleting_many_contexts_takes_as_many_statements_as_few(tmp_path):
+    counts = []
+    for count in (5, 50):
+        (message,) = message_list(1, dsrs=count)
+        # Each currency needs its rate, and each name its lock: these contexts differ in nothing but their use types.
+        one = message.contexts[0]
+        message = replace(
+            message,
+            contexts=[
+                replace(context, market=one.market, sales=replace(one.sales, use_types=[f"Use{context.summary_id}"]))
+                for context in message.contexts
+            ],
+        )
+        for seed, number in ((1, count), (2, count + 1)):
+            (path,) = message_write(tmp_path, replace(message, number=number), seed=seed, lines=3 * count)
+            with CaptureQueriesContext(connection) as queries:
+                delivered = [DeliveredFile(path, path.name)]
+                report = delivery_import(files=delivered, choices=Choices(replace=True), and_catalogue=False)
+            counts.append(len(queries))
+            with CaptureQueriesContext(connection) as queries:
+                catalogue_refresh()
+            counts.append(len(queries))
+        assert report.outcome == Outcome.REPLACED
+        assert DSR.objects.ingested().count() == count
+        for work in (lambda: message_delete(message_number=report.message.pk), catalogue_refresh):  # noqa: B023
+            with CaptureQueriesContext(connection) as queries:
+                work()
+            counts.append(len(queries))
+        assert not DSR.objects.exists()
+        assert not UsageLine.objects.exists()
+        assert not Resource.objects.exists()
+    assert counts[:6] == counts[6:]
 
 
 def test_who_describes_a_recording_does_not_depend_on_the_order_of_imports(tmp_path):
