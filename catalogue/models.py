@@ -404,7 +404,8 @@ class UsageLine(models.Model):
 class UseTypeTotal(models.Model):
     """The totals of the lines of a DSR that have one use type. Only DSRs of messages have them."""
 
-    dsr = models.ForeignKey(DSR, models.CASCADE, related_name="use_type_totals")
+    # The constraint is in the migration: it acts in the database.
+    dsr = models.ForeignKey(DSR, models.CASCADE, related_name="use_type_totals", db_constraint=False)
     use_type = models.TextField(_("use type"), null=True)  # noqa: DJ001
     line_count = models.BigIntegerField(_("lines"))
     blank_isrc_count = models.BigIntegerField(_("blank ISRCs"), default=0)

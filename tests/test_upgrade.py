@@ -8,6 +8,9 @@ import psycopg2
 import pytest
 from django.db import connection
 
+from catalogue.models import ReportMessage, UseTypeTotal
+from dsrhub.database.statements import execute
+from tests.catalogue.sample_message import import_message
 from tests.processes import database_url, manage
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -238,6 +241,26 @@ def test_servers_of_the_version_before_can_queue_jobs_beside_new_ones():
         )
         cursor.execute("SELECT address FROM catalogue_importjob")
         assert cursor.fetchall() == [("",)]
+
+
+# What a server of the version before messages does when it deletes a DSR.
+OLD_DELETION = """
+INSERT INTO catalogue_leftoverlines (dsr_number, partition, dsp, is_catalogued)
+    SELECT id, partition, dsp, is_catalogued FROM catalogue_dsr WHERE id = %(dsr)s;
+DELETE FROM catalogue_reportproblem WHERE dsr_id = %(dsr)s;
+DELETE FROM catalogue_ratechange WHERE dsr_id = %(dsr)s;
+DELETE FROM catalogue_dsr WHERE id = %(dsr)s;
+"""
+
+
+def test_servers_of_the_version_before_can_delete_the_dsrs_of_messages(tmp_path):
+    message = import_message(tmp_path)
+    for number in list(message.dsrs.values_list("pk", flat=True)):
+        execute(OLD_DELETION, dsr=number)
+    assert not UseTypeTotal.objects.exists()
+
+    again = import_message(tmp_path)
+    assert [again.dsrs.count(), list(ReportMessage.objects.all())] == [5, [again]]
 
 
 def test_tokens_keep_working_until_the_password_changes(first_release):

@@ -77,13 +77,13 @@ def dsrs_remove(dsr_numbers: Collection[int]) -> dict[int, DSR]:
     for dsr in ingested:
         dsr_file_forget(dsr)
     DSR.objects.filter(pk__in=removed).delete()
-    _messages_remove({dsr.message_id for dsr in ingested if dsr.message_id is not None})
+    empty_messages_remove(pk__in={dsr.message_id for dsr in ingested if dsr.message_id is not None})
     return removed
 
 
-def _messages_remove(message_numbers: Collection[int]) -> None:
-    """Delete those of the messages that have no DSR any more."""
-    for message in ReportMessage.objects.filter(pk__in=message_numbers, dsrs__isnull=True):
+def empty_messages_remove(**conditions: Any) -> None:
+    """Delete those of the messages under these conditions that have no DSR any more."""
+    for message in ReportMessage.objects.filter(dsrs__isnull=True, **conditions):
         message_files_forget(message)
         message.delete()
 

@@ -89,5 +89,5 @@ def _message_of(facts: MessageFacts) -> ReportMessage | None:
     """The imported message of the same sender and id."""
     by = {"sender_id": facts.sender.party_id} if facts.sender.party_id else {"sender_name": facts.sender.name}
     messages = ReportMessage.objects.filter(message_id=facts.message_id, **by)
-    # Servers of the first release delete DSRs, but not the message without DSRs that remains.
+    # Servers of the release before delete DSRs, but not the message without DSRs that remains.
     return messages.filter(dsrs__isnull=False).distinct().first()

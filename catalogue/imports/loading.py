@@ -9,7 +9,7 @@ from django.contrib.auth.models import User
 
 from catalogue.dsrs.kept_files import dsr_file_keep
 from catalogue.dsrs.names import names_claim
-from catalogue.dsrs.services import deletion_entry, dsrs_remove, problems_keep
+from catalogue.dsrs.services import deletion_entry, dsrs_remove, empty_messages_remove, problems_keep
 from catalogue.exceptions import ExchangeRateIncomplete, ExchangeRateMissing, ReportRefused
 from catalogue.imports.contexts import SettledContents
 from catalogue.imports.earlier import Earlier, find_earlier
@@ -299,6 +299,8 @@ class DeliveryLoad:
         message = None
         if facts is not None and not dry_run:
             problems = self.problems if len(self.contexts) > 1 else None
+            # A server of the release before, which does not know messages, may have deleted the DSRs of one.
+            empty_messages_remove(message_id=facts.message_id)
             message = message_write(self.deliveries, self.format.name, facts, problems, user)
         common = {**delivery_fields(self.deliveries[0], user), "sha256": self._content_hash()}
         dsrs = [
