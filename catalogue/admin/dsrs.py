@@ -147,8 +147,8 @@ class DSRAdmin(ReportImportMixin, StreamingExportMixin, UneditedAdmin, DeletedBy
         return format_html("{}{}", dsr.offer, format_html_join("", ' <span class="note">{}</span>', notes))
 
     @admin.display(description=_("lowest revenue of a line"))
-    def lowest(self, dsr: DSR) -> str | None:
-        return None if dsr.lowest_revenue is None else grouped(dsr.lowest_revenue)
+    def lowest(self, dsr: DSR) -> str:
+        return _grouped(dsr.lowest_revenue)
 
     @admin.display(description=_("blank cells"))
     def blanks(self, dsr: DSR) -> str | None:

@@ -236,6 +236,12 @@ def detail(client, dsr):
     return client.get(f"{DSRS}{dsr.pk}/change/").content.decode()
 
 
+def test_what_a_dsr_does_not_have_is_a_dash(admin_client, tmp_path):
+    page = detail(admin_client, import_report(tmp_path, NO_JANUARY, line("a", revenue="")))
+    assert re.search('Lowest revenue of a line:</label>\\s*<div class="readonly">-</div>', page)
+    assert ">None<" not in page
+
+
 def test_a_dsr_and_its_lines_problems_and_rate_changes_link_to_each_other(admin_client, dsr):
     page = detail(admin_client, dsr)
     for link in (f"{DSRS}{dsr.pk}/lines/", f"{PROBLEMS}?dsr={dsr.pk}", f"{CHANGES}?dsr={dsr.pk}"):
