@@ -25,11 +25,16 @@ from dsrhub.admin import ChangedAsShownAdmin, DeletedByServiceAdmin
 from dsrhub.audited import AuditedAdmin
 from dsrhub.exceptions import ConfirmationOutdated, DsrhubError
 from dsrhub.models import Action
+from dsrhub.spelling import plain_name
 
 SHOWN_COLLISIONS = 100
 
 
 class PartyAliasForm(forms.ModelForm):
+    def clean_known_as(self) -> str:
+        """Return the plain form, under which imports store the name."""
+        return plain_name(self.cleaned_data["known_as"])
+
     def clean(self) -> dict[str, Any]:
         """Show each problem next to its field."""
         cleaned: dict[str, Any] = super().clean() or self.cleaned_data

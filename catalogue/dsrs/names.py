@@ -84,6 +84,31 @@ def names_claim(settled: SettledNames) -> None:
                 raise _looks_alike(kind, getattr(before, kind), getattr(after, kind))
 
 
+def name_take_over(kind: str, old: str, new: str) -> None:
+    """Let the DSRs of a DSP or society get the plain name `new`: no name may then look like another one.
+
+    Until this transaction ends, no import under a name that looks like `new` goes on. Raises NameLooksAlike.
+    """
+    key = NameKey(kind, "", look_alike_key(new))
+    locks.NAMES.take(shared=False, number=key.lock_number)
+    known = {name for _, name in rows_of(DSPS if kind == "dsp" else SOCIETIES)} - {old}
+    alike = sorted(name for name in known if look_alike_key(name) == key.key)
+    if alike and new not in alike:
+        raise _looks_alike(kind, new, alike[0], "Enter {}.")
+    if kind == "dsp":
+        _offers_take_over(old, new)
+
+
+def _offers_take_over(old: str, new: str) -> None:
+    offers: dict[str, list[str]] = {old: [], new: []}
+    for dsp, offer in DSR.objects.ingested().filter(dsp__in=offers).values_list("dsp", "offer").distinct():
+        offers[dsp].append(offer)
+    known = {look_alike_key(offer): offer for offer in sorted(offers[new])}
+    for offer in sorted({*offers[old]}.difference(offers[new])):
+        if look_alike_key(offer) in known:
+            raise _looks_alike("offer", offer, known[look_alike_key(offer)], "Import its DSRs anew as {} first.")
+
+
 @dataclass(frozen=True)
 class LookAlikes:
     """Names that look alike, each with the number of its ingested DSRs. `dsp` is that of an offer, else None."""
@@ -207,11 +232,11 @@ def _usable(key: NameKey, delivered: str) -> str:
     return name
 
 
-def _looks_alike(kind: str, name: str, known: str) -> NameLooksAlike:
+def _looks_alike(kind: str, name: str, known: str, advice: str = "Deliver it as {}.") -> NameLooksAlike:
     shown, shown_known = spelled_apart(name, known)
     return NameLooksAlike(
         f"The {_word(kind)} {shown} looks like {shown_known}, which is there already, and differs from it. "
-        f"Deliver it as {shown_known}.",
+        f"{advice.format(shown_known)}",
         kind=kind,
         name=name,
         known=known,

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from django.contrib.auth.models import User
 from django.db import IntegrityError, transaction
 
+from catalogue.dsrs.names import JOINERS, LONGEST_NAME, name_take_over
 from catalogue.exceptions import InvalidPartyName, RenameCollides
 from catalogue.models import DSR, LeftoverLines, PartyAlias
 from catalogue.querysets import DSRQuerySet
@@ -16,10 +17,10 @@ from dsrhub.confirmation import require_as_shown, shown_digest
 from dsrhub.database import locks
 from dsrhub.database.statements import execute
 from dsrhub.models import Action
+from dsrhub.spelling import is_invisible, plain_name
 
 # How many pairs of DSRs a message for people names.
 MOST_NAMED = 20
-LONGEST_NAME = 100
 
 
 @dataclass(frozen=True)
@@ -48,10 +49,13 @@ def party_rename(
 
     Where both names are of DSPs, their recordings with one dsp_id become one. Recordings of both are registered anew by
     the next `catalogue_refresh`; until then answers take them from the lines. A user who saw certain DSRs sends the
-    digest of their `Renaming` as `seen`: if they have changed since, nothing is renamed.
+    digest of their `Renaming` as `seen`: if they have changed since, nothing is renamed. As in an import, the new name
+    is stored in its plain form.
 
-    Raises InvalidPartyName, ConfirmationOutdated, and RenameCollides where DSRs of both names have the same key.
+    Raises InvalidPartyName, NameLooksAlike, ConfirmationOutdated, and RenameCollides where DSRs of both names have the
+    same key.
     """
+    known_as = plain_name(known_as)
     _require_name(known_as)
     if name == known_as:
         return 0
@@ -61,6 +65,8 @@ def party_rename(
         if role == PartyAlias.Role.DSP:
             for dsp in sorted((name, known_as)):
                 dsp_lock(dsp)
+        # Imports too take the lock of the name before they lock any DSR.
+        name_take_over(role.value, name, known_as)
         dsrs = list(_of_party(role, name).select_for_update().order_by("pk"))
         if seen is not None:
             require_as_shown(dsrs, seen)
@@ -79,10 +85,9 @@ def party_rename(
 
 
 def _require_name(name: str) -> None:
-    if not (name.strip() == name and 0 < len(name) <= LONGEST_NAME and name.isprintable()):
+    if not name or len(name) > LONGEST_NAME or is_invisible(JOINERS.sub("", name)):
         raise InvalidPartyName(
-            f"{name!r} is no name of a DSP or society: it has 1 to {LONGEST_NAME} characters that print, and no spaces "
-            "around them.",
+            f"{name!r} is no name of a DSP or society: it has 1 to {LONGEST_NAME} characters that people see.",
             known_as=name,
         )
 

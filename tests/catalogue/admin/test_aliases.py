@@ -220,7 +220,6 @@ def test_the_command_renames(capsys):
         (("society", "Spotify AB", "Spotify"), "No DSR has the society 'Spotify AB'."),
         (("label", "Spotify AB", "Spotify"), "invalid choice: 'label'"),
         (("dsp", "Spotify AB", ""), "'' is no name"),
-        (("dsp", "Spotify AB", " Spotify"), "' Spotify' is no name"),
         (("dsp", "Spotify AB", "a\nb"), r"'a\\nb' is no name"),
         (("dsp", "Spotify AB", "x" * 101), "is no name of a DSP or society"),
     ],

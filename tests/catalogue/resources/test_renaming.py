@@ -3,16 +3,17 @@
 from decimal import Decimal
 
 import pytest
-from django.db import connection
+from django.db import connection, transaction
 from django.test.utils import CaptureQueriesContext
 
-from catalogue.exceptions import RenameCollides
+from catalogue.exceptions import InvalidPartyName, NameLooksAlike, RenameCollides
 from catalogue.models import DSR, PartyAlias, Resource
 from catalogue.resources.renaming import party_rename
 from catalogue.resources.services import catalogue_refresh
 from dsrhub.models import AuditEntry
 from tests.catalogue.helpers import import_report, line
 from tests.catalogue.ranking.helpers import top_resources
+from tests.waiting import PATIENCE, wait_for_lock_waiter
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -99,3 +100,61 @@ def test_a_hundred_dsrs_take_as_many_statements_as_one(tmp_path):
     for day in range(1, 6):
         import_report(tmp_path, OLD_JANUARY.replace("20200131", f"202001{day:02}"), line("a"))
     assert statements() == of_one
+
+
+# --- What looks the same never counts as two ---------------------------------------------------------------------
+
+
+def test_the_new_name_is_stored_in_its_plain_form(tmp_path):
+    import_report(tmp_path, "Some_Duo_ES_EUR_20200101-20200131.tsv", line("a"))
+    assert rename(name="Some", known_as=" Cafe\u0301  Music ") == 1
+    assert DSR.objects.get().dsp == "Caf\u00e9 Music"
+
+
+@pytest.mark.parametrize("name", ["", "  ", "x" * 101, "a\u200bb", "a\nb"])
+def test_what_is_no_name_is_refused(tmp_path, name):
+    import_report(tmp_path, OLD_JANUARY, line("a"))
+    with pytest.raises(InvalidPartyName):
+        rename(known_as=name)
+    assert DSR.objects.get().dsp == "Spotify AB"
+
+
+@pytest.mark.parametrize("new", ["spotify", "Spot\u0456fy", "\uff33potify"])
+def test_a_name_that_only_looks_like_a_known_one_is_refused(tmp_path, new):
+    import_report(tmp_path, OLD_JANUARY, line("a"))
+    import_report(tmp_path, NEW_FEBRUARY, line("a"))
+    with pytest.raises(NameLooksAlike, match="Enter 'Spotify'"):
+        rename(known_as=new)
+    assert sorted(DSR.objects.values_list("dsp", flat=True)) == ["Spotify", "Spotify AB"]
+
+
+def test_a_name_may_change_into_one_that_looks_like_it(tmp_path):
+    import_report(tmp_path, "spotify_Duo_ES_EUR_20200101-20200131.tsv", line("a"))
+    assert rename(name="spotify") == 1
+    assert DSR.objects.get().dsp == "Spotify"
+
+
+def test_look_alikes_of_earlier_releases_become_one(tmp_path):
+    import_report(tmp_path, NEW_FEBRUARY, line("a"))
+    earlier = import_report(tmp_path, OLD_JANUARY, line("a"))
+    DSR.objects.filter(pk=earlier.pk).update(dsp="spotify")
+    assert rename(name="spotify") == 1
+    assert set(DSR.objects.values_list("dsp", flat=True)) == {"Spotify"}
+
+
+def test_offers_that_would_look_alike_are_refused(tmp_path):
+    import_report(tmp_path, OLD_JANUARY.replace("Duo", "duo"), line("a"))
+    import_report(tmp_path, NEW_FEBRUARY, line("a"))
+    with pytest.raises(NameLooksAlike, match="anew as 'Duo' first"):
+        rename()
+    assert sorted(DSR.objects.values_list("dsp", "offer")) == [("Spotify", "Duo"), ("Spotify AB", "duo")]
+
+
+def test_an_import_under_a_look_alike_waits_for_the_renaming_and_is_refused(tmp_path, in_thread):
+    import_report(tmp_path, OLD_JANUARY, line("a"))
+    with transaction.atomic():
+        rename()
+        importing = in_thread(import_report, tmp_path, NEW_FEBRUARY.replace("Spotify", "spotify"), line("a"))
+        wait_for_lock_waiter("advisory")
+    with pytest.raises(NameLooksAlike):
+        importing.result(PATIENCE)
