@@ -74,7 +74,7 @@ class Record:
     def __init__(self, line_number: int, cells: Sequence[bytes], problems: list[Problem], file: str | None) -> None:
         self.line_number = line_number
         self.cells = cells
-        self.family = family_of(cells[0].strip()).decode()
+        self.family = family_of(cells[0].strip()).decode(errors="backslashreplace")
         self._problems = problems
         self._file = file
 

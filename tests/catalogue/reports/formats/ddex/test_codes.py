@@ -251,6 +251,19 @@ def test_a_block_of_too_many_records_ends_the_reading(tmp_path, monkeypatch):
     assert [facts(problem) for problem in problems.errors] == [("block_too_large", 6, None, "B1", None, None)]
 
 
+def test_a_byte_that_is_no_utf8_is_an_error_wherever_it_stands(tmp_path):
+    (content,) = of_one(stream(), foot=("FOOT", "5", "5", "1", "1", "1"))
+    for place in (place for place, byte in enumerate(content) if byte not in b"\r\n"):
+        problems = problems_of(tmp_path, [content[:place] + b"\xff" + content[place + 1 :]])
+        assert problems.errors, content[:place]
+
+
+def test_a_summary_of_an_unreadable_type_is_an_error_beside_others(tmp_path):
+    content = file_of(head(), *TWO, recording(), stream()).replace(b"SY01.03\t2", b"SY\xff1.03\t2")
+    (problem,) = problems_of(tmp_path, [content]).errors
+    assert (problem.code, problem.line) == ("not_utf8", 3)
+
+
 def test_every_code_has_a_test():
     tested = {case[1] for case in (*ERRORS, *WARNINGS)} | {"block_too_large"}
     assert {*DdexError, *DdexWarning} <= tested
