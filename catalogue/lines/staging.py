@@ -85,7 +85,7 @@ class StagedLines:
             sql.SQL(", ").join(map(sql.Identifier, columns)),
         )
         copy_blocks(statement, blocks)
-        self._execute("ANALYZE {table} (context, line_number, dsp_id)")
+        self._execute("ANALYZE {table} (context, line_number, dsp_id, transaction_id)")
 
     def add(self, rests: Iterable[Rest]) -> None:
         """Add what rounding left of allocated revenue."""
