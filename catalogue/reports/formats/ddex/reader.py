@@ -10,7 +10,7 @@ from catalogue.reports.cells import ISRC, LONGEST_CELL, CellError, id_warning, p
 from catalogue.reports.contexts import Contents, Declared
 from catalogue.reports.delivery import Delivery, Progress
 from catalogue.reports.formats.ddex.blocks import BlockIds
-from catalogue.reports.formats.ddex.cells import line_cells, value_of, values_of
+from catalogue.reports.formats.ddex.cells import BACKSLASH, PIPE, line_cells, value_of, values_of
 from catalogue.reports.formats.ddex.codes import DdexError, DdexWarning
 from catalogue.reports.formats.ddex.lines import BOM, LastLine, UnreadableMessage, is_record, line_blocks
 from catalogue.reports.formats.ddex.money import Allocation
@@ -360,7 +360,7 @@ class MessageReader:
 
     def _cells(self, line: bytes) -> list[bytes]:
         """The cells of a line, with all that are read."""
-        cells = line_cells(line) if b"\\" in line else line.split(b"\t")
+        cells = line_cells(line) if BACKSLASH in line else line.split(b"\t")
         full = ALL_CELLS.get(cells[0], 0)
         if full and len(cells) > full and cells[0] not in self._surplus and any(map(bytes.strip, cells[full:])):
             self._surplus.add(cells[0])
@@ -599,10 +599,11 @@ class MessageReader:
             *(key, title, joined, isrc, b"t" if is_release else b"f", iswc, composers),
             *(label, icpn, all_isrcs, delivered if delivered != joined else b""),
         )
-        for name, cell in zip(DESCRIPTION, cells, strict=True) if max(map(len, cells)) > LONGEST_CELL else ():
+        row = b"\t".join(cells) + b"\n"
+        for name, cell in zip(DESCRIPTION, cells, strict=True) if len(row) > LONGEST_CELL else ():
             if len(cell) > LONGEST_CELL:
                 raise SalesLineError(CommonError.CELL_TOO_LONG, 0, f"{name}, on line {record.number}", cell)
-        return b"\t".join(cells) + b"\n"
+        return row
 
     def _id(self, record: RecordLine, number: int, context: Context) -> bytes:
         """The id of a recording or a release, byte for byte as delivered."""
@@ -696,14 +697,14 @@ def _column(record: RecordLine, cell: int, name: str) -> str:
 
 def _names(cell: bytes) -> bytes:
     """The names in a cell, separated by `|`."""
-    if b"|" not in cell:
+    if PIPE not in cell:
         return _one_text(value_of(cell))
     return b"|".join(filter(None, map(_one_text, values_of(cell))))
 
 
 def _one_text(name: bytes) -> bytes:
     """A name without the character that separates names."""
-    return b" / ".join(part for part in map(bytes.strip, name.split(b"|")) if part) if b"|" in name else name
+    return b" / ".join(part for part in map(bytes.strip, name.split(b"|")) if part) if PIPE in name else name
 
 
 def _shown(text: bytes) -> str:
