@@ -1,12 +1,15 @@
-"""Numbers in plain digits, how many digits an amount has at most, and texts that print. Knows no Django."""
+"""Numbers in plain digits, how many digits an amount has at most, and texts for people. Knows no Django."""
 
 import re
+from collections.abc import Sequence
 from decimal import Decimal
 
 # No delivered digit is lost, and nobody is paid 10^30 euro: more digits are a mistake or an attack.
 INTEGER_DIGITS, DECIMALS = 30, 60
 # An amount of zero or more in plain digits, as a regular expression.
 AMOUNT = rf"[0-9]{{1,{INTEGER_DIGITS}}}(\.[0-9]{{1,{DECIMALS}}})?"
+# How many names a message for people has.
+MOST_LISTED = 20
 
 
 def plain_whole_number(text: str) -> int | None:
@@ -37,3 +40,9 @@ def printable(text: str, longest: int) -> str:
     if text.isprintable():
         return text
     return "".join(one if one.isprintable() else ascii(one)[1:-1] for one in text)[:longest]
+
+
+def listed(names: Sequence[str]) -> str:
+    """The first names, and how many more there are, for a message to people."""
+    more = f" and {len(names) - MOST_LISTED:,} more" if len(names) > MOST_LISTED else ""
+    return ", ".join(names[:MOST_LISTED]) + more

@@ -11,7 +11,7 @@ from dsrhub.api.fields import ExactField
 from dsrhub.api.parameters import number_in_path
 from dsrhub.commands import day
 from dsrhub.files import file_sha256
-from dsrhub.values import AMOUNT, plain_decimal
+from dsrhub.values import AMOUNT, listed, plain_decimal
 
 
 @pytest.mark.parametrize("text", ["0", "12.50", "-12.50", "007", "9" * 31 + "." + "1" * 61])
@@ -79,3 +79,11 @@ def test_the_hash_of_a_file_is_that_of_its_bytes(tmp_path):
     (tmp_path / "file").write_bytes(b"abc")
     # The example of FIPS 180-2, appendix B.1.
     assert file_sha256(tmp_path / "file") == "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
+
+
+@pytest.mark.parametrize(
+    ("count", "end"), [(1, "0"), (3, "0, 1, 2"), (20, "18, 19"), (21, "19 and 1 more"), (1235, "19 and 1,215 more")]
+)
+def test_a_list_for_people_has_20_names(count, end):
+    text = listed([str(number) for number in range(count)])
+    assert (text[0], text[-len(end) :]) == ("0", end)

@@ -1,14 +1,14 @@
 """What is there already of a delivery that is being imported."""
 
+from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from catalogue.exceptions import DSRExists, MessageIdReused
 from catalogue.models import DSR, ReportMessage
 from catalogue.reports.contexts import MessageFacts, SalesContext
+from dsrhub.values import listed
 
-# How many DSRs a message for people names.
-MOST_NAMED = 20
 _ONE = "is an earlier delivery of this report with different content. It stays, unless its replacement is asked for."
 _SEVERAL = (
     "are earlier deliveries of these reports with different content. They stay, unless their replacement is asked for."
@@ -79,10 +79,11 @@ def find_earlier(contexts: Sequence[SalesContext], message: MessageFacts | None)
 
 
 def named(dsrs: Sequence[DSR]) -> str:
-    """The first DSRs by id and file name, for people."""
-    listed = [f"DSR {dsr.pk} ({dsr.path})" for dsr in dsrs[:MOST_NAMED]]
-    more = [f"{len(dsrs) - MOST_NAMED} more"] if len(dsrs) > MOST_NAMED else []
-    return ", ".join(listed + more)
+    """DSRs by id and file name, for people. Those of one message have one file name."""
+    numbers: defaultdict[str, list[str]] = defaultdict(list)
+    for dsr in dsrs:
+        numbers[dsr.path].append(str(dsr.pk))
+    return listed([f"DSR{'s' if len(of) > 1 else ''} {listed(of)} ({path})" for path, of in numbers.items()])
 
 
 def _message_of(facts: MessageFacts) -> ReportMessage | None:

@@ -27,13 +27,12 @@ from dsrhub.database.statements import execute
 from dsrhub.exceptions import ConfirmationOutdated, DsrhubError
 from dsrhub.files import NotARegularFile, file_sha256
 from dsrhub.logs import on_behalf_of
+from dsrhub.values import listed
 
 logger = logging.getLogger(__name__)
 
 # A step that was begun so often did not end: perhaps the file is what kills its workers.
 MOST_TRIES = 5
-# How many DSRs the text of a job names.
-MOST_NAMED = 20
 
 State = ImportJob.State
 
@@ -234,8 +233,7 @@ def _dsr_names(report: ImportReport) -> str:
     numbers = [str(one.dsr.pk) for one in report.imported]
     if len(numbers) == 1:
         return f"DSR {numbers[0]}"
-    more = f" and {len(numbers) - MOST_NAMED:,} more" if len(numbers) > MOST_NAMED else ""
-    return f"DSRs {', '.join(numbers[:MOST_NAMED])}{more}"
+    return f"DSRs {listed(numbers)}"
 
 
 def _refuse(job: ImportJob, message: str) -> None:

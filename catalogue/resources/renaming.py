@@ -18,9 +18,7 @@ from dsrhub.database import locks
 from dsrhub.database.statements import execute
 from dsrhub.models import Action
 from dsrhub.spelling import is_invisible, plain_name
-
-# How many pairs of DSRs a message for people names.
-MOST_NAMED = 20
+from dsrhub.values import listed
 
 
 @dataclass(frozen=True)
@@ -106,10 +104,9 @@ def _collisions(role: PartyAlias.Role, known_as: str, dsrs: Sequence[DSR]) -> li
 def _refuse_collisions(known_as: str, collisions: Sequence[tuple[DSR, DSR]]) -> None:
     pairs = [(dsr.pk, other.pk) for dsr, other in collisions]
     if pairs:
-        named = ", ".join(f"{one} and {other}" for one, other in pairs[:MOST_NAMED])
-        more = f" and {len(pairs) - MOST_NAMED} more" if len(pairs) > MOST_NAMED else ""
+        named = listed([f"{one} and {other}" for one, other in pairs])
         raise RenameCollides(
-            f"Under the name {known_as}, these DSRs would have the same key: {named}{more}. Delete one of each pair.",
+            f"Under the name {known_as}, these DSRs would have the same key: {named}. Delete one of each pair.",
             pairs=pairs,
         )
 

@@ -394,6 +394,9 @@ def test_another_message_over_the_same_keys_is_refused_with_all_of_them(tmp_path
         import_message(tmp_path, message_of("FR", "GB", "NO", message_id="MSG-2", usages="3"))
 
     assert sorted(refused.value.extra["ids"]) == sorted([ids["FR"], ids["GB"]])
+    # Both messages are of a file of this name: the new one, and that of all earlier DSRs, which is named once.
+    assert refused.value.message.count(DSR.objects.first().path) == 2
+    assert f"DSRs {ids['FR']}, {ids['GB']} (" in refused.value.message
     assert stored() == {"GB": ("MSG-1", 2), "SE": ("MSG-1", 2), "FR": ("MSG-1", 2)}
 
 
