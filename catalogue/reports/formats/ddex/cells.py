@@ -16,7 +16,7 @@ ESCAPE_BUT_TAB = re.compile(rb"\\\\\\|\\\\?\||\\\\")
 UNKNOWN = b"#unknown#"
 # A byte is found ten times as fast by its number.
 BACKSLASH, PIPE = ord("\\"), ord("|")
-MARKS = ord(ESCAPED_BACKSLASH), ord(ESCAPED_PIPE)
+BACKSLASH_MARK, PIPE_MARK = ord(ESCAPED_BACKSLASH), ord(ESCAPED_PIPE)
 
 
 def line_cells(line: bytes) -> list[bytes]:
@@ -47,7 +47,7 @@ def value_of(cell: bytes) -> bytes:
     text = cell.strip()
     if text == UNKNOWN:
         return b""
-    if MARKS[0] in text or MARKS[1] in text:
+    if BACKSLASH_MARK in text or PIPE_MARK in text:
         return text.replace(ESCAPED_BACKSLASH, b"\\").replace(ESCAPED_PIPE, b"|")
     return text
 
