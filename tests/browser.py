@@ -15,8 +15,7 @@ def signed_in(page: Page, address: str, heading: str) -> Page:
     name = settings.SESSION_COOKIE_NAME
     page.context.add_cookies([{"name": name, "value": client.cookies[name].value, "url": urljoin(address, "/")}])
     page.goto(address)
-    expect(page.locator("h1")).to_have_text(heading)
-    return page
+    return _with_heading(page, heading)
 
 
 def signed_in_by_form(page: Page, address: str, heading: str) -> Page:
@@ -25,5 +24,9 @@ def signed_in_by_form(page: Page, address: str, heading: str) -> Page:
     page.fill("#id_username", "admin")
     page.fill("#id_password", "password")
     page.click("text=Log in")
+    return _with_heading(page, heading)
+
+
+def _with_heading(page: Page, heading: str) -> Page:
     expect(page.locator("h1")).to_have_text(heading)
     return page

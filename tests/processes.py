@@ -21,6 +21,18 @@ def database_url(name=None):
     return f"postgres://{who}@{where}/{name or server['dbname']}"
 
 
+@contextmanager
+def new_database(kind, options):
+    """The name of a new database with the template and the options of CREATE DATABASE, which is dropped at the end."""
+    name = f"{connection.settings_dict['NAME']}_{kind}"  # tests that run at a time have different databases
+    with connection.cursor() as cursor:
+        cursor.execute(f"DROP DATABASE IF EXISTS {name}")
+        cursor.execute(f"CREATE DATABASE {name} TEMPLATE {options}")
+    yield name
+    with connection.cursor() as cursor:
+        cursor.execute(f"DROP DATABASE {name} WITH (FORCE)")
+
+
 def environment(**variables):
     return {
         "PATH": os.environ["PATH"],

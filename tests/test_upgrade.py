@@ -2,7 +2,6 @@
 
 import io
 import json
-from contextlib import contextmanager
 
 import psycopg2
 import pytest
@@ -11,7 +10,7 @@ from django.db import connection
 from catalogue.models import ReportMessage, UseTypeTotal
 from dsrhub.database.statements import execute
 from tests.catalogue.sample_message import import_message
-from tests.processes import database_url, manage
+from tests.processes import database_url, manage, new_database
 
 pytestmark = pytest.mark.django_db(transaction=True)
 # Rows that the first release wrote for three reports: a large one, whose lines have their own table, a small one, and
@@ -169,22 +168,10 @@ def run_sql(address, statements):
     database.close()
 
 
-@contextmanager
-def database(kind, template="template0"):
-    """A new database with the rows of the template. Tests that run at a time have different databases."""
-    name = f"{connection.settings_dict['NAME']}_{kind}"
-    with connection.cursor() as cursor:
-        cursor.execute(f"DROP DATABASE IF EXISTS {name}")
-        cursor.execute(f"CREATE DATABASE {name} TEMPLATE {template}")
-    yield name
-    with connection.cursor() as cursor:
-        cursor.execute(f"DROP DATABASE {name} WITH (FORCE)")
-
-
 @pytest.fixture(scope="module")
 def template(django_db_setup, django_db_blocker):
     """The name of a database in the state of the first release, to be copied."""
-    with django_db_blocker.unblock(), database("template") as name:
+    with django_db_blocker.unblock(), new_database("template", "template0") as name:
         address = database_url(name)
         for app, migration in (("catalogue", "0003"), ("subscriptions", "0001"), ("dsrhub", "0001"), ("auth", "0012")):
             manage("migrate", app, migration, DATABASE_URL=address)
@@ -195,7 +182,7 @@ def template(django_db_setup, django_db_blocker):
 @pytest.fixture
 def first_release(template):
     """The address of a database in the state of the first release."""
-    with database("first_release", template) as name:
+    with new_database("first_release", template) as name:
         yield database_url(name)
 
 

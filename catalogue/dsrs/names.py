@@ -222,14 +222,19 @@ class _KnownNames:
 
 def _usable(key: NameKey, delivered: str) -> str:
     """The delivered name in its plain form. Raises InvalidReportName."""
-    name = plain_name(delivered)
-    if not key.key:
-        raise InvalidReportName(f"The {_word(key.kind)} is blank: {delivered!a}.", name=delivered)
+    if fault := name_fault(delivered):
+        raise InvalidReportName(f"The {_word(key.kind)} {fault}.", name=delivered)
+    return plain_name(delivered)
+
+
+def name_fault(text: str) -> str | None:
+    """Why a text is no name of a DSP, an offer or a society, to follow the word for it; None if it is one."""
+    name = plain_name(text)
+    if not look_alike_key(name):
+        return f"is blank: {text!a}"
     if is_invisible(JOINERS.sub("", name)):
-        raise InvalidReportName(f"The {_word(key.kind)} has invisible characters: {name!a}.", name=delivered)
-    if len(name) > LONGEST_NAME:
-        raise InvalidReportName(f"The {_word(key.kind)} has more than {LONGEST_NAME} characters.", name=delivered)
-    return name
+        return f"has invisible characters: {name!a}"
+    return f"has more than {LONGEST_NAME} characters" if len(name) > LONGEST_NAME else None
 
 
 def _looks_alike(kind: str, name: str, known: str, advice: str = "Deliver it as {}.") -> NameLooksAlike:

@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 from dsrhub.values import DECIMALS, INTEGER_DIGITS
 
-# Spreadsheets add doubles. So many digits of such a sum are right.
+# A spreadsheet adds numbers as doubles, so only this many digits of a sum are exact.
 DIGITS_OF_A_DOUBLE = 15
 # A line alone is no sum.
 FEWEST_SUMMANDS = 2

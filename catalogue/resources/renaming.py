@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from django.contrib.auth.models import User
 from django.db import IntegrityError, transaction
 
-from catalogue.dsrs.names import JOINERS, LONGEST_NAME, name_take_over
+from catalogue.dsrs.names import LONGEST_NAME, name_fault, name_take_over
 from catalogue.exceptions import InvalidPartyName, RenameCollides
 from catalogue.models import DSR, LeftoverLines, PartyAlias
 from catalogue.querysets import DSRQuerySet
@@ -17,7 +17,7 @@ from dsrhub.confirmation import require_as_shown, shown_digest
 from dsrhub.database import locks
 from dsrhub.database.statements import execute
 from dsrhub.models import Action
-from dsrhub.spelling import is_invisible, plain_name
+from dsrhub.spelling import plain_name
 from dsrhub.values import listed
 
 
@@ -83,7 +83,7 @@ def party_rename(
 
 
 def _require_name(name: str) -> None:
-    if not name or len(name) > LONGEST_NAME or is_invisible(JOINERS.sub("", name)):
+    if name_fault(name):
         raise InvalidPartyName(
             f"{name!r} is no name of a DSP or society: it has 1 to {LONGEST_NAME} characters that people see.",
             known_as=name,

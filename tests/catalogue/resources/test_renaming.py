@@ -111,7 +111,7 @@ def test_the_new_name_is_stored_in_its_plain_form(tmp_path):
     assert DSR.objects.get().dsp == "Caf\u00e9 Music"
 
 
-@pytest.mark.parametrize("name", ["", "  ", "x" * 101, "a\u200bb", "a\nb"])
+@pytest.mark.parametrize("name", ["", "  ", "x" * 101, "a\u200bb", "a\nb", "\u200c"])
 def test_what_is_no_name_is_refused(tmp_path, name):
     import_report(tmp_path, OLD_JANUARY, line("a"))
     with pytest.raises(InvalidPartyName):

@@ -9,7 +9,6 @@ from itertools import chain
 import psycopg2
 import pytest
 from django.core.management import call_command
-from django.db import connection
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
@@ -21,7 +20,7 @@ from catalogue.resources.words import words_index_build
 from dsrhub.database.statements import execute, rows_of
 from tests.catalogue import recipes
 from tests.catalogue.helpers import other_transaction
-from tests.processes import database_url
+from tests.processes import database_url, new_database
 
 pytestmark = pytest.mark.django_db
 
@@ -332,15 +331,10 @@ def test_while_people_search_the_earlier_index_is_left_to_a_later_run(monkeypatc
 @pytest.fixture
 def database_of_locale_c():
     """A database that knows no capitals and no letters but those of ASCII."""
-    name = f"{connection.settings_dict['NAME']}_locale_c"  # tests that run at a time have different databases
-    with connection.cursor() as cursor:
-        cursor.execute(f"DROP DATABASE IF EXISTS {name}")
-        cursor.execute(f"CREATE DATABASE {name} TEMPLATE template0 ENCODING 'UTF8' LOCALE 'C'")
-    database = psycopg2.connect(database_url(name))
-    yield database
-    database.close()
-    with connection.cursor() as cursor:
-        cursor.execute(f"DROP DATABASE {name}")
+    with new_database("locale_c", "template0 ENCODING 'UTF8' LOCALE 'C'") as name:
+        database = psycopg2.connect(database_url(name))
+        yield database
+        database.close()
 
 
 @pytest.mark.django_db(transaction=True)
