@@ -43,8 +43,10 @@ class LineReader(Protocol):
     """
 
     columns: tuple[str, ...]
-    # The lines that were not loaded as they were delivered; complete when the iteration has ended.
-    rewritten_count: int
+
+    @property
+    def rewritten_count(self) -> int:
+        """How many lines were not loaded as they were delivered, once the iteration has ended."""
 
     @property
     def last_line(self) -> LastLine | None:

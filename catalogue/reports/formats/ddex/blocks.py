@@ -1,11 +1,14 @@
-"""The ids of the blocks of a message, to find one that comes back. Memory does not grow with the message."""
+"""The blocks of a message: the records of one, and the ids of all, to find one that comes back."""
 
 import heapq
 import re
 import tempfile
 from collections.abc import Iterator
 from functools import partial
-from typing import BinaryIO
+from typing import BinaryIO, NamedTuple
+
+from catalogue.reports.formats.ddex.cells import value_of
+from catalogue.reports.problems import shown
 
 # The prefix of an id and the number at its end, as most senders count their blocks.
 COUNTED = re.compile(rb"(.*?)(0|[1-9][0-9]{0,17})", re.DOTALL)
@@ -16,8 +19,45 @@ RUN_BYTES = 4 * NUMBER_BYTES
 NOT_COUNTED = b"\0"
 
 
+class RecordLine(NamedTuple):
+    """The cells of a record, with the blank ones at its end, and its line."""
+
+    number: int
+    cells: list[bytes]
+
+    def cell(self, number: int) -> bytes:
+        return self.cells[number - 1]
+
+    def value(self, number: int) -> bytes:
+        return value_of(self.cells[number - 1])
+
+    def column(self, number: int, name: str) -> str:
+        """How a problem names one of its cells, or with 0 the whole record."""
+        family = shown(self.cells[0].strip()[:4].decode(errors="backslashreplace"))
+        return f"{family} cell {number}, {name}" if number else f"{family}, {name}"
+
+
+class Block:
+    """The records of one block that sales lines refer to."""
+
+    def __init__(self, block_id: bytes) -> None:
+        self.id = block_id
+        self.releases: dict[bytes, RecordLine] = {}
+        self.parts: dict[bytes, RecordLine] = {}
+        self.resources: dict[bytes, RecordLine] = {}
+        self.works: dict[bytes, list[RecordLine]] = {}
+        self.last_resource = b""
+        # The described recordings and releases, by their references.
+        self.described: dict[tuple[bytes, bytes], bytes] = {}
+        # Sales lines that came before what they refer to, with their families.
+        self.waiting: list[tuple[bytes, RecordLine]] = []
+        self.record_count = 0
+
+
 class BlockIds:
-    """Ids that are counted up, as `B1`, `B2`, ..., are one run. Any other id is a run of its own."""
+    """Ids that are counted up, as `B1`, `B2`, ..., are one run. Any other id is a run of its own. Memory does not grow
+    with the message.
+    """
 
     def __init__(self, most_runs: int = MOST_RUNS) -> None:
         self._most_runs = most_runs

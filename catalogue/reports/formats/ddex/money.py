@@ -6,6 +6,7 @@ x their usages / the declared usages, rounded down. The rest of NetRevenue is no
 all recordings of the context, and a report may list only those of one repertoire.
 """
 
+from collections.abc import Iterable, Sequence
 from decimal import Decimal
 
 from catalogue.reports.cells import CellError
@@ -15,9 +16,12 @@ from dsrhub.values import INTEGER_DIGITS
 # The decimals of an allocated amount; more where NetRevenue has more.
 DECIMALS = 12
 
+# The revenue of a line: in units of the last decimal, and as a plain number, blank where there is none.
+Share = tuple[int, bytes]
+
 
 class Allocation:
-    """The allocation of a NetRevenue to lines, which are added one by one.
+    """The allocation of a NetRevenue to lines, which are added in their order.
 
     Lines have no revenue where NetRevenue is not known, and where there is one but no usages were declared.
     """
@@ -38,27 +42,27 @@ class Allocation:
         self._denominator = _scaled(declared_usages, shift)
         self.is_possible = net_revenue is not None and (self._denominator != 0 or self._net == 0)
         self._is_known = net_revenue is not None
-        self.usages = self.line_count = 0
+        self.usages = 0
         # The first of the lines with most usages.
         self.largest_line: int | None = None
         self._most = self._allocated = 0
         self._most_shares = most_shares
-        self._shares: dict[int, tuple[int, bytes]] = {}
+        self._shares: dict[int, Share] = {}
 
-    def add(self, line: int, usages: int) -> bytes:
-        """The revenue of the next line as a plain number, blank where there is none.
+    def shares(self, usages: Iterable[int]) -> list[Share]:
+        """The shares of lines with these usages. It changes nothing. Raises CellError: number_out_of_range."""
+        known = self._shares
+        return [known.get(one) or self._share(one) for one in usages]
 
-        Raises CellError: number_out_of_range.
-        """
-        self.line_count += 1
-        self.usages += usages
-        if usages > self._most or self.largest_line is None:
-            self.largest_line, self._most = line, usages
-        amount, text = self._shares.get(usages) or self._share(usages)
-        self._allocated += amount
-        return text
+    def add(self, line: int, usages: Sequence[int], shares: Sequence[Share]) -> None:
+        """Add the next lines, of which `line` is the first, with their usages and their shares."""
+        self.usages += sum(usages)
+        most = max(usages)
+        if most > self._most or self.largest_line is None:
+            self.largest_line, self._most = line + usages.index(most), most
+        self._allocated += sum(amount for amount, _ in shares)
 
-    def _share(self, usages: int) -> tuple[int, bytes]:
+    def _share(self, usages: int) -> Share:
         amount = self._floor(usages)
         if abs(amount) >= self._limit:
             raise CellError(CommonError.NUMBER_OUT_OF_RANGE)

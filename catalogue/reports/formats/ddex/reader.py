@@ -4,14 +4,14 @@ import re
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
-from typing import NamedTuple
 
-from catalogue.reports.cells import ISRC, LONGEST_CELL, CellError, id_warning, plain_integer, plain_isrc
 from catalogue.reports.contexts import Contents, Declared
 from catalogue.reports.delivery import Delivery, Progress
-from catalogue.reports.formats.ddex.blocks import BlockIds
-from catalogue.reports.formats.ddex.cells import BACKSLASH, PIPE, line_cells, value_of, values_of
+from catalogue.reports.formats.ddex import descriptions, sales
+from catalogue.reports.formats.ddex.blocks import Block, BlockIds, RecordLine
+from catalogue.reports.formats.ddex.cells import BACKSLASH, line_cells, value_of
 from catalogue.reports.formats.ddex.codes import DdexError, DdexWarning
+from catalogue.reports.formats.ddex.descriptions import Descriptions
 from catalogue.reports.formats.ddex.lines import BOM, LastLine, UnreadableMessage, is_record, line_blocks
 from catalogue.reports.formats.ddex.money import Allocation
 from catalogue.reports.formats.ddex.records import (
@@ -22,15 +22,14 @@ from catalogue.reports.formats.ddex.records import (
     REVENUE_SUMMARIES,
     SALES_CELLS,
     WITH_USAGES,
-    WITH_WORK,
     WITHOUT_LINES,
     WORKS,
     SalesCells,
     family_of,
 )
+from catalogue.reports.formats.ddex.sales import FIRST_LINE, Context, Sale, SalesLineError, SalesWriter
 from catalogue.reports.formats.interface import ContextResult
-from catalogue.reports.problems import CommonError, CommonWarning, ErrorCode, Problem, ProblemLog, WarningCode, shown
-from dsrhub.invisible import is_blank
+from catalogue.reports.problems import CommonError, ErrorCode, Problem, ProblemLog, WarningCode, shown
 
 RECORD_TYPE = re.compile(rb"[A-Z]{2}[0-9]{2}(?:\.[0-9]{1,2})?")
 # Ctrl-Z ends a file of some old systems.
@@ -38,13 +37,6 @@ NOTHING = b" \t\x1a"
 CONTROL_CHARACTER = re.compile(rb"[\x00-\x08\x0a-\x1f\x7f]")
 # The same in a block of lines.
 CONTROL_CHARACTERS = bytes(code for code in (*range(32), 127) if code not in b"\t\n")
-FIRST_LINE = 2
-# A longer id, type or reference is refused.
-LONGEST_TEXT = 255
-LONGEST_USE_TYPE = 100
-PLAIN_DIGITS = 18
-PLAIN_ISRC = re.compile(ISRC.pattern.encode())
-BOOLEANS = {b"true": b"t", b"false": b"f", b"": b""}
 # The cells that are read of a record, those missing at its end included: of a single record, and of all others.
 SINGLE_RECORD_CELLS, RECORD_CELLS = 43, 17
 BLANKS = [b""] * SINGLE_RECORD_CELLS
@@ -56,64 +48,6 @@ MOST_IN_BLOCK = 100_000
 MOST_WAITING = 10_000
 # Files of a message have fewer lines than this, so that one number names a line of any of them.
 FILE_LINES = 2**40
-# The texts of a recording or a release, in the order of DESCRIPTION.
-DESCRIPTION = (
-    *("dsp_id", "title", "artists", "isrc", "is_release", "iswc", "composers", "label", "icpn"),
-    *("isrcs", "artists_delivered"),
-)
-SALE = ("context", "line_number", "usages", "revenue", "use_type", "is_royalty_bearing", "returns", "transaction_id")
-
-
-class RecordLine(NamedTuple):
-    """The cells of a record, with the blank ones at its end, and its line."""
-
-    number: int
-    cells: list[bytes]
-
-    def cell(self, number: int) -> bytes:
-        return self.cells[number - 1]
-
-    def value(self, number: int) -> bytes:
-        return value_of(self.cells[number - 1])
-
-
-class Context:
-    """A sales context while its lines are read."""
-
-    def __init__(self, number: int, allocation: Allocation) -> None:
-        self.number = number
-        self.prefix = b"%d" % number
-        self.allocation = allocation
-        self.next_line = FIRST_LINE
-        self.byte_count = 0
-
-    def result(self) -> ContextResult:
-        allocation = self.allocation
-        return ContextResult(self.byte_count, allocation.rounding_rest, allocation.largest_line, allocation.unallocated)
-
-
-class Block:
-    """The records of one block that sales lines refer to."""
-
-    def __init__(self, block_id: bytes) -> None:
-        self.id = block_id
-        self.releases: dict[bytes, RecordLine] = {}
-        self.parts: dict[bytes, RecordLine] = {}
-        self.resources: dict[bytes, RecordLine] = {}
-        self.works: dict[bytes, list[RecordLine]] = {}
-        self.last_resource = b""
-        # The described recordings and releases, by their references.
-        self.described: dict[tuple[bytes, bytes], bytes] = {}
-        self.waiting: list[tuple[SalesCells, RecordLine]] = []
-        self.record_count = 0
-
-
-class SalesLineError(Exception):
-    """A sales line cannot be read: what is wrong, in which cell, and the value."""
-
-    def __init__(self, code: ErrorCode, cell: int, name: str, value: bytes = b"") -> None:
-        super().__init__(code)
-        self.code, self.cell, self.name, self.value = code, cell, name, value
 
 
 class MessageReader:
@@ -122,13 +56,12 @@ class MessageReader:
     # A message ends with its own record.
     last_line = None
 
-    columns: tuple[str, ...] = (*SALE, *DESCRIPTION)
+    columns: tuple[str, ...] = (*sales.COLUMNS, *descriptions.COLUMNS)
 
     def __init__(
         self, deliveries: Sequence[Delivery], contents: Contents, problems: ProblemLog, progress: Progress | None
     ) -> None:
         self.problems = problems
-        self.rewritten_count = 0
         self._deliveries = deliveries
         self._progress = progress
         self._contexts = [
@@ -141,19 +74,24 @@ class MessageReader:
             for described, context in zip(contents.contexts, self._contexts, strict=True)
             if described.declared is not None
         }
-        self._details: dict[tuple[bytes, bytes, bytes], bytes] = {}
+        self._descriptions = Descriptions(self._warn_of_cell)
+        self._writers = {family: SalesWriter(numbers, self._refuse_sale) for family, numbers in SALES_CELLS.items()}
         self._block_ids = BlockIds()
         self._skipped: Counter[str] = Counter()
         self._surplus: set[bytes] = set()
         self._lines_before = self._blocks_before = 0
-        handlers: dict[bytes, Callable[[bytes], None]] = {
-            family: partial(self._single_sale if numbers.is_single_record else self._sale, numbers)
+        handlers: dict[bytes, Callable[[list[bytes]], None]] = {
+            family: partial(self._single_sale if numbers.is_single_record else self._sale, family, numbers)
             for family, numbers in SALES_CELLS.items()
         }
         handlers |= dict.fromkeys(RESOURCES, self._resource) | dict.fromkeys(RELEASES, self._release)
         handlers |= dict.fromkeys(WORKS, self._work)
         handlers |= {b"RE02": self._part, b"HEAD": self._head, b"FOOT": self._foot, b"SRFO": self._foot}
         self._handlers = handlers
+
+    @property
+    def rewritten_count(self) -> int:
+        return sum(context.next_line - FIRST_LINE for context in self._contexts)
 
     @property
     def results(self) -> Sequence[ContextResult]:
@@ -189,12 +127,13 @@ class MessageReader:
         self._other_summaries: set[bytes] = set()
         self._foot_line: RecordLine | None = None
         self._block: Block | None = None
+        # Sales lines of one family that are not written yet, and what is.
+        self._sales_family, self._sales = b"", list[Sale]()
         self._out: list[bytes] = []
 
     def _rows(self, lines: list[bytes]) -> bytes:
         """The sales lines among these lines, as COPY reads them."""
         handlers = self._handlers
-        self._out = []
         joined = b"\n".join(lines)
         is_clean = _is_utf8(joined) and len(joined.translate(None, CONTROL_CHARACTERS)) == len(joined)
         for self._line, line in enumerate(lines, start=self._line + 1):  # noqa: B020 - the start is known by then
@@ -204,11 +143,21 @@ class MessageReader:
             if handler is None:
                 self._other(line)
             elif self._foot_line is None:
-                handler(line)
+                handler(self._cells(line))
             else:
                 self._add(DdexError.RECORD_AFTER_FOOT, self._line, value=_shown(line[:4]))
-        self.rewritten_count += len(self._out)
-        return b"".join(self._out)
+        return self._written()
+
+    def _written(self) -> bytes:
+        """The lines that are not yielded yet."""
+        self._write_sales()
+        lines, self._out = b"".join(self._out), []
+        return lines
+
+    def _write_sales(self) -> None:
+        if self._sales:
+            written, self._sales = self._sales, []
+            self._out.append(self._writers[self._sales_family].lines(written))
 
     def _is_cut_off(self, lines: list[bytes]) -> bool:
         """Whether a file ends in a line that says nothing but that its end is missing."""
@@ -241,40 +190,38 @@ class MessageReader:
         if self._foot_line is not None:
             self._add(DdexError.RECORD_AFTER_FOOT, self._line, value=_shown(family))
         elif family in self._handlers:
-            self._handlers[family](line)
+            self._handlers[family](self._cells(line))
         elif family.startswith(b"SY"):
-            self._summary(line, family)
+            self._summary(self._cells(line), family)
         elif family[:2] in WITH_USAGES or not RECORD_TYPE.fullmatch(record_type):
             # Neither usages of another profile nor a part of a broken line may be passed over.
             self._add(DdexError.RECORD_NOT_EXPECTED, self._line, value=_shown(record_type))
         else:
-            self._without_lines(line, family)
+            self._without_lines(self._cells(line), family)
 
-    def _without_lines(self, line: bytes, family: bytes) -> None:
+    def _without_lines(self, cells: list[bytes], family: bytes) -> None:
         """A record that describes no sales: it is counted, or belongs to the block."""
-        record = self._read(line)
         if family in WITHOUT_LINES:
-            self._in_block(record)
+            self._in_block(cells)
         elif family[:2] != BILATERAL:
             self._skipped[_shown(family)] += 1
 
-    def _head(self, line: bytes) -> None:
+    def _head(self, cells: list[bytes]) -> None:
         if self._has_head:
             self._add(DdexError.RECORD_NOT_EXPECTED, self._line, value="HEAD")
         self._has_head = True
 
-    def _summary(self, line: bytes, family: bytes) -> None:
+    def _summary(self, cells: list[bytes], family: bytes) -> None:
         self._summary_count += 1
         if self._is_after_summaries:
             self._add(DdexError.SUMMARY_LATE, self._line, value=_shown(family))
         if family.decode(errors="replace") not in REVENUE_SUMMARIES:
-            self._other_summaries.add(self._read(line).value(2))
+            self._other_summaries.add(value_of(cells[1]))
 
-    def _foot(self, line: bytes) -> None:
-        self._foot_line = self._read(line)
+    def _foot(self, cells: list[bytes]) -> None:
+        self._foot_line = RecordLine(self._line, cells)
 
     def _end_file(self) -> bytes:
-        self._out = []
         self._end_block()
         if self._foot_line is None:
             self._add(DdexError.FOOT_MISSING, self._line or None)
@@ -282,7 +229,7 @@ class MessageReader:
             self._check_foot(self._foot_line)
         self._lines_before += self._line
         self._blocks_before += self._block_count
-        return b"".join(self._out)
+        return self._written()
 
     def _check_foot(self, foot: RecordLine) -> None:
         """Compare what the last record states with what was read. Senders are often wrong."""
@@ -324,21 +271,21 @@ class MessageReader:
 
     # --- Blocks ------------------------------------------------------------------------------------------------
 
-    def _in_block(self, record: RecordLine) -> Block:
+    def _in_block(self, cells: list[bytes]) -> Block:
         """The block of a record, which ends the block before it."""
         block = self._block
-        if block is None or block.id != record.cells[1]:
-            block = self._begin_block(record)
+        if block is None or block.id != cells[1]:
+            block = self._begin_block(cells)
         if not block.id:
-            self._add(DdexError.VALUE_MISSING, record.number, _column(record, 2, "block id"))
+            self._add(DdexError.VALUE_MISSING, self._line, RecordLine(self._line, cells).column(2, "block id"))
         block.record_count += 1
         if block.record_count == MOST_IN_BLOCK:
             raise UnreadableMessage(Problem(DdexError.BLOCK_TOO_LARGE, self._line, value=_shown(block.id)))
         return block
 
-    def _begin_block(self, record: RecordLine) -> Block:
+    def _begin_block(self, cells: list[bytes]) -> Block:
         """A new block, but for one whose id has other spaces around it."""
-        block_id = record.cells[1].strip()
+        block_id = cells[1].strip()
         if self._block is not None and self._block.id == block_id:
             return self._block
         self._end_block()
@@ -352,94 +299,97 @@ class MessageReader:
         if self._block is None:
             return
         waiting, self._block.waiting = self._block.waiting, []
-        for numbers, record in waiting:
-            self._late_sale(numbers, record, self._block)
-
-    def _read(self, line: bytes) -> RecordLine:
-        return RecordLine(self._line, self._cells(line))
+        for family, record in waiting:
+            self._late_sale(family, record, self._block)
 
     def _cells(self, line: bytes) -> list[bytes]:
         """The cells of a line, with all that are read."""
         cells = line_cells(line) if BACKSLASH in line else line.split(b"\t")
-        full = ALL_CELLS.get(cells[0], 0)
-        if full and len(cells) > full and cells[0] not in self._surplus and any(map(bytes.strip, cells[full:])):
-            self._surplus.add(cells[0])
-            surplus = next(cell for cell in cells[full:] if cell.strip())
-            self._add(DdexWarning.CELLS_SURPLUS, self._line, _shown(cells[0]), _shown(surplus))
-        if len(cells) < RECORD_CELLS:
-            cells += BLANKS[len(cells) : RECORD_CELLS]
+        count = len(cells)
+        if count > ALL_CELLS.get(cells[0], count):
+            self._warn_of_surplus(cells)
+        if count < RECORD_CELLS:
+            cells += BLANKS[count:RECORD_CELLS]
         return cells
 
-    def _resource(self, line: bytes) -> None:
-        record = self._read(line)
-        block = self._in_block(record)
-        reference = record.value(3)
-        self._define(block.resources, reference, record)
-        block.last_resource = reference
+    def _warn_of_surplus(self, cells: list[bytes]) -> None:
+        record_type = cells[0]
+        surplus = [cell for cell in cells[ALL_CELLS[record_type] :] if cell.strip()]
+        if surplus and record_type not in self._surplus:
+            self._surplus.add(record_type)
+            self._add(DdexWarning.CELLS_SURPLUS, self._line, _shown(record_type), _shown(surplus[0]))
 
-    def _release(self, line: bytes) -> None:
-        record = self._read(line)
-        self._define(self._in_block(record).releases, record.value(3), record)
+    def _resource(self, cells: list[bytes]) -> None:
+        block = self._in_block(cells)
+        block.last_resource = self._define(block.resources, cells)
 
-    def _part(self, line: bytes) -> None:
-        record = self._read(line)
-        self._define(self._in_block(record).parts, record.value(3), record)
+    def _release(self, cells: list[bytes]) -> None:
+        self._define(self._in_block(cells).releases, cells)
 
-    def _define(self, defined: dict[bytes, RecordLine], reference: bytes, record: RecordLine) -> None:
+    def _part(self, cells: list[bytes]) -> None:
+        self._define(self._in_block(cells).parts, cells)
+
+    def _define(self, defined: dict[bytes, RecordLine], cells: list[bytes]) -> bytes:
+        """Add a record to those of its kind in the block, by its reference."""
+        record = RecordLine(self._line, cells)
+        reference = value_of(cells[2])
         if not reference:
-            self._add(DdexError.VALUE_MISSING, record.number, _column(record, 3, "reference"))
+            self._add(DdexError.VALUE_MISSING, self._line, record.column(3, "reference"))
         elif reference in defined:
-            self._add(DdexError.REFERENCE_REPEATED, record.number, _column(record, 3, "reference"), _shown(reference))
+            self._add(DdexError.REFERENCE_REPEATED, self._line, record.column(3, "reference"), _shown(reference))
         defined[reference] = record
+        return reference
 
-    def _work(self, line: bytes) -> None:
-        record = self._read(line)
-        block = self._in_block(record)
+    def _work(self, cells: list[bytes]) -> None:
+        block = self._in_block(cells)
         # Before version 2 of the record, a work belongs to the resource above it.
-        block.works.setdefault(record.value(17) or block.last_resource, []).append(record)
+        resource = value_of(cells[16]) or block.last_resource
+        block.works.setdefault(resource, []).append(RecordLine(self._line, cells))
 
     # --- Sales lines -------------------------------------------------------------------------------------------
 
-    def _sale(self, numbers: SalesCells, line: bytes) -> None:
-        cells = self._cells(line)
+    def _sale(self, family: bytes, numbers: SalesCells, cells: list[bytes]) -> None:
         block = self._block
         if block is None or block.id != cells[1]:
-            block = self._in_block(RecordLine(self._line, cells))
-        context: Context | None = None
-        try:
-            context = self._by_summary.get(cells[numbers.summary - 1]) or self._context_of(cells, numbers)
-            described = block.described.get((cells[4], cells[5])) or self._of_block(cells, block, context)
-            self._emit(cells, numbers, context, described)
-        except SalesLineError as error:
-            if error.code == DdexError.REFERENCE_UNKNOWN and len(block.waiting) < MOST_WAITING:
-                block.waiting.append((numbers, RecordLine(self._line, cells)))
-            else:
-                self._refuse(RecordLine(self._line, cells), context, error)
+            block = self._in_block(cells)
+        context = self._by_summary.get(cells[numbers.summary - 1])
+        references = cells[4], cells[5]
+        described = block.described.get(references)
+        if context is None or described is None:
+            try:
+                context = context or self._context_of(cells, numbers)
+                described = self._described(block, cells, context)
+            except SalesLineError as error:
+                if error.code == DdexError.REFERENCE_UNKNOWN and len(block.waiting) < MOST_WAITING:
+                    block.waiting.append((family, RecordLine(self._line, cells)))
+                else:
+                    self._refuse(RecordLine(self._line, cells), context, error)
+                return
+        self._add_sale(family, (context, described, self._line, cells))
 
-    def _late_sale(self, numbers: SalesCells, record: RecordLine, block: Block) -> None:
+    def _late_sale(self, family: bytes, record: RecordLine, block: Block) -> None:
         """A sales line that came before what it refers to, at the end of its block."""
-        context = self._context_of(record.cells, numbers)
+        context = self._context_of(record.cells, SALES_CELLS[family])
         try:
-            self._emit(record.cells, numbers, context, self._of_block(record.cells, block, context))
+            described = self._described(block, record.cells, context)
         except SalesLineError as error:
             self._refuse(record, context, error)
+        else:
+            self._add_sale(family, (context, described, *record))
 
-    def _single_sale(self, numbers: SalesCells, line: bytes) -> None:
+    def _single_sale(self, family: bytes, numbers: SalesCells, cells: list[bytes]) -> None:
         """A sales line that describes what was sold."""
-        record = self._read(line)
-        record.cells.extend(BLANKS[len(record.cells) :])
+        record = RecordLine(self._line, cells)
+        cells.extend(BLANKS[len(cells) :])
         self._is_after_summaries = True
         context: Context | None = None
         try:
-            context = self._context_of(record.cells, numbers)
-            self._emit(record.cells, numbers, context, self._of_single_record(record, context))
+            context = self._context_of(cells, numbers)
+            described = self._descriptions.of_single_record(record, context)
         except SalesLineError as error:
             self._refuse(record, context, error)
-
-    def _refuse(self, record: RecordLine, context: Context | None, error: SalesLineError) -> None:
-        value = _shown(error.value) if error.value else None
-        number = None if context is None else self._number_of(context)
-        self._add(error.code, record.number, _column(record, error.cell, error.name), value, number)
+        else:
+            self._add_sale(family, (context, described, *record))
 
     def _context_of(self, cells: list[bytes], numbers: SalesCells) -> Context:
         summary_id = value_of(cells[numbers.summary - 1])
@@ -450,192 +400,33 @@ class MessageReader:
             raise SalesLineError(error, numbers.summary, "summary id", summary_id)
         return context
 
-    def _emit(self, cells: list[bytes], numbers: SalesCells, context: Context, described: bytes) -> None:
-        cell = cells[numbers.usages - 1]
-        usages = int(cell) if cell.isdigit() and len(cell) <= PLAIN_DIGITS else _usages(cell, numbers.usages)
-        # What may be wrong with the line is found before its usages are added.
-        details = self._details_of(
-            cells[numbers.use_type - 1],
-            cells[numbers.royalty_bearing - 1],
-            cells[numbers.returns - 1] if numbers.returns else b"",
-            numbers,
-        )
-        transaction_id = value_of(cells[numbers.transaction_id - 1])
-        if len(transaction_id) > LONGEST_TEXT:
-            raise SalesLineError(CommonError.CELL_TOO_LONG, numbers.transaction_id, "transaction id", transaction_id)
-        line_number = context.next_line
-        try:
-            revenue = context.allocation.add(line_number, usages)
-        except CellError as error:
-            raise SalesLineError(error.code, numbers.usages, "usages", cell) from error
-        number_and_usages = b"%d\t%d" % (line_number, usages)
-        row = b"\t".join((context.prefix, number_and_usages, revenue, details, transaction_id, described))
-        context.next_line = line_number + 1
-        context.byte_count += len(row)
-        self._out.append(row)
-
-    def _details_of(self, use_type: bytes, bearing: bytes, returns: bytes, numbers: SalesCells) -> bytes:
-        """The columns of these cells. Nearly all lines have one of a few combinations of them."""
-        key = use_type, bearing, returns
-        found = self._details.get(key)
-        if found is None:
-            value = value_of(use_type)
-            if len(value) > LONGEST_USE_TYPE:
-                raise SalesLineError(CommonError.CELL_TOO_LONG, numbers.use_type, "use type", value)
-            columns = value, _boolean(bearing, numbers.royalty_bearing), _returns(returns, numbers.returns)
-            found = b"\t".join(columns)
-            if len(self._details) < MOST_WAITING:
-                self._details[key] = found
-        return found
-
-    # --- What was used -----------------------------------------------------------------------------------------
-
-    def _of_block(self, cells: list[bytes], block: Block, context: Context) -> bytes:
-        """The description of what a sales line refers to: a resource, or a release that is used as a whole."""
+    def _described(self, block: Block, cells: list[bytes], context: Context) -> bytes:
         release, resource = cells[4], cells[5]
-        described = self._describe(block, value_of(release), value_of(resource), context)
-        block.described[release, resource] = described
+        described = block.described.get((release, resource))
+        if described is None:
+            described = self._descriptions.of_block(block, value_of(release), value_of(resource), context)
+            block.described[release, resource] = described
         return described
 
-    def _describe(self, block: Block, release: bytes, resource: bytes, context: Context) -> bytes:
-        if not (release or resource):
-            raise SalesLineError(DdexError.REFERENCE_MISSING, 6, "resource reference")
-        part = None if resource else block.parts.get(release)
-        if part is not None:
-            resources = values_of(part.cell(6))
-            if len(resources) == 1:
-                resource = resources[0]
-        if resource:
-            found = block.resources.get(resource)
-            if found is None:
-                raise SalesLineError(DdexError.REFERENCE_UNKNOWN, 6, "resource reference", resource)
-            return self._resource_row(block, resource, found, context)
-        whole = part or block.releases.get(release)
-        if whole is None:
-            raise SalesLineError(DdexError.REFERENCE_UNKNOWN, 5, "release reference", release)
-        return self._release_row(block, whole, context)
+    def _add_sale(self, family: bytes, sale: Sale) -> None:
+        if family != self._sales_family:
+            self._write_sales()
+            self._sales_family = family
+        self._sales.append(sale)
 
-    def _resource_row(self, block: Block, reference: bytes, record: RecordLine, context: Context) -> bytes:
-        release = next(iter(block.releases.values())) if len(block.releases) == 1 else None
-        iswc = composers = b""
-        if family_of(record.cells[0].strip()) in WITH_WORK:
-            iswc, composers = record.value(12), _names(record.cell(13))
-        for work in block.works.get(reference, ()):
-            iswc, composers = iswc or work.value(4), composers or _names(work.cell(7))
-        return self._row(
-            context,
-            record,
-            dsp_id=4,
-            isrcs=record.cell(5),
-            title=record.value(6),
-            artists=record.cell(8),
-            iswc=iswc,
-            composers=composers,
-            label=release.value(13) if release else b"",
-            icpn=release.value(7) if release else b"",
-        )
+    def _refuse_sale(self, sale: Sale, error: SalesLineError) -> None:
+        context, _, number, cells = sale
+        self._refuse(RecordLine(number, cells), context, error)
 
-    def _release_row(self, block: Block, record: RecordLine, context: Context) -> bytes:
-        releases = list(block.releases.values())
-        about = record if record in releases else (releases[0] if len(releases) == 1 else None)
-        return self._row(
-            context,
-            record,
-            dsp_id=4,
-            is_release=True,
-            title=about.value(10) if about else b"",
-            artists=about.cell(8) if about else b"",
-            label=about.value(13) if about else b"",
-            icpn=about.value(7) if about else b"",
-        )
-
-    def _of_single_record(self, record: RecordLine, context: Context) -> bytes:
-        if record.value(3):
-            return self._row(
-                context,
-                record,
-                dsp_id=3,
-                isrcs=record.cell(4),
-                title=record.value(5),
-                artists=record.cell(7),
-                iswc=record.value(12),
-                composers=_names(record.cell(13)),
-                label=record.value(30),
-                icpn=record.value(24),
-            )
-        return self._row(
-            context,
-            record,
-            dsp_id=21,
-            is_release=True,
-            title=record.value(27),
-            artists=record.cell(25),
-            label=record.value(30),
-            icpn=record.value(24),
-        )
-
-    def _row(
-        self,
-        context: Context,
-        record: RecordLine,
-        *,
-        dsp_id: int,
-        title: bytes,
-        artists: bytes,
-        label: bytes,
-        icpn: bytes,
-        isrcs: bytes = b"",
-        iswc: bytes = b"",
-        composers: bytes = b"",
-        is_release: bool = False,
-    ) -> bytes:
-        """The columns of DESCRIPTION, with the line end."""
-        key = self._id(record, dsp_id, context)
-        isrc, all_isrcs = self._isrcs(record, isrcs, context)
-        # A display artist is one text, in which `|` would separate artists.
-        delivered = value_of(artists)
-        joined = _one_text(delivered)
-        cells = (
-            *(key, title, joined, isrc, b"t" if is_release else b"f", iswc, composers),
-            *(label, icpn, all_isrcs, delivered if delivered != joined else b""),
-        )
-        row = b"\t".join(cells) + b"\n"
-        for name, cell in zip(DESCRIPTION, cells, strict=True) if len(row) > LONGEST_CELL else ():
-            if len(cell) > LONGEST_CELL:
-                raise SalesLineError(CommonError.CELL_TOO_LONG, 0, f"{name}, on line {record.number}", cell)
-        return row
-
-    def _id(self, record: RecordLine, number: int, context: Context) -> bytes:
-        """The id of a recording or a release, byte for byte as delivered."""
-        key = record.value(number)
-        text = key.decode()
-        if is_blank(text):
-            raise SalesLineError(DdexError.DSP_ID_MISSING, number, f"dsp_id, on line {record.number}", key)
-        warning = id_warning(text)
-        if warning is not None:
-            column = _column(record, number, "dsp_id")
-            self._add(warning, record.number, column, shown(text), self._number_of(context))
-        return key
-
-    def _isrcs(self, record: RecordLine, cell: bytes, context: Context) -> tuple[bytes, bytes]:
-        """The first well-formed ISRC of a cell, or else its first value, and all of them where it has several."""
-        if not cell or PLAIN_ISRC.fullmatch(cell):
-            return cell, b""
-        values = [plain_isrc(value.decode()) for value in values_of(cell)]
-        if not values:
-            return b"", b""
-        valid = [isrc for isrc in values if ISRC.fullmatch(isrc)]
-        column = _column(record, 4 if record.cells[0].startswith(b"SR") else 5, "isrc")
-        number = self._number_of(context)
-        for isrc in values:
-            if isrc not in valid:
-                self._add(CommonWarning.ISRC_INVALID, record.number, column, shown(isrc), number)
-        if len(values) > 1:
-            self._add(DdexWarning.ISRC_REPEATED, record.number, column, shown("|".join(values)), number)
-        first = (valid or [values_of(cell)[0].decode()])[0]
-        return first.encode(), "|".join(values).encode() if len(values) > 1 else b""
+    def _refuse(self, record: RecordLine, context: Context | None, error: SalesLineError) -> None:
+        value = _shown(error.value) if error.value else None
+        number = None if context is None else self._number_of(context)
+        self._add(error.code, record.number, record.column(error.cell, error.name), value, number)
 
     # --- Problems ----------------------------------------------------------------------------------------------
+
+    def _warn_of_cell(self, code: WarningCode, record: RecordLine, column: str, value: str, context: Context) -> None:
+        self._add(code, record.number, column, shown(value), self._number_of(context))
 
     def _number_of(self, context: Context) -> int | None:
         return None if self._is_single else context.number
@@ -648,6 +439,8 @@ class MessageReader:
         value: str | None = None,
         context_number: int | None = None,
     ) -> None:
+        # Problems are in the order of lines.
+        self._write_sales()
         self.problems.add(Problem(code, line, column, value, context_number, self._file))
 
 
@@ -656,55 +449,6 @@ def _allocation(declared: Declared | None, most_shares: int) -> Allocation:
         return Allocation(None, "0")
     revenue = None if declared.revenue is None else f"{declared.revenue:f}"
     return Allocation(revenue, f"{declared.usages or 0:f}", most_shares)
-
-
-def _usages(cell: bytes, number: int) -> int:
-    text = value_of(cell)
-    if not text:
-        raise SalesLineError(DdexError.USAGES_MISSING, number, "usages")
-    try:
-        return int(plain_integer(text.decode()))
-    except CellError as error:
-        code = DdexError.USAGES_NOT_WHOLE if error.code == CommonError.NOT_AN_INTEGER else error.code
-        raise SalesLineError(code, number, "usages", text) from error
-
-
-def _returns(cell: bytes, number: int) -> bytes:
-    text = value_of(cell)
-    if not text:
-        return b""
-    try:
-        returns = plain_integer(text.decode())
-    except CellError as error:
-        raise SalesLineError(error.code, number, "returns", text) from error
-    if returns.startswith("-"):
-        raise SalesLineError(DdexError.RETURNS_NEGATIVE, number, "returns", text)
-    return returns.encode()
-
-
-def _boolean(cell: bytes, number: int) -> bytes:
-    text = value_of(cell)
-    found = BOOLEANS.get(text.lower())
-    if found is None:
-        raise SalesLineError(DdexError.NOT_A_BOOLEAN, number, "royalty bearing", text)
-    return found
-
-
-def _column(record: RecordLine, cell: int, name: str) -> str:
-    family = _shown(record.cells[0].strip()[:4])
-    return f"{family} cell {cell}, {name}" if cell else f"{family}, {name}"
-
-
-def _names(cell: bytes) -> bytes:
-    """The names in a cell, separated by `|`."""
-    if PIPE not in cell:
-        return _one_text(value_of(cell))
-    return b"|".join(filter(None, map(_one_text, values_of(cell))))
-
-
-def _one_text(name: bytes) -> bytes:
-    """A name without the character that separates names."""
-    return b" / ".join(part for part in map(bytes.strip, name.split(b"|")) if part) if PIPE in name else name
 
 
 def _shown(text: bytes) -> str:

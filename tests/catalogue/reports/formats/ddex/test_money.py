@@ -11,10 +11,18 @@ from catalogue.reports.formats.ddex.money import Allocation
 EXACT = Context(prec=200)
 
 
-def allocated(revenue, declared, *usages):
-    """The revenue of each line with the rounding rest, and what is not allocated; as texts."""
+def allocated(revenue, declared, *usages, at_once=2):
+    """The revenue of each line with the rounding rest, and what is not allocated; as texts.
+
+    So many lines are added at a time.
+    """
     allocation = Allocation(revenue, declared)
-    lines = [allocation.add(number, one).decode() for number, one in enumerate(usages, start=2)]
+    lines = []
+    for first in range(0, len(usages), at_once):
+        part = usages[first : first + at_once]
+        shares = allocation.shares(part)
+        allocation.add(first + 2, part, shares)
+        lines += [text.decode() for _, text in shares]
     if allocation.rounding_rest:
         at = allocation.largest_line - 2
         lines[at] = f"{EXACT.add(Decimal(lines[at]), allocation.rounding_rest):f}"
@@ -57,7 +65,7 @@ def test_allocated_revenue_is_exact_to_the_last_digit():
         revenue, declared = random.randint(-(10**6), 10**14), random.randint(1, 10**9)
         usages = [random.choice([1, 1, 7, -3, 250, 10**12]) for _ in range(random.randint(1, 4))]
 
-        lines, unallocated = allocated(written(revenue, decimals), written(declared, shift), *usages)
+        lines, unallocated = allocated(written(revenue, decimals), written(declared, shift), *usages, at_once=random.randint(1, 4))
 
         # All amounts in units of the last decimal; those of `shares` divided by the declared usages.
         whole, lines, rest = (
@@ -93,13 +101,13 @@ def units(text, decimals):
 
 def test_an_amount_out_of_range_is_refused():
     allocation = Allocation("9" * 30, "1")
-    assert allocation.add(2, 1) == b"9" * 30
+    assert allocation.shares([1]) == [(int("9" * 30) * 10**12, b"9" * 30)]
     with pytest.raises(CellError, match="number_out_of_range"):
-        allocation.add(3, 2)
+        allocation.shares([1, 2])
 
 
 @pytest.mark.parametrize(("declared", "is_more"), [("3", True), ("3.5", True), ("4", False), ("4.5", False)])
 def test_more_usages_than_declared_are_noticed(declared, is_more):
     allocation = Allocation("1", declared)
-    allocation.add(2, 4)
+    allocation.add(2, [4], allocation.shares([4]))
     assert allocation.has_more_than_declared is is_more
