@@ -207,11 +207,14 @@ class DeliveryLoad:
             DirectLines(dry_run=dry_run)
             if self.is_direct
             else StagedContexts(
-                self.contents.described, with_repeats=self.format.has_a_line_for_each_id, dry_run=dry_run
+                self.contents.described,
+                byte_count=sum(delivery.packed_bytes for delivery in self.deliveries),
+                with_repeats=self.format.has_a_line_for_each_id,
+                dry_run=dry_run,
             )
         )
         try:
-            reader = self.format.read(self.deliveries, self.contents.contents, self.problems, progress)
+            reader = self.format.read(self.deliveries, self.contents.contents, self.problems, progress, lines.marks)
             lines.load(reader, self._blocks_to_load(reader))
         except DamagedDelivery as damage:
             self.problems.add(damage.problem)

@@ -9,14 +9,17 @@ from typing import Protocol
 
 from django.conf import settings
 
-from catalogue.lines.staging import MOST_OWN_TABLES, Placement, Rest, StagedLines, UseTypeSums
+from catalogue.lines.staging import MOST_OWN_TABLES, StagedLines, StagedTotals, UseTypeSums
 from catalogue.lines.storage import LineLoad, LineTotals, Repeats
 from catalogue.models import SHARED_PARTITION
 from catalogue.reports.contexts import DescribedContext
 from catalogue.reports.formats.interface import LineReader
 from dsrhub.database.statements import rows_of
 
-NO_LINES = LineTotals(0, Decimal(0), Decimal(0), None, 0, 0, 0, 0, 0)
+NO_LINES = StagedTotals(LineTotals(0, Decimal(0), Decimal(0), None, 0, 0, 0, 0, 0), 1, None, Decimal(0), Decimal(0), [])
+# What is expected of lines, to tell before they are read which contexts may be large: hardly any has more bytes, and
+# hardly any delivery more bytes of lines for each of its own, which may be packed.
+LINE_BYTES, GROWTH = 400, 20
 
 
 @dataclass(frozen=True)
@@ -41,6 +44,10 @@ class LoadedContext:
 class Lines(Protocol):
     """The lines of a delivery while it is imported. The methods are called in their order."""
 
+    @property
+    def marks(self) -> Sequence[bytes]:
+        """Those of the contexts: see `ReportFormat.read`."""
+
     def load(self, reader: LineReader, blocks: Iterator[bytes]) -> None:
         """Load the blocks of the reader."""
 
@@ -61,6 +68,7 @@ class DirectLines:
     """The lines of a delivery of one context: they are loaded into the table that will have them, or its like."""
 
     def __init__(self, *, dry_run: bool) -> None:
+        self.marks = ()
         self._dry_run = dry_run
 
     def load(self, reader: LineReader, blocks: Iterator[bytes]) -> None:
@@ -92,66 +100,64 @@ class DirectLines:
 class StagedContexts:
     """The lines of a delivery of several contexts, in any order. Large contexts get tables of their own."""
 
-    def __init__(self, contexts: Sequence[DescribedContext], *, with_repeats: bool, dry_run: bool) -> None:
-        self._described = contexts
+    def __init__(
+        self, contexts: Sequence[DescribedContext], *, byte_count: int, with_repeats: bool, dry_run: bool
+    ) -> None:
+        """`byte_count` is the size of the delivery."""
         self._with_repeats = with_repeats
         self._dry_run = dry_run
+        self._contexts = dict(zip(_dsr_numbers(len(contexts)), contexts, strict=True))
+        self._own = set() if dry_run else self._probably_large(byte_count * GROWTH)
+        self._lines = StagedLines(self._own)
+        self.marks = [self._lines.mark(number) for number in self._contexts]
 
     def load(self, reader: LineReader, blocks: Iterator[bytes]) -> None:
-        self._lines = StagedLines()
         self._lines.copy(blocks, reader.columns)
-        self._results = reader.results
+        self._results = dict(zip(self._contexts, reader.results, strict=True))
 
     def contexts(self, *, problem_limit: int) -> list[LoadedContext]:
-        rests = [
-            Rest(number, result.largest_line, result.rounding_rest)
-            for number, result in enumerate(self._results, start=1)
-            if result.largest_line is not None and result.rounding_rest
-        ]
-        if rests:
-            self._lines.add(rests)
-        totals = self._lines.totals()
-        use_types = self._lines.use_types([described.context.use_type for described in self._described])
+        totals = self._lines.totals({number: one.context.use_type for number, one in self._contexts.items()})
         repeats = self._lines.repeats(limit=problem_limit) if self._with_repeats else {}
-        numbers = _dsr_numbers(len(self._results))
-        own = self._own_tables()
-        loaded = []
-        for context, (number, result) in enumerate(zip(numbers, self._results, strict=True), start=1):
-            found = totals.get(context)
-            loaded.append(
-                LoadedContext(
-                    number,
-                    number if context in own else SHARED_PARTITION,
-                    found.lines if found else NO_LINES,
-                    found.most_repeats if found else 1,
-                    repeats.get(context),
-                    result.unallocated_revenue,
-                    found.returns if found else None,
-                    found.usages_without_royalty if found else Decimal(0),
-                    found.revenue_without_royalty if found else Decimal(0),
-                    use_types.get(context, []),
-                )
+        self._own = {number for number in self._own if self._is_large(self._results[number].byte_count)}
+        return [
+            LoadedContext(
+                number,
+                number if number in self._own else SHARED_PARTITION,
+                (found := totals.get(number, NO_LINES)).lines,
+                found.most_repeats,
+                repeats.get(number),
+                result.unallocated_revenue,
+                found.returns,
+                found.usages_without_royalty,
+                found.revenue_without_royalty,
+                found.use_types,
             )
-        self._placements = [
-            Placement(context, one.dsr_number, one.partition) for context, one in enumerate(loaded, start=1)
+            for number, result in self._results.items()
         ]
-        return loaded
 
     def repeated_transactions(self, *, limit: int) -> tuple[int, list[str]]:
         return self._lines.repeated_transactions(limit=limit)
 
     def store(self) -> None:
         if not self._dry_run:
-            self._lines.store(self._placements)
+            self._lines.store(self._own)
 
     def discard(self) -> None:
         self._lines.discard()
 
-    def _own_tables(self) -> set[int]:
-        """The numbers of the contexts whose lines get a table of their own: the largest ones."""
-        sizes = [(result.byte_count, number) for number, result in enumerate(self._results, start=1)]
-        large = sorted((size for size in sizes if size[0] > settings.DSRHUB_SHARED_PARTITION_BYTES), reverse=True)
-        return {number for _, number in large[:MOST_OWN_TABLES]}
+    def _probably_large(self, byte_count: int) -> set[int]:
+        """The DSRs whose lines get tables of their own, unless they turn out to be small: those with most usages.
+
+        A DSR hardly has more lines than usages. What is not known may be large. `byte_count` is that of all lines.
+        """
+        declared = [(number, one.declared) for number, one in self._contexts.items()]
+        usages = {number: one.usages if one else None for number, one in declared}
+        large = [number for number, count in usages.items() if count is None or self._is_large(count * LINE_BYTES)]
+        large.sort(key=lambda number: (usages[number] is not None, -(usages[number] or 0), number))
+        return set(large[: min(MOST_OWN_TABLES, byte_count // max(settings.DSRHUB_SHARED_PARTITION_BYTES, 1))])
+
+    def _is_large(self, byte_count: Decimal | int) -> bool:
+        return byte_count > settings.DSRHUB_SHARED_PARTITION_BYTES
 
 
 def _peek(pieces: Iterator[bytes], limit: int) -> tuple[Iterator[bytes], bool]:

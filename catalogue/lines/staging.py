@@ -1,11 +1,11 @@
 """The lines of a delivery of several sales contexts on their way to where they lie.
 
-One table takes them all: a table for each context of a message of thousands would need more locks than a server has.
-Large contexts then go to tables of their own, all others to the table that small DSRs share. Everything runs in the
-caller's transaction.
+One table takes them all. Its partitions are the future tables of the DSRs that will probably be large, so that their
+lines are written once, and a table for all others: a table for each context of a message of thousands would need more
+locks than a server has. Everything runs in the caller's transaction.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any, NamedTuple
@@ -19,45 +19,16 @@ from catalogue.reports.problems import LONGEST_VALUE
 from dsrhub.database.copy import copy_blocks
 from dsrhub.database.statements import composed, execute, rows_of
 
-# Lines of the table have these, the number of their context and their own number.
-LINE_COLUMNS = tuple(
-    field.attname
-    for field in UsageLine._meta.concrete_fields
-    if field.attname not in ("dsr_id", "partition", "line_number")
-)
+# Before those of the reader.
+MARK_COLUMNS = ("dsr_id", "partition")
+LINE_COLUMNS = tuple(field.attname for field in UsageLine._meta.concrete_fields if field.attname not in MARK_COLUMNS)
+STATISTICS_TARGET = 10
 # Each table of its own takes several locks until the commit.
 MOST_OWN_TABLES = 200
 
 
-class Placement(NamedTuple):
-    """Where the lines of a context go: to the partition of a DSR, or to the shared one."""
-
-    context_number: int
-    dsr_number: int
-    partition: int
-
-
-class Rest(NamedTuple):
-    """An amount to add to the revenue of a line."""
-
-    context_number: int
-    line_number: int
-    amount: Decimal
-
-
-@dataclass(frozen=True)
-class StagedTotals:
-    """The totals of a context's lines, and the largest number of its lines that share one dsp_id."""
-
-    lines: LineTotals
-    most_repeats: int
-    returns: int | None
-    usages_without_royalty: Decimal
-    revenue_without_royalty: Decimal
-
-
 class UseTypeSums(NamedTuple):
-    """The totals of the lines of a context that have one use type, None where neither they nor the context say it."""
+    """The totals of the lines of a DSR that have one use type, None where neither they nor the DSR say it."""
 
     use_type: str | None
     line_count: int
@@ -66,102 +37,131 @@ class UseTypeSums(NamedTuple):
     total_revenue: Decimal
 
 
-class StagedLines:
-    """The methods are called in their order."""
+@dataclass(frozen=True)
+class StagedTotals:
+    """The totals of a DSR's lines, the largest number of them that share one dsp_id, and the totals by use type."""
 
-    def __init__(self) -> None:
-        self._table = sql.Identifier(f"catalogue_usageline_staged_{connection.connection.info.backend_pid}")
+    lines: LineTotals
+    most_repeats: int
+    returns: int | None
+    usages_without_royalty: Decimal
+    revenue_without_royalty: Decimal
+    use_types: list[UseTypeSums]
+
+
+class StagedLines:
+    """The methods are called in their order. All results are by the number of the DSR."""
+
+    def __init__(self, own: Collection[int]) -> None:
+        """Lines go to tables of their own for these DSRs: see `mark`."""
+        self._own = set(own)
+        process = connection.connection.info.backend_pid
+        # The table has columns alone. Its partition of all lines that stay is never written to the log.
+        self._table = sql.Identifier(f"catalogue_usageline_staged_{process}")
         self._execute(
-            "CREATE UNLOGGED TABLE {table} (context integer, LIKE {shared} INCLUDING STORAGE) "
-            "WITH (autovacuum_enabled = off)"
+            """
+            CREATE TABLE {table} (LIKE {shared}) PARTITION BY LIST (partition);
+            CREATE UNLOGGED TABLE {rest} (LIKE {shared} INCLUDING STORAGE) WITH (autovacuum_enabled = off);
+            ALTER TABLE {table} ATTACH PARTITION {rest} FOR VALUES IN ({partition});
+            """,
+            {
+                "rest": sql.Identifier(f"catalogue_usageline_staged_{process}_rest"),
+                "partition": sql.Literal(SHARED_PARTITION),
+            },
         )
-        self._execute("ALTER TABLE {table} DROP dsr_id, DROP partition")
+        for number in sorted(self._own):
+            self._execute(
+                """
+                CREATE TABLE {own} (LIKE {shared} INCLUDING STORAGE, CONSTRAINT loading CHECK (partition = {number}));
+                ALTER TABLE {table} ATTACH PARTITION {own} FOR VALUES IN ({number});
+                """,
+                _own_table(number),
+            )
+
+    def mark(self, dsr_number: int) -> bytes:
+        """The cells of MARK_COLUMNS for the lines of a DSR."""
+        return b"%d\t%d" % (dsr_number, dsr_number if dsr_number in self._own else SHARED_PARTITION)
 
     def copy(self, blocks: Iterator[bytes], columns: tuple[str, ...]) -> None:
-        """Load blocks of tab-separated lines, as `LineLoad.copy` does."""
+        """Load blocks of tab-separated lines, as `LineLoad.copy` does. The cells of their mark lead the lines."""
         statement = composed(
-            r"COPY {} ({}) FROM STDIN (FORMAT csv, DELIMITER E'\t', QUOTE E'\x01', NULL '', ENCODING 'UTF8', FREEZE)",
+            r"COPY {} ({}) FROM STDIN (FORMAT csv, DELIMITER E'\t', QUOTE E'\x01', NULL '', ENCODING 'UTF8')",
             self._table,
-            sql.SQL(", ").join(map(sql.Identifier, columns)),
+            sql.SQL(", ").join(map(sql.Identifier, (*MARK_COLUMNS, *columns))),
         )
         copy_blocks(statement, blocks)
-        self._execute("ANALYZE {table} (context, line_number, dsp_id, transaction_id)")
-
-    def add(self, rests: Iterable[Rest]) -> None:
-        """Add what rounding left of allocated revenue."""
-        contexts, lines, amounts = [list(values) for values in zip(*rests, strict=True)] or [[], [], []]
+        # A small sample tells the planner enough for the questions below. The numbers of groups that it expects in a
+        # partition fit into memory.
         self._execute(
             """
-            UPDATE {table} AS line SET revenue = revenue + rest.amount
-            FROM unnest(%(contexts)s::integer[], %(lines)s::bigint[], %(amounts)s::numeric[])
-                AS rest (context, line_number, amount)
-            WHERE line.context = rest.context AND line.line_number = rest.line_number
+            SET LOCAL default_statistics_target = {statistics};
+            ANALYZE {table} (dsr_id, use_type, dsp_id, transaction_id);
+            SET LOCAL enable_partitionwise_aggregate = on;
             """,
-            contexts=contexts,
-            lines=lines,
-            amounts=amounts,
+            {"statistics": sql.Literal(STATISTICS_TARGET)},
         )
 
-    def totals(self) -> Mapping[int, StagedTotals]:
-        """The totals of each context that has lines."""
+    def totals(self, use_types: Mapping[int, str | None]) -> Mapping[int, StagedTotals]:
+        """The totals of each DSR that has lines. A line without a use type has that of its DSR."""
         rows = self._rows(
             """
-            SELECT * FROM (
-                SELECT context, count(*), coalesce(sum(usages), 0), coalesce(sum(revenue), 0), min(revenue),
-                    count(*) - count(title), count(*) - count(artists), count(*) - count(isrc),
-                    count(*) - count(usages), count(*) - count(revenue), sum(returns),
-                    coalesce(sum(usages) FILTER (WHERE NOT is_royalty_bearing), 0),
-                    coalesce(sum(revenue) FILTER (WHERE NOT is_royalty_bearing), 0)
-                FROM {table} GROUP BY context
-            ) AS total JOIN (
-                SELECT context, max(count) FROM (SELECT context, count(*) FROM {table} GROUP BY context, dsp_id) AS one
-                GROUP BY context
-            ) AS repeat USING (context)
-            """
-        )
-        return {
-            context: StagedTotals(
-                LineTotals(*totals), most_repeats, None if returns is None else int(returns), usages, revenue
+            WITH part AS MATERIALIZED (
+                SELECT dsr_id, use_type, count(*) AS lines, coalesce(sum(usages), 0) AS usages,
+                    coalesce(sum(revenue), 0) AS revenue, min(revenue) AS lowest_revenue,
+                    count(*) - count(title) AS titles, count(*) - count(artists) AS artists,
+                    count(*) - count(isrc) AS isrcs, count(*) - count(usages) AS blank_usages,
+                    count(*) - count(revenue) AS blank_revenues, sum(returns) AS returns,
+                    coalesce(sum(usages) FILTER (WHERE NOT is_royalty_bearing), 0) AS free_usages,
+                    coalesce(sum(revenue) FILTER (WHERE NOT is_royalty_bearing), 0) AS free_revenue
+                FROM {table} GROUP BY partition, dsr_id, use_type
+            ), total AS (
+                SELECT dsr_id, sum(lines)::bigint, sum(usages), sum(revenue), min(lowest_revenue), sum(titles)::bigint,
+                    sum(artists)::bigint, sum(isrcs)::bigint, sum(blank_usages)::bigint, sum(blank_revenues)::bigint,
+                    sum(returns)::bigint, sum(free_usages), sum(free_revenue)
+                FROM part GROUP BY dsr_id
+            ), repeat AS (
+                SELECT dsr_id, max(lines)
+                FROM (SELECT dsr_id, count(*) AS lines FROM {table} GROUP BY partition, dsr_id, dsp_id) AS recording
+                GROUP BY dsr_id
+            ), used AS (
+                SELECT dsr_id, coalesce(part.use_type, dsr.use_type) AS use_type, sum(lines)::bigint,
+                    sum(isrcs)::bigint, sum(usages), sum(revenue)
+                FROM part JOIN unnest(%(numbers)s::integer[], %(use_types)s::text[]) AS dsr (dsr_id, use_type)
+                    USING (dsr_id)
+                GROUP BY 1, 2
             )
-            for context, *totals, returns, usages, revenue, most_repeats in rows
-        }
-
-    def use_types(self, of_contexts: Sequence[str | None]) -> Mapping[int, list[UseTypeSums]]:
-        """The totals of each context by use type: that of the line, or else that of its context."""
-        rows = self._rows(
-            """
-            SELECT context, coalesce(line.use_type, named.use_type) AS use_type, count(*), count(*) - count(isrc),
-                coalesce(sum(usages), 0), coalesce(sum(revenue), 0)
-            FROM {table} AS line
-            JOIN unnest(%(use_types)s::text[]) WITH ORDINALITY AS named (use_type, context) USING (context)
-            GROUP BY 1, 2 ORDER BY 1, 2
+            SELECT * FROM total JOIN repeat USING (dsr_id) JOIN used USING (dsr_id) ORDER BY dsr_id, used.use_type
             """,
-            use_types=list(of_contexts),
+            numbers=list(use_types.keys()),
+            use_types=list(use_types.values()),
         )
-        sums: dict[int, list[UseTypeSums]] = {}
-        for context, *values in rows:
-            sums.setdefault(context, []).append(UseTypeSums(*values))
-        return sums
+        totals: dict[int, StagedTotals] = {}
+        for number, *values in rows:
+            lines, (returns, usages, revenue, most_repeats), used = values[:9], values[9:13], values[13:]
+            if number not in totals:
+                totals[number] = StagedTotals(LineTotals(*lines), most_repeats, returns, usages, revenue, [])
+            totals[number].use_types.append(UseTypeSums(*used))
+        return totals
 
     def repeats(self, *, limit: int) -> Mapping[int, Repeats]:
-        """The lines of each context that repeat the dsp_id of an earlier line of it: the first `limit` of all."""
+        """The lines of each DSR that repeat the dsp_id of an earlier line of it: the first `limit` of all."""
         rows = self._rows(
             """
-            SELECT context, count(*) OVER (PARTITION BY context), max(nth) OVER (PARTITION BY context),
+            SELECT dsr_id, count(*) OVER (PARTITION BY dsr_id), max(nth) OVER (PARTITION BY dsr_id),
                 line_number, left(dsp_id, %(shown)s)
             FROM (
-                SELECT context, line_number, dsp_id,
-                    row_number() OVER (PARTITION BY context, dsp_id ORDER BY line_number) AS nth
+                SELECT dsr_id, line_number, dsp_id,
+                    row_number() OVER (PARTITION BY dsr_id, dsp_id ORDER BY line_number) AS nth
                 FROM {table}
             ) AS line
-            WHERE nth > 1 ORDER BY context, line_number LIMIT %(limit)s
+            WHERE nth > 1 ORDER BY dsr_id, line_number LIMIT %(limit)s
             """,
             shown=LONGEST_VALUE,
             limit=limit,
         )
         repeats: dict[int, Repeats] = {}
-        for context, count, most, *line in rows:
-            repeats.setdefault(context, Repeats(count, most, [])).first.append((line[0], line[1]))
+        for number, count, most, *line in rows:
+            repeats.setdefault(number, Repeats(count, most, [])).first.append((line[0], line[1]))
         return repeats
 
     def repeated_transactions(self, *, limit: int) -> tuple[int, list[str]]:
@@ -175,56 +175,28 @@ class StagedLines:
         )
         return (rows[0][0] if rows else 0), [transaction_id for _, transaction_id in rows]
 
-    def store(self, placements: Sequence[Placement]) -> None:
-        """Put the lines in their place: the last step before the commit, as others may wait for the parent table."""
-        own = [place for place in placements if place.partition != SHARED_PARTITION]
-        shared = [place for place in placements if place.partition == SHARED_PARTITION]
-        if shared:
-            self._insert(SHARED, shared)
-        if own:
-            self._fill(own)
-        for place in own:
-            own_table_attach(place.dsr_number)
+    def store(self, own: Collection[int]) -> None:
+        """Put the lines in their place: the last step before the commit, as others may wait for the parent table.
+
+        Of the DSRs that have tables of their own, these keep them. The lines of all others go to the shared table.
+        """
+        for number in own:
+            self._execute("ALTER TABLE {table} DETACH PARTITION {own}", _own_table(number))
+        self._execute(
+            "INSERT INTO {shared} (dsr_id, partition, {columns}) SELECT dsr_id, {partition}, {columns} FROM {table}",
+            {
+                "columns": sql.SQL(", ").join(map(sql.Identifier, LINE_COLUMNS)),
+                "partition": sql.Literal(SHARED_PARTITION),
+            },
+        )
+        for number in own:
+            self._execute("CREATE INDEX ON {own} (hashtextextended(dsp_id, 0))", _own_table(number))
+            own_table_attach(number)
         self.discard()
 
     def discard(self) -> None:
         """Drop the lines, those that are in their place excepted."""
         self._execute("DROP TABLE {table}")
-
-    def _fill(self, own: Sequence[Placement]) -> None:
-        """Create the tables of large contexts, fill all of them in one pass over the lines, and index dsp_id."""
-        # For the time of the pass they are partitions of a table that nobody else sees.
-        router = sql.Identifier(f"catalogue_usageline_router_{connection.connection.info.backend_pid}")
-        execute(composed("CREATE TABLE {} (LIKE {}) PARTITION BY LIST (partition)", router, SHARED))
-        for place in own:
-            statement = """
-            CREATE TABLE {table} (LIKE {shared} INCLUDING STORAGE, CONSTRAINT loading CHECK (partition = {partition}));
-            ALTER TABLE {router} ATTACH PARTITION {table} FOR VALUES IN ({partition});
-            """
-            execute(composed(statement, shared=SHARED, router=router, **_names(place)))
-        self._insert(router, own)
-        for place in own:
-            statement = """
-            ALTER TABLE {router} DETACH PARTITION {table};
-            CREATE INDEX ON {table} (hashtextextended(dsp_id, 0));
-            """
-            execute(composed(statement, router=router, **_names(place)))
-        execute(composed("DROP TABLE {}", router))
-
-    def _insert(self, target: sql.Identifier, placements: Sequence[Placement]) -> None:
-        columns = sql.SQL(", ").join(map(sql.Identifier, ("line_number", *LINE_COLUMNS)))
-        self._execute(
-            """
-            INSERT INTO {target} (dsr_id, partition, {columns})
-            SELECT place.dsr, place.partition, {columns}
-            FROM {table} JOIN unnest(%(contexts)s::integer[], %(dsrs)s::integer[], %(partitions)s::integer[])
-                AS place (context, dsr, partition) USING (context)
-            """,
-            {"target": target, "columns": columns},
-            contexts=[place.context_number for place in placements],
-            dsrs=[place.dsr_number for place in placements],
-            partitions=[place.partition for place in placements],
-        )
 
     def _execute(self, statement: str, names: Mapping[str, sql.Composable] | None = None, **parameters: Any) -> None:
         execute(composed(statement, table=self._table, shared=SHARED, **(names or {})), **parameters)
@@ -233,5 +205,5 @@ class StagedLines:
         return rows_of(composed(statement, table=self._table), **parameters)
 
 
-def _names(place: Placement) -> dict[str, sql.Composable]:
-    return {"table": sql.Identifier(partition_name(place.dsr_number)), "partition": sql.Literal(place.partition)}
+def _own_table(dsr_number: int) -> dict[str, sql.Composable]:
+    return {"own": sql.Identifier(partition_name(dsr_number)), "number": sql.Literal(dsr_number)}

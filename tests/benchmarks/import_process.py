@@ -28,11 +28,9 @@ STEPS = {"copy": "check and copy", "totals": "totals", "repeats": "dsp_id index"
 # Of messages.
 STAGED_STEPS = {
     "copy": "check and copy",
-    "add": "rounding rests",
     "totals": "totals",
-    "use_types": "totals by use type",
     "repeated_transactions": "transaction ids",
-    "store": "own tables, indexes, attach",
+    "store": "indexes, attach",
 }
 
 

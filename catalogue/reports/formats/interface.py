@@ -20,13 +20,11 @@ class Preview(NamedTuple):
 class ContextResult(NamedTuple):
     """What a reader found out about a context, known after its last line.
 
-    `byte_count` is the size of its lines. Where revenue is allocated to lines, `rounding_rest` must be added to that of
-    the line `largest_line`; the rest of the declared revenue is `unallocated_revenue`.
+    `byte_count` is the size of its lines, without marks. Where revenue is allocated to lines, `unallocated_revenue` is
+    the rest of the declared revenue.
     """
 
     byte_count: int
-    rounding_rest: Decimal = Decimal(0)
-    largest_line: int | None = None
     unallocated_revenue: Decimal | None = None
 
 
@@ -37,9 +35,9 @@ class LineReader(Protocol):
     is NULL. Numbers and ISRCs are in the forms of `catalogue.reports.cells`. All lines have the same line end. Lines
     with an error are left out and reported; `columns` may then be empty.
 
-    The columns are those of UsageLine. Where lines of several contexts may follow each other, two more lead them:
-    `context`, the number of the context from 1, and `line_number`, which counts the lines of each context from 2, and
-    `results` has the result of each context when the iteration has ended. Otherwise it is empty.
+    The columns are those of UsageLine. Where the contexts have marks (see `ReportFormat.read`), the mark of its context
+    leads each line, then comes `line_number`, which counts the lines of each context from 2, and `results` has the
+    result of each context when the iteration has ended. Otherwise it is empty.
     """
 
     columns: tuple[str, ...]
@@ -86,9 +84,17 @@ class ReportFormat(Protocol):
         """
 
     def read(
-        self, deliveries: Sequence[Delivery], contents: Contents, problems: ProblemLog, progress: Progress | None
+        self,
+        deliveries: Sequence[Delivery],
+        contents: Contents,
+        problems: ProblemLog,
+        progress: Progress | None,
+        marks: Sequence[bytes],
     ) -> LineReader:
         """A reader of the lines of all contexts.
+
+        `marks` are the cells by which the caller knows the lines of each context, not part of `columns`. A delivery of
+        one context that is no message has none.
 
         Errors and warnings go to `problems`; with several contexts they name the context by its number, from 1.
         Reading ends where `problems.has_too_many_errors`. Raises DamagedDelivery, as the chunks do.

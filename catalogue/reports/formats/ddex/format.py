@@ -59,9 +59,14 @@ class DdexFormat:
         return None if problems.error_count else heads[0][1].contents
 
     def read(
-        self, deliveries: Sequence[Delivery], contents: Contents, problems: ProblemLog, progress: Progress | None
+        self,
+        deliveries: Sequence[Delivery],
+        contents: Contents,
+        problems: ProblemLog,
+        progress: Progress | None,
+        marks: Sequence[bytes],
     ) -> LineReader:
-        return MessageReader(deliveries, contents, problems, progress)
+        return MessageReader(deliveries, contents, problems, progress, marks)
 
     def preview(self, deliveries: Sequence[Delivery], limit: int) -> Preview:
         try:

@@ -1,12 +1,12 @@
 """The share of a line in the revenue of its summary, in whole numbers.
 
 In Basic Audio only summaries have revenue. A line gets NetRevenue x its usages / the declared usages of the summary,
-rounded down. What rounding alone leaves goes to the line with most usages, so that the lines together have NetRevenue
-x their usages / the declared usages, rounded down. The rest of NetRevenue is not allocated: the declared usages cover
-all recordings of the context, and a report may list only those of one repertoire.
+rounded down. What rounding alone leaves goes to the first of the lines with most usages, so that the lines together
+have NetRevenue x their usages / the declared usages, rounded down. The rest of NetRevenue is not allocated: the
+declared usages cover all recordings of the context, and a report may list only those of one repertoire.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from decimal import Decimal
 
 from catalogue.reports.cells import CellError
@@ -21,7 +21,7 @@ Share = tuple[int, bytes]
 
 
 class Allocation:
-    """The allocation of a NetRevenue to lines, which are added in their order.
+    """The allocation of a NetRevenue to lines, which are added in any order.
 
     Lines have no revenue where NetRevenue is not known, and where there is one but no usages were declared.
     """
@@ -43,9 +43,7 @@ class Allocation:
         self.is_possible = net_revenue is not None and (self._denominator != 0 or self._net == 0)
         self._is_known = net_revenue is not None
         self.usages = 0
-        # The first of the lines with most usages.
-        self.largest_line: int | None = None
-        self._most = self._allocated = 0
+        self._allocated = 0
         self._most_shares = most_shares
         self._shares: dict[int, Share] = {}
 
@@ -54,13 +52,16 @@ class Allocation:
         known = self._shares
         return [known.get(one) or self._share(one) for one in usages]
 
-    def add(self, line: int, usages: Sequence[int], shares: Sequence[Share]) -> None:
-        """Add the next lines, of which `line` is the first, with their usages and their shares."""
+    def add(self, usages: Iterable[int], shares: Iterable[Share]) -> None:
+        """Add lines with these usages and shares."""
         self.usages += sum(usages)
-        most = max(usages)
-        if most > self._most or self.largest_line is None:
-            self.largest_line, self._most = line + usages.index(most), most
         self._allocated += sum(amount for amount, _ in shares)
+
+    def with_rest(self, share: Share) -> bytes:
+        """The revenue of the line with most usages, after all lines are added: its share and what rounding left."""
+        if not self.is_possible:
+            return b""
+        return plain(share[0] + self._floor(self.usages) - self._allocated, self._decimals)
 
     def _share(self, usages: int) -> Share:
         amount = self._floor(usages)
@@ -75,17 +76,11 @@ class Allocation:
         return self._numerator * usages // self._denominator if self._denominator else 0
 
     @property
-    def rounding_rest(self) -> Decimal:
-        """What rounding left, for the line with most usages. Final after the last line."""
-        return self._amount(self._floor(self.usages) - self._allocated)
-
-    @property
     def unallocated(self) -> Decimal | None:
         """What is left of NetRevenue, None where it is not known. Final after the last line."""
-        return self._amount(self._net - self._floor(self.usages)) if self._is_known else None
-
-    def _amount(self, amount: int) -> Decimal:
-        return Decimal(plain(amount, self._decimals).decode())
+        if not self._is_known:
+            return None
+        return Decimal(plain(self._net - self._floor(self.usages), self._decimals).decode())
 
     @property
     def has_more_than_declared(self) -> bool:

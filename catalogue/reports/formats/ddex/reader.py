@@ -59,14 +59,19 @@ class MessageReader:
     columns: tuple[str, ...] = (*sales.COLUMNS, *descriptions.COLUMNS)
 
     def __init__(
-        self, deliveries: Sequence[Delivery], contents: Contents, problems: ProblemLog, progress: Progress | None
+        self,
+        deliveries: Sequence[Delivery],
+        contents: Contents,
+        problems: ProblemLog,
+        progress: Progress | None,
+        marks: Sequence[bytes],
     ) -> None:
         self.problems = problems
         self._deliveries = deliveries
         self._progress = progress
         self._contexts = [
-            Context(number, _allocation(described.declared, MOST_SHARES // len(contents.contexts)))
-            for number, described in enumerate(contents.contexts, start=1)
+            Context(number, mark, _allocation(described.declared, MOST_SHARES // len(contents.contexts)))
+            for number, (described, mark) in enumerate(zip(contents.contexts, marks, strict=True), start=1)
         ]
         self._is_single = len(self._contexts) == 1
         self._by_summary = {
@@ -115,6 +120,7 @@ class MessageReader:
                     self._add(problem.code, problem.line, problem.column, problem.value)
                 return
         self._end_message()
+        yield b"".join(context.last() for context in self._contexts)
 
     # --- Files -------------------------------------------------------------------------------------------------
 

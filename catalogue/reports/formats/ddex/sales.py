@@ -21,32 +21,49 @@ BOOLEANS = {b"true": b"t", b"false": b"f", b"": b""}
 MOST_DETAILS = 10_000
 BLANK, HASH = b" #"
 
-COLUMNS = ("context", "line_number", "usages", "revenue", "use_type", "is_royalty_bearing", "returns", "transaction_id")
+COLUMNS = ("line_number", "usages", "revenue", "use_type", "is_royalty_bearing", "returns", "transaction_id")
 
 
 class Context:
-    """A sales context while its lines are read."""
+    """A sales context while its lines are read. The line with most usages so far is kept back: it gets the rest."""
 
-    def __init__(self, number: int, allocation: Allocation) -> None:
+    def __init__(self, number: int, mark: bytes, allocation: Allocation) -> None:
         self.number = number
         self.allocation = allocation
         self.next_line = FIRST_LINE
         self.byte_count = 0
-        # Its cells are the line number, the usages, the revenue, and the rest of the line.
-        self._line = b"%d\t%%d\t%%d\t%%b\t%%b" % number
+        # After the mark: the line number, the usages, the revenue, and the other cells.
+        self._line = mark + b"\t%d\t%d\t%b\t%b"
+        self._mark_length = len(mark)
+        self._largest: tuple[int, int, Share, bytes] | None = None
 
-    def add(self, usages: Sequence[int], shares: Sequence[Share], rests: Iterable[bytes]) -> bytes:
-        """The next lines."""
+    def add(self, usages: Sequence[int], shares: Sequence[Share], others: Sequence[bytes]) -> bytes:
+        """The next lines, with one that was kept back if another is larger."""
         first, self.next_line = self.next_line, self.next_line + len(usages)
-        self.allocation.add(first, usages, shares)
-        cells = zip(count(first), usages, (revenue for _, revenue in shares), rests)
-        lines = b"".join([self._line % one for one in cells])
-        self.byte_count += len(lines)
-        return lines
+        self.allocation.add(usages, shares)
+        revenues = (revenue for _, revenue in shares)
+        lines = [self._line % cells for cells in zip(count(first), usages, revenues, others)]
+        most = max(usages)
+        if self._largest is None or most > self._largest[1]:
+            at, kept = usages.index(most), self._largest
+            self._largest = first + at, most, shares[at], others[at]
+            lines[at] = b"" if kept is None else self._line % (*kept[:2], kept[2][1], kept[3])
+        return self._counted(lines)
+
+    def last(self) -> bytes:
+        """The line that was kept back to the end; none if there are no lines."""
+        if self._largest is None:
+            return b""
+        line, usages, share, others = self._largest
+        return self._counted([self._line % (line, usages, self.allocation.with_rest(share), others)])
+
+    def _counted(self, lines: Sequence[bytes]) -> bytes:
+        joined = b"".join(lines)
+        self.byte_count += len(joined) - self._mark_length * (len(lines) - lines.count(b""))
+        return joined
 
     def result(self) -> ContextResult:
-        allocation = self.allocation
-        return ContextResult(self.byte_count, allocation.rounding_rest, allocation.largest_line, allocation.unallocated)
+        return ContextResult(self.byte_count, self.allocation.unallocated)
 
 
 class SalesLineError(Exception):
@@ -101,14 +118,16 @@ class SalesWriter:
         usage_cells, ids, use_types, bearings, returns = zip(*map(self._cells, cells), strict=True)
         all_usages = self._usages(usage_cells)
         details = self._details_of(use_types, bearings, returns if self._numbers.returns else [b""] * len(sales))
-        rests = map(b"\t".join, zip(details, self._transaction_ids(ids), descriptions, strict=True))
+        others = map(b"\t".join, zip(details, self._transaction_ids(ids), descriptions, strict=True))
         by_context: dict[Context, tuple[list[int], list[bytes]]] = {}
-        for context, usages, rest in zip(contexts, all_usages, rests, strict=True):
+        for context, usages, rest in zip(contexts, all_usages, others, strict=True):
             of_context = by_context.get(context) or by_context.setdefault(context, ([], []))
             of_context[0].append(usages)
             of_context[1].append(rest)
         shares = {context: self._shares(context, usages, usage_cells) for context, (usages, _) in by_context.items()}
-        return b"".join(context.add(usages, shares[context], rests) for context, (usages, rests) in by_context.items())
+        return b"".join(
+            context.add(usages, shares[context], others) for context, (usages, others) in by_context.items()
+        )
 
     def _shares(self, context: Context, usages: Sequence[int], cells: Sequence[bytes]) -> list[Share]:
         try:

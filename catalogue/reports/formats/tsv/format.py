@@ -31,7 +31,12 @@ class TsvFormat:
         return Contents([DescribedContext(parse_report_name(delivery.name))])
 
     def read(
-        self, deliveries: Sequence[Delivery], contents: Contents, problems: ProblemLog, progress: Progress | None
+        self,
+        deliveries: Sequence[Delivery],
+        contents: Contents,
+        problems: ProblemLog,
+        progress: Progress | None,
+        marks: Sequence[bytes],
     ) -> LineReader:
         (delivery,) = deliveries
         return ReportReader(delivery.chunks(progress), problems)

@@ -52,10 +52,15 @@ class ToyFormat:
         )
 
     def read(
-        self, deliveries: Sequence[Delivery], contents: Contents, problems: ProblemLog, progress: Progress | None
+        self,
+        deliveries: Sequence[Delivery],
+        contents: Contents,
+        problems: ProblemLog,
+        progress: Progress | None,
+        marks: Sequence[bytes],
     ) -> LineReader:
         (delivery,) = deliveries
-        return ToyReader(_lines(delivery.chunks(progress)), len(contents.contexts), problems)
+        return ToyReader(_lines(delivery.chunks(progress)), problems, marks)
 
     def preview(self, deliveries: Sequence[Delivery], limit: int) -> Preview:
         return Preview(["line"], [[line] for line in list(_lines(deliveries[0].chunks()))[:limit]])
@@ -64,32 +69,33 @@ class ToyFormat:
 class ToyReader:
     last_line = None
 
-    def __init__(self, lines: Iterator[str], context_count: int, problems: ProblemLog) -> None:
+    def __init__(self, lines: Iterator[str], problems: ProblemLog, marks: Sequence[bytes]) -> None:
         self.columns: tuple[str, ...] = ("dsp_id", "usages", "revenue")
-        if context_count > 1:
-            self.columns = ("context", "line_number", *self.columns)
+        if marks:
+            self.columns = ("line_number", *self.columns)
         self.rewritten_count = 0
         self.results: Sequence[ContextResult] = ()
         self._lines = lines
-        self._context_count = context_count
+        self._marks = marks
         self._context_number: int | None = None
         self._problems = problems
 
     def __iter__(self) -> Iterator[bytes]:
-        numbers, sizes = [2] * self._context_count, [0] * self._context_count
+        numbers, sizes = [2] * len(self._marks), [0] * len(self._marks)
         context = 0
         for line_number, line in enumerate(self._lines, start=1):
             if line.startswith("="):
                 context += 1
-                self._context_number = context if self._context_count > 1 else None
+                self._context_number = context if self._marks else None
             elif line.startswith("?"):
                 self._report(CommonWarning.ISRC_INVALID, line_number, "isrc", line)
             elif context and (block := self._block(line_number, line.split())):
-                prefix = f"{context}\t{numbers[context - 1]}\t".encode() if self._context_count > 1 else b""
-                numbers[context - 1] += 1
-                sizes[context - 1] += len(block)
-                yield prefix + block
-        self.results = [ContextResult(size) for size in sizes] if self._context_count > 1 else ()
+                if self._marks:
+                    sizes[context - 1] += len(block)
+                    block = b"%b\t%d\t%b" % (self._marks[context - 1], numbers[context - 1], block)
+                    numbers[context - 1] += 1
+                yield block
+        self.results = [ContextResult(size) for size in sizes]
 
     def _block(self, line_number: int, words: list[str]) -> bytes:
         if len(words) != len(("dsp_id", "usages", "revenue")):

@@ -204,7 +204,7 @@ def problems_of(folder, files):
         deliveries.append(Delivery(path, path.name))
     contents = DdexFormat().describe(deliveries, problems)
     if contents is not None:
-        for _ in DdexFormat().read(deliveries, contents, problems, None):
+        for _ in DdexFormat().read(deliveries, contents, problems, None, [b"mark"] * len(contents.contexts)):
             pass
     return problems
 

@@ -1,14 +1,11 @@
 """The allocation of revenue: amounts calculated by hand, and what always holds."""
 
-from decimal import Context, Decimal
 from random import Random
 
 import pytest
 
 from catalogue.reports.cells import CellError
 from catalogue.reports.formats.ddex.money import Allocation
-
-EXACT = Context(prec=200)
 
 
 def allocated(revenue, declared, *usages, at_once=2):
@@ -17,15 +14,16 @@ def allocated(revenue, declared, *usages, at_once=2):
     So many lines are added at a time.
     """
     allocation = Allocation(revenue, declared)
-    lines = []
+    found = []
     for first in range(0, len(usages), at_once):
         part = usages[first : first + at_once]
         shares = allocation.shares(part)
-        allocation.add(first + 2, part, shares)
-        lines += [text.decode() for _, text in shares]
-    if allocation.rounding_rest:
-        at = allocation.largest_line - 2
-        lines[at] = f"{EXACT.add(Decimal(lines[at]), allocation.rounding_rest):f}"
+        allocation.add(part, shares)
+        found += shares
+    lines = [text.decode() for _, text in found]
+    if usages:
+        largest = usages.index(max(usages))
+        lines[largest] = allocation.with_rest(found[largest]).decode()
     return lines, None if allocation.unallocated is None else f"{allocation.unallocated:f}"
 
 
@@ -65,7 +63,9 @@ def test_allocated_revenue_is_exact_to_the_last_digit():
         revenue, declared = random.randint(-(10**6), 10**14), random.randint(1, 10**9)
         usages = [random.choice([1, 1, 7, -3, 250, 10**12]) for _ in range(random.randint(1, 4))]
 
-        lines, unallocated = allocated(written(revenue, decimals), written(declared, shift), *usages, at_once=random.randint(1, 4))
+        lines, unallocated = allocated(
+            written(revenue, decimals), written(declared, shift), *usages, at_once=random.randint(1, 4)
+        )
 
         # All amounts in units of the last decimal; those of `shares` divided by the declared usages.
         whole, lines, rest = (
@@ -109,5 +109,5 @@ def test_an_amount_out_of_range_is_refused():
 @pytest.mark.parametrize(("declared", "is_more"), [("3", True), ("3.5", True), ("4", False), ("4.5", False)])
 def test_more_usages_than_declared_are_noticed(declared, is_more):
     allocation = Allocation("1", declared)
-    allocation.add(2, [4], allocation.shares([4]))
+    allocation.add([4], allocation.shares([4]))
     assert allocation.has_more_than_declared is is_more
