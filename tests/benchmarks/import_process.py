@@ -17,7 +17,6 @@ import django
 
 django.setup()
 
-from django.core.management import call_command
 from django.db import connection
 
 from catalogue.lines.staging import StagedLines
@@ -58,7 +57,8 @@ def main(database: str, jobs: str, with_resources: str, *files: str) -> None:
         patch.object(import_dsr, "catalogue_refresh", register),
     ):
         started = time.perf_counter()
-        call_command("import_dsr", *files, jobs=int(jobs), stdout=io.StringIO())
+        command = import_dsr.Command(stdout=io.StringIO())
+        command.run_from_argv(["manage.py", "import_dsr", "--jobs", jobs, *files])
         seconds = time.perf_counter() - started
     figures = {"seconds": seconds, "phases": phases, "mebibytes_at_start": at_start, "mebibytes": peak_memory()}
     sys.stdout.write(json.dumps(figures))

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any, cast
 
 import psycopg2
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import CommandError
 from django.db import Error
 from tqdm import tqdm
 
@@ -18,7 +18,7 @@ from catalogue.imports.outcome import ImportedDSR, ImportReport, Outcome
 from catalogue.reports.contexts import MessageFacts, SalesContext
 from catalogue.reports.problems import Problem
 from catalogue.resources.services import catalogue_refresh
-from dsrhub.commands import whole_number
+from dsrhub.commands import DsrhubCommand, whole_number
 from dsrhub.files import FoundFile
 from dsrhub.values import printable
 
@@ -30,7 +30,7 @@ LONGEST_PATH = 4096
 SHOWN_DSRS = 20
 
 
-class Command(BaseCommand):
+class Command(DsrhubCommand):
     # The checks would load REST and GraphQL with their schemas, which an import does not need.
     requires_system_checks = []
     help = "Import DSRs, each file completely or not at all. A bad file does not stop the others."
