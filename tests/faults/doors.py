@@ -162,7 +162,8 @@ class ParserDoor(Door):
         try:
             contents = DdexFormat().describe(deliveries, problems)
             if contents is not None:
-                reader = DdexFormat().read(deliveries, contents, problems, None)
+                marks = [b"%d" % number for number, _ in enumerate(contents.contexts, start=1)]
+                reader = DdexFormat().read(deliveries, contents, problems, None, marks)
                 found = loaded_contexts(reader, contents)
         except delivery.DamagedDelivery as damage:
             problems.add(damage.problem)
@@ -175,7 +176,7 @@ class ParserDoor(Door):
 def loaded_contexts(reader: LineReader, contents: Contents) -> dict[str, tuple[object, ...]]:
     """What `contexts_of` says of the lines that a reader yields."""
     sums = [[0, 0, Fraction(0)] for _ in contents.contexts]
-    at = {column: number for number, column in enumerate(reader.columns)}
+    at = {column: number for number, column in enumerate(("context", *reader.columns))}
     for line in b"".join(reader).decode().splitlines():
         cells = line.split("\t")
         assert len(cells) == len(at)
@@ -185,7 +186,7 @@ def loaded_contexts(reader: LineReader, contents: Contents) -> dict[str, tuple[o
         one[2] += Fraction(cells[at["revenue"]] or 0)
     return {
         described.declared.summary_id: (
-            *(count, usages, revenue + (Fraction(result.rounding_rest) if count else 0)),
+            *(count, usages, revenue),
             None if result.unallocated_revenue is None else Fraction(result.unallocated_revenue),
             None if described.declared.revenue is None else Fraction(described.declared.revenue),
         )
