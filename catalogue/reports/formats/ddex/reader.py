@@ -31,7 +31,7 @@ from catalogue.reports.formats.ddex.sales import FIRST_LINE, Context, Sale, Sale
 from catalogue.reports.formats.interface import ContextResult
 from catalogue.reports.problems import CommonError, ErrorCode, Problem, ProblemLog, WarningCode, shown
 
-RECORD_TYPE = re.compile(rb"[A-Z]{2}[0-9]{2}(?:\.[0-9]{1,2})?")
+RECORD_TYPE = re.compile(rb"(?:[A-Z]{2}[0-9]{2}|HEAD|FOOT|SRFO)(?:\.[0-9]{0,2})?")
 # Ctrl-Z ends a file of some old systems.
 NOTHING = b" \t\x1a"
 CONTROL_CHARACTER = re.compile(rb"[\x00-\x08\x0a-\x1f\x7f]")
@@ -42,6 +42,9 @@ SINGLE_RECORD_CELLS, RECORD_CELLS = 43, 17
 BLANKS = [b""] * SINGLE_RECORD_CELLS
 # The shares in the revenue of all contexts that are remembered.
 MOST_SHARES = 100_000
+# Of cells, where the standard names none.
+ANY_NUMBER = 2**31
+MOST_TYPES = 1000
 # The records of one block are in memory together.
 MOST_IN_BLOCK = 100_000
 # A sales line may come before what it refers to, as long as both are in one block.
@@ -82,6 +85,8 @@ class MessageReader:
         self._descriptions = Descriptions(self._warn_of_cell)
         self._writers = {family: SalesWriter(numbers, self._refuse_sale) for family, numbers in SALES_CELLS.items()}
         self._block_ids = BlockIds()
+        # How many cells the record types have that came.
+        self._full: dict[bytes, int] = {}
         self._skipped: Counter[str] = Counter()
         self._surplus: set[bytes] = set()
         self._lines_before = self._blocks_before = 0
@@ -312,15 +317,26 @@ class MessageReader:
         """The cells of a line, with all that are read."""
         cells = line_cells(line) if BACKSLASH in line else line.split(b"\t")
         count = len(cells)
-        if count > ALL_CELLS.get(cells[0], count):
+        if count > (self._full.get(cells[0]) or self._full_of(cells[0])):
             self._warn_of_surplus(cells)
         if count < RECORD_CELLS:
             cells += BLANKS[count:RECORD_CELLS]
         return cells
 
+    def _full_of(self, record_type: bytes) -> int:
+        """How many cells a record of this type has at most. The type of a broken line is reported."""
+        found = record_type.strip()
+        if RECORD_TYPE.fullmatch(found) is None:
+            self._add(DdexError.RECORD_NOT_EXPECTED, self._line, value=_shown(found))
+            return ANY_NUMBER
+        full = ALL_CELLS.get(found, ANY_NUMBER)
+        if len(self._full) < MOST_TYPES:
+            self._full[record_type] = full
+        return full
+
     def _warn_of_surplus(self, cells: list[bytes]) -> None:
         record_type = cells[0]
-        surplus = [cell for cell in cells[ALL_CELLS[record_type] :] if cell.strip()]
+        surplus = [cell for cell in cells[self._full_of(record_type) :] if cell.strip()]
         if surplus and record_type not in self._surplus:
             self._surplus.add(record_type)
             self._add(DdexWarning.CELLS_SURPLUS, self._line, _shown(record_type), _shown(surplus[0]))

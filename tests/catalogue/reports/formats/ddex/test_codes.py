@@ -58,6 +58,8 @@ ERRORS = [
     (of_one(("FOOT",), ("XX01",)), "record_after_foot", 5, None, "XX01", None, None),
     (of_one(head(), stream()), "record_not_expected", 4, None, "HEAD", None, None),
     (of_one(("SU03.01", "B1", "1")), "record_not_expected", 4, None, "SU03.01", None, None),
+    (of_one(('SU02"', *stream()[1:])), "record_not_expected", 4, None, 'SU02"', None, None),
+    (of_one(("DE01-x", "B1")), "record_not_expected", 4, None, "DE01-x", None, None),
     (of_one(("LI01", "B1", "1")), "record_not_expected", 4, None, "LI01", None, None),
     (of_one(("the rest of a title", "x")), "record_not_expected", 4, None, "the rest of a title", None, None),
     (with_head(c5=""), "value_missing", 1, "HEAD cell 5, message id", None, None, None),
