@@ -257,6 +257,11 @@ class DSR(models.Model):
     blank_isrc_count = models.BigIntegerField(_("blank ISRCs"), default=0)
     blank_usages_count = models.BigIntegerField(_("blank usages"), default=0)
     blank_revenue_count = models.BigIntegerField(_("blank revenues"), default=0)
+    # Null until the worker has counted them: earlier releases, which may still import, did not.
+    blank_isrc_usages = NumericField(_("usages without ISRC"), null=True, blank=True)
+    blank_isrc_revenue = NumericField(
+        _("revenue without ISRC"), null=True, blank=True, help_text=_("In the currency of the DSR, exact.")
+    )
     error_count = models.BigIntegerField(_("errors"), default=0)
     warning_count = models.BigIntegerField(_("warnings"), default=0)
 
@@ -273,8 +278,8 @@ class DSR(models.Model):
         verbose_name=_("imported by"),
     )
 
-    # A worker sets it: nobody who confirms a deletion needs to see it.
-    UNSEEN_FIELDS = ("is_catalogued",)
+    # A worker sets them: nobody who confirms a deletion needs to see them.
+    UNSEEN_FIELDS = ("is_catalogued", "blank_isrc_usages", "blank_isrc_revenue")
     BLANK_COUNTS = (
         "blank_title_count",
         "blank_artists_count",
@@ -411,6 +416,9 @@ class UseTypeTotal(models.Model):
     blank_isrc_count = models.BigIntegerField(_("blank ISRCs"), default=0)
     total_usages = NumericField(_("usages"))
     total_revenue = NumericField(_("revenue"))
+    # As those of the DSR.
+    blank_isrc_usages = NumericField(_("usages without ISRC"), null=True)
+    blank_isrc_revenue = NumericField(_("revenue without ISRC"), null=True)
 
     class Meta:
         default_permissions = ()  # It is a part of its DSR.

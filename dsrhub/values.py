@@ -2,12 +2,16 @@
 
 import re
 from collections.abc import Sequence
-from decimal import Decimal
+from decimal import ROUND_HALF_EVEN, Context, Decimal
+from fractions import Fraction
 
 # No delivered digit is lost, and nobody is paid 10^30 euro: more digits are a mistake or an attack.
 INTEGER_DIGITS, DECIMALS = 30, 60
 # An amount of zero or more in plain digits, as a regular expression.
 AMOUNT = rf"[0-9]{{1,{INTEGER_DIGITS}}}(\.[0-9]{{1,{DECIMALS}}})?"
+# The decimals of a quotient.
+RATIO_DECIMALS = 12
+WIDE = Context(prec=400, rounding=ROUND_HALF_EVEN)
 # How many names a message for people has.
 MOST_LISTED = 20
 
@@ -32,6 +36,16 @@ def plain_decimal(text: str) -> Decimal | None:
     `Decimal` itself also reads `1_000`, `1e9`, `NaN` and the digits of other scripts.
     """
     return Decimal(text) if re.fullmatch(r"-?[0-9]+(\.[0-9]+)?", text) else None
+
+
+def ratio(numerator: Decimal | int, denominator: Decimal | int, *, times: int = 1) -> Decimal | None:
+    """`times` the quotient, rounded half-even to RATIO_DECIMALS, without trailing zeros; None for a divisor of 0."""
+    if not denominator:
+        return None
+    # A quotient of decimals would be rounded twice.
+    units = round(times * Fraction(numerator) / Fraction(denominator) * 10**RATIO_DECIMALS)
+    text = f"{Decimal(units).scaleb(-RATIO_DECIMALS, WIDE):f}"
+    return Decimal(text.rstrip("0").rstrip("."))
 
 
 def printable(text: str, longest: int) -> str:

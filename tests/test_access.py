@@ -81,6 +81,7 @@ REST = {
     "dsrs/<str:id>/problems/": {"GET": READ},
     "imports/<str:id>/": {"GET": "catalogue.add_dsr", "DELETE": "catalogue.add_dsr"},
     "dsrs/<str:id>/use-types/": {"GET": READ},
+    "statistics/": {"GET": READ},
     "messages/": {"GET": READ},
     "messages/<str:id>/": {"GET": READ, "DELETE": "catalogue.delete_dsr"},
     "messages/<str:id>/problems/": {"GET": READ},

@@ -217,6 +217,7 @@ def test_the_parameter_of_exact_numbers_is_described_in_words(document):
         "dsrs_lines",
         "dsrs_problems",
         "resources_percentile",
+        "statistics_list",
         "subscriptions_over_limit",
         "subscriptions_usage",
         "subscriptions_usage_of_one",
@@ -235,6 +236,7 @@ def test_it_has_every_endpoint_once(document):
             "/dsrs/{id}/problems": {"get"},
             "/imports/{id}": {"get", "delete"},
             "/dsrs/{id}/details": {"get"},
+            "/statistics/": {"get"},
             "/dsrs/{id}/use-types": {"get"},
             "/messages/": {"get"},
             "/messages/{id}": {"get", "delete"},
@@ -313,7 +315,9 @@ PLAIN = {"Accept-Encoding": "identity"}
 @DOCUMENT.include(method="GET").exclude(path_regex="^/subscriptions/").parametrize()
 @few_examples
 def test_reads_match_the_document(case, app):
-    case.call_and_validate(headers=PLAIN)
+    # No schema can say that a period may not end before it starts. The contract has an answer to that, we refuse it.
+    is_ours = case.operation.path in ("/statistics/",)
+    case.call_and_validate(headers=PLAIN, excluded_checks=[positive_data_acceptance] if is_ours else [])
 
 
 @DOCUMENT.exclude(method="GET").parametrize()

@@ -79,8 +79,8 @@ class Group:
 
 
 def _statistics() -> dict[str, Any]:
-    territories = dsr_statistics(group_by=Grouping.TERRITORY)
-    periods = dsr_statistics(group_by=Grouping.PERIOD)
+    territories = dsr_statistics(group_by=[Grouping.TERRITORY])
+    periods = dsr_statistics(group_by=[Grouping.PERIOD])
     total = _group(_("All"), territories, INGESTED)
     by_revenue = sorted(territories, key=lambda each: (-each.revenue_eur, str(each.territory)))
     shown = [_group(str(each.territory), [each], _territory_query(each)) for each in by_revenue[:TERRITORIES]]
@@ -108,7 +108,7 @@ def _group(name: str, members: Sequence[DSRStatistic], query: dict[str, Any]) ->
         dsr_count=sum(member.dsr_count for member in members),
         line_count=sum(member.line_count for member in members),
         blank_isrc_count=sum(member.blank_isrc_count for member in members),
-        usages=sum(member.usages for member in members),
+        usages=sum(int(member.usages) for member in members),
         revenue_eur=revenue,
         address=_dsr_list(**query),
     )

@@ -106,6 +106,7 @@ class DSRSearch:
 
     dsp: str | None = None
     offer: str | None = None
+    society: str | None = None
     territory: str | None = None
     currency: str | None = None
     status: DSR.Status | None = None
@@ -116,7 +117,7 @@ class DSRSearch:
     use_type: str | None = None
     revenue_kind: RevenueKind | None = None
 
-    NAMED = ("dsp", "offer", "territory", "currency", "status", "message", "commercial_model")
+    NAMED = ("dsp", "offer", "society", "territory", "currency", "status", "message", "commercial_model")
 
     def __post_init__(self) -> None:
         require_order(start=self.period_start, end=self.period_end, argument="period_end")

@@ -16,7 +16,14 @@ from catalogue.reports.contexts import DescribedContext
 from catalogue.reports.formats.interface import LineReader
 from dsrhub.database.statements import rows_of
 
-NO_LINES = StagedTotals(LineTotals(0, Decimal(0), Decimal(0), None, 0, 0, 0, 0, 0), 1, None, Decimal(0), Decimal(0), [])
+NO_LINES = StagedTotals(
+    LineTotals(0, Decimal(0), Decimal(0), None, 0, 0, 0, 0, 0, Decimal(0), Decimal(0)),
+    1,
+    None,
+    Decimal(0),
+    Decimal(0),
+    [],
+)
 # What is expected of lines, to tell before they are read which contexts may be large: hardly any has more bytes, and
 # hardly any delivery more bytes of lines for each of its own, which may be packed.
 LINE_BYTES, GROWTH = 400, 20

@@ -35,6 +35,8 @@ class UseTypeSums(NamedTuple):
     blank_isrc_count: int
     total_usages: Decimal
     total_revenue: Decimal
+    blank_isrc_usages: Decimal
+    blank_isrc_revenue: Decimal
 
 
 @dataclass(frozen=True)
@@ -110,14 +112,17 @@ class StagedLines:
                     coalesce(sum(revenue), 0) AS revenue, min(revenue) AS lowest_revenue,
                     count(*) - count(title) AS titles, count(*) - count(artists) AS artists,
                     count(*) - count(isrc) AS isrcs, count(*) - count(usages) AS blank_usages,
-                    count(*) - count(revenue) AS blank_revenues, sum(returns) AS returns,
+                    count(*) - count(revenue) AS blank_revenues,
+                    coalesce(sum(usages) FILTER (WHERE isrc IS NULL), 0) AS isrc_usages,
+                    coalesce(sum(revenue) FILTER (WHERE isrc IS NULL), 0) AS isrc_revenue,
+                    sum(returns) AS returns,
                     coalesce(sum(usages) FILTER (WHERE NOT is_royalty_bearing), 0) AS free_usages,
                     coalesce(sum(revenue) FILTER (WHERE NOT is_royalty_bearing), 0) AS free_revenue
                 FROM {table} GROUP BY partition, dsr_id, use_type
             ), total AS (
                 SELECT dsr_id, sum(lines)::bigint, sum(usages), sum(revenue), min(lowest_revenue), sum(titles)::bigint,
                     sum(artists)::bigint, sum(isrcs)::bigint, sum(blank_usages)::bigint, sum(blank_revenues)::bigint,
-                    sum(returns)::bigint, sum(free_usages), sum(free_revenue)
+                    sum(isrc_usages), sum(isrc_revenue), sum(returns)::bigint, sum(free_usages), sum(free_revenue)
                 FROM part GROUP BY dsr_id
             ), repeat AS (
                 SELECT dsr_id, max(lines)
@@ -125,7 +130,7 @@ class StagedLines:
                 GROUP BY dsr_id
             ), used AS (
                 SELECT dsr_id, coalesce(part.use_type, dsr.use_type) AS use_type, sum(lines)::bigint,
-                    sum(isrcs)::bigint, sum(usages), sum(revenue)
+                    sum(isrcs)::bigint, sum(usages), sum(revenue), sum(isrc_usages), sum(isrc_revenue)
                 FROM part JOIN unnest(%(numbers)s::integer[], %(use_types)s::text[]) AS dsr (dsr_id, use_type)
                     USING (dsr_id)
                 GROUP BY 1, 2
@@ -137,7 +142,7 @@ class StagedLines:
         )
         totals: dict[int, StagedTotals] = {}
         for number, *values in rows:
-            lines, (returns, usages, revenue, most_repeats), used = values[:9], values[9:13], values[13:]
+            lines, (returns, usages, revenue, most_repeats), used = values[:11], values[11:15], values[15:]
             if number not in totals:
                 totals[number] = StagedTotals(LineTotals(*lines), most_repeats, returns, usages, revenue, [])
             totals[number].use_types.append(UseTypeSums(*used))

@@ -37,6 +37,8 @@ class LineTotals:
     blank_isrc_count: int
     blank_usages_count: int
     blank_revenue_count: int
+    blank_isrc_usages: Decimal
+    blank_isrc_revenue: Decimal
 
 
 @dataclass(frozen=True)
@@ -108,7 +110,9 @@ class LineLoad:
             """
             SELECT count(*), coalesce(sum(usages), 0), coalesce(sum(revenue), 0), min(revenue),
                 count(*) - count(title), count(*) - count(artists), count(*) - count(isrc),
-                count(*) - count(usages), count(*) - count(revenue)
+                count(*) - count(usages), count(*) - count(revenue),
+                coalesce(sum(usages) FILTER (WHERE isrc IS NULL), 0),
+                coalesce(sum(revenue) FILTER (WHERE isrc IS NULL), 0)
             FROM {table}
             """
         )

@@ -22,6 +22,7 @@ def dsr_arguments() -> dict[str, Any]:
     return {
         "dsp": graphene.String(description="Only DSRs of this music service."),
         "offer": graphene.String(description="Only DSRs of this offer, such as SpotifyDuo."),
+        "society": graphene.String(description="Only DSRs for this society, where reports name one."),
         "currency": graphene.String(description="Only DSRs in this currency: a code such as NOK."),
         **period_arguments(),
         "message": graphene.ID(description="Only the DSRs of this message: its id."),

@@ -1,6 +1,7 @@
 """The types of statistics."""
 
 from collections.abc import Mapping, Sequence
+from decimal import Decimal as DecimalNumber
 
 import graphene
 from graphql import GraphQLResolveInfo
@@ -23,11 +24,15 @@ StatisticGroup = names_enum(
     COMMERCIAL_MODEL="By commercial model. DSRs without one are a group.",
     USE_TYPE="By the use types of lines. Lines and DSRs without one are a group. "
     "A DSR is counted in the group of each of its use types.",
+    SOCIETY="By society. DSRs without one are a group.",
+    MONTH="By calendar month, such as 2020-01. A period that lies in no month is a group of its own.",
+    QUARTER="By quarter, such as 2020-Q1. A period that lies in no quarter is a group of its own.",
+    YEAR="By year. A period that lies in no year is a group of its own.",
 )
 
 
 class Statistic(graphene.ObjectType):
-    """The sums of a group of ingested DSRs. Of the first eight fields, those that define the group have a value."""
+    """The sums of a group of ingested DSRs. Of the first twelve fields, those that define the group have a value."""
 
     territory = graphene.Field(Territory, description="The territory of the DSRs.")
     currency = graphene.Field(Currency, description="The currency of the DSRs.")
@@ -37,6 +42,10 @@ class Statistic(graphene.ObjectType):
     dsp = graphene.String(description="The music service.")
     commercial_model = graphene.String(description="The commercial model.")
     use_type = graphene.String(description="The use type.")
+    society = graphene.String(description="The society.")
+    month = graphene.String(description="The month, such as 2020-01. Null where the period lies in none.")
+    quarter = graphene.String(description="The quarter, such as 2020-Q1. Null where the period lies in none.")
+    year = graphene.String(description="The year. Null where the period lies in none.")
     dsr_count = graphene.Int(required=True, description="The number of DSRs.")
     line_count = BigInt(required=True, description="The number of lines.")
     usages = BigInt(required=True, description="The sum of the usages.")
@@ -48,7 +57,20 @@ class Statistic(graphene.ObjectType):
         description="The sum of the declared revenue in EUR that no line has. By use type, it is in the group of the "
         "use type that the DSR itself has, even if its lines have others.",
     )
+    revenue_eur_per_1000_usages = Decimal(
+        description="The revenue in EUR for 1,000 usages, to 12 decimals. Null without usages."
+    )
+    revenue_kind = graphene.String(
+        required=True, description="The kind of the revenue: `reported`, `allocated`, or `mixed` for both."
+    )
+    without_isrc = graphene.Field(
+        lambda: WithoutIsrc, required=True, description="What lines without an ISRC have in this group."
+    )
     without_isrc_share = Decimal(description="The share of lines without an ISRC in per cent, to 4 decimals.")
+
+    @staticmethod
+    def resolve_without_isrc(statistic: DSRStatistic, info: GraphQLResolveInfo) -> DSRStatistic:
+        return statistic
 
     @staticmethod
     def resolve_territory(statistic: DSRStatistic, info: GraphQLResolveInfo) -> models.Territory | None:
@@ -57,6 +79,41 @@ class Statistic(graphene.ObjectType):
     @staticmethod
     def resolve_currency(statistic: DSRStatistic, info: GraphQLResolveInfo) -> models.Currency | None:
         return load_batch(statistic, "currencies", _currencies).get(statistic.currency)
+
+
+class WithoutIsrc(graphene.ObjectType):
+    """The sums of lines without an ISRC. Usages and revenue are null until a worker has counted them."""
+
+    lines = BigInt(required=True, description="The number of lines.")
+    usages = BigInt(description="The sum of the usages.")
+    revenue_eur = Decimal(description="The sum of the revenue in EUR.")
+    lines_percent = Decimal(description="Their share of the lines in per cent, to 12 decimals.")
+    usages_percent = Decimal(description="Their share of the usages in per cent, to 12 decimals.")
+    revenue_percent = Decimal(description="Their share of the revenue in per cent, to 12 decimals.")
+
+    @staticmethod
+    def resolve_lines(statistic: DSRStatistic, info: GraphQLResolveInfo) -> int:
+        return statistic.blank_isrc_count
+
+    @staticmethod
+    def resolve_usages(statistic: DSRStatistic, info: GraphQLResolveInfo) -> DecimalNumber | None:
+        return statistic.blank_isrc_usages
+
+    @staticmethod
+    def resolve_revenue_eur(statistic: DSRStatistic, info: GraphQLResolveInfo) -> DecimalNumber | None:
+        return statistic.blank_isrc_revenue_eur
+
+    @staticmethod
+    def resolve_lines_percent(statistic: DSRStatistic, info: GraphQLResolveInfo) -> DecimalNumber | None:
+        return statistic.blank_isrc_percent
+
+    @staticmethod
+    def resolve_usages_percent(statistic: DSRStatistic, info: GraphQLResolveInfo) -> DecimalNumber | None:
+        return statistic.blank_isrc_usages_percent
+
+    @staticmethod
+    def resolve_revenue_percent(statistic: DSRStatistic, info: GraphQLResolveInfo) -> DecimalNumber | None:
+        return statistic.blank_isrc_revenue_percent
 
 
 def _territories(statistics: Sequence[DSRStatistic]) -> Mapping[str | None, models.Territory]:

@@ -68,8 +68,9 @@ QUERIES = {
     "statistics": (
         "statistics(groupBy: OFFER)",
         f"""
-        {TERRITORY} {CURRENCY} periodStart periodEnd offer dsp commercialModel useType dsrCount lineCount usages
-        revenueEur unallocatedRevenueEur withoutIsrcShare
+        {TERRITORY} {CURRENCY} periodStart periodEnd offer dsp commercialModel useType society month quarter year
+        dsrCount lineCount usages revenueEur revenueEurPer1000Usages unallocatedRevenueEur revenueKind withoutIsrcShare
+        withoutIsrc {{ lines usages revenueEur linesPercent usagesPercent revenuePercent }}
         """,
     ),
     "statistics of use types": ("statistics(groupBy: USE_TYPE)", "useType dsrCount"),

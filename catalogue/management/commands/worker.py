@@ -8,6 +8,7 @@ from typing import Any
 import psycopg2
 from django.db import Error, connection
 
+from catalogue.dsrs.totals import totals_complete
 from catalogue.imports.worker import queue_drain, uploads_clear, worker_lives
 from catalogue.ranking.services import wanted_rankings_build
 from catalogue.resources.services import catalogue_refresh
@@ -67,5 +68,6 @@ class Command(DsrhubCommand):
 
     def _clean_up(self) -> None:
         catalogue_refresh()
+        totals_complete(is_alive=self._is_alive)
         words_index_build()
         uploads_clear()
