@@ -261,6 +261,8 @@ DSRHUB_SIGN_IN_FAILURES = env_int("DSRHUB_SIGN_IN_FAILURES", default=10, minimum
 DSRHUB_TOKEN_DAYS = env_int("DSRHUB_TOKEN_DAYS", default=365, minimum=1, maximum=36_500)
 # Days after which an unconfirmed upload is discarded.
 DSRHUB_UPLOAD_DAYS = env_int("DSRHUB_UPLOAD_DAYS", default=7, minimum=1)
+# Days after the end of a month in which nothing came of a series of DSRs, after which it is late.
+DSRHUB_LATE_DAYS = env_int("DSRHUB_LATE_DAYS", default=45, maximum=36_500)
 # The folder where delivered files are kept unchanged. Empty: they are not kept.
 DSRHUB_KEEP_FILES = os.environ.get("DSRHUB_KEEP_FILES", "")
 # Limits of a GraphQL operation: the depth of nested fields, its cost (see docs/graphql.md), the tokens of its text,

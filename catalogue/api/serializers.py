@@ -50,9 +50,7 @@ class DayField(serializers.Field):
         return f"{value.isoformat()}T00:00:00Z"
 
 
-class ScopeParameters(Parameters):
-    """Selects the DSRs in scope."""
-
+class TerritoryParameters(Parameters):
     territory = serializers.RegexField(
         r"^[A-Za-z]{2}\Z",
         required=False,
@@ -60,11 +58,16 @@ class ScopeParameters(Parameters):
         error_messages={"invalid": "Must be two letters."},
         help_text="Count only DSRs of this territory: its ISO 3166-1 code, such as ES.",
     )
-    period_start = DayField(required=False, help_text="Count only DSRs whose period starts on this day or later.")
-    period_end = DayField(required=False, help_text="Count only DSRs whose period ends on this day or earlier.")
 
     def validate_territory(self, value: str) -> str:
         return value.upper()
+
+
+class ScopeParameters(TerritoryParameters):
+    """Selects the DSRs in scope."""
+
+    period_start = DayField(required=False, help_text="Count only DSRs whose period starts on this day or later.")
+    period_end = DayField(required=False, help_text="Count only DSRs whose period ends on this day or earlier.")
 
 
 class TopPercentileParameters(ScopeParameters):

@@ -9,7 +9,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from catalogue.api.serializers import ScopeParameters
+from catalogue.api.serializers import ScopeParameters, TerritoryParameters
 from catalogue.dsrs.selectors import DSRSearch
 from catalogue.dsrs.statistics import COLUMNS, LABELS, MOST_GROUPINGS, DSRStatistic, Grouping, dsr_statistics
 from catalogue.models import RevenueKind
@@ -21,8 +21,8 @@ MOST_ROWS = 50_000
 PERIOD = ("period_start", "period_end")
 
 
-class SearchParameters(ScopeParameters):
-    """Selects the ingested DSRs that are counted."""
+class FilterParameters(TerritoryParameters):
+    """Selects DSRs."""
 
     dsp = serializers.CharField(required=False, help_text="Count only DSRs of this music service.")
     offer = serializers.CharField(required=False, help_text="Count only DSRs of this offer, such as SpotifyDuo.")
@@ -46,6 +46,10 @@ class SearchParameters(ScopeParameters):
 
     def validate_currency(self, value: str) -> str:
         return value.upper()
+
+
+class SearchParameters(FilterParameters, ScopeParameters):
+    """Selects the DSRs that are counted."""
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
         if attrs.get("period_start", date.min) > attrs.get("period_end", date.max):

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from catalogue.api import statistics, views
+from catalogue.api import coverage, statistics, views
 from dsrhub.api.routes import either_slash, undocumented
 
 urlpatterns = [
@@ -11,6 +11,7 @@ urlpatterns = [
     *either_slash("dsrs/<str:id>/lines", views.DSRLinesView.as_view(), "dsr-lines"),
     *either_slash("dsrs/<str:id>/problems", views.DSRProblemsView.as_view(), "dsr-problems"),
     *either_slash("statistics/", statistics.StatisticsView.as_view(), "statistics"),
+    *either_slash("coverage/", coverage.CoverageView.as_view(), "coverage"),
     *either_slash("imports/<str:id>", views.ImportView.as_view(), "import-detail"),
     *either_slash("dsrs/<str:id>/details", views.DSRDetailsView.as_view(), "dsr-details"),
     *either_slash("dsrs/<str:id>/use-types", views.DSRUseTypesView.as_view(), "dsr-use-types"),

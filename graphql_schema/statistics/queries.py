@@ -1,14 +1,17 @@
 """Queries for statistics of DSRs."""
 
+from datetime import date
 from typing import Any
 
 import graphene
 from graphql import GraphQLResolveInfo
 
+from catalogue.dsrs.coverage import MOST_MONTHS, coverage, parse_month
 from catalogue.dsrs.statistics import Grouping, dsr_statistics
+from dsrhub.exceptions import InvalidArgument
 from graphql_schema.connections import Keyset, KeysetField, memory_keyset
 from graphql_schema.dsrs.filters import dsr_arguments, dsr_search
-from graphql_schema.statistics.types import Statistic, StatisticGroup
+from graphql_schema.statistics.types import SeriesCoverage, Statistic, StatisticGroup
 
 
 class StatisticQueries(graphene.ObjectType):
@@ -20,6 +23,25 @@ class StatisticQueries(graphene.ObjectType):
         description="Statistics of groups of ingested DSRs, from the totals of the DSRs, ordered by the group.",
     )
 
+    coverage = KeysetField(
+        SeriesCoverage,
+        # `from` is a keyword of Python.
+        first_month=graphene.String(name="from", required=True, description="The first month, such as 2020-01."),
+        last_month=graphene.String(
+            name="to", required=True, description=f"The last month (inclusive), at most {MOST_MONTHS} in all."
+        ),
+        **{name: argument for name, argument in dsr_arguments().items() if name not in ("period_start", "period_end")},
+        description="Series of DSRs of one music service, offer, society, territory and currency, and what is "
+        "delivered for their months.",
+    )
+
+    @staticmethod
+    def resolve_coverage(
+        root: Any, info: GraphQLResolveInfo, first_month: str, last_month: str, **search: Any
+    ) -> Keyset:
+        first, last = _month("from", first_month), _month("to", last_month)
+        return memory_keyset("coverage", coverage(first=first, last=last, search=dsr_search(**search)), position=int)
+
     @staticmethod
     def resolve_statistics(
         root: Any, info: GraphQLResolveInfo, group_by: Any, then_by: Any = None, **search: Any
@@ -27,3 +49,10 @@ class StatisticQueries(graphene.ObjectType):
         groupings = [Grouping(group.name.lower()) for group in (group_by, then_by) if group is not None]
         statistics = dsr_statistics(group_by=groupings, search=dsr_search(**search))
         return memory_keyset(f"statistics by {' '.join(groupings)}", statistics, key=str)
+
+
+def _month(argument: str, text: str) -> date:
+    month = parse_month(text)
+    if month is None:
+        raise InvalidArgument("Must be a month such as 2020-01.", argument=argument)
+    return month

@@ -1,17 +1,23 @@
 """The types of statistics."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from decimal import Decimal as DecimalNumber
 
 import graphene
 from graphql import GraphQLResolveInfo
 
 from catalogue import models
+from catalogue.dsrs.coverage import SeriesCoverage as DSRSeries
+from catalogue.dsrs.coverage import State
+from catalogue.dsrs.selectors import dsrs_by_id
 from catalogue.dsrs.statistics import DSRStatistic
 from catalogue.rates import selectors
-from graphql_schema.batches import load_batch
+from graphql_schema.batches import batched, load_batch
+from graphql_schema.connections import Keyset, KeysetField, memory_keyset
+from graphql_schema.dsrs.types import DSR
 from graphql_schema.rates.types import Currency, Territory
-from graphql_schema.scalars import BigInt, Date, Decimal, names_enum
+from graphql_schema.scalars import BigInt, Date, Decimal, choices_enum, names_enum
 
 StatisticGroup = names_enum(
     "StatisticGroup",
@@ -116,9 +122,75 @@ class WithoutIsrc(graphene.ObjectType):
         return statistic.blank_isrc_revenue_percent
 
 
-def _territories(statistics: Sequence[DSRStatistic]) -> Mapping[str | None, models.Territory]:
+CoverageState = choices_enum(
+    State,
+    "CoverageState",
+    "What a series of DSRs has for a month.",
+    ingested="Every day is in a DSR.",
+    partial="Not every day is in a DSR.",
+    overlapped="A day is in two DSRs of the same commercial model, use type and subscriber type.",
+    failed="The import of a DSR failed, and none is ingested.",
+    missing="Nothing, but there are months before and after it.",
+    late="Nothing yet, though it is time.",
+)
+
+
+@dataclass
+class MonthOfSeries:
+    month: str
+    state: str
+    dsr_numbers: list[int]
+    series: DSRSeries
+
+
+class CoveredMonth(graphene.ObjectType):
+    """What a series of DSRs has for a month."""
+
+    month = graphene.String(required=True, description="The month, such as 2020-01.")
+    state = graphene.Field(CoverageState, required=True, description="What there is.")
+    dsrs = KeysetField(DSR, description="The ingested DSRs; the failed ones if `failed`.")
+
+    @staticmethod
+    def resolve_dsrs(month: MonthOfSeries, info: GraphQLResolveInfo) -> Keyset:
+        by_id = load_batch(month.series, "DSRs", _dsrs)
+        dsrs = [by_id[number] for number in month.dsr_numbers if number in by_id]
+        return memory_keyset("DSR of a month", dsrs, pk=int)
+
+
+class SeriesCoverage(graphene.ObjectType):
+    """A series of DSRs, and what is delivered for its months."""
+
+    dsp = graphene.String(required=True, description="The music service.")
+    offer = graphene.String(required=True, description="The offer.")
+    society = graphene.String(description="The society.")
+    territory = graphene.Field(Territory, required=True, description="The territory.")
+    currency = graphene.Field(Currency, required=True, description="The currency.")
+    months = KeysetField(CoveredMonth, description="The months for which something is there or expected, in order.")
+
+    @staticmethod
+    def resolve_territory(series: DSRSeries, info: GraphQLResolveInfo) -> models.Territory | None:
+        return load_batch(series, "territories", _territories).get(series.territory)
+
+    @staticmethod
+    def resolve_currency(series: DSRSeries, info: GraphQLResolveInfo) -> models.Currency | None:
+        return load_batch(series, "currencies", _currencies).get(series.currency)
+
+    @staticmethod
+    def resolve_months(series: DSRSeries, info: GraphQLResolveInfo) -> Keyset:
+        months = [MonthOfSeries(name, month.state.value, month.dsrs, series) for name, month in series.months.items()]
+        return memory_keyset("covered month", months, month=str)
+
+
+def _dsrs(all_series: Sequence[DSRSeries]) -> Mapping[int, models.DSR]:
+    """The DSRs of all months of these series."""
+    by_id = dsrs_by_id(number for one in all_series for month in one.months.values() for number in month.dsrs)
+    batched(list(by_id.values()))
+    return by_id
+
+
+def _territories(statistics: Sequence[DSRStatistic | DSRSeries]) -> Mapping[str | None, models.Territory]:
     return selectors.territory_list().in_bulk([statistic.territory for statistic in statistics])
 
 
-def _currencies(statistics: Sequence[DSRStatistic]) -> Mapping[str | None, models.Currency]:
+def _currencies(statistics: Sequence[DSRStatistic | DSRSeries]) -> Mapping[str | None, models.Currency]:
     return selectors.currency_list().in_bulk([statistic.currency for statistic in statistics])

@@ -73,6 +73,17 @@ QUERIES = {
         withoutIsrc {{ lines usages revenueEur linesPercent usagesPercent revenuePercent }}
         """,
     ),
+    "coverage": (
+        'coverage(from: "2020-01", to: "2020-12")',
+        f"""
+        dsp offer society {TERRITORY} {CURRENCY}
+        months {{ {PAGE_INFO} edges {{ cursor node {{ month state }} }} }}
+        """,
+    ),
+    "DSRs of covered months": (
+        'coverage(from: "2020-01", to: "2020-12")',
+        "months { edges { node { dsrs { edges { node { id } } } } } }",
+    ),
     "statistics of use types": ("statistics(groupBy: USE_TYPE)", "useType dsrCount"),
     "statistics of territories": ("statistics(groupBy: TERRITORY)", f"{TERRITORY} dsrCount"),
     "statistics of currencies": ("statistics(groupBy: CURRENCY)", f"{CURRENCY} dsrCount"),
