@@ -23,6 +23,7 @@ from catalogue.admin.exports import EXPORTS_OF_DSRS, DSRExportForm
 from catalogue.admin.filters import MessageFilter, RevenueKindFilter, UseTypeFilter
 from catalogue.admin.imports import ReportImportMixin
 from catalogue.admin.parts import first_problems
+from catalogue.admin.questions import QuestionPages
 from catalogue.dsrs import selectors, services
 from catalogue.dsrs.kept_files import kept_file, kept_file_open
 from catalogue.dsrs.selectors import own_resource_count
@@ -58,7 +59,7 @@ class LinesForm(forms.Form):
 
 
 @admin.register(DSR)
-class DSRAdmin(ReportImportMixin, StreamingExportMixin, UneditedAdmin, DeletedByServiceAdmin):
+class DSRAdmin(QuestionPages, ReportImportMixin, StreamingExportMixin, UneditedAdmin, DeletedByServiceAdmin):
     import_export_change_list_template = "admin/import_export/change_list_import_export.html"
     resource_classes = EXPORTS_OF_DSRS
     export_form_class = DSRExportForm

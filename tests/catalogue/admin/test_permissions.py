@@ -20,6 +20,8 @@ DSR_NEEDS = {
     "change": VIEW_DSR,
     "history": VIEW_DSR,
     "lines": VIEW_DSR,
+    "breakdown": VIEW_DSR,
+    "coverage": VIEW_DSR,
     "add": set(),
     "delete": {"delete_dsr"},
     "import": {"import_dsr"},

@@ -1,4 +1,4 @@
-// Draws the tables of the start page as charts. A click on a bar opens the list of its DSRs.
+// Draws the tables of a page as charts. A click on a bar opens its address.
 (function () {
   "use strict";
   const data = document.getElementById("chart-data");
@@ -17,7 +17,7 @@
   function chart(canvas) {
     const bars = groups[canvas.dataset.groups];
     const amount = canvas.dataset.amount;
-    const isAcross = canvas.dataset.groups === "territory";
+    const isAcross = canvas.dataset.groups !== "period";
     const lines = { grid: { color: color("--hairline-color") }, ticks: { color: color("--body-fg") } };
     const numbers = { ...lines, beginAtZero: true, ticks: { ...lines.ticks, callback: (tick) => short.format(tick) } };
     const names = { ...lines, grid: { display: false } };

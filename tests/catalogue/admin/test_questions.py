@@ -1,0 +1,186 @@
+"""The pages of questions: the breakdown with its chart and its files, and the coverage."""
+
+import csv
+import html
+import io
+import json
+import re
+
+import pytest
+from django.utils.html import strip_tags
+from openpyxl import load_workbook
+from playwright.sync_api import expect
+
+from catalogue.models import DSR
+from tests.browser import signed_in
+from tests.catalogue import recipes
+from tests.catalogue.helpers import import_report, line, staff_with
+
+pytestmark = pytest.mark.django_db
+
+BREAKDOWN, COVERAGE = "/admin/catalogue/dsr/breakdown/", "/admin/catalogue/dsr/coverage/"
+ISRC = "ESABC2000001"
+
+
+@pytest.fixture
+def _reports(tmp_path):
+    import_report(
+        tmp_path,
+        "Spotify_Duo_ES_EUR_20200101-20200131.tsv",
+        line("a", isrc=ISRC, usages="6", revenue="10"),
+        line("b", usages="2", revenue="0.500"),
+    )
+    import_report(tmp_path, "Spotify_Duo_ES_EUR_20200201-20200229.tsv", line("a", isrc=ISRC, usages="3", revenue="1"))
+    import_report(tmp_path, "Deezer_Free_FR_EUR_20200115-20200214.tsv", line("a", isrc=ISRC, usages="5", revenue="7"))
+
+
+@pytest.fixture
+def ask(client):
+    client.force_login(staff_with("view_dsr", "export_dsr"))
+
+    def answer(address, expected_status=200, **query):
+        response = client.get(address, query)
+        assert response.status_code == expected_status
+        return response
+
+    return answer
+
+
+def table_of(response, name):
+    """The texts of a table, row by row."""
+    (table,) = re.findall(rf'<table[^>]*id="{name}">(.*?)</table>', response.content.decode(), re.DOTALL)
+    rows = re.findall(r"<tr>(.*?)</tr>", table, re.DOTALL)
+    return [[html.unescape(strip_tags(cell)) for cell in re.findall(r"<t[dh].*?</t[dh]>", row)] for row in rows]
+
+
+@pytest.mark.usefixtures("_reports")
+def test_a_breakdown_by_one_group_has_all_measures(ask):
+    heading, *rows = table_of(ask(BREAKDOWN), "breakdown")
+    assert heading[:6] == ["Territory", "Revenue in EUR", "Usages", "DSRs", "Lines", "EUR per 1,000 usages"]
+    assert rows == [
+        ["ES", "11.50", "11", "2", "3", "1,045.4545", "0.00", "1", "2", "0.50", "4.35"],
+        ["FR", "7.00", "5", "1", "1", "1,400.0000", "0.00", "0", "0", "0.00", "0.00"],
+    ]
+    assert '<span title="1,045.454545454545">1,045.4545</span>' in ask(BREAKDOWN).content.decode()
+
+
+@pytest.mark.usefixtures("_reports")
+def test_a_breakdown_by_two_groups_is_a_pivot(ask):
+    assert table_of(ask(BREAKDOWN, by="territory", then_by="month", show="usages"), "breakdown") == [
+        ["Territory", "2020-01", "2020-01-15 – 2020-02-14", "2020-02"],
+        ["ES", "8", "–", "3"],
+        ["FR", "–", "5", "–"],
+    ]
+    narrowed = ask(BREAKDOWN, by="dsp", then_by="month", period_end="2020-01-31", territory="ES")
+    assert table_of(narrowed, "breakdown") == [["DSP", "2020-01"], ["Spotify", "10.50"]]
+
+
+@pytest.mark.usefixtures("_reports")
+def test_a_breakdown_as_a_file(ask):
+    response = ask(BREAKDOWN, by="territory", then_by="month", format="csv")
+    text = b"".join(response.streaming_content).decode("utf-8-sig")
+    rows = list(csv.DictReader(io.StringIO(text)))
+    assert [(row["territory"], row["month"], row["period_start"], row["revenue_eur"]) for row in rows] == [
+        ("ES", "2020-01", "", "10.5"),
+        ("ES", "2020-02", "", "1"),
+        ("FR", "", "2020-01-15", "7"),
+    ]
+    response = ask(BREAKDOWN, by="offer", format="xlsx")
+    sheet = load_workbook(io.BytesIO(b"".join(response.streaming_content))).active
+    heading, duo, free = sheet.iter_rows(values_only=True)
+    at = heading.index("revenue_eur_exact")
+    assert [(row[0], row[at]) for row in (duo, free)] == [("Duo", "11.5"), ("Free", "7")]
+
+
+@pytest.mark.usefixtures("_reports")
+def test_a_file_needs_the_permission_to_export(client):
+    client.force_login(staff_with("view_dsr"))
+    assert b"format=csv" not in client.get(BREAKDOWN).content
+    assert client.get(BREAKDOWN, {"format": "csv"}).status_code == 403
+
+
+@pytest.mark.parametrize(
+    ("query", "message"),
+    [
+        ({"by": "dsp", "then_by": "dsp"}, "Choose another group than that of the rows."),
+        ({"by": "path"}, "Select a valid choice."),
+        ({"period_start": "2020-02-01", "period_end": "2020-01-01"}, "The range ends before it starts."),
+        ({"period_start": "soon"}, "Enter a valid date."),
+        ({"territory": "XX"}, "Select a valid choice."),
+    ],
+)
+def test_a_wrong_choice_is_explained(ask, query, message):
+    assert message in html.unescape(ask(BREAKDOWN, 400, **query).content.decode())
+
+
+@pytest.mark.usefixtures("_reports")
+def test_coverage_leads_to_dsrs_and_to_the_import(ask):
+    recipes.failed_dsr.make(dsp="Spotify", offer="Duo", territory_id="ES", currency_id="EUR", path="failed.tsv")
+    DSR.objects.failed().update(period_start="2020-03-01", period_end="2020-03-31")
+    recipes.dsr.make(
+        dsp="Spotify",
+        offer="Duo",
+        territory_id="ES",
+        currency_id="EUR",
+        period_start="2020-05-01",
+        period_end="2020-05-31",
+    )
+    response = ask(COVERAGE, first="2020-01", last="2020-05")
+    assert table_of(response, "coverage") == [
+        ["Series", "Territory", "Currency", "2020-01", "2020-02", "2020-03", "2020-04", "2020-05"],
+        ["Deezer Free", "FR", "EUR", "partial", "partial", "late", "late", "late"],
+        ["Spotify Duo", "ES", "EUR", "ingested", "ingested", "failed", "missing", "ingested"],
+    ]
+    cells = re.findall(r'<a class="coverage-(\w+)" href="([^"]+)"', response.content.decode())
+    january = DSR.objects.get(path__contains="ES_EUR_20200101")
+    assert ("ingested", f"/admin/catalogue/dsr/{january.pk}/change/") in cells
+    assert ("missing", "/admin/catalogue/dsr/import/") in cells
+    for _, address in cells:
+        assert "catalogue/dsr" in address
+
+
+@pytest.mark.parametrize(
+    ("query", "message"),
+    [
+        ({"first": "2020"}, "Must be a month such as 2020-01."),
+        ({"first": "2020-02", "last": "2020-01"}, "Choose 1 to 120 months."),
+        ({"first": "2000-01", "last": "2020-01"}, "Choose 1 to 120 months."),
+    ],
+)
+def test_a_wrong_range_of_months_is_explained(ask, query, message):
+    assert message in ask(COVERAGE, 400, **query).content.decode()
+
+
+def test_pages_without_dsrs_say_so(ask):
+    for address in (BREAKDOWN, COVERAGE):
+        assert "No DSRs found." in ask(address).content.decode()
+
+
+@pytest.mark.usefixtures("_reports")
+def test_the_chart_has_the_rows_with_most_revenue_first(ask):
+    content = ask(BREAKDOWN, by="territory", then_by="month").content.decode()
+    data = json.loads(re.search(r'<script id="chart-data"[^>]*>(.*?)</script>', content)[1])
+    assert [(bar["name"], bar["revenue"], bar["usages"]) for bar in data["rows"]] == [
+        ("ES", "11.50", "11"),
+        ("FR", "7.00", "5"),
+    ]
+
+
+@pytest.mark.browser
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.usefixtures("_reports")
+def test_a_breakdown_in_a_browser(live_server, page, admin_user):
+    """From the start page to a pivot; the page logs no error, as its charts are drawn."""
+    start = signed_in(page, f"{live_server.url}/admin/", "Digital Sales Reports")
+    start.get_by_role("link", name="Breakdown").click()
+    page.get_by_label("Columns").select_option("month")
+    page.get_by_role("button", name="Show").click()
+    expect(page.get_by_role("columnheader", name="2020-02", exact=True)).to_be_visible()
+    page.wait_for_function("() => Array.from(document.querySelectorAll('canvas')).every(one => Chart.getChart(one))")
+    start.goto(f"{live_server.url}/admin/")
+    start.get_by_role("link", name="Coverage").click()
+    page.get_by_label("From").fill("2020-01")
+    page.get_by_label("To (inclusive)").fill("2020-03")
+    page.get_by_role("button", name="Show").click()
+    page.get_by_role("link", name="ingested").first.click()
+    expect(page.get_by_text("Spotify_Duo_ES_EUR_20200101-20200131.tsv").first).to_be_visible()
