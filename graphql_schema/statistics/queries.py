@@ -6,12 +6,13 @@ from typing import Any
 import graphene
 from graphql import GraphQLResolveInfo
 
+from catalogue.dsrs.comparison import GROUPINGS, PREVIOUS, Period, comparison, earlier_period
 from catalogue.dsrs.coverage import MOST_MONTHS, coverage, parse_month
 from catalogue.dsrs.statistics import Grouping, dsr_statistics
 from dsrhub.exceptions import InvalidArgument
 from graphql_schema.connections import Keyset, KeysetField, memory_keyset
 from graphql_schema.dsrs.filters import dsr_arguments, dsr_search
-from graphql_schema.statistics.types import SeriesCoverage, Statistic, StatisticGroup
+from graphql_schema.statistics.types import Compared, SeriesCoverage, Statistic, StatisticGroup
 
 
 class StatisticQueries(graphene.ObjectType):
@@ -34,6 +35,37 @@ class StatisticQueries(graphene.ObjectType):
         description="Series of DSRs of one music service, offer, society, territory and currency, and what is "
         "delivered for their months.",
     )
+
+    comparison = KeysetField(
+        Compared,
+        by=StatisticGroup(required=True, description=f"One of {', '.join(GROUPINGS).upper()}."),
+        period=graphene.String(
+            required=True, description="The later month, quarter or year, such as 2020-02, 2020-Q1 or 2020."
+        ),
+        # `with` is a keyword of Python.
+        other=graphene.String(
+            name="with",
+            default_value=PREVIOUS,
+            description="The period to compare with: previous, year_before, or a period as long as the later one.",
+        ),
+        **{name: argument for name, argument in dsr_arguments().items() if name not in ("period_start", "period_end")},
+        description="Groups of DSRs in two periods, ordered by name. Only DSRs count whose whole period lies in one.",
+    )
+
+    @staticmethod
+    def resolve_comparison(
+        root: Any, info: GraphQLResolveInfo, by: Any, period: str, other: str, **search: Any
+    ) -> Keyset:
+        grouping, later = Grouping(by.name.lower()), Period.parse(period)
+        if grouping not in GROUPINGS:
+            raise InvalidArgument("Periods cannot be compared by this.", argument="by")
+        if later is None:
+            raise InvalidArgument(
+                "Must be a month, quarter or year, such as 2020-02, 2020-Q1 or 2020.", argument="period"
+            )
+        earlier = earlier_period(later, other)
+        rows = comparison(by=grouping, period=later, other=earlier, search=dsr_search(**search))
+        return memory_keyset(f"comparison by {grouping}", rows, key=str)
 
     @staticmethod
     def resolve_coverage(

@@ -8,6 +8,7 @@ import graphene
 from graphql import GraphQLResolveInfo
 
 from catalogue import models
+from catalogue.dsrs import comparison
 from catalogue.dsrs.coverage import SeriesCoverage as DSRSeries
 from catalogue.dsrs.coverage import State
 from catalogue.dsrs.selectors import dsrs_by_id
@@ -120,6 +121,37 @@ class WithoutIsrc(graphene.ObjectType):
     @staticmethod
     def resolve_revenue_percent(statistic: DSRStatistic, info: GraphQLResolveInfo) -> DecimalNumber | None:
         return statistic.blank_isrc_revenue_percent
+
+
+class ComparedSums(graphene.ObjectType):
+    """The sums of a group in a period."""
+
+    dsr_count = graphene.Int(required=True, description="The number of DSRs.")
+    line_count = BigInt(required=True, description="The number of lines.")
+    usages = BigInt(required=True, description="The sum of the usages.")
+    revenue_eur = Decimal(required=True, description="The sum of the revenue in EUR.")
+
+
+class Compared(graphene.ObjectType):
+    """A group of DSRs in two periods. What is not there counts as 0 in a difference."""
+
+    name = graphene.String(description="The name of the group. Null for the DSRs without a society.")
+    now = graphene.Field(ComparedSums, description="The later period. Null without DSRs.")
+    before = graphene.Field(ComparedSums, description="The earlier period. Null without DSRs.")
+    usages_difference = BigInt(required=True, description="The usages now, less those before.")
+    revenue_eur_difference = Decimal(required=True, description="The revenue in EUR now, less that before.")
+    usages_percent = Decimal(description="The difference in per cent of before, to 12 decimals. Null without usages.")
+    revenue_eur_percent = Decimal(
+        description="The difference in per cent of before, to 12 decimals. Null without revenue."
+    )
+
+    @staticmethod
+    def resolve_revenue_eur_difference(group: comparison.Compared, info: GraphQLResolveInfo) -> DecimalNumber:
+        return group.revenue_difference
+
+    @staticmethod
+    def resolve_revenue_eur_percent(group: comparison.Compared, info: GraphQLResolveInfo) -> DecimalNumber | None:
+        return group.revenue_percent
 
 
 CoverageState = choices_enum(

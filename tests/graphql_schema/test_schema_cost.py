@@ -73,6 +73,13 @@ QUERIES = {
         withoutIsrc {{ lines usages revenueEur linesPercent usagesPercent revenuePercent }}
         """,
     ),
+    "comparison": (
+        'comparison(by: OFFER, period: "1900-01", with: "1901-01")',
+        """
+        name now { dsrCount lineCount usages revenueEur } before { dsrCount } usagesDifference revenueEurDifference
+        usagesPercent revenueEurPercent
+        """,
+    ),
     "coverage": (
         'coverage(from: "2020-01", to: "2020-12")',
         f"""
