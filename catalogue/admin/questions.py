@@ -1,7 +1,8 @@
-"""The pages of questions about DSRs: the breakdown, and the coverage of series."""
+"""The pages of questions about DSRs: the breakdown, the comparison of periods, and the coverage of series."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import date
+from decimal import Decimal
 from typing import Any, NamedTuple
 
 from django import forms
@@ -17,6 +18,8 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from catalogue.admin.cells import amount, grouped
+from catalogue.dsrs.comparison import GROUPINGS as COMPARED
+from catalogue.dsrs.comparison import PREVIOUS, YEAR_BEFORE, Compared, Period, comparison, earlier_period
 from catalogue.dsrs.coverage import MOST_MONTHS, SeriesCoverage, State, coverage, month_name, parse_month
 from catalogue.dsrs.selectors import DSRSearch
 from catalogue.dsrs.statistics import COLUMNS, DSRStatistic, Grouping, dsr_statistics
@@ -133,6 +136,39 @@ class BreakdownForm(SearchForm):
         return [*self.FILTERS, "use_type", "period_start", "period_end"]
 
 
+class ComparisonForm(SearchForm):
+    by = forms.ChoiceField(
+        label=gettext_lazy("Rows"), choices=lambda: [(one, GROUPINGS[one]) for one in COMPARED], required=False
+    )
+    period = forms.CharField(
+        label=gettext_lazy("Month, quarter or year"),
+        required=False,
+        widget=forms.TextInput(attrs={"placeholder": "2020-02, 2020-Q1, 2020", "size": 20}),
+    )
+    other = forms.CharField(
+        label=gettext_lazy("Compared with"),
+        required=False,
+        widget=forms.TextInput(attrs={"placeholder": PREVIOUS, "list": "other-periods", "size": 20}),
+    )
+
+    def clean_by(self) -> Grouping:
+        return Grouping(self.cleaned_data["by"] or Grouping.TERRITORY)
+
+    def clean(self) -> dict[str, Any]:
+        chosen = self.cleaned_data
+        last = DSR.objects.ingested().order_by("-period_end").values_list("period_end", flat=True).first()
+        default = last or timezone.localdate()
+        chosen["period"] = Period.parse(chosen.get("period") or month_name(default))
+        if chosen["period"] is None:
+            self.add_error("period", _("Must be a month, quarter or year, such as 2020-02, 2020-Q1 or 2020."))
+            return chosen
+        try:
+            chosen["other"] = earlier_period(chosen["period"], chosen.get("other") or PREVIOUS)
+        except InvalidArgument as error:
+            self.add_error("other", error.message)
+        return chosen
+
+
 class MonthField(forms.CharField):
     def __init__(self, **options: Any) -> None:
         super().__init__(required=False, widget=forms.TextInput(attrs={"type": "month"}), **options)
@@ -180,7 +216,14 @@ def _cell(statistic: DSRStatistic, measure: str) -> SafeString | None:
     value = getattr(statistic, measure)
     if value is None or measure not in DECIMALS:
         return amount(value)
-    return format_html('<span title="{}">{}</span>', grouped(value), f"{value:,.{DECIMALS[measure]}f}")
+    return _rounded(value, DECIMALS[measure])
+
+
+def _rounded(value: Decimal | None, decimals: int = 2) -> SafeString | None:
+    """Return a rounded number whose title is the exact one."""
+    return (
+        None if value is None else format_html('<span title="{}">{}</span>', grouped(value), f"{value:,.{decimals}f}")
+    )
 
 
 def flat_table(statistics: Sequence[DSRStatistic], grouping: Grouping) -> Pivot:
@@ -270,6 +313,25 @@ def _month_cell(series: SeriesCoverage, month: str) -> dict[str, Any] | None:
     return {"state": found.state.value, "label": State(found.state).label, "address": address}
 
 
+def comparison_rows(rows: Sequence[Compared]) -> list[dict[str, Any]]:
+    """The groups, those whose revenue rose most first, and those whose revenue fell most last."""
+    return [
+        {
+            "name": one.name or _("none"),
+            "cells": [
+                *(amount(part.usages if part else None) for part in (one.before, one.now)),
+                amount(one.usages_difference),
+                _rounded(one.usages_percent),
+                *(_rounded(part.revenue_eur if part else None) for part in (one.before, one.now)),
+                _rounded(one.revenue_difference),
+                _rounded(one.revenue_percent),
+            ],
+            "incomplete": ", ".join([*one.incomplete_before, *one.incomplete_now]),
+        }
+        for one in sorted(rows, key=lambda one: (-one.revenue_difference, one.key))
+    ]
+
+
 # --- Pages -----------------------------------------------------------------------------------------------------
 
 
@@ -280,6 +342,7 @@ class QuestionPages(admin.ModelAdmin):
         view = self.admin_site.admin_view
         return [
             path("breakdown/", view(self.breakdown_view), name="catalogue_dsr_breakdown"),
+            path("comparison/", view(self.comparison_view), name="catalogue_dsr_comparison"),
             path("coverage/", view(self.coverage_view), name="catalogue_dsr_coverage"),
             *super().get_urls(),
         ]
@@ -315,6 +378,22 @@ class QuestionPages(admin.ModelAdmin):
             "query": request.GET.urlencode(),
         }
         return self._question(request, "breakdown", context)
+
+    def comparison_view(self, request: HttpRequest) -> HttpResponse:
+        """Show what changed between two periods, the largest rise first and the largest fall last."""
+        self._require_view(request)
+        form = ComparisonForm(request.GET)
+        context: dict[str, Any] = {"title": _("Comparison"), "form": form, "choices": [PREVIOUS, YEAR_BEFORE]}
+        if not form.is_valid():
+            return self._question(request, "comparison", context, status=400)
+        chosen = form.cleaned_data
+        rows = comparison(by=chosen["by"], period=chosen["period"], other=chosen["other"], search=form.search())
+        context |= {
+            "rows": comparison_rows(rows),
+            "row_heading": GROUPINGS[chosen["by"]],
+            "periods": [chosen["other"], chosen["period"]],
+        }
+        return self._question(request, "comparison", context)
 
     def coverage_view(self, request: HttpRequest) -> HttpResponse:
         """Show the months of each series. A gap leads to the import, and a month to its DSRs."""

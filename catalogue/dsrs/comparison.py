@@ -44,6 +44,11 @@ class Period:
             return cls(months + (int(match["quarter"]) - 1) * QUARTER, QUARTER)
         return cls(months, YEAR)
 
+    def __str__(self) -> str:
+        year, month = self.first_month // YEAR, self.first_month % YEAR + 1
+        names = {1: f"{year:04}-{month:02}", QUARTER: f"{year:04}-Q{month // QUARTER + 1}", YEAR: f"{year:04}"}
+        return names[self.month_count]
+
     @property
     def start(self) -> date:
         return date(self.first_month // YEAR, self.first_month % YEAR + 1, 1)

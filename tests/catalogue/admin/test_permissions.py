@@ -21,6 +21,7 @@ DSR_NEEDS = {
     "history": VIEW_DSR,
     "lines": VIEW_DSR,
     "breakdown": VIEW_DSR,
+    "comparison": VIEW_DSR,
     "coverage": VIEW_DSR,
     "add": set(),
     "delete": {"delete_dsr"},

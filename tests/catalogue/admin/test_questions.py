@@ -19,6 +19,7 @@ from tests.catalogue.helpers import import_report, line, staff_with
 pytestmark = pytest.mark.django_db
 
 BREAKDOWN, COVERAGE = "/admin/catalogue/dsr/breakdown/", "/admin/catalogue/dsr/coverage/"
+COMPARISON = "/admin/catalogue/dsr/comparison/"
 ISRC = "ESABC2000001"
 
 
@@ -114,6 +115,34 @@ def test_a_wrong_choice_is_explained(ask, query, message):
 
 
 @pytest.mark.usefixtures("_reports")
+def test_a_comparison_starts_with_the_largest_rise(ask, tmp_path):
+    import_report(tmp_path, "Tidal_HiFi_GB_GBP_20200201-20200229.tsv", line("a", usages="1", revenue="0"))
+    heading, periods, *rows = table_of(ask(COMPARISON), "comparison")
+    assert heading == ["Territory", "Usages", "Revenue in EUR", "Incomplete months"]
+    assert periods == ["2020-01", "2020-02", "Difference", "%"] * 2
+    # The report of France lies in neither month.
+    assert rows == [
+        ["GB", "–", "1", "1", "–", "–", "0.00", "0.00", "–", ""],
+        ["ES", "8", "3", "-5", "-62.50", "10.50", "1.00", "-9.50", "-90.48", ""],
+    ]
+    response = ask(COMPARISON, by="dsp", period="2020", other="2019", territory="FR")
+    assert table_of(response, "comparison")[2:][0][:3] == ["Deezer", "–", "5"]
+
+
+@pytest.mark.parametrize(
+    ("query", "message"),
+    [
+        ({"period": "soon"}, "Must be a month, quarter or year, such as 2020-02, 2020-Q1 or 2020."),
+        ({"period": "2020", "other": "2019-01"}, "Compare a month with a month"),
+        ({"period": "2020", "other": "soon"}, "Must be previous, year_before, or a period such as 2020-01."),
+        ({"by": "month"}, "Select a valid choice."),
+    ],
+)
+def test_periods_that_cannot_be_compared_are_explained(ask, query, message):
+    assert message in ask(COMPARISON, 400, **query).content.decode()
+
+
+@pytest.mark.usefixtures("_reports")
 def test_coverage_leads_to_dsrs_and_to_the_import(ask):
     recipes.failed_dsr.make(dsp="Spotify", offer="Duo", territory_id="ES", currency_id="EUR", path="failed.tsv")
     DSR.objects.failed().update(period_start="2020-03-01", period_end="2020-03-31")
@@ -152,7 +181,7 @@ def test_a_wrong_range_of_months_is_explained(ask, query, message):
 
 
 def test_pages_without_dsrs_say_so(ask):
-    for address in (BREAKDOWN, COVERAGE):
+    for address in (BREAKDOWN, COMPARISON, COVERAGE):
         assert "No DSRs found." in ask(address).content.decode()
 
 
