@@ -96,6 +96,21 @@ def rankings_clear() -> None:
         rankings_drop_surplus()
 
 
+# Of the totals of DSRs, so the number of lines makes no difference.
+QUESTIONS = (
+    "/statistics/?group_by=territory",
+    "/statistics/?group_by=territory,month",
+    "/statistics/?group_by=use_type",
+    "/statistics/comparison/?by=territory&period=2020-02",
+    "/coverage/?from=2020-01&to=2020-12",
+)
+
+
+def measure_questions() -> None:
+    for address in QUESTIONS:
+        say(f"{address}: {median_seconds(partial(asked, address)) * 1000:,.1f} ms, {DSR.objects.count():,} DSRs")
+
+
 def measure_pages() -> None:
     dsr = DSR.objects.order_by("-line_count").first()
     assert dsr is not None

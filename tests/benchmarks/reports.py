@@ -16,7 +16,13 @@ from django.db import connection
 
 from tests.benchmarks.many_reports import measure_many_reports
 from tests.benchmarks.report_imports import everything_delete, measure_dirt, measure_imports
-from tests.benchmarks.report_questions import measure_delete, measure_lists, measure_pages, measure_ranking
+from tests.benchmarks.report_questions import (
+    measure_delete,
+    measure_lists,
+    measure_pages,
+    measure_questions,
+    measure_ranking,
+)
 
 
 def main() -> None:
@@ -35,6 +41,7 @@ def main() -> None:
         measure_imports(files)
         measure_ranking()
         measure_pages()
+        measure_questions()
         measure_lists()
         measure_delete()
         measure_dirt(files[0])
