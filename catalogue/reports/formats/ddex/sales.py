@@ -47,7 +47,10 @@ class Context:
         if self._largest is None or most > self._largest[1]:
             at, kept = usages.index(most), self._largest
             self._largest = first + at, most, shares[at], others[at]
-            lines[at] = b"" if kept is None else self._line % (*kept[:2], kept[2][1], kept[3])
+            if kept is None:
+                del lines[at]
+            else:
+                lines[at] = self._line % (*kept[:2], kept[2][1], kept[3])
         return self._counted(lines)
 
     def last(self) -> bytes:
@@ -59,7 +62,7 @@ class Context:
 
     def _counted(self, lines: Sequence[bytes]) -> bytes:
         joined = b"".join(lines)
-        self.byte_count += len(joined) - self._mark_length * (len(lines) - lines.count(b""))
+        self.byte_count += len(joined) - self._mark_length * len(lines)
         return joined
 
     def result(self) -> ContextResult:

@@ -11,7 +11,7 @@ from catalogue.reports.formats.ddex.money import Allocation
 def allocated(revenue, declared, *usages, at_once=2):
     """The revenue of each line with the rounding rest, and what is not allocated; as texts.
 
-    So many lines are added at a time.
+    `at_once` lines are added at a time.
     """
     allocation = Allocation(revenue, declared)
     found = []
