@@ -20,16 +20,24 @@ from django.utils.translation import gettext_lazy
 from catalogue.admin.cells import amount, grouped
 from catalogue.dsrs.comparison import GROUPINGS as COMPARED
 from catalogue.dsrs.comparison import PREVIOUS, YEAR_BEFORE, Compared, Period, comparison, earlier_period
-from catalogue.dsrs.coverage import MOST_MONTHS, SeriesCoverage, State, coverage, month_name, parse_month
+from catalogue.dsrs.coverage import (
+    MOST_MONTHS,
+    SeriesCoverage,
+    State,
+    coverage,
+    month_name,
+    months_between,
+    parse_month,
+)
 from catalogue.dsrs.selectors import DSRSearch
-from catalogue.dsrs.statistics import COLUMNS, DSRStatistic, Grouping, dsr_statistics
+from catalogue.dsrs.statistics import DSRStatistic, Grouping, dsr_statistics, group_columns
 from catalogue.models import DSR
 from dsrhub.exceptions import InvalidArgument
 from dsrhub.import_export.button import streamed
 from dsrhub.import_export.formats import CSV, XLSX, ExportFormat
 from dsrhub.import_export.tables import Table, dated_name
 
-# A pivot has at most so many columns, and a chart so many bars: more cannot be read.
+# The most columns of a pivot, and the most bars of a chart. Nobody can read more.
 MOST_COLUMNS, MOST_BARS = 36, 30
 ROWS_ON_A_PAGE, SERIES_ON_A_PAGE = 1000, 500
 MONTHS_SHOWN = 12
@@ -279,10 +287,7 @@ def _list_query(statistic: DSRStatistic, grouping: Grouping) -> dict[str, str]:
 
 def exported(statistics: Sequence[DSRStatistic], groupings: Sequence[Grouping]) -> Table:
     """One row for each group, with the columns that REST has."""
-    columns = [*dict.fromkeys(name for one in groupings for name in (*COLUMNS.get(one, [one.value]),))]
-    if any(one in (Grouping.MONTH, Grouping.QUARTER, Grouping.YEAR) for one in groupings):
-        columns += [day for day in ("period_start", "period_end") if day not in columns]
-    columns += [*MEASURES, "revenue_kind"]
+    columns = [*group_columns(groupings), *MEASURES, "revenue_kind"]
     rows = (tuple(getattr(one, name) for name in columns) for one in statistics)
     return Table(tuple(columns), rows, amounts=tuple(name for name in MEASURES if "revenue" in name))
 
@@ -409,9 +414,7 @@ class QuestionPages(admin.ModelAdmin):
                 form.add_error("last", _("Choose 1 to %s months.") % MOST_MONTHS)
         if not form.is_valid():
             return self._question(request, "coverage", context, status=400)
-        count = (last.year - first.year) * 12 + last.month - first.month + 1
-        numbers = range(first.year * 12 + first.month - 1, first.year * 12 + first.month - 1 + count)
-        months = [month_name(date(number // 12, number % 12 + 1, 1)) for number in numbers]
+        months = [month_name(month) for month in months_between(first, last)]
         context |= {
             "months": months,
             "rows": coverage_rows(series[:SERIES_ON_A_PAGE], months),

@@ -10,7 +10,7 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from catalogue.api.statistics import FilterParameters
-from catalogue.dsrs.coverage import MONTH_PATTERN, MOST_MONTHS, State, coverage, month_name, parse_month
+from catalogue.dsrs.coverage import MONTH_PATTERN, MOST_MONTHS, State, coverage, month_count, month_name, parse_month
 from catalogue.dsrs.selectors import DSRSearch
 from dsrhub.api.errors import READS_CLOSED, WRONG_PARAMETERS
 from dsrhub.api.fields import EXACT_IN_WORDS
@@ -45,8 +45,7 @@ class CoverageParameters(FilterParameters, PageParameters):
         }
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
-        first, last = attrs["first"], attrs["last"]
-        months = (last.year - first.year) * 12 + last.month - first.month + 1
+        months = month_count(attrs["first"], attrs["last"])
         if months < 1:
             raise serializers.ValidationError({"to": ["The range ends before it starts."]}, code="before_from")
         if months > MOST_MONTHS:

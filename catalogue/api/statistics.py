@@ -11,7 +11,7 @@ from rest_framework.views import APIView
 
 from catalogue.api.serializers import ScopeParameters, TerritoryParameters
 from catalogue.dsrs.selectors import DSRSearch
-from catalogue.dsrs.statistics import COLUMNS, LABELS, MOST_GROUPINGS, DSRStatistic, Grouping, dsr_statistics
+from catalogue.dsrs.statistics import MOST_GROUPINGS, DSRStatistic, Grouping, dsr_statistics, group_columns
 from catalogue.models import RevenueKind
 from dsrhub.api.errors import READS_CLOSED, WRONG_PARAMETERS
 from dsrhub.api.fields import EXACT_IN_WORDS, ExactField, Int64Field, exact_field
@@ -126,13 +126,13 @@ class StatisticSerializer(serializers.Serializer[Any]):
 
     def to_representation(self, instance: DSRStatistic) -> dict[str, Any]:
         row = super().to_representation(instance)
-        columns: set[str] = self.context["columns"]
-        if columns & {*LABELS} and None in (row[label] for label in LABELS if label in columns):
-            columns = {*columns, *PERIOD}
-        return {name: value for name, value in row.items() if name in columns or name not in GROUP_COLUMNS}
+        hidden = GROUP_COLUMNS - {*self.context["columns"]}
+        # A period that lies in a month, a quarter or a year has no days of its own.
+        hidden |= {name for name in PERIOD if row[name] is None}
+        return {name: value for name, value in row.items() if name not in hidden}
 
 
-GROUP_COLUMNS = {*LABELS, *(name for columns in COLUMNS.values() for name in columns)}
+GROUP_COLUMNS = {name for grouping in Grouping for name in group_columns([grouping])}
 
 
 class StatisticsView(APIView):
@@ -153,6 +153,5 @@ class StatisticsView(APIView):
         statistics = dsr_statistics(group_by=group_by, search=DSRSearch(**asked))
         if len(statistics) > MOST_ROWS:
             raise AnswerTooLarge(f"These are {len(statistics):,} groups. Select fewer DSRs, or group by one column.")
-        columns = {name for grouping in group_by for name in COLUMNS.get(grouping, [grouping.value])}
-        context = {"exact": exact, "columns": columns}
+        context = {"exact": exact, "columns": group_columns(group_by)}
         return Response(StatisticSerializer(statistics, many=True, context=context).data)

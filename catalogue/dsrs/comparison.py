@@ -5,7 +5,7 @@ from calendar import monthrange
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import date
-from decimal import MAX_PREC, Context, Decimal
+from decimal import Decimal
 from functools import cached_property
 from typing import Self
 
@@ -13,7 +13,7 @@ from catalogue.dsrs.coverage import State, coverage
 from catalogue.dsrs.selectors import EVERY_DSR, DSRSearch
 from catalogue.dsrs.statistics import DSRStatistic, Grouping, dsr_statistics
 from dsrhub.exceptions import InvalidArgument
-from dsrhub.values import ratio
+from dsrhub.values import WIDE, ratio
 
 # What series of DSRs have, too: so it is known whether a group is complete.
 GROUPINGS = (Grouping.DSP, Grouping.OFFER, Grouping.SOCIETY, Grouping.TERRITORY, Grouping.CURRENCY)
@@ -21,7 +21,6 @@ PREVIOUS, YEAR_BEFORE = "previous", "year_before"
 PERIOD = re.compile(r"(?P<year>(?!0000)[0-9]{4})(?:-(?:(?P<month>0[1-9]|1[0-2])|Q(?P<quarter>[1-4])))?")
 PERIOD_PATTERN = r"(?!0000)[0-9]{4}(-(0[1-9]|1[0-2]|Q[1-4]))?"
 YEAR, QUARTER = 12, 3
-EXACT = Context(prec=MAX_PREC)
 
 
 @dataclass(frozen=True)
@@ -89,11 +88,11 @@ class Compared:
 
     @cached_property
     def usages_difference(self) -> Decimal:
-        return EXACT.subtract(_usages(self.now), _usages(self.before))
+        return WIDE.subtract(_usages(self.now), _usages(self.before))
 
     @cached_property
     def revenue_difference(self) -> Decimal:
-        return EXACT.subtract(_revenue(self.now), _revenue(self.before))
+        return WIDE.subtract(_revenue(self.now), _revenue(self.before))
 
     @property
     def usages_percent(self) -> Decimal | None:

@@ -3,7 +3,7 @@
 import re
 from calendar import monthrange
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from itertools import pairwise
@@ -20,7 +20,7 @@ from dsrhub.exceptions import InvalidArgument
 
 MOST_MONTHS = 120
 MONTH_PATTERN = "[0-9]{4}-(0[1-9]|1[0-2])"
-# A series of which nothing came for so many months has ended: then nothing is late.
+# A series has ended when nothing came for this many months. Then nothing is late.
 MONTHS_EXPECTED = 12
 
 
@@ -91,9 +91,12 @@ def coverage(*, first: date, last: date, search: DSRSearch = EVERY_DSR) -> list[
 
     Raises InvalidArgument for a range that is reversed, or longer than MOST_MONTHS.
     """
-    months = list(_months(first, last))
-    if not months:
+    count = month_count(first, last)
+    if count > MOST_MONTHS:
+        raise InvalidArgument(f"The range has more than {MOST_MONTHS} months.", argument="to")
+    if count < 1:
         raise InvalidArgument("The range ends before it starts.", argument="to")
+    months = months_between(first, last)
     due = timezone.localdate() - timedelta(days=settings.DSRHUB_LATE_DAYS)
     found = [
         SeriesCoverage(**series._asdict(), months=_covered(delivered, months, due))
@@ -109,13 +112,15 @@ def _order(series: SeriesCoverage) -> tuple[str, ...]:
     return series.dsp, series.offer, series.society or "", series.territory, series.currency
 
 
-def _months(first: date, last: date) -> Iterator[date]:
-    """The first days of the months."""
-    count = (last.year - first.year) * 12 + last.month - first.month + 1
-    if count > MOST_MONTHS:
-        raise InvalidArgument(f"The range has more than {MOST_MONTHS} months.", argument="to")
-    for number in range(first.month - 1, first.month - 1 + count):
-        yield date(first.year + number // 12, number % 12 + 1, 1)
+def month_count(first: date, last: date) -> int:
+    """The number of months from that of `first` to that of `last`, both included; less than 1 for a reversed range."""
+    return (last.year - first.year) * 12 + last.month - first.month + 1
+
+
+def months_between(first: date, last: date) -> list[date]:
+    """The first days of these months."""
+    numbers = range(first.month - 1, first.month - 1 + month_count(first, last))
+    return [date(first.year + number // 12, number % 12 + 1, 1) for number in numbers]
 
 
 def month_name(day: date) -> str:
@@ -166,9 +171,8 @@ def _state_of(
     before = [one.end for one in ingested if one.end < month]
     if before and any(one.start > end for one in ingested):
         return State.MISSING, []
-    is_expected = (
-        bool(before) and (month.year - max(before).year) * 12 + month.month - max(before).month <= MONTHS_EXPECTED
-    )
+    # The month of the last DSR is not counted.
+    is_expected = bool(before) and month_count(max(before), month) - 1 <= MONTHS_EXPECTED
     return (State.LATE if is_expected and end < due else None), []
 
 

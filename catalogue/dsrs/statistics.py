@@ -135,6 +135,11 @@ def _key(values: Iterable[object]) -> str:
     return "\t".join("" if value is None else str(value) for value in values)
 
 
+def group_columns(group_by: Sequence[Grouping]) -> list[str]:
+    """The fields of DSRStatistic that are the key of these groups."""
+    return [*_columns(group_by)]
+
+
 def _columns(group_by: Sequence[Grouping]) -> dict[str, str]:
     labels = {grouping.value: _label(grouping) for grouping in group_by if grouping in LABELS}
     columns: dict[str, str] = {}

@@ -19,6 +19,7 @@ def period_arguments() -> dict[str, Any]:
 
 
 def dsr_arguments() -> dict[str, Any]:
+    """All arguments that select DSRs."""
     return {
         "dsp": graphene.String(description="Only DSRs of this music service."),
         "offer": graphene.String(description="Only DSRs of this offer, such as SpotifyDuo."),
@@ -34,6 +35,11 @@ def dsr_arguments() -> dict[str, Any]:
         ),
         "revenue_kind": RevenueKind(description="Only DSRs whose revenue is of this kind."),
     }
+
+
+def dsr_filters() -> dict[str, Any]:
+    """The same without those of days, for questions that name periods themselves."""
+    return {name: argument for name, argument in dsr_arguments().items() if name not in ("period_start", "period_end")}
 
 
 def dsr_search(

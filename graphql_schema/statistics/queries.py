@@ -11,7 +11,7 @@ from catalogue.dsrs.coverage import MOST_MONTHS, coverage, parse_month
 from catalogue.dsrs.statistics import Grouping, dsr_statistics
 from dsrhub.exceptions import InvalidArgument
 from graphql_schema.connections import Keyset, KeysetField, memory_keyset
-from graphql_schema.dsrs.filters import dsr_arguments, dsr_search
+from graphql_schema.dsrs.filters import dsr_arguments, dsr_filters, dsr_search
 from graphql_schema.statistics.types import Compared, SeriesCoverage, Statistic, StatisticGroup
 
 
@@ -31,7 +31,7 @@ class StatisticQueries(graphene.ObjectType):
         last_month=graphene.String(
             name="to", required=True, description=f"The last month (inclusive), at most {MOST_MONTHS} in all."
         ),
-        **{name: argument for name, argument in dsr_arguments().items() if name not in ("period_start", "period_end")},
+        **dsr_filters(),
         description="Series of DSRs of one music service, offer, society, territory and currency, and what is "
         "delivered for their months.",
     )
@@ -48,7 +48,7 @@ class StatisticQueries(graphene.ObjectType):
             default_value=PREVIOUS,
             description="The period to compare with: previous, year_before, or a period as long as the later one.",
         ),
-        **{name: argument for name, argument in dsr_arguments().items() if name not in ("period_start", "period_end")},
+        **dsr_filters(),
         description="Groups of DSRs in two periods, ordered by name. Only DSRs count whose whole period lies in one.",
     )
 
