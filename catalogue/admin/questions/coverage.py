@@ -1,0 +1,104 @@
+"""The coverage of series: which months are ingested, and which are missing."""
+
+from collections.abc import Sequence
+from datetime import date
+from typing import Any
+
+from django import forms
+from django.http import HttpRequest, HttpResponseBase
+from django.urls import URLPattern, path, reverse
+from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+from catalogue.admin.questions.page import QuestionPage, SearchForm
+from catalogue.dsrs.coverage import (
+    MOST_MONTHS,
+    SeriesCoverage,
+    State,
+    coverage,
+    month_name,
+    months_between,
+    parse_month,
+)
+from dsrhub.exceptions import InvalidArgument
+
+SERIES_ON_A_PAGE = 500
+MONTHS_SHOWN = 12
+
+
+class MonthField(forms.CharField):
+    def __init__(self, **options: Any) -> None:
+        super().__init__(required=False, widget=forms.TextInput(attrs={"type": "month"}), **options)
+
+    def clean(self, value: Any) -> Any:
+        text = super().clean(value)
+        month = parse_month(text) if text else None
+        if text and month is None:
+            raise forms.ValidationError(_("Must be a month such as 2020-01."))
+        return month
+
+
+class CoverageForm(SearchForm):
+    first = MonthField(label=gettext_lazy("From"))
+    last = MonthField(label=gettext_lazy("To (inclusive)"))
+
+    def months(self) -> tuple[date, date]:
+        """The chosen range, or the months until now."""
+        last = self.cleaned_data["last"] or timezone.localdate().replace(day=1)
+        number = last.year * 12 + last.month - MONTHS_SHOWN
+        return self.cleaned_data["first"] or date(number // 12, number % 12 + 1, 1), last
+
+
+def coverage_rows(series: Sequence[SeriesCoverage], months: Sequence[str]) -> list[dict[str, Any]]:
+    return [
+        {
+            "name": " ".join(filter(None, (one.dsp, one.offer, one.society))),
+            "territory": one.territory,
+            "currency": one.currency,
+            "cells": [_month_cell(one, month) for month in months],
+        }
+        for one in series
+    ]
+
+
+def _month_cell(series: SeriesCoverage, month: str) -> dict[str, Any] | None:
+    """The state of a month, with the address of its DSRs, or of the import of what is missing."""
+    found = series.months.get(month)
+    if found is None:
+        return None
+    if len(found.dsrs) == 1:
+        address = reverse("admin:catalogue_dsr_change", args=found.dsrs)
+    elif found.dsrs:
+        address = reverse("admin:catalogue_dsr_changelist", query={"id__in": ",".join(map(str, found.dsrs))})
+    else:
+        address = reverse("admin:catalogue_dsr_import")
+    return {"state": found.state.value, "label": State(found.state).label, "address": address}
+
+
+class CoveragePage(QuestionPage):
+    def get_urls(self) -> list[URLPattern]:
+        view = self.admin_site.admin_view(self.coverage_view)
+        return [path("coverage/", view, name="catalogue_dsr_coverage"), *super().get_urls()]
+
+    def coverage_view(self, request: HttpRequest) -> HttpResponseBase:
+        """Show the months of each series. A gap leads to the import, and a month to its DSRs."""
+        self._require_view(request)
+        form = CoverageForm(request.GET)
+        context: dict[str, Any] = {"title": _("Coverage"), "form": form, "states": State.choices}
+        series: list[SeriesCoverage] = []
+        if form.is_valid():
+            first, last = form.months()
+            try:
+                series = coverage(first=first, last=last, search=form.search())
+            except InvalidArgument:
+                form.add_error("last", _("Choose 1 to %s months.") % MOST_MONTHS)
+        if not form.is_valid():
+            return self._question(request, "coverage", context, status=400)
+        months = [month_name(month) for month in months_between(first, last)]
+        context |= {
+            "months": months,
+            "rows": coverage_rows(series[:SERIES_ON_A_PAGE], months),
+            "hidden_row_count": max(len(series) - SERIES_ON_A_PAGE, 0),
+        }
+        return self._question(request, "coverage", context)

@@ -1,0 +1,101 @@
+"""What the pages of questions share: the form that selects DSRs, names of groups, and how a page is shown or sent."""
+
+from collections.abc import Callable, Iterable, Mapping
+from decimal import Decimal
+from typing import Any
+
+from django import forms
+from django.contrib import admin
+from django.core.exceptions import PermissionDenied
+from django.http import HttpRequest, HttpResponseBase
+from django.template.response import TemplateResponse
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+from catalogue.admin.cells import grouped
+from catalogue.dsrs.selectors import DSRSearch
+from catalogue.dsrs.statistics import Grouping
+from catalogue.models import DSR
+from dsrhub.import_export.button import streamed
+from dsrhub.import_export.formats import CSV, XLSX, ExportFormat
+from dsrhub.import_export.tables import Table, dated_name
+
+GROUPINGS = {
+    Grouping.TERRITORY: gettext_lazy("Territory"),
+    Grouping.MONTH: gettext_lazy("Month"),
+    Grouping.QUARTER: gettext_lazy("Quarter"),
+    Grouping.YEAR: gettext_lazy("Year"),
+    Grouping.PERIOD: gettext_lazy("Period"),
+    Grouping.DSP: gettext_lazy("DSP"),
+    Grouping.OFFER: gettext_lazy("Offer"),
+    Grouping.SOCIETY: gettext_lazy("Society"),
+    Grouping.CURRENCY: gettext_lazy("Currency"),
+    Grouping.COMMERCIAL_MODEL: gettext_lazy("Commercial model"),
+    Grouping.USE_TYPE: gettext_lazy("Use type"),
+}
+FILES: Mapping[str, type[ExportFormat]] = {"csv": CSV, "xlsx": XLSX}
+
+
+class SearchForm(forms.Form):
+    """Selects DSRs by what they have."""
+
+    # The fields of choices, with their columns.
+    FILTERS = {
+        "dsp": (gettext_lazy("DSP"), "dsp"),
+        "offer": (gettext_lazy("Offer"), "offer"),
+        "society": (gettext_lazy("Society"), "society"),
+        "territory": (gettext_lazy("Territory"), "territory_id"),
+        "currency": (gettext_lazy("Currency"), "currency_id"),
+        "commercial_model": (gettext_lazy("Commercial model"), "commercial_model"),
+    }
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        for name, (label, column) in self.FILTERS.items():
+            values = DSR.objects.exclude(**{column: None}).order_by(column).values_list(column, flat=True).distinct()
+            choices = [("", _("All")), *((value, value) for value in values)]
+            # A filter without a choice to make is left out.
+            if len(choices) > 2 or self.data.get(name):  # noqa: PLR2004
+                self.fields[name] = forms.ChoiceField(label=label, choices=choices, required=False)
+
+    def search(self) -> DSRSearch:
+        chosen = {name: self.cleaned_data[name] for name in self._search_fields() if self.cleaned_data.get(name)}
+        return DSRSearch(**chosen)
+
+    def _search_fields(self) -> Iterable[str]:
+        return self.FILTERS
+
+
+def rounded(value: Decimal | None, decimals: int = 2) -> SafeString | None:
+    """Return a rounded number whose title is the exact one."""
+    return (
+        None if value is None else format_html('<span title="{}">{}</span>', grouped(value), f"{value:,.{decimals}f}")
+    )
+
+
+class QuestionPage(admin.ModelAdmin):
+    """A page that asks a question."""
+
+    def _may_export(self, request: HttpRequest) -> bool:
+        return bool(self.has_export_permission(request))  # type: ignore[attr-defined]
+
+    def _require_view(self, request: HttpRequest) -> None:
+        if not self.has_view_permission(request):
+            raise PermissionDenied
+
+    def _sent(self, request: HttpRequest, name: str, table: Callable[[], Table]) -> HttpResponseBase | None:
+        """The table as a file, where the request asks for one. It needs the permission to export."""
+        if (file := FILES.get(request.GET.get("format", ""))) is None:
+            return None
+        if not self._may_export(request):
+            raise PermissionDenied
+        file_format = file()
+        return streamed(table(), file_format, dated_name(name, file_format.get_extension()), bom=True)
+
+    def _question(
+        self, request: HttpRequest, name: str, context: dict[str, Any], *, status: int = 200
+    ) -> TemplateResponse:
+        context = {**self.admin_site.each_context(request), "opts": self.opts, **context}
+        return TemplateResponse(request, f"admin/catalogue/questions/{name}.html", context, status=status)
