@@ -11,9 +11,11 @@ from django.db.models import Count, Exists, OuterRef, Q
 
 from catalogue.exceptions import DSRNotFound
 from catalogue.lines.lookups import has_line_with_dsp_id, lines_after, lines_of_dsrs, partitions_of
+from catalogue.lines.scope import Scope
 from catalogue.models import DSR, ReportProblem, RevenueKind, UsageLine, UseTypeTotal
 from catalogue.querysets import DSRQuerySet, require_order
 from dsrhub.database.statements import rows_of
+from dsrhub.exceptions import InvalidArgument
 
 
 class ListedDSR(NamedTuple):
@@ -131,6 +133,22 @@ class DSRSearch:
         if self.revenue_kind is not None:
             dsrs = dsrs.with_revenue(self.revenue_kind)
         return dsrs.within(start=self.period_start, end=self.period_end)
+
+    def scope(self) -> Scope:
+        """The same DSRs as the scope of a question about recordings, to which a DSR belongs as a whole.
+
+        Raises InvalidArgument where a DSR has lines of the `use_type` and others.
+        """
+        dsrs = self.dsrs().ingested().order_by("pk")
+        if self.use_type is not None:
+            others = UseTypeTotal.objects.filter(~Q(use_type=self.use_type) | Q(use_type=None), dsr=OuterRef("pk"))
+            mixed = dsrs.filter(Exists(others)).values_list("pk", flat=True).first()
+            if mixed is not None:
+                raise InvalidArgument(
+                    f"DSR {mixed} has lines of {self.use_type} and others. Recordings are known by whole DSRs only.",
+                    argument="use_type",
+                )
+        return Scope(dsrs=tuple(dsrs.values_list("pk", flat=True)))
 
 
 EVERY_DSR = DSRSearch()

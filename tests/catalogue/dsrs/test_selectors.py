@@ -6,11 +6,13 @@ from datetime import date
 import pytest
 from django.contrib.auth.models import AnonymousUser
 
-from catalogue.dsrs.selectors import dsr_get, dsr_lines, dsr_list, dsr_problems
+from catalogue.dsrs.selectors import DSRSearch, dsr_get, dsr_lines, dsr_list, dsr_problems
 from catalogue.exceptions import DSRNotFound, ReportRefused
 from catalogue.imports.services import dsr_import
+from catalogue.lines.scope import Scope
 from catalogue.models import DSR, UsageLine
 from catalogue.reports.formats.tsv.name import parse_report_name
+from dsrhub.exceptions import InvalidArgument
 from tests.catalogue import recipes
 from tests.catalogue.helpers import ES_JANUARY, NO_JANUARY, add_lines, line, write_report
 
@@ -196,3 +198,29 @@ def test_periods_that_share_a_day_overlap():
         january: ["1.tsv", "2.tsv", "3.tsv", "4.tsv"],
         swedish: [],
     }
+
+
+# --- Scopes of searches ------------------------------------------------------------------------------------------
+
+
+def test_the_scope_of_a_search_has_the_ingested_dsrs_that_it_finds():
+    recipes.failed_dsr.make(path=ES_JANUARY, offer="Duo")
+    found = [recipes.dsr.make(offer="Duo", currency_id=currency).pk for currency in ("NOK", "EUR")]
+    recipes.dsr.make(offer="Family")
+    assert DSRSearch(offer="Duo").scope() == Scope(dsrs=tuple(found))
+
+
+def test_the_scope_of_a_use_type_has_whole_dsrs():
+    by_itself = recipes.dsr.make(use_type="OnDemandStream")
+    by_lines = recipes.dsr.make(offer="Family")
+    recipes.use_type_total.make(dsr=by_lines, use_type="OnDemandStream")
+    assert DSRSearch(use_type="OnDemandStream").scope() == Scope(dsrs=(by_itself.pk, by_lines.pk))
+
+
+@pytest.mark.parametrize("other", ["Download", None])
+def test_a_dsr_of_several_use_types_is_in_no_scope_of_one(other):
+    mixed = recipes.dsr.make()
+    for use_type in ("OnDemandStream", other):
+        recipes.use_type_total.make(dsr=mixed, use_type=use_type)
+    with pytest.raises(InvalidArgument, match=f"DSR {mixed.pk} has lines of OnDemandStream and others"):
+        DSRSearch(use_type="OnDemandStream").scope()
