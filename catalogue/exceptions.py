@@ -64,6 +64,35 @@ class InvalidPartyName(DsrhubError):
     code = "invalid_party_name"
 
 
+class DSRSuperseded(ConflictError):
+    """The content of a delivery is that of an earlier version, which was replaced or deleted, and its return was not
+    asked for.
+
+    `extra` has the `id` and the `path` of that version.
+    """
+
+    code = "dsr_superseded"
+
+
+class VersionNotFound(NotFoundError):
+    """No earlier version has this id."""
+
+    code = "version_not_found"
+
+
+class VersionNeedsMessage(ConflictError):
+    """An earlier version is a part of a message that does not stand. `extra` has the `id` of the version to revert to
+    first."""
+
+    code = "version_needs_message"
+
+
+class DifferenceNotReady(NotReadyError):
+    """Two DSRs could not be compared in the time of the request. A worker does it."""
+
+    code = "difference_not_ready"
+
+
 class MessageNotFound(NotFoundError):
     """No message has this id."""
 

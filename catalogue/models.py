@@ -1,7 +1,7 @@
 """The tables of the catalogue: Digital Sales Reports, their lines and resources, currencies, territories and rates."""
 
 from datetime import date
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from django.conf import settings
 from django.contrib.postgres.fields import ArrayField
@@ -10,7 +10,7 @@ from django.db.models import F, Q, Value
 from django.db.models.functions import Coalesce, NullIf
 from django.utils.translation import gettext_lazy as _
 
-from catalogue.querysets import DSRQuerySet, UsageLineQuerySet
+from catalogue.querysets import DSRQuerySet, SupersededQuerySet, UsageLineQuerySet
 from catalogue.reports.contexts import SalesContext
 from dsrhub.fields import NumericField
 
@@ -136,11 +136,8 @@ class OperatorRate(models.Model):
         return f"{self.currency_id} {self.period_start} to {self.period_end}: {self.rate}"
 
 
-class ReportMessage(models.Model):
-    """A delivered message whose sales contexts are DSRs. It stands as long as one of them does.
-
-    The sender never uses a message id for another message. Its party id identifies a sender that has one.
-    """
+class AbstractMessage(models.Model):
+    """What a message says about itself, and how it was delivered."""
 
     format = models.CharField(_("format"), max_length=20)
     sender_name = models.CharField(_("sender"), max_length=100)
@@ -166,6 +163,19 @@ class ReportMessage(models.Model):
     )
 
     class Meta:
+        abstract = True
+
+    def __str__(self) -> str:
+        return f"{self.sender_name} {self.message_id}"
+
+
+class ReportMessage(AbstractMessage):
+    """A delivered message whose sales contexts are DSRs. It stands as long as one of them does.
+
+    The sender never uses a message id for another message. Its party id identifies a sender that has one.
+    """
+
+    class Meta:
         verbose_name = _("message")
         ordering = ["-id"]
         constraints = [
@@ -173,9 +183,6 @@ class ReportMessage(models.Model):
                 Coalesce(NullIf(F("sender_id"), Value("")), F("sender_name")), "message_id", name="message_once"
             ),
         ]
-
-    def __str__(self) -> str:
-        return f"{self.sender_name} {self.message_id}"
 
 
 class RevenueKind(models.TextChoices):
@@ -185,18 +192,16 @@ class RevenueKind(models.TextChoices):
     ALLOCATED = "allocated", _("allocated")
 
 
-class DSR(models.Model):
-    """A Digital Sales Report: what one DSP reported for one territory, currency and period.
+class AbstractDSR(models.Model):
+    """What one DSP reported for one territory, currency and period: the key, the delivery, the rate and the totals.
 
-    The fields from `message` to `subscribers` are for DSRs of messages alone.
+    The fields from `commercial_model` to `revenue_without_royalty` are for DSRs of messages alone.
     """
 
     class Status(models.TextChoices):
         INGESTED = "ingested", _("ingested")
         FAILED = "failed", _("failed")
 
-    # Four bytes are enough, and every line carries them.
-    id = models.AutoField(primary_key=True)
     path = models.CharField(_("file name"), max_length=255, help_text=_("The name of the file as it was delivered."))
     gzip_name = models.CharField(_("name inside gzip"), max_length=255, null=True, blank=True)  # noqa: DJ001
     sha256 = models.CharField(  # noqa: DJ001 - a blank hash would be a hash
@@ -211,9 +216,6 @@ class DSR(models.Model):
     period_end = models.DateField(_("period end"))
     status = models.CharField(_("status"), max_length=8, choices=Status)
 
-    message = models.ForeignKey(
-        ReportMessage, models.PROTECT, related_name="dsrs", null=True, blank=True, verbose_name=_("message")
-    )
     commercial_model = models.CharField(_("commercial model"), max_length=100, null=True, blank=True)  # noqa: DJ001
     use_type = models.CharField(_("use type"), max_length=100, null=True, blank=True)  # noqa: DJ001
     subscriber_type = models.CharField(_("subscriber type"), max_length=100, null=True, blank=True)  # noqa: DJ001
@@ -278,8 +280,9 @@ class DSR(models.Model):
         verbose_name=_("imported by"),
     )
 
-    # A worker sets them: nobody who confirms a deletion needs to see them.
-    UNSEEN_FIELDS = ("is_catalogued", "blank_isrc_usages", "blank_isrc_revenue")
+    # Of its message; None of a DSR that belongs to none.
+    message_id: int | None
+
     BLANK_COUNTS = (
         "blank_title_count",
         "blank_artists_count",
@@ -288,6 +291,51 @@ class DSR(models.Model):
         "blank_revenue_count",
     )
 
+    class Meta:
+        abstract = True
+
+    def __str__(self) -> str:
+        return self.path
+
+    @property
+    def context(self) -> SalesContext:
+        """What the DSR is about: its key."""
+        return SalesContext(
+            dsp=self.dsp,
+            offer=self.offer,
+            society=self.society,
+            territory=self.territory_id,
+            currency=self.currency_id,
+            period_start=self.period_start,
+            period_end=self.period_end,
+            commercial_model=self.commercial_model,
+            use_type=self.use_type,
+            subscriber_type=self.subscriber_type,
+        )
+
+    @property
+    def shown_revenue_kind(self) -> str | None:
+        """The kind of revenue: reported, where an ingested DSR does not say it. A failed DSR has no revenue."""
+        is_silent = self.revenue_kind is None and self.status == self.Status.INGESTED
+        return RevenueKind.REPORTED.value if is_silent else self.revenue_kind
+
+    @property
+    def blank_count(self) -> int:
+        """The number of blank cells in the report."""
+        return sum(getattr(self, count) for count in self.BLANK_COUNTS)
+
+
+class DSR(AbstractDSR):
+    """A Digital Sales Report that is ingested, or whose import failed."""
+
+    # Four bytes are enough, and every line carries them.
+    id = models.AutoField(primary_key=True)
+    message = models.ForeignKey(
+        ReportMessage, models.PROTECT, related_name="dsrs", null=True, blank=True, verbose_name=_("message")
+    )
+
+    # A worker sets them: nobody who confirms a deletion needs to see them.
+    UNSEEN_FIELDS = ("is_catalogued", "blank_isrc_usages", "blank_isrc_revenue")
     objects: ClassVar[models.Manager["DSR"]] = DSRQuerySet.as_manager()
 
     class Meta:
@@ -320,9 +368,6 @@ class DSR(models.Model):
             models.Index(fields=["society"], condition=Q(status="ingested", society__isnull=False), name="dsr_society"),
         ]
 
-    def __str__(self) -> str:
-        return self.path
-
     # The order in which DSRs describe resources: by period, then by these texts, byte by byte. Contexts of a message
     # have one file name.
     RECENCY_TEXTS = (
@@ -336,32 +381,109 @@ class DSR(models.Model):
         texts = [getattr(self, name) or "" for name in self.RECENCY_TEXTS]
         return self.period_end, self.period_start, [text.encode() for text in texts]
 
-    @property
-    def context(self) -> SalesContext:
-        """What the DSR is about: its key."""
-        return SalesContext(
-            dsp=self.dsp,
-            offer=self.offer,
-            society=self.society,
-            territory=self.territory_id,
-            currency=self.currency_id,
-            period_start=self.period_start,
-            period_end=self.period_end,
-            commercial_model=self.commercial_model,
-            use_type=self.use_type,
-            subscriber_type=self.subscriber_type,
-        )
+
+class SupersededManager(models.Manager.from_queryset(SupersededQuerySet)):  # type: ignore[misc]
+    """Superseded DSRs without what belongs to them, which only their return needs."""
+
+    def get_queryset(self) -> SupersededQuerySet:
+        versions: SupersededQuerySet = super().get_queryset().defer("belongings")
+        return versions
+
+
+def _former_user(name: Any) -> models.ForeignKey:
+    """A user, or none after the user is deleted. The constraint is in the migration: it acts in the database, so that
+    servers of the release before, which do not know the table, can delete users."""
+    return models.ForeignKey(
+        settings.AUTH_USER_MODEL,
+        models.SET_NULL,
+        db_constraint=False,
+        related_name="+",
+        null=True,
+        blank=True,
+        verbose_name=name,
+    )
+
+
+class SupersededDSR(AbstractDSR):
+    """An ingested DSR that was replaced or deleted. It is in no answer, and can return.
+
+    It keeps its id, by which its lines are found: see `catalogue.dsrs.superseding`.
+    """
+
+    id = models.IntegerField(primary_key=True)
+    territory = models.ForeignKey(Territory, models.PROTECT, related_name="+", verbose_name=_("territory"))
+    currency = models.ForeignKey(Currency, models.PROTECT, related_name="+", verbose_name=_("currency"))
+    imported_by = _former_user(_("imported by"))
+    message_id = models.BigIntegerField(
+        _("message"), null=True, help_text=_("The id of its message, which may stand, or be superseded too.")
+    )
+    successor = models.IntegerField(_("replaced by"), null=True, help_text=_("The id of the DSR that replaced it."))
+    superseded_at = models.DateTimeField(
+        _("superseded at"), help_text=_("The same for all DSRs that were superseded in one step.")
+    )
+    superseded_by = _former_user(_("superseded by"))
+    byte_count = models.BigIntegerField(_("bytes on disk"), help_text=_("About. Of its lines and its file."))
+    belongings = models.JSONField(help_text=_("The rows of other tables that belong to it, by table."))
+
+    # What it still is, and what workers change.
+    UNSEEN_FIELDS = ("is_catalogued", "blank_isrc_usages", "blank_isrc_revenue", "byte_count", "belongings")
+    # The DSR under its key: `catalogue.dsrs.versions` sets it.
+    standing: DSR | None
+
+    objects: ClassVar[SupersededManager] = SupersededManager()
+
+    class Meta:
+        default_permissions = ()  # Users who may view, replace and delete DSRs may do the same here.
+        verbose_name = _("earlier version")
+        verbose_name_plural = _("earlier versions")
+        ordering = ["-superseded_at", "-id"]
+        indexes = [
+            # For the versions of a DSR.
+            models.Index(fields=["dsp", "territory", "period_start"], name="superseded_dsr_key"),
+            models.Index(fields=["superseded_at"], name="superseded_dsr_at"),
+            models.Index(fields=["message_id"], name="superseded_dsr_message"),
+            # For the worker, which removes its resources from the catalogue.
+            models.Index(fields=["dsp"], condition=Q(is_catalogued=True), name="superseded_dsr_catalogued"),
+        ]
 
     @property
-    def shown_revenue_kind(self) -> str | None:
-        """The kind of revenue: reported, where an ingested DSR does not say it. A failed DSR has no revenue."""
-        is_silent = self.revenue_kind is None and self.status == self.Status.INGESTED
-        return RevenueKind.REPORTED.value if is_silent else self.revenue_kind
+    def dsr_number(self) -> int:
+        """The name of the id in the rows of lines to drop."""
+        return self.pk
 
     @property
-    def blank_count(self) -> int:
-        """The number of blank cells in the report."""
-        return sum(getattr(self, count) for count in self.BLANK_COUNTS)
+    def standing_id(self) -> int | None:
+        return None if self.standing is None else self.standing.pk
+
+
+class SupersededMessage(AbstractMessage):
+    """A message whose last DSR was replaced or deleted. It lives as long as a superseded DSR names it."""
+
+    id = models.BigIntegerField(primary_key=True)
+    imported_by = _former_user(_("imported by"))
+    byte_count = models.BigIntegerField(_("bytes on disk"), help_text=_("Of its files."))
+    belongings = models.JSONField(help_text=_("The rows of other tables that belong to it, by table."))
+
+    class Meta:
+        default_permissions = ()
+
+
+class DSRDifference(models.Model):
+    """The recordings in which a superseded DSR and another one differ. Lines never change, so it is found once.
+
+    While `found` is null, a worker looks for them: a request had no time.
+    """
+
+    before = models.IntegerField(help_text=_("The id of the superseded DSR."))
+    after = models.IntegerField(help_text=_("The id of the other DSR."))
+    found = models.JSONField(null=True)
+
+    class Meta:
+        default_permissions = ()
+        constraints = [models.UniqueConstraint(fields=["before", "after"], name="dsr_difference_once")]
+
+    def __str__(self) -> str:
+        return f"{self.before} and {self.after}"
 
 
 class UsageLine(models.Model):

@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Collection, Iterable
 from dataclasses import replace
 from datetime import date
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Self, TypeVar
 
 from django.db import models
 from django.db.models import Func
@@ -14,7 +14,7 @@ from django.db.models import Func
 from catalogue.exceptions import PeriodReversed
 
 if TYPE_CHECKING:
-    from catalogue.models import DSR, UsageLine  # noqa: F401 - named in a base class
+    from catalogue.models import DSR, SupersededDSR, UsageLine  # noqa: F401 - named in a base class
     from catalogue.reports.contexts import SalesContext
 
 # Of a report: its lines follow.
@@ -27,7 +27,23 @@ def require_order(*, start: date | None, end: date | None, argument: str) -> Non
         raise PeriodReversed(f"The range ends before it starts: {start} to {end}.", argument=argument)
 
 
-class DSRQuerySet(models.QuerySet["DSR"]):
+Report = TypeVar("Report", bound=models.Model)
+
+
+class KeyedQuerySet(models.QuerySet[Report]):
+    """Rows with the key of a DSR."""
+
+    def near(self, contexts: Collection[SalesContext]) -> Self:
+        """The DSRs that may be under the keys of these contexts: compare their `context`."""
+        return self.filter(
+            dsp__in={context.dsp for context in contexts},
+            period_start__in={context.period_start for context in contexts},
+            period_end__in={context.period_end for context in contexts},
+            territory__in={context.territory for context in contexts},
+        )
+
+
+class DSRQuerySet(KeyedQuerySet["DSR"]):
     def ingested(self) -> Self:
         """The DSRs that answers are made of. Every question about lines starts here."""
         return self.filter(status="ingested")
@@ -60,15 +76,6 @@ class DSRQuerySet(models.QuerySet["DSR"]):
         of_kind = self.filter(revenue_kind=kind)
         return of_kind | self.ingested().filter(revenue_kind=None) if kind == "reported" else of_kind
 
-    def near(self, contexts: Collection[SalesContext]) -> Self:
-        """The DSRs that may be under the keys of these contexts: compare their `context`."""
-        return self.filter(
-            dsp__in={context.dsp for context in contexts},
-            period_start__in={context.period_start for context in contexts},
-            period_end__in={context.period_end for context in contexts},
-            territory__in={context.territory for context in contexts},
-        )
-
     def overlapping(self, contexts: Collection[SalesContext]) -> dict[SalesContext, list[str]]:
         """The file names of the DSRs of the same key but for the period, whose periods share a day, by context."""
         near = self.filter(
@@ -91,6 +98,17 @@ class DSRQuerySet(models.QuerySet["DSR"]):
 
 def _without_period(context: SalesContext) -> SalesContext:
     return replace(context, period_start=date.min, period_end=date.max)
+
+
+class SupersededQuerySet(KeyedQuerySet["SupersededDSR"]):
+    def described(self) -> Self:
+        """With their territory and currency."""
+        return self.select_related("territory__local_currency", "currency")
+
+    def under(self, contexts: Collection[SalesContext]) -> list[SupersededDSR]:
+        """The superseded DSRs under the keys of these contexts, the latest one first."""
+        keys = set(contexts)
+        return [version for version in self.near(contexts).order_by("-superseded_at", "-id") if version.context in keys]
 
 
 class UsageLineQuerySet(models.QuerySet["UsageLine"]):

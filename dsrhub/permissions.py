@@ -19,6 +19,8 @@ class ReadOpenWriteByPermission(BasePermission):
     """
 
     def has_permission(self, request: Request, view: "APIView") -> bool:
+        if request.method in ("GET", "HEAD") and not hasattr(view, "get"):
+            raise MethodNotAllowed(request.method)
         if request.method in SAFE_METHODS:
             to_read: str | None = getattr(view, "read_permission", None)
             if to_read is not None:

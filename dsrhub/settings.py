@@ -263,6 +263,10 @@ DSRHUB_TOKEN_DAYS = env_int("DSRHUB_TOKEN_DAYS", default=365, minimum=1, maximum
 DSRHUB_UPLOAD_DAYS = env_int("DSRHUB_UPLOAD_DAYS", default=7, minimum=1)
 # Days after the end of a month in which nothing came of a series of DSRs, after which it is late.
 DSRHUB_LATE_DAYS = env_int("DSRHUB_LATE_DAYS", default=45, maximum=36_500)
+# Days for which a replaced or deleted DSR is kept so that it can return, and the bytes that all of them may take.
+# With 0 days, none is kept.
+DSRHUB_SUPERSEDED_DAYS = env_int("DSRHUB_SUPERSEDED_DAYS", default=30, maximum=36_500)
+DSRHUB_SUPERSEDED_BYTES = env_int("DSRHUB_SUPERSEDED_BYTES", default=20 * 1024**3)
 # The folder where delivered files are kept unchanged. Empty: they are not kept.
 DSRHUB_KEEP_FILES = os.environ.get("DSRHUB_KEEP_FILES", "")
 # Limits of a GraphQL operation: the depth of nested fields, its cost (see docs/graphql.md), the tokens of its text,

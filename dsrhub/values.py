@@ -48,6 +48,11 @@ def ratio(numerator: Decimal | int, denominator: Decimal | int, *, times: int = 
     return Decimal(text.rstrip("0").rstrip("."))
 
 
+def difference(now: Decimal, before: Decimal) -> Decimal:
+    """`now` less `before`, exactly, without trailing zeros."""
+    return WIDE.normalize(WIDE.subtract(now, before))
+
+
 def printable(text: str, longest: int) -> str:
     """The text cut to a length, with everything escaped that does not print, such as line ends and NUL."""
     text = text[:longest]

@@ -14,9 +14,19 @@ from graphql_schema.resources.queries import ResourceQueries
 from graphql_schema.scalars import SPECIFICATIONS
 from graphql_schema.statistics.queries import StatisticQueries
 from graphql_schema.subscriptions.queries import SubscriptionQueries
+from graphql_schema.versions.mutations import DeleteVersion, RevertToVersion
+from graphql_schema.versions.queries import VersionQueries
 
 
-class Query(DSRQueries, MessageQueries, ResourceQueries, StatisticQueries, RateQueries, SubscriptionQueries):
+class Query(
+    VersionQueries,
+    DSRQueries,
+    MessageQueries,
+    ResourceQueries,
+    StatisticQueries,
+    RateQueries,
+    SubscriptionQueries,
+):
     """All queries. Amounts are exact decimals as strings. Lists are paginated."""
 
 
@@ -24,6 +34,8 @@ class Mutation(graphene.ObjectType):
     """All mutations. Each needs a signed-in user with the permissions that its description names."""
 
     delete_dsr = DeleteDSR.Field(description=getdoc(DeleteDSR))
+    delete_version = DeleteVersion.Field(description=getdoc(DeleteVersion))
+    revert_to_version = RevertToVersion.Field(description=getdoc(RevertToVersion))
     delete_message = DeleteMessage.Field(description=getdoc(DeleteMessage))
     set_operator_rate = SetOperatorRate.Field(description=getdoc(SetOperatorRate))
 

@@ -53,6 +53,12 @@ def pytest_collection_finish():
     gc.set_threshold(50_000, 20, 20)
 
 
+@pytest.fixture
+def without_versions(settings):
+    """Replaced and deleted DSRs are not kept as earlier versions: they are dropped."""
+    settings.DSRHUB_SUPERSEDED_DAYS = 0
+
+
 # Tables that `migrate` fills. They keep their rows when a transactional test empties the tables at its end.
 REFERENCE_TABLES = {
     *("catalogue_currency", "catalogue_territory", "catalogue_ecbrate"),

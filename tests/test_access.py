@@ -82,6 +82,11 @@ REST = {
     "imports/<str:id>/": {"GET": "catalogue.add_dsr", "DELETE": "catalogue.add_dsr"},
     "dsrs/<str:id>/use-types/": {"GET": READ},
     "coverage/": {"GET": READ},
+    "dsrs/<str:id>/versions/": {"GET": "catalogue.view_dsr"},
+    "versions/": {"GET": "catalogue.view_dsr"},
+    "versions/<str:id>/": {"GET": "catalogue.view_dsr", "DELETE": "catalogue.delete_dsr"},
+    "versions/<str:id>/recordings/": {"GET": "catalogue.view_dsr"},
+    "versions/<str:id>/revert/": {"POST": "catalogue.change_dsr"},
     "statistics/": {"GET": READ},
     "statistics/comparison/": {"GET": READ},
     "messages/": {"GET": READ},
@@ -182,10 +187,16 @@ QUERIES = {
     "subscriptionsOverLimit": '{ subscriptionsOverLimit(priceLimit: "1") { edges { node { subscription { id } } } } }',
     "territories": "{ territories { edges { node { code2 } } } }",
     "topResources": "{ topResources(percentile: 10) { edges { node { rank } } } }",
+    "version": "{ version(id: 1) { version { id } } }",
+    "versions": "{ versions { edges { node { id } } } }",
     "usageMetrics": '{ usageMetrics(from: "2020-01-01", to: "2020-01-02") { edges { node { totalPrice } } } }',
 }
 RATE = 'currency: "NOK", periodStart: "2020-01-01", periodEnd: "2020-01-31", rate: "10"'
+# Fields that are not for everybody, with the permission that they need.
+FIELD_NEEDS = {"version": "catalogue.view_dsr", "versions": "catalogue.view_dsr"}
 MUTATIONS = {
+    "deleteVersion": ("mutation { deleteVersion(id: 1) { id } }", {"catalogue.delete_dsr"}),
+    "revertToVersion": ("mutation { revertToVersion(id: 1) { dsrCount } }", {"catalogue.change_dsr"}),
     "deleteMessage": ("mutation { deleteMessage(id: 1) { id } }", {"catalogue.delete_dsr"}),
     "deleteDsr": ("mutation { deleteDsr(id: 1) { id } }", {"catalogue.delete_dsr"}),
     "setOperatorRate": (
@@ -221,8 +232,17 @@ def test_each_field_of_graphql_is_open_to_users_who_may_read(kind, is_private, s
             "dsr": {"dsr_not_found"},
             "message": {"message_not_found"},
             "subscription": {"subscription_not_found"},
+            "version": {"version_not_found"},
         }
+        if kind != "superuser":
+            refused = {"not_authenticated" if kind == "anonymous" else "permission_denied"}
+            missing |= dict.fromkeys(FIELD_NEEDS, refused)
         assert answers == {name: missing.get(name, set()) for name in QUERIES}
+
+
+@pytest.mark.parametrize("name", FIELD_NEEDS)
+def test_a_field_that_is_not_for_everybody_needs_only_its_permission(name):
+    assert codes(client_of("token", FIELD_NEEDS[name]), QUERIES[name]) & CLOSED == set()
 
 
 @pytest.mark.parametrize("kind", KINDS)

@@ -17,8 +17,9 @@ from django.utils import timezone
 
 from catalogue.dsrs.services import dsr_delete
 from catalogue.exceptions import DSRNotFound, ExchangeRateMissing
+from catalogue.imports.reverting import version_return
 from catalogue.imports.worker import queue_drain
-from catalogue.models import DSR, EcbRate, OperatorRate, PartyAlias
+from catalogue.models import DSR, EcbRate, OperatorRate, PartyAlias, SupersededDSR
 from catalogue.rates.services import operator_rate_delete
 from dsrhub import actors, tokens
 from dsrhub.audit import audit
@@ -137,6 +138,71 @@ def delete_message_over_graphql(world):
     dsr = catalogue_recipes.dsr.make(message=catalogue_recipes.message.make())
     world.graphql(f"mutation {{ deleteMessage(id: {dsr.message_id}) {{ id }} }}")
     return "catalogue.dsr", dsr.pk
+
+
+@doing("rest", "dsr_reverted")
+def revert_over_rest(world):
+    dsr = world.dsr()
+    dsr_delete(dsr_number=dsr.pk)
+    assert world.program.post(f"/versions/{dsr.pk}/revert").status_code == 200
+    return "catalogue.dsr", dsr.pk
+
+
+@doing("graphql", "dsr_reverted")
+def revert_over_graphql(world):
+    dsr = world.dsr()
+    dsr_delete(dsr_number=dsr.pk)
+    world.graphql(f"mutation {{ revertToVersion(id: {dsr.pk}) {{ id }} }}")
+    return "catalogue.dsr", dsr.pk
+
+
+@doing("admin", "dsr_reverted")
+def revert_on_its_page(world):
+    dsr = world.dsr()
+    dsr_delete(dsr_number=dsr.pk)
+    world.post(f"catalogue/supersededdsr/{dsr.pk}/revert/", shown=version_return(version_number=dsr.pk).digest)
+    return "catalogue.dsr", dsr.pk
+
+
+@doing("rest", "dsr_reverted")
+def deliver_an_earlier_version_over_rest(world):
+    dsr = world.dsr()
+    dsr_delete(dsr_number=dsr.pk)
+    response = world.program.post("/dsrs/", {"file": world.file(line("a", revenue="1.5")), "replace": "true"})
+    assert (response.status_code, response.json()["outcome"]) == (201, "reverted")
+    return "catalogue.dsr", dsr.pk
+
+
+@doing("rest", "versions_dropped")
+def delete_version_over_rest(world):
+    dsr = world.dsr()
+    dsr_delete(dsr_number=dsr.pk)
+    assert world.program.delete(f"/versions/{dsr.pk}").status_code == 204
+    return "catalogue.supersededdsr", None
+
+
+@doing("graphql", "versions_dropped")
+def delete_version_over_graphql(world):
+    dsr = world.dsr()
+    dsr_delete(dsr_number=dsr.pk)
+    world.graphql(f"mutation {{ deleteVersion(id: {dsr.pk}) {{ id }} }}")
+    return "catalogue.supersededdsr", None
+
+
+@doing("admin", "versions_dropped")
+def delete_version_on_its_page(world):
+    dsr = world.dsr()
+    dsr_delete(dsr_number=dsr.pk)
+    world.delete(f"catalogue/supersededdsr/{dsr.pk}/delete/")
+    return "catalogue.supersededdsr", None
+
+
+@doing("command", "versions_dropped")
+def drop_surplus_versions(world):
+    dsr_delete(dsr_number=world.dsr().pk)
+    SupersededDSR.objects.update(superseded_at="2020-01-01T00:00:00Z")
+    call_command("refresh_catalogue", stdout=io.StringIO())
+    return "catalogue.supersededdsr", None
 
 
 @doing("rest", "dsr_replaced")
@@ -548,6 +614,9 @@ def create_token_by_the_command(world):
 
 # What an action also does has an entry of its own.
 CONSEQUENCES = {
+    # Only what was deleted can return, or be dropped.
+    "dsr_reverted": {"dsr_deleted"},
+    "versions_dropped": {"dsr_deleted"},
     "password_changed": {"token_revoked"},
     "token_revoked": {"password_changed"},
     "token_deleted": {"token_created"},
@@ -565,7 +634,7 @@ def test_each_action_of_each_door_leaves_one_entry(world, request, door, action,
     assert {other.action for other in others} <= CONSEQUENCES.get(action, set())
     by_command = door == "command"
     assert (entry.door, entry.action) == (door, action)
-    assert (entry.object_type, entry.object_id) == (object_type, str(object_id))
+    assert (entry.object_type, entry.object_id) == (object_type, "" if object_id is None else str(object_id))
     assert (entry.user_number, entry.user_name) == ((None, "") if by_command else (world.ada.pk, "ada"))
     assert (entry.address, entry.request_id) == (("", "") if by_command else (ADDRESS, "request-1"))
     assert ("system_user" in entry.details) == by_command

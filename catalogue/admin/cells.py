@@ -9,7 +9,7 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
-from catalogue.models import DSR, ReportMessage, RevenueKind
+from catalogue.models import DSR, AbstractDSR, ReportMessage, RevenueKind
 from catalogue.resources.found import WIDE
 
 
@@ -42,7 +42,7 @@ def amount(number: Decimal | int | None) -> SafeString | None:
     return None if number is None else exact(Decimal(number).normalize(WIDE))
 
 
-def days(owner: DSR | ReportMessage) -> SafeString:
+def days(owner: AbstractDSR | ReportMessage) -> SafeString:
     """Return a period, which breaks between its days in a narrow column."""
     return format_html(
         '<span class="day">{} –</span> <span class="day">{}</span>', owner.period_start, owner.period_end
@@ -52,12 +52,12 @@ def days(owner: DSR | ReportMessage) -> SafeString:
 # --- DSRs ------------------------------------------------------------------------------------------------------
 
 
-def terms(dsr: DSR) -> str:
+def terms(dsr: AbstractDSR) -> str:
     """Return the commercial model, the use type and the subscriber type of a DSR of a message, else ""."""
     return " · ".join(kind for kind in (dsr.commercial_model, dsr.use_type, dsr.subscriber_type) if kind)
 
 
-def dsr_name(dsr: DSR) -> str:
+def dsr_name(dsr: AbstractDSR) -> str:
     """Return the file name of a DSR. The DSRs of a message share it, so theirs has what tells them apart."""
     if dsr.message_id is None:
         return dsr.path
@@ -69,13 +69,13 @@ def dsr_link(dsr: DSR) -> SafeString:
     return link(dsr_name(dsr), "dsr_change", dsr.pk)
 
 
-def revenue_kind(dsr: DSR) -> str:
+def revenue_kind(dsr: AbstractDSR) -> str:
     """Return whether the revenue of a DSR is reported or allocated; "" for a failed DSR, which has none."""
     kind = dsr.shown_revenue_kind
     return str(RevenueKind(kind).label) if kind else ""
 
 
-def revenue(dsr: DSR) -> SafeString | None:
+def revenue(dsr: AbstractDSR) -> SafeString | None:
     """Return the revenue of an ingested DSR with its currency and its kind, and what is not allocated."""
     if dsr.status == DSR.Status.FAILED:
         return None

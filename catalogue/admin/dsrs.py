@@ -24,9 +24,11 @@ from catalogue.admin.filters import MessageFilter, RevenueKindFilter, UseTypeFil
 from catalogue.admin.imports import ReportImportMixin
 from catalogue.admin.parts import first_problems
 from catalogue.admin.questions import QuestionPages
+from catalogue.admin.versions import version_rows
 from catalogue.dsrs import selectors, services
 from catalogue.dsrs.kept_files import kept_file, kept_file_open
 from catalogue.dsrs.selectors import own_resource_count
+from catalogue.dsrs.versions import versions_by_dsr
 from catalogue.exceptions import DSRNotFound
 from catalogue.models import DSR, RateChange, ReportProblem, UsageLine
 from catalogue.querysets import HEADER_LINE
@@ -279,6 +281,7 @@ class DSRAdmin(QuestionPages, ReportImportMixin, StreamingExportMixin, UneditedA
             "has_export_permission": may_export,
             "has_kept_file": may_export and dsr is not None and kept_file(dsr) is not None,
             "has_lines": dsr is not None and dsr.status == DSR.Status.INGESTED,
+            "versions": [] if dsr is None else version_rows(versions_by_dsr([dsr]).get(dsr.pk, [])),
         }
         return super().change_view(request, object_id, form_url, tools | (extra_context or {}))
 

@@ -94,7 +94,9 @@ class UploadParameters(Parameters):
     )
     # Without a default in the document, which TypeScript would turn into a required property.
     replace = serializers.BooleanField(
-        required=False, help_text="Replace earlier DSRs that have the same key, and an earlier message of the same id."
+        required=False,
+        help_text="Replace earlier DSRs that have the same key, and an earlier message of the same id; and let an "
+        "earlier version return that has just this content.",
     )
     drop_missing = serializers.BooleanField(
         required=False,
@@ -285,7 +287,7 @@ class WithoutBlank(WithoutEmpty):
     """An object without blank properties either: some columns have blank texts instead of NULL."""
 
     def to_representation(self, instance: Any) -> dict[str, Any]:
-        return {name: value for name, value in super().to_representation(instance).items() if value != ""}
+        return {name: value for name, value in super().to_representation(instance).items() if value not in ("", None)}
 
 
 class DSRDetailsSerializer(WithoutBlank, DSRSerializer):
@@ -438,7 +440,7 @@ class MessageDetailsSerializer(MessageSerializer):
 class ImportedDSRSerializer(serializers.Serializer[Any]):
     """The result of an import for one DSR."""
 
-    outcome = serializers.ChoiceField(["loaded", "replaced", "unchanged"])
+    outcome = serializers.ChoiceField(["loaded", "replaced", "reverted", "unchanged"])
     dsr = DSRSerializer()
     line_count = Int64Field(source="dsr.line_count")
     blank_count = Int64Field(source="dsr.blank_count", help_text="The number of blank cells.")
@@ -455,7 +457,7 @@ class ImportedDSRSerializer(serializers.Serializer[Any]):
 class DeliverySerializer(serializers.Serializer[Any]):
     """The result of an import of a delivery of several DSRs: `replaced` where any of them replaced an earlier DSR."""
 
-    outcome = serializers.ChoiceField(["loaded", "replaced", "unchanged"])
+    outcome = serializers.ChoiceField(["loaded", "replaced", "reverted", "unchanged"])
     dsrs = ImportedDSRSerializer(many=True, source="imported")
 
 

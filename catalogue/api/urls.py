@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from catalogue.api import comparison, coverage, statistics, views
+from catalogue.api import comparison, coverage, statistics, versions, views
 from dsrhub.api.routes import either_slash, undocumented
 
 urlpatterns = [
@@ -16,6 +16,11 @@ urlpatterns = [
     *either_slash("imports/<str:id>", views.ImportView.as_view(), "import-detail"),
     *either_slash("dsrs/<str:id>/details", views.DSRDetailsView.as_view(), "dsr-details"),
     *either_slash("dsrs/<str:id>/use-types", views.DSRUseTypesView.as_view(), "dsr-use-types"),
+    *either_slash("dsrs/<str:id>/versions", versions.DSRVersionsView.as_view(), "dsr-versions"),
+    *either_slash("versions/", versions.VersionListView.as_view(), "version-list"),
+    *either_slash("versions/<str:id>", versions.VersionView.as_view(), "version-detail"),
+    *either_slash("versions/<str:id>/recordings", versions.VersionRecordingsView.as_view(), "version-recordings"),
+    *either_slash("versions/<str:id>/revert", versions.VersionRevertView.as_view(), "version-revert"),
     *either_slash("messages/", views.MessageListView.as_view(), "message-list"),
     *either_slash("messages/<str:id>", views.MessageDetailView.as_view(), "message-detail"),
     *either_slash("messages/<str:id>/problems", views.MessageProblemsView.as_view(), "message-problems"),

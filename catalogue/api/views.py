@@ -82,6 +82,7 @@ IMPORT_NOT_FOUND = OpenApiResponse(ErrorSerializer, description="There is no suc
 EXISTS = OpenApiResponse(
     ConflictSerializer,
     description="DSRs with the same keys, or a message with the same id, have different content; "
+    "or an earlier version has this content; "
     "or a name looks like another one; or a file of the message waits already.",
 )
 NOT_LOADED = OpenApiResponse(
@@ -133,7 +134,9 @@ class DSRListView(APIView):
         tags=["dsrs"],
         request={"multipart/form-data": UploadParameters},
         responses={
-            201: OpenApiResponse(IMPORTED, description="Loaded, or replaced an earlier DSR."),
+            201: OpenApiResponse(
+                IMPORTED, description="Loaded, or replaced an earlier DSR, or an earlier version returned."
+            ),
             200: OpenApiResponse(IMPORTED, description="The same content is imported already."),
             202: OpenApiResponse(
                 WaitingFileSerializer, description="Stored, until the other files of its message are uploaded."

@@ -14,7 +14,7 @@ from pathlib import Path
 from django.conf import settings
 from django.db import transaction
 
-from catalogue.models import DSR, ReportMessage
+from catalogue.models import DSR, AbstractDSR, AbstractMessage, ReportMessage
 from dsrhub.files import CREATE, FileBytes, NotARegularFile, file_open, folder_open
 
 
@@ -28,16 +28,26 @@ def message_file_keep(content: FileBytes, message: ReportMessage, number: int) -
     _keep(content, _place_of_message(message, number))
 
 
-def dsr_file_forget(dsr: DSR) -> None:
+def dsr_file_forget(dsr: AbstractDSR) -> None:
     """Remove the file of a DSR once the transaction that deletes it has committed."""
     if dsr.message_id is None:
         _forget(_place_of_dsr(dsr))
 
 
-def message_files_forget(message: ReportMessage) -> None:
+def message_files_forget(message: AbstractMessage) -> None:
     """The same for the files of a message."""
     for number in range(len(message.files)):
         _forget(_place_of_message(message, number))
+
+
+def dsr_file_bytes(dsr: AbstractDSR) -> int:
+    """The size of the kept file of a DSR that belongs to no message; 0 where there is none."""
+    return 0 if dsr.message_id is not None else _size(_place_of_dsr(dsr))
+
+
+def message_files_bytes(message: AbstractMessage) -> int:
+    """The size of the kept files of a message."""
+    return sum(_size(_place_of_message(message, number)) for number in range(len(message.files)))
 
 
 def kept_file(dsr: DSR) -> Path | None:
@@ -58,6 +68,11 @@ def message_file(message: ReportMessage, number: int) -> Path | None:
 def message_file_open(message: ReportMessage, number: int) -> BufferedReader | None:
     """The same file to be read."""
     return _open(_place_of_message(message, number))
+
+
+def _size(kept: Path | None) -> int:
+    found = _present(kept)
+    return 0 if found is None else found.stat().st_size
 
 
 def _present(kept: Path | None) -> Path | None:
@@ -96,11 +111,11 @@ def _place(dsr: DSR) -> Path | None:
     return _place_of_dsr(dsr) if dsr.message is None else _place_of_message(dsr.message, 0)
 
 
-def _place_of_dsr(dsr: DSR) -> Path | None:
+def _place_of_dsr(dsr: AbstractDSR) -> Path | None:
     return None if dsr.sha256 is None else _path(dsr.sha256, f"{dsr.pk}")
 
 
-def _place_of_message(message: ReportMessage, number: int) -> Path | None:
+def _place_of_message(message: AbstractMessage, number: int) -> Path | None:
     return _path(message.files[number]["sha256"], f"message-{message.pk}-{number + 1}")
 
 

@@ -1,14 +1,14 @@
 """Deleting DSRs, and keeping their problems."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from django.contrib.auth.models import User
 from django.db import transaction
 
-from catalogue.dsrs.kept_files import dsr_file_forget, message_files_forget
+from catalogue.dsrs.superseding import are_kept, dsrs_forget, dsrs_supersede, message_supersede
 from catalogue.exceptions import DSRNotFound, MessageNotFound
-from catalogue.models import DSR, LeftoverLines, RejectedDelivery, ReportMessage, ReportProblem
+from catalogue.models import DSR, RejectedDelivery, ReportMessage, ReportProblem
 from catalogue.reports.problems import Problem
 from dsrhub.audit import audit_entry, audit_write
 from dsrhub.database.statements import execute
@@ -17,12 +17,12 @@ from dsrhub.models import Action, AuditEntry
 
 def dsr_delete(*, dsr_number: int, user: User | None = None) -> None:
     """Delete a DSR with its lines and problems. Its lines leave all answers at once; the next `catalogue_refresh`
-    frees the disk and removes the resources that only this DSR reported.
+    removes the resources that only this DSR reported. An ingested DSR becomes an earlier version: see `versions`.
 
     Raises DSRNotFound.
     """
     with transaction.atomic():
-        dsr = dsr_remove(dsr_number)
+        dsr = dsrs_remove([dsr_number], user=user).get(dsr_number)
         if dsr is None:
             raise DSRNotFound(f"There is no DSR {dsr_number}.", id=dsr_number)
         audit_write([deletion_entry(dsr_number, dsr, user)])
@@ -47,22 +47,25 @@ def message_delete(*, message_number: int, user: User | None = None) -> None:
     """Delete a message with all of its DSRs. Raises MessageNotFound."""
     with transaction.atomic():
         numbers = list(DSR.objects.filter(message=message_number).values_list("pk", flat=True))
-        removed = dsrs_remove(numbers)
+        removed = dsrs_remove(numbers, user=user)
         if not removed:
             raise MessageNotFound(f"There is no message {message_number}.", id=message_number)
         audit_write(deletion_entry(number, dsr, user) for number, dsr in removed.items())
 
 
 def dsr_remove(dsr_number: int) -> DSR | None:
-    """Delete the row of a DSR and return it. Returns None if it is gone already. See `dsrs_remove`."""
+    """Remove a DSR and return it. Returns None if it is gone already. See `dsrs_remove`."""
     return dsrs_remove([dsr_number]).get(dsr_number)
 
 
-def dsrs_remove(dsr_numbers: Collection[int]) -> dict[int, DSR]:
-    """Delete the rows of DSRs, and note where their lines are, to be dropped after the commit.
+def dsrs_remove(
+    dsr_numbers: Collection[int], *, successors: Mapping[int, int] | None = None, user: User | None = None
+) -> dict[int, DSR]:
+    """Delete the rows of DSRs. Those that were ingested become earlier versions; unless versions are kept, their lines
+    are dropped after the commit.
 
-    Returns those that are not gone already, by id. A message whose last DSR is removed goes with it. Runs in the
-    caller's transaction.
+    `successors` has the ids of the DSRs that replace them. Returns those that are not gone already, by id. A message
+    whose last DSR is removed goes with it. Runs in the caller's transaction.
     """
     if not dsr_numbers:
         return {}
@@ -70,21 +73,19 @@ def dsrs_remove(dsr_numbers: Collection[int]) -> dict[int, DSR]:
     locked = DSR.objects.select_for_update().filter(pk__in=dsr_numbers).order_by("pk")
     removed = {dsr.pk: dsr for dsr in locked}
     ingested = [dsr for dsr in removed.values() if dsr.status == DSR.Status.INGESTED]
-    LeftoverLines.objects.bulk_create(
-        LeftoverLines(dsr_number=dsr.pk, partition=dsr.partition, dsp=dsr.dsp, is_catalogued=dsr.is_catalogued)
-        for dsr in ingested
-    )
-    for dsr in ingested:
-        dsr_file_forget(dsr)
+    if are_kept():
+        dsrs_supersede(ingested, successors=successors or {}, user=user)
+    else:
+        dsrs_forget(ingested)
     DSR.objects.filter(pk__in=removed).delete()
     empty_messages_remove(pk__in={dsr.message_id for dsr in ingested if dsr.message_id is not None})
     return removed
 
 
 def empty_messages_remove(**conditions: Any) -> None:
-    """Delete those of the messages under these conditions that have no DSR any more."""
+    """Remove those of the messages under these conditions that have no DSR any more."""
     for message in ReportMessage.objects.filter(dsrs__isnull=True, **conditions):
-        message_files_forget(message)
+        message_supersede(message)
         message.delete()
 
 

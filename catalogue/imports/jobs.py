@@ -77,7 +77,7 @@ def import_job_confirm(
     Raises ImportJobChanged, and ReplacementNotChosen where an earlier delivery exists and `replace` is not chosen.
     """
     preview = job.preview or {}
-    if (preview.get("earlier") or preview.get("missing")) and not replace:
+    if (preview.get("earlier") or preview.get("missing") or preview.get("superseded")) and not replace:
         raise ReplacementNotChosen(f"{job.name}: an earlier delivery exists. Tick “Replace” to overwrite it.")
     if seen is not None and seen != job.changed_at.isoformat():
         raise _changed(job)

@@ -2,7 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from hashlib import sha256
 
 from django.contrib.auth.models import User
@@ -10,13 +10,16 @@ from django.contrib.auth.models import User
 from catalogue.dsrs.kept_files import dsr_file_keep
 from catalogue.dsrs.names import names_claim
 from catalogue.dsrs.services import deletion_entry, dsrs_remove, empty_messages_remove, problems_keep
-from catalogue.exceptions import ExchangeRateIncomplete, ExchangeRateMissing, ReportRefused
+from catalogue.dsrs.versions import same_delivery
+from catalogue.exceptions import DSRSuperseded, ExchangeRateIncomplete, ExchangeRateMissing, ReportRefused
 from catalogue.imports.contexts import SettledContents
 from catalogue.imports.earlier import Earlier, find_earlier
+from catalogue.imports.keys import keys_lock
 from catalogue.imports.outcome import ImportedDSR, ImportReport, Outcome
 from catalogue.imports.placing import DirectLines, Lines, LoadedContext, StagedContexts
+from catalogue.imports.reverting import Return, versions_revert
 from catalogue.imports.rows import delivery_fields, dsrs_write, message_write, new_dsr, replacement_entry
-from catalogue.models import DSR, ReportMessage
+from catalogue.models import DSR, ReportMessage, SupersededDSR
 from catalogue.rates.services import ExchangeRate, exchange_rate
 from catalogue.reports.contexts import SalesContext
 from catalogue.reports.delivery import DamagedDelivery, Delivery, Progress
@@ -64,6 +67,7 @@ class DeliveryLoad:
         self.contexts = contents.contexts
         self.problems = problems
         self.choices = choices
+        self.superseded: list[SupersededDSR] = []
 
     @property
     def name(self) -> str:
@@ -77,14 +81,19 @@ class DeliveryLoad:
         return self.contents.message is None and len(self.contexts) == 1
 
     def run(self, progress: Progress | None) -> ImportReport:
-        """Raises DSRExists, MessageIdReused, NameLooksAlike, ConfirmationOutdated, and ReportRefused with the first of
-        all problems.
+        """Raises DSRExists, DSRSuperseded, MessageIdReused, NameLooksAlike, ConfirmationOutdated, and ReportRefused
+        with the first of all problems.
         """
         if self.is_direct:
             self.lock_keys()
         earlier = self._earlier()
-        if earlier.dsrs and earlier.is_same(self._content_hash(by_pass=True)):
-            return self._unchanged(earlier)
+        if earlier.dsrs or SupersededDSR.objects.under(self.contexts):
+            content_hash = self._content_hash(by_pass=True)
+            if earlier.is_same(content_hash):
+                return self._unchanged(earlier)
+            self.superseded = self._superseded(content_hash)
+            if self.superseded and not self.choices.dry_run:
+                return self._reverted(content_hash)
         self._require_free(earlier)
         self._rates()  # Before anything is read: without a rate, nothing can be loaded.
         lines, reader = self._load_lines(progress)
@@ -114,22 +123,15 @@ class DeliveryLoad:
             message_facts=self.contents.message,
             missing=missing,
             dropped=self.choices.drop_missing,
+            superseded=self.superseded,
         )
 
     # --- Earlier deliveries ------------------------------------------------------------------------------------
 
     def lock_keys(self) -> None:
         """Let others who import DSRs under the same keys wait until this transaction ends."""
-        if not self.is_direct:
-            # A lock for each of thousands of keys would not fit into the memory of the server. Keys with a commercial
-            # model are only in such deliveries.
-            locks.MESSAGES.take()
         # Workers of earlier releases lock the names as they were delivered.
-        contexts = {*self.contexts, *self.contents.delivered}
-        keys = [asdict(context) for context in contexts if context.commercial_model is None]
-        # In one order, so that two deliveries with the same keys do not wait for each other.
-        for key in sorted(keys, key=lambda key: locks.DSR_KEY.key(**key)):
-            locks.DSR_KEY.take(**key)
+        keys_lock([*self.contexts, *self.contents.delivered], is_single=self.is_direct)
 
     def _earlier(self) -> Earlier:
         return find_earlier(self.contexts, self.contents.message)
@@ -142,6 +144,44 @@ class DeliveryLoad:
     def _unchanged(self, earlier: Earlier) -> ImportReport:
         imported = [ImportedDSR(dsr, Outcome.UNCHANGED) for dsr in earlier.dsrs]
         return ImportReport(imported, self.problems, message=earlier.message, message_facts=self.contents.message)
+
+    def _superseded(self, content_hash: str) -> list[SupersededDSR]:
+        """The earlier versions that this delivery was. Raises DSRSuperseded, unless they are to return."""
+        versions = same_delivery(self.contexts, content_hash)
+        if versions and not self.choices.replace:
+            first = versions[0]
+            raise DSRSuperseded(
+                f"{self.name}: this content was imported as DSR {first.pk}, which was replaced or deleted on "
+                f"{first.superseded_at:%Y-%m-%d}. It returns only if its replacement is asked for.",
+                id=first.pk,
+                path=first.path,
+            )
+        return versions
+
+    def _reverted(self, content_hash: str) -> ImportReport:
+        """Let the earlier versions return that this delivery was, instead of loading it."""
+        if not self.is_direct:
+            self.lock_keys()
+        earlier = self._earlier()
+        missing = earlier.missing()
+        self._require_as_shown(earlier, missing)
+        if not self.choices.drop_missing:
+            earlier.refuse_missing(self.name, missing)
+        self._rates()
+        versions = same_delivery(self.contexts, content_hash)
+        if not versions:
+            raise ConfirmationOutdated("The earlier version has returned or was dropped meanwhile. Try again.")
+        standing = [*earlier.dsrs, *(missing if self.choices.drop_missing else [])]
+        dsrs = versions_revert(Return(versions, standing), self.choices.user)
+        by_context = {dsr.context: dsr for dsr in dsrs}
+        return ImportReport(
+            [ImportedDSR(by_context[context], Outcome.REVERTED) for context in self.contexts],
+            self.problems,
+            message=dsrs[0].message,
+            message_facts=self.contents.message,
+            missing=missing,
+            dropped=self.choices.drop_missing,
+        )
 
     def _content_hash(self, *, by_pass: bool = False) -> str:
         """The hash of the content; that of several files is made of their hashes.
@@ -247,6 +287,8 @@ class DeliveryLoad:
         seen = others.filter(sha256=self._content_hash(), line_count__gt=0).values_list("path", flat=True)
         for path in dict.fromkeys(seen):
             self.problems.add(Problem(CommonWarning.CONTENT_SEEN_BEFORE, value=path))
+        for path in dict.fromkeys(version.path for version in self.superseded):
+            self.problems.add(Problem(CommonWarning.CONTENT_SUPERSEDED, value=path))
         overlapping = others.overlapping(self.contexts)
         for (number, context), load in zip(self._numbered(), loads, strict=True):
             for path in overlapping.get(context, []):
@@ -298,7 +340,9 @@ class DeliveryLoad:
         """Write the rows of the message and its DSRs, in place of the earlier ones."""
         facts, user, dry_run = self.contents.message, self.choices.user, self.choices.dry_run
         dropped = missing if self.choices.drop_missing else []
-        removed = dsrs_remove([*earlier.ids, *(dsr.pk for dsr in dropped)])
+        numbers = zip(earlier.by_context, (load.dsr_number for load in loads), strict=True)
+        successors = {old.pk: number for old, number in numbers if old is not None}
+        removed = dsrs_remove([*earlier.ids, *(dsr.pk for dsr in dropped)], successors=successors, user=user)
         message = None
         if facts is not None and not dry_run:
             problems = self.problems if len(self.contexts) > 1 else None

@@ -1,18 +1,21 @@
 """How an import went."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from catalogue.models import DSR, ReportMessage
+from catalogue.models import DSR, ReportMessage, SupersededDSR
 from catalogue.reports.contexts import MessageFacts
 from catalogue.reports.problems import ProblemLog
 
 
 class Outcome(StrEnum):
-    """What became of a DSR whose delivery was not refused."""
+    """What became of a DSR whose delivery was not refused. A DSR is reverted where the delivery is an earlier version
+    that returns."""
 
     LOADED = "loaded"
     REPLACED = "replaced"
+    REVERTED = "reverted"
     UNCHANGED = "unchanged"
     CHECKED = "checked"
 
@@ -31,6 +34,7 @@ class ImportReport:
 
     `message_facts` is what a message says about itself, and `message` its row; after a dry run there is none. `missing`
     are the DSRs of replaced messages whose contexts the delivery lacks, and `dropped` says whether they were removed.
+    After a dry run, `superseded` are the earlier versions that would return.
     """
 
     imported: list[ImportedDSR]
@@ -41,6 +45,7 @@ class ImportReport:
     message_facts: MessageFacts | None = None
     missing: list[DSR] = field(default_factory=list)
     dropped: bool = False
+    superseded: Sequence[SupersededDSR] = ()
 
     @property
     def dsr(self) -> DSR:

@@ -49,6 +49,7 @@ def findings_keep(
         **_dsrs_json(contexts, report),
         **(_message_json(report.message_facts, report) if report and report.message_facts else {}),
         "missing": [[dsr.pk, f"{dsr.path}: {dsr.context}"] for dsr in report.missing] if report else [],
+        "superseded": [version.pk for version in report.superseded[:PREVIEW_DSRS]] if report else [],
         "columns": columns,
         "lines": lines,
         "error_count": extra.get("error_count", 0),

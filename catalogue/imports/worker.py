@@ -13,7 +13,7 @@ from django.contrib.admin.models import ADDITION, CHANGE, LogEntry
 from django.db import DatabaseError, connection, transaction
 from django.utils import timezone
 
-from catalogue.exceptions import DSRExists, ImportJobChanged, MessageIdReused
+from catalogue.exceptions import DSRExists, DSRSuperseded, ImportJobChanged, MessageIdReused
 from catalogue.imports.jobs import import_job_discard, job_file_remove, job_files, job_held
 from catalogue.imports.loading import Choices
 from catalogue.imports.outcome import ImportReport, Outcome
@@ -206,7 +206,7 @@ def _load(job: ImportJob, progress: StepProgress) -> None:
             and_catalogue=False,
             unpacked_limit=settings.DSRHUB_UPLOAD_UNPACKED_LIMIT_BYTES,
         )
-    except (DSRExists, MessageIdReused) as error:
+    except (DSRExists, DSRSuperseded, MessageIdReused) as error:
         _refuse(job, f"{error.message} Check the file again.")
         return
     except ConfirmationOutdated as error:
@@ -253,6 +253,6 @@ def _end(job: ImportJob, message: str, report: ImportReport) -> None:
 
 
 def _log(report: ImportReport, user_id: int) -> None:
-    for outcome, flag in ((Outcome.LOADED, ADDITION), (Outcome.REPLACED, CHANGE)):
+    for outcome, flag in ((Outcome.LOADED, ADDITION), (Outcome.REPLACED, CHANGE), (Outcome.REVERTED, CHANGE)):
         dsrs = [one.dsr for one in report.imported if one.outcome == outcome]
         LogEntry.objects.log_actions(user_id, dsrs, flag, f"Imported: {outcome}.")

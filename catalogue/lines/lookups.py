@@ -12,7 +12,7 @@ from django.db import DEFAULT_DB_ALIAS
 from django.db.models import TextField
 
 from catalogue.lines.scope import IngestedDSR
-from catalogue.models import DSR, UsageLine
+from catalogue.models import DSR, AbstractDSR, UsageLine
 from catalogue.querysets import HEADER_LINE
 from dsrhub.database.pages import PAGE_BYTES, CutShort, bytes_of, is_small
 from dsrhub.database.statements import rows_of
@@ -52,7 +52,7 @@ def dsr_arrays(dsrs: Sequence[IngestedDSR]) -> dict[str, list[Any]]:
     }
 
 
-def partitions_of(dsrs: Iterable[IngestedDSR | DSR]) -> list[int]:
+def partitions_of(dsrs: Iterable[IngestedDSR | AbstractDSR]) -> list[int]:
     return sorted({dsr.partition for dsr in dsrs})
 
 

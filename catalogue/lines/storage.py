@@ -11,7 +11,7 @@ from typing import Any
 from django.db import IntegrityError, transaction
 from psycopg2 import sql
 
-from catalogue.models import SHARED_PARTITION
+from catalogue.models import SHARED_PARTITION, AbstractDSR
 from catalogue.reports.problems import LONGEST_VALUE
 from dsrhub.database.copy import copy_blocks
 from dsrhub.database.statements import composed, execute, rows_of
@@ -22,6 +22,13 @@ SHARED = sql.Identifier("catalogue_usageline_shared")
 FIRST_LINE = 2
 # A sample of 9,000 lines tells the planner enough of columns that are constant, counted up, or asked for by an index.
 STATISTICS_TARGET = 30
+
+
+# About the size of a line of the shared table, whose indexes have four entries for it.
+LINE_BYTES = 300
+OWN_BYTES = """
+SELECT id, pg_total_relation_size(to_regclass('catalogue_usageline_' || id)) FROM unnest(%(ids)s::integer[]) AS own (id)
+"""
 
 
 @dataclass(frozen=True)
@@ -198,6 +205,13 @@ def own_table_attach(dsr_number: int) -> None:
 
 def partition_name(dsr_number: int) -> str:
     return f"catalogue_usageline_{dsr_number}"
+
+
+def lines_bytes(dsrs: Sequence[AbstractDSR]) -> dict[int, int]:
+    """About the bytes on disk that the lines of each DSR take, with their indexes, by its id."""
+    own = [dsr.pk for dsr in dsrs if dsr.partition != SHARED_PARTITION]
+    sizes = dict(rows_of(OWN_BYTES, ids=own)) if own else {}
+    return {dsr.pk: sizes.get(dsr.pk, dsr.line_count * LINE_BYTES) for dsr in dsrs}
 
 
 def lines_drop(*, dsr_numbers: Sequence[int], partition: int) -> None:

@@ -52,11 +52,12 @@ REPORT = f"""(
 )"""  # noqa: S608 - no value is in it
 
 # The DSPs whose resources the catalogue describes by just the DSRs of the question: in the snapshot of the statement
-# the DSP has no other DSR, all of them are registered, and the resources of deleted ones are removed.
+# the DSP has no other DSR, all of them are registered, and the resources of deleted and superseded ones are removed.
 CATALOGUED = """ARRAY(
     SELECT described.dsp FROM unnest(%(described)s::text[], %(dsr_counts)s::bigint[]) AS described (dsp, dsr_count)
     JOIN catalogue_dsr AS dsr ON dsr.dsp = described.dsp AND status = 'ingested'
     WHERE NOT EXISTS (SELECT FROM catalogue_leftoverlines AS gone WHERE gone.dsp = described.dsp AND is_catalogued)
+        AND NOT EXISTS (SELECT FROM catalogue_supersededdsr AS gone WHERE gone.dsp = described.dsp AND is_catalogued)
     GROUP BY described.dsp, dsr_count HAVING count(*) = dsr_count AND bool_and(is_catalogued)
 )"""
 

@@ -52,6 +52,7 @@ class CommonWarning(WarningCode):
     GZIP_PADDING = "gzip_padding"
     GZIP_NAME_DIFFERS = "gzip_name_differs"
     CONTENT_SEEN_BEFORE = "content_seen_before"
+    CONTENT_SUPERSEDED = "content_superseded"
     PERIOD_OVERLAPS = "period_overlaps"
     NAME_LOOKS_ALIKE = "name_looks_alike"
     SENDER_UNKNOWN = "sender_unknown"

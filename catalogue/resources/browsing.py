@@ -7,7 +7,6 @@ from typing import Any
 from catalogue.exceptions import SearchTooWide
 from catalogue.lines.lookups import DSRS, TEXTS, dsr_arrays, lines_of_dsrs, lines_with_dsp_id
 from catalogue.lines.scope import ALL, IngestedDSR, consistent_answer
-from catalogue.models import LeftoverLines
 from catalogue.ranking.selectors import resource_ranking
 from catalogue.resources.found import (
     FoundResource,
@@ -18,6 +17,7 @@ from catalogue.resources.found import (
     resource_sums_of,
 )
 from catalogue.resources.isrcs import searched_isrcs
+from catalogue.resources.register import dsps_with_gone
 from catalogue.resources.words import words_condition, words_values
 from dsrhub.database.pages import converted, page_rows
 from dsrhub.database.statements import rows_of
@@ -178,7 +178,7 @@ def _walked(search: ResourceSearch, statement: Callable[..., str], read: Read, *
 
 def _has_unreported(search: ResourceSearch) -> bool:
     """Whether the catalogue may have resources that no DSR in scope reports: some stay for a while after a deletion."""
-    return search.scope != ALL or LeftoverLines.objects.filter(is_catalogued=True).exists()
+    return search.scope != ALL or bool(dsps_with_gone())
 
 
 def _with_sums(search: ResourceSearch, statement: str, read: Read, **values: Any) -> list[Any]:

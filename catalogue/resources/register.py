@@ -13,7 +13,7 @@ only where all texts of a line are.
 from collections.abc import Sequence
 
 from catalogue.lines.lookups import LATEST, lines_of_dsrs, lines_with_dsp_id, partitions_of
-from catalogue.models import DSR, LeftoverLines
+from catalogue.models import DSR, LeftoverLines, SupersededDSR
 from dsrhub.database import locks
 from dsrhub.database.statements import execute
 
@@ -151,22 +151,41 @@ def resources_register(dsrs: Sequence[DSR]) -> bool:
     return uncatalogued.update(is_catalogued=True) == len(numbers)
 
 
-def resources_remove(dsp: str, leftovers: Sequence[LeftoverLines]) -> None:
-    """Remove the resources that only deleted DSRs of a DSP reported, and describe the others by the remaining DSRs.
+Gone = LeftoverLines | SupersededDSR
+
+
+def dsps_with_gone() -> list[str]:
+    """The DSPs whose resources may be reported by deleted DSRs alone, or by earlier versions."""
+    leftovers = LeftoverLines.objects.filter(is_catalogued=True).order_by().values_list("dsp")
+    versions = SupersededDSR.objects.filter(is_catalogued=True).order_by().values_list("dsp")
+    return sorted(dsp for (dsp,) in leftovers.union(versions))
+
+
+def gone_of(dsp: str) -> list[Gone]:
+    """The deleted DSRs and the earlier versions of a DSP whose resources are still in the catalogue."""
+    conditions = {"dsp": dsp, "is_catalogued": True}
+    return [*LeftoverLines.objects.filter(**conditions), *SupersededDSR.objects.filter(**conditions)]
+
+
+def resources_remove(dsp: str, gone: Sequence[Gone]) -> None:
+    """Remove the resources that only deleted DSRs and earlier versions of a DSP reported, and describe the others by
+    the remaining DSRs.
 
     Runs in the caller's transaction, which has locked the DSP.
     """
+    numbers = [one.dsr_number for one in gone]
     execute(f"SET LOCAL work_mem = '{WORK_MEM}'")
     execute(
         REMAINING,
-        gone=[leftover.dsr_number for leftover in leftovers],
-        gone_partitions=sorted({leftover.partition for leftover in leftovers}),
+        gone=numbers,
+        gone_partitions=sorted({one.partition for one in gone}),
         **_dsr_parameters(sorted(DSR.objects.catalogued(dsp), key=lambda dsr: dsr.recency)),
     )
     execute(ORPHANS, dsp=dsp)
     execute(DESCRIBED_AGAIN, dsp=dsp)
     execute("DROP TABLE remaining")
-    LeftoverLines.objects.filter(pk__in=[leftover.pk for leftover in leftovers]).update(is_catalogued=False)
+    LeftoverLines.objects.filter(dsr_number__in=numbers).update(is_catalogued=False)
+    SupersededDSR.objects.filter(pk__in=numbers).update(is_catalogued=False)
 
 
 def _dsr_parameters(reports: Sequence[DSR]) -> dict[str, list[int]]:

@@ -7,8 +7,9 @@ from django.contrib.auth.models import User
 from django.db import IntegrityError, transaction
 
 from catalogue.dsrs.names import LONGEST_NAME, name_fault, name_take_over
+from catalogue.dsrs.superseding import versions_rename
 from catalogue.exceptions import InvalidPartyName, RenameCollides
-from catalogue.models import DSR, LeftoverLines, PartyAlias
+from catalogue.models import DSR, LeftoverLines, PartyAlias, SupersededDSR
 from catalogue.querysets import DSRQuerySet
 from catalogue.reports.contexts import SalesContext
 from catalogue.resources.register import dsp_lock
@@ -74,6 +75,7 @@ def party_rename(
                 count = _of_party(role, name).update(**{role.value: known_as})
         except IntegrityError as error:  # A report under such a key was imported just now.
             raise RenameCollides(f"A DSR of {known_as} was imported meanwhile. Try again.", pairs=[]) from error
+        versions_rename(role.value, name, known_as)
         if role == PartyAlias.Role.DSP and count:
             _register_anew([name, known_as])
         if count:
@@ -119,4 +121,5 @@ def _register_anew(dsps: Sequence[str]) -> None:
     """Remove the recordings of DSPs from the catalogue, so that they are registered by their present names."""
     DSR.objects.ingested().filter(dsp__in=dsps).update(is_catalogued=False)
     LeftoverLines.objects.filter(dsp__in=dsps).update(is_catalogued=False)
+    SupersededDSR.objects.filter(dsp__in=dsps).update(is_catalogued=False)
     execute("DELETE FROM catalogue_resource WHERE dsp = ANY(%(dsps)s)", dsps=list(dsps))

@@ -10,9 +10,9 @@ from django.db import OperationalError, transaction
 from django.db.models import Q, Sum
 
 from catalogue.lines.storage import lines_drop
-from catalogue.models import DSR, SHARED_PARTITION, LeftoverLines
+from catalogue.models import DSR, SHARED_PARTITION, LeftoverLines, SupersededDSR
 from catalogue.resources.rebuild import resources_rebuild, resources_replace
-from catalogue.resources.register import dsp_lock, resources_register, resources_remove
+from catalogue.resources.register import dsp_lock, dsps_with_gone, gone_of, resources_register, resources_remove
 from dsrhub.database import locks
 from dsrhub.database.statements import is_lock_timeout, wait_for_locks
 
@@ -48,8 +48,8 @@ def catalogue_refresh() -> None:
     there, and several sessions share the work. Where most lines are new, the whole catalogue is rebuilt at once. Lines
     that somebody is reading are left to a later run.
     """
-    for dsp in LeftoverLines.objects.filter(is_catalogued=True).order_by("dsp").values_list("dsp").distinct():
-        _resources_remove(*dsp)
+    for dsp in dsps_with_gone():
+        _resources_remove(dsp)
     _leftovers_drop()
     if _are_mostly_new():
         _resources_rebuild()
@@ -73,8 +73,8 @@ def _uncatalogued() -> Iterable[list[int]]:
 def _resources_remove(dsp: str) -> None:
     with transaction.atomic():
         dsp_lock(dsp)
-        if leftovers := list(LeftoverLines.objects.filter(dsp=dsp, is_catalogued=True)):
-            resources_remove(dsp, leftovers)
+        if gone := gone_of(dsp):
+            resources_remove(dsp, gone)
 
 
 def _resources_register(dsr_numbers: Sequence[int]) -> None:
@@ -122,6 +122,7 @@ def _resources_replace(dsrs: Sequence[DSR]) -> bool:
                 wait_for_locks(DROP_LOCK_TIMEOUT)
                 resources_replace()
                 LeftoverLines.objects.exclude(dsr_number__in=[dsr.pk for dsr in dsrs]).update(is_catalogued=False)
+                SupersededDSR.objects.exclude(pk__in=[dsr.pk for dsr in dsrs]).update(is_catalogued=False)
                 new = [dsr.pk for dsr in dsrs if not dsr.is_catalogued]
                 return DSR.objects.uncatalogued().filter(pk__in=new).update(is_catalogued=True) == len(new)
         except OperationalError as error:

@@ -1,5 +1,6 @@
 from typing import Any
 
+from catalogue.dsrs.superseding import versions_drop_surplus
 from catalogue.resources.services import catalogue_refresh, catalogue_state
 from catalogue.resources.words import words_index_build
 from dsrhub.commands import DsrhubCommand
@@ -7,11 +8,13 @@ from dsrhub.commands import DsrhubCommand
 
 class Command(DsrhubCommand):
     help = (
-        "Register the resources of DSRs that are not catalogued yet, remove the lines of deleted DSRs, and build the "
+        "Drop earlier versions that are kept for too long, register the resources of DSRs that are not catalogued yet, "
+        "remove the lines of deleted DSRs, and build the "
         "index of words if an earlier version has filled the database."
     )
 
     def handle(self, *args: Any, **options: Any) -> None:
+        versions_drop_surplus()
         before = catalogue_state()
         catalogue_refresh()
         words_index_build()

@@ -8,6 +8,8 @@ from typing import Any
 import psycopg2
 from django.db import Error, connection
 
+from catalogue.dsrs.differences import wanted_differences_find
+from catalogue.dsrs.superseding import versions_drop_surplus
 from catalogue.dsrs.totals import totals_complete
 from catalogue.imports.worker import queue_drain, uploads_clear, worker_lives
 from catalogue.ranking.services import wanted_rankings_build
@@ -67,7 +69,9 @@ class Command(DsrhubCommand):
         self._clean_up()
 
     def _clean_up(self) -> None:
+        versions_drop_surplus()
         catalogue_refresh()
+        wanted_differences_find()
         totals_complete(is_alive=self._is_alive)
         words_index_build()
         uploads_clear()

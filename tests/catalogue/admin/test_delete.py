@@ -170,6 +170,7 @@ def test_the_confirmation_runs_the_same_queries_for_1_and_1000_lines_and_loads_n
 
 @TRANSACTIONAL
 @pytest.mark.parametrize("size", ["shared partition", "own partition"])
+@pytest.mark.usefixtures("without_versions")
 def test_deletion_removes_a_dsr_with_all_its_contents(admin_client, settings, tmp_path, size):
     settings.DSRHUB_SHARED_PARTITION_BYTES = 1024**2 if size == "shared partition" else 0
     gone = import_report(tmp_path, NO_JANUARY, line("a", isrc="NO1"), line("a"))
@@ -189,6 +190,7 @@ def test_deletion_removes_a_dsr_with_all_its_contents(admin_client, settings, tm
 
 
 @TRANSACTIONAL
+@pytest.mark.usefixtures("without_versions")
 def test_the_action_deletes_the_selected_dsrs_and_no_other(admin_client, dsr, other):
     kept = recipes.dsr.make(offer="Kept")
     response = confirm_action(admin_client, DSRS, action(dsr, other, post="yes"), follow=True)

@@ -412,6 +412,7 @@ def test_the_delivered_file_is_kept_and_can_be_downloaded_unchanged(admin_client
 
 
 @pytest.mark.django_db(transaction=True)
+@pytest.mark.usefixtures("without_versions")
 def test_files_of_replaced_and_deleted_dsrs_are_removed(settings, tmp_path):
     settings.DSRHUB_KEEP_FILES = str(tmp_path / "kept")
     import_report(tmp_path, NO_JANUARY, line("a"))

@@ -360,6 +360,7 @@ def test_a_recording_of_other_reports_has_no_such_facts(admin_client, tmp_path):
 # --- Delete ----------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.usefixtures("without_versions")
 def test_a_message_is_deleted_with_its_dsrs_files_and_lines(admin_client, message, tmp_path):
     other = import_report(tmp_path, NO_JANUARY, line("a"))
     page = admin_client.get(deletion_of(message)).content.decode()

@@ -5,7 +5,8 @@ from django.contrib import admin
 from django.contrib.auth.models import Permission
 from django.urls import URLPattern, reverse
 
-from catalogue.models import DSR, Currency, EcbRate, Territory
+from catalogue.dsrs.services import dsr_delete
+from catalogue.models import DSR, Currency, EcbRate, SupersededDSR, Territory
 from tests.catalogue import recipes
 from tests.catalogue.helpers import NO_JANUARY, import_report, line, staff_with
 
@@ -49,6 +50,8 @@ NEEDS = {
     | {"top": {"view_resource+view_dsr", "view_resource+change_dsr"}},
     "reportmessage": {"changelist": VIEW_DSR, "change": VIEW_DSR, "history": VIEW_DSR, "add": set()}
     | {"delete": {"delete_dsr"}, "file": {"export_dsr"}},
+    "supersededdsr": {"changelist": VIEW_DSR, "change": VIEW_DSR, "history": VIEW_DSR, "add": set()}
+    | {"delete": {"delete_dsr"}, "revert": {"change_dsr"}},
     "partyalias": {
         "changelist": {"view_partyalias", "change_partyalias"},
         "change": {"view_partyalias", "change_partyalias"},
@@ -95,6 +98,13 @@ def _uploads(tmp_path, settings):
     settings.DSRHUB_UPLOAD_DIR = tmp_path / "uploads"
 
 
+def deleted_dsr():
+    """An earlier version."""
+    dsr = recipes.dsr.make(offer="Other")
+    dsr_delete(dsr_number=dsr.pk)
+    return SupersededDSR.objects.get(pk=dsr.pk)
+
+
 @pytest.fixture(scope="module", autouse=True)
 def address(module_db, tmp_path_factory):
     """A function that returns the address of a view, with the id of an existing object if the view needs one."""
@@ -106,6 +116,7 @@ def address(module_db, tmp_path_factory):
         "ratechange": recipes.rate_change.make(dsr=dsr),
         "rejecteddelivery": recipes.rejected_delivery.make(),
         "reportmessage": recipes.dsr_of_message.make().message,
+        "supersededdsr": deleted_dsr(),
         "partyalias": recipes.party_alias.make(),
         "operatorrate": recipes.operator_rate.make(),
         "territory": Territory.objects.first(),
@@ -118,6 +129,7 @@ def address(module_db, tmp_path_factory):
         arguments = {"upload": ["some"], "upload_progress": ["some"], "lines": [dsr.pk], "file": [dsr.pk]}
         if model == "reportmessage":
             arguments["file"] = [objects[model].pk, 1]
+        arguments["revert"] = [objects["supersededdsr"].pk]
         arguments["rename"] = [objects["partyalias"].pk]
         arguments["upload_problems"] = ["some", objects["importjob"].pk]
         if view in ("change", "delete", "history"):

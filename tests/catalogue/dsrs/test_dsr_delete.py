@@ -41,7 +41,7 @@ def top():
 
 
 @pytest.mark.django_db
-@pytest.mark.usefixtures("either_partition")
+@pytest.mark.usefixtures("either_partition", "without_versions")
 def test_lines_leave_the_answers_at_once_and_are_dropped_afterwards(tmp_path):
     gone = import_lines(tmp_path, ES_JANUARY, line("a", revenue="1"), line("a", revenue="2"))
     kept = import_lines(tmp_path, ES_FEBRUARY, line("b", revenue="3"))
@@ -98,7 +98,7 @@ def test_the_report_of_a_deleted_dsr_can_be_imported_again(tmp_path):
 
 
 @pytest.mark.django_db
-@pytest.mark.usefixtures("either_partition")
+@pytest.mark.usefixtures("either_partition", "without_versions")
 def test_deletion_runs_as_many_queries_for_1_line_as_for_1000(tmp_path):
     few = import_lines(tmp_path, ES_JANUARY, line("a"))
     # Each line but the first repeats a dsp_id, which is a problem.
@@ -128,7 +128,7 @@ def reading(monkeypatch):
 
 
 @TRANSACTIONAL
-@pytest.mark.usefixtures("own_partition")
+@pytest.mark.usefixtures("own_partition", "without_versions")
 def test_a_reader_keeps_the_table_and_a_later_run_drops_it(tmp_path, monkeypatch):
     gone = import_lines(tmp_path, ES_JANUARY, line("a", revenue="1"))
     table = f"catalogue_usageline_{gone.pk}"
@@ -150,7 +150,7 @@ def test_a_reader_keeps_the_table_and_a_later_run_drops_it(tmp_path, monkeypatch
 
 
 @TRANSACTIONAL
-@pytest.mark.usefixtures("own_partition")
+@pytest.mark.usefixtures("own_partition", "without_versions")
 def test_a_reader_of_many_tables_is_waited_for_once_and_the_shared_partition_is_cleared(tmp_path, monkeypatch):
     tables = [import_lines(tmp_path, name, line("a")) for name in (ES_JANUARY, ES_FEBRUARY)]
     with reading(monkeypatch):
@@ -170,7 +170,7 @@ def test_a_reader_of_many_tables_is_waited_for_once_and_the_shared_partition_is_
 
 
 @TRANSACTIONAL
-@pytest.mark.usefixtures("own_partition")
+@pytest.mark.usefixtures("own_partition", "without_versions")
 def test_the_next_import_drops_lines_that_a_reader_kept(tmp_path, monkeypatch):
     gone = import_lines(tmp_path, ES_JANUARY, line("a"))
     with reading(monkeypatch):
@@ -185,6 +185,7 @@ def test_the_next_import_drops_lines_that_a_reader_kept(tmp_path, monkeypatch):
 
 
 @TRANSACTIONAL
+@pytest.mark.usefixtures("without_versions")
 def test_deletion_from_the_shared_partition_does_not_wait_for_readers(tmp_path):
     gone = import_lines(tmp_path, ES_JANUARY, line("a"))
 
@@ -198,6 +199,7 @@ def test_deletion_from_the_shared_partition_does_not_wait_for_readers(tmp_path):
 
 
 @TRANSACTIONAL
+@pytest.mark.usefixtures("without_versions")
 def test_dropping_keeps_the_lock_timeout_of_the_connection(tmp_path):
     dsr = import_lines(tmp_path, ES_JANUARY, line("a"))
 

@@ -133,6 +133,7 @@ def confirmed_job(tmp_path, settings, admin_user):
     return job
 
 
+@pytest.mark.usefixtures("without_versions")
 def test_a_delivery_that_comes_in_while_a_confirmed_replacement_waits_is_kept(tmp_path, in_thread, confirmed_job):
     (tmp_path / "other").mkdir()
     other = write_report(tmp_path / "other", ES_JANUARY, *MANY_LINES, line("nobody has seen this"))
@@ -269,6 +270,7 @@ def test_an_import_that_is_killed_leaves_nothing_and_the_next_one_works(tmp_path
 # --- Imports and deletions -------------------------------------------------------------------------------------
 
 
+@pytest.mark.usefixtures("without_versions")
 def test_a_table_is_dropped_while_another_report_is_loading(tmp_path, in_thread):
     gone = dsr_import(path=write_report(tmp_path, ES_JANUARY, line("a")), name=ES_JANUARY).dsr
     stop = InMidCopy()
@@ -284,6 +286,7 @@ def test_a_table_is_dropped_while_another_report_is_loading(tmp_path, in_thread)
     assert loading.result(PATIENCE).dsr.line_count == 100
 
 
+@pytest.mark.usefixtures("without_versions")
 def test_a_dsr_that_is_deleted_while_its_replacement_loads_is_removed_once(tmp_path, in_thread):
     earlier = dsr_import(path=write_report(tmp_path, ES_JANUARY, line("a")), name=ES_JANUARY).dsr
     path = write_report(tmp_path, ES_JANUARY, *MANY_LINES)

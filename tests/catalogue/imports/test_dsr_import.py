@@ -484,7 +484,7 @@ def test_different_content_under_the_same_key_is_refused_and_changes_nothing(tmp
     assert everything() == before
 
 
-@pytest.mark.usefixtures("either_partition")
+@pytest.mark.usefixtures("either_partition", "without_versions")
 def test_a_replacement_takes_the_place_of_the_earlier_dsr(tmp_path):
     beside = imported(write_report(tmp_path, ES_FEBRUARY, line("c", revenue="5"))).dsr
     first = imported(write_report(tmp_path, ES_JANUARY, ONE_LINE)).dsr

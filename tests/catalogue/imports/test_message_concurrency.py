@@ -100,6 +100,7 @@ def test_of_two_imports_of_one_message_the_second_changes_nothing(tmp_path, in_t
 
 
 @pytest.mark.parametrize("replace", [False, True])
+@pytest.mark.usefixtures("without_versions")
 def test_messages_with_overlapping_contexts_do_not_wait_for_each_other_for_ever(tmp_path, in_thread, replace):
     # Their contexts have opposite orders, and both are in the middle of their COPY at once.
     contents = [message_of("MSG-1", "GB", "SE", "FR"), message_of("MSG-2", "FR", "SE", "GB", "NO")]

@@ -105,6 +105,7 @@ def restore_rate():
 @pytest.mark.parametrize(
     ("change", "undo"), [(import_february, delete_february), (change_rate, restore_rate), (replace_january, None)]
 )
+@pytest.mark.usefixtures("without_versions")
 def test_a_change_while_a_ranking_is_built_is_in_it_completely_or_not_at_all(ingest, in_thread, change, undo):
     """The change comes before each statement of the ranking in turn. Lines of deleted DSRs are dropped at once."""
     for number in count():

@@ -115,7 +115,7 @@ def test_the_order_of_imports_does_not_matter(tmp_path, order):
     assert catalogue() == DESCRIBED
 
 
-@pytest.mark.usefixtures("either_partition")
+@pytest.mark.usefixtures("either_partition", "without_versions")
 def test_a_refresh_removes_what_only_deleted_dsrs_reported(tmp_path):
     dsrs = {name: import_report(tmp_path, name, *REPORTS[name]) for name in REPORTS}
     import_report(tmp_path, YOUTUBE, line("a", "Other"))
@@ -148,6 +148,7 @@ def test_a_dry_run_registers_nothing(tmp_path):
     assert catalogue() == []
 
 
+@pytest.mark.usefixtures("without_versions")
 def test_a_refresh_continues_what_interrupted_imports_left(tmp_path, monkeypatch):
     monkeypatch.setattr(imports, "catalogue_refresh", lambda: None)
     import_report(tmp_path, ES_JANUARY, line("a", "One"))

@@ -1,0 +1,1 @@
+"""Earlier versions of DSRs: those that were replaced or deleted."""
