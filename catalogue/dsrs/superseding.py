@@ -33,6 +33,7 @@ from dsrhub.models import Action
 from dsrhub.values import listed
 
 DSR_COLUMNS = ", ".join(f"{field.column}" for field in DSR._meta.concrete_fields)
+OTHER_COLUMNS = DSR_COLUMNS.replace(" is_catalogued,", "")
 MESSAGE_COLUMNS = ", ".join(f"{field.column}" for field in ReportMessage._meta.concrete_fields)
 # The tables whose rows belong to a DSR or to a message, and the column that tells to which one.
 OF_DSRS = ("catalogue_reportproblem", "catalogue_ratechange", "catalogue_usetypetotal")
@@ -49,10 +50,11 @@ def _belongings(tables: Iterable[str], column: str) -> str:
     return f"jsonb_build_object({', '.join(rows)})"
 
 
+# Of a DSR that has returned and is not registered yet, the catalogue may still have resources: it forgets all.
 SUPERSEDE = f"""
 INSERT INTO catalogue_supersededdsr
-    ({DSR_COLUMNS}, successor, superseded_at, superseded_by_id, byte_count, belongings)
-SELECT {DSR_COLUMNS}, successor, %(at)s, %(user)s, byte_count, {_belongings(OF_DSRS, "dsr_id")}
+    ({OTHER_COLUMNS}, is_catalogued, successor, superseded_at, superseded_by_id, byte_count, belongings)
+SELECT {OTHER_COLUMNS}, true, successor, %(at)s, %(user)s, byte_count, {_belongings(OF_DSRS, "dsr_id")}
 FROM catalogue_dsr AS owner
 JOIN unnest(%(ids)s::integer[], %(successors)s::integer[], %(byte_counts)s::bigint[])
     AS gone (id, successor, byte_count) USING (id)

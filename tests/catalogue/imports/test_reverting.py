@@ -178,6 +178,17 @@ def test_a_deleted_dsr_returns_with_all_that_belongs_to_it(tmp_path):
     assert everything() == before | {RateChange: expected}
 
 
+def test_what_goes_again_before_it_is_registered_leaves_no_recording(tmp_path):
+    old = import_report(tmp_path, ES_JANUARY, *OLD)
+    for _ in range(2):
+        dsr_delete(dsr_number=old.pk)
+        version_revert(version_number=old.pk)
+    dsr_delete(dsr_number=old.pk)
+    assert Resource.objects.exists()
+    catalogue_refresh()
+    assert not Resource.objects.exists()
+
+
 def test_a_version_returns_at_its_present_rate(tmp_path):
     old = import_report(tmp_path, NO_JANUARY, *OLD)
     dsr_delete(dsr_number=old.pk)
