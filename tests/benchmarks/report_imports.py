@@ -17,10 +17,11 @@ from tests.benchmarks.measuring import MEBIBYTE, say, seconds_of, server_memory 
 from django.db import connection
 
 from catalogue.dsrs.services import dsr_delete
+from catalogue.dsrs.superseding import versions_drop
 from catalogue.exceptions import ReportRefused
 from catalogue.imports import services
 from catalogue.imports.services import dsr_import
-from catalogue.models import DSR
+from catalogue.models import DSR, SupersededDSR
 from catalogue.reports.delivery import Delivery
 from catalogue.reports.formats.tsv.reader import ReportReader
 from catalogue.reports.problems import ProblemLog
@@ -153,6 +154,7 @@ def reading_alone(files: list[Path]) -> tuple[float, int]:
 def everything_delete() -> None:
     for dsr_number in DSR.objects.values_list("pk", flat=True):
         dsr_delete(dsr_number=dsr_number)
+    versions_drop(SupersededDSR.objects.values_list("pk", flat=True), reason="deleted")
     with connection.cursor() as cursor:
         cursor.execute("TRUNCATE catalogue_resource")
     catalogue_refresh()

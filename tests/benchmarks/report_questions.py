@@ -17,9 +17,11 @@ from django.http import HttpRequest, HttpResponse
 from django.test import Client, override_settings
 from django.urls import path
 
+from catalogue.dsrs.differences import recordings_difference
 from catalogue.dsrs.selectors import dsr_lines
 from catalogue.dsrs.services import dsr_delete
-from catalogue.models import DSR
+from catalogue.imports.reverting import version_revert
+from catalogue.models import DSR, SupersededDSR
 from catalogue.ranking.cache import rankings_drop_surplus
 from catalogue.resources.services import catalogue_refresh
 from dsrhub.urls import urlpatterns as product_urls
@@ -159,6 +161,31 @@ def bare(request: HttpRequest) -> HttpResponse:
 urlpatterns = [path("bare/", bare), *product_urls]
 
 
+def measure_versions() -> None:
+    """Delete a large DSR and revert to it, beside a count of its lines."""
+    dsr = DSR.objects.order_by("-line_count").first()
+    assert dsr is not None
+    lines = f"SELECT count(*) FROM catalogue_usageline WHERE partition = {dsr.partition} AND dsr_id = {dsr.pk}"
+    count = median_seconds(partial(run, lines))
+    deleting, reverting = [], []
+    for _ in range(ROUNDS):
+        deleting.append(seconds_of(partial(dsr_delete, dsr_number=dsr.pk)))
+        reverting.append(seconds_of(partial(version_revert, version_number=dsr.pk)))
+    other = DSR.objects.exclude(pk=dsr.pk).order_by("-line_count").first()
+    assert other is not None
+    dsr_delete(dsr_number=dsr.pk)
+    version = SupersededDSR.objects.get(pk=dsr.pk)
+    version.standing = other
+    comparing = seconds_of(partial(recordings_difference, version))
+    version_revert(version_number=dsr.pk)
+    say(
+        f"a DSR of {dsr.line_count:,} lines: superseded in {median(deleting) * 1000:.1f} ms, reverted to in "
+        f"{median(reverting) * 1000:.1f} ms, its lines counted in {count * 1000:.1f} ms; compared with another DSR of "
+        f"{other.line_count:,} lines in {comparing:.2f} s"
+    )
+
+
+@override_settings(DSRHUB_SUPERSEDED_DAYS=0)
 def measure_delete() -> None:
     """Delete DSRs, and refresh the catalogue while another session reads lines and others wait."""
     for dsr in list(DSR.objects.order_by("-line_count")[:3]):

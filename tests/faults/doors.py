@@ -17,10 +17,11 @@ from django.http import HttpResponse
 from django.test import Client
 
 from catalogue.dsrs.services import dsr_delete
+from catalogue.dsrs.superseding import versions_drop
 from catalogue.exceptions import InvalidReportName
 from catalogue.imports.services import dsr_import
 from catalogue.imports.worker import queue_drain
-from catalogue.models import DSR, ImportJob
+from catalogue.models import DSR, ImportJob, SupersededDSR
 from catalogue.reports import delivery
 from catalogue.reports.contexts import Contents
 from catalogue.reports.formats.ddex.format import DdexFormat
@@ -122,6 +123,7 @@ class Door:
             return
         for dsr in DSR.objects.all():
             dsr_delete(dsr_number=dsr.pk)
+        versions_drop(SupersededDSR.objects.values_list("pk", flat=True), reason="deleted")
         catalogue_refresh()
         path = self.folder / "resident"
         path.write_bytes(RESIDENT_CONTENT)
