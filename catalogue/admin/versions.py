@@ -13,12 +13,15 @@ from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.defaultfilters import filesizeformat
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
+from django.utils.formats import date_format
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
+from django.utils.timezone import localtime
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
 from catalogue.admin.cells import amount, days, dsr_name, grouped, link, revenue, terms
+from catalogue.admin.questions.page import rounded
 from catalogue.dsrs.differences import DifferentRecordings, recordings_difference, version_difference
 from catalogue.dsrs.superseding import versions_drop
 from catalogue.dsrs.versions import kept_until, version_get, versions_disk_usage
@@ -45,10 +48,10 @@ class SupersededDSRAdmin(UneditedAdmin, DeletedByServiceAdmin):
     change_form_template = "admin/catalogue/supersededdsr/change_form.html"
     change_list_template = "admin/catalogue/supersededdsr/change_list.html"
     list_display = [
-        *("path", "territory", "period", "offer_and_terms", "lines", "total_revenue_shown"),
+        *("path", "territory_code", "period", "offer_and_terms", "lines", "rounded_revenue"),
         *("superseded_at", "superseded_by", "replacement", "size"),
     ]
-    list_select_related = ["territory", "currency", "superseded_by"]
+    list_select_related = ["superseded_by"]
     list_filter = [
         *("dsp", "offer", "society"),
         ("territory", admin.RelatedOnlyFieldListFilter),
@@ -73,6 +76,10 @@ class SupersededDSRAdmin(UneditedAdmin, DeletedByServiceAdmin):
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return admin.site.get_model_admin(DSR).has_delete_permission(request)
 
+    @admin.display(description=gettext_lazy("territory"), ordering="territory")
+    def territory_code(self, version: SupersededDSR) -> str:
+        return version.territory_id
+
     @admin.display(description=gettext_lazy("period"), ordering="period_start")
     def period(self, version: SupersededDSR) -> SafeString:
         return days(version)
@@ -90,6 +97,10 @@ class SupersededDSRAdmin(UneditedAdmin, DeletedByServiceAdmin):
         return grouped(version.total_usages)
 
     @admin.display(description=gettext_lazy("revenue"), ordering="total_revenue")
+    def rounded_revenue(self, version: SupersededDSR) -> SafeString:
+        return format_html("{} {}", rounded(version.total_revenue), version.currency_id)
+
+    @admin.display(description=gettext_lazy("revenue"))
     def total_revenue_shown(self, version: SupersededDSR) -> SafeString | None:
         return revenue(version)
 
@@ -104,7 +115,7 @@ class SupersededDSRAdmin(UneditedAdmin, DeletedByServiceAdmin):
 
     @admin.display(description=gettext_lazy("kept until"))
     def kept_until(self, version: SupersededDSR) -> Any:
-        return kept_until(version)
+        return date_format(localtime(kept_until(version)), "DATETIME_FORMAT")
 
     @admin.display(description=gettext_lazy("size"), ordering="byte_count")
     def size(self, version: SupersededDSR) -> str:
