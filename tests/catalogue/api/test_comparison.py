@@ -93,6 +93,17 @@ def test_a_year_before_quarters_and_years(ask):
     assert usages(period="2020") == [["Deezer", None, 14], ["Spotify", 111, None]]
 
 
+@pytest.mark.parametrize(
+    ("now", "before", "difference"), [("1.05", "0.05", "1"), ("100.5", "0.50", "100"), ("1.50", "1.25", "0.25")]
+)
+def test_a_difference_has_no_zeros_at_its_end(ask, tmp_path, now, before, difference):
+    import_report(tmp_path, "Spotify_Duo_ES_EUR_20200101-20200131.tsv", line("a", revenue=before))
+    import_report(tmp_path, "Spotify_Duo_ES_EUR_20200201-20200229.tsv", line("a", revenue=now))
+    assert ask()[0]["difference"]["revenue_eur"] == difference
+    query = '{ comparison(by: DSP, period: "2020-02") { edges { node { revenueEurDifference } } } }'
+    assert nodes(query) == [{"revenueEurDifference": difference}]
+
+
 @pytest.mark.usefixtures("_reports")
 def test_filters_and_exact_numbers(ask):
     (row,) = ask(by="offer", offer="Duo", exact="true")
