@@ -72,8 +72,8 @@ def test_every_list_is_paginated():
         for field, each in of_type.fields.items()
         if "[" in str(each.type) and each.args == {}
     }
-    # It has at most two rows: data and voice.
-    assert lists == {"SubscriptionOverLimit.exceeded"}
+    # At most two rows, data and voice; and at most twelve months.
+    assert lists == {"SubscriptionOverLimit.exceeded", "IncompleteMonths.now", "IncompleteMonths.before"}
     pages = [
         each
         for of_type in TYPES.values()
@@ -81,5 +81,5 @@ def test_every_list_is_paginated():
         for each in of_type.fields.values()
         if get_named_type(each.type).name.endswith("Connection")
     ]
-    assert len(pages) == 24
+    assert len(pages) == 25
     assert all({"first", "after"} <= each.args.keys() for each in pages)

@@ -159,19 +159,25 @@ def test_graphql():
     query = """{ comparison(by: TERRITORY, period: "2020-02", with: "2020-01", dsp: "Spotify", first: 10) {
         edges { node {
             name now { dsrCount lineCount usages revenueEur } before { usages } usagesDifference revenueEurDifference
-            usagesPercent revenueEurPercent
+            usagesPercent revenueEurPercent incomplete { now before }
         } } } }"""
-    assert nodes(query) == [
-        {
-            "name": "ES",
-            "now": {"dsrCount": 2, "lineCount": "2", "usages": "7", "revenueEur": "11.5"},
-            "before": {"usages": "4"},
-            "usagesDifference": "3",
-            "revenueEurDifference": "1.5",
-            "usagesPercent": "75",
-            "revenueEurPercent": "15",
-        }
-    ]
+    assert (
+        nodes(query)
+        == nodes(query.replace('"2020-01"', "null"))
+        == [
+            {
+                "name": "ES",
+                "now": {"dsrCount": 2, "lineCount": "2", "usages": "7", "revenueEur": "11.5"},
+                "before": {"usages": "4"},
+                "usagesDifference": "3",
+                "revenueEurDifference": "1.5",
+                "usagesPercent": "75",
+                "revenueEurPercent": "15",
+                # The DSR of Trio in January and February.
+                "incomplete": {"now": ["2020-02"], "before": ["2020-01"]},
+            }
+        ]
+    )
     assert nodes(
         '{ comparison(by: DSP, period: "2020-02", territory: "FR") { edges { node { name now { usages } } } } }'
     ) == [{"name": "Deezer", "now": None}]
