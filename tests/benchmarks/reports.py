@@ -22,6 +22,7 @@ from tests.benchmarks.report_questions import (
     measure_pages,
     measure_questions,
     measure_ranking,
+    measure_recordings,
 )
 
 
@@ -42,6 +43,7 @@ def main() -> None:
         measure_ranking()
         measure_pages()
         measure_questions()
+        measure_recordings()
         measure_lists()
         measure_delete()
         measure_dirt(files[0])
