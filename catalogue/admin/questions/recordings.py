@@ -1,7 +1,8 @@
-"""The comparison of two periods by recording: who moved most, what is new and what is gone; and all of it as a file."""
+"""The comparison of two periods by recording: which moved most, are new or gone; and all of them as a file."""
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from operator import attrgetter
 from typing import Any
 
 from django.utils.translation import gettext as _
@@ -33,10 +34,10 @@ def recording_sections(asked: ResourceComparison, *, has_links: bool) -> dict[st
     known = [one for one in top if not one.is_new]
     ranked = [one for one in top if one.rank_change is not None]
     kinds = [
-        (_("Revenue rose most"), _most(known, lambda one: one.revenue_difference)),
-        (_("Revenue fell most"), _most(known, lambda one: -one.revenue_difference)),
-        (_("Rank rose most"), _most(ranked, lambda one: one.rank_change)),
-        (_("Rank fell most"), _most(ranked, lambda one: -one.rank_change)),
+        (_("Revenue rose most"), _rises(known, "revenue_difference")),
+        (_("Revenue fell most"), _falls(known, "revenue_difference")),
+        (_("Rank rose most"), _rises(ranked, "rank_change")),
+        (_("Rank fell most"), _falls(ranked, "rank_change")),
         (_("New"), [one for one in top if one.is_new]),
         (_("Gone"), gone),
     ]
@@ -47,9 +48,15 @@ def recording_sections(asked: ResourceComparison, *, has_links: bool) -> dict[st
     }
 
 
-def _most(rows: Iterable[ComparedResource], by: Callable[[Any], Any]) -> list[ComparedResource]:
-    """Those that changed in this direction, the largest change first, then by rank."""
-    return sorted((one for one in rows if by(one) > 0), key=by, reverse=True)
+def _rises(rows: Iterable[ComparedResource], name: str) -> list[ComparedResource]:
+    """Those of which a number rose, the largest rise first, then by rank."""
+    number = attrgetter(name)
+    return sorted((one for one in rows if number(one) > 0), key=number, reverse=True)
+
+
+def _falls(rows: Iterable[ComparedResource], name: str) -> list[ComparedResource]:
+    number = attrgetter(name)
+    return sorted((one for one in rows if number(one) < 0), key=number)
 
 
 def _section(title: str, rows: Sequence[ComparedResource], *, has_links: bool) -> Section:
