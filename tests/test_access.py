@@ -181,6 +181,7 @@ QUERIES = {
     "resources": "{ resources { edges { node { dspId } } } }",
     "coverage": '{ coverage(from: "2020-01", to: "2020-01") { edges { node { dsp } } } }',
     "comparison": '{ comparison(by: DSP, period: "2020-01") { edges { node { name } } } }',
+    "recordingComparison": '{ recordingComparison(period: "2020-01", percentile: 9) { edges { node { rank } } } }',
     "statistics": "{ statistics(groupBy: DSP) { edges { node { dsrCount } } } }",
     "subscription": "{ subscription(id: 1) { id } }",
     "subscriptions": "{ subscriptions { edges { node { id } } } }",

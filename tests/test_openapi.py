@@ -355,6 +355,17 @@ def test_answers_with_content_match_the_document(app, tmp_path):
         assert is_documented(response, 200, path)
 
 
+@pytest.mark.parametrize("query", ["by=dsp", "by=recording&percentile=100", "by=recording&percentile=100&show=gone"])
+def test_comparisons_match_the_document(app, tmp_path, query):
+    import_report(tmp_path, ES_JANUARY, line("a", usages="5", revenue="0.5"), line("gone", revenue="0.5"))
+    import_report(
+        tmp_path, ES_JANUARY.replace("202001", "202003"), line("a", "One", revenue="1"), line("new", revenue="1")
+    )
+    response = app.get(f"/statistics/comparison/?period=2020-03&with=2020-01&{query}")
+    assert len(response.json) in (1, 2)
+    assert is_documented(response, 200, "/statistics/comparison/")
+
+
 def test_answers_about_a_message_match_the_document(app, headers, tmp_path):
     message = import_message(tmp_path)
     number = dsr_of(message, "1").pk

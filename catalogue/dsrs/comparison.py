@@ -7,13 +7,13 @@ from dataclasses import dataclass, replace
 from datetime import date
 from decimal import Decimal
 from functools import cached_property
-from typing import Self
+from typing import Protocol, Self
 
 from catalogue.dsrs.coverage import State, coverage
 from catalogue.dsrs.selectors import EVERY_DSR, DSRSearch
 from catalogue.dsrs.statistics import DSRStatistic, Grouping, dsr_statistics
 from dsrhub.exceptions import InvalidArgument
-from dsrhub.values import WIDE, ratio
+from dsrhub.values import difference, ratio
 
 # What series of DSRs have, too: so it is known whether a group is complete.
 GROUPINGS = (Grouping.DSP, Grouping.OFFER, Grouping.SOCIETY, Grouping.TERRITORY, Grouping.CURRENCY)
@@ -65,14 +65,61 @@ class Period:
             raise InvalidArgument("There is no earlier period.", argument="with")
         return replace(self, first_month=self.first_month - months)
 
+    def narrow(self, search: DSRSearch) -> DSRSearch:
+        """The search for those of its DSRs whose whole period lies in this one. Its own days are not used."""
+        return replace(search, period_start=self.start, period_end=self.end)
+
+
+class Sums(Protocol):
+    """What something has in a period. What has no value is None."""
+
+    @property
+    def usages(self) -> Decimal | int | None: ...
+
+    @property
+    def revenue_eur(self) -> Decimal | None: ...
+
+
+class Change:
+    """What changed from `before` to `now`, either of which may be None.
+
+    What is not there counts as 0 in a difference. A change in per cent is rounded half-even to 12 decimals, and None
+    where there was nothing before. No number has zeros at the end of its decimals.
+    """
+
+    now: Sums | None
+    before: Sums | None
+
+    @cached_property
+    def usages_difference(self) -> Decimal:
+        return difference(_usages(self.now), _usages(self.before))
+
+    @cached_property
+    def revenue_difference(self) -> Decimal:
+        return difference(_revenue(self.now), _revenue(self.before))
+
+    @property
+    def usages_percent(self) -> Decimal | None:
+        return ratio(self.usages_difference, _usages(self.before), times=100)
+
+    @property
+    def revenue_percent(self) -> Decimal | None:
+        return ratio(self.revenue_difference, _revenue(self.before), times=100)
+
+
+def _usages(sums: Sums | None) -> Decimal:
+    return Decimal(sums.usages or 0) if sums else Decimal(0)
+
+
+def _revenue(sums: Sums | None) -> Decimal:
+    return sums.revenue_eur or Decimal(0) if sums else Decimal(0)
+
 
 @dataclass
-class Compared:
+class Compared(Change):
     """A group in both periods: `now` or `before` is None where it has no DSRs there.
 
     `incomplete_now` and `incomplete_before` are the months for which a series of the group is not ingested completely.
-    Usages and revenue that are not there count as 0 in a difference. A change in per cent is rounded half-even to 12
-    decimals, and None where there was nothing before.
     """
 
     grouping: Grouping
@@ -85,30 +132,6 @@ class Compared:
     @property
     def key(self) -> str:
         return self.name or ""
-
-    @cached_property
-    def usages_difference(self) -> Decimal:
-        return WIDE.subtract(_usages(self.now), _usages(self.before))
-
-    @cached_property
-    def revenue_difference(self) -> Decimal:
-        return WIDE.subtract(_revenue(self.now), _revenue(self.before))
-
-    @property
-    def usages_percent(self) -> Decimal | None:
-        return ratio(self.usages_difference, _usages(self.before), times=100)
-
-    @property
-    def revenue_percent(self) -> Decimal | None:
-        return ratio(self.revenue_difference, _revenue(self.before), times=100)
-
-
-def _usages(statistic: DSRStatistic | None) -> Decimal:
-    return Decimal(0) if statistic is None else statistic.usages
-
-
-def _revenue(statistic: DSRStatistic | None) -> Decimal:
-    return Decimal(0) if statistic is None else statistic.revenue_eur
 
 
 def earlier_period(period: Period, text: str) -> Period:
@@ -136,7 +159,7 @@ def comparison(*, by: Grouping, period: Period, other: Period, search: DSRSearch
     `by` is one of GROUPINGS. The days of `search` are not used.
     """
     now, before = (_groups(by, one, search) for one in (period, other))
-    incomplete_now, incomplete_before = (_incomplete(by, one, search) for one in (period, other))
+    incomplete_now, incomplete_before = (incomplete_months(by, one, search) for one in (period, other))
     return [
         Compared(
             by,
@@ -151,11 +174,11 @@ def comparison(*, by: Grouping, period: Period, other: Period, search: DSRSearch
 
 
 def _groups(by: Grouping, period: Period, search: DSRSearch) -> dict[str | None, DSRStatistic]:
-    within = replace(search, period_start=period.start, period_end=period.end)
-    return {getattr(one, by): one for one in dsr_statistics(group_by=[by], search=within)}
+    return {getattr(one, by): one for one in dsr_statistics(group_by=[by], search=period.narrow(search))}
 
 
-def _incomplete(by: Grouping, period: Period, search: DSRSearch) -> Mapping[str | None, list[str]]:
+def incomplete_months(by: Grouping, period: Period, search: DSRSearch) -> Mapping[str | None, list[str]]:
+    """For each group, the months of the period for which one of its series is not ingested completely."""
     everything = replace(search, period_start=None, period_end=None)
     months: dict[str | None, set[str]] = {}
     for series in coverage(first=period.start, last=period.end, search=everything):

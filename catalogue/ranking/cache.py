@@ -9,7 +9,7 @@ reads it. The lock ends with the session at the latest, and everything else is i
 empties.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from decimal import Decimal
@@ -23,7 +23,7 @@ from catalogue.lines.lookups import TEXTS
 from catalogue.lines.scope import KEY, IngestedDSR, Scope
 from catalogue.models import KeptRanking
 from catalogue.ranking.building import ranking_build
-from catalogue.ranking.rows import SHARED_TABLE, own_table, ranking_drop
+from catalogue.ranking.rows import SHARED_TABLE, own_table, ranking_drop, resource_ranks
 from dsrhub.database import locks
 from dsrhub.database.pages import PAGE_BYTES, CutShort, bytes_of, converted
 from dsrhub.database.statements import rows_of
@@ -55,10 +55,12 @@ class RankedResource(NamedTuple):
 class Ranking:
     """The first `count` resources by revenue, which have the share in question.
 
-    `total` is all revenue in EUR, to 20 digits, or exact where some revenue is negative.
+    `key` names the state of the DSRs that it was built from: see `scope_state`. `total` is all revenue in EUR, to 20
+    digits, or exact where some revenue is negative.
     """
 
     number: int
+    key: str
     count: int
     total: Decimal
     table: str
@@ -95,6 +97,19 @@ class Ranking:
         # Ranks have no gaps.
         return CutShort(rows) if len(rows) < last_rank - after_rank else rows
 
+    def ranks(self, revenues: Mapping[tuple[str, str], Decimal]) -> dict[tuple[str, str], int]:
+        """The ranks of resources, by DSP and dsp_id, in a ranking of all of them: one of 100 per cent.
+
+        `revenues` are those in this state of the DSRs. Where the total is zero or less, no resource has a rank. Raises
+        LookupError for another revenue: a rank without its resource would be wrong.
+        """
+        if not self.count:
+            return {}
+        ranks = resource_ranks(self.table, self.count, revenues, ranking=self.number)
+        if missing := revenues.keys() - ranks.keys():
+            raise LookupError(f"Ranking {self.number} has {len(missing)} resources not, or not with this revenue.")
+        return ranks
+
 
 def _ranked(row: Sequence[Any]) -> RankedResource:
     *named, usages, revenue, dsrs, share = row
@@ -119,17 +134,17 @@ def _opened(state: str, key: str, percentile: int, parameters: dict[str, Any]) -
             SELECT id FROM catalogue_keptranking WHERE key = {key} AND ends[%(percentile)s] IS NOT NULL
             ORDER BY id LIMIT 1
         )
-        RETURNING id, ends[%(percentile)s], total, has_own_table, row_count,
+        RETURNING id, key, ends[%(percentile)s], total, has_own_table, row_count,
             pg_try_advisory_lock_shared(%(readers)s, id)
         """,  # noqa: S608 - no value is in it
         **parameters,
         percentile=percentile,
         readers=locks.RANKING_READERS.space,
     )
-    for number, count, total, has_own_table, row_count, is_locked in rows:
+    for number, found_key, count, total, has_own_table, row_count, is_locked in rows:
         if is_locked:  # Otherwise it is just being dropped.
             table = own_table(number) if has_own_table else SHARED_TABLE
-            return Ranking(number, count, total, table, row_count)
+            return Ranking(number, found_key, count, total, table, row_count)
     return None
 
 

@@ -1,7 +1,7 @@
-"""The rows of a ranking: what they hold of each resource, where they lie, and with which rank each per cent ends."""
+"""The rows of a ranking: what they hold of each resource, where they lie, and how ranks are found in them."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from typing import Any, NamedTuple
 
@@ -146,3 +146,44 @@ def percentile_ends(
         highest=highest,
     )
     return [end for (end,) in rows]
+
+
+# --- The ranks of given resources ------------------------------------------------------------------------------
+
+# By binary search too: resources that come before another one have lower ranks. A resource is only found with its
+# revenue in the ranking.
+RANKS = """
+WITH RECURSIVE search (dsp, dsp_id, revenue, low, high) AS (
+    SELECT dsp, dsp_id, revenue, 1::bigint, %(count)s::bigint + 1
+    FROM unnest(%(dsps)s::text[], %(dsp_ids)s::text[], %(revenues)s::numeric[]) AS resource (dsp, dsp_id, revenue)
+    UNION ALL
+    SELECT dsp, dsp_id, revenue,
+        CASE WHEN is_before THEN middle + 1 ELSE low END, CASE WHEN is_before THEN high ELSE middle END
+    FROM (SELECT *, (low + high) / 2 AS middle FROM search WHERE low < high) AS half
+    CROSS JOIN LATERAL (
+        SELECT (-ranked.revenue, ranked.dsp_id COLLATE "C", ranked.dsp COLLATE "C")
+            < (-half.revenue, half.dsp_id, half.dsp) AS is_before
+        FROM {table} AS ranked WHERE ranking = %(ranking)s AND rank = middle LIMIT 1
+    ) AS one
+)
+SELECT search.dsp, search.dsp_id, low
+FROM search CROSS JOIN LATERAL (
+    SELECT dsp, dsp_id, revenue FROM {table} WHERE ranking = %(ranking)s AND rank = low LIMIT 1
+) AS found
+WHERE low = high AND (found.dsp, found.dsp_id, found.revenue) = (search.dsp, search.dsp_id, search.revenue)
+"""
+
+
+def resource_ranks(
+    table: str, count: int, revenues: Mapping[tuple[str, str], Decimal], *, ranking: int
+) -> dict[tuple[str, str], int]:
+    """The ranks of resources with these revenues in EUR, by DSP and dsp_id, among the first `count` of a ranking."""
+    rows = rows_of(
+        RANKS.format(table=table),
+        ranking=ranking,
+        count=count,
+        dsps=[dsp for dsp, _ in revenues],
+        dsp_ids=[dsp_id for _, dsp_id in revenues],
+        revenues=[*revenues.values()],
+    )
+    return {(dsp, dsp_id): rank for dsp, dsp_id, rank in rows}

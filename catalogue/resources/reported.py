@@ -7,7 +7,7 @@ from decimal import Decimal
 from typing import Any
 
 from catalogue.lines.lookups import RECENCY, dsr_arrays, latest, lines_with_dsp_id
-from catalogue.lines.scope import Scope, consistent_answer
+from catalogue.lines.scope import IngestedDSR, Scope, consistent_answer
 from catalogue.resources.browsing import LINES, REPORTING, SUMS, lines_of_resource
 from catalogue.resources.found import ResourceKey, ResourceSums, resource_sums_of, whole_number
 from dsrhub.database.statements import rows_of
@@ -98,7 +98,12 @@ FROM {RESOURCES} CROSS JOIN LATERAL (
 
 def resource_sums(*, resources: Sequence[ResourceKey], scope: Scope) -> Mapping[ResourceKey, ResourceSums]:
     """The sums of each resource over the DSRs in scope."""
-    rows = _rows_of_each(SUMS_OF_EACH, resources, scope)
+    return consistent_answer(scope, lambda dsrs: sums_in_dsrs(resources, dsrs))
+
+
+def sums_in_dsrs(resources: Sequence[ResourceKey], dsrs: Sequence[IngestedDSR]) -> Mapping[ResourceKey, ResourceSums]:
+    """The sums of each resource over these DSRs. The caller makes sure that none of them went meanwhile."""
+    rows = _rows_in_dsrs(SUMS_OF_EACH, resources, dsrs)
     return {ResourceKey(*row[:2]): resource_sums_of(*row[2:]) for row in rows}
 
 
@@ -129,8 +134,14 @@ def resource_descriptions(
 
 
 def _rows_of_each(statement: str, resources: Sequence[ResourceKey], scope: Scope, **parameters: Any) -> list[Any]:
+    return consistent_answer(scope, lambda dsrs: _rows_in_dsrs(statement, resources, dsrs, **parameters))
+
+
+def _rows_in_dsrs(
+    statement: str, resources: Sequence[ResourceKey], dsrs: Sequence[IngestedDSR], **parameters: Any
+) -> list[Any]:
     keys = {
         "resource_dsps": [resource.dsp for resource in resources],
         "resource_ids": [resource.dsp_id for resource in resources],
     }
-    return consistent_answer(scope, lambda dsrs: rows_of(statement, **dsr_arrays(dsrs), **keys, **parameters))
+    return rows_of(statement, **dsr_arrays(dsrs), **keys, **parameters)

@@ -53,7 +53,9 @@ def resource_top(*, percentile: int, scope: Scope, after: int, limit: int) -> li
     """
     with resource_ranking(percentile=percentile, scope=scope) as ranking:
         rows = ranking.rows(after_rank=after, limit=limit)
-    return converted(rows, lambda row: TopResource(row.rank, row.revenue, row.cumulative_share, _found(row, scope)))
+    return converted(
+        rows, lambda row: TopResource(row.rank, row.revenue, row.cumulative_share, ranked_resource(row, scope))
+    )
 
 
 def resource_top_count(*, percentile: int, scope: Scope) -> int:
@@ -61,7 +63,8 @@ def resource_top_count(*, percentile: int, scope: Scope) -> int:
         return ranking.count
 
 
-def _found(ranked: RankedResource, scope: Scope) -> FoundResource:
+def ranked_resource(ranked: RankedResource, scope: Scope) -> FoundResource:
+    """The resource of a row of the ranking in this scope."""
     sums = resource_sums_of(ranked.usages, ranked.revenue, len(ranked.dsrs))
     described = (ranked.dsp, ranked.dsp_id, ranked.title, ranked.artists, ranked.isrc)
     return FoundResource(*described, scope, place=(ranked.rank,), sums=sums)

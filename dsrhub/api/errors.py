@@ -13,7 +13,7 @@ from rest_framework import exceptions, serializers, status, views
 from rest_framework.response import Response
 
 from dsrhub.bodies import BodyRefused, refusal
-from dsrhub.exceptions import ConflictError, DsrhubError, NotFoundError, NotReadyError
+from dsrhub.exceptions import ConflictError, DsrhubError, InvalidArgument, NotFoundError, NotReadyError
 from dsrhub.refusals import form_refused
 
 
@@ -91,6 +91,8 @@ def exception_handler(error: Exception, context: Mapping[str, Any]) -> Response 
     """
     if isinstance(error, (Http404, NotFoundError, exceptions.NotFound)):
         return Response({"detail": "Not found."}, status=status.HTTP_404_NOT_FOUND)
+    if isinstance(error, InvalidArgument):
+        return Response({error.extra["argument"]: [{"message": error.message, "code": error.code}]}, status=400)
     if isinstance(error, DsrhubError):
         status_code = next((number for kind, number in STATUS if isinstance(error, kind)), status.HTTP_400_BAD_REQUEST)
         return Response({"detail": error.message, "code": error.code, **_plain(error.extra)}, status=status_code)

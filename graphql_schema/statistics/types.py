@@ -14,11 +14,15 @@ from catalogue.dsrs.coverage import State
 from catalogue.dsrs.selectors import dsrs_by_id
 from catalogue.dsrs.statistics import DSRStatistic
 from catalogue.rates import selectors
+from catalogue.resources import comparison as resource_comparison
 from graphql_schema.batches import batched, load_batch
 from graphql_schema.connections import Keyset, KeysetField, memory_keyset
 from graphql_schema.dsrs.types import DSR
 from graphql_schema.rates.types import Currency, Territory
+from graphql_schema.resources.types import Resource
 from graphql_schema.scalars import BigInt, Date, Decimal, choices_enum, names_enum
+
+ComparedRow = comparison.Compared | resource_comparison.ComparedResource
 
 StatisticGroup = names_enum(
     "StatisticGroup",
@@ -132,26 +136,87 @@ class ComparedSums(graphene.ObjectType):
     revenue_eur = Decimal(required=True, description="The sum of the revenue in EUR.")
 
 
-class Compared(graphene.ObjectType):
-    """A group of DSRs in two periods. What is not there counts as 0 in a difference."""
+class IncompleteMonths(graphene.ObjectType):
+    """The months for which a series of DSRs is not ingested completely: see `coverage`."""
 
-    name = graphene.String(description="The name of the group. Null for the DSRs without a society.")
-    now = graphene.Field(ComparedSums, description="The later period. Null without DSRs.")
-    before = graphene.Field(ComparedSums, description="The earlier period. Null without DSRs.")
+    now = graphene.List(graphene.NonNull(graphene.String), required=True, description="Of the later period.")
+    before = graphene.List(graphene.NonNull(graphene.String), required=True, description="Of the earlier period.")
+
+    @staticmethod
+    def resolve_now(row: ComparedRow, info: GraphQLResolveInfo) -> list[str]:
+        return row.incomplete_now
+
+    @staticmethod
+    def resolve_before(row: ComparedRow, info: GraphQLResolveInfo) -> list[str]:
+        return row.incomplete_before
+
+
+class Change:
+    """The fields of what changed between two periods."""
+
     usages_difference = BigInt(required=True, description="The usages now, less those before.")
     revenue_eur_difference = Decimal(required=True, description="The revenue in EUR now, less that before.")
     usages_percent = Decimal(description="The difference in per cent of before, to 12 decimals. Null without usages.")
     revenue_eur_percent = Decimal(
         description="The difference in per cent of before, to 12 decimals. Null without revenue."
     )
+    incomplete = graphene.Field(
+        IncompleteMonths, required=True, description="The months for which a series is not ingested completely."
+    )
 
     @staticmethod
-    def resolve_revenue_eur_difference(group: comparison.Compared, info: GraphQLResolveInfo) -> DecimalNumber:
-        return group.revenue_difference
+    def resolve_revenue_eur_difference(row: ComparedRow, info: GraphQLResolveInfo) -> DecimalNumber:
+        return row.revenue_difference
 
     @staticmethod
-    def resolve_revenue_eur_percent(group: comparison.Compared, info: GraphQLResolveInfo) -> DecimalNumber | None:
-        return group.revenue_percent
+    def resolve_revenue_eur_percent(row: ComparedRow, info: GraphQLResolveInfo) -> DecimalNumber | None:
+        return row.revenue_percent
+
+    @staticmethod
+    def resolve_incomplete(row: ComparedRow, info: GraphQLResolveInfo) -> ComparedRow:
+        return row
+
+
+class Compared(Change, graphene.ObjectType):
+    """A group of DSRs in two periods. What is not there counts as 0 in a difference."""
+
+    name = graphene.String(description="The name of the group. Null for the DSRs without a society.")
+    now = graphene.Field(ComparedSums, description="The later period. Null without DSRs.")
+    before = graphene.Field(ComparedSums, description="The earlier period. Null without DSRs.")
+
+
+class ResourceSums(graphene.ObjectType):
+    """The sums of a resource in a period. What has no value in any line is null."""
+
+    usages = BigInt(description="The sum of the usages.")
+    revenue_eur = Decimal(description="The exact sum of the revenue in EUR.")
+
+
+class ComparedResource(Change, graphene.ObjectType):
+    """A resource in two periods. What is not there counts as 0 in a difference. `incomplete` is that of its DSP."""
+
+    resource = graphene.Field(
+        Resource,
+        required=True,
+        description="The resource, in the DSRs of the later period; in those of the earlier one if it is gone.",
+    )
+    rank = graphene.Int(description="The rank in the later period: 1 has the highest revenue. Null if it is gone.")
+    rank_before = graphene.Int(
+        description="The rank among all resources of the earlier period. Null where it has no revenue there, or where "
+        "the total is zero or less."
+    )
+    rank_change = graphene.Int(description="By how many ranks it rose; negative if it fell.")
+    is_new = graphene.Boolean(required=True, description="Whether it has no line in the earlier period.")
+    now = graphene.Field(ResourceSums, description="The later period. Null without a line.")
+    before = graphene.Field(ResourceSums, description="The earlier period. Null without a line.")
+
+
+ComparedResources = names_enum(
+    "ComparedResources",
+    "Which resources of two periods are listed.",
+    TOP="The highest-earning resources of the later period.",
+    GONE="Those of the highest-earning resources of the earlier period that have no line in the later one.",
+)
 
 
 CoverageState = choices_enum(

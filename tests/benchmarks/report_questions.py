@@ -113,6 +113,21 @@ def measure_questions() -> None:
         say(f"{address}: {median_seconds(partial(asked, address)) * 1000:,.1f} ms, {DSR.objects.count():,} DSRs")
 
 
+RECORDINGS = "/statistics/comparison/?by=recording&period=2020-02&with=2020-01&percentile={}&show={}"
+
+
+def measure_recordings() -> None:
+    """The comparison by recording: the first request builds two rankings, one of them of all earlier recordings."""
+    for percentile in (10, 50, 90):
+        for show in ("top", "gone"):
+            address = RECORDINGS.format(percentile, show)
+            built, _, count = asked_uncached(address)
+            cached = median_seconds(partial(asked, address))
+            say(
+                f"{address}: first {built * 1000:,.1f} ms, then {cached * 1000:,.1f} ms, {count:,} recordings on a page"
+            )
+
+
 def measure_pages() -> None:
     dsr = DSR.objects.order_by("-line_count").first()
     assert dsr is not None

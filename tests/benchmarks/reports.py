@@ -22,6 +22,7 @@ from tests.benchmarks.report_questions import (
     measure_pages,
     measure_questions,
     measure_ranking,
+    measure_recordings,
     measure_versions,
 )
 
@@ -43,6 +44,7 @@ def main() -> None:
         measure_ranking()
         measure_pages()
         measure_questions()
+        measure_recordings()
         measure_versions()
         measure_lists()
         measure_delete()

@@ -72,8 +72,9 @@ def test_every_list_is_paginated():
         for field, each in of_type.fields.items()
         if "[" in str(each.type) and each.args == {}
     }
-    # They have at most two rows, data and voice, and at most twenty recordings.
-    assert lists == {"SubscriptionOverLimit.exceeded", "DifferentRecordings.largest"}
+    # At most two rows, data and voice; at most twelve months; and at most twenty recordings.
+    months = {"IncompleteMonths.now", "IncompleteMonths.before"}
+    assert lists == {"SubscriptionOverLimit.exceeded", "DifferentRecordings.largest", *months}
     pages = [
         each
         for of_type in TYPES.values()
@@ -81,5 +82,5 @@ def test_every_list_is_paginated():
         for each in of_type.fields.values()
         if get_named_type(each.type).name.endswith("Connection")
     ]
-    assert len(pages) == 25
+    assert len(pages) == 26
     assert all({"first", "after"} <= each.args.keys() for each in pages)

@@ -79,9 +79,19 @@ QUERIES = {
         'comparison(by: OFFER, period: "1900-01", with: "1901-01")',
         """
         name now { dsrCount lineCount usages revenueEur } before { dsrCount } usagesDifference revenueEurDifference
-        usagesPercent revenueEurPercent
+        usagesPercent revenueEurPercent incomplete { now before }
         """,
     ),
+    **{
+        f"comparison of recordings: {show}": (
+            f'recordingComparison(period: "{period}", with: "{other}", percentile: 100, dsp: "Spotify", show: {show})',
+            f"""
+            resource {{ {RESOURCE} }} rank rankBefore rankChange isNew now {{ usages revenueEur }} before {{ usages }}
+            usagesDifference revenueEurDifference usagesPercent revenueEurPercent incomplete {{ now before }}
+            """,
+        )
+        for show, period, other in (("TOP", "2020", "1900"), ("GONE", "1901", "2020"))
+    },
     "coverage": (
         'coverage(from: "2020-01", to: "2020-12")',
         f"""

@@ -1,28 +1,47 @@
-"""The comparison of two periods, by what their DSRs have in common."""
+"""The comparison of two periods, by what their DSRs have in common or by recording."""
 
 from collections.abc import Sequence
 from typing import Any
 
 from django import forms
+from django.contrib import admin
 from django.http import HttpRequest, HttpResponseBase
 from django.urls import URLPattern, path
 from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from catalogue.admin.cells import amount
-from catalogue.admin.questions.page import GROUPINGS, QuestionPage, SearchForm, rounded
+from catalogue.admin.questions.changes import AMOUNTS, COLUMNS, change_cells, change_values, incomplete_in
+from catalogue.admin.questions.page import GROUPINGS, QuestionPage, SearchForm
+from catalogue.admin.questions.recordings import exported_recordings, recording_sections
 from catalogue.dsrs.comparison import GROUPINGS as COMPARED
 from catalogue.dsrs.comparison import PREVIOUS, YEAR_BEFORE, Compared, Period, comparison, earlier_period
 from catalogue.dsrs.coverage import month_name
 from catalogue.dsrs.statistics import Grouping
-from catalogue.models import DSR
+from catalogue.exceptions import RankingNotReady
+from catalogue.models import DSR, Resource
+from catalogue.resources.comparison import RECORDING, ResourceComparison
+from dsrhub.database.time_limits import OutOfTime, answered_within
 from dsrhub.exceptions import InvalidArgument
+from dsrhub.forms import WholeNumberField
+from dsrhub.import_export.tables import Table
+
+# Nobody waits longer for rankings that are not cached.
+RECORDINGS_SECONDS = 10
 
 
 class ComparisonForm(SearchForm):
     by = forms.ChoiceField(
-        label=gettext_lazy("Rows"), choices=lambda: [(one, GROUPINGS[one]) for one in COMPARED], required=False
+        label=gettext_lazy("Rows"),
+        choices=lambda: [*((one, GROUPINGS[one]) for one in COMPARED), (RECORDING, _("Recording"))],
+        required=False,
+    )
+    percentile = WholeNumberField(
+        label=gettext_lazy("Recordings: top N %"),
+        min_value=1,
+        max_value=100,
+        required=False,
+        widget=forms.NumberInput(attrs={"placeholder": 10}),
     )
     period = forms.CharField(
         label=gettext_lazy("Month, quarter or year"),
@@ -35,8 +54,11 @@ class ComparisonForm(SearchForm):
         widget=forms.TextInput(attrs={"placeholder": PREVIOUS, "list": "other-periods", "size": 20}),
     )
 
-    def clean_by(self) -> Grouping:
-        return Grouping(self.cleaned_data["by"] or Grouping.TERRITORY)
+    def clean_by(self) -> str:
+        return self.cleaned_data["by"] or Grouping.TERRITORY
+
+    def clean_percentile(self) -> int:
+        return self.cleaned_data["percentile"] or 10
 
     def clean(self) -> dict[str, Any]:
         chosen = self.cleaned_data
@@ -56,20 +78,23 @@ class ComparisonForm(SearchForm):
 def comparison_rows(rows: Sequence[Compared]) -> list[dict[str, Any]]:
     """The groups, those whose revenue rose most first, and those whose revenue fell most last."""
     return [
-        {
-            "name": one.name or _("none"),
-            "cells": [
-                *(amount(part.usages if part else None) for part in (one.before, one.now)),
-                amount(one.usages_difference),
-                rounded(one.usages_percent),
-                *(rounded(part.revenue_eur if part else None) for part in (one.before, one.now)),
-                rounded(one.revenue_difference),
-                rounded(one.revenue_percent),
-            ],
-            "incomplete": ", ".join([*one.incomplete_before, *one.incomplete_now]),
-        }
+        {"name": one.name or _("none"), "cells": change_cells(one), "incomplete": incomplete_in(one)}
         for one in sorted(rows, key=lambda one: (-one.revenue_difference, one.key))
     ]
+
+
+COUNTS = ("dsr_count", "line_count")
+
+
+def exported_groups(rows: Sequence[Compared], by: Grouping) -> Table:
+    """One row for each group, by name, with the columns that REST has."""
+    counts = [f"{name}_{period}" for name in COUNTS for period in ("before", "now")]
+    values = ((one.name, *_counts(one), *change_values(one)) for one in rows)
+    return Table((by, *counts, *COLUMNS), values, amounts=AMOUNTS)
+
+
+def _counts(one: Compared) -> list[int | None]:
+    return [getattr(sums, name) if sums else None for name in COUNTS for sums in (one.before, one.now)]
 
 
 class ComparisonPage(QuestionPage):
@@ -78,17 +103,45 @@ class ComparisonPage(QuestionPage):
         return [path("comparison/", view, name="catalogue_dsr_comparison"), *super().get_urls()]
 
     def comparison_view(self, request: HttpRequest) -> HttpResponseBase:
-        """Show what changed between two periods, the largest rise first and the largest fall last."""
+        """Show what changed between two periods, or send it as a file."""
         self._require_view(request)
         form = ComparisonForm(request.GET)
-        context: dict[str, Any] = {"title": _("Comparison"), "form": form, "choices": [PREVIOUS, YEAR_BEFORE]}
+        context: dict[str, Any] = {
+            "title": _("Comparison"),
+            "form": form,
+            "choices": [PREVIOUS, YEAR_BEFORE],
+            "may_export": self._may_export(request),
+            "query": request.GET.urlencode(),
+        }
         if not form.is_valid():
             return self._question(request, "comparison", context, status=400)
-        chosen = form.cleaned_data
-        rows = comparison(by=chosen["by"], period=chosen["period"], other=chosen["other"], search=form.search())
-        context |= {
-            "rows": comparison_rows(rows),
-            "row_heading": GROUPINGS[chosen["by"]],
-            "periods": [chosen["other"], chosen["period"]],
-        }
+        context["periods"] = [form.cleaned_data["other"], form.cleaned_data["period"]]
+        answer = self._recordings if form.cleaned_data["by"] == RECORDING else self._groups
+        return answer(request, form, context)
+
+    def _groups(self, request: HttpRequest, form: ComparisonForm, context: dict[str, Any]) -> HttpResponseBase:
+        """The largest rise of revenue comes first, and the largest fall last."""
+        chosen, by = form.cleaned_data, Grouping(form.cleaned_data["by"])
+        rows = comparison(by=by, period=chosen["period"], other=chosen["other"], search=form.search())
+        if (file := self._sent(request, "comparison", lambda: exported_groups(rows, by))) is not None:
+            return file
+        context |= {"rows": comparison_rows(rows), "row_heading": GROUPINGS[by]}
         return self._question(request, "comparison", context)
+
+    def _recordings(self, request: HttpRequest, form: ComparisonForm, context: dict[str, Any]) -> HttpResponseBase:
+        """Those that moved most, and what is new and gone."""
+        chosen = form.cleaned_data
+        asked = ResourceComparison(chosen["percentile"], chosen["period"], chosen["other"], form.search())
+        has_links = admin.site.get_model_admin(Resource).has_view_permission(request)
+        try:
+            with answered_within(RECORDINGS_SECONDS):
+                context |= recording_sections(asked, has_links=has_links)
+        except RankingNotReady:
+            form.add_error(None, _("Ranking in progress. Try again in a minute."))
+        except OutOfTime:
+            form.add_error(None, _("This comparison takes too long. Choose a smaller share, or a filter."))
+        if not form.is_valid():
+            return self._question(request, "comparison", context, status=503)
+        # The rankings are cached now, so that a file starts at once.
+        file = self._sent(request, "recording-comparison", lambda: exported_recordings(asked))
+        return file or self._question(request, "comparison", context)

@@ -1,4 +1,4 @@
-"""The pages of questions: the breakdown with its chart and its files, and the coverage."""
+"""The pages of questions: the breakdown with its chart, the comparison, their files, and the coverage."""
 
 import csv
 import html
@@ -7,14 +7,19 @@ import json
 import re
 
 import pytest
+from django.contrib.auth.models import User
 from django.utils.html import strip_tags
 from openpyxl import load_workbook
 from playwright.sync_api import expect
 
+from catalogue.admin.questions import recordings
+from catalogue.exceptions import RankingNotReady
 from catalogue.models import DSR
+from catalogue.ranking import selectors as ranking
+from dsrhub.database.time_limits import OutOfTime
 from tests.browser import signed_in
 from tests.catalogue import recipes
-from tests.catalogue.helpers import import_report, line, staff_with
+from tests.catalogue.helpers import import_report, line, permitted, staff_with
 
 pytestmark = pytest.mark.django_db
 
@@ -140,6 +145,178 @@ def test_a_comparison_starts_with_the_largest_rise(ask, tmp_path):
 )
 def test_periods_that_cannot_be_compared_are_explained(ask, query, message):
     assert message in ask(COMPARISON, 400, **query).content.decode()
+
+
+def file_of(response):
+    """The rows of a CSV file."""
+    text = b"".join(response.streaming_content).decode("utf-8-sig")
+    return list(csv.DictReader(io.StringIO(text)))
+
+
+@pytest.mark.usefixtures("_reports")
+def test_a_comparison_as_a_file(ask):
+    (row,) = file_of(ask(COMPARISON, by="territory", format="csv"))
+    assert row == {
+        "territory": "ES",
+        "dsr_count_before": "1",
+        "dsr_count_now": "1",
+        "line_count_before": "2",
+        "line_count_now": "1",
+        "usages_before": "8",
+        "usages_now": "3",
+        "usages_difference": "-5",
+        "usages_percent": "-62.5",
+        "revenue_eur_before": "10.5",
+        "revenue_eur_now": "1",
+        "revenue_eur_difference": "-9.5",
+        "revenue_eur_percent": "-90.47619047619",
+        "incomplete_before": "",
+        "incomplete_now": "",
+    }
+    response = ask(COMPARISON, by="offer", format="xlsx")
+    sheet = load_workbook(io.BytesIO(b"".join(response.streaming_content))).active
+    heading, duo = sheet.iter_rows(values_only=True)
+    assert (duo[0], duo[heading.index("revenue_eur_percent_exact")]) == ("Duo", "-90.47619047619")
+
+
+# --- A comparison by recording ---------------------------------------------------------------------------------
+
+MOVES = {"by": "recording", "percentile": "100"}
+
+
+@pytest.fixture
+def _moves(tmp_path):
+    """In January a is first, b second, c third, and g fourth. In February c is first, b second, n third, a fourth."""
+    import_report(
+        tmp_path,
+        "Spotify_Duo_ES_EUR_20200101-20200131.tsv",
+        line("a", "Aurora", "Ana", usages="4", revenue="8"),
+        line("b", "Borealis", usages="1", revenue="5"),
+        line("c", revenue="3"),
+        line("g", "Gone", usages="2", revenue="0.5"),
+    )
+    import_report(
+        tmp_path,
+        "Spotify_Duo_ES_EUR_20200201-20200229.tsv",
+        line("a", "Aurora", "Ana", usages="1", revenue="2"),
+        line("b", "Borealis", usages="1", revenue="5.00"),
+        line("c", revenue="9.25"),
+        line("n", "<New>", revenue="4"),
+    )
+
+
+def sections_of(response):
+    """The recordings of each table of a comparison, with their ranks and the difference of their revenue."""
+    content = response.content.decode()
+    found = {}
+    for title, table in re.findall(r"<h2>(.*?)</h2>.*?<tbody>(.*?)</tbody>", content, re.DOTALL):
+        rows = [re.findall(r"<t[dh].*?</t[dh]>", row) for row in re.findall(r"<tr>(.*?)</tr>", table, re.DOTALL)]
+        texts = [[html.unescape(strip_tags(cell)) for cell in row] for row in rows]
+        found[title] = [(row[0], *row[3:6], row[12]) for row in texts]
+    return found
+
+
+@pytest.mark.usefixtures("_moves")
+def test_recordings_that_moved(ask):
+    assert sections_of(ask(COMPARISON, **MOVES)) == {
+        "Revenue rose most": [("c", "3", "1", "2", "6.25")],
+        "Revenue fell most": [("Aurora", "1", "4", "-3", "-6.00")],
+        "Rank rose most": [("c", "3", "1", "2", "6.25")],
+        "Rank fell most": [("Aurora", "1", "4", "-3", "-6.00")],
+        "New": [("<New>", "–", "3", "–", "4.00")],
+        "Gone": [("Gone", "4", "–", "–", "-0.50")],
+    }
+    # Without a percentage, 10.
+    assert sections_of(ask(COMPARISON, by="recording")) == {
+        "Revenue rose most": [("c", "3", "1", "2", "6.25")],
+        "Rank rose most": [("c", "3", "1", "2", "6.25")],
+    }
+    # By groups, the percentage of recordings is not used.
+    assert table_of(ask(COMPARISON, percentile="5"), "comparison") == table_of(ask(COMPARISON), "comparison")
+
+
+@pytest.mark.usefixtures("_moves")
+def test_recordings_lead_to_their_pages_for_users_who_may_see_them(client, ask):
+    assert "resource/page" not in ask(COMPARISON, **MOVES).content.decode()
+    client.force_login(permitted(User.objects.get(), "view_dsr", "export_dsr", "view_resource"))
+    addresses = re.findall(r'href="([^"]*resource/page[^"]*)"', ask(COMPARISON, **MOVES).content.decode())
+    assert "/admin/catalogue/resource/page/?dsp=Spotify&amp;dsp_id=g" in addresses
+    assert len(addresses) == 6
+    for address in addresses:
+        assert client.get(html.unescape(address)).status_code == 200
+
+
+@pytest.mark.usefixtures("_moves")
+def test_only_some_recordings_are_shown_and_all_are_in_the_file(ask, monkeypatch):
+    monkeypatch.setattr(recordings, "SHOWN", 1)
+    monkeypatch.setattr(recordings, "MOST_COMPARED", 3)
+    monkeypatch.setattr(recordings, "PAGE_ROWS", 2)
+    response = ask(COMPARISON, **MOVES)
+    assert "Only the first 3 recordings are compared here." in response.content.decode()
+    # The fourth has fallen.
+    assert "Revenue fell most" not in sections_of(response)
+    assert "There are more." not in response.content.decode()
+    rows = file_of(ask(COMPARISON, **MOVES, format="csv"))
+    assert [(row["dsp_id"], row["rank"], row["rank_before"], row["is_new"], row["is_gone"]) for row in rows] == [
+        ("c", "1", "3", "false", "false"),
+        ("b", "2", "2", "false", "false"),
+        ("n", "3", "", "true", "false"),
+        ("a", "4", "1", "false", "false"),
+        ("g", "", "4", "false", "true"),
+    ]
+    assert {name: rows[3][name] for name in ("title", "artists", "usages_now", "revenue_eur_percent")} == {
+        "title": "Aurora",
+        "artists": "Ana",
+        "usages_now": "1",
+        "revenue_eur_percent": "-75",
+    }
+    monkeypatch.setattr(recordings, "MOST_COMPARED", 4)
+    assert "Only the first" not in ask(COMPARISON, **MOVES).content.decode()
+
+
+@pytest.mark.usefixtures("_moves")
+def test_of_many_new_recordings_the_first_are_shown(ask, monkeypatch, tmp_path):
+    monkeypatch.setattr(recordings, "SHOWN", 1)
+    import_report(tmp_path, "Spotify_Solo_ES_EUR_20200201-20200229.tsv", line("o", revenue="4.5"))
+    response = ask(COMPARISON, **MOVES)
+    assert sections_of(response)["New"] == [("o", "–", "3", "–", "4.50")]
+    assert response.content.decode().count("There are more. Export has all.") == 1
+
+
+@pytest.mark.usefixtures("_moves")
+@pytest.mark.parametrize(
+    ("error", "message"),
+    [
+        (RankingNotReady("Later."), "Ranking in progress. Try again in a minute."),
+        (OutOfTime(), "This comparison takes too long. Choose a smaller share, or a filter."),
+    ],
+)
+def test_what_takes_too_long_is_explained(ask, monkeypatch, error, message):
+    def fail(*args):
+        raise error
+
+    monkeypatch.setattr(ranking, "ranking_cache", fail)
+    for query in ({}, {"format": "csv"}):
+        assert message in ask(COMPARISON, 503, **MOVES, **query).content.decode()
+
+
+@pytest.mark.parametrize("percentile", ["0", "101", "ten"])
+def test_a_wrong_percentage_is_explained(ask, percentile):
+    assert "errorlist" in ask(COMPARISON, 400, by="recording", percentile=percentile).content.decode()
+
+
+def test_a_comparison_without_recordings_says_so(ask):
+    assert "No recordings with revenue found." in ask(COMPARISON, **MOVES).content.decode()
+
+
+@pytest.mark.usefixtures("_moves")
+def test_a_file_of_recordings_needs_the_permission_to_export(client):
+    client.force_login(staff_with("view_dsr"))
+    assert b"format=csv" not in client.get(COMPARISON, MOVES).content
+    assert client.get(COMPARISON, {**MOVES, "format": "csv"}).status_code == 403
+
+
+# --- Coverage --------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.usefixtures("_reports")

@@ -93,6 +93,17 @@ def test_a_year_before_quarters_and_years(ask):
     assert usages(period="2020") == [["Deezer", None, 14], ["Spotify", 111, None]]
 
 
+@pytest.mark.parametrize(
+    ("now", "before", "difference"), [("1.05", "0.05", "1"), ("100.5", "0.50", "100"), ("1.50", "1.25", "0.25")]
+)
+def test_a_difference_has_no_zeros_at_its_end(ask, tmp_path, now, before, difference):
+    import_report(tmp_path, "Spotify_Duo_ES_EUR_20200101-20200131.tsv", line("a", revenue=before))
+    import_report(tmp_path, "Spotify_Duo_ES_EUR_20200201-20200229.tsv", line("a", revenue=now))
+    assert ask()[0]["difference"]["revenue_eur"] == difference
+    query = '{ comparison(by: DSP, period: "2020-02") { edges { node { revenueEurDifference } } } }'
+    assert nodes(query) == [{"revenueEurDifference": difference}]
+
+
 @pytest.mark.usefixtures("_reports")
 def test_filters_and_exact_numbers(ask):
     (row,) = ask(by="offer", offer="Duo", exact="true")
@@ -148,19 +159,25 @@ def test_graphql():
     query = """{ comparison(by: TERRITORY, period: "2020-02", with: "2020-01", dsp: "Spotify", first: 10) {
         edges { node {
             name now { dsrCount lineCount usages revenueEur } before { usages } usagesDifference revenueEurDifference
-            usagesPercent revenueEurPercent
+            usagesPercent revenueEurPercent incomplete { now before }
         } } } }"""
-    assert nodes(query) == [
-        {
-            "name": "ES",
-            "now": {"dsrCount": 2, "lineCount": "2", "usages": "7", "revenueEur": "11.5"},
-            "before": {"usages": "4"},
-            "usagesDifference": "3",
-            "revenueEurDifference": "1.5",
-            "usagesPercent": "75",
-            "revenueEurPercent": "15",
-        }
-    ]
+    assert (
+        nodes(query)
+        == nodes(query.replace('"2020-01"', "null"))
+        == [
+            {
+                "name": "ES",
+                "now": {"dsrCount": 2, "lineCount": "2", "usages": "7", "revenueEur": "11.5"},
+                "before": {"usages": "4"},
+                "usagesDifference": "3",
+                "revenueEurDifference": "1.5",
+                "usagesPercent": "75",
+                "revenueEurPercent": "15",
+                # The DSR of Trio in January and February.
+                "incomplete": {"now": ["2020-02"], "before": ["2020-01"]},
+            }
+        ]
+    )
     assert nodes(
         '{ comparison(by: DSP, period: "2020-02", territory: "FR") { edges { node { name now { usages } } } } }'
     ) == [{"name": "Deezer", "now": None}]
