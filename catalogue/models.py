@@ -670,7 +670,7 @@ class ImportJob(models.Model):
 
 
 class KeptRanking(models.Model):
-    """A cached ranking: resources by their revenue in EUR, in one state of the DSRs. See `catalogue.ranking.cache`.
+    """A cached ranking: resources by their revenue in EUR, in one state of the DSRs. See `catalogue.ranking.kept`.
 
     Its rows are in a shared table that has no model, or in a table of their own. All of these tables are unlogged: a
     crash of the server empties them.
