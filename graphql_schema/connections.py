@@ -171,11 +171,11 @@ def connection_type(node: Any) -> type[Connection]:
 
 
 class KeysetField(graphene.Field):
-    """A paginated list. Its resolver returns a Keyset."""
+    """A paginated list. Its resolver returns a Keyset. A connection with fields of its own is given."""
 
-    def __init__(self, node: Any, **options: Any) -> None:
+    def __init__(self, node: Any, *, connection: type[Connection] | None = None, **options: Any) -> None:
         super().__init__(
-            lambda: graphene.NonNull(connection_type(node)),
+            lambda: graphene.NonNull(connection or connection_type(node)),
             first=graphene.Int(default_value=DEFAULT_PAGE, description=f"The size of the page: 1 to {LARGEST_PAGE}."),
             after=graphene.String(description="The cursor after which the page starts. Without it, the first page."),
             **options,

@@ -4,6 +4,7 @@ from inspect import getdoc
 
 import graphene
 
+from graphql_schema.artists.queries import ArtistQueries
 from graphql_schema.dsrs.mutations import DeleteDSR
 from graphql_schema.dsrs.queries import DSRQueries
 from graphql_schema.messages.mutations import DeleteMessage
@@ -16,7 +17,9 @@ from graphql_schema.statistics.queries import StatisticQueries
 from graphql_schema.subscriptions.queries import SubscriptionQueries
 
 
-class Query(DSRQueries, MessageQueries, ResourceQueries, StatisticQueries, RateQueries, SubscriptionQueries):
+class Query(
+    DSRQueries, MessageQueries, ResourceQueries, StatisticQueries, ArtistQueries, RateQueries, SubscriptionQueries
+):
     """All queries. Amounts are exact decimals as strings. Lists are paginated."""
 
 

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from catalogue.api import comparison, coverage, statistics, views
+from catalogue.api import artists, comparison, coverage, statistics, views
 from dsrhub.api.routes import either_slash, undocumented
 
 urlpatterns = [
@@ -12,6 +12,7 @@ urlpatterns = [
     *either_slash("dsrs/<str:id>/problems", views.DSRProblemsView.as_view(), "dsr-problems"),
     *either_slash("statistics/comparison/", comparison.ComparisonView.as_view(), "comparison"),
     *either_slash("statistics/", statistics.StatisticsView.as_view(), "statistics"),
+    *either_slash("artists/", artists.ArtistsView.as_view(), "artists"),
     *either_slash("coverage/", coverage.CoverageView.as_view(), "coverage"),
     *either_slash("imports/<str:id>", views.ImportView.as_view(), "import-detail"),
     *either_slash("dsrs/<str:id>/details", views.DSRDetailsView.as_view(), "dsr-details"),

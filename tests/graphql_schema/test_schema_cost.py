@@ -80,6 +80,10 @@ QUERIES = {
         usagesPercent revenueEurPercent
         """,
     ),
+    "artists": (
+        "artists(credit: SPLIT)",
+        "rank artist recordingCount usages revenueEur revenuePercent cumulativePercent",
+    ),
     "coverage": (
         'coverage(from: "2020-01", to: "2020-12")',
         f"""
@@ -105,11 +109,17 @@ QUERIES = {
     ),
 }
 
+# Fields of a connection itself.
+ON_PAGE = {"artists": "revenueEur withoutArtists { lines usages revenueEur } topTenPercent hhi"}
+
 
 @pytest.fixture
 def hundred(tmp_path):
     """At least 100 rows for each type whose rows tests can add."""
-    lines = [line(f"a{number}", f"Title {number}", isrc="x", usages="1", revenue="1") for number in range(100)]
+    lines = [
+        line(f"a{number}", f"Title {number}", f"Artist {number}", isrc="x", usages="1", revenue="1")
+        for number in range(100)
+    ]
     for name in (ES_JANUARY, NO_JANUARY):
         import_report(tmp_path, name, *lines)
     many = {"_quantity": 100, "_bulk_create": True}
@@ -141,7 +151,8 @@ def hundred(tmp_path):
 def queries(first):
     for name, (field, selection) in QUERIES.items():
         paged = field.replace(")", f", first: {first})") if ")" in field else f"{field}(first: {first})"
-        yield name, f"{{ page: {paged} {{ {PAGE_INFO} edges {{ cursor node {{ {selection} }} }} }} }}"
+        on_page = f"{PAGE_INFO} {ON_PAGE.get(name, '')}"
+        yield name, f"{{ page: {paged} {{ {on_page} edges {{ cursor node {{ {selection} }} }} }} }}"
 
 
 @pytest.mark.usefixtures("hundred")

@@ -1,9 +1,10 @@
 """The pages of questions about DSRs, for users who may view DSRs. `docs/questions.md` says what they answer."""
 
+from catalogue.admin.questions.artists import ArtistsPage
 from catalogue.admin.questions.breakdown import BreakdownPage
 from catalogue.admin.questions.comparison import ComparisonPage
 from catalogue.admin.questions.coverage import CoveragePage
 
 
-class QuestionPages(BreakdownPage, ComparisonPage, CoveragePage):
+class QuestionPages(BreakdownPage, ComparisonPage, CoveragePage, ArtistsPage):
     """All of them."""

@@ -23,6 +23,7 @@ DSR_NEEDS = {
     "breakdown": VIEW_DSR,
     "comparison": VIEW_DSR,
     "coverage": VIEW_DSR,
+    "artists": VIEW_DSR,
     "add": set(),
     "delete": {"delete_dsr"},
     "import": {"import_dsr"},
