@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from catalogue.api import artists, comparison, coverage, statistics, views
+from catalogue.api import artists, comparison, coverage, identification, statistics, views
 from dsrhub.api.routes import either_slash, undocumented
 
 urlpatterns = [
@@ -20,6 +20,8 @@ urlpatterns = [
     *either_slash("messages/", views.MessageListView.as_view(), "message-list"),
     *either_slash("messages/<str:id>", views.MessageDetailView.as_view(), "message-detail"),
     *either_slash("messages/<str:id>/problems", views.MessageProblemsView.as_view(), "message-problems"),
+    *either_slash("resources/identification/", identification.IdentificationView.as_view(), "identification"),
+    *either_slash("resources/same-isrc/", identification.SameIsrcView.as_view(), "same-isrc"),
     *either_slash("resources/percentile/<str:number>", views.TopPercentileView.as_view(), "top-percentile"),
     # A missing number is answered as a wrong number.
     path("resources/percentile/", undocumented(views.TopPercentileView.as_view()), {"number": ""}),

@@ -51,14 +51,15 @@ LINES = f"""
 SELECT dsr_id, artists, count(*) AS line_count, coalesce(sum(usages), 0) AS usages, coalesce(sum(revenue), 0) AS revenue
 FROM ({lines_of_dsrs("partition, dsr_id, artists, usages, revenue")}) AS line GROUP BY partition, dsr_id, artists
 """  # noqa: S608 - no value is in it, here and below
-# The artists of a recording are those of all of its lines. Each process adds up one half of the recordings.
+# The artists of a recording are those of all of its lines. Each process adds up one half of the recordings. The dsp_id
+# is sorted first: few comparisons are needed behind it.
 RECORDINGS = " UNION ALL ".join(
     f"""
     SELECT artists, count(*) AS recording_count
     FROM (
         SELECT string_agg(DISTINCT line.artists COLLATE "C", '{SEPARATOR}') AS artists
         FROM ({lines_of_dsrs("dsr_id, dsp_id, artists")}) AS line JOIN {DSRS} ON dsr.id = line.dsr_id
-        WHERE line.artists IS NOT NULL AND {half} GROUP BY dsr.dsp COLLATE "C", line.dsp_id
+        WHERE line.artists IS NOT NULL AND {half} GROUP BY line.dsp_id, dsr.dsp COLLATE "C"
     ) AS recording
     GROUP BY artists
     """  # noqa: S608

@@ -81,5 +81,5 @@ def test_every_list_is_paginated():
         for each in of_type.fields.values()
         if get_named_type(each.type).name.endswith("Connection")
     ]
-    assert len(pages) == 25
+    assert len(pages) == 29
     assert all({"first", "after"} <= each.args.keys() for each in pages)

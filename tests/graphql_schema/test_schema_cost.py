@@ -41,6 +41,11 @@ DSR = f"""
     subscribers returns usagesWithoutRoyalty revenueWithoutRoyalty
     {LINES} {PROBLEMS} {USE_TYPES} message {{ {MESSAGE} }}
 """
+SAME_ISRC = f"""
+    isrc hasMore resources(first: 2) {{ {PAGE_INFO} edges {{ cursor node {{ dsp dspId usages revenueEur }} }} }}
+    territories(first: 2) {{ {PAGE_INFO} edges {{ cursor node {{ {TERRITORY} usages revenueEur }} }} }}
+    months(first: 2) {{ {PAGE_INFO} edges {{ cursor node {{ month periodStart periodEnd usages revenueEur }} }} }}
+"""
 RESOURCE = f"""
     dsp dspId title artists isrc isrcs iswc composers label icpn usages revenueEur
     reports(first: 2) {{ {PAGE_INFO} edges {{ cursor node {{ dsr {{ {DSR} }} usages revenue revenueEur }} }} }}
@@ -57,10 +62,15 @@ QUERIES = {
     "dsrs of messages": ("dsrs(revenueKind: allocated)", DSR),
     "messages": ("messages", f"{MESSAGE} dsrs(first: 2) {{ {PAGE_INFO} edges {{ cursor node {{ {DSR} }} }} }}"),
     "resources": ("resources", RESOURCE),
+    "the same ISRC": ("resources", f"sameIsrc {{ {SAME_ISRC} }}"),
     "resources of a territory": ('resources(territory: "NO")', RESOURCE),
     "resources by revenue": ("resources(orderBy: REVENUE)", RESOURCE),
     "resources by usages": ("resources(orderBy: USAGES)", RESOURCE),
     "top resources": ("topResources(percentile: 100)", f"rank cumulativeShare resource {{ {RESOURCE} }}"),
+    "identification": (
+        'identification(problem: NO_ISRC, percentile: 100, dsp: "Tonbank")',
+        f"rank problem isrcs resource {{ {RESOURCE} }}",
+    ),
     "territories": ("territories", "code2 name localCurrency { code name symbol }"),
     "currencies": ("currencies", "code name symbol"),
     "exchange rates": ("exchangeRates", f"{CURRENCY} day rate"),
@@ -117,7 +127,7 @@ ON_PAGE = {"artists": "revenueEur withoutArtists { lines usages revenueEur } top
 def hundred(tmp_path):
     """At least 100 rows for each type whose rows tests can add."""
     lines = [
-        line(f"a{number}", f"Title {number}", f"Artist {number}", isrc="x", usages="1", revenue="1")
+        line(f"a{number}", f"Title {number}", f"Artist {number}", f"ESABC20{number:05}", usages="1", revenue="1")
         for number in range(100)
     ]
     for name in (ES_JANUARY, NO_JANUARY):

@@ -4,7 +4,8 @@ from catalogue.admin.questions.artists import ArtistsPage
 from catalogue.admin.questions.breakdown import BreakdownPage
 from catalogue.admin.questions.comparison import ComparisonPage
 from catalogue.admin.questions.coverage import CoveragePage
+from catalogue.admin.questions.identification import IdentificationPage
 
 
-class QuestionPages(BreakdownPage, ComparisonPage, CoveragePage, ArtistsPage):
+class QuestionPages(BreakdownPage, ComparisonPage, CoveragePage, ArtistsPage, IdentificationPage):
     """All of them."""

@@ -10,7 +10,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from catalogue.admin.cells import amount
-from catalogue.admin.questions.page import QuestionPage, RankedForm, rounded
+from catalogue.admin.questions.page import QuestionPage, RankedForm, query_without_page, rounded
 from catalogue.lines.scope import Scope
 from catalogue.ranking.artist_sums import Credit
 from catalogue.ranking.artists import ArtistRanking, RankedArtist, artist_ranking
@@ -111,8 +111,6 @@ def _shown(answer: Answered, request: HttpRequest) -> dict[str, Any]:
     _scope, ranking, rows = answer
     totals = ranking.totals
     last = rows[-1].rank if rows else 0
-    query = request.GET.copy()
-    query.pop("after", None)
     return {
         "rows": artist_rows(rows),
         "artist_count": amount(totals.artist_count),
@@ -121,6 +119,6 @@ def _shown(answer: Answered, request: HttpRequest) -> dict[str, Any]:
         "top_percent": rounded(ranking.top_percent),
         "hhi": rounded(ranking.hhi, 0),
         "bars": {"rows": bars(rows)},
-        "query": query.urlencode(),
+        "query": query_without_page(request),
         "next": last if rows and last < ranking.row_count else None,
     }

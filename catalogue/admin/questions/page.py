@@ -111,6 +111,13 @@ def rounded(value: Decimal | None, decimals: int = 2) -> SafeString | None:
     )
 
 
+def query_without_page(request: HttpRequest) -> str:
+    """The query string of a page without the rank after which it starts."""
+    query = request.GET.copy()
+    query.pop("after", None)
+    return query.urlencode()
+
+
 class QuestionPage(admin.ModelAdmin):
     """A page that asks a question."""
 
