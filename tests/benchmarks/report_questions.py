@@ -19,7 +19,7 @@ from django.urls import path
 
 from catalogue.dsrs.selectors import dsr_lines
 from catalogue.dsrs.services import dsr_delete
-from catalogue.models import DSR
+from catalogue.models import DSR, Resource
 from catalogue.ranking.artists import ArtistQuestion
 from catalogue.ranking.cache import rankings_drop_surplus
 from catalogue.ranking.kept import drop_surplus
@@ -113,6 +113,8 @@ RANKED_QUESTIONS = (
     "/artists/?credit=full&territory=ES",
     "/artists/?credit=split&territory=ES",
     "/artists/?credit=split",
+    "/resources/identification/?problem=no_isrc&percentile=50&territory=ES",
+    "/resources/identification/?problem=several_isrcs&percentile=50&territory=ES",
 )
 
 
@@ -124,6 +126,9 @@ def measure_questions() -> None:
         built = seconds_of(partial(asked, address))
         cached = median_seconds(partial(asked, address))
         say(f"{address}: built in {built:,.2f} s, cached {cached * 1000:,.1f} ms")
+    isrc = Resource.objects.filter(isrc__isnull=False).values_list("isrc", flat=True)[0]
+    address = f"/resources/same-isrc/?isrc={isrc}"
+    say(f"{address}: {median_seconds(partial(asked, address)) * 1000:,.1f} ms")
 
 
 def measure_pages() -> None:
