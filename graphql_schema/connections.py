@@ -177,7 +177,7 @@ def connection_type(node: Any) -> type[Connection]:
 
 
 class KeysetField(graphene.Field):
-    """A paginated list. Its resolver returns a Keyset. A connection with fields of its own is given."""
+    """A paginated list. Its resolver returns a Keyset. Pass a `connection` that has more fields than others."""
 
     def __init__(self, node: Any, *, connection: type[Connection] | None = None, **options: Any) -> None:
         super().__init__(

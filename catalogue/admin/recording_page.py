@@ -124,7 +124,7 @@ def same_isrc_elsewhere(known: FoundResource) -> SameIsrcElsewhere | None:
         return None
     territories = [_group(sums, sums.territory or "") for sums in same.territories]
     months = [_group(sums, sums.month or f"{sums.period_start} – {sums.period_end}") for sums in same.months]
-    by_revenue = sorted(same.resources, key=lambda one: -_revenue(one))
+    by_revenue = sorted(same.resources, key=_revenue, reverse=True)
     return SameIsrcElsewhere(
         isrc=isrc,
         rows=[_same_isrc_row(resource, known) for resource in by_revenue],

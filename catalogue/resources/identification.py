@@ -44,7 +44,7 @@ class Unidentified:
 
 
 # How many ranks are searched for a page, and how many may be counted: several ISRCs are looked up in lines.
-SEARCHED = {IsrcProblem.NO_ISRC: 20_000, IsrcProblem.MALFORMED_ISRC: 20_000, IsrcProblem.SEVERAL_ISRCS: 1_000}
+SEARCHED = {IsrcProblem.NO_ISRC: 20_000, IsrcProblem.MALFORMED_ISRC: 20_000, IsrcProblem.SEVERAL_ISRCS: 500}
 MOST_COUNTED = 20_000
 
 RANGE = "SELECT * FROM {table} WHERE ranking = %(ranking)s AND rank > %(after)s AND rank <= %(last)s"

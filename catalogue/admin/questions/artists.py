@@ -75,7 +75,11 @@ def exported(credit: Credit, scope: Scope) -> Table:
     def rows() -> Iterator[tuple[Any, ...]]:
         rank = 0
         with artist_ranking(credit=credit, scope=scope) as ranking:
-            while page := ranking.rows(after_rank=rank, limit=PAGE_ROWS):
+            while rank < ranking.row_count:
+                page = ranking.rows(after_rank=rank, limit=PAGE_ROWS)
+                if not page:
+                    # A crash of the database empties rankings. A file that breaks off is not taken for a complete one.
+                    raise LookupError(f"The rows of the ranking of artists {ranking.number} are gone.")
                 yield from page
                 rank = page[-1].rank
 

@@ -18,6 +18,7 @@ from catalogue.resources.identification import IsrcProblem, Unidentified, identi
 from dsrhub.database.pages import CutAt, next_place
 from dsrhub.forms import WholeNumberField
 from dsrhub.import_export.tables import PAGE_ROWS, Table
+from dsrhub.values import listed
 
 RECORDINGS_ON_A_PAGE = 100
 DEFAULT_PERCENTILE = 10
@@ -60,7 +61,7 @@ def recording_rows(found: Sequence[Unidentified]) -> list[dict[str, Any]]:
             ),
             "dsp": one.resource.dsp,
             "artists": one.resource.artists,
-            "isrcs": (one.isrcs or one.resource.isrc or "").split("|"),
+            "isrcs": listed(one.isrcs.split("|")) if one.isrcs else one.resource.isrc,
             "usages": one.resource.sums and amount(one.resource.sums.usages),
             "revenue": one.resource.sums and rounded(one.resource.sums.revenue_eur),
         }

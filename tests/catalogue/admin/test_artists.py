@@ -6,6 +6,7 @@ import json
 import re
 
 import pytest
+from django.db import connection
 from openpyxl import load_workbook
 from playwright.sync_api import expect
 
@@ -94,6 +95,15 @@ def test_all_artists_as_a_file(ask, monkeypatch):
     sheet = load_workbook(io.BytesIO(b"".join(response.streaming_content))).active
     heading, ben, *_ = sheet.iter_rows(values_only=True)
     assert dict(zip(heading, ben, strict=True))["revenue_percent_exact"] == "53.333333333333"
+
+
+@pytest.mark.usefixtures("_reports")
+def test_a_file_whose_rows_are_gone_breaks_off(ask):
+    response = ask(format="csv")
+    with connection.cursor() as cursor:
+        cursor.execute("DELETE FROM catalogue_rankedartist")
+    with pytest.raises(LookupError, match="are gone"):
+        b"".join(response.streaming_content)
 
 
 @pytest.mark.usefixtures("_reports")
