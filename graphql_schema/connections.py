@@ -21,7 +21,7 @@ from graphene import relay
 from graphene.utils.str_converters import to_camel_case
 from graphql import GraphQLResolveInfo
 
-from dsrhub.database.pages import CutShort
+from dsrhub.database.pages import next_place
 from dsrhub.exceptions import DsrhubError, InvalidArgument
 from graphql_schema.arguments import LARGEST_ID, UNSTORABLE, check_argument
 from graphql_schema.batches import batched
@@ -54,8 +54,8 @@ class Keyset:
     key: Callable[[Any], Key]
     count: Callable[[], int]
 
-    def cursor(self, row: Any) -> str:
-        text = json.dumps([self.kind, *self.key(row)], default=_key_part_text, separators=(",", ":"))
+    def cursor(self, key: Key) -> str:
+        text = json.dumps([self.kind, *key], default=_key_part_text, separators=(",", ":"))
         return base64.urlsafe_b64encode(text.encode()).decode()
 
     def parse_cursor(self, cursor: str) -> Key:
@@ -71,12 +71,12 @@ class Keyset:
     def page(self, first: int, after: str | None) -> "Page":
         """Return the first rows after a cursor. One more row is read, to see whether another page follows.
 
-        A page ends early where its texts are long.
+        A page ends early where its texts are long, or where enough was searched for it.
         """
         key = None if after is None else self.parse_cursor(after)
         rows = self.rows(key, first + 1)
-        has_next = len(rows) > first or isinstance(rows, CutShort)
-        return Page(self, batched(rows[:first]), has_previous=after is not None, has_next=has_next)
+        following = next_place(rows, first, self.key)
+        return Page(self, batched(rows[:first]), has_previous=after is not None, following=following)
 
 
 def queryset_keyset(queryset: QuerySet[Any], *, descending: bool = False, **key: type) -> Keyset:
@@ -129,23 +129,29 @@ def _parse_key_part(of_type: type, part: Any) -> Any:
 
 @dataclass(frozen=True)
 class Page:
+    """The rows of a page, and the key behind which the next page starts, if one follows."""
+
     keyset: Keyset
     rows: Sequence[Any]
     has_previous: bool
-    has_next: bool
+    following: Key | None
 
     @property
     def edges(self) -> list[dict[str, Any]]:
-        return [{"node": row, "cursor": self.keyset.cursor(row)} for row in self.rows]
+        return [{"node": row, "cursor": self._cursor(row)} for row in self.rows]
 
     @property
     def page_info(self) -> dict[str, Any]:
+        last = self._cursor(self.rows[-1]) if self.rows else None
         return {
-            "has_next_page": self.has_next,
+            "has_next_page": self.following is not None,
             "has_previous_page": self.has_previous,
-            "start_cursor": self.keyset.cursor(self.rows[0]) if self.rows else None,
-            "end_cursor": self.keyset.cursor(self.rows[-1]) if self.rows else None,
+            "start_cursor": self._cursor(self.rows[0]) if self.rows else None,
+            "end_cursor": last if self.following is None else self.keyset.cursor(self.following),
         }
+
+    def _cursor(self, row: Any) -> str:
+        return self.keyset.cursor(self.keyset.key(row))
 
     @property
     def total_count(self) -> int:
@@ -171,11 +177,11 @@ def connection_type(node: Any) -> type[Connection]:
 
 
 class KeysetField(graphene.Field):
-    """A paginated list. Its resolver returns a Keyset."""
+    """A paginated list. Its resolver returns a Keyset. Pass a `connection` that has more fields than others."""
 
-    def __init__(self, node: Any, **options: Any) -> None:
+    def __init__(self, node: Any, *, connection: type[Connection] | None = None, **options: Any) -> None:
         super().__init__(
-            lambda: graphene.NonNull(connection_type(node)),
+            lambda: graphene.NonNull(connection or connection_type(node)),
             first=graphene.Int(default_value=DEFAULT_PAGE, description=f"The size of the page: 1 to {LARGEST_PAGE}."),
             after=graphene.String(description="The cursor after which the page starts. Without it, the first page."),
             **options,

@@ -4,6 +4,7 @@ from inspect import getdoc
 
 import graphene
 
+from graphql_schema.artists.queries import ArtistQueries
 from graphql_schema.dsrs.mutations import DeleteDSR
 from graphql_schema.dsrs.queries import DSRQueries
 from graphql_schema.messages.mutations import DeleteMessage
@@ -24,6 +25,7 @@ class Query(
     MessageQueries,
     ResourceQueries,
     StatisticQueries,
+    ArtistQueries,
     RateQueries,
     SubscriptionQueries,
 ):

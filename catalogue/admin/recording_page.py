@@ -3,15 +3,17 @@
 from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from decimal import Decimal
 from operator import attrgetter
 from typing import Any
 
+from django.urls import reverse
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 
 from catalogue.admin.cells import amount, grouped, link, revenue_kind, terms
 from catalogue.dsrs.selectors import dsrs_by_id
-from catalogue.lines.scope import Scope
+from catalogue.lines.scope import ALL, Scope
 from catalogue.models import DSR
 from catalogue.resources.found import FoundResource, ResourceKey, ResourceSearch
 from catalogue.resources.reported import (
@@ -22,6 +24,7 @@ from catalogue.resources.reported import (
     resource_facts,
     resource_sums,
 )
+from catalogue.resources.same_isrc import IsrcSums, same_isrc
 from catalogue.resources.selectors import resource_list
 
 # DSRs, descriptions of the resource in them, and line numbers for each description.
@@ -100,6 +103,62 @@ def reported_on_page(key: ResourceKey, *, after: int | None) -> Reported:
         is_cut=len(descriptions) > DESCRIPTIONS_ON_A_PAGE,
         last=shown[-1].dsr_id if len(reports) > len(shown) else None,
     )
+
+
+@dataclass
+class SameIsrcElsewhere:
+    """The recordings with the same ISRC, and the rows and bars of their sums by territory and by month."""
+
+    isrc: str
+    rows: list[dict[str, Any]]
+    has_more: bool
+    parts: list[tuple[str, list[dict[str, Any]]]]
+    charts: dict[str, list[dict[str, str]]]
+
+
+def same_isrc_elsewhere(known: FoundResource) -> SameIsrcElsewhere | None:
+    """Return the recordings of all DSPs with the ISRC of this one; None if no other DSP has one."""
+    isrc = known.isrc or ""
+    same = same_isrc(isrcs=[isrc], scope=ALL)[isrc]
+    if all(resource.dsp == known.dsp for resource in same.resources):
+        return None
+    territories = [_group(sums, sums.territory or "") for sums in same.territories]
+    months = [_group(sums, sums.month or f"{sums.period_start} – {sums.period_end}") for sums in same.months]
+    by_revenue = sorted(same.resources, key=_revenue, reverse=True)
+    return SameIsrcElsewhere(
+        isrc=isrc,
+        rows=[_same_isrc_row(resource, known) for resource in by_revenue],
+        has_more=same.has_more,
+        parts=[(_("Territory"), territories), (_("Month"), months)],
+        charts={"territory": [group["bar"] for group in territories], "period": [group["bar"] for group in months]},
+    )
+
+
+def _revenue(resource: FoundResource) -> Decimal:
+    return (resource.sums and resource.sums.revenue_eur) or Decimal(0)
+
+
+def _same_isrc_row(resource: FoundResource, known: FoundResource) -> dict[str, Any]:
+    return {
+        "dsp": resource.dsp,
+        "link": link(resource.title or resource.dsp_id, "resource_page", dsp=resource.dsp, dsp_id=resource.dsp_id),
+        "is_this": resource.key == known.key,
+        "usages": resource.sums and amount(resource.sums.usages),
+        "revenue_eur": resource.sums and amount(resource.sums.revenue_eur),
+    }
+
+
+def _group(sums: IsrcSums, name: str) -> dict[str, Any]:
+    query = {"status__exact": "ingested"}
+    if sums.territory is not None:
+        query["territory__code_2__exact"] = sums.territory
+    bar = {
+        "name": name,
+        "usages": str(sums.usages),
+        "revenue": f"{sums.revenue_eur:.2f}",
+        "address": reverse("admin:catalogue_dsr_changelist", query=query),
+    }
+    return {"name": name, "usages": amount(sums.usages), "revenue_eur": amount(sums.revenue_eur), "bar": bar}
 
 
 def _report_row(dsr: DSR, report: ResourceReport, descriptions: list[ResourceDescription]) -> dict[str, Any]:

@@ -16,7 +16,12 @@ from django.utils.translation import gettext_lazy as _
 from import_export.forms import ExportForm
 
 from catalogue.admin.cells import amount, link
-from catalogue.admin.recording_page import facts_of_messages, known_resource, reported_on_page
+from catalogue.admin.recording_page import (
+    facts_of_messages,
+    known_resource,
+    reported_on_page,
+    same_isrc_elsewhere,
+)
 from catalogue.exceptions import RankingNotReady
 from catalogue.lines.scope import Scope
 from catalogue.models import DSR, Resource
@@ -191,6 +196,7 @@ class ResourceAdmin(StreamingExportMixin, ReadOnlyAdmin):
             "known": known,
             "facts": facts_of_messages(key),
             "reported": reported,
+            "same": same_isrc_elsewhere(known) if known and reported else None,
             "next": reported and reported.last and _address("page", **key._asdict(), after=reported.last),
         }
         return self._page(request, "page", context)

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from catalogue.api import comparison, coverage, statistics, versions, views
+from catalogue.api import artists, comparison, coverage, identification, statistics, versions, views
 from dsrhub.api.routes import either_slash, undocumented
 
 urlpatterns = [
@@ -12,6 +12,7 @@ urlpatterns = [
     *either_slash("dsrs/<str:id>/problems", views.DSRProblemsView.as_view(), "dsr-problems"),
     *either_slash("statistics/comparison/", comparison.ComparisonView.as_view(), "comparison"),
     *either_slash("statistics/", statistics.StatisticsView.as_view(), "statistics"),
+    *either_slash("artists/", artists.ArtistsView.as_view(), "artists"),
     *either_slash("coverage/", coverage.CoverageView.as_view(), "coverage"),
     *either_slash("imports/<str:id>", views.ImportView.as_view(), "import-detail"),
     *either_slash("dsrs/<str:id>/details", views.DSRDetailsView.as_view(), "dsr-details"),
@@ -24,6 +25,8 @@ urlpatterns = [
     *either_slash("messages/", views.MessageListView.as_view(), "message-list"),
     *either_slash("messages/<str:id>", views.MessageDetailView.as_view(), "message-detail"),
     *either_slash("messages/<str:id>/problems", views.MessageProblemsView.as_view(), "message-problems"),
+    *either_slash("resources/identification/", identification.IdentificationView.as_view(), "identification"),
+    *either_slash("resources/same-isrc/", identification.SameIsrcView.as_view(), "same-isrc"),
     *either_slash("resources/percentile/<str:number>", views.TopPercentileView.as_view(), "top-percentile"),
     # A missing number is answered as a wrong number.
     path("resources/percentile/", undocumented(views.TopPercentileView.as_view()), {"number": ""}),

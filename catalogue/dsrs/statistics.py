@@ -114,7 +114,7 @@ def dsr_statistics(*, group_by: Sequence[Grouping], search: DSRSearch = EVERY_DS
     """
     if not 1 <= len(group_by) <= MOST_GROUPINGS or len(set(group_by)) < len(group_by):
         raise InvalidArgument("Group by one or two different columns.", argument="group_by")
-    columns = _columns(group_by)
+    columns = group_expressions(group_by)
     parts = BY_USE_TYPE if Grouping.USE_TYPE in group_by or search.use_type is not None else WHOLE
     statement = SUMS.format(
         parts=parts,
@@ -137,10 +137,11 @@ def _key(values: Iterable[object]) -> str:
 
 def group_columns(group_by: Sequence[Grouping]) -> list[str]:
     """The fields of DSRStatistic that are the key of these groups."""
-    return [*_columns(group_by)]
+    return [*group_expressions(group_by)]
 
 
-def _columns(group_by: Sequence[Grouping]) -> dict[str, str]:
+def group_expressions(group_by: Sequence[Grouping]) -> dict[str, str]:
+    """These fields, and what they are of a row of `catalogue_dsr` in SQL."""
     labels = {grouping.value: _label(grouping) for grouping in group_by if grouping in LABELS}
     columns: dict[str, str] = {}
     for grouping in group_by:

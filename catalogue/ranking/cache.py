@@ -1,35 +1,21 @@
-"""Rankings are cached, so that the same question, a smaller share or the next page costs only what it shows.
-
-A ranking is cached under the exact state of the DSRs that it was built from: which are in scope and at which rate,
-and which describe the resources. Every question reads that state first, so a ranking is never stale: after an import,
-a deletion or a change of rates it is not found any more.
-
-A reader of a ranking holds a lock of the session on it, and no transaction; a ranking is dropped only while nobody
-reads it. The lock ends with the session at the latest, and everything else is in tables that a crash of the server
-empties.
-"""
+"""The cached rankings of resources: where their rows are, and how one is cached."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
 from decimal import Decimal
 from typing import Any, NamedTuple
 
-from django.conf import settings
-from django.db import connection, transaction
 from django.utils import timezone
 
 from catalogue.lines.lookups import TEXTS
-from catalogue.lines.scope import KEY, IngestedDSR, Scope
+from catalogue.lines.scope import IngestedDSR
 from catalogue.models import KeptRanking
 from catalogue.ranking.building import ranking_build
+from catalogue.ranking.kept import Question, drop_surplus, execute_apart
 from catalogue.ranking.rows import SHARED_TABLE, own_table, ranking_drop, resource_ranks
 from dsrhub.database import locks
 from dsrhub.database.pages import PAGE_BYTES, CutShort, bytes_of, converted
 from dsrhub.database.statements import rows_of
-
-# A ranking that was not used for this long most likely belongs to a state that has passed.
-KEPT_FOR = timedelta(days=7)
 
 
 class RankedResource(NamedTuple):
@@ -116,41 +102,47 @@ def _ranked(row: Sequence[Any]) -> RankedResource:
     return RankedResource._make((*named, None if usages is None else int(usages), revenue, sorted(dsrs), share))
 
 
-def ranking_find(scope: Scope, percentile: int) -> Ranking | None:
-    """A cached ranking of the present state that has the share, or None. The caller closes it."""
-    return _opened(f"WITH {scope.state()}", KEY, percentile, scope.parameters())
+@dataclass(frozen=True)
+class TopQuestion(Question[Ranking]):
+    """The resources that together make `percentile` per cent of all revenue."""
 
+    percentile: int
 
-def ranking_open(key: str, percentile: int) -> Ranking | None:
-    """The same for the state with this key."""
-    return _opened("", "%(key)s", percentile, {"key": key})
+    table = "catalogue_keptranking"
+    condition = "ends[%(percentile)s] IS NOT NULL"
+    columns = "id, key, ends[%(percentile)s], total, has_own_table, row_count"
+    building = locks.RANKING
+    readers = locks.RANKING_READERS
 
+    def kept(self, *columns: Any) -> Ranking:
+        number, key, count, total, has_own_table, row_count = columns
+        return Ranking(number, key, count, total, _table(number, has_own_table), row_count)
 
-def _opened(state: str, key: str, percentile: int, parameters: dict[str, Any]) -> Ranking | None:
-    rows = rows_of(
-        f"""
-        {state} UPDATE catalogue_keptranking SET used_at = statement_timestamp()
-        WHERE id = (
-            SELECT id FROM catalogue_keptranking WHERE key = {key} AND ends[%(percentile)s] IS NOT NULL
-            ORDER BY id LIMIT 1
+    def build(self, key: str, dsrs: Sequence[IngestedDSR]) -> None:
+        ranking_cache(key, self.percentile, dsrs)
+
+    def want(self, key: str, dsr_numbers: Sequence[int]) -> None:
+        execute_apart(
+            """
+            INSERT INTO catalogue_wantedranking (key, percentile, dsr_numbers, wanted_at)
+            VALUES (%s, %s, %s, statement_timestamp())
+            ON CONFLICT (key) DO UPDATE
+            SET percentile = greatest(catalogue_wantedranking.percentile, excluded.percentile)
+            """,
+            [key, self.percentile, list(dsr_numbers)],
         )
-        RETURNING id, key, ends[%(percentile)s], total, has_own_table, row_count,
-            pg_try_advisory_lock_shared(%(readers)s, id)
-        """,  # noqa: S608 - no value is in it
-        **parameters,
-        percentile=percentile,
-        readers=locks.RANKING_READERS.space,
-    )
-    for number, found_key, count, total, has_own_table, row_count, is_locked in rows:
-        if is_locked:  # Otherwise it is just being dropped.
-            table = own_table(number) if has_own_table else SHARED_TABLE
-            return Ranking(number, found_key, count, total, table, row_count)
-    return None
+
+    @classmethod
+    def drop(cls, number: int) -> None:
+        for (has_own_table,) in rows_of(DROP, number=number):
+            ranking_drop(number, _table(number, has_own_table))
 
 
-def ranking_lock(key: str) -> None:
-    """Let others who need a ranking of this state wait until this transaction ends: then they find it."""
-    locks.RANKING.take(key=key)
+DROP = "DELETE FROM catalogue_keptranking WHERE id = %(number)s RETURNING has_own_table"
+
+
+def _table(number: int, has_own_table: bool) -> str:
+    return own_table(number) if has_own_table else SHARED_TABLE
 
 
 def ranking_cache(key: str, percentile: int, dsrs: Sequence[IngestedDSR]) -> None:
@@ -168,51 +160,6 @@ def ranking_cache(key: str, percentile: int, dsrs: Sequence[IngestedDSR]) -> Non
     )
 
 
-def ranking_want(key: str, percentile: int, dsr_numbers: Sequence[int]) -> None:
-    """Queue a ranking for a worker, on a connection of its own: the question's connection has no time left."""
-    own = connection.copy()
-    try:
-        with own.cursor() as cursor:
-            cursor.execute(
-                """
-                INSERT INTO catalogue_wantedranking (key, percentile, dsr_numbers, wanted_at)
-                VALUES (%s, %s, %s, statement_timestamp())
-                ON CONFLICT (key) DO UPDATE
-                SET percentile = greatest(catalogue_wantedranking.percentile, excluded.percentile)
-                """,
-                [key, percentile, list(dsr_numbers)],
-            )
-    finally:
-        own.close()
-
-
-def ranking_close(ranking: Ranking) -> None:
-    locks.RANKING_READERS.give_back(ranking.number, shared=True)
-    if ranking.row_count >= settings.DSRHUB_KEPT_RANKING_ROWS:  # It is too large to be cached.
-        rankings_drop_surplus()
-
-
 def rankings_drop_surplus() -> None:
     """Keep the rankings that were used last, as many as the setting allows, and those that are being read."""
-    surplus = rows_of(
-        """
-        SELECT id, has_own_table
-        FROM (
-            SELECT *, sum(row_count + 1) FILTER (WHERE row_count < %(bound)s) OVER (ORDER BY used_at DESC, id) AS kept
-            FROM catalogue_keptranking
-        ) AS ranking
-        WHERE (row_count >= %(bound)s OR kept > %(bound)s OR used_at < statement_timestamp() - %(kept_for)s)
-            AND NOT EXISTS (
-                SELECT FROM pg_locks
-                WHERE locktype = 'advisory' AND classid = %(readers)s AND objid = id AND pid = pg_backend_pid()
-            )
-        """,
-        bound=settings.DSRHUB_KEPT_RANKING_ROWS,
-        kept_for=KEPT_FOR,
-        readers=locks.RANKING_READERS.space,
-    )
-    for number, has_own_table in surplus:
-        with transaction.atomic():
-            if locks.RANKING_READERS.try_take_for_transaction(number):
-                KeptRanking.objects.filter(id=number).delete()
-                ranking_drop(number, own_table(number) if has_own_table else SHARED_TABLE)
+    drop_surplus(TopQuestion)

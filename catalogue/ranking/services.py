@@ -1,15 +1,20 @@
 """Rankings that questions had no time for."""
 
 from catalogue.lines.scope import Scope
-from catalogue.models import WantedRanking
+from catalogue.models import WantedArtists, WantedRanking
+from catalogue.ranking.artist_sums import Credit
+from catalogue.ranking.artists import artist_ranking
 from catalogue.ranking.selectors import resource_ranking
 
 
 def wanted_rankings_build() -> int:
     """Build the rankings that are queued, as a worker does, and return how many."""
-    queued = WantedRanking.objects.all()
+    queued, queued_artists = WantedRanking.objects.all(), WantedArtists.objects.all()
     for wanted in queued:
         # Of these DSRs in their present state. If it has changed, nobody asks for the earlier one any more.
         with resource_ranking(percentile=wanted.percentile, scope=Scope(dsrs=tuple(wanted.dsr_numbers))):
             wanted.delete()
-    return len(queued)
+    for artists in queued_artists:
+        with artist_ranking(credit=Credit(artists.credit), scope=Scope(dsrs=tuple(artists.dsr_numbers))):
+            artists.delete()
+    return len(queued) + len(queued_artists)

@@ -1,6 +1,7 @@
 """Lists in pages: which page a request asks for, and the `Link` header to the next page."""
 
 from collections.abc import Sequence
+from operator import attrgetter
 from typing import Any
 
 from django.utils.http import urlencode
@@ -10,7 +11,7 @@ from rest_framework.response import Response
 
 from dsrhub.api.fields import WholeNumberField, exact_field
 from dsrhub.api.parameters import Parameters
-from dsrhub.database.pages import CutShort
+from dsrhub.database.pages import next_place
 
 PAGE_LIMIT = 1000
 LARGEST_PAGE = 10_000
@@ -40,12 +41,12 @@ def page_response(
     """An array of at most `limit` rows. Pass one row more, if there is one: it shows that another page follows. So
     does a page that is CutShort.
 
-    The header `Link` leads to that page, which starts after the `key` of the last row.
+    The header `Link` leads to that page, which starts after the `key` of the last row, or where the page is CutAt.
     """
-    page = rows[:limit]
-    response = Response(serializer(page, many=True, context={"exact": exact}).data)
-    if len(rows) > limit or isinstance(rows, CutShort):
-        response["Link"] = link_to_next(request, limit=limit, cursor=getattr(page[-1], key))
+    response = Response(serializer(rows[:limit], many=True, context={"exact": exact}).data)
+    cursor = next_place(rows, limit, attrgetter(key))
+    if cursor is not None:
+        response["Link"] = link_to_next(request, limit=limit, cursor=cursor)
     return response
 
 

@@ -96,6 +96,9 @@ RANKING = TransactionLock("ranking {key}")
 RANKING_BY_ADDING_UP = TransactionLock("ranking by adding all up")
 # The rows of one cached ranking, which must not be dropped while they are read. The number is the ranking's id.
 RANKING_READERS = SessionLock(0x72616E6B)
+# The same for a ranking of artists: while it is built, and while it is read.
+ARTISTS = TransactionLock("artists {key}")
+ARTIST_READERS = SessionLock(0x61727473)
 # The uploaded files of one user that wait for other files of their messages.
 WAITING_FILES = TransactionLock("dsrhub.waiting_files {user}")
 # One import job, whose number is its id, while a worker or a request works on it. 0 means that a worker is running.

@@ -1,6 +1,6 @@
 """Pages of rows that end early where their texts are long, so that no page fills the memory of a server."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, TypeVar
 
 from dsrhub.database.statements import rows_of
@@ -14,6 +14,26 @@ Converted = TypeVar("Converted")
 
 class CutShort(list[Row]):
     """The rows of a page that ended early. At least one row follows."""
+
+
+class CutAt(CutShort[Row]):
+    """The rows of a page that ended early behind its last row: at the `place` up to which was searched."""
+
+    def __init__(self, rows: Iterable[Row], place: Any) -> None:
+        super().__init__(rows)
+        self.place = place
+
+
+def next_place(rows: Sequence[Row], limit: int, place_of: Callable[[Row], Any]) -> Any:
+    """The place behind which the next page starts; None where no page follows.
+
+    `rows` has one row more than the `limit` where one follows, or is CutShort.
+    """
+    if len(rows) > limit:
+        return place_of(rows[limit - 1])
+    if isinstance(rows, CutAt):
+        return rows.place
+    return place_of(rows[-1]) if isinstance(rows, CutShort) else None
 
 
 def bytes_of(*texts: str) -> str:

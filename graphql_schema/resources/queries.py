@@ -10,12 +10,15 @@ from catalogue.lines.scope import Scope
 from catalogue.resources.browsing import FEW_LINES, FEW_RESOURCES
 from catalogue.resources.found import ResourceSearch
 from catalogue.resources.found import TopResource as Top
+from catalogue.resources.identification import MOST_COUNTED, IsrcProblem, identification, identification_count
+from catalogue.resources.identification import Unidentified as Found
 from catalogue.resources.selectors import resource_count, resource_list, resource_top, resource_top_count
+from dsrhub.database.pages import CutAt
 from graphql_schema.batches import batched
 from graphql_schema.connections import Key, Keyset, KeysetField
-from graphql_schema.dsrs.filters import period_arguments
+from graphql_schema.dsrs.filters import dsr_arguments, dsr_search, period_arguments
 from graphql_schema.resources.filters import resource_arguments, resource_scope, resource_search
-from graphql_schema.resources.types import Resource, TopResource
+from graphql_schema.resources.types import ISRC_PROBLEM, Resource, TopResource, Unidentified
 
 
 class ResourceQueries(graphene.ObjectType):
@@ -35,6 +38,26 @@ class ResourceQueries(graphene.ObjectType):
         description="The highest-earning resources that together make N % of the revenue, the highest first. "
         "Errors: `ranking_not_ready`.",
     )
+
+    identification = KeysetField(
+        Unidentified,
+        problem=ISRC_PROBLEM(required=True, description="What is wrong with the ISRC."),
+        percentile=graphene.Int(
+            default_value=10,
+            required=True,
+            description="Only the highest-earning resources that together make this per cent of the revenue: 1 to 100.",
+        ),
+        **dsr_arguments(),
+        description="The resources that are hard to identify, the highest revenue first. A page may have fewer "
+        "objects than requested, even none, though another one follows. Several ISRCs can be counted of at most "
+        f"{MOST_COUNTED:,} resources. Errors: `search_too_wide`, `ranking_not_ready`.",
+    )
+
+    @staticmethod
+    def resolve_identification(
+        root: Any, info: GraphQLResolveInfo, problem: Any, percentile: int, **search: Any
+    ) -> Keyset:
+        return identification_keyset(IsrcProblem(problem.name.lower()), percentile, dsr_search(**search).scope())
 
     @staticmethod
     def resolve_resources(root: Any, info: GraphQLResolveInfo, **arguments: Any) -> Keyset:
@@ -63,3 +86,15 @@ def top_resources_keyset(percentile: int, scope: Scope) -> Keyset:
 
     count = partial(resource_top_count, percentile=percentile, scope=scope)
     return Keyset("rank", (int,), rows, lambda top: (top.rank,), count)
+
+
+def identification_keyset(problem: IsrcProblem, percentile: int, scope: Scope) -> Keyset:
+    def rows(after: Key | None, limit: int) -> list[Found]:
+        found = identification(
+            problem=problem, percentile=percentile, scope=scope, after=after[0] if after else 0, limit=limit
+        )
+        batched([one.resource for one in found])
+        return CutAt(found, (found.place,)) if isinstance(found, CutAt) else found
+
+    count = partial(identification_count, problem=problem, percentile=percentile, scope=scope)
+    return Keyset(f"{problem} by rank", (int,), rows, lambda one: (one.rank,), count)

@@ -21,8 +21,10 @@ from catalogue.dsrs.differences import recordings_difference
 from catalogue.dsrs.selectors import dsr_lines
 from catalogue.dsrs.services import dsr_delete
 from catalogue.imports.reverting import version_revert
-from catalogue.models import DSR, SupersededDSR
+from catalogue.models import DSR, Resource, SupersededDSR
+from catalogue.ranking.artists import ArtistQuestion
 from catalogue.ranking.cache import rankings_drop_surplus
+from catalogue.ranking.kept import drop_surplus
 from catalogue.resources.services import catalogue_refresh
 from dsrhub.urls import urlpatterns as product_urls
 
@@ -96,6 +98,7 @@ def asked_uncached(address: str) -> tuple[float, float, int]:
 def rankings_clear() -> None:
     with override_settings(DSRHUB_KEPT_RANKING_ROWS=0):
         rankings_drop_surplus()
+        drop_surplus(ArtistQuestion)
 
 
 # Of the totals of DSRs, so the number of lines makes no difference.
@@ -107,10 +110,27 @@ QUESTIONS = (
     "/coverage/?from=2020-01&to=2020-12",
 )
 
+# Of the lines in scope: answered from a cached ranking, if there is one.
+RANKED_QUESTIONS = (
+    "/artists/?credit=full&territory=ES",
+    "/artists/?credit=split&territory=ES",
+    "/artists/?credit=split",
+    "/resources/identification/?problem=no_isrc&percentile=50&territory=ES",
+    "/resources/identification/?problem=several_isrcs&percentile=50&territory=ES",
+)
+
 
 def measure_questions() -> None:
     for address in QUESTIONS:
         say(f"{address}: {median_seconds(partial(asked, address)) * 1000:,.1f} ms, {DSR.objects.count():,} DSRs")
+    for address in RANKED_QUESTIONS:
+        rankings_clear()
+        built = seconds_of(partial(asked, address))
+        cached = median_seconds(partial(asked, address))
+        say(f"{address}: built in {built:,.2f} s, cached {cached * 1000:,.1f} ms")
+    isrc = Resource.objects.filter(isrc__isnull=False).values_list("isrc", flat=True)[0]
+    address = f"/resources/same-isrc/?isrc={isrc}"
+    say(f"{address}: {median_seconds(partial(asked, address)) * 1000:,.1f} ms")
 
 
 RECORDINGS = "/statistics/comparison/?by=recording&period=2020-02&with=2020-01&percentile={}&show={}"

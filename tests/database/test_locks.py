@@ -26,6 +26,7 @@ KEYS = [
     (locks.RESOURCES_OF_DSP, {"dsp": "Spotify"}, -8436436048996669856),
     (locks.RANKING, {"key": 64 * "0"}, -283959694693285968),
     (locks.RANKING_BY_ADDING_UP, {}, -8485561814984131168),
+    (locks.ARTISTS, {"key": 64 * "0"}, 3078786222785221168),
     (locks.WAITING_FILES, {"user": 7}, -4997876823519787574),
     (locks.USAGE_AGGREGATES, {"usage_type": "data"}, -8155699748909668524),
     (locks.USAGE_RECORDS, {"usage_type": "voice"}, 8879801897008938269),
@@ -56,7 +57,10 @@ def test_a_lock_with_a_cursor_has_the_same_key():
     assert high << 32 | low == number % 2**64
 
 
-@pytest.mark.parametrize(("lock", "space"), [(locks.IMPORT_JOBS, 1146311168), (locks.RANKING_READERS, 1918987883)])
+@pytest.mark.parametrize(
+    ("lock", "space"),
+    [(locks.IMPORT_JOBS, 1146311168), (locks.RANKING_READERS, 1918987883), (locks.ARTIST_READERS, 1634890867)],
+)
 def test_a_session_lock_keeps_its_space(lock, space):
     assert lock.try_take(7)
     try:

@@ -82,5 +82,5 @@ def test_every_list_is_paginated():
         for each in of_type.fields.values()
         if get_named_type(each.type).name.endswith("Connection")
     ]
-    assert len(pages) == 26
+    assert len(pages) == 31
     assert all({"first", "after"} <= each.args.keys() for each in pages)

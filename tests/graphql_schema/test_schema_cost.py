@@ -43,6 +43,11 @@ DSR = f"""
     subscribers returns usagesWithoutRoyalty revenueWithoutRoyalty
     {LINES} {PROBLEMS} {USE_TYPES} message {{ {MESSAGE} }}
 """
+SAME_ISRC = f"""
+    isrc hasMore resources(first: 2) {{ {PAGE_INFO} edges {{ cursor node {{ dsp dspId usages revenueEur }} }} }}
+    territories(first: 2) {{ {PAGE_INFO} edges {{ cursor node {{ {TERRITORY} usages revenueEur }} }} }}
+    months(first: 2) {{ {PAGE_INFO} edges {{ cursor node {{ month periodStart periodEnd usages revenueEur }} }} }}
+"""
 RESOURCE = f"""
     dsp dspId title artists isrc isrcs iswc composers label icpn usages revenueEur
     reports(first: 2) {{ {PAGE_INFO} edges {{ cursor node {{ dsr {{ {DSR} }} usages revenue revenueEur }} }} }}
@@ -59,10 +64,15 @@ QUERIES = {
     "dsrs of messages": ("dsrs(revenueKind: allocated)", DSR),
     "messages": ("messages", f"{MESSAGE} dsrs(first: 2) {{ {PAGE_INFO} edges {{ cursor node {{ {DSR} }} }} }}"),
     "resources": ("resources", RESOURCE),
+    "the same ISRC": ("resources", f"sameIsrc {{ {SAME_ISRC} }}"),
     "resources of a territory": ('resources(territory: "NO")', RESOURCE),
     "resources by revenue": ("resources(orderBy: REVENUE)", RESOURCE),
     "resources by usages": ("resources(orderBy: USAGES)", RESOURCE),
     "top resources": ("topResources(percentile: 100)", f"rank cumulativeShare resource {{ {RESOURCE} }}"),
+    "identification": (
+        'identification(problem: NO_ISRC, percentile: 100, dsp: "Tonbank")',
+        f"rank problem isrcs resource {{ {RESOURCE} }}",
+    ),
     "territories": ("territories", "code2 name localCurrency { code name symbol }"),
     "currencies": ("currencies", "code name symbol"),
     "exchange rates": ("exchangeRates", f"{CURRENCY} day rate"),
@@ -92,6 +102,10 @@ QUERIES = {
         )
         for show, period, other in (("TOP", "2020", "1900"), ("GONE", "1901", "2020"))
     },
+    "artists": (
+        "artists(credit: SPLIT)",
+        "rank artist recordingCount usages revenueEur revenuePercent cumulativePercent",
+    ),
     "coverage": (
         'coverage(from: "2020-01", to: "2020-12")',
         f"""
@@ -125,11 +139,17 @@ QUERIES = {
     ),
 }
 
+# Fields of a connection itself.
+ON_PAGE = {"artists": "revenueEur withoutArtists { lines usages revenueEur } topTenPercent hhi"}
+
 
 @pytest.fixture
 def hundred(tmp_path):
     """At least 100 rows for each type whose rows tests can add."""
-    lines = [line(f"a{number}", f"Title {number}", isrc="x", usages="1", revenue="1") for number in range(100)]
+    lines = [
+        line(f"a{number}", f"Title {number}", f"Artist {number}", f"ESABC20{number:05}", usages="1", revenue="1")
+        for number in range(100)
+    ]
     for name in (ES_JANUARY, NO_JANUARY):
         import_report(tmp_path, name, *lines)
     many = {"_quantity": 100, "_bulk_create": True}
@@ -165,7 +185,8 @@ def hundred(tmp_path):
 def queries(first):
     for name, (field, selection) in QUERIES.items():
         paged = field.replace(")", f", first: {first})") if ")" in field else f"{field}(first: {first})"
-        yield name, f"{{ page: {paged} {{ {PAGE_INFO} edges {{ cursor node {{ {selection} }} }} }} }}"
+        on_page = f"{PAGE_INFO} {ON_PAGE.get(name, '')}"
+        yield name, f"{{ page: {paged} {{ {on_page} edges {{ cursor node {{ {selection} }} }} }} }}"
 
 
 @pytest.mark.usefixtures("hundred")

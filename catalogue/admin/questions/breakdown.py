@@ -1,6 +1,6 @@
 """The breakdown: the sums of groups of DSRs, as a table, a pivot, a chart and a file."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from django import forms
@@ -11,7 +11,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from catalogue.admin.cells import amount
-from catalogue.admin.questions.page import GROUPINGS, QuestionPage, SearchForm, rounded
+from catalogue.admin.questions.page import GROUPINGS, LineSearchForm, QuestionPage, rounded
 from catalogue.dsrs.statistics import DSRStatistic, Grouping, dsr_statistics, group_columns
 from dsrhub.import_export.tables import Table
 
@@ -42,19 +42,13 @@ DECIMALS = {
 }
 
 
-class BreakdownForm(SearchForm):
+class BreakdownForm(LineSearchForm):
     by = forms.ChoiceField(label=gettext_lazy("Rows"), choices=GROUPINGS.items, required=False)
     then_by = forms.ChoiceField(
         label=gettext_lazy("Columns"), choices=lambda: [("", _("None")), *GROUPINGS.items()], required=False
     )
     show = forms.ChoiceField(label=gettext_lazy("Show"), choices=MEASURES.items, required=False)
-    use_type = forms.CharField(label=gettext_lazy("Use type"), max_length=100, required=False)
-    period_start = forms.DateField(
-        label=gettext_lazy("From"), required=False, widget=forms.DateInput(attrs={"type": "date"})
-    )
-    period_end = forms.DateField(
-        label=gettext_lazy("To (inclusive)"), required=False, widget=forms.DateInput(attrs={"type": "date"})
-    )
+    field_order = ("by", "then_by", "show")
 
     def clean_by(self) -> Grouping:
         return Grouping(self.cleaned_data["by"] or Grouping.TERRITORY)
@@ -63,16 +57,10 @@ class BreakdownForm(SearchForm):
         return self.cleaned_data["show"] or next(iter(MEASURES))
 
     def clean(self) -> dict[str, Any]:
-        chosen = self.cleaned_data
+        chosen = super().clean()
         if chosen.get("then_by") and chosen["then_by"] == chosen.get("by"):
             self.add_error("then_by", _("Choose another group than that of the rows."))
-        start, end = chosen.get("period_start"), chosen.get("period_end")
-        if start and end and start > end:
-            self.add_error("period_end", _("The range ends before it starts."))
         return chosen
-
-    def _search_fields(self) -> Iterable[str]:
-        return [*self.FILTERS, "use_type", "period_start", "period_end"]
 
 
 class Pivot(NamedTuple):

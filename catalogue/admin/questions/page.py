@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable, Mapping
 from decimal import Decimal
-from typing import Any
+from typing import Any, TypeVar
 
 from django import forms
 from django.contrib import admin
@@ -17,7 +17,12 @@ from django.utils.translation import gettext_lazy
 from catalogue.admin.cells import grouped
 from catalogue.dsrs.selectors import DSRSearch
 from catalogue.dsrs.statistics import Grouping
+from catalogue.exceptions import RankingNotReady
+from catalogue.lines.scope import Scope
 from catalogue.models import DSR
+from dsrhub.database.time_limits import OutOfTime, answered_within
+from dsrhub.exceptions import InvalidArgument
+from dsrhub.forms import WholeNumberField
 from dsrhub.import_export.button import streamed
 from dsrhub.import_export.formats import CSV, XLSX, ExportFormat
 from dsrhub.import_export.tables import Table, dated_name
@@ -35,6 +40,9 @@ GROUPINGS = {
     Grouping.COMMERCIAL_MODEL: gettext_lazy("Commercial model"),
     Grouping.USE_TYPE: gettext_lazy("Use type"),
 }
+# Nobody waits longer for a ranking that is not cached.
+RANKING_SECONDS = 10
+Answer = TypeVar("Answer")
 FILES: Mapping[str, type[ExportFormat]] = {"csv": CSV, "xlsx": XLSX}
 
 
@@ -68,11 +76,46 @@ class SearchForm(forms.Form):
         return self.FILTERS
 
 
+class LineSearchForm(SearchForm):
+    """Selects DSRs also by the use type of their lines, and by their days."""
+
+    use_type = forms.CharField(label=gettext_lazy("Use type"), max_length=100, required=False)
+    period_start = forms.DateField(
+        label=gettext_lazy("From"), required=False, widget=forms.DateInput(attrs={"type": "date"})
+    )
+    period_end = forms.DateField(
+        label=gettext_lazy("To (inclusive)"), required=False, widget=forms.DateInput(attrs={"type": "date"})
+    )
+
+    def clean(self) -> dict[str, Any]:
+        chosen = self.cleaned_data
+        start, end = chosen.get("period_start"), chosen.get("period_end")
+        if start and end and start > end:
+            self.add_error("period_end", _("The range ends before it starts."))
+        return chosen
+
+    def _search_fields(self) -> Iterable[str]:
+        return [*self.FILTERS, "use_type", "period_start", "period_end"]
+
+
+class RankedForm(LineSearchForm):
+    """The same for a list by rank. A page of it starts after a rank."""
+
+    after = WholeNumberField(min_value=0, max_value=2**62, required=False, widget=forms.HiddenInput)
+
+
 def rounded(value: Decimal | None, decimals: int = 2) -> SafeString | None:
     """Return a rounded number whose title is the exact one."""
     return (
         None if value is None else format_html('<span title="{}">{}</span>', grouped(value), f"{value:,.{decimals}f}")
     )
+
+
+def query_without_page(request: HttpRequest) -> str:
+    """The query string of a page without the rank after which it starts."""
+    query = request.GET.copy()
+    query.pop("after", None)
+    return query.urlencode()
 
 
 class QuestionPage(admin.ModelAdmin):
@@ -93,6 +136,20 @@ class QuestionPage(admin.ModelAdmin):
             raise PermissionDenied
         file_format = file()
         return streamed(table(), file_format, dated_name(name, file_format.get_extension()), bom=True)
+
+    def _answered(self, form: SearchForm, ask: Callable[[Scope], Answer]) -> tuple[Answer | None, int]:
+        """The answer from a ranking, and the status of the page. Without an answer, the form says why."""
+        if not form.is_valid():
+            return None, 400
+        try:
+            with answered_within(RANKING_SECONDS):
+                return ask(form.search().scope()), 200
+        except InvalidArgument as error:
+            form.add_error(error.extra["argument"], error.message)
+            return None, 400
+        except (OutOfTime, RankingNotReady):
+            form.add_error(None, _("Ranking in progress. Try again in a minute."))
+            return None, 503
 
     def _question(
         self, request: HttpRequest, name: str, context: dict[str, Any], *, status: int = 200

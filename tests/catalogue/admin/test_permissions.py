@@ -24,6 +24,8 @@ DSR_NEEDS = {
     "breakdown": VIEW_DSR,
     "comparison": VIEW_DSR,
     "coverage": VIEW_DSR,
+    "artists": VIEW_DSR,
+    "identification": VIEW_DSR,
     "add": set(),
     "delete": {"delete_dsr"},
     "import": {"import_dsr"},

@@ -8,7 +8,7 @@ from django.db import connection
 
 from catalogue.exceptions import RankingNotReady
 from catalogue.models import KeptRanking, WantedRanking
-from catalogue.ranking import selectors
+from catalogue.ranking import cache
 from catalogue.ranking.services import wanted_rankings_build
 from tests.catalogue.helpers import import_report, line
 from tests.catalogue.ranking.helpers import top_resources
@@ -24,7 +24,7 @@ def no_time(tmp_path, monkeypatch):
     """Two DSRs, and two requests for a ranking that the database canceled. Returns the DSR in scope."""
     spain = import_report(tmp_path, ES_JANUARY, line("a", revenue="2"), line("b", revenue="1"))
     import_report(tmp_path, FR_JANUARY, line("c", revenue="3"))
-    build = selectors.ranking_cache
+    build = cache.ranking_cache
 
     def build_too_slowly(*args):
         build(*args)
@@ -33,7 +33,7 @@ def no_time(tmp_path, monkeypatch):
             cursor.execute("SELECT pg_sleep(60)")
 
     with monkeypatch.context() as patch:
-        patch.setattr(selectors, "ranking_cache", build_too_slowly)
+        patch.setattr(cache, "ranking_cache", build_too_slowly)
         with pytest.raises(RankingNotReady) as refusal:
             top_resources(percentile=50, territory="ES")
         assert refusal.value.code == "ranking_not_ready"
@@ -69,7 +69,7 @@ def test_rest_asks_to_retry_later(no_time, client, monkeypatch):
     def not_ready(*args):
         raise RankingNotReady("Later.")
 
-    monkeypatch.setattr(selectors, "ranking_cache", not_ready)
+    monkeypatch.setattr(cache, "ranking_cache", not_ready)
 
     response = client.get("/resources/percentile/50?territory=ES")
 
@@ -84,7 +84,7 @@ def test_other_errors_of_the_database_are_raised(tmp_path, monkeypatch):
         with connection.cursor() as cursor:
             cursor.execute("SELECT 1 / 0")
 
-    monkeypatch.setattr(selectors, "ranking_cache", fail)
+    monkeypatch.setattr(cache, "ranking_cache", fail)
     with pytest.raises(Exception, match="division by zero"):
         top_resources(percentile=50)
     assert not WantedRanking.objects.exists()
