@@ -15,7 +15,7 @@ from playwright.sync_api import expect
 from catalogue.admin.questions import recordings
 from catalogue.exceptions import RankingNotReady
 from catalogue.models import DSR
-from catalogue.ranking import selectors as ranking
+from catalogue.ranking import cache
 from dsrhub.database.time_limits import OutOfTime
 from tests.browser import signed_in
 from tests.catalogue import recipes
@@ -295,7 +295,7 @@ def test_what_takes_too_long_is_explained(ask, monkeypatch, error, message):
     def fail(*args):
         raise error
 
-    monkeypatch.setattr(ranking, "ranking_cache", fail)
+    monkeypatch.setattr(cache, "ranking_cache", fail)
     for query in ({}, {"format": "csv"}):
         assert message in ask(COMPARISON, 503, **MOVES, **query).content.decode()
 

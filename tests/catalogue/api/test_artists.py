@@ -123,8 +123,8 @@ def test_a_use_type_that_only_some_lines_of_a_dsr_have_is_refused(ask, tmp_path)
     message = import_message(tmp_path)
     use_type = message.dsrs.filter(use_type_totals__use_type__isnull=False).values_list("use_type_totals__use_type")
     mixed = next(name for (name,) in use_type)
-    refused = ask(400, use_type=mixed).json()
-    assert (refused["code"], refused["argument"]) == ("invalid_argument", "use_type")
+    ((parameter, (refused,)),) = ask(400, use_type=mixed).json().items()
+    assert (parameter, refused["code"]) == ("use_type", "invalid_argument")
 
 
 @pytest.mark.usefixtures("_reports")

@@ -5,7 +5,7 @@ import re
 import pytest
 
 from catalogue.exceptions import RankingNotReady
-from catalogue.ranking import selectors
+from catalogue.ranking import cache
 from tests.catalogue.helpers import import_report, line
 from tests.catalogue.sample_message import import_message
 from tests.graphql_schema.helpers import ask as ask_graphql
@@ -203,7 +203,7 @@ def test_a_ranking_that_is_not_ready_is_told(ask, monkeypatch):
         raise RankingNotReady("Later.")
 
     ask(percentile="50")  # Which caches the ranking of everything before.
-    monkeypatch.setattr(selectors, "ranking_cache", not_ready)
+    monkeypatch.setattr(cache, "ranking_cache", not_ready)
     assert ask(503) == {"detail": "Later.", "code": "ranking_not_ready"}
     assert [one["dsp_id"] for one in ask(percentile="40")] == ["b"]
 

@@ -13,7 +13,7 @@ from catalogue.dsrs.services import dsr_delete
 from catalogue.exceptions import RankingNotReady
 from catalogue.imports.services import dsr_import
 from catalogue.models import DSR, WantedRanking
-from catalogue.ranking import selectors
+from catalogue.ranking import cache
 from catalogue.ranking.selectors import resource_ranking
 from catalogue.ranking.services import wanted_rankings_build
 from catalogue.rates.services import operator_rate_set
@@ -125,7 +125,7 @@ def test_a_comparison_without_time_queues_the_ranking_of_everything_before(inges
     nok_rate("4")
     ingest(JANUARY, line("a", revenue="1"), line("b", revenue="3"))
     ingest(FEBRUARY, line("a", revenue="2"))
-    build = selectors.ranking_cache
+    build = cache.ranking_cache
 
     def build_too_slowly(key, percentile, dsrs):
         build(key, percentile, dsrs)
@@ -136,7 +136,7 @@ def test_a_comparison_without_time_queues_the_ranking_of_everything_before(inges
 
     asked = ResourceComparison(50, Period.parse("2020-02"), Period.parse("2020-01"))
     with monkeypatch.context() as patch:
-        patch.setattr(selectors, "ranking_cache", build_too_slowly)
+        patch.setattr(cache, "ranking_cache", build_too_slowly)
         with pytest.raises(RankingNotReady):
             resource_comparison(asked=asked, after=0, limit=10)
     assert [(one.percentile, one.dsr_numbers) for one in WantedRanking.objects.all()] == [
@@ -147,6 +147,6 @@ def test_a_comparison_without_time_queues_the_ranking_of_everything_before(inges
     def fail(*args):
         raise AssertionError("It is built already.")
 
-    monkeypatch.setattr(selectors, "ranking_cache", fail)
+    monkeypatch.setattr(cache, "ranking_cache", fail)
     (one,) = resource_comparison(asked=asked, after=0, limit=10)
     assert (one.resource.dsp_id, one.rank, one.rank_before) == ("a", 1, 2)
