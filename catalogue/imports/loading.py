@@ -1,7 +1,7 @@
 """The steps of one import, in the caller's transaction."""
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from hashlib import sha256
 
@@ -9,7 +9,8 @@ from django.contrib.auth.models import User
 
 from catalogue.dsrs.kept_files import dsr_file_keep
 from catalogue.dsrs.names import names_claim
-from catalogue.dsrs.services import deletion_entry, dsrs_remove, empty_messages_remove, problems_keep
+from catalogue.dsrs.previous import PreviousReport, previous_reports, unlike_measures
+from catalogue.dsrs.services import deletion_entry, dsrs_remove, empty_messages_remove, problems_of_dsrs_keep
 from catalogue.exceptions import ExchangeRateIncomplete, ExchangeRateMissing, ReportRefused
 from catalogue.imports.contexts import SettledContents
 from catalogue.imports.earlier import Earlier, find_earlier
@@ -21,7 +22,7 @@ from catalogue.rates.services import ExchangeRate, exchange_rate
 from catalogue.reports.contexts import SalesContext
 from catalogue.reports.delivery import DamagedDelivery, Delivery, Progress
 from catalogue.reports.formats.interface import LineReader, ReportFormat
-from catalogue.reports.problems import CommonError, CommonWarning, Problem, ProblemLog, shown
+from catalogue.reports.problems import LONGEST_AMOUNTS, CommonError, CommonWarning, Problem, ProblemLog, shown
 from catalogue.reports.totals import LastLine, is_totals_row
 from dsrhub.audit import audit_write
 from dsrhub.database import locks
@@ -76,7 +77,7 @@ class DeliveryLoad:
         it is read, others only before their DSRs are written."""
         return self.contents.message is None and len(self.contexts) == 1
 
-    def run(self, progress: Progress | None) -> ImportReport:
+    def run(self, progress: Progress | None, when_read: Callable[[], object] | None = None) -> ImportReport:
         """Raises DSRExists, MessageIdReused, NameLooksAlike, ConfirmationOutdated, and ReportRefused with the first of
         all problems.
         """
@@ -88,6 +89,8 @@ class DeliveryLoad:
         self._require_free(earlier)
         self._rates()  # Before anything is read: without a rate, nothing can be loaded.
         lines, reader = self._load_lines(progress)
+        if when_read is not None:
+            when_read()
         if not self.is_direct:
             self.lock_keys()
             earlier = self._earlier()
@@ -248,9 +251,12 @@ class DeliveryLoad:
         for path in dict.fromkeys(seen):
             self.problems.add(Problem(CommonWarning.CONTENT_SEEN_BEFORE, value=path))
         overlapping = others.overlapping(self.contexts)
+        previous = previous_reports(self.contexts, without=earlier.ids)
         for (number, context), load in zip(self._numbered(), loads, strict=True):
             for path in overlapping.get(context, []):
                 self.problems.add(Problem(CommonWarning.PERIOD_OVERLAPS, value=path, context_number=number))
+            if context in previous:
+                self._warn_of_unlike(load, previous[context], number)
             self._warn_of_repeats(load, number)
             self._warn_of_totals_row(load, reader.last_line)
         count, first = lines.repeated_transactions(limit=self.problems.limit)
@@ -265,6 +271,15 @@ class DeliveryLoad:
             self.problems.add(Problem(CommonWarning.GZIP_NAME_DIFFERS, value=gzip_name, file=file))
         for problem in delivery.warnings:
             self.problems.add(replace(problem, file=file))
+
+    def _warn_of_unlike(self, load: LoadedContext, previous: PreviousReport, number: int | None) -> None:
+        totals = load.totals
+        for measure, now, before in unlike_measures(
+            usages=totals.total_usages, revenue=totals.total_revenue, previous=previous
+        ):
+            value = f"{measure} {now:f}, previously {before:f} (DSR {previous.id}, {previous.path})"
+            value = shown(value, LONGEST_AMOUNTS)
+            self.problems.add(Problem(CommonWarning.UNLIKE_PREVIOUS_REPORT, value=value, context_number=number))
 
     def _warn_of_totals_row(self, load: LoadedContext, last: LastLine | None) -> None:
         totals = load.totals
@@ -314,8 +329,9 @@ class DeliveryLoad:
         ]
         dsrs_write(dsrs, loads)
         of_context = self._problems_by_context()
-        for (number, _), dsr in zip(self._numbered(), dsrs, strict=True):
-            problems_keep(of_context[number], dsr=dsr)
+        problems_of_dsrs_keep(
+            {dsr.pk: of_context[number] for (number, _), dsr in zip(self._numbered(), dsrs, strict=True)}
+        )
         if dry_run:
             return None, [ImportedDSR(dsr, Outcome.CHECKED) for dsr in dsrs]
         if message is None:

@@ -5,6 +5,8 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
+from datetime import timedelta
 from functools import partial
 from statistics import median
 from typing import Any
@@ -17,10 +19,12 @@ from django.http import HttpRequest, HttpResponse
 from django.test import Client, override_settings
 from django.urls import path
 
+from catalogue.dsrs.previous import previous_reports
 from catalogue.dsrs.selectors import dsr_lines
 from catalogue.dsrs.services import dsr_delete
 from catalogue.models import DSR
 from catalogue.ranking.cache import rankings_drop_surplus
+from catalogue.reports.contexts import SalesContext
 from catalogue.resources.services import catalogue_refresh
 from dsrhub.urls import urlpatterns as product_urls
 
@@ -109,6 +113,18 @@ QUESTIONS = (
 def measure_questions() -> None:
     for address in QUESTIONS:
         say(f"{address}: {median_seconds(partial(asked, address)) * 1000:,.1f} ms, {DSR.objects.count():,} DSRs")
+
+
+    contexts = [next_month(dsr.context) for dsr in DSR.objects.ingested()]
+    for some in (contexts[:1], contexts):
+        seconds = median_seconds(partial(previous_reports, some, without=[]))
+        say(f"the previous reports of {len(some):,} contexts: {seconds * 1000:,.1f} ms")
+
+
+def next_month(context: SalesContext) -> SalesContext:
+    """The same context, of as many days after its period."""
+    days = context.period_end - context.period_start + timedelta(days=1)
+    return replace(context, period_start=context.period_start + days, period_end=context.period_end + days)
 
 
 def measure_pages() -> None:
