@@ -130,6 +130,12 @@ class ReplacementNotChosen(ConflictError):
     code = "replacement_not_chosen"
 
 
+class TotalsDiffer(ConflictError):
+    """The totals of a checked file are not those that were declared."""
+
+    code = "totals_differ"
+
+
 class ImportJobNotFound(NotFoundError):
     """No import job that the user may see has this id."""
 

@@ -48,6 +48,7 @@ from catalogue.api.serializers import (
     import_report_data,
     resources_rendered,
 )
+from catalogue.api.totals import declared_of
 from catalogue.dsrs import messages, selectors
 from catalogue.dsrs.services import dsr_delete, message_delete
 from catalogue.exceptions import DSRNotFound, ImportJobNotFound, MessageNotFound, PeriodReversed
@@ -166,7 +167,10 @@ class DSRListView(APIView):
             path=Path(file.temporary_file_path()),
             name=str(file.name),
             choices=Choices(
-                replace=upload["replace"], drop_missing=upload["drop_missing"], user=cast(User, request.user)
+                replace=upload["replace"],
+                drop_missing=upload["drop_missing"],
+                user=cast(User, request.user),
+                declared=declared_of(upload, "declared_"),
             ),
         )
         if isinstance(report, ImportJob):

@@ -7,6 +7,15 @@ from hashlib import sha256
 
 from django.contrib.auth.models import User
 
+from catalogue.dsrs.declared import (
+    NOTHING_DECLARED,
+    DeclaredTotals,
+    HasTotals,
+    differences_text,
+    found_totals,
+    several_currencies,
+    totals_compared,
+)
 from catalogue.dsrs.kept_files import dsr_file_keep
 from catalogue.dsrs.names import names_claim
 from catalogue.dsrs.previous import PreviousReport, previous_reports, unlike_measures
@@ -32,7 +41,10 @@ from dsrhub.spelling import plain_name
 
 @dataclass(frozen=True)
 class Choices:
-    """What the caller of an import chose. See `delivery_import`. Raises InvalidArgument."""
+    """What the caller of an import chose. See `delivery_import`. Raises InvalidArgument.
+
+    The totals that are `declared` are those of the whole delivery.
+    """
 
     replace: bool = False
     replace_only: Collection[int] | None = None
@@ -40,6 +52,7 @@ class Choices:
     drop_only: Collection[int] | None = None
     dry_run: bool = False
     user: User | None = None
+    declared: DeclaredTotals = NOTHING_DECLARED
 
     def __post_init__(self) -> None:
         if self.drop_missing and not self.replace:
@@ -78,9 +91,10 @@ class DeliveryLoad:
         return self.contents.message is None and len(self.contexts) == 1
 
     def run(self, progress: Progress | None, when_read: Callable[[], object] | None = None) -> ImportReport:
-        """Raises DSRExists, MessageIdReused, NameLooksAlike, ConfirmationOutdated, and ReportRefused with the first of
-        all problems.
+        """Raises DSRExists, MessageIdReused, NameLooksAlike, ConfirmationOutdated, InvalidArgument for a declared
+        revenue in several currencies, and ReportRefused with the first of all problems.
         """
+        self._require_one_currency()
         if self.is_direct:
             self.lock_keys()
         earlier = self._earlier()
@@ -104,6 +118,7 @@ class DeliveryLoad:
             earlier.refuse_missing(self.name, missing)
         loads = lines.contexts(problem_limit=self.problems.limit)
         self._warn(earlier, loads, lines, reader)
+        self._require_declared([load.totals for load in loads])
         lines.store()
         names_claim(self.contents.names)
         # Before the rows of earlier DSRs are locked: a change of rates takes both locks in this order.
@@ -143,6 +158,7 @@ class DeliveryLoad:
             earlier.refuse(self.name)
 
     def _unchanged(self, earlier: Earlier) -> ImportReport:
+        self._require_declared(earlier.dsrs)
         imported = [ImportedDSR(dsr, Outcome.UNCHANGED) for dsr in earlier.dsrs]
         return ImportReport(imported, self.problems, message=earlier.message, message_facts=self.contents.message)
 
@@ -232,6 +248,23 @@ class DeliveryLoad:
                     yield block
         except DamagedDelivery as damage:
             self.problems.add(damage.problem)
+
+    # --- Declared totals ---------------------------------------------------------------------------------------
+
+    @property
+    def _currencies(self) -> set[str]:
+        return {context.currency for context in self.contexts}
+
+    def _require_one_currency(self) -> None:
+        if self.choices.declared.revenue is not None and len(self._currencies) > 1:
+            raise several_currencies()
+
+    def _require_declared(self, parts: Sequence[HasTotals]) -> None:
+        """Refuse the delivery if its totals are not those that its caller declared."""
+        compared = totals_compared(self.choices.declared, found_totals(parts, self._currencies))
+        for text in differences_text(compared):
+            self.problems.add(Problem(CommonError.TOTALS_DIFFER, value=shown(text, LONGEST_AMOUNTS)))
+        self._refuse_errors()
 
     # --- Problems ----------------------------------------------------------------------------------------------
 

@@ -9,6 +9,7 @@ from dataclasses import asdict, replace
 from decimal import Decimal
 from typing import Any, cast
 
+from catalogue.dsrs.declared import FoundTotals, found_totals
 from catalogue.imports.contexts import party_text, settled_contexts
 from catalogue.imports.earlier import find_earlier
 from catalogue.imports.outcome import ImportReport
@@ -48,6 +49,7 @@ def findings_keep(
     job.preview = {
         **_dsrs_json(contexts, report),
         **(_message_json(report.message_facts, report) if report and report.message_facts else {}),
+        "found": report and _found_json(report),
         "missing": [[dsr.pk, f"{dsr.path}: {dsr.context}"] for dsr in report.missing] if report else [],
         "columns": columns,
         "lines": lines,
@@ -64,6 +66,22 @@ def _with_context(problem: Problem, contexts: Sequence[SalesContext]) -> Problem
         return problem
     context = shown(str(contexts[problem.context_number - 1]))
     return replace(problem, value=": ".join(filter(None, (context, problem.value))))
+
+
+def _found_json(report: ImportReport) -> dict[str, str | None]:
+    """The totals of the whole delivery."""
+    dsrs = [one.dsr for one in report.imported]
+    found = found_totals(dsrs, [dsr.currency_id for dsr in dsrs])
+    return {name: _plain(number) for name, number in asdict(found).items()}
+
+
+def found_in(preview: dict[str, Any]) -> FoundTotals | None:
+    """The totals of a checked delivery. Workers of earlier releases do not store them."""
+    found = preview.get("found")
+    if not found:
+        return None
+    revenue = found["revenue"]
+    return FoundTotals(Decimal(found["lines"]), Decimal(found["usages"]), None if revenue is None else Decimal(revenue))
 
 
 def _key(context: SalesContext) -> str:

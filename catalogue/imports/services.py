@@ -9,6 +9,7 @@ from django.conf import settings
 from django.contrib.auth.models import User
 from django.db import transaction
 
+from catalogue.dsrs.declared import NOTHING_DECLARED, DeclaredTotals
 from catalogue.dsrs.services import dsr_remove, problems_keep
 from catalogue.exceptions import InvalidReportName, NameLooksAlike, ReportRefused
 from catalogue.imports.contexts import SettledContents, contents_settle
@@ -46,6 +47,7 @@ def dsr_import(
     drop_missing: bool = False,
     dry_run: bool = False,
     user: User | None = None,
+    declared: DeclaredTotals = NOTHING_DECLARED,
     progress: Progress | None = None,
     and_catalogue: bool = True,
     unpacked_limit: int | None = None,
@@ -54,7 +56,12 @@ def dsr_import(
     return delivery_import(
         files=[DeliveredFile(path, name, folder)],
         choices=Choices(
-            replace=replace, replace_only=replace_only, drop_missing=drop_missing, dry_run=dry_run, user=user
+            replace=replace,
+            replace_only=replace_only,
+            drop_missing=drop_missing,
+            dry_run=dry_run,
+            user=user,
+            declared=declared,
         ),
         progress=progress,
         and_catalogue=and_catalogue,
@@ -77,13 +84,14 @@ def delivery_import(
     different content is refused, or replaces the earlier DSRs with `replace`. A user who saw certain earlier DSRs names
     them in `replace_only`: if others are there by now, nothing is changed. With `drop_missing`, the DSRs of replaced
     messages whose contexts the delivery lacks are deleted; if there are others than `drop_only`, nothing is changed. A
-    dry run does all the work and keeps nothing of it. `when_read` is called when all lines are read, and before they
+    delivery is refused if its totals are not those that are `declared` of it, also where its content is there already.
+    A dry run does all the work and keeps nothing of it. `when_read` is called when all lines are read, and before they
     are compared with other DSRs: it may wait for another import. Without `and_catalogue`, the caller brings the
     catalogue of resources up to date. Content of more than `unpacked_limit` bytes in a file is refused: uploads have
     such a limit.
 
     Raises NotARegularFile, InvalidReportName and NameLooksAlike (both kept as a rejected delivery), DSRExists,
-    MessageIdReused, ConfirmationOutdated, and
+    MessageIdReused, ConfirmationOutdated, InvalidArgument for a declared revenue in several currencies, and
     ReportRefused with the problems, which are kept with a failed DSR; those of a message, or of a delivery of several
     DSRs, are kept with a rejected delivery.
     """

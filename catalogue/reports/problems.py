@@ -42,6 +42,7 @@ class CommonError(ErrorCode):
     TOO_MANY_ERRORS = "too_many_errors"
     EXCHANGE_RATE_MISSING = "exchange_rate_missing"
     EXCHANGE_RATE_INCOMPLETE = "exchange_rate_incomplete"
+    TOTALS_DIFFER = "totals_differ"
 
 
 class CommonWarning(WarningCode):
