@@ -76,6 +76,12 @@ class DSRNotFound(NotFoundError):
     code = "dsr_not_found"
 
 
+class DSRFailed(ConflictError):
+    """A question is about the lines of a DSR whose import failed: it has none. `extra` has its `id`."""
+
+    code = "dsr_failed"
+
+
 class ExchangeRateMissing(DsrhubError):
     """The loaded ECB history has no rate of a currency at all."""
 

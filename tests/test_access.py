@@ -81,6 +81,7 @@ REST = {
     "dsrs/<str:id>/problems/": {"GET": READ},
     "imports/<str:id>/": {"GET": "catalogue.add_dsr", "DELETE": "catalogue.add_dsr"},
     "dsrs/<str:id>/use-types/": {"GET": READ},
+    "dsrs/<str:id>/totals/": {"POST": READ},
     "coverage/": {"GET": READ},
     "statistics/": {"GET": READ},
     "statistics/comparison/": {"GET": READ},

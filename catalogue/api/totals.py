@@ -1,11 +1,15 @@
-"""The fields of declared totals over REST."""
+"""Declared totals over REST: their fields, and their comparison with those that are found."""
 
+import json
 from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any
 
+from django.utils.datastructures import MultiValueDict
 from rest_framework import serializers
+from rest_framework.exceptions import ErrorDetail, ParseError
 from rest_framework.fields import empty
+from rest_framework.parsers import JSONParser
 
 from catalogue.dsrs.declared import (
     MEASURES,
@@ -15,6 +19,8 @@ from catalogue.dsrs.declared import (
     WHOLE_NUMBER_IN_WORDS,
     DeclaredTotals,
 )
+from dsrhub.api.fields import ExactField
+from dsrhub.api.parameters import Parameters
 
 
 class PlainNumberField(serializers.RegexField):
@@ -43,3 +49,57 @@ def signed_amount(help_text: str) -> PlainNumberField:
 def declared_of(sent: Mapping[str, Any], prefix: str = "") -> DeclaredTotals:
     """The declared totals among validated values."""
     return DeclaredTotals(**{name: sent.get(f"{prefix}{name}") for name in MEASURES})
+
+
+class ExactJSONParser(JSONParser):
+    """Reads an object of JSON like a form: all digits of a number stay, and a property that is there twice is seen."""
+
+    def parse(self, stream: Any, media_type: Any = None, parser_context: Any = None) -> MultiValueDict[str, Any]:
+        content = stream.read()
+        try:
+            found = json.loads(content, parse_int=str, parse_float=str, object_pairs_hook=_as_form)
+        except (ValueError, RecursionError) as error:
+            raise ParseError(f"This is not JSON: {error}") from error
+        if not isinstance(found, MultiValueDict):
+            raise ParseError("The body must be an object.")
+        return found
+
+
+def _as_form(pairs: list[tuple[str, Any]]) -> MultiValueDict[str, Any]:
+    found: MultiValueDict[str, Any] = MultiValueDict()
+    for name, value in pairs:
+        found.appendlist(name, value)
+    return found
+
+
+class TotalsParameters(Parameters):
+    """Totals that are declared of a DSR, in plain digits. At least one of them is needed."""
+
+    lines = whole_number("The number of lines.")
+    usages = whole_number("The sum of the usages.")
+    revenue = signed_amount("The sum of the revenue, in the currency of the DSR.")
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        if not attrs:
+            raise serializers.ValidationError({"lines": ErrorDetail("Send lines, usages or revenue.", "required")})
+        return attrs
+
+
+class ComparedTotalSerializer(serializers.Serializer[Any]):
+    """A declared total beside that of the lines. All three are exact numbers as text."""
+
+    declared = ExactField()
+    found = ExactField()
+    difference = ExactField(help_text="What is found, less what is declared.")
+
+
+class ComparedTotalsSerializer(serializers.Serializer[Any]):
+    """Each declared total beside the one that is found. What was not declared is omitted."""
+
+    matches = serializers.BooleanField(help_text="Whether all declared totals are those that are found.")
+    lines = ComparedTotalSerializer(required=False)
+    usages = ComparedTotalSerializer(required=False)
+    revenue = ComparedTotalSerializer(required=False)
+
+    def to_representation(self, instance: Any) -> dict[str, Any]:
+        return {name: value for name, value in super().to_representation(instance).items() if value is not None}

@@ -7,6 +7,8 @@ from decimal import Decimal
 from functools import reduce
 from typing import Protocol
 
+from catalogue.exceptions import DSRFailed
+from catalogue.models import DSR
 from dsrhub.exceptions import InvalidArgument
 from dsrhub.values import AMOUNT, DECIMALS, INTEGER_DIGITS, WIDE
 
@@ -134,3 +136,15 @@ def differences_text(compared: ComparedTotals) -> list[str]:
     return [
         f"{name}: {total.declared:f} declared, {total.found:f} found" for name, total in compared if total.difference
     ]
+
+
+def dsr_totals_compared(*, dsr: DSR, declared: DeclaredTotals) -> ComparedTotals:
+    """The totals of an ingested DSR beside declared ones. It only reads.
+
+    Raises DSRFailed, and InvalidArgument where nothing is declared.
+    """
+    if declared.is_empty:
+        raise InvalidArgument("Declare lines, usages or revenue.", argument="lines")
+    if dsr.status != DSR.Status.INGESTED:
+        raise DSRFailed(f"The import of DSR {dsr.pk} failed. It has no lines whose totals can be compared.", id=dsr.pk)
+    return totals_compared(declared, found_totals([dsr], [dsr.currency_id]))

@@ -114,7 +114,6 @@ def measure_questions() -> None:
     for address in QUESTIONS:
         say(f"{address}: {median_seconds(partial(asked, address)) * 1000:,.1f} ms, {DSR.objects.count():,} DSRs")
 
-
     contexts = [next_month(dsr.context) for dsr in DSR.objects.ingested()]
     for some in (contexts[:1], contexts):
         seconds = median_seconds(partial(previous_reports, some, without=[]))

@@ -3,7 +3,8 @@
 from catalogue.admin.questions.breakdown import BreakdownPage
 from catalogue.admin.questions.comparison import ComparisonPage
 from catalogue.admin.questions.coverage import CoveragePage
+from catalogue.admin.questions.totals import TotalsPage
 
 
-class QuestionPages(BreakdownPage, ComparisonPage, CoveragePage):
+class QuestionPages(BreakdownPage, ComparisonPage, CoveragePage, TotalsPage):
     """All of them."""

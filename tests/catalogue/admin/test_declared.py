@@ -1,17 +1,18 @@
-"""Declared totals of a file that is to be confirmed in the admin."""
+"""Declared totals in the admin: those of a file that is to be confirmed, and those beside a DSR."""
 
 import html
 import re
 from decimal import Decimal
 
 import pytest
+from django.utils.html import strip_tags
 
 from catalogue.imports.worker import queue_drain
 from catalogue.models import DSR, ImportJob
 from tests.catalogue import recipes
 from tests.catalogue.admin.test_import import confirm, message, page_messages, report, states, upload
 from tests.catalogue.admin.test_import_preview import file as message_file
-from tests.catalogue.helpers import ES_JANUARY, import_report, line
+from tests.catalogue.helpers import ES_JANUARY, import_report, line, staff_with
 from tests.catalogue.sample_message import MESSAGE
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -166,3 +167,63 @@ def test_a_preview_of_an_earlier_release_has_no_totals_to_compare(admin_client):
         f"{ES_JANUARY} was checked by an earlier release, which kept no totals of it. Check it again."
     ]
     assert states(confirm(admin_client, page)) == [(ES_JANUARY, "done")]
+
+
+# --- The page of a DSR -----------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def viewer(client):
+    client.force_login(staff_with("view_dsr"))
+    return client
+
+
+def cells(page):
+    (table,) = re.findall(r'<table class="groups" id="totals">(.*?)</table>', page.content.decode(), re.DOTALL)
+    rows = re.findall(r"<tr>(.*?)</tr>", table, re.DOTALL)
+    return [[html.unescape(strip_tags(cell)) for cell in re.findall(r"<t[dh].*?</t[dh]>", row)] for row in rows]
+
+
+def test_the_page_of_a_dsr_asks_for_declared_totals_by_a_get(viewer, tmp_path):
+    dsr = import_report(tmp_path, ES_JANUARY, *LINES)
+    content = viewer.get(f"/admin/catalogue/dsr/{dsr.pk}/change/").content.decode()
+    (form,) = re.findall(r'<section class="part" id="compare-totals">(.*?)</section>', content, re.DOTALL)
+    assert f'<form method="get" action="/admin/catalogue/dsr/{dsr.pk}/totals/"' in form
+    assert re.findall('name="(.*?)"', form) == ["lines", "usages", "revenue"]
+    assert "csrf" not in form
+
+    failed = recipes.failed_dsr.make()
+    assert "compare-totals" not in viewer.get(f"/admin/catalogue/dsr/{failed.pk}/change/").content.decode()
+
+
+def test_declared_totals_stand_beside_those_that_are_found(viewer, tmp_path):
+    dsr = import_report(tmp_path, ES_JANUARY, *LINES, line("c", usages="9000"))
+    page = viewer.get(f"/admin/catalogue/dsr/{dsr.pk}/totals/", {"lines": "3", "usages": "9010", "revenue": ""})
+    assert page.status_code == 200
+    assert cells(page) == [
+        ["", "Declared", "Found", "Difference", "Verdict"],
+        ["Lines", "3", "3", "0", "matches"],
+        ["Usages", "9,010", "9,008", "-2", "differs"],
+    ]
+    assert "The declared totals differ." in page.content.decode()
+    page = viewer.get(f"/admin/catalogue/dsr/{dsr.pk}/totals/", {"revenue": "10.505"})
+    assert "The declared totals match." in page.content.decode()
+
+
+def test_an_empty_form_is_no_question(viewer, tmp_path):
+    dsr = import_report(tmp_path, ES_JANUARY, *LINES)
+    assert viewer.get(f"/admin/catalogue/dsr/{dsr.pk}/totals/").status_code == 200
+    blank = viewer.get(f"/admin/catalogue/dsr/{dsr.pk}/totals/", {"lines": ""})
+    assert blank.status_code == 400
+    assert "Declare lines, usages or revenue." in blank.content.decode()
+    wrong = viewer.get(f"/admin/catalogue/dsr/{dsr.pk}/totals/", {"lines": "x"})
+    assert wrong.status_code == 400
+    assert "Enter a whole number." in wrong.content.decode()
+
+
+def test_a_failed_dsr_and_one_that_is_not_there(viewer):
+    failed = recipes.failed_dsr.make()
+    page = viewer.get(f"/admin/catalogue/dsr/{failed.pk}/totals/", {"lines": "0"})
+    assert page.status_code == 400
+    assert f"The import of DSR {failed.pk} failed." in page.content.decode()
+    assert viewer.get(f"/admin/catalogue/dsr/{failed.pk + 1}/totals/").status_code == 404

@@ -23,6 +23,7 @@ DSR_NEEDS = {
     "breakdown": VIEW_DSR,
     "comparison": VIEW_DSR,
     "coverage": VIEW_DSR,
+    "totals": VIEW_DSR,
     "add": set(),
     "delete": {"delete_dsr"},
     "import": {"import_dsr"},
@@ -116,6 +117,7 @@ def address(module_db, tmp_path_factory):
 
     def address(model, view):
         arguments = {"upload": ["some"], "upload_progress": ["some"], "lines": [dsr.pk], "file": [dsr.pk]}
+        arguments["totals"] = [dsr.pk]
         if model == "reportmessage":
             arguments["file"] = [objects[model].pk, 1]
         arguments["rename"] = [objects["partyalias"].pk]
