@@ -105,6 +105,12 @@ class DSRNotFound(NotFoundError):
     code = "dsr_not_found"
 
 
+class DSRFailed(ConflictError):
+    """A question is about the lines of a DSR whose import failed: it has none. `extra` has its `id`."""
+
+    code = "dsr_failed"
+
+
 class ExchangeRateMissing(DsrhubError):
     """The loaded ECB history has no rate of a currency at all."""
 
@@ -157,6 +163,12 @@ class ReplacementNotChosen(ConflictError):
     """An earlier delivery of the report exists, and its replacement was not chosen."""
 
     code = "replacement_not_chosen"
+
+
+class TotalsDiffer(ConflictError):
+    """The totals of a checked file are not those that were declared."""
+
+    code = "totals_differ"
 
 
 class ImportJobNotFound(NotFoundError):

@@ -726,6 +726,10 @@ class ImportJob(models.Model):
         db_default=False,
         help_text=_("DSRs of a replaced message whose contexts the file lacks may be deleted."),
     )
+    # Null where nobody declared them, as the servers and workers of the version before write it.
+    declared_lines = NumericField(_("declared lines"), null=True)
+    declared_usages = NumericField(_("declared usages"), null=True)
+    declared_revenue = NumericField(_("declared revenue"), null=True, help_text=_("In the currency of the file."))
     dsr_number = models.IntegerField("DSR", null=True)
     dsr_numbers = ArrayField(
         models.IntegerField(), default=list, db_default=[], help_text=_("All DSRs; `dsr_number` is the first one.")

@@ -3,12 +3,13 @@
 import gc
 from argparse import ArgumentTypeError
 from datetime import date
+from decimal import Decimal
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
 from dsrhub.exceptions import DsrhubError
-from dsrhub.values import plain_whole_number
+from dsrhub.values import plain_decimal, plain_whole_number
 
 
 class DsrhubCommand(BaseCommand):
@@ -32,6 +33,14 @@ def whole_number(word: str) -> int:
     number = plain_whole_number(word)
     if number is None:
         raise ArgumentTypeError(f"{word!r} is not a whole number")
+    return number
+
+
+def decimal_number(word: str) -> Decimal:
+    """The type of an argument that is a decimal number."""
+    number = plain_decimal(word)
+    if number is None:
+        raise ArgumentTypeError(f"{word!r} is not a number in plain digits, such as 12.50")
     return number
 
 

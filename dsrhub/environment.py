@@ -3,10 +3,13 @@
 import os
 import re
 import secrets
+from decimal import Decimal
 from pathlib import Path
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from django.core.exceptions import ImproperlyConfigured
+
+from dsrhub.values import AMOUNT
 
 TRUE_WORDS = {"1", "true", "yes", "on"}
 FALSE_WORDS = {"0", "false", "no", "off"}
@@ -31,6 +34,14 @@ def env_int(name: str, *, default: int, minimum: int = 0, maximum: int | None = 
     if maximum is not None and int(word) > maximum:
         raise ImproperlyConfigured(f"{name}={word!r} is more than {maximum}.")
     return int(word)
+
+
+def env_factor(name: str, *, default: str) -> Decimal:
+    """A factor of more than 1, such as `1.5`; 0 turns off what it decides."""
+    word = os.environ.get(name, "").strip() or default
+    if not re.fullmatch(AMOUNT, word) or 0 < Decimal(word) <= 1:
+        raise ImproperlyConfigured(f"{name}={word!r} is neither 0 nor a number of more than 1, such as 1.5.")
+    return Decimal(word)
 
 
 def env_list(name: str) -> list[str]:

@@ -1,6 +1,6 @@
 """Permissions of the REST API."""
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from django.conf import settings
 from rest_framework.exceptions import MethodNotAllowed
@@ -15,13 +15,14 @@ class ReadOpenWriteByPermission(BasePermission):
     """Anybody may read, unless DSRHUB_PRIVATE is on. A write needs the permission of its method.
 
     A view names the permissions: `write_permissions = {"POST": "catalogue.add_dsr"}`. Other methods are not allowed.
-    A view whose answers are not for everybody names a `read_permission`.
+    It names other methods that only read, too: `read_methods = ("POST",)`. A view whose answers are not for everybody
+    names a `read_permission`.
     """
 
     def has_permission(self, request: Request, view: "APIView") -> bool:
-        if request.method in ("GET", "HEAD") and not hasattr(view, "get"):
-            raise MethodNotAllowed(request.method)
-        if request.method in SAFE_METHODS:
+        if not hasattr(view, str(request.method).lower()):
+            raise MethodNotAllowed(str(request.method))
+        if only_reads(view, request.method):
             to_read: str | None = getattr(view, "read_permission", None)
             if to_read is not None:
                 return bool(request.user) and request.user.has_perm(to_read)
@@ -30,3 +31,8 @@ class ReadOpenWriteByPermission(BasePermission):
         if needed is None:
             raise MethodNotAllowed(str(request.method))
         return bool(request.user) and request.user.has_perm(needed)
+
+
+def only_reads(view: Any, method: str | None) -> bool:
+    """Whether a method of a view changes nothing."""
+    return method in SAFE_METHODS or method in getattr(view, "read_methods", ())

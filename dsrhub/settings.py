@@ -9,7 +9,16 @@ from csp.constants import NONE, SELF
 from django.core.exceptions import ImproperlyConfigured
 
 from dsrhub import logs
-from dsrhub.environment import env_bool, env_int, env_list, env_origins, env_rate, env_time_zone, generated_secret
+from dsrhub.environment import (
+    env_bool,
+    env_factor,
+    env_int,
+    env_list,
+    env_origins,
+    env_rate,
+    env_time_zone,
+    generated_secret,
+)
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 
@@ -242,7 +251,7 @@ QUEUE_STATE = "catalogue.imports.selectors.queue_state"
 # In bytes. A DSR with more unpacked content gets its own partition; smaller DSRs share one. Thousands of partitions
 # slow every query, and deleting many rows from a shared partition is slow.
 DSRHUB_SHARED_PARTITION_BYTES = env_int("DSRHUB_SHARED_PARTITION_BYTES", default=1024 * 1024)
-# How many problems of a delivery are stored. All problems are counted.
+# How many problems of a delivery are stored, besides warnings that are not about a line. All problems are counted.
 DSRHUB_PROBLEM_LIMIT = env_int("DSRHUB_PROBLEM_LIMIT", default=10_000, minimum=1)
 # The maximum size of an uploaded file, packed, in bytes.
 DSRHUB_UPLOAD_LIMIT_BYTES = env_int("DSRHUB_UPLOAD_LIMIT_BYTES", default=1024**3, minimum=1)
@@ -267,6 +276,11 @@ DSRHUB_LATE_DAYS = env_int("DSRHUB_LATE_DAYS", default=45, maximum=36_500)
 # With 0 days, none is kept.
 DSRHUB_SUPERSEDED_DAYS = env_int("DSRHUB_SUPERSEDED_DAYS", default=30, maximum=36_500)
 DSRHUB_SUPERSEDED_BYTES = env_int("DSRHUB_SUPERSEDED_BYTES", default=20 * 1024**3)
+# A DSR whose usages, revenue or revenue per usage are more than so many times those of the previous report of its
+# series, or less than that part of them, gets a warning. 0: never.
+DSRHUB_UNLIKE_USAGES_FACTOR = env_factor("DSRHUB_UNLIKE_USAGES_FACTOR", default="3")
+DSRHUB_UNLIKE_REVENUE_FACTOR = env_factor("DSRHUB_UNLIKE_REVENUE_FACTOR", default="3")
+DSRHUB_UNLIKE_PRICE_FACTOR = env_factor("DSRHUB_UNLIKE_PRICE_FACTOR", default="2")
 # The folder where delivered files are kept unchanged. Empty: they are not kept.
 DSRHUB_KEEP_FILES = os.environ.get("DSRHUB_KEEP_FILES", "")
 # Limits of a GraphQL operation: the depth of nested fields, its cost (see docs/graphql.md), the tokens of its text,

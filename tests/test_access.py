@@ -82,6 +82,7 @@ REST = {
     "imports/<str:id>/": {"GET": "catalogue.add_dsr", "DELETE": "catalogue.add_dsr"},
     "dsrs/<str:id>/use-types/": {"GET": READ},
     "artists/": {"GET": READ},
+    "dsrs/<str:id>/totals/": {"POST": READ},
     "coverage/": {"GET": READ},
     "dsrs/<str:id>/versions/": {"GET": "catalogue.view_dsr"},
     "versions/": {"GET": "catalogue.view_dsr"},

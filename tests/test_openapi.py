@@ -23,6 +23,7 @@ from dsrhub.bodies import BoundedBody
 from dsrhub.wsgi import application
 from graphql_schema.schema import schema
 from tests import recipes
+from tests.catalogue import recipes as catalogue_recipes
 from tests.catalogue.helpers import ES_JANUARY, HEADER, NO_JANUARY, import_report, line
 from tests.catalogue.sample_message import dsr_of, import_message
 
@@ -131,8 +132,9 @@ def test_it_has_the_schemes_by_which_a_client_signs_in(document):
 
 
 def test_reads_need_no_scheme_and_writes_need_one(document):
+    reads = {at for at in operations(document) if at[0] == "get"} | {("post", "/dsrs/{id}/totals/")}
     needed = {
-        at: SCHEMES if at[0] != "get" else [{}, *SCHEMES] for at in operations(document) if at != ("post", "/token/")
+        at: [{}, *SCHEMES] if at in reads else SCHEMES for at in operations(document) if at != ("post", "/token/")
     }
     assert {at: one["security"] for at, one in operations(document).items() if "security" in one} == needed
 
@@ -245,6 +247,7 @@ def test_it_has_every_endpoint_once(document):
             "/statistics/": {"get"},
             "/statistics/comparison/": {"get"},
             "/dsrs/{id}/use-types": {"get"},
+            "/dsrs/{id}/totals/": {"post"},
             "/messages/": {"get"},
             "/messages/{id}": {"get", "delete"},
             "/messages/{id}/problems": {"get"},
@@ -411,6 +414,25 @@ def test_outcomes_of_an_upload_match_the_document(app, headers):
     number = loaded.json["dsr"]["id"]
     assert is_documented(app.delete(f"/dsrs/{number}", headers=headers), 204, "/dsrs/{id}")
     assert is_documented(app.delete(f"/dsrs/{number}", headers=headers), 404, "/dsrs/{id}")
+
+
+def test_answers_about_declared_totals_match_the_document(app, settings, tmp_path):
+    path = "/dsrs/{id}/totals/"
+    number = import_report(tmp_path, ES_JANUARY, line("a", usages="5")).pk
+
+    def compared(body, number=number, **options):
+        return app.post(path.format(id=number), json=body, headers=PLAIN, **options)
+
+    assert is_documented(compared({"lines": "1", "usages": "4", "revenue": "-0.5"}), 200, path)
+    assert is_documented(compared({"lines": "1"}), 200, path)
+    assert is_documented(compared({}), 400, path)
+    assert is_documented(compared([]), 400, path)
+    assert is_documented(compared({"lines": "1"}, number + 1), 404, path)
+    assert is_documented(compared({"lines": "1"}, catalogue_recipes.failed_dsr.make().pk), 409, path)
+    assert is_documented(app.post(path.format(id=number), data="lines: 1", content_type="text/yaml"), 415, path)
+    assert is_documented(compared({"lines": "1" * 70_000}), 413, path)
+    settings.DSRHUB_PRIVATE = True
+    assert is_documented(compared({"lines": "1"}), 401, path)
 
 
 def test_refusals_without_permission_match_the_document(app, headers, settings):

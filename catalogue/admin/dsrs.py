@@ -19,17 +19,17 @@ from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
 
 from catalogue.admin.cells import days, dsr_name, exact, grouped, link, problem_counts, revenue, revenue_kind, terms
+from catalogue.admin.declared import DeclaredForm
 from catalogue.admin.exports import EXPORTS_OF_DSRS, DSRExportForm
 from catalogue.admin.filters import MessageFilter, RevenueKindFilter, UseTypeFilter
 from catalogue.admin.imports import ReportImportMixin
-from catalogue.admin.parts import first_problems
+from catalogue.admin.parts import dsr_or_404, first_problems
 from catalogue.admin.questions import QuestionPages
 from catalogue.admin.versions import version_rows
 from catalogue.dsrs import selectors, services
 from catalogue.dsrs.kept_files import kept_file, kept_file_open
 from catalogue.dsrs.selectors import own_resource_count
 from catalogue.dsrs.versions import versions_by_dsr
-from catalogue.exceptions import DSRNotFound
 from catalogue.models import DSR, RateChange, ReportProblem, UsageLine
 from catalogue.querysets import HEADER_LINE
 from dsrhub.admin import DeletedByServiceAdmin, UneditedAdmin
@@ -249,7 +249,7 @@ class DSRAdmin(QuestionPages, ReportImportMixin, StreamingExportMixin, UneditedA
         """Show the lines of a DSR, page by page. Django's list cannot show a model with a composite key."""
         if not self.has_view_permission(request):
             raise PermissionDenied
-        dsr = _dsr_or_404(dsr_number)
+        dsr = dsr_or_404(dsr_number)
         form = LinesForm(request.GET)
         lines: list[UsageLine] = []
         if form.is_valid():
@@ -277,10 +277,12 @@ class DSRAdmin(QuestionPages, ReportImportMixin, StreamingExportMixin, UneditedA
     def change_view(self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: Any = None) -> Any:
         dsr = DSR.objects.filter(pk=object_id).first() if object_id.isdigit() else None
         may_export = self.has_export_permission(request)
+        is_ingested = dsr is not None and dsr.status == DSR.Status.INGESTED
         tools = {
             "has_export_permission": may_export,
             "has_kept_file": may_export and dsr is not None and kept_file(dsr) is not None,
-            "has_lines": dsr is not None and dsr.status == DSR.Status.INGESTED,
+            "has_lines": is_ingested,
+            "declared": DeclaredForm() if is_ingested else None,
             "versions": [] if dsr is None else version_rows(versions_by_dsr([dsr]).get(dsr.pk, [])),
         }
         return super().change_view(request, object_id, form_url, tools | (extra_context or {}))
@@ -289,7 +291,7 @@ class DSRAdmin(QuestionPages, ReportImportMixin, StreamingExportMixin, UneditedA
         """Send the delivered file, byte for byte."""
         if not self.has_export_permission(request):
             raise PermissionDenied
-        dsr = _dsr_or_404(dsr_number)
+        dsr = dsr_or_404(dsr_number)
         kept = kept_file_open(dsr)
         if kept is None:
             raise Http404(f"The file of DSR {dsr_number} is not kept.")
@@ -331,13 +333,6 @@ def deleted_dsrs(request: HttpRequest, dsrs: Sequence[DSR]) -> tuple[list[str], 
     if len(dsrs) > len(summaries):
         summaries.append(_("and %s more") % grouped(len(dsrs) - len(summaries)))
     return summaries, counts
-
-
-def _dsr_or_404(dsr_number: int) -> DSR:
-    try:
-        return selectors.dsr_get(dsr_number=dsr_number)
-    except DSRNotFound as error:
-        raise Http404(error.message) from error
 
 
 def _cell(dsr: DSR, line: UsageLine, name: str) -> Any:

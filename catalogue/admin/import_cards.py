@@ -11,7 +11,8 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from catalogue.admin.cells import grouped, problem_counts
-from catalogue.imports.preview import earlier_ids, shown_dsrs
+from catalogue.admin.declared import DeclaredForm
+from catalogue.imports.preview import earlier_ids, found_in, shown_dsrs
 from catalogue.imports.selectors import JobProgress, job_progress
 from catalogue.models import DSR, ImportJob
 
@@ -42,12 +43,21 @@ def job_card(job: ImportJob, in_work: set[int], same_key: Sequence[ImportJob]) -
         # A line may have more cells than there are columns.
         "first_lines": [list(zip_longest(preview["columns"], line)) for line in preview.get("lines", [])],
         "dsr": DSR.objects.filter(pk=job.dsr_number).first() if job.dsr_number is not None else None,
+        "declared": _declared_form(job, preview) if job.state == State.CHECKED else None,
         "same_key": ", ".join(other.name for other in same_key),
         "replaced_files": ", ".join(other.name for other in same_key if other.pk < job.pk),
         "is_waiting": job.state in ImportJob.WORK,
         "is_open": job.state in ImportJob.OPEN and job.stored_name != "",
         "can_check_again": job.state in (State.CHECKED, State.REFUSED) and job.stored_name != "",
     }
+
+
+def _declared_form(job: ImportJob, preview: dict[str, Any]) -> DeclaredForm:
+    form = DeclaredForm.of_job(job)
+    found = found_in(preview)
+    if found is not None and found.revenue is None:
+        del form.fields["revenue"]  # There is no sum of several currencies.
+    return form
 
 
 def _dsr_table(preview: dict[str, Any]) -> dict[str, Any]:

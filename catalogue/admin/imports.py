@@ -18,6 +18,7 @@ from django.http import (
     HttpResponse,
     HttpResponseRedirect,
     JsonResponse,
+    QueryDict,
     StreamingHttpResponse,
 )
 from django.template.defaultfilters import filesizeformat
@@ -33,8 +34,10 @@ from import_export.resources import Resource
 from import_export.results import Result
 
 from catalogue.admin.cells import link
+from catalogue.admin.declared import DeclaredForm
 from catalogue.admin.exports import PROBLEM_COLUMNS
 from catalogue.admin.import_cards import job_card, job_progress_json
+from catalogue.dsrs.declared import DeclaredTotals
 from catalogue.exceptions import WaitingFilesTooLarge
 from catalogue.imports import jobs as import_jobs
 from catalogue.imports.progress import Deadline
@@ -50,7 +53,7 @@ from catalogue.reports.formats.registry import (
 )
 from catalogue.reports.formats.tsv.reader import COLUMNS
 from dsrhub.admin import ReadOnlyAdmin
-from dsrhub.exceptions import DsrhubError
+from dsrhub.exceptions import DsrhubError, InvalidArgument
 from dsrhub.import_export.button import streamed
 from dsrhub.import_export.formats import CSV
 from dsrhub.import_export.tables import Table, dated_name
@@ -236,6 +239,8 @@ class ReportImportMixin(PathImportMixin, ImportMixin):  # type: ignore[misc]
                 raise PermissionDenied
             # The page says which state of the job it shows: another user may have had the file checked again since.
             seen = form.get(f"seen-{number}", "") if replace else None
+            # Kept first, so that the page shows them again if the file is not confirmed.
+            import_jobs.import_job_declare(job=job, declared=_declared(job, form))
             dataset = Path(settings.DSRHUB_UPLOAD_DIR) / job.stored_name
             DeliveredReport().import_data(
                 dataset, user=_user(request), replace=replace, drop_missing=drop_missing, seen=seen
@@ -294,6 +299,14 @@ def may_drop(request: HttpRequest) -> bool:
 
 def _user(request: HttpRequest) -> User:
     return cast(User, request.user)
+
+
+def _declared(job: ImportJob, data: QueryDict) -> DeclaredTotals:
+    """What the user declares of a file. Raises InvalidArgument."""
+    form = DeclaredForm.of_job(job, data)
+    if not form.is_valid():
+        raise InvalidArgument(f"{job.name}: {form.findings}", argument="declared")
+    return form.declared()
 
 
 def _waiting_upload(upload: str) -> HttpResponseRedirect:

@@ -4,13 +4,15 @@ from typing import Any
 
 from django.contrib import admin
 from django.db.models import F, QuerySet
-from django.http import HttpRequest
+from django.http import Http404, HttpRequest
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 
 from catalogue.admin.cells import dsr_link, grouped, link, problem_counts
 from catalogue.admin.filters import DSRFilter, ProblemMessageFilter, RejectionFilter
+from catalogue.dsrs.selectors import dsr_get
+from catalogue.exceptions import DSRNotFound
 from catalogue.models import DSR, RateChange, RejectedDelivery, ReportProblem
 from dsrhub.admin import ReadOnlyAdmin
 
@@ -97,3 +99,11 @@ class RejectedDeliveryAdmin(ReadOnlyAdmin):
     @admin.display(description=_("problems"))
     def first_problems(self, rejection: RejectedDelivery) -> SafeString | str:
         return first_problems(rejection.problems.all(), self.problem_counts(rejection))
+
+
+def dsr_or_404(dsr_number: int) -> DSR:
+    """Return the DSR whose page is requested."""
+    try:
+        return dsr_get(dsr_number=dsr_number)
+    except DSRNotFound as error:
+        raise Http404(error.message) from error

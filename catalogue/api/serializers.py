@@ -13,6 +13,7 @@ from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 from rest_framework.exceptions import ErrorDetail
 
+from catalogue.api.totals import signed_amount, whole_number
 from catalogue.dsrs.selectors import ListedDSR
 from catalogue.imports.outcome import ImportReport
 from catalogue.imports.waiting import waiting_for
@@ -102,6 +103,10 @@ class UploadParameters(Parameters):
         required=False,
         help_text="With `replace`: delete the DSRs of replaced messages whose contexts the new message lacks.",
     )
+
+    declared_lines = whole_number("The lines that the service declares. If the delivery has others, it is refused.")
+    declared_usages = whole_number("The usages that the service declares.")
+    declared_revenue = signed_amount("The revenue that the service declares, if the delivery has one currency.")
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
         attrs = {"replace": False, "drop_missing": False, **attrs}

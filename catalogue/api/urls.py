@@ -10,6 +10,7 @@ urlpatterns = [
     *either_slash("dsrs/<str:id>", views.DSRDetailView.as_view(), "dsr-detail"),
     *either_slash("dsrs/<str:id>/lines", views.DSRLinesView.as_view(), "dsr-lines"),
     *either_slash("dsrs/<str:id>/problems", views.DSRProblemsView.as_view(), "dsr-problems"),
+    *either_slash("dsrs/<str:id>/totals/", views.DSRTotalsView.as_view(), "dsr-totals"),
     *either_slash("statistics/comparison/", comparison.ComparisonView.as_view(), "comparison"),
     *either_slash("statistics/", statistics.StatisticsView.as_view(), "statistics"),
     *either_slash("artists/", artists.ArtistsView.as_view(), "artists"),

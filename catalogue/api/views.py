@@ -16,7 +16,7 @@ from django.http import HttpResponse, HttpResponseBase, StreamingHttpResponse
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, PolymorphicProxySerializer, extend_schema
 from rest_framework import status
-from rest_framework.parsers import MultiPartParser
+from rest_framework.parsers import FormParser, MultiPartParser
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
@@ -48,7 +48,9 @@ from catalogue.api.serializers import (
     import_report_data,
     resources_rendered,
 )
+from catalogue.api.totals import ComparedTotalsSerializer, ExactJSONParser, TotalsParameters, declared_of
 from catalogue.dsrs import messages, selectors
+from catalogue.dsrs.declared import dsr_totals_compared
 from catalogue.dsrs.services import dsr_delete, message_delete
 from catalogue.exceptions import DSRNotFound, ImportJobNotFound, MessageNotFound, PeriodReversed
 from catalogue.imports.jobs import import_job_discard
@@ -88,6 +90,10 @@ EXISTS = OpenApiResponse(
 NOT_LOADED = OpenApiResponse(
     PolymorphicProxySerializer("NotLoaded", [RefusalSerializer, WrongParametersSerializer], None),
     description="The report has errors, or a parameter is wrong.",
+)
+NOT_COMPARED = OpenApiResponse(
+    PolymorphicProxySerializer("NotCompared", [ErrorSerializer, WrongParametersSerializer], None),
+    description="The errors of each total, by its name, or of the body.",
 )
 IMPORTED = PolymorphicProxySerializer(
     "ImportReport", [ImportedDSRSerializer, DeliverySerializer, ImportedMessageSerializer], None
@@ -169,7 +175,10 @@ class DSRListView(APIView):
             path=Path(file.temporary_file_path()),
             name=str(file.name),
             choices=Choices(
-                replace=upload["replace"], drop_missing=upload["drop_missing"], user=cast(User, request.user)
+                replace=upload["replace"],
+                drop_missing=upload["drop_missing"],
+                user=cast(User, request.user),
+                declared=declared_of(upload, "declared_"),
             ),
         )
         if isinstance(report, ImportJob):
@@ -260,6 +269,38 @@ class DSRDetailsView(APIView):
         """Return everything about a DSR: its totals, its exchange rate, and what its message declares."""
         Parameters.of(request.query_params)
         return Response(DSRDetailsSerializer(selectors.dsr_described(dsr_number=_dsr_number(id))).data)
+
+
+class DSRTotalsView(APIView):
+    # It only reads: the declared totals are in the body, as a client has them in a form or an object.
+    read_methods = ("POST",)
+    parser_classes = [ExactJSONParser, FormParser, MultiPartParser]
+
+    @extend_schema(
+        operation_id="dsrs_totals",
+        summary="Compare the totals of a DSR",
+        tags=["dsrs"],
+        # Forms work too. They are not documented: client generators fail with more than one content type.
+        request={"application/json": TotalsParameters},
+        responses={
+            200: ComparedTotalsSerializer,
+            400: NOT_COMPARED,
+            401: READS_CLOSED,
+            404: NOT_FOUND,
+            409: OpenApiResponse(ErrorSerializer, description="The import of the DSR failed."),
+            411: NO_LENGTH,
+            413: TOO_LARGE,
+            415: NOT_THIS_TYPE,
+        },
+    )
+    def post(self, request: Request, id: str) -> Response:
+        """Compare the totals of a DSR with those that a service declares, such as for a settlement.
+
+        It changes nothing, and is for everyone who may read. At least one total is needed. All numbers are exact.
+        """
+        declared = declared_of(TotalsParameters.of(request.data))
+        compared = dsr_totals_compared(dsr=selectors.dsr_get(dsr_number=_dsr_number(id)), declared=declared)
+        return Response(ComparedTotalsSerializer(compared).data)
 
 
 class DSRUseTypesView(APIView):

@@ -92,11 +92,11 @@ def empty_messages_remove(**conditions: Any) -> None:
 # Thousands of model instances would take longer than the import of a file of as many lines.
 PROBLEMS_KEEP = """
 INSERT INTO catalogue_reportproblem (dsr_id, message_id, rejection_id, level, code, file, line, "column", value)
-SELECT %(dsr)s, %(message)s, %(rejection)s, level, code, file, line, "column", value
+SELECT dsr, %(message)s, %(rejection)s, level, code, file, line, "column", value
 FROM unnest(
-    %(levels)s::text[], %(codes)s::text[], %(files)s::text[], %(lines)s::bigint[], %(columns)s::text[],
-    %(values)s::text[]
-) WITH ORDINALITY AS problem (level, code, file, line, "column", value, place)
+    %(dsrs)s::integer[], %(levels)s::text[], %(codes)s::text[], %(files)s::text[], %(lines)s::bigint[],
+    %(columns)s::text[], %(values)s::text[]
+) WITH ORDINALITY AS problem (dsr, level, code, file, line, "column", value, place)
 ORDER BY place
 """
 
@@ -109,12 +109,27 @@ def problems_keep(
     rejection: RejectedDelivery | None = None,
 ) -> None:
     """Keep the problems of a DSR, of a message as a whole, or of a rejected delivery, in their order."""
-    if not problems:
+    number = None if dsr is None else dsr.pk
+    _problems_keep([(number, problem) for problem in problems], message, rejection)
+
+
+def problems_of_dsrs_keep(by_dsr: Mapping[int, Sequence[Problem]]) -> None:
+    """Keep the problems of many DSRs, which are named by their ids, in their order."""
+    _problems_keep([(number, problem) for number, problems in by_dsr.items() for problem in problems])
+
+
+def _problems_keep(
+    owned: Sequence[tuple[int | None, Problem]],
+    message: ReportMessage | None = None,
+    rejection: RejectedDelivery | None = None,
+) -> None:
+    if not owned:
         return
+    problems = [problem for _, problem in owned]
     levels = {True: ReportProblem.Level.ERROR, False: ReportProblem.Level.WARNING}
     execute(
         PROBLEMS_KEEP,
-        dsr=dsr and dsr.pk,
+        dsrs=[number for number, _ in owned],
         message=message and message.pk,
         rejection=rejection and rejection.pk,
         levels=[levels[problem.is_error].value for problem in problems],

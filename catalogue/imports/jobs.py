@@ -16,8 +16,10 @@ from django.conf import settings
 from django.contrib.auth.models import User
 from django.utils import timezone
 
-from catalogue.exceptions import ImportJobChanged, ReplacementNotChosen
+from catalogue.dsrs.declared import MEASURES, DeclaredTotals, differences_text, totals_compared
+from catalogue.exceptions import ImportJobChanged, ReplacementNotChosen, TotalsDiffer
 from catalogue.imports.grouping import file_part
+from catalogue.imports.preview import found_in
 from catalogue.imports.services import DeliveredFile
 from catalogue.imports.waiting import part_fields, require_room, set_gather, set_locked, set_note
 from catalogue.models import ImportJob
@@ -69,19 +71,60 @@ def new_job(*, upload: str, path: Path, name: str, user: User | None, part: Mess
     )
 
 
+def import_job_declare(*, job: ImportJob, declared: DeclaredTotals) -> None:
+    """Keep the totals that a user declares of a checked file, before it is confirmed: its page shows them again."""
+    totals = _declared_fields(declared)
+    if ImportJob.objects.filter(pk=job.pk, state=State.CHECKED).update(**totals):
+        for name, value in totals.items():
+            setattr(job, name, value)
+
+
+def _declared_fields(declared: DeclaredTotals) -> dict[str, Any]:
+    return {f"declared_{name}": getattr(declared, name) for name in MEASURES}
+
+
+def declared_totals(job: ImportJob) -> DeclaredTotals:
+    """The totals that are declared of the file of a job."""
+    return DeclaredTotals(
+        lines=None if job.declared_lines is None else int(job.declared_lines),
+        usages=None if job.declared_usages is None else int(job.declared_usages),
+        revenue=job.declared_revenue,
+    )
+
+
+def _require_declared(job: ImportJob) -> DeclaredTotals:
+    """The declared totals of a job. Raises TotalsDiffer where the check found others, and InvalidArgument."""
+    declared, found = declared_totals(job), found_in(job.preview or {})
+    if declared.is_empty:
+        return declared
+    if found is None:
+        raise ImportJobChanged(
+            f"{job.name} was checked by an earlier release, which kept no totals of it. Check it again.",
+            state=job.state,
+        )
+    if differing := differences_text(totals_compared(declared, found)):
+        raise TotalsDiffer(f"{job.name}: {'; '.join(differing)}. Nothing is imported.")
+    return declared
+
+
 def import_job_confirm(
     *, job: ImportJob, replace: bool, user: User, seen: str | None = None, drop_missing: bool = False
 ) -> None:
     """Queue a checked file to be loaded. `seen` is the time of the job's last change, as the user's page sends it.
 
-    Raises ImportJobChanged, and ReplacementNotChosen where an earlier delivery exists and `replace` is not chosen.
+    Totals that are declared of the file must be those that its check found: see `import_job_declare`.
+
+    Raises ImportJobChanged, TotalsDiffer, InvalidArgument for a declared revenue in several currencies, and
+    ReplacementNotChosen where an earlier delivery exists and `replace` is not chosen.
     """
+    declared = _require_declared(job)
     preview = job.preview or {}
     if (preview.get("earlier") or preview.get("missing") or preview.get("superseded")) and not replace:
         raise ReplacementNotChosen(f"{job.name}: an earlier delivery exists. Tick “Replace” to overwrite it.")
     if seen is not None and seen != job.changed_at.isoformat():
         raise _changed(job)
-    choices = {"replace": replace, "drop_missing": replace and drop_missing}
+    # What was compared counts, whatever another user declares meanwhile.
+    choices = {"replace": replace, "drop_missing": replace and drop_missing, **_declared_fields(declared)}
     _advance(job, State.TO_LOAD, seen=[State.CHECKED], confirmed_by=user, **choices)
 
 

@@ -1,15 +1,25 @@
 """The steps of one import, in the caller's transaction."""
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from hashlib import sha256
 
 from django.contrib.auth.models import User
 
+from catalogue.dsrs.declared import (
+    NOTHING_DECLARED,
+    DeclaredTotals,
+    HasTotals,
+    differences_text,
+    found_totals,
+    several_currencies,
+    totals_compared,
+)
 from catalogue.dsrs.kept_files import dsr_file_keep
 from catalogue.dsrs.names import names_claim
-from catalogue.dsrs.services import deletion_entry, dsrs_remove, empty_messages_remove, problems_keep
+from catalogue.dsrs.previous import PreviousReport, previous_reports, unlike_measures
+from catalogue.dsrs.services import deletion_entry, dsrs_remove, empty_messages_remove, problems_of_dsrs_keep
 from catalogue.dsrs.versions import same_delivery
 from catalogue.exceptions import DSRSuperseded, ExchangeRateIncomplete, ExchangeRateMissing, ReportRefused
 from catalogue.imports.contexts import SettledContents
@@ -20,11 +30,12 @@ from catalogue.imports.placing import DirectLines, Lines, LoadedContext, StagedC
 from catalogue.imports.reverting import Return, versions_revert
 from catalogue.imports.rows import delivery_fields, dsrs_write, message_write, new_dsr, replacement_entry
 from catalogue.models import DSR, ReportMessage, SupersededDSR
+from catalogue.querysets import DSRQuerySet
 from catalogue.rates.services import ExchangeRate, exchange_rate
 from catalogue.reports.contexts import SalesContext
 from catalogue.reports.delivery import DamagedDelivery, Delivery, Progress
 from catalogue.reports.formats.interface import LineReader, ReportFormat
-from catalogue.reports.problems import CommonError, CommonWarning, Problem, ProblemLog, shown
+from catalogue.reports.problems import LONGEST_AMOUNTS, CommonError, CommonWarning, Problem, ProblemLog, shown
 from catalogue.reports.totals import LastLine, is_totals_row
 from dsrhub.audit import audit_write
 from dsrhub.database import locks
@@ -34,7 +45,10 @@ from dsrhub.spelling import plain_name
 
 @dataclass(frozen=True)
 class Choices:
-    """What the caller of an import chose. See `delivery_import`. Raises InvalidArgument."""
+    """What the caller of an import chose. See `delivery_import`. Raises InvalidArgument.
+
+    The totals that are `declared` are those of the whole delivery.
+    """
 
     replace: bool = False
     replace_only: Collection[int] | None = None
@@ -42,6 +56,7 @@ class Choices:
     drop_only: Collection[int] | None = None
     dry_run: bool = False
     user: User | None = None
+    declared: DeclaredTotals = NOTHING_DECLARED
 
     def __post_init__(self) -> None:
         if self.drop_missing and not self.replace:
@@ -80,23 +95,21 @@ class DeliveryLoad:
         it is read, others only before their DSRs are written."""
         return self.contents.message is None and len(self.contexts) == 1
 
-    def run(self, progress: Progress | None) -> ImportReport:
-        """Raises DSRExists, DSRSuperseded, MessageIdReused, NameLooksAlike, ConfirmationOutdated, and ReportRefused
-        with the first of all problems.
+    def run(self, progress: Progress | None, when_read: Callable[[], object] | None = None) -> ImportReport:
+        """Raises DSRExists, DSRSuperseded, MessageIdReused, NameLooksAlike, ConfirmationOutdated, InvalidArgument for a
+        declared revenue in several currencies, and ReportRefused with the first of all problems.
         """
+        self._require_one_currency()
         if self.is_direct:
             self.lock_keys()
         earlier = self._earlier()
-        if earlier.dsrs or SupersededDSR.objects.under(self.contexts):
-            content_hash = self._content_hash(by_pass=True)
-            if earlier.is_same(content_hash):
-                return self._unchanged(earlier)
-            self.superseded = self._superseded(content_hash)
-            if self.superseded and not self.choices.dry_run:
-                return self._reverted(content_hash)
+        if (report := self._known_content(earlier)) is not None:
+            return report
         self._require_free(earlier)
         self._rates()  # Before anything is read: without a rate, nothing can be loaded.
         lines, reader = self._load_lines(progress)
+        if when_read is not None:
+            when_read()
         if not self.is_direct:
             self.lock_keys()
             earlier = self._earlier()
@@ -110,6 +123,7 @@ class DeliveryLoad:
             earlier.refuse_missing(self.name, missing)
         loads = lines.contexts(problem_limit=self.problems.limit)
         self._warn(earlier, loads, lines, reader)
+        self._require_declared([load.totals for load in loads])
         lines.store()
         names_claim(self.contents.names)
         # Before the rows of earlier DSRs are locked: a change of rates takes both locks in this order.
@@ -141,7 +155,18 @@ class DeliveryLoad:
         if not self.choices.replace:
             earlier.refuse(self.name)
 
+    def _known_content(self, earlier: Earlier) -> ImportReport | None:
+        """The report on content that is there already, or was; None for new content."""
+        if not (earlier.dsrs or SupersededDSR.objects.under(self.contexts)):
+            return None
+        content_hash = self._content_hash(by_pass=True)
+        if earlier.is_same(content_hash):
+            return self._unchanged(earlier)
+        self.superseded = self._superseded(content_hash)
+        return self._reverted(content_hash) if self.superseded and not self.choices.dry_run else None
+
     def _unchanged(self, earlier: Earlier) -> ImportReport:
+        self._require_declared(earlier.dsrs)
         imported = [ImportedDSR(dsr, Outcome.UNCHANGED) for dsr in earlier.dsrs]
         return ImportReport(imported, self.problems, message=earlier.message, message_facts=self.contents.message)
 
@@ -171,6 +196,7 @@ class DeliveryLoad:
         versions = same_delivery(self.contexts, content_hash)
         if not versions:
             raise ConfirmationOutdated("The earlier version has returned or was dropped meanwhile. Try again.")
+        self._require_declared(versions)
         standing = [*earlier.dsrs, *(missing if self.choices.drop_missing else [])]
         dsrs = versions_revert(Return(versions, standing), self.choices.user)
         by_context = {dsr.context: dsr for dsr in dsrs}
@@ -270,6 +296,23 @@ class DeliveryLoad:
         except DamagedDelivery as damage:
             self.problems.add(damage.problem)
 
+    # --- Declared totals ---------------------------------------------------------------------------------------
+
+    @property
+    def _currencies(self) -> set[str]:
+        return {context.currency for context in self.contexts}
+
+    def _require_one_currency(self) -> None:
+        if self.choices.declared.revenue is not None and len(self._currencies) > 1:
+            raise several_currencies()
+
+    def _require_declared(self, parts: Sequence[HasTotals]) -> None:
+        """Refuse the delivery if its totals are not those that its caller declared."""
+        compared = totals_compared(self.choices.declared, found_totals(parts, self._currencies))
+        for text in differences_text(compared):
+            self.problems.add(Problem(CommonError.TOTALS_DIFFER, value=shown(text, LONGEST_AMOUNTS)))
+        self._refuse_errors()
+
     # --- Problems ----------------------------------------------------------------------------------------------
 
     def _refuse_errors(self) -> None:
@@ -283,22 +326,28 @@ class DeliveryLoad:
         for names in self.contents.names.look_alikes:
             self.problems.add(Problem(CommonWarning.NAME_LOOKS_ALIKE, value=shown(names)))
         others = DSR.objects.ingested().exclude(pk__in=earlier.ids)
-        # Reports without lines all have the same content.
-        seen = others.filter(sha256=self._content_hash(), line_count__gt=0).values_list("path", flat=True)
-        for path in dict.fromkeys(seen):
-            self.problems.add(Problem(CommonWarning.CONTENT_SEEN_BEFORE, value=path))
-        for path in dict.fromkeys(version.path for version in self.superseded):
-            self.problems.add(Problem(CommonWarning.CONTENT_SUPERSEDED, value=path))
+        self._warn_of_content(others)
         overlapping = others.overlapping(self.contexts)
+        previous = previous_reports(self.contexts, without=earlier.ids)
         for (number, context), load in zip(self._numbered(), loads, strict=True):
             for path in overlapping.get(context, []):
                 self.problems.add(Problem(CommonWarning.PERIOD_OVERLAPS, value=path, context_number=number))
+            if context in previous:
+                self._warn_of_unlike(load, previous[context], number)
             self._warn_of_repeats(load, number)
             self._warn_of_totals_row(load, reader.last_line)
         count, first = lines.repeated_transactions(limit=self.problems.limit)
         for transaction_id in first:
             self.problems.add(Problem(CommonWarning.TRANSACTION_ID_REPEATED, value=shown(transaction_id)))
         self.problems.count_warnings(count - len(first), None)
+
+    def _warn_of_content(self, others: DSRQuerySet) -> None:
+        # Reports without lines all have the same content.
+        seen = others.filter(sha256=self._content_hash(), line_count__gt=0).values_list("path", flat=True)
+        for path in dict.fromkeys(seen):
+            self.problems.add(Problem(CommonWarning.CONTENT_SEEN_BEFORE, value=path))
+        for path in dict.fromkeys(version.path for version in self.superseded):
+            self.problems.add(Problem(CommonWarning.CONTENT_SUPERSEDED, value=path))
 
     def _warn_of_file(self, delivery: Delivery) -> None:
         file = delivery.name if len(self.deliveries) > 1 else None
@@ -307,6 +356,15 @@ class DeliveryLoad:
             self.problems.add(Problem(CommonWarning.GZIP_NAME_DIFFERS, value=gzip_name, file=file))
         for problem in delivery.warnings:
             self.problems.add(replace(problem, file=file))
+
+    def _warn_of_unlike(self, load: LoadedContext, previous: PreviousReport, number: int | None) -> None:
+        totals = load.totals
+        for measure, now, before in unlike_measures(
+            usages=totals.total_usages, revenue=totals.total_revenue, previous=previous
+        ):
+            value = f"{measure} {now:f}, previously {before:f} (DSR {previous.id}, {previous.path})"
+            value = shown(value, LONGEST_AMOUNTS)
+            self.problems.add(Problem(CommonWarning.UNLIKE_PREVIOUS_REPORT, value=value, context_number=number))
 
     def _warn_of_totals_row(self, load: LoadedContext, last: LastLine | None) -> None:
         totals = load.totals
@@ -358,8 +416,9 @@ class DeliveryLoad:
         ]
         dsrs_write(dsrs, loads)
         of_context = self._problems_by_context()
-        for (number, _), dsr in zip(self._numbered(), dsrs, strict=True):
-            problems_keep(of_context[number], dsr=dsr)
+        problems_of_dsrs_keep(
+            {dsr.pk: of_context[number] for (number, _), dsr in zip(self._numbered(), dsrs, strict=True)}
+        )
         if dry_run:
             return None, [ImportedDSR(dsr, Outcome.CHECKED) for dsr in dsrs]
         if message is None:

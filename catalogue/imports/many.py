@@ -1,7 +1,8 @@
 """The import of many deliveries, several at a time: one is read and checked while the server indexes another.
 
 The order of the files decides as if they were imported one by one: of two files with the same key, the second waits for
-the first one, and then replaces it, or is refused.
+the first one, and then replaces it, or is refused. Of two files of one series, both are read at a time, and then the
+second waits for the first one, with which it is compared.
 """
 
 from collections import defaultdict, deque
@@ -82,6 +83,22 @@ def predecessors(planned: Sequence[PlannedDelivery]) -> list[set[int]]:
     return found
 
 
+def earlier_of_series(planned: Sequence[PlannedDelivery]) -> list[set[int]]:
+    """For each delivery, the positions of the earlier ones with a context that differs in its period at most.
+
+    They must be imported before the delivery is compared with the previous report of its series, and after that, for
+    it to be loaded: so no comparison depends on which is faster.
+    """
+    of_series: dict[SalesContext, set[int]] = defaultdict(set)
+    found = []
+    for position, one in enumerate(planned):
+        series = {context.beside_period for context in one.contexts}
+        found.append(set[int]().union(*(of_series[context] for context in series)))
+        for context in series:
+            of_series[context].add(position)
+    return found
+
+
 @dataclass(frozen=True)
 class FileResult:
     """What became of a delivery: its report, or the error that kept it out. `path` is that of its first file."""
@@ -104,18 +121,21 @@ def dsrs_import(
         yield from (importing(one.delivery) for one in planned)
         return
 
-    def import_in_turn(delivery: FoundDelivery, before: Collection[Future[FileResult]]) -> FileResult:
+    def import_in_turn(
+        delivery: FoundDelivery, before: Collection[Future[FileResult]], of_series: Collection[Future[FileResult]]
+    ) -> FileResult:
         # They began earlier, as the pool begins deliveries in their order: so no two wait for each other.
         wait(before)
         try:
-            return importing(delivery)
+            return importing(delivery, lambda: wait(of_series))
         finally:
             connection.close()
 
     with ThreadPoolExecutor(jobs) as pool:
         futures: list[Future[FileResult]] = []
-        for one, before in zip(planned, predecessors(planned), strict=True):
-            futures.append(pool.submit(import_in_turn, one.delivery, [futures[position] for position in before]))
+        for one, *earlier in zip(planned, predecessors(planned), earlier_of_series(planned), strict=True):
+            waits_for = ([futures[position] for position in positions] for positions in earlier)
+            futures.append(pool.submit(import_in_turn, one.delivery, *waits_for))
         results = deque(futures)
         del futures
         try:
@@ -138,7 +158,7 @@ class _Importing:
         self._lock = Lock()
         self._is_stopped = False
 
-    def __call__(self, file: FoundDelivery) -> FileResult:
+    def __call__(self, file: FoundDelivery, when_read: Callable[[], object] | None = None) -> FileResult:
         left = 0
 
         def advance(count: int) -> None:
@@ -159,6 +179,7 @@ class _Importing:
                 files=[DeliveredFile(one.path, one.path.name, one.folder) for one in file.files],
                 choices=self._choices,
                 progress=advance,
+                when_read=when_read,
                 and_catalogue=False,
             )
         except (DsrhubError, OSError, Error, psycopg2.Error) as error:  # COPY's errors are the driver's

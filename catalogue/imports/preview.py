@@ -5,10 +5,11 @@ Servers and workers of earlier releases read the same values, so their names sta
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from decimal import Decimal
 from typing import Any, cast
 
+from catalogue.dsrs.declared import FoundTotals, found_totals
 from catalogue.imports.contexts import party_text, settled_contexts
 from catalogue.imports.earlier import find_earlier
 from catalogue.imports.outcome import ImportReport
@@ -17,7 +18,7 @@ from catalogue.models import DSR, ImportJob
 from catalogue.reports.contexts import MessageFacts, SalesContext
 from catalogue.reports.delivery import Delivery
 from catalogue.reports.formats.registry import format_of
-from catalogue.reports.problems import Problem
+from catalogue.reports.problems import Problem, shown
 from catalogue.resources.found import WIDE
 from dsrhub.database import locks
 from dsrhub.exceptions import DsrhubError
@@ -40,14 +41,15 @@ def findings_keep(
     """
     extra = error.extra if error else {}
     kept: list[Problem] = report.problems.kept if report else extra.get("problems", [])
-    job.problems = problem_rows(kept)
     deliveries = [Delivery(file.path, file.name, folder=file.folder) for file in files]
     contexts = [one.dsr.context for one in report.imported] if report else settled_contexts(deliveries)
+    job.problems = problem_rows([_with_context(problem, contexts) for problem in kept])
     columns, lines = format_of(deliveries[0]).preview(deliveries, PREVIEW_LINES)
     job.keys = [_key(context) for context in contexts]
     job.preview = {
         **_dsrs_json(contexts, report),
         **(_message_json(report.message_facts, report) if report and report.message_facts else {}),
+        "found": report and _found_json(report),
         "missing": [[dsr.pk, f"{dsr.path}: {dsr.context}"] for dsr in report.missing] if report else [],
         "superseded": [version.pk for version in report.superseded[:PREVIEW_DSRS]] if report else [],
         "columns": columns,
@@ -59,6 +61,30 @@ def findings_keep(
     }
 
 
+def _with_context(problem: Problem, contexts: Sequence[SalesContext]) -> Problem:
+    """The problem, which names its context where no line of the file tells it."""
+    if problem.context_number is None or problem.line is not None or not contexts:
+        return problem
+    context = shown(str(contexts[problem.context_number - 1]))
+    return replace(problem, value=": ".join(filter(None, (context, problem.value))))
+
+
+def _found_json(report: ImportReport) -> dict[str, str | None]:
+    """The totals of the whole delivery."""
+    dsrs = [one.dsr for one in report.imported]
+    found = found_totals(dsrs, [dsr.currency_id for dsr in dsrs])
+    return {name: _plain(number) for name, number in asdict(found).items()}
+
+
+def found_in(preview: dict[str, Any]) -> FoundTotals | None:
+    """The totals of a checked delivery. Workers of earlier releases do not store them."""
+    found = preview.get("found")
+    if not found:
+        return None
+    revenue = found["revenue"]
+    return FoundTotals(Decimal(found["lines"]), Decimal(found["usages"]), None if revenue is None else Decimal(revenue))
+
+
 def _key(context: SalesContext) -> str:
     """The key of a context as a text, by which jobs of one upload find each other."""
     kinds = (context.commercial_model, context.use_type, context.subscriber_type)
@@ -66,14 +92,18 @@ def _key(context: SalesContext) -> str:
 
 
 def problem_rows(problems: Sequence[Problem]) -> list[list[Any]]:
-    """The parts of each problem. What keeps the file out comes first."""
+    """The parts of each problem. What keeps the file out comes first, and warnings of lines last."""
     return [
         [
             *("error" if problem.is_error else "warning", problem.code),
             *(problem.line, problem.column, problem.value, problem.file),
         ]
-        for problem in sorted(problems, key=lambda problem: not problem.is_error)
+        for problem in sorted(problems, key=_urgency)
     ]
+
+
+def _urgency(problem: Problem) -> int:
+    return 0 if problem.is_error else 1 if problem.line is None else 2
 
 
 def problems_json(rows: Sequence[Sequence[Any]]) -> list[dict[str, Any]]:

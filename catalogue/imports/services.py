@@ -1,7 +1,7 @@
 """Importing a delivery: wholly, or not at all. Every door (command, admin, REST) calls this."""
 
 import time
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -9,6 +9,7 @@ from django.conf import settings
 from django.contrib.auth.models import User
 from django.db import transaction
 
+from catalogue.dsrs.declared import NOTHING_DECLARED, DeclaredTotals
 from catalogue.dsrs.services import dsr_remove, problems_keep
 from catalogue.exceptions import InvalidReportName, NameLooksAlike, ReportRefused
 from catalogue.imports.contexts import SettledContents, contents_settle
@@ -46,6 +47,7 @@ def dsr_import(
     drop_missing: bool = False,
     dry_run: bool = False,
     user: User | None = None,
+    declared: DeclaredTotals = NOTHING_DECLARED,
     progress: Progress | None = None,
     and_catalogue: bool = True,
     unpacked_limit: int | None = None,
@@ -54,7 +56,12 @@ def dsr_import(
     return delivery_import(
         files=[DeliveredFile(path, name, folder)],
         choices=Choices(
-            replace=replace, replace_only=replace_only, drop_missing=drop_missing, dry_run=dry_run, user=user
+            replace=replace,
+            replace_only=replace_only,
+            drop_missing=drop_missing,
+            dry_run=dry_run,
+            user=user,
+            declared=declared,
         ),
         progress=progress,
         and_catalogue=and_catalogue,
@@ -67,6 +74,7 @@ def delivery_import(
     files: Sequence[DeliveredFile],
     choices: Choices,
     progress: Progress | None = None,
+    when_read: Callable[[], object] | None = None,
     and_catalogue: bool = True,
     unpacked_limit: int | None = None,
 ) -> ImportReport:
@@ -76,14 +84,16 @@ def delivery_import(
     different content is refused, or replaces the earlier DSRs with `replace`. A user who saw certain earlier DSRs names
     them in `replace_only`: if others are there by now, nothing is changed. With `drop_missing`, the DSRs of replaced
     messages whose contexts the delivery lacks are deleted; if there are others than `drop_only`, nothing is changed. A
-    dry run does all the work and keeps nothing of it. Without
-    `and_catalogue`, the caller brings the catalogue of resources up to date. Content of more than `unpacked_limit`
-    bytes in a file is refused: uploads have such a limit.
+    delivery is refused if its totals are not those that are `declared` of it, also where its content is there already.
+    A dry run does all the work and keeps nothing of it. `when_read` is called when all lines are read, and before they
+    are compared with other DSRs: it may wait for another import. Without `and_catalogue`, the caller brings the
+    catalogue of resources up to date. Content of more than `unpacked_limit` bytes in a file is refused: uploads have
+    such a limit.
 
     Raises NotARegularFile, InvalidReportName and NameLooksAlike (both kept as a rejected delivery), DSRExists,
-    MessageIdReused,
-    ConfirmationOutdated, and ReportRefused with the problems, which are kept with a failed DSR; those of a message, or
-    of a delivery of several DSRs, are kept with a rejected delivery.
+    MessageIdReused, ConfirmationOutdated, InvalidArgument for a declared revenue in several currencies, and
+    ReportRefused with the problems, which are kept with a failed DSR; those of a message, or of a delivery of several
+    DSRs, are kept with a rejected delivery.
     """
     started = time.monotonic()
     deliveries = [Delivery(file.path, file.name, unpacked_limit, folder=file.folder) for file in files]
@@ -95,7 +105,7 @@ def delivery_import(
         if not choices.dry_run:
             _rejection_keep(name, error.message, problems, choices.user)
         raise
-    report = _loaded(DeliveryLoad(deliveries, report_format, contents, problems, choices), progress)
+    report = _loaded(DeliveryLoad(deliveries, report_format, contents, problems, choices), progress, when_read)
     if and_catalogue and not choices.dry_run:
         catalogue_refresh()
     report.seconds = time.monotonic() - started
@@ -131,13 +141,13 @@ def _require_text(name: str) -> None:
         )
 
 
-def _loaded(load: DeliveryLoad, progress: Progress | None) -> ImportReport:
+def _loaded(load: DeliveryLoad, progress: Progress | None, when_read: Callable[[], object] | None) -> ImportReport:
     """Load a delivery in a transaction of its own, and keep its failure in another one."""
     dry_run = load.choices.dry_run
     try:
         # Durable: inside another transaction, a failure could not be kept, nor locks be released in time.
         with transaction.atomic(durable=True):
-            report = load.run(progress)
+            report = load.run(progress, when_read)
             # The delivery is in: its earlier failure is outdated, and that of its files without the others.
             for delivery in load.deliveries:
                 _failure_forget(delivery.name)

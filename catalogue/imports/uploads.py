@@ -17,7 +17,7 @@ from catalogue.imports.services import DeliveredFile, delivery_import
 from catalogue.imports.waiting import missing_numbers, require_room, set_locked, set_note, set_touch, waiting_set
 from catalogue.models import ImportJob
 from catalogue.reports.contexts import MessagePart
-from dsrhub.exceptions import ConflictError, DsrhubError
+from dsrhub.exceptions import ConflictError, DsrhubError, InvalidArgument
 from dsrhub.files import file_sha256
 from dsrhub.uploads import upload_store
 
@@ -101,7 +101,7 @@ def _set_imported(files: list[ImportJob], choices: Choices) -> ImportReport:
     folder = settings.DSRHUB_UPLOAD_DIR
     try:
         report = _imported([DeliveredFile(job_path(file), file.name, folder) for file in files], choices)
-    except ConflictError:
+    except (ConflictError, InvalidArgument):
         raise  # Nothing is wrong with the files: the client may upload one of them again with other choices.
     except FileNotFoundError as error:
         _end(files, State.REFUSED, "The uploaded files cannot be read.")

@@ -14,7 +14,7 @@ from django.db import DatabaseError, connection, transaction
 from django.utils import timezone
 
 from catalogue.exceptions import DSRExists, DSRSuperseded, ImportJobChanged, MessageIdReused
-from catalogue.imports.jobs import import_job_discard, job_file_remove, job_files, job_held
+from catalogue.imports.jobs import declared_totals, import_job_discard, job_file_remove, job_files, job_held
 from catalogue.imports.loading import Choices
 from catalogue.imports.outcome import ImportReport, Outcome
 from catalogue.imports.preview import earlier_follow, earlier_shown, findings_keep, missing_shown
@@ -201,6 +201,7 @@ def _load(job: ImportJob, progress: StepProgress) -> None:
                 drop_missing=job.drop_missing,
                 drop_only=missing_shown(job),
                 user=job.confirmed_by,
+                declared=declared_totals(job),
             ),
             progress=progress,
             and_catalogue=False,

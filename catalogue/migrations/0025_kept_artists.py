@@ -21,7 +21,7 @@ CREATE UNLOGGED TABLE catalogue_rankedartist (
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("catalogue", "0023_versions"),
+        ("catalogue", "0024_declared_totals"),
     ]
 
     operations = [

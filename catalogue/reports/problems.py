@@ -8,6 +8,8 @@ from dsrhub.values import printable
 
 # A value is kept with its problem so that people recognise it, not as a second copy of the file.
 LONGEST_VALUE = 200
+# Two amounts are kept with all of their digits, and as much of the name of a file as can be stored with them.
+LONGEST_AMOUNTS = 255
 # Nobody reads more errors than these. A packed megabyte can be a gigabyte of wrong lines, each of which costs
 # microseconds: without a bound, a small file would keep a worker busy for hours.
 MOST_ERRORS = 1_000_000
@@ -40,6 +42,7 @@ class CommonError(ErrorCode):
     TOO_MANY_ERRORS = "too_many_errors"
     EXCHANGE_RATE_MISSING = "exchange_rate_missing"
     EXCHANGE_RATE_INCOMPLETE = "exchange_rate_incomplete"
+    TOTALS_DIFFER = "totals_differ"
 
 
 class CommonWarning(WarningCode):
@@ -54,6 +57,7 @@ class CommonWarning(WarningCode):
     CONTENT_SEEN_BEFORE = "content_seen_before"
     CONTENT_SUPERSEDED = "content_superseded"
     PERIOD_OVERLAPS = "period_overlaps"
+    UNLIKE_PREVIOUS_REPORT = "unlike_previous_report"
     NAME_LOOKS_ALIKE = "name_looks_alike"
     SENDER_UNKNOWN = "sender_unknown"
     TRANSACTION_ID_REPEATED = "transaction_id_repeated"
@@ -83,6 +87,7 @@ class Problem:
 class ProblemLog:
     """The first `limit` errors and the first `limit` warnings of a delivery, and the true numbers of both.
 
+    Warnings that are not about a line are kept beyond the limit: they are few, and found after those of lines.
     A delivery whose first problem is `too_many_errors` was read up to its line, and may have more problems.
     """
 
@@ -97,7 +102,7 @@ class ProblemLog:
             is_kept = self.error_count <= self.limit
         else:
             self.warning_counts[problem.context_number] += 1
-            is_kept = self.warning_count <= self.limit
+            is_kept = problem.line is None or self.warning_count <= self.limit
         if is_kept:
             self.kept.append(problem)
 

@@ -5,7 +5,8 @@ from typing import Any
 from django.conf import settings
 from drf_spectacular.extensions import OpenApiAuthenticationExtension
 from drf_spectacular.openapi import AutoSchema
-from rest_framework.permissions import SAFE_METHODS
+
+from dsrhub.permissions import only_reads
 
 
 class TokenScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]
@@ -45,5 +46,5 @@ class OperationSchema(AutoSchema):
 
     def get_auth(self) -> list[dict[str, Any]]:
         schemes: list[dict[str, Any]] = super().get_auth()
-        is_open = self.method in SAFE_METHODS and not settings.DSRHUB_PRIVATE
+        is_open = only_reads(self.view, self.method) and not settings.DSRHUB_PRIVATE
         return [{}, *schemes] if schemes and is_open else schemes

@@ -2,15 +2,17 @@
 
 from collections.abc import Mapping, Sequence
 from functools import partial
+from typing import Any
 
 import graphene
 from django.contrib.auth.models import AnonymousUser, User
 from graphql import GraphQLResolveInfo
 
 from catalogue import models
+from catalogue.dsrs import declared as declared_totals
 from catalogue.dsrs import selectors as dsr_selectors
 from catalogue.dsrs.messages import messages_by_id
-from catalogue.exceptions import DSRNotFound
+from catalogue.exceptions import DSRFailed, DSRNotFound
 from graphql_schema.batches import batched, load_batch
 from graphql_schema.connections import Key, Keyset, KeysetField
 from graphql_schema.model_types import ModelType
@@ -116,6 +118,23 @@ class Problem(ModelType):
     dsr_id = graphene.ID(description="The id of the DSR. Null of a message as a whole.")
 
 
+class ComparedTotal(graphene.ObjectType):
+    """A declared total beside that of the lines."""
+
+    declared = Decimal(required=True, description="What is declared.")
+    found = Decimal(required=True, description="What the lines have.")
+    difference = Decimal(required=True, description="What is found, less what is declared.")
+
+
+class ComparedTotals(graphene.ObjectType):
+    """Each declared total beside the one that is found. What was not declared is null."""
+
+    matches = graphene.Boolean(required=True, description="Whether all declared totals are those that are found.")
+    lines = graphene.Field(ComparedTotal, description="The number of lines.")
+    usages = graphene.Field(ComparedTotal, description="The sum of the usages.")
+    revenue = graphene.Field(ComparedTotal, description="The sum of the revenue, in the currency of the DSR.")
+
+
 class DSR(ModelType):
     """A Digital Sales Report: the report of one music service for one territory, currency and period."""
 
@@ -175,6 +194,14 @@ class DSR(ModelType):
     revenue_kind = graphene.Field(
         RevenueKind, description="Whether the revenue of lines is reported or allocated. A failed DSR has none."
     )
+    compared_totals = graphene.Field(
+        ComparedTotals,
+        lines=BigInt(description="The declared number of lines."),
+        usages=BigInt(description="The declared usages."),
+        revenue=Decimal(description="The declared revenue, in the currency of the DSR."),
+        description="The totals of the lines beside those that a service declares, such as for a settlement. At least "
+        "one is needed. It is null of a failed DSR, which has no lines.",
+    )
     use_type_totals = KeysetField(
         UseTypeTotal, description="The totals of the lines by use type, ordered by use type. Only messages have them."
     )
@@ -192,6 +219,16 @@ class DSR(ModelType):
     @staticmethod
     def resolve_revenue_kind(dsr: models.DSR, info: GraphQLResolveInfo) -> str | None:
         return dsr.shown_revenue_kind
+
+    @staticmethod
+    def resolve_compared_totals(
+        dsr: models.DSR, info: GraphQLResolveInfo, **declared: Any
+    ) -> declared_totals.ComparedTotals | None:
+        totals = declared_totals.DeclaredTotals(**declared)
+        try:
+            return declared_totals.dsr_totals_compared(dsr=dsr, declared=totals)
+        except DSRFailed:
+            return None
 
     @staticmethod
     def resolve_use_type_totals(dsr: models.DSR, info: GraphQLResolveInfo) -> Keyset:

@@ -5,6 +5,8 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
+from datetime import timedelta
 from functools import partial
 from statistics import median
 from typing import Any
@@ -18,6 +20,7 @@ from django.test import Client, override_settings
 from django.urls import path
 
 from catalogue.dsrs.differences import recordings_difference
+from catalogue.dsrs.previous import previous_reports
 from catalogue.dsrs.selectors import dsr_lines
 from catalogue.dsrs.services import dsr_delete
 from catalogue.imports.reverting import version_revert
@@ -25,6 +28,7 @@ from catalogue.models import DSR, Resource, SupersededDSR
 from catalogue.ranking.artists import ArtistQuestion
 from catalogue.ranking.cache import rankings_drop_surplus
 from catalogue.ranking.kept import drop_surplus
+from catalogue.reports.contexts import SalesContext
 from catalogue.resources.services import catalogue_refresh
 from dsrhub.urls import urlpatterns as product_urls
 
@@ -146,6 +150,17 @@ def measure_recordings() -> None:
             say(
                 f"{address}: first {built * 1000:,.1f} ms, then {cached * 1000:,.1f} ms, {count:,} recordings on a page"
             )
+
+    contexts = [next_month(dsr.context) for dsr in DSR.objects.ingested()]
+    for some in (contexts[:1], contexts):
+        seconds = median_seconds(partial(previous_reports, some, without=[]))
+        say(f"the previous reports of {len(some):,} contexts: {seconds * 1000:,.1f} ms")
+
+
+def next_month(context: SalesContext) -> SalesContext:
+    """The same context, of as many days after its period."""
+    days = context.period_end - context.period_start + timedelta(days=1)
+    return replace(context, period_start=context.period_start + days, period_end=context.period_end + days)
 
 
 def measure_pages() -> None:

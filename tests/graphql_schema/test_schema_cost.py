@@ -41,6 +41,9 @@ DSR = f"""
     blankArtistsCount blankIsrcCount blankUsagesCount blankRevenueCount errorCount warningCount importedAt
     commercialModel useType subscriberType summaryId declaredUsages declaredRevenue unallocatedRevenue revenueKind
     subscribers returns usagesWithoutRoyalty revenueWithoutRoyalty
+    comparedTotals(usages: "1") {{
+        matches lines {{ declared }} usages {{ declared found difference }} revenue {{ declared }}
+    }}
     {LINES} {PROBLEMS} {USE_TYPES} message {{ {MESSAGE} }}
 """
 SAME_ISRC = f"""

@@ -83,6 +83,33 @@ def test_a_dsr_that_failed_has_neither_rate_nor_amount_in_eur(tmp_path):
     }
 
 
+COMPARED = """query ($id: ID!, $lines: BigInt, $usages: BigInt, $revenue: Decimal) { dsr(id: $id) {
+    comparedTotals(lines: $lines, usages: $usages, revenue: $revenue) {
+        matches lines { difference } usages { difference } revenue { declared found difference }
+    }
+} }"""
+
+
+def test_declared_totals_beside_those_that_are_found(norway):
+    def compared(**declared):
+        return ask(COMPARED, id=norway.pk, **declared)["dsr"]["comparedTotals"]
+
+    revenue = {"declared": "0.1", "found": "0.10000015", "difference": "0.00000015"}
+    assert compared(lines="2", usages="18446744073709551614", revenue="0.1") == {
+        "matches": False,
+        "lines": {"difference": "1"},
+        "usages": {"difference": "0"},
+        "revenue": revenue,
+    }
+    assert compared(lines=3) == {"matches": True, "lines": {"difference": "0"}, "usages": None, "revenue": None}
+
+
+def test_wrong_declared_totals(norway, tmp_path):
+    assert refusal(COMPARED, id=norway.pk) == ("invalid_argument", {"argument": "lines"})
+    assert refusal(COMPARED, id=norway.pk, usages="-1") == ("invalid_argument", {"argument": "usages"})
+    assert ask(COMPARED, id=failed(tmp_path), lines=0)["dsr"] == {"comparedTotals": None}
+
+
 def test_lines_are_shown_as_delivered_and_blank_cells_are_null(norway):
     query = """query ($id: ID!) { dsr(id: $id) { lines {
         totalCount edges { node { lineNumber dspId title artists isrc usages revenue } }

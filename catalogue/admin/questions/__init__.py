@@ -5,7 +5,8 @@ from catalogue.admin.questions.breakdown import BreakdownPage
 from catalogue.admin.questions.comparison import ComparisonPage
 from catalogue.admin.questions.coverage import CoveragePage
 from catalogue.admin.questions.identification import IdentificationPage
+from catalogue.admin.questions.totals import TotalsPage
 
 
-class QuestionPages(BreakdownPage, ComparisonPage, CoveragePage, ArtistsPage, IdentificationPage):
+class QuestionPages(BreakdownPage, ComparisonPage, CoveragePage, ArtistsPage, IdentificationPage, TotalsPage):
     """All of them."""

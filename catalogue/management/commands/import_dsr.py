@@ -9,6 +9,7 @@ from django.core.management.base import CommandError
 from django.db import Error
 from tqdm import tqdm
 
+from catalogue.dsrs.declared import MEASURES, DeclaredTotals
 from catalogue.exceptions import NoReportFound, ReportRefused
 from catalogue.imports.finding import FoundReports, LeftOut, reports_find
 from catalogue.imports.grouping import FoundDelivery
@@ -18,7 +19,7 @@ from catalogue.imports.outcome import ImportedDSR, ImportReport, Outcome
 from catalogue.reports.contexts import MessageFacts, SalesContext
 from catalogue.reports.problems import Problem
 from catalogue.resources.services import catalogue_refresh
-from dsrhub.commands import DsrhubCommand, whole_number
+from dsrhub.commands import DsrhubCommand, decimal_number, whole_number
 from dsrhub.files import FoundFile
 from dsrhub.values import printable
 
@@ -47,6 +48,13 @@ class Command(DsrhubCommand):
             action="store_true",
             help="with --replace: also delete the DSRs of replaced messages whose contexts the new message lacks",
         )
+        for name, kind in (("lines", whole_number), ("usages", whole_number), ("revenue", decimal_number)):
+            parser.add_argument(
+                f"--declared-{name}",
+                type=kind,
+                metavar="N",
+                help=f"the {name} that the service declares of a single delivery, which is refused if it has others",
+            )
         parser.add_argument("--dry-run", action="store_true", help="do the complete import, but keep nothing")
         parser.add_argument(
             "--jobs",
@@ -60,7 +68,8 @@ class Command(DsrhubCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         if options["drop_missing"] and not options["replace"]:
             raise CommandError("--drop-missing needs --replace.")
-        choices = Choices(**{name: options[name] for name in ("replace", "drop_missing", "dry_run")})
+        declared = DeclaredTotals(**{name: options[f"declared_{name}"] for name in MEASURES})
+        choices = Choices(**{name: options[name] for name in ("replace", "drop_missing", "dry_run")}, declared=declared)
         try:
             found = reports_find(options["paths"])
         except NoReportFound as error:
@@ -68,6 +77,8 @@ class Command(DsrhubCommand):
             raise CommandError(error.message) from None
         self._print_left_out(found.left_out)
         files, planned, refused = found.files, deliveries_plan(found.files), 0
+        if not declared.is_empty and (len(planned) != 1 or any(path.is_dir() for path in options["paths"])):
+            raise CommandError("Totals are declared of one delivery: name its file, or the files of one message.")
         self._print_repeated(repeated_keys(planned), replace=options["replace"])
         with tqdm(
             total=sum(map(_size, files)),

@@ -26,6 +26,7 @@ DSR_NEEDS = {
     "coverage": VIEW_DSR,
     "artists": VIEW_DSR,
     "identification": VIEW_DSR,
+    "totals": VIEW_DSR,
     "add": set(),
     "delete": {"delete_dsr"},
     "import": {"import_dsr"},
@@ -129,6 +130,7 @@ def address(module_db, tmp_path_factory):
 
     def address(model, view):
         arguments = {"upload": ["some"], "upload_progress": ["some"], "lines": [dsr.pk], "file": [dsr.pk]}
+        arguments["totals"] = [dsr.pk]
         if model == "reportmessage":
             arguments["file"] = [objects[model].pk, 1]
         arguments["revert"] = [objects["supersededdsr"].pk]

@@ -121,6 +121,46 @@ def test_different_content_replaces_the_dsr_on_request(uploader, tmp_path):
     assert [one["dsp_id"] for one in uploader.get(f"/dsrs/{number}/lines").json()] == ["b"]
 
 
+# --- Declared totals -------------------------------------------------------------------------------------------
+
+
+def test_a_report_with_the_declared_totals_is_loaded(uploader):
+    declared = {"declared_lines": "2", "declared_usages": "3", "declared_revenue": "1.500"}
+    for status in (201, 200):
+        response = upload(
+            uploader, ES_JANUARY, line("a", usages="3", revenue="1"), line("b", revenue="0.5"), **declared
+        )
+        assert response.status_code == status
+
+
+def test_a_report_with_other_totals_is_refused(uploader):
+    declared = {"declared_lines": "1", "declared_usages": "4", "declared_revenue": "1.5"}
+    response = upload(uploader, ES_JANUARY, line("a", usages="3", revenue="1.50"), **declared)
+    assert response.status_code == 400
+    answer = response.json()
+    assert answer["code"] == "report_refused"
+    assert answer["problems"] == [{"code": "totals_differ", "value": "usages: 4 declared, 3 found"}]
+    assert answer["dsr"] == DSR.objects.failed().get().pk
+    assert is_nothing_loaded()
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("declared_lines", "-1"),
+        ("declared_lines", "1.5"),
+        ("declared_usages", "1 000"),
+        ("declared_revenue", "1,5"),
+        ("declared_revenue", "9" * 31),
+    ],
+)
+def test_what_no_total_can_be_is_named(uploader, name, value):
+    response = upload(uploader, ES_JANUARY, ONE_LINE, **{name: value})
+    assert response.status_code == 400
+    assert [finding["code"] for finding in response.json()[name]] == ["invalid"]
+    assert not DSR.objects.exists()
+
+
 # --- Errors in the report --------------------------------------------------------------------------------------
 
 

@@ -40,10 +40,10 @@ def uploader(client):
     return client
 
 
-def upload(client, *, choices=(), name=None, **values):
+def upload(client, *, choices=(), declared=(), name=None, **values):
     name = name or file_name(values["number"], values["count"])
     file = SimpleUploadedFile(name, message_file(**values))
-    return client.post("/dsrs/", {"file": file, **dict.fromkeys(choices, "true")})
+    return client.post("/dsrs/", {"file": file, **dict.fromkeys(choices, "true"), **dict(declared)})
 
 
 def stored(folder):
@@ -409,3 +409,29 @@ def test_an_import_that_has_ended_cannot_be_discarded(uploader):
     response = uploader.delete(f"/imports/{job.pk}")
     assert (response.status_code, response.json()["code"]) == (409, "import_job_changed")
     assert DSR.objects.count() == len([SPAIN, ITALY])
+
+
+# --- Declared totals -------------------------------------------------------------------------------------------
+
+
+def test_the_totals_declared_with_the_last_file_are_those_of_the_whole_message(uploader, uploads):
+    assert upload(uploader, **FIRST, declared={"declared_lines": "99"}).status_code == 202
+    refused = upload(uploader, **SECOND, declared={"declared_lines": "2"})
+    assert refused.status_code == 400
+    assert [one for one in refused.json()["problems"] if one["code"] == "totals_differ"] == [
+        {"code": "totals_differ", "value": "lines: 2 declared, 3 found"}
+    ]
+    assert (stored(uploads), DSR.objects.count()) == (0, 0)
+
+    assert upload(uploader, **FIRST).status_code == 202
+    assert upload(uploader, **SECOND, declared={"declared_lines": "3", "declared_usages": "8"}).status_code == 201
+
+
+def test_the_files_stay_where_a_revenue_of_several_currencies_is_declared(uploader, uploads):
+    contexts = (SPAIN, NORWAY)
+    assert upload(uploader, **FIRST, contexts=contexts).status_code == 202
+    refused = upload(uploader, **SECOND, contexts=contexts, declared={"declared_revenue": "1"})
+    assert refused.status_code == 400
+    assert refused.json()["declared_revenue"][0]["code"] == "invalid_argument"
+    assert stored(uploads) == 2
+    assert upload(uploader, **SECOND, contexts=contexts).status_code == 201

@@ -179,7 +179,7 @@ def test_a_name_inside_gzip_in_another_composition_is_no_difference(tmp_path):
 
 
 def test_a_decomposed_name_of_an_earlier_release_goes_on(tmp_path):
-    earlier = earlier_dsr(named(offer=NFD), offer=NFD)
+    earlier = earlier_dsr(named(offer=NFD), offer=NFD, total_revenue=1)
     with pytest.raises(DSRExists) as refusal:
         replayed(tmp_path, named(offer=NFC))
     assert refusal.value.extra["id"] == earlier.pk

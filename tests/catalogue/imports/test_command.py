@@ -4,6 +4,7 @@ import errno
 import io
 import os
 from dataclasses import asdict
+from decimal import Decimal
 from pathlib import Path
 from threading import Event
 
@@ -18,6 +19,7 @@ from catalogue.reports.formats.tsv.name import parse_report_name
 from dsrhub.database import locks
 from dsrhub.database.statements import rows_of
 from tests.catalogue.helpers import line, other_transaction, write_report
+from tests.catalogue.messages import FIRST, SECOND, write_message_file
 from tests.waiting import PATIENCE
 
 NAMES = [f"Spotify_Duo_ES_EUR_2020{month:02}01-2020{month:02}28.tsv.gz" for month in range(1, 8)]
@@ -127,6 +129,61 @@ def test_without_any_file_the_command_fails(tmp_path, what):
 
     assert out == []
     assert err[0].startswith(str(tmp_path / what))
+
+
+# --- Declared totals -------------------------------------------------------------------------------------------
+
+
+def test_a_file_with_the_declared_totals_is_imported(tmp_path):
+    path = write_report(tmp_path, NAMES[0], line("a", usages="3", revenue="-1.50"), line("b"))
+    out, err = import_dsr(path, declared_lines=2, declared_usages=3, declared_revenue=Decimal("-1.5"))
+    assert (out[-1], err) == ("1 file imported.", [])
+
+
+def test_a_file_with_other_totals_is_refused_and_each_is_named(tmp_path):
+    path = write_report(tmp_path, NAMES[0], line("a", usages="3", revenue="1.50"))
+    out, err = import_dsr(path, "--declared-lines=2", "--declared-usages=3", "--declared-revenue=1.5001")
+    assert out == []
+    assert err == [
+        f"refused: {NAMES[0]}: 2 errors, nothing is loaded. The first: totals_differ at value 'lines: 2 declared, 1 "
+        "found'",
+        "  file: totals_differ: 'lines: 2 declared, 1 found'",
+        "  file: totals_differ: 'revenue: 1.5001 declared, 1.50 found'",
+        "1 of 1 file refused.",
+    ]
+    assert not DSR.objects.ingested().exists()
+
+
+def test_totals_are_declared_of_one_delivery_alone(tmp_path):
+    paths = [write_report(tmp_path, name, line("a")) for name in NAMES[:2]]
+    (tmp_path / "folder").mkdir()
+    alone = write_report(tmp_path / "folder", NAMES[0], line("a"))
+    for named in (paths, [tmp_path], [tmp_path / "folder"]):
+        _, err = import_dsr(*named, declared_lines=1)
+        assert err == ["Totals are declared of one delivery: name its file, or the files of one message."]
+    assert not DSR.objects.exists()
+    assert import_dsr(alone, declared_lines=1)[1] == []
+
+
+def test_totals_are_declared_of_all_files_of_a_message(tmp_path):
+    paths = [write_message_file(tmp_path, **part) for part in (FIRST, SECOND)]
+    assert import_dsr(*paths, declared_lines=4)[1][0].endswith("totals_differ at value 'lines: 4 declared, 3 found'")
+    assert import_dsr(*paths, declared_lines=3, declared_usages=8)[1] == []
+
+
+@pytest.mark.parametrize(
+    ("option", "reason"),
+    [
+        ("--declared-lines=1.0", "argument --declared-lines: '1.0' is not a whole number"),
+        ("--declared-usages=1,000", "argument --declared-usages: '1,000' is not a whole number"),
+        ("--declared-revenue=1e3", "argument --declared-revenue: '1e3' is not a number in plain digits, such as 12.50"),
+        ("--declared-usages=-1", "Declared usages must be a whole number of zero or more, of at most 30 digits."),
+    ],
+)
+def test_what_no_total_can_be_is_refused(tmp_path, option, reason):
+    path = write_report(tmp_path, NAMES[0], line("a"))
+    assert import_dsr(path, option) == ([], [f"Error: {reason}" if reason.startswith("argument") else reason])
+    assert not DSR.objects.exists()
 
 
 # --- Folders ---------------------------------------------------------------------------------------------------

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from catalogue.imports import many
 from catalogue.imports.grouping import FoundDelivery
-from catalogue.imports.many import PlannedDelivery, deliveries_plan, predecessors, repeated_keys
+from catalogue.imports.many import PlannedDelivery, deliveries_plan, earlier_of_series, predecessors, repeated_keys
 from catalogue.models import DSR, RejectedDelivery, UsageLine
 from catalogue.reports.contexts import SalesContext
 from catalogue.reports.formats import registry
@@ -147,6 +147,25 @@ def test_a_warning_of_an_overlap_does_not_depend_on_the_threads(tmp_path):
 
 
 @pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("is_first_large", [True, False])
+def test_a_comparison_with_the_previous_report_does_not_depend_on_the_threads(tmp_path, is_first_large):
+    """All files are read at a time. Then each waits for the earlier ones of its series."""
+    sizes = [20_000, 1, 20_000] if is_first_large else [1, 20_000, 1]
+    paths = []
+    for days, usages, size in zip(("0301-20200331", "0201-20200229", "0401-20200430"), (1, 1, 100), sizes, strict=True):
+        lines = (line(f"{number}", usages=str(0 if number else usages)) for number in range(size))
+        paths.append(write_report(tmp_path, f"Spotify_SpotifyDuo_NO_NOK_2020{days}.tsv", *lines))
+
+    # March comes before February, which it does not know, and April after both.
+    assert import_dsr(*paths, jobs=3)[1] == []
+
+    warned = DSR.objects.order_by("period_start").values_list("period_start__month", "problems__value")
+    march = DSR.objects.get(period_start__month=3)
+    value = f"usages 100, previously 1 (DSR {march.pk}, {march.path})"
+    assert list(warned) == [(2, None), (3, None), (4, value)]
+
+
+@pytest.mark.django_db(transaction=True)
 def test_of_two_failures_of_one_name_the_last_one_is_kept(tmp_path, monkeypatch):
     monkeypatch.setattr(registry, "FORMATS", [ToyFormat(), *registry.FORMATS])
     paths = []
@@ -229,6 +248,15 @@ def test_a_file_waits_for_exactly_the_earlier_files_that_it_may_meet(planned):
         }
         assert waits_for[position] == meets | last_of_name[one.delivery.path.name]
         last_of_name[one.delivery.path.name] = {position}
+
+
+@given(st.lists(PLANNED, max_size=8))
+def test_a_file_is_compared_after_exactly_the_earlier_files_of_its_series(planned):
+    offers = [{context.offer for context in one.contexts} for one in planned]
+    assert earlier_of_series(planned) == [
+        {earlier for earlier in range(position) if offers[earlier] & offers[position]}
+        for position in range(len(planned))
+    ]
 
 
 def _days(context):

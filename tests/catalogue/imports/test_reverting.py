@@ -9,6 +9,7 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
+from catalogue.dsrs.declared import DeclaredTotals
 from catalogue.dsrs.services import dsr_delete, message_delete
 from catalogue.dsrs.superseding import versions_drop, versions_drop_surplus
 from catalogue.dsrs.versions import versions_disk_usage
@@ -17,12 +18,14 @@ from catalogue.exceptions import (
     ExchangeRateMissing,
     MessageIdReused,
     NameLooksAlike,
+    ReportRefused,
     VersionNeedsMessage,
     VersionNotFound,
 )
+from catalogue.imports.loading import Choices
 from catalogue.imports.outcome import Outcome
 from catalogue.imports.reverting import version_return, version_revert
-from catalogue.imports.services import dsr_import
+from catalogue.imports.services import DeliveredFile, delivery_import, dsr_import
 from catalogue.models import (
     DSR,
     LeftoverLines,
@@ -441,3 +444,15 @@ def test_a_dropped_version_goes_with_its_message_and_its_files(tmp_path, setting
     catalogue_refresh()
     assert not UsageLine.objects.exists()
     assert line_storage() == SHARED_STORAGE
+
+
+def test_declared_totals_are_those_of_the_version_that_would_return(tmp_path):
+    old = import_report(tmp_path, ES_JANUARY, *OLD)
+    replaced(tmp_path, ES_JANUARY, *NEW)
+    files = [DeliveredFile(write_report(tmp_path, ES_JANUARY, *OLD), ES_JANUARY)]
+    with pytest.raises(ReportRefused) as refusal:
+        delivery_import(files=files, choices=Choices(replace=True, declared=DeclaredTotals(lines=3)))
+    assert [problem.code for problem in refusal.value.extra["problems"]] == ["totals_differ"]
+    assert SupersededDSR.objects.get().pk == old.pk
+    report = delivery_import(files=files, choices=Choices(replace=True, declared=DeclaredTotals(lines=2)))
+    assert report.outcome == Outcome.REVERTED

@@ -1,0 +1,150 @@
+"""Totals that somebody declares of a report beside it, such as in a letter, compared with those of its lines."""
+
+import re
+from collections.abc import Collection, Iterable, Iterator
+from dataclasses import dataclass
+from decimal import Decimal
+from functools import reduce
+from typing import Protocol
+
+from catalogue.exceptions import DSRFailed
+from catalogue.models import DSR
+from dsrhub.exceptions import InvalidArgument
+from dsrhub.values import AMOUNT, DECIMALS, INTEGER_DIGITS, WIDE
+
+MEASURES = ("lines", "usages", "revenue")
+# As regular expressions.
+WHOLE_NUMBER, SIGNED_AMOUNT = rf"[0-9]{{1,{INTEGER_DIGITS}}}", f"-?{AMOUNT}"
+WHOLE_NUMBER_IN_WORDS = f"a whole number of zero or more, of at most {INTEGER_DIGITS} digits"
+SIGNED_AMOUNT_IN_WORDS = (
+    f"a number of at most {INTEGER_DIGITS} digits before the decimal point and {DECIMALS} behind it"
+)
+
+
+@dataclass(frozen=True)
+class DeclaredTotals:
+    """What is declared; None for what is not. The revenue is in the currency of the report.
+
+    Raises InvalidArgument, which names the total.
+    """
+
+    lines: int | None = None
+    usages: int | None = None
+    revenue: Decimal | None = None
+
+    def __post_init__(self) -> None:
+        for name, pattern, kind in (
+            ("lines", WHOLE_NUMBER, WHOLE_NUMBER_IN_WORDS),
+            ("usages", WHOLE_NUMBER, WHOLE_NUMBER_IN_WORDS),
+            ("revenue", SIGNED_AMOUNT, SIGNED_AMOUNT_IN_WORDS),
+        ):
+            value = getattr(self, name)
+            if value is not None and not re.fullmatch(pattern, f"{Decimal(value):f}"):
+                raise InvalidArgument(f"Declared {name} must be {kind}.", argument=name)
+
+    @property
+    def is_empty(self) -> bool:
+        return all(getattr(self, name) is None for name in MEASURES)
+
+
+NOTHING_DECLARED = DeclaredTotals()
+
+
+class HasTotals(Protocol):
+    """A DSR, or the totals of the lines that will be one."""
+
+    @property
+    def line_count(self) -> int: ...
+
+    @property
+    def total_usages(self) -> Decimal: ...
+
+    @property
+    def total_revenue(self) -> Decimal: ...
+
+
+@dataclass(frozen=True)
+class FoundTotals:
+    """What is found. Revenue of several currencies has no sum: it is None."""
+
+    lines: Decimal
+    usages: Decimal
+    revenue: Decimal | None
+
+
+def found_totals(parts: Collection[HasTotals], currencies: Iterable[str]) -> FoundTotals:
+    """The sums of DSRs, or of what will be DSRs, in these currencies."""
+    has_one_currency = len(set(currencies)) == 1
+    return FoundTotals(
+        Decimal(sum(part.line_count for part in parts)),
+        _sum(part.total_usages for part in parts),
+        _sum(part.total_revenue for part in parts) if has_one_currency else None,
+    )
+
+
+def _sum(amounts: Iterable[Decimal]) -> Decimal:
+    return reduce(WIDE.add, amounts, Decimal(0))
+
+
+@dataclass(frozen=True)
+class ComparedTotal:
+    declared: Decimal
+    found: Decimal
+
+    @property
+    def difference(self) -> Decimal:
+        """What is found, less what is declared."""
+        return WIDE.subtract(self.found, self.declared)
+
+
+@dataclass(frozen=True)
+class ComparedTotals:
+    """Each total that is declared beside the one that is found; None for the others."""
+
+    lines: ComparedTotal | None = None
+    usages: ComparedTotal | None = None
+    revenue: ComparedTotal | None = None
+
+    @property
+    def matches(self) -> bool:
+        return not any(total.difference for _, total in self)
+
+    def __iter__(self) -> Iterator[tuple[str, ComparedTotal]]:
+        """The declared totals by name."""
+        named = ((name, getattr(self, name)) for name in MEASURES)
+        return ((name, total) for name, total in named if total is not None)
+
+
+def totals_compared(declared: DeclaredTotals, found: FoundTotals) -> ComparedTotals:
+    """Raises InvalidArgument for a declared revenue where there are several currencies."""
+    if declared.revenue is not None and found.revenue is None:
+        raise several_currencies()
+    pairs = {name: (getattr(declared, name), getattr(found, name)) for name in MEASURES}
+    return ComparedTotals(
+        **{name: ComparedTotal(Decimal(one), other) for name, (one, other) in pairs.items() if one is not None}
+    )
+
+
+def several_currencies() -> InvalidArgument:
+    return InvalidArgument(
+        "The delivery has DSRs in several currencies, so no revenue of it can be declared.", argument="declared_revenue"
+    )
+
+
+def differences_text(compared: ComparedTotals) -> list[str]:
+    """Each total that differs, for people, with what is declared and what is found."""
+    return [
+        f"{name}: {total.declared:f} declared, {total.found:f} found" for name, total in compared if total.difference
+    ]
+
+
+def dsr_totals_compared(*, dsr: DSR, declared: DeclaredTotals) -> ComparedTotals:
+    """The totals of an ingested DSR beside declared ones. It only reads.
+
+    Raises DSRFailed, and InvalidArgument where nothing is declared.
+    """
+    if declared.is_empty:
+        raise InvalidArgument("Declare lines, usages or revenue.", argument="lines")
+    if dsr.status != DSR.Status.INGESTED:
+        raise DSRFailed(f"The import of DSR {dsr.pk} failed. It has no lines whose totals can be compared.", id=dsr.pk)
+    return totals_compared(declared, found_totals([dsr], [dsr.currency_id]))
