@@ -89,7 +89,9 @@ def stored(cursor=None):
 def test_of_two_imports_of_one_message_the_second_changes_nothing(tmp_path, in_thread):
     content = message_of("MSG-1", "GB", "SE")
     both = Barrier(2, timeout=PATIENCE)
-    imports = [in_thread(**importing(tmp_path, content, progress=_meeting(both))) for _ in range(2)]
+    # The file is written once: one import must not read it while it is written for the other.
+    options = importing(tmp_path, content)
+    imports = [in_thread(**options | {"progress": _meeting(both)}) for _ in range(2)]
 
     outcomes = [sorted({one.outcome for one in done.result(PATIENCE).imported}) for done in imports]
 
