@@ -10,7 +10,7 @@ from typing import Protocol
 from catalogue.exceptions import DSRFailed
 from catalogue.models import DSR
 from dsrhub.exceptions import InvalidArgument
-from dsrhub.values import AMOUNT, DECIMALS, INTEGER_DIGITS, WIDE
+from dsrhub.values import AMOUNT, DECIMALS, INTEGER_DIGITS, WIDE, difference
 
 MEASURES = ("lines", "usages", "revenue")
 # As regular expressions.
@@ -94,7 +94,7 @@ class ComparedTotal:
     @property
     def difference(self) -> Decimal:
         """What is found, less what is declared."""
-        return WIDE.subtract(self.found, self.declared)
+        return difference(self.found, self.declared)
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from catalogue.admin.questions.page import QuestionPage, SearchForm
+from catalogue.admin.questions.page import QuestionPage, SearchForm, query_without_page
 from catalogue.dsrs.coverage import (
     MOST_MONTHS,
     SeriesCoverage,
@@ -22,6 +22,8 @@ from catalogue.dsrs.coverage import (
     parse_month,
 )
 from dsrhub.exceptions import InvalidArgument
+from dsrhub.forms import WholeNumberField
+from dsrhub.import_export.tables import Table
 
 SERIES_ON_A_PAGE = 500
 MONTHS_SHOWN = 12
@@ -42,6 +44,8 @@ class MonthField(forms.CharField):
 class CoverageForm(SearchForm):
     first = MonthField(label=gettext_lazy("From"))
     last = MonthField(label=gettext_lazy("To (inclusive)"))
+    # The number of series on the pages before.
+    after = WholeNumberField(min_value=0, max_value=2**31, required=False, widget=forms.HiddenInput)
 
     def months(self) -> tuple[date, date]:
         """The chosen range, or the months until now."""
@@ -60,6 +64,18 @@ def coverage_rows(series: Sequence[SeriesCoverage], months: Sequence[str]) -> li
         }
         for one in series
     ]
+
+
+def exported(series: Sequence[SeriesCoverage], months: Sequence[str]) -> Table:
+    """One row for each series, with the state of each month as REST has it."""
+    columns = ("dsp", "offer", "society", "territory", "currency")
+    rows = ((*(getattr(one, name) for name in columns), *(_state(one, month) for month in months)) for one in series)
+    return Table((*columns, *months), rows)
+
+
+def _state(series: SeriesCoverage, month: str) -> str | None:
+    found = series.months.get(month)
+    return None if found is None else found.state.value
 
 
 def _month_cell(series: SeriesCoverage, month: str) -> dict[str, Any] | None:
@@ -82,10 +98,10 @@ class CoveragePage(QuestionPage):
         return [path("coverage/", view, name="catalogue_dsr_coverage"), *super().get_urls()]
 
     def coverage_view(self, request: HttpRequest) -> HttpResponseBase:
-        """Show the months of each series. A gap leads to the import, and a month to its DSRs."""
+        """Show the months of each series, or send them as a file. A gap leads to the import, a month to its DSRs."""
         self._require_view(request)
         form = CoverageForm(request.GET)
-        context: dict[str, Any] = {"title": _("Coverage"), "form": form, "states": State.choices}
+        context: dict[str, Any] = {"title": _("Coverage"), "form": form, "may_export": self._may_export(request)}
         series: list[SeriesCoverage] = []
         if form.is_valid():
             first, last = form.months()
@@ -96,9 +112,15 @@ class CoveragePage(QuestionPage):
         if not form.is_valid():
             return self._question(request, "coverage", context, status=400)
         months = [month_name(month) for month in months_between(first, last)]
+        if (file := self._sent(request, "coverage", lambda: exported(series, months))) is not None:
+            return file
+        after = form.cleaned_data["after"] or 0
+        end = after + SERIES_ON_A_PAGE
         context |= {
+            "states": State.choices,
             "months": months,
-            "rows": coverage_rows(series[:SERIES_ON_A_PAGE], months),
-            "hidden_row_count": max(len(series) - SERIES_ON_A_PAGE, 0),
+            "rows": coverage_rows(series[after:end], months),
+            "query": query_without_page(request),
+            "next": end if end < len(series) else None,
         }
         return self._question(request, "coverage", context)

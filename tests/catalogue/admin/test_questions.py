@@ -105,6 +105,24 @@ def test_a_file_needs_the_permission_to_export(client):
     assert client.get(BREAKDOWN, {"format": "csv"}).status_code == 403
 
 
+@pytest.mark.usefixtures("_reports")
+def test_coverage_has_pages_and_files(ask, admin_client, monkeypatch):
+    query = {"first": "2020-01", "last": "2020-02"}
+    monkeypatch.setattr("catalogue.admin.questions.coverage.SERIES_ON_A_PAGE", 1)
+    page = ask(COVERAGE, **query)
+    assert [row[0] for row in table_of(page, "coverage")[1:]] == ["Deezer Free"]
+    (following,) = re.findall('href="([^"]+)" rel="next"', page.content.decode())
+    page = admin_client.get(COVERAGE + following.replace("&amp;", "&"))
+    assert [row[0] for row in table_of(page, "coverage")[1:]] == ["Spotify Duo"]
+    assert 'rel="next"' not in page.content.decode()
+    sent = admin_client.get(COVERAGE, query | {"format": "csv"}).getvalue().decode("utf-8-sig")
+    assert sent.splitlines() == [
+        "dsp,offer,society,territory,currency,2020-01,2020-02",
+        "Deezer,Free,,FR,EUR,partial,partial",
+        "Spotify,Duo,,ES,EUR,ingested,ingested",
+    ]
+
+
 @pytest.mark.parametrize(
     ("query", "message"),
     [
