@@ -1,0 +1,50 @@
+"""The tables of the catalogue."""
+
+from catalogue.models.currencies import Currency, EcbRate, OperatorRate, RateMethod, Territory
+from catalogue.models.dsrs import (
+    DSR,
+    SHARED_PARTITION,
+    AbstractDSR,
+    RateChange,
+    RejectedDelivery,
+    ReportProblem,
+    RevenueKind,
+    UseTypeTotal,
+)
+from catalogue.models.jobs import ImportJob, ImportJobManager
+from catalogue.models.lines import LeftoverLines, Resource, UsageLine
+from catalogue.models.messages import AbstractMessage, PartyAlias, ReportMessage
+from catalogue.models.rankings import KeptArtists, KeptRanking, WantedArtists, WantedRanking
+from catalogue.models.versions import DSRDifference, SupersededDSR, SupersededManager, SupersededMessage
+
+__all__ = [
+    "DSR",
+    "SHARED_PARTITION",
+    "AbstractDSR",
+    "AbstractMessage",
+    "Currency",
+    "DSRDifference",
+    "EcbRate",
+    "ImportJob",
+    "ImportJobManager",
+    "KeptArtists",
+    "KeptRanking",
+    "LeftoverLines",
+    "OperatorRate",
+    "PartyAlias",
+    "RateChange",
+    "RateMethod",
+    "RejectedDelivery",
+    "ReportMessage",
+    "ReportProblem",
+    "Resource",
+    "RevenueKind",
+    "SupersededDSR",
+    "SupersededManager",
+    "SupersededMessage",
+    "Territory",
+    "UsageLine",
+    "UseTypeTotal",
+    "WantedArtists",
+    "WantedRanking",
+]
