@@ -37,7 +37,11 @@ DEPTH = 4
 ADMINS = list(admin.site._registry.items())
 NAMES = [model._meta.label_lower for model, _ in ADMINS]
 # Lists that are open to another permission than that to view their model.
-OTHER_NEEDS = {"catalogue.importjob": "import_dsr", "catalogue.reportmessage": "view_dsr"}
+OTHER_NEEDS = {
+    "catalogue.supersededdsr": "view_dsr",
+    "catalogue.importjob": "import_dsr",
+    "catalogue.reportmessage": "view_dsr",
+}
 
 
 def paths_to_secrets(model, before=(), depth=DEPTH):
