@@ -9,8 +9,7 @@ from dsrhub.commands import DsrhubCommand
 class Command(DsrhubCommand):
     help = (
         "Drop earlier versions that are kept for too long, register the resources of DSRs that are not catalogued yet, "
-        "remove the lines of deleted DSRs, and build the "
-        "index of words if an earlier version has filled the database."
+        "remove the lines of deleted DSRs, and build the index of words if an earlier release has filled the database."
     )
 
     def handle(self, *args: Any, **options: Any) -> None:
