@@ -54,10 +54,11 @@ def _belongings(tables: Iterable[str], column: str) -> str:
 SUPERSEDE = f"""
 INSERT INTO catalogue_supersededdsr
     ({OTHER_COLUMNS}, is_catalogued, successor, superseded_at, superseded_by_id, byte_count, belongings)
-SELECT {OTHER_COLUMNS}, true, successor, %(at)s, %(user)s, byte_count, {_belongings(OF_DSRS, "dsr_id")}
+SELECT {OTHER_COLUMNS}, true, successor, %(at)s, %(user)s, byte_count + pg_column_size(belongings), belongings
 FROM catalogue_dsr AS owner
 JOIN unnest(%(ids)s::integer[], %(successors)s::integer[], %(byte_counts)s::bigint[])
     AS gone (id, successor, byte_count) USING (id)
+CROSS JOIN LATERAL (SELECT {_belongings(OF_DSRS, "dsr_id")} AS belongings) AS theirs
 """  # noqa: S608 - no value is in it, here and below
 SUPERSEDE_MESSAGE = f"""
 INSERT INTO catalogue_supersededmessage ({MESSAGE_COLUMNS}, byte_count, belongings)

@@ -275,7 +275,9 @@ class Migration(migrations.Migration):
                 ),
                 (
                     "byte_count",
-                    models.BigIntegerField(help_text="About. Of its lines and its file.", verbose_name="bytes on disk"),
+                    models.BigIntegerField(
+                        help_text="About. Of its lines, what belongs to it and its file.", verbose_name="bytes on disk"
+                    ),
                 ),
                 ("belongings", models.JSONField(help_text="The rows of other tables that belong to it, by table.")),
                 (

@@ -53,7 +53,9 @@ class SupersededDSR(AbstractDSR):
         _("superseded at"), help_text=_("The same for all DSRs that were superseded in one step.")
     )
     superseded_by = _former_user(_("superseded by"))
-    byte_count = models.BigIntegerField(_("bytes on disk"), help_text=_("About. Of its lines and its file."))
+    byte_count = models.BigIntegerField(
+        _("bytes on disk"), help_text=_("About. Of its lines, what belongs to it and its file.")
+    )
     belongings = models.JSONField(help_text=_("The rows of other tables that belong to it, by table."))
 
     # What it still is, and what workers change.

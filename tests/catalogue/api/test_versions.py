@@ -54,7 +54,8 @@ def test_a_version_is_listed_with_its_difference(reader, old, new, settings):
     (listed,) = reader.get("/versions/").json()
     times = {name: datetime.fromisoformat(listed.pop(name)) for name in ("superseded_at", "kept_until")}
     assert times["kept_until"] - times["superseded_at"] == timedelta(days=30)
-    assert listed.pop("bytes") == 4 * 300
+    # About 300 bytes for each line, and those of the warning that a DSP ID is repeated.
+    assert 1200 < listed.pop("bytes") < 1800
     assert listed == {
         "id": old.pk,
         "path": ES_JANUARY,
