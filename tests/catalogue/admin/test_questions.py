@@ -116,10 +116,10 @@ def test_coverage_has_pages_and_files(ask, admin_client, monkeypatch):
     assert [row[0] for row in table_of(page, "coverage")[1:]] == ["Spotify Duo"]
     assert 'rel="next"' not in page.content.decode()
     sent = admin_client.get(COVERAGE, query | {"format": "csv"}).getvalue().decode("utf-8-sig")
-    assert sent.splitlines() == [
-        "dsp,offer,society,territory,currency,2020-01,2020-02",
-        "Deezer,Free,,FR,EUR,partial,partial",
-        "Spotify,Duo,,ES,EUR,ingested,ingested",
+    assert list(csv.reader(io.StringIO(sent))) == [
+        ["dsp", "offer", "society", "territory", "currency", "2020-01", "2020-02"],
+        ["Deezer", "Free", "", "FR", "EUR", "partial", "partial"],
+        ["Spotify", "Duo", "", "ES", "EUR", "ingested", "ingested"],
     ]
 
 

@@ -36,7 +36,7 @@ def test_totals_that_match(client, dsr, path):
         "matches": True,
         "lines": total("2", "2", "0"),
         "usages": total("8", "8", "0"),
-        "revenue": total("10.505", "10.505", "0.000"),
+        "revenue": total("10.505", "10.505", "0"),
     }
 
 
@@ -55,7 +55,7 @@ def test_no_digit_is_lost_in_numbers_of_json(client):
     assert ask(client, dsr, f'{{"usages": {large}, "revenue": {large}.{"0" * 59}1}}') == {
         "matches": True,
         "usages": total(str(large), str(large), "0"),
-        "revenue": total(f"{large}.{'0' * 59}1", f"{large}.{'0' * 59}1", f"0.{'0' * 60}"),
+        "revenue": total(f"{large}.{'0' * 59}1", f"{large}.{'0' * 59}1", "0"),
     }
     assert ask(client, dsr, f'{{"usages": {large - 1}}}') == {
         "matches": False,
