@@ -15,6 +15,7 @@ from catalogue.admin.declared import DeclaredForm
 from catalogue.imports.preview import earlier_ids, found_in, shown_dsrs
 from catalogue.imports.selectors import JobProgress, job_progress
 from catalogue.models import DSR, ImportJob
+from catalogue.reports.formats.registry import explanation
 
 State = ImportJob.State
 # How many DSRs that a replacement lacks are listed.
@@ -38,6 +39,7 @@ def job_card(job: ImportJob, in_work: set[int], same_key: Sequence[ImportJob]) -
         **_dsr_table(preview),
         "totals": totals and _totals(totals),
         "problem_counts": problem_counts(errors, warnings),
+        "problem_groups": _problem_groups(preview.get("problems", [])),
         "more_problems": grouped(more_problems) if more_problems > 0 else "",
         "download": _download_label(preview.get("kept_count", 0), errors + warnings) if job.stored_name else "",
         # A line may have more cells than there are columns.
@@ -50,6 +52,14 @@ def job_card(job: ImportJob, in_work: set[int], same_key: Sequence[ImportJob]) -
         "is_open": job.state in ImportJob.OPEN and job.stored_name != "",
         "can_check_again": job.state in (State.CHECKED, State.REFUSED) and job.stored_name != "",
     }
+
+
+def _problem_groups(problems: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The problems of each code together, with what the code means and what to do about it."""
+    by_code: dict[str, list[dict[str, Any]]] = {}
+    for problem in problems:
+        by_code.setdefault(problem["code"], []).append(problem)
+    return [{"code": code, "explanation": explanation(code), "problems": those} for code, those in by_code.items()]
 
 
 def _declared_form(job: ImportJob, preview: dict[str, Any]) -> DeclaredForm:

@@ -14,6 +14,7 @@ from catalogue.admin.filters import DSRFilter, ProblemMessageFilter, RejectionFi
 from catalogue.dsrs.selectors import dsr_get
 from catalogue.exceptions import DSRNotFound
 from catalogue.models import DSR, RateChange, RejectedDelivery, ReportProblem
+from catalogue.reports.formats.registry import explanation
 from dsrhub.admin import ReadOnlyAdmin
 
 # The page of what has problems shows the first ones and links to the list of all.
@@ -22,12 +23,18 @@ PROBLEMS_ON_A_PAGE = 20
 
 def first_problems(problems: QuerySet[ReportProblem], counts: SafeString | None) -> SafeString | str:
     """Return the first problems under a link to all of them, errors before warnings."""
+    if counts is None:
+        return "-"
     first = problems.order_by("level", "id")[:PROBLEMS_ON_A_PAGE]
-    texts = (
-        (f"{problem.file}: " if problem.file else "", problem, f": {problem.value}" if problem.value else "")
-        for problem in first
-    )
-    return "-" if counts is None else format_html("{}{}", counts, format_html_join("", "<div>{}{}{}</div>", texts))
+    line = '<div>{}{}{} <span class="note">{}</span></div>'
+    return format_html("{}{}", counts, format_html_join("", line, map(_parts, first)))
+
+
+def _parts(problem: ReportProblem) -> tuple[Any, ...]:
+    """The file, the place, the value and the meaning of a problem."""
+    file = f"{problem.file}: " if problem.file else ""
+    value = f": {problem.value}" if problem.value else ""
+    return file, problem, value, explanation(problem.code)
 
 
 class PartOfDSRAdmin(ReadOnlyAdmin):
@@ -46,12 +53,16 @@ class PartOfDSRAdmin(ReadOnlyAdmin):
 
 @admin.register(ReportProblem)
 class ReportProblemAdmin(PartOfDSRAdmin):
-    list_display = ["code", "level", "line_link", "column", "value", "dsr_link", "delivery"]
+    list_display = ["code", "explained", "level", "line_link", "column", "value", "dsr_link", "delivery"]
     list_filter = [DSRFilter, ProblemMessageFilter, RejectionFilter, "level", "code"]
     list_select_related = ["dsr", "message", "rejection"]
     search_fields = ["value", "file", "dsr__path", "message__message_id", "rejection__name"]
     search_help_text = _("Value, file name, or message id")
     ordering = ["-dsr", "id"]
+
+    @admin.display(description=_("meaning"))
+    def explained(self, problem: ReportProblem) -> str:
+        return str(explanation(problem.code))
 
     @admin.display(description=_("line"), ordering="line")
     def line_link(self, problem: ReportProblem) -> SafeString | str | None:

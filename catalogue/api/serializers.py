@@ -19,6 +19,7 @@ from catalogue.imports.outcome import ImportReport
 from catalogue.imports.waiting import waiting_for
 from catalogue.models import DSR, Currency, ImportJob, RateMethod, ReportMessage, ReportProblem, RevenueKind, Territory
 from catalogue.ranking.cache import Ranking
+from catalogue.reports.formats.registry import explanation
 from dsrhub.api.errors import ErrorSerializer
 from dsrhub.api.fields import ExactField, Int64Field, WholeNumberField, exact_field
 from dsrhub.api.pages import LARGEST_PAGE, PageParameters
@@ -361,12 +362,20 @@ class UseTypeTotalSerializer(WithoutEmpty):
     total_revenue = ExactField(help_text="An exact decimal number in the currency of the DSR.")
 
 
+class ExplanationField(serializers.CharField):
+    """The code of a problem, in words."""
+
+    def to_representation(self, value: Any) -> str:
+        return str(explanation(value))
+
+
 class ProblemSerializer(WithoutEmpty):
     """An error or a warning in a DSR. Properties that do not apply are omitted."""
 
     id = Int64Field(required=False)
     level = serializers.ChoiceField(ReportProblem.Level.choices, required=False)
-    code = serializers.CharField()
+    code = serializers.CharField(help_text="Stable.")
+    message = ExplanationField(source="code", help_text="What the code means, and what helps, for people.")
     line = Int64Field(required=False)
     column = serializers.CharField(required=False)
     value = serializers.CharField(required=False)

@@ -52,7 +52,7 @@ from catalogue.api.totals import ComparedTotalsSerializer, ExactJSONParser, Tota
 from catalogue.dsrs import messages, selectors
 from catalogue.dsrs.declared import dsr_totals_compared
 from catalogue.dsrs.services import dsr_delete, message_delete
-from catalogue.exceptions import DSRNotFound, ImportJobNotFound, MessageNotFound, PeriodReversed
+from catalogue.exceptions import DSRNotFound, ImportJobNotFound, MessageNotFound, PeriodReversed, ReportRefused
 from catalogue.imports.jobs import import_job_discard
 from catalogue.imports.loading import Choices
 from catalogue.imports.outcome import Outcome
@@ -171,16 +171,20 @@ class DSRListView(APIView):
         file: TemporaryUploadedFile = upload["file"]
         if (file.size or 0) > settings.DSRHUB_UPLOAD_LIMIT_BYTES:
             raise TooLarge(f"The file is larger than {settings.DSRHUB_UPLOAD_LIMIT_BYTES} bytes.")
-        report = upload_import(
-            path=Path(file.temporary_file_path()),
-            name=str(file.name),
-            choices=Choices(
-                replace=upload["replace"],
-                drop_missing=upload["drop_missing"],
-                user=cast(User, request.user),
-                declared=declared_of(upload, "declared_"),
-            ),
-        )
+        try:
+            report = upload_import(
+                path=Path(file.temporary_file_path()),
+                name=str(file.name),
+                choices=Choices(
+                    replace=upload["replace"],
+                    drop_missing=upload["drop_missing"],
+                    user=cast(User, request.user),
+                    declared=declared_of(upload, "declared_"),
+                ),
+            )
+        except ReportRefused as refusal:
+            refusal.extra["problems"] = ProblemSerializer(refusal.extra["problems"], many=True).data
+            raise
         if isinstance(report, ImportJob):
             return Response(WaitingFileSerializer(report).data, status=status.HTTP_202_ACCEPTED)
         is_new = report.outcome != Outcome.UNCHANGED

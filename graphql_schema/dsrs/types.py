@@ -13,6 +13,7 @@ from catalogue.dsrs import declared as declared_totals
 from catalogue.dsrs import selectors as dsr_selectors
 from catalogue.dsrs.messages import messages_by_id
 from catalogue.exceptions import DSRFailed, DSRNotFound
+from catalogue.reports.formats.registry import explanation
 from graphql_schema.batches import batched, load_batch
 from graphql_schema.connections import Key, Keyset, KeysetField
 from graphql_schema.model_types import ModelType
@@ -115,7 +116,12 @@ class Problem(ModelType):
 
     # An Int in the API, although the column is a big integer.
     line = graphene.Int()
+    message = graphene.String(required=True, description="What the code means, and what helps, for people.")
     dsr_id = graphene.ID(description="The id of the DSR. Null of a message as a whole.")
+
+    @staticmethod
+    def resolve_message(problem: models.ReportProblem, info: GraphQLResolveInfo) -> str:
+        return str(explanation(problem.code))
 
 
 class ComparedTotal(graphene.ObjectType):

@@ -78,6 +78,11 @@ def line_storage() -> list[str]:
 SHARED_STORAGE = ["catalogue_usageline", "catalogue_usageline_shared"]
 
 
+def without_messages(problems: list[dict]) -> list[dict]:
+    """Problems as REST shows them, without the explanations of their codes, which each of them must have."""
+    return [{name: value for name, value in one.items() if name != "message"} for one in problems if one["message"]]
+
+
 @contextmanager
 def other_transaction() -> Iterator:
     """A cursor in a transaction of a second connection, which is rolled back at the end of the block."""

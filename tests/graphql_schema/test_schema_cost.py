@@ -25,9 +25,8 @@ LINE = """
     composers label icpn isrcs artistsDelivered
 """
 LINES = f"lines(first: 2) {{ {PAGE_INFO} edges {{ cursor node {{ {LINE} }} }} }}"
-PROBLEMS = (
-    f"problems(first: 2) {{ {PAGE_INFO} edges {{ cursor node {{ id level code file line column value dsrId }} }} }}"
-)
+PROBLEM = "id level code message file line column value dsrId"
+PROBLEMS = f"problems(first: 2) {{ {PAGE_INFO} edges {{ cursor node {{ {PROBLEM} }} }} }}"
 USE_TYPE = "useType lineCount blankIsrcCount totalUsages totalRevenue"
 USE_TYPES = f"useTypeTotals(first: 2) {{ {PAGE_INFO} edges {{ cursor node {{ {USE_TYPE} }} }} }}"
 MESSAGE = f"""

@@ -6,6 +6,7 @@ from typing import NamedTuple, Protocol
 
 from catalogue.reports.contexts import Contents, MessagePart
 from catalogue.reports.delivery import Delivery, Progress
+from catalogue.reports.explanations import Explanations
 from catalogue.reports.problems import ProblemLog
 from catalogue.reports.totals import LastLine
 
@@ -66,6 +67,8 @@ class ReportFormat(Protocol):
     name_pattern: str
     # Whether a context has one line for each dsp_id: then a second one deserves a look.
     has_a_line_for_each_id: bool
+    # What its own codes mean.
+    explanations: Explanations
 
     def recognises(self, name: str, head: bytes) -> bool:
         """Whether a file of this name that begins with these (unpacked) bytes has this format."""

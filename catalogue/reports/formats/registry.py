@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from catalogue.reports.delivery import Delivery
+from catalogue.reports.explanations import COMMON, Explanation
 from catalogue.reports.formats.ddex.format import DdexFormat
 from catalogue.reports.formats.interface import ReportFormat
 from catalogue.reports.formats.tsv.format import TsvFormat
@@ -11,6 +12,9 @@ from dsrhub.files import ends_in, is_system_file
 # In the order in which they are asked. TSV comes last: it recognises every file, and refuses a wrong name.
 FORMATS: Sequence[ReportFormat] = [DdexFormat(), TsvFormat()]
 
+OF_EARLIER_RELEASES = Explanation(
+    "An earlier release found this problem.", "Import the file again to see what it is called now."
+)
 # Files beside deliveries: one says that a delivery is complete, the other that it has arrived.
 SEMAPHORE, ACKNOWLEDGEMENT = ".ctrl", "ACK_"
 
@@ -19,6 +23,12 @@ def format_of(delivery: Delivery) -> ReportFormat:
     """The first format that recognises the delivery."""
     head = delivery.head()
     return next(one for one in FORMATS if one.recognises(delivery.name, head))
+
+
+def explanation(code: str) -> Explanation:
+    """What a code of a problem means, and what to do about it. An earlier release may have had other codes."""
+    known = (one.explanations for one in FORMATS)
+    return next((one[code] for one in (*known, COMMON) if code in one), OF_EARLIER_RELEASES)
 
 
 def file_endings() -> tuple[str, ...]:

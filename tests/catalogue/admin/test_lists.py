@@ -261,8 +261,8 @@ def test_a_dsr_shows_exact_totals_of_its_contents(admin_client, dsr):
 
 def test_a_failed_dsr_shows_its_problems_and_no_contents(admin_client, failed):
     page = detail(admin_client, failed)
-    assert "<div>not_a_number line 2 column revenue: much</div>" in page
-    assert "<div>dsp_id_missing line 3 column dsp_id</div>" in page
+    assert "<div>not_a_number line 2 column revenue: much <span" in page
+    assert "<div>dsp_id_missing line 3 column dsp_id <span" in page
     assert "Exchange rate" not in page
     assert f"{DSRS}{failed.pk}/lines/" not in page
 
@@ -273,8 +273,8 @@ def test_a_dsr_shows_its_first_20_problems_with_errors_before_warnings(admin_cli
     recipes.problem.make(dsr=dsr, level="warning", code="isrc_invalid", line=numbers, _quantity=30, _bulk_create=True)
     recipes.problem.make(dsr=dsr, code="wrong_cell_count", line=99)
     page = detail(admin_client, dsr)
-    assert ">1 error, 12,345 warnings</a><div>wrong_cell_count line 99</div><div>isrc_invalid line 2</div>" in page
-    assert "<div>isrc_invalid line 20</div>" in page
+    assert re.search(">1 error, 12,345 warnings</a><div>wrong_cell_count line 99 .*<div>isrc_invalid line 2 ", page)
+    assert "<div>isrc_invalid line 20 <span" in page
     assert "isrc_invalid line 21" not in page
 
 

@@ -9,7 +9,7 @@ from django.test import Client
 
 from catalogue.models import DSR, RejectedDelivery, UsageLine
 from tests import recipes
-from tests.catalogue.helpers import ES_JANUARY, HEADER, import_report, line, user_with
+from tests.catalogue.helpers import ES_JANUARY, HEADER, import_report, line, user_with, without_messages
 
 pytestmark = pytest.mark.django_db
 
@@ -139,7 +139,7 @@ def test_a_report_with_other_totals_is_refused(uploader):
     assert response.status_code == 400
     answer = response.json()
     assert answer["code"] == "report_refused"
-    assert answer["problems"] == [{"code": "totals_differ", "value": "usages: 4 declared, 3 found"}]
+    assert without_messages(answer["problems"]) == [{"code": "totals_differ", "value": "usages: 4 declared, 3 found"}]
     assert answer["dsr"] == DSR.objects.failed().get().pk
     assert is_nothing_loaded()
 
@@ -170,7 +170,9 @@ def test_errors_have_their_location_value_and_code_and_nothing_is_loaded(uploade
     assert response.status_code == 400
     failed = DSR.objects.failed().get()
     detail = "4 errors, nothing is loaded. The first: not_an_integer at line 3, column 'usages', value '1.5'"
-    assert response.json() == {
+    answer = response.json()
+    answer["problems"] = without_messages(answer["problems"])
+    assert answer == {
         "detail": f"{ES_JANUARY}: {detail}",
         "code": "report_refused",
         "error_count": 4,
@@ -192,7 +194,7 @@ def test_errors_have_their_location_value_and_code_and_nothing_is_loaded(uploade
 def test_an_empty_file_has_no_header(uploader):
     response = uploader.post("/dsrs/", {"file": SimpleUploadedFile(ES_JANUARY, b"")})
     assert response.status_code == 400
-    assert response.json()["problems"] == [{"code": "header_missing", "line": 1}]
+    assert without_messages(response.json()["problems"]) == [{"code": "header_missing", "line": 1}]
     assert is_nothing_loaded()
 
 
@@ -207,7 +209,7 @@ def test_a_truncated_file_is_refused(uploader):
 def test_without_an_exchange_rate_a_report_is_refused(uploader):
     response = upload(uploader, AR_JANUARY, ONE_LINE)
     assert response.status_code == 400
-    assert response.json()["problems"] == [{"code": "exchange_rate_missing", "value": "ARS"}]
+    assert without_messages(response.json()["problems"]) == [{"code": "exchange_rate_missing", "value": "ARS"}]
     assert is_nothing_loaded()
 
 
@@ -324,7 +326,7 @@ def test_unpacked_content_over_the_limit_is_refused_while_it_is_read(uploader, s
     response = uploader.post("/dsrs/", {"file": SimpleUploadedFile(f"{ES_JANUARY}.gz", bomb)})
     assert response.status_code == 400
     problem = {"code": "unpacked_too_large", "value": f"more than {len(content)} bytes"}
-    assert response.json()["problems"] == [problem]
+    assert without_messages(response.json()["problems"]) == [problem]
     assert is_nothing_loaded()
     fitting = SimpleUploadedFile(f"{ES_JANUARY}.gz", gzip.compress(content.encode()))
     assert uploader.post("/dsrs/", {"file": fitting}).status_code == 201

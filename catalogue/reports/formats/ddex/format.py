@@ -7,6 +7,7 @@ from dataclasses import replace
 from catalogue.reports.contexts import Contents, MessagePart
 from catalogue.reports.delivery import DamagedDelivery, Delivery, Progress
 from catalogue.reports.formats.ddex.codes import DdexError, DdexWarning
+from catalogue.reports.formats.ddex.explanations import EXPLANATIONS
 from catalogue.reports.formats.ddex.lines import BOM, UnreadableMessage, is_record, line_blocks
 from catalogue.reports.formats.ddex.message import FileHead, file_head, message_part
 from catalogue.reports.formats.ddex.reader import MessageReader
@@ -26,6 +27,7 @@ class DdexFormat:
     endings: tuple[str, ...] = (".tsv",)
     name_pattern = NAME_PATTERN
     has_a_line_for_each_id = False
+    explanations = EXPLANATIONS
 
     def recognises(self, name: str, head: bytes) -> bool:
         lines = head.removeprefix(BOM).split(b"\n")

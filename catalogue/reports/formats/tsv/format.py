@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from catalogue.reports.contexts import Contents, DescribedContext, MessagePart
 from catalogue.reports.delivery import DamagedDelivery, Delivery, Progress
 from catalogue.reports.formats.interface import LineReader, Preview
+from catalogue.reports.formats.tsv.explanations import EXPLANATIONS
 from catalogue.reports.formats.tsv.name import NAME_PATTERN, parse_report_name
 from catalogue.reports.formats.tsv.reader import BOM, LONGEST_LINE, ReportReader
 from catalogue.reports.problems import ProblemLog, shown
@@ -19,6 +20,7 @@ class TsvFormat:
     endings: tuple[str, ...] = (".tsv",)
     name_pattern = NAME_PATTERN
     has_a_line_for_each_id = True
+    explanations = EXPLANATIONS
 
     def recognises(self, name: str, head: bytes) -> bool:
         return True

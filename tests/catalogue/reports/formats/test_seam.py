@@ -87,6 +87,12 @@ def test_the_name_decides_for_a_file_that_cannot_be_unpacked(tmp_path, content):
     assert isinstance(registry.format_of(Delivery(path, path.name)), TsvFormat)
 
 
+def test_a_format_explains_its_own_codes():
+    assert registry.explanation("toy_not_three_words") == ("The toy is broken.", "Mend it.")
+    assert registry.explanation("not_a_number").sentence == "The cell must have a number, and has something else."
+    assert registry.explanation("of_an_earlier_release").sentence == "An earlier release found this problem."
+
+
 def test_the_endings_and_name_patterns_are_those_of_all_formats():
     assert registry.file_endings() == (".toy", ".toy.gz", ".tsv", ".tsv.gz")
     assert registry.name_patterns() == (
@@ -266,7 +272,9 @@ def test_rest_imports_it(client, tmp_path):
 
     bad = client.post("/dsrs/", {"file": SimpleUploadedFile("bad.toy", b"TOY\n= T F ES EUR\na\n= T F NO NOK\nb 1 1\n")})
     assert bad.status_code == 400
-    assert bad.json()["problems"] == [{"code": "toy_not_three_words", "line": 3, "context_number": 1}]
+    (problem,) = bad.json()["problems"]
+    assert problem.pop("message") == "The toy is broken. Mend it."
+    assert problem == {"code": "toy_not_three_words", "line": 3, "context_number": 1}
 
 
 def test_the_admin_previews_it_and_imports_it_after_confirmation(admin_client, tmp_path):

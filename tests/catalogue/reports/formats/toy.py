@@ -16,6 +16,7 @@ from catalogue.exceptions import InvalidReportName
 from catalogue.reports.cells import CellError, plain_integer, plain_number
 from catalogue.reports.contexts import Contents, DescribedContext, MessagePart, SalesContext
 from catalogue.reports.delivery import Delivery, Progress
+from catalogue.reports.explanations import Explanation, Explanations
 from catalogue.reports.formats.interface import ContextResult, LineReader, Preview
 from catalogue.reports.problems import CommonWarning, ErrorCode, Problem, ProblemLog
 
@@ -32,6 +33,7 @@ class ToyFormat:
     endings: tuple[str, ...] = (".toy",)
     name_pattern = "{anything}.toy[.gz]"
     has_a_line_for_each_id = True
+    explanations: Explanations = {ToyError.NOT_THREE_WORDS: Explanation("The toy is broken.", "Mend it.")}
 
     def recognises(self, name: str, head: bytes) -> bool:
         return head.startswith(FIRST_LINE)

@@ -1,0 +1,34 @@
+"""Each code of a problem has one sentence that says what is wrong, and one that says what helps."""
+
+import re
+
+import pytest
+
+from catalogue.reports.explanations import COMMON
+from catalogue.reports.formats import registry
+from catalogue.reports.formats.ddex.codes import DdexError, DdexWarning
+from catalogue.reports.formats.tsv.reader import TsvError
+from catalogue.reports.problems import CommonError, CommonWarning
+
+OWN = {"TSV": [*TsvError], "DDEX": [*DdexError, *DdexWarning]}
+
+
+def test_every_code_is_explained_and_nothing_else():
+    assert {*COMMON} == {*CommonError, *CommonWarning}
+    assert {one.name: {*one.explanations} for one in registry.FORMATS} == {
+        name: {*codes} for name, codes in OWN.items()
+    }
+
+
+@pytest.mark.parametrize("code", [*CommonError, *CommonWarning, *OWN["TSV"], *OWN["DDEX"]])
+def test_an_explanation_has_sentences_without_words_of_programs(code):
+    explanation = registry.explanation(code)
+    for text in explanation:
+        assert re.fullmatch(r"[A-Z][^_`]*[.]", text.replace("dsp_id", "")), text
+        assert "manage.py" not in text
+    assert str(explanation) == f"{explanation.sentence} {explanation.remedy}"
+
+
+def test_formats_explain_a_common_code_in_the_same_way():
+    tsv, ddex = (one.explanations for one in reversed(registry.FORMATS))
+    assert {code for code in tsv.keys() & ddex.keys() if tsv[code] != ddex[code]} == set()
