@@ -101,8 +101,9 @@ def test_errors_and_an_earlier_delivery_are_shown_before_the_import(admin, tmp_p
     bad = NO_JANUARY.replace("Duo", "Free")
     upload(admin, write_report(tmp_path, NO_JANUARY, line("b")), write_report(tmp_path, bad, line("b", usages="many")))
     expect_state(admin, "To be confirmed", "Refused")
-    cells = ["error", "not_a_number", "2", "usages", "many"]
-    expect(admin.locator(".problems tbody td")).to_have_text(cells)
+    meaning = "The cell must have a number, and has something else. Ask the service for a corrected file. not_a_number"
+    expect(admin.locator(".problems tbody th")).to_have_text(meaning)
+    expect(admin.locator(".problems tbody td")).to_have_text(["error", "2", "usages", "many"])
     admin.click("text=Confirm import")
     expect(admin.locator(".messagelist")).to_contain_text("an earlier delivery exists")
     assert DSR.objects.get() == earlier
