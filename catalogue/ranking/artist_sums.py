@@ -129,7 +129,7 @@ WHERE artist IS NOT NULL
 WINDOW ranking AS (ORDER BY revenue DESC, artist ROWS UNBOUNDED PRECEDING)
 """
 TOTALS = """
-SELECT count(artist), coalesce(sum(revenue) FILTER (WHERE artist IS NOT NULL), 0),
+SELECT count(artist), trim_scale(coalesce(sum(revenue) FILTER (WHERE artist IS NOT NULL), 0)),
     (SELECT coalesce(sum(revenue), 0) FROM catalogue_rankedartist WHERE ranking = %(ranking)s AND rank <= %(top)s),
     coalesce(sum(revenue * revenue) FILTER (WHERE artist IS NOT NULL), 0),
     coalesce(sum(line_count) FILTER (WHERE artist IS NULL), 0)::bigint,

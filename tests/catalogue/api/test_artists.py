@@ -177,3 +177,10 @@ def test_graphql():
     assert (page["totalCount"], page["pageInfo"]["hasNextPage"]) == (2, False)
     other = "query ($after: String) { artists(credit: FULL, after: $after) { totalCount } }"
     assert refusal(other, after=cursor) == ("invalid_cursor", {"argument": "after"})
+
+
+@pytest.mark.parametrize("credit", ["full", "split"])
+def test_a_sum_has_no_zeros_at_its_end(ask, tmp_path, credit):
+    lines = [line("a", artists="Ana", revenue="0.25"), line("b", artists="Ben", revenue="0.75")]
+    import_report(tmp_path, "Spotify_Duo_ES_EUR_20200101-20200131.tsv", *lines)
+    assert ask(credit=credit).json()["revenue_eur"] == "1"
