@@ -224,6 +224,8 @@ SPECTACULAR_SETTINGS = {
         {"name": "imports", "description": "Uploaded files of messages of several files"},
         {"name": "messages", "description": "Delivered messages, whose sales contexts are DSRs"},
         {"name": "resources", "description": "Sound recordings"},
+        {"name": "statistics", "description": "Questions about DSRs as a whole"},
+        {"name": "versions", "description": "DSRs that were replaced or deleted and can return"},
         {"name": "subscriptions", "description": "Usage of data and voice. A path with `.csv` answers with CSV."},
         {"name": "session", "description": "Signing in"},
     ],
