@@ -53,7 +53,7 @@ class PartOfDSRAdmin(ReadOnlyAdmin):
 
 @admin.register(ReportProblem)
 class ReportProblemAdmin(PartOfDSRAdmin):
-    list_display = ["code", "explained", "level", "line_link", "column", "value", "dsr_link", "delivery"]
+    list_display = ["code", "level", "line_link", "column", "value", "explained", "dsr_link", "delivery"]
     list_filter = [DSRFilter, ProblemMessageFilter, RejectionFilter, "level", "code"]
     list_select_related = ["dsr", "message", "rejection"]
     search_fields = ["value", "file", "dsr__path", "message__message_id", "rejection__name"]
