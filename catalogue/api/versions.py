@@ -4,39 +4,32 @@ from typing import Any, cast
 
 from django.contrib.auth.models import User
 from drf_spectacular.types import OpenApiTypes
-from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema, extend_schema_field
+from drf_spectacular.utils import OpenApiResponse, extend_schema, extend_schema_field
 from rest_framework import serializers, status
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from catalogue.api import paths
 from catalogue.api.serializers import WithoutBlank
 from catalogue.dsrs.differences import VersionDifference, recordings_difference, version_difference
 from catalogue.dsrs.selectors import dsr_get
 from catalogue.dsrs.superseding import version_delete
 from catalogue.dsrs.versions import kept_until, version_get, version_list, versions_by_dsr
-from catalogue.exceptions import DSRNotFound, VersionNotFound
 from catalogue.imports.reverting import version_revert
 from catalogue.models import SupersededDSR
 from dsrhub.api.errors import BUSY, NOT_ALLOWED, NOT_SIGNED_IN, WRONG_PARAMETERS, ErrorSerializer
 from dsrhub.api.fields import EXACT_IN_WORDS, ExactField, Int64Field
 from dsrhub.api.pages import PageParameters, page_response
-from dsrhub.api.parameters import Parameters, id_in_path
+from dsrhub.api.parameters import Parameters
 
-LARGEST_ID = 2**31 - 1
-VERSION_ID = DSR_ID = OpenApiParameter("id", OpenApiTypes.INT, OpenApiParameter.PATH)
 NOT_FOUND = OpenApiResponse(ErrorSerializer, description="There is no such earlier version.")
-NO_DSR = OpenApiResponse(ErrorSerializer, description="There is no such DSR.")
 NOT_NOW = OpenApiResponse(
     ErrorSerializer,
     description="A name looks like one that came later, or another part of its message must return first.",
 )
 NO_RATE = OpenApiResponse(ErrorSerializer, description="There is no exchange rate for its period.")
 READS = {401: NOT_SIGNED_IN, 403: NOT_ALLOWED}
-
-
-def _version_number(text: str) -> int:
-    return id_in_path(text, largest=LARGEST_ID, kind="earlier version", missing=VersionNotFound)
 
 
 class VersionDifferenceSerializer(serializers.Serializer[VersionDifference]):
@@ -149,13 +142,13 @@ class DSRVersionsView(APIView):
         operation_id="dsrs_versions",
         summary="List the earlier versions of a DSR",
         tags=["versions"],
-        parameters=[DSR_ID],
-        responses={200: VersionSerializer(many=True), 400: WRONG_PARAMETERS, 404: NO_DSR, **READS},
+        parameters=[paths.ID],
+        responses={200: VersionSerializer(many=True), 400: WRONG_PARAMETERS, 404: paths.NO_DSR, **READS},
     )
     def get(self, request: Request, id: str) -> Response:
         """List the earlier versions under the key of a DSR, the latest one first. Needs the permission `view_dsr`."""
         Parameters.of(request.query_params)
-        dsr = dsr_get(dsr_number=id_in_path(id, largest=LARGEST_ID, kind="DSR", missing=DSRNotFound))
+        dsr = dsr_get(dsr_number=paths.dsr_number(id))
         return Response(VersionSerializer(versions_by_dsr([dsr]).get(dsr.pk, []), many=True).data)
 
 
@@ -167,24 +160,24 @@ class VersionView(APIView):
         operation_id="versions_read",
         summary="Get an earlier version",
         tags=["versions"],
-        parameters=[VERSION_ID],
+        parameters=[paths.ID],
         responses={200: VersionSerializer, 400: WRONG_PARAMETERS, 404: NOT_FOUND, **READS},
     )
     def get(self, request: Request, id: str) -> Response:
         """Return an earlier version. Needs the permission `view_dsr`."""
         Parameters.of(request.query_params)
-        return Response(VersionSerializer(version_get(version_number=_version_number(id))).data)
+        return Response(VersionSerializer(version_get(version_number=paths.version_number(id))).data)
 
     @extend_schema(
         operation_id="versions_delete",
         summary="Drop an earlier version",
         tags=["versions"],
-        parameters=[VERSION_ID],
+        parameters=[paths.ID],
         responses={204: None, 404: NOT_FOUND, **READS},
     )
     def delete(self, request: Request, id: str) -> Response:
         """Drop an earlier version for good. Needs the permission `delete_dsr`."""
-        version_delete(version_number=_version_number(id))
+        version_delete(version_number=paths.version_number(id))
         return Response(status=status.HTTP_204_NO_CONTENT)
 
 
@@ -195,7 +188,7 @@ class VersionRecordingsView(APIView):
         operation_id="versions_recordings",
         summary="List the recordings that changed since an earlier version",
         tags=["versions"],
-        parameters=[VERSION_ID],
+        parameters=[paths.ID],
         responses={
             200: RecordingsDifferenceSerializer,
             400: WRONG_PARAMETERS,
@@ -211,7 +204,7 @@ class VersionRecordingsView(APIView):
         compares them.
         """
         Parameters.of(request.query_params)
-        found = recordings_difference(version_get(version_number=_version_number(id)))
+        found = recordings_difference(version_get(version_number=paths.version_number(id)))
         return Response(RecordingsDifferenceSerializer(found).data)
 
 
@@ -222,7 +215,7 @@ class VersionRevertView(APIView):
         operation_id="versions_revert",
         summary="Revert to an earlier version",
         tags=["versions"],
-        parameters=[VERSION_ID],
+        parameters=[paths.ID],
         request=None,
         responses={200: RevertedSerializer, 400: NO_RATE, 404: NOT_FOUND, 409: NOT_NOW, **READS},
     )
@@ -232,5 +225,5 @@ class VersionRevertView(APIView):
         The DSR that stands becomes an earlier version in turn. A version of a message returns with all DSRs of the
         message that were superseded in the same step.
         """
-        dsrs = version_revert(version_number=_version_number(id), user=cast(User, request.user))
+        dsrs = version_revert(version_number=paths.version_number(id), user=cast(User, request.user))
         return Response(RevertedSerializer({"dsrs": [dsr.pk for dsr in dsrs]}).data)

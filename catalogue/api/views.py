@@ -13,7 +13,6 @@ from django.conf import settings
 from django.contrib.auth.models import User
 from django.core.files.uploadedfile import TemporaryUploadedFile
 from django.http import HttpResponse, HttpResponseBase, StreamingHttpResponse
-from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, PolymorphicProxySerializer, extend_schema
 from rest_framework import status
 from rest_framework.parsers import FormParser, MultiPartParser
@@ -21,6 +20,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from catalogue.api import paths
 from catalogue.api.serializers import (
     PIECE,
     ConflictSerializer,
@@ -52,7 +52,7 @@ from catalogue.api.totals import ComparedTotalsSerializer, ExactJSONParser, Tota
 from catalogue.dsrs import messages, selectors
 from catalogue.dsrs.declared import dsr_totals_compared
 from catalogue.dsrs.services import dsr_delete, message_delete
-from catalogue.exceptions import DSRNotFound, ImportJobNotFound, MessageNotFound, PeriodReversed, ReportRefused
+from catalogue.exceptions import PeriodReversed, ReportRefused
 from catalogue.imports.jobs import import_job_discard
 from catalogue.imports.loading import Choices
 from catalogue.imports.outcome import Outcome
@@ -77,9 +77,8 @@ from dsrhub.api.errors import (
 )
 from dsrhub.api.fields import EXACT_IN_WORDS
 from dsrhub.api.pages import PageParameters, link_to_next, page_response
-from dsrhub.api.parameters import Parameters, id_in_path
+from dsrhub.api.parameters import Parameters
 
-NOT_FOUND = OpenApiResponse(ErrorSerializer, description="There is no such DSR.")
 IMPORT_NOT_FOUND = OpenApiResponse(ErrorSerializer, description="There is no such import.")
 EXISTS = OpenApiResponse(
     ConflictSerializer,
@@ -98,19 +97,7 @@ NOT_COMPARED = OpenApiResponse(
 IMPORTED = PolymorphicProxySerializer(
     "ImportReport", [ImportedDSRSerializer, DeliverySerializer, ImportedMessageSerializer], None
 )
-DSR_ID = IMPORT_ID = OpenApiParameter("id", OpenApiTypes.INT, OpenApiParameter.PATH)
-LARGEST_ID = 2**31 - 1
 NO_MESSAGE = OpenApiResponse(ErrorSerializer, description="There is no such message.")
-MESSAGE_ID = OpenApiParameter("id", OpenApiTypes.INT64, OpenApiParameter.PATH)
-LARGEST_MESSAGE_ID = 2**63 - 1
-
-
-def _dsr_number(text: str) -> int:
-    return id_in_path(text, largest=LARGEST_ID, kind="DSR", missing=DSRNotFound)
-
-
-def _message_number(text: str) -> int:
-    return id_in_path(text, largest=LARGEST_MESSAGE_ID, kind="message", missing=MessageNotFound)
 
 
 class DSRListView(APIView):
@@ -200,7 +187,7 @@ class ImportView(APIView):
         operation_id="imports_read",
         summary="Get an import",
         tags=["imports"],
-        parameters=[IMPORT_ID],
+        parameters=[paths.ID],
         responses={200: ImportJobSerializer, 401: NOT_SIGNED_IN, 403: NOT_ALLOWED, 404: IMPORT_NOT_FOUND},
     )
     def get(self, request: Request, id: str) -> Response:
@@ -214,7 +201,7 @@ class ImportView(APIView):
         operation_id="imports_delete",
         summary="Discard a waiting import",
         tags=["imports"],
-        parameters=[IMPORT_ID],
+        parameters=[paths.ID],
         responses={
             204: None,
             401: NOT_SIGNED_IN,
@@ -230,7 +217,7 @@ class ImportView(APIView):
 
     @staticmethod
     def _job(request: Request, id: str) -> ImportJob:
-        number = id_in_path(id, largest=LARGEST_ID, kind="import", missing=ImportJobNotFound)
+        number = paths.import_number(id)
         return import_job_get(job_number=number, user=cast(User, request.user))
 
 
@@ -241,23 +228,23 @@ class DSRDetailView(APIView):
         operation_id="dsrs_read",
         summary="Get a DSR",
         tags=["dsrs"],
-        parameters=[DSR_ID],
-        responses={200: DSRSerializer, 401: READS_CLOSED, 404: NOT_FOUND},
+        parameters=[paths.ID],
+        responses={200: DSRSerializer, 401: READS_CLOSED, 404: paths.NO_DSR},
     )
     def get(self, request: Request, id: str) -> Response:
         """Return a DSR."""
-        return Response(DSRSerializer(selectors.dsr_get(dsr_number=_dsr_number(id))).data)
+        return Response(DSRSerializer(selectors.dsr_get(dsr_number=paths.dsr_number(id))).data)
 
     @extend_schema(
         operation_id="dsrs_delete",
         summary="Delete a DSR",
         tags=["dsrs"],
-        parameters=[DSR_ID],
-        responses={204: None, 401: NOT_SIGNED_IN, 403: NOT_ALLOWED, 404: NOT_FOUND},
+        parameters=[paths.ID],
+        responses={204: None, 401: NOT_SIGNED_IN, 403: NOT_ALLOWED, 404: paths.NO_DSR},
     )
     def delete(self, request: Request, id: str) -> Response:
         """Delete a DSR with its lines and problems. Needs the permission `delete_dsr`."""
-        dsr_delete(dsr_number=_dsr_number(id))
+        dsr_delete(dsr_number=paths.dsr_number(id))
         return Response(status=status.HTTP_204_NO_CONTENT)
 
 
@@ -266,13 +253,13 @@ class DSRDetailsView(APIView):
         operation_id="dsrs_details",
         summary="Get all facts of a DSR",
         tags=["dsrs"],
-        parameters=[DSR_ID],
-        responses={200: DSRDetailsSerializer, 400: WRONG_PARAMETERS, 401: READS_CLOSED, 404: NOT_FOUND},
+        parameters=[paths.ID],
+        responses={200: DSRDetailsSerializer, 400: WRONG_PARAMETERS, 401: READS_CLOSED, 404: paths.NO_DSR},
     )
     def get(self, request: Request, id: str) -> Response:
         """Return everything about a DSR: its totals, its exchange rate, and what its message declares."""
         Parameters.of(request.query_params)
-        return Response(DSRDetailsSerializer(selectors.dsr_described(dsr_number=_dsr_number(id))).data)
+        return Response(DSRDetailsSerializer(selectors.dsr_described(dsr_number=paths.dsr_number(id))).data)
 
 
 class DSRTotalsView(APIView):
@@ -290,7 +277,7 @@ class DSRTotalsView(APIView):
             200: ComparedTotalsSerializer,
             400: NOT_COMPARED,
             401: READS_CLOSED,
-            404: NOT_FOUND,
+            404: paths.NO_DSR,
             409: OpenApiResponse(ErrorSerializer, description="The import of the DSR failed."),
             411: NO_LENGTH,
             413: TOO_LARGE,
@@ -303,7 +290,7 @@ class DSRTotalsView(APIView):
         It changes nothing, and is for everyone who may read. At least one total is needed. All numbers are exact.
         """
         declared = declared_of(TotalsParameters.of(request.data))
-        compared = dsr_totals_compared(dsr=selectors.dsr_get(dsr_number=_dsr_number(id)), declared=declared)
+        compared = dsr_totals_compared(dsr=selectors.dsr_get(dsr_number=paths.dsr_number(id)), declared=declared)
         return Response(ComparedTotalsSerializer(compared).data)
 
 
@@ -312,8 +299,8 @@ class DSRUseTypesView(APIView):
         operation_id="dsrs_use_types",
         summary="List the totals of a DSR by use type",
         tags=["dsrs"],
-        parameters=[DSR_ID, PageParameters, EXACT_IN_WORDS],
-        responses={200: UseTypeTotalSerializer(many=True), 400: WRONG_PARAMETERS, 401: READS_CLOSED, 404: NOT_FOUND},
+        parameters=[paths.ID, PageParameters, EXACT_IN_WORDS],
+        responses={200: UseTypeTotalSerializer(many=True), 400: WRONG_PARAMETERS, 401: READS_CLOSED, 404: paths.NO_DSR},
     )
     def get(self, request: Request, id: str) -> Response:
         """List the totals of a DSR by use type. Only DSRs of messages have them.
@@ -321,7 +308,7 @@ class DSRUseTypesView(APIView):
         The header `Link` has the address of the next page.
         """
         page = PageParameters.of(request.query_params)
-        dsr = selectors.dsr_get(dsr_number=_dsr_number(id))
+        dsr = selectors.dsr_get(dsr_number=paths.dsr_number(id))
         by_dsr = selectors.use_type_totals_by_dsr([dsr], after=page["cursor"], limit=page["limit"] + 1)
         rows = by_dsr.get(dsr.pk, [])
         return page_response(request, rows, UseTypeTotalSerializer, limit=page["limit"], exact=page["exact"], key="pk")
@@ -332,8 +319,8 @@ class DSRLinesView(APIView):
         operation_id="dsrs_lines",
         summary="List the lines of a DSR",
         tags=["dsrs"],
-        parameters=[DSR_ID, PageParameters, EXACT_IN_WORDS],
-        responses={200: UsageLineSerializer(many=True), 400: WRONG_PARAMETERS, 401: READS_CLOSED, 404: NOT_FOUND},
+        parameters=[paths.ID, PageParameters, EXACT_IN_WORDS],
+        responses={200: UsageLineSerializer(many=True), 400: WRONG_PARAMETERS, 401: READS_CLOSED, 404: paths.NO_DSR},
     )
     def get(self, request: Request, id: str) -> Response:
         """List the lines of a DSR as they were delivered. The header `Link` has the address of the next page.
@@ -341,7 +328,7 @@ class DSRLinesView(APIView):
         With the parameter `exact=true`, `line` and `usages` are text in plain digits, of which no client loses any.
         """
         page = PageParameters.of(request.query_params)
-        dsr = selectors.dsr_get(dsr_number=_dsr_number(id))
+        dsr = selectors.dsr_get(dsr_number=paths.dsr_number(id))
         lines = selectors.dsr_lines(dsr=dsr, after=page["cursor"] or 0, limit=page["limit"] + 1)
         return page_response(
             request, lines, UsageLineSerializer, limit=page["limit"], exact=page["exact"], key="line_number"
@@ -353,8 +340,8 @@ class DSRProblemsView(APIView):
         operation_id="dsrs_problems",
         summary="List the errors and warnings of a DSR",
         tags=["dsrs"],
-        parameters=[DSR_ID, PageParameters, EXACT_IN_WORDS],
-        responses={200: ProblemSerializer(many=True), 400: WRONG_PARAMETERS, 401: READS_CLOSED, 404: NOT_FOUND},
+        parameters=[paths.ID, PageParameters, EXACT_IN_WORDS],
+        responses={200: ProblemSerializer(many=True), 400: WRONG_PARAMETERS, 401: READS_CLOSED, 404: paths.NO_DSR},
     )
     def get(self, request: Request, id: str) -> Response:
         """List the errors and warnings of a DSR. The header `Link` has the address of the next page.
@@ -364,7 +351,7 @@ class DSRProblemsView(APIView):
         any.
         """
         page = PageParameters.of(request.query_params)
-        dsr = selectors.dsr_get(dsr_number=_dsr_number(id))
+        dsr = selectors.dsr_get(dsr_number=paths.dsr_number(id))
         problems = selectors.dsr_problems(dsr=dsr, after=page["cursor"], limit=page["limit"] + 1, user=request.user)
         return page_response(request, problems, ProblemSerializer, limit=page["limit"], exact=page["exact"], key="id")
 
@@ -391,24 +378,26 @@ class MessageDetailView(APIView):
         operation_id="messages_read",
         summary="Get a message",
         tags=["messages"],
-        parameters=[MESSAGE_ID],
+        parameters=[paths.MESSAGE_ID],
         responses={200: MessageDetailsSerializer, 400: WRONG_PARAMETERS, 401: READS_CLOSED, 404: NO_MESSAGE},
     )
     def get(self, request: Request, id: str) -> Response:
         """Return a message with its files and the ids of its DSRs."""
         Parameters.of(request.query_params)
-        return Response(MessageDetailsSerializer(messages.message_details(message_number=_message_number(id))).data)
+        return Response(
+            MessageDetailsSerializer(messages.message_details(message_number=paths.message_number(id))).data
+        )
 
     @extend_schema(
         operation_id="messages_delete",
         summary="Delete a message with its DSRs",
         tags=["messages"],
-        parameters=[MESSAGE_ID],
+        parameters=[paths.MESSAGE_ID],
         responses={204: None, 401: NOT_SIGNED_IN, 403: NOT_ALLOWED, 404: NO_MESSAGE},
     )
     def delete(self, request: Request, id: str) -> Response:
         """Delete a message with all of its DSRs, in one step. Needs the permission `delete_dsr`."""
-        message_delete(message_number=_message_number(id))
+        message_delete(message_number=paths.message_number(id))
         return Response(status=status.HTTP_204_NO_CONTENT)
 
 
@@ -417,7 +406,7 @@ class MessageProblemsView(APIView):
         operation_id="messages_problems",
         summary="List the warnings of a message",
         tags=["messages"],
-        parameters=[MESSAGE_ID, PageParameters, EXACT_IN_WORDS],
+        parameters=[paths.MESSAGE_ID, PageParameters, EXACT_IN_WORDS],
         responses={200: MessageProblemSerializer(many=True), 400: WRONG_PARAMETERS, 401: READS_CLOSED, 404: NO_MESSAGE},
     )
     def get(self, request: Request, id: str) -> Response:
@@ -426,7 +415,7 @@ class MessageProblemsView(APIView):
         The header `Link` has the address of the next page.
         """
         page = PageParameters.of(request.query_params)
-        message = messages.message_get(message_number=_message_number(id))
+        message = messages.message_get(message_number=paths.message_number(id))
         by_message = messages.problems_by_message([message], after=page["cursor"], limit=page["limit"] + 1)
         rows = by_message.get(message.pk, [])
         return page_response(
