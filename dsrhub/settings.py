@@ -278,8 +278,8 @@ DSRHUB_LATE_DAYS = env_int("DSRHUB_LATE_DAYS", default=45, maximum=36_500)
 # With 0 days, none is kept.
 DSRHUB_SUPERSEDED_DAYS = env_int("DSRHUB_SUPERSEDED_DAYS", default=30, maximum=36_500)
 DSRHUB_SUPERSEDED_BYTES = env_int("DSRHUB_SUPERSEDED_BYTES", default=20 * 1024**3)
-# A DSR whose usages, revenue or revenue per usage are more than so many times those of the previous report of its
-# series, or less than that part of them, gets a warning. 0: never.
+# A DSR gets a warning if its usages, revenue or revenue per usage and those of the previous report of its series differ
+# by more than these factors. 0 turns a warning off.
 DSRHUB_UNLIKE_USAGES_FACTOR = env_factor("DSRHUB_UNLIKE_USAGES_FACTOR", default="3")
 DSRHUB_UNLIKE_REVENUE_FACTOR = env_factor("DSRHUB_UNLIKE_REVENUE_FACTOR", default="3")
 DSRHUB_UNLIKE_PRICE_FACTOR = env_factor("DSRHUB_UNLIKE_PRICE_FACTOR", default="2")

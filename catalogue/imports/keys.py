@@ -1,4 +1,4 @@
-"""The locks of the keys of DSRs: whoever imports DSRs, or lets earlier versions return, holds those of their keys."""
+"""The locks of the keys of DSRs. Imports hold those of their keys, and so do returns of earlier versions."""
 
 from collections.abc import Iterable
 from dataclasses import asdict

@@ -43,7 +43,7 @@ Kept = TypeVar("Kept", bound=KeptRows)
 
 @dataclass(frozen=True)
 class Question(ABC, Generic[Kept]):
-    """What is asked of the rankings of one kind. The fields of a subclass are parameters of its SQL.
+    """A question that a ranking answers; each kind of ranking has a subclass. Its fields are parameters of the SQL.
 
     `table` has a row for each cached ranking, with the columns `id`, `key`, `row_count` and `used_at`. A ranking has
     the answer if it has the key and meets the `condition`; then `kept` gets its `columns`.

@@ -58,7 +58,7 @@ COMMON: Explanations = {
         "The unpacked content is larger than an upload may be.", "Ask an operator to import the file on the server."
     ),
     CommonError.TOO_MANY_ERRORS: Explanation(
-        "The file has so many errors that reading ended here.", "It may be of another kind than it seems. " + NEW_FILE
+        "Reading stopped here: the file has too many errors.", "The file may be of another kind. " + NEW_FILE
     ),
     CommonError.EXCHANGE_RATE_MISSING: Explanation(
         "No exchange rate of the currency is known.", "Enter a rate for the period, and check the file again."
