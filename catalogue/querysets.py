@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Collection, Iterable
-from dataclasses import replace
 from datetime import date
 from typing import TYPE_CHECKING, Self, TypeVar
 
@@ -85,19 +84,15 @@ class DSRQuerySet(KeyedQuerySet["DSR"]):
         )
         others: dict[SalesContext, list[DSR]] = defaultdict(list)
         for dsr in near.order_by("id"):
-            others[_without_period(dsr.context)].append(dsr)
+            others[dsr.context.beside_period].append(dsr)
         return {
             context: [
                 dsr.path
-                for dsr in others[_without_period(context)]
+                for dsr in others[context.beside_period]
                 if dsr.period_start <= context.period_end and dsr.period_end >= context.period_start
             ]
             for context in contexts
         }
-
-
-def _without_period(context: SalesContext) -> SalesContext:
-    return replace(context, period_start=date.min, period_end=date.max)
 
 
 class SupersededQuerySet(KeyedQuerySet["SupersededDSR"]):

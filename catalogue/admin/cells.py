@@ -10,7 +10,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from catalogue.models import DSR, AbstractDSR, ReportMessage, RevenueKind
-from catalogue.resources.found import WIDE
+from catalogue.resources.found import WIDE, FoundResource
 
 
 def grouped(number: Decimal | int | str) -> str:
@@ -35,6 +35,11 @@ def exact(number: Decimal | int) -> SafeString:
 
 def link(text: Any, view: str, *args: Any, **query: Any) -> SafeString:
     return format_html('<a href="{}">{}</a>', reverse(f"admin:catalogue_{view}", args=args, query=query), text)
+
+
+def recording_link(resource: FoundResource) -> SafeString:
+    """Return the title of a recording as a link to its page."""
+    return link(resource.title or resource.dsp_id, "resource_page", dsp=resource.dsp, dsp_id=resource.dsp_id)
 
 
 def amount(number: Decimal | int | None) -> SafeString | None:

@@ -11,7 +11,7 @@ from django.urls import reverse
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 
-from catalogue.admin.cells import amount, grouped, link, revenue_kind, terms
+from catalogue.admin.cells import amount, grouped, link, recording_link, revenue_kind, terms
 from catalogue.dsrs.selectors import dsrs_by_id
 from catalogue.lines.scope import ALL, Scope
 from catalogue.models import DSR
@@ -141,7 +141,7 @@ def _revenue(resource: FoundResource) -> Decimal:
 def _same_isrc_row(resource: FoundResource, known: FoundResource) -> dict[str, Any]:
     return {
         "dsp": resource.dsp,
-        "link": link(resource.title or resource.dsp_id, "resource_page", dsp=resource.dsp, dsp_id=resource.dsp_id),
+        "link": recording_link(resource),
         "is_this": resource.key == known.key,
         "usages": resource.sums and amount(resource.sums.usages),
         "revenue_eur": resource.sums and amount(resource.sums.revenue_eur),

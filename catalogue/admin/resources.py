@@ -11,11 +11,10 @@ from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
-from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 from import_export.forms import ExportForm
 
-from catalogue.admin.cells import amount, link
+from catalogue.admin.cells import amount, recording_link
 from catalogue.admin.recording_page import (
     facts_of_messages,
     known_resource,
@@ -244,10 +243,6 @@ def may_see_amounts(request: HttpRequest) -> bool:
 
 def recording_address(resource: Resource | FoundResource) -> str:
     return _address("page", dsp=resource.dsp, dsp_id=resource.dsp_id)
-
-
-def recording_link(resource: FoundResource) -> SafeString:
-    return link(resource.title or resource.dsp_id, "resource_page", dsp=resource.dsp, dsp_id=resource.dsp_id)
 
 
 def top_rows(top: Iterable[TopResource]) -> list[dict[str, Any]]:

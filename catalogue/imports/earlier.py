@@ -4,6 +4,8 @@ from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from django.db.models import QuerySet
+
 from catalogue.exceptions import DSRExists, MessageIdReused
 from catalogue.models import DSR, ReportMessage
 from catalogue.reports.contexts import MessageFacts, SalesContext
@@ -86,9 +88,15 @@ def named(dsrs: Sequence[DSR]) -> str:
     return listed([f"DSR{'s' if len(of) > 1 else ''} {listed(of)} ({path})" for path, of in numbers.items()])
 
 
+def messages_of_id(message_id: str, *, sender_id: str, sender_name: str) -> QuerySet[ReportMessage]:
+    """The messages to which their sender gave an id. The party id identifies a sender that has one."""
+    by = {"sender_id": sender_id} if sender_id else {"sender_name": sender_name}
+    return ReportMessage.objects.filter(message_id=message_id, **by)
+
+
 def _message_of(facts: MessageFacts) -> ReportMessage | None:
     """The imported message of the same sender and id."""
-    by = {"sender_id": facts.sender.party_id} if facts.sender.party_id else {"sender_name": facts.sender.name}
-    messages = ReportMessage.objects.filter(message_id=facts.message_id, **by)
+    sender = facts.sender
+    messages = messages_of_id(facts.message_id, sender_id=sender.party_id or "", sender_name=sender.name)
     # Servers of the release before delete DSRs, but not the message without DSRs that remains.
     return messages.filter(dsrs__isnull=False).distinct().first()

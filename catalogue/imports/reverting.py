@@ -10,8 +10,9 @@ from catalogue.dsrs.names import names_claim, names_settle
 from catalogue.dsrs.services import dsr_facts, dsrs_remove
 from catalogue.dsrs.superseding import versions_restore
 from catalogue.dsrs.versions import version_get, versions_of_step
+from catalogue.imports.earlier import messages_of_id
 from catalogue.imports.keys import keys_lock
-from catalogue.models import DSR, ReportMessage, SupersededDSR, SupersededMessage
+from catalogue.models import DSR, SupersededDSR, SupersededMessage
 from catalogue.rates.services import dsrs_rerate
 from dsrhub.audit import audit_entry, audit_write
 from dsrhub.confirmation import require_as_shown, shown_digest
@@ -99,6 +100,5 @@ def _standing(versions: Sequence[SupersededDSR]) -> list[DSR]:
 
 def _same_id(message: SupersededMessage) -> Collection[DSR]:
     """The DSRs of the message that stands under the id of a superseded one: two of one id cannot stand."""
-    by = {"sender_id": message.sender_id} if message.sender_id else {"sender_name": message.sender_name}
-    standing = ReportMessage.objects.filter(message_id=message.message_id, **by)
+    standing = messages_of_id(message.message_id, sender_id=message.sender_id, sender_name=message.sender_name)
     return DSR.objects.filter(message__in=standing)

@@ -11,7 +11,7 @@ from django.urls import URLPattern, path
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from catalogue.admin.cells import amount, link
+from catalogue.admin.cells import amount, recording_link
 from catalogue.admin.questions.page import QuestionPage, RankedForm, query_without_page, rounded
 from catalogue.lines.scope import Scope
 from catalogue.resources.identification import IsrcProblem, Unidentified, identification
@@ -53,12 +53,7 @@ def recording_rows(found: Sequence[Unidentified]) -> list[dict[str, Any]]:
     return [
         {
             "rank": one.rank,
-            "recording": link(
-                one.resource.title or one.resource.dsp_id,
-                "resource_page",
-                dsp=one.resource.dsp,
-                dsp_id=one.resource.dsp_id,
-            ),
+            "recording": recording_link(one.resource),
             "dsp": one.resource.dsp,
             "artists": one.resource.artists,
             "isrcs": listed(one.isrcs.split("|")) if one.isrcs else one.resource.isrc,

@@ -7,8 +7,8 @@ from typing import Any
 
 from django.utils.translation import gettext as _
 
+from catalogue.admin.cells import recording_link
 from catalogue.admin.questions.changes import AMOUNTS, COLUMNS, change_cells, change_values, incomplete_in
-from catalogue.admin.resources import recording_link
 from catalogue.resources.comparison import ComparedResource, ResourceComparison, Show, resource_comparison
 from dsrhub.database.pages import CutShort
 from dsrhub.import_export.tables import PAGE_ROWS, Table
