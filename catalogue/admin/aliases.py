@@ -17,12 +17,13 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
-from catalogue.admin.cells import dsr_link, grouped, link
+from catalogue.admin.cells import dsr_link, link
 from catalogue.dsrs.aliases import alias_problems, aliases_lock, other_names
 from catalogue.models import DSR, PartyAlias
 from catalogue.resources.renaming import party_rename, party_renaming
 from dsrhub.admin import ChangedAsShownAdmin, DeletedByServiceAdmin
 from dsrhub.audited import AuditedAdmin
+from dsrhub.cells import grouped
 from dsrhub.exceptions import ConfirmationOutdated, DsrhubError
 from dsrhub.models import Action
 from dsrhub.spelling import plain_name

@@ -1,6 +1,5 @@
-"""Numbers and links as the pages of the admin show them."""
+"""Links and DSRs as the pages of the admin show them."""
 
-from decimal import Decimal
 from typing import Any
 
 from django.urls import reverse
@@ -10,12 +9,8 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from catalogue.models import DSR, AbstractDSR, ReportMessage, RevenueKind
-from catalogue.resources.found import WIDE, FoundResource
-
-
-def grouped(number: Decimal | int | str) -> str:
-    """Return all digits of a number, with thousands separators and without an exponent."""
-    return f"{Decimal(number):,f}"
+from catalogue.resources.found import FoundResource
+from dsrhub.cells import grouped, money
 
 
 def problem_counts(errors: int, warnings: int) -> str:
@@ -27,12 +22,6 @@ def problem_counts(errors: int, warnings: int) -> str:
     return ", ".join(f"{grouped(count)} {name}" for count, name in counts if count)
 
 
-def exact(number: Decimal | int) -> SafeString:
-    """Return the same as HTML for a narrow column: the decimals, of which there may be dozens, are smaller."""
-    whole, point, decimals = grouped(number).partition(".")
-    return format_html('{}<wbr><span class="decimals">{}{}</span>', whole, point, decimals)
-
-
 def link(text: Any, view: str, *args: Any, **query: Any) -> SafeString:
     return format_html('<a href="{}">{}</a>', reverse(f"admin:catalogue_{view}", args=args, query=query), text)
 
@@ -40,11 +29,6 @@ def link(text: Any, view: str, *args: Any, **query: Any) -> SafeString:
 def recording_link(resource: FoundResource) -> SafeString:
     """Return the title of a recording as a link to its page."""
     return link(resource.title or resource.dsp_id, "resource_page", dsp=resource.dsp, dsp_id=resource.dsp_id)
-
-
-def amount(number: Decimal | int | None) -> SafeString | None:
-    """Format a number without the trailing zeros that a sum may have."""
-    return None if number is None else exact(Decimal(number).normalize(WIDE))
 
 
 def days(owner: AbstractDSR | ReportMessage) -> SafeString:
@@ -86,5 +70,6 @@ def revenue(dsr: AbstractDSR) -> SafeString | None:
         return None
     note = revenue_kind(dsr)
     if dsr.unallocated_revenue:
-        note += _("; %s not allocated") % grouped(dsr.unallocated_revenue)
-    return format_html('{} {} <span class="note">{}</span>', exact(dsr.total_revenue), dsr.currency_id, note)
+        unallocated = money(dsr.unallocated_revenue, dsr.currency_id)
+        note = format_html("{}{}", note, format_html(_("; {} not allocated"), unallocated))
+    return format_html('{} <span class="note">{}</span>', money(dsr.total_revenue, dsr.currency_id), note)

@@ -6,9 +6,9 @@ from django import forms
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from catalogue.admin.cells import grouped
 from catalogue.dsrs.declared import MEASURES, SIGNED_AMOUNT, WHOLE_NUMBER, ComparedTotals, DeclaredTotals
 from catalogue.models import ImportJob
+from dsrhub.cells import grouped
 from dsrhub.forms import PlainDecimalField, WholeNumberField
 from dsrhub.values import DECIMALS, INTEGER_DIGITS
 

@@ -18,7 +18,7 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
 
-from catalogue.admin.cells import days, dsr_name, exact, grouped, link, problem_counts, revenue, revenue_kind, terms
+from catalogue.admin.cells import days, dsr_name, link, problem_counts, revenue, revenue_kind, terms
 from catalogue.admin.declared import DeclaredForm
 from catalogue.admin.exports import EXPORTS_OF_DSRS, DSRExportForm
 from catalogue.admin.filters import MessageFilter, RevenueKindFilter, UseTypeFilter
@@ -33,6 +33,7 @@ from catalogue.dsrs.versions import versions_by_dsr
 from catalogue.models import DSR, RateChange, ReportProblem, UsageLine
 from catalogue.querysets import HEADER_LINE
 from dsrhub.admin import DeletedByServiceAdmin, UneditedAdmin
+from dsrhub.cells import grouped, money, plain
 from dsrhub.database.time_limits import OutOfTime, answered_within
 from dsrhub.forms import WholeNumberField
 from dsrhub.import_export.button import StreamingExportMixin
@@ -150,8 +151,8 @@ class DSRAdmin(QuestionPages, ReportImportMixin, StreamingExportMixin, UneditedA
         return format_html("{}{}", dsr.offer, format_html_join("", ' <span class="note">{}</span>', notes))
 
     @admin.display(description=_("lowest revenue of a line"))
-    def lowest(self, dsr: DSR) -> str:
-        return _grouped(dsr.lowest_revenue)
+    def lowest(self, dsr: DSR) -> SafeString | str:
+        return _money(dsr.lowest_revenue, dsr)
 
     @admin.display(description=_("blank cells"))
     def blanks(self, dsr: DSR) -> str | None:
@@ -186,11 +187,11 @@ class DSRAdmin(QuestionPages, ReportImportMixin, StreamingExportMixin, UneditedA
         return _grouped(dsr.declared_usages)
 
     @admin.display(description=_("declared revenue"))
-    def revenue_declared(self, dsr: DSR) -> str:
+    def revenue_declared(self, dsr: DSR) -> SafeString | str:
         return _money(dsr.declared_revenue, dsr)
 
     @admin.display(description=_("unallocated revenue"))
-    def revenue_unallocated(self, dsr: DSR) -> str:
+    def revenue_unallocated(self, dsr: DSR) -> SafeString | str:
         return _money(dsr.unallocated_revenue, dsr)
 
     @admin.display(description=_("subscribers"))
@@ -206,7 +207,7 @@ class DSRAdmin(QuestionPages, ReportImportMixin, StreamingExportMixin, UneditedA
         return _grouped(dsr.usages_without_royalty)
 
     @admin.display(description=_("revenue without royalty"))
-    def revenue_free(self, dsr: DSR) -> str:
+    def revenue_free(self, dsr: DSR) -> SafeString | str:
         return _money(dsr.revenue_without_royalty, dsr)
 
     @admin.display(description=_("use types"))
@@ -217,8 +218,7 @@ class DSRAdmin(QuestionPages, ReportImportMixin, StreamingExportMixin, UneditedA
                 total.use_type or _("none"),
                 grouped(total.line_count),
                 grouped(total.total_usages),
-                grouped(total.total_revenue),
-                dsr.currency_id,
+                money(total.total_revenue, dsr.currency_id),
             )
             for total in totals
         )
@@ -229,7 +229,7 @@ class DSRAdmin(QuestionPages, ReportImportMixin, StreamingExportMixin, UneditedA
             format_html_join(
                 "",
                 '<tr><th scope="row">{}</th><td class="number">{}</td><td class="number">{}</td>'
-                '<td class="number">{} {}</td></tr>',
+                '<td class="number">{}</td></tr>',
                 rows,
             ),
         )
@@ -341,15 +341,17 @@ def _cell(dsr: DSR, line: UsageLine, name: str) -> Any:
         return value or dsr.use_type  # A line is silent where its DSR has a use type for all lines.
     if isinstance(value, bool):
         return _("yes") if value else _("no")
-    return exact(value) if isinstance(value, (Decimal, int)) else value
+    if name == "revenue":
+        return money(value, dsr.currency_id)
+    return plain(value) if isinstance(value, (Decimal, int)) else value
 
 
 def _grouped(number: Decimal | int | None) -> str:
     return "-" if number is None else grouped(number)
 
 
-def _money(amount: Decimal | None, dsr: DSR) -> str:
-    return "-" if amount is None else f"{grouped(amount)} {dsr.currency_id}"
+def _money(amount: Decimal | None, dsr: DSR) -> SafeString | str:
+    return money(amount, dsr.currency_id) or "-"
 
 
 def _exclusive_recordings(dsrs: Sequence[DSR]) -> str:

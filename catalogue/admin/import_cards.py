@@ -10,12 +10,13 @@ from django.template.defaultfilters import filesizeformat
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from catalogue.admin.cells import grouped, problem_counts
+from catalogue.admin.cells import problem_counts
 from catalogue.admin.declared import DeclaredForm
 from catalogue.imports.preview import earlier_ids, found_in, shown_dsrs
 from catalogue.imports.selectors import JobProgress, job_progress
 from catalogue.models import DSR, ImportJob
 from catalogue.reports.formats.registry import explanation
+from dsrhub.cells import grouped, money
 
 State = ImportJob.State
 # How many DSRs that a replacement lacks are listed.
@@ -142,7 +143,7 @@ def _totals(totals: dict[str, Any]) -> list[tuple[str, str]]:
     return [
         (_("lines"), grouped(totals["line_count"])),
         (_("usages"), grouped(totals["total_usages"])),
-        (_("revenue"), f"{grouped(totals['total_revenue'])} {totals['currency']}"),
+        (_("revenue"), money(Decimal(totals["total_revenue"]), totals["currency"])),
         *((str(label_for_field(name, DSR)), grouped(totals["blank"][name])) for name in DSR.BLANK_COUNTS),
     ]
 

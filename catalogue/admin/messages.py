@@ -13,7 +13,7 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from catalogue.admin.cells import days, grouped, link, problem_counts, revenue, terms
+from catalogue.admin.cells import days, link, problem_counts, revenue, terms
 from catalogue.admin.dsrs import deleted_dsrs
 from catalogue.admin.filters import of_message
 from catalogue.admin.parts import first_problems
@@ -22,6 +22,7 @@ from catalogue.dsrs.messages import messages_described
 from catalogue.dsrs.services import message_delete
 from catalogue.models import DSR, ReportMessage, ReportProblem
 from dsrhub.admin import DeletedByServiceAdmin, UneditedAdmin
+from dsrhub.cells import grouped, money
 
 # The page of a message shows the first DSRs and links to the list of all.
 DSRS_ON_A_PAGE = 100
@@ -94,7 +95,10 @@ class ReportMessageAdmin(UneditedAdmin, DeletedByServiceAdmin):
         """Return the sums of all DSRs, a line for each currency. The database adds up exactly."""
         names = ("line_count", "total_usages", "declared_revenue", "total_revenue", "unallocated_revenue")
         sums = message.dsrs.ingested().order_by("currency").values_list("currency").annotate(*map(Sum, names))
-        rows = ((currency, *(grouped(number or 0) for number in numbers)) for currency, *numbers in sums)
+        rows = (
+            (currency, grouped(lines), grouped(usages), *(money(one or 0, currency) for one in amounts))
+            for currency, lines, usages, *amounts in sums
+        )
         line = _("{}: lines {}, usages {}, declared revenue {}, allocated {}, not allocated {}")
         return format_html_join("", f"<div>{line}</div>", rows)
 
@@ -179,7 +183,7 @@ def _dsr_row(dsr: DSR) -> dict[str, Any]:
         "lines": link(grouped(dsr.line_count), "dsr_lines", dsr.pk),
         "declared_usages": None if dsr.declared_usages is None else grouped(dsr.declared_usages),
         "usages": grouped(dsr.total_usages),
-        "declared_revenue": None if dsr.declared_revenue is None else grouped(dsr.declared_revenue),
+        "declared_revenue": money(dsr.declared_revenue, dsr.currency_id),
         "revenue": revenue(dsr),
         "problems": problem_counts(dsr.error_count, dsr.warning_count),
     }

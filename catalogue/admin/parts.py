@@ -9,13 +9,14 @@ from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 
-from catalogue.admin.cells import dsr_link, grouped, link, problem_counts
+from catalogue.admin.cells import dsr_link, link, problem_counts
 from catalogue.admin.filters import DSRFilter, ProblemMessageFilter, RejectionFilter
 from catalogue.dsrs.selectors import dsr_get
 from catalogue.exceptions import DSRNotFound
 from catalogue.models import DSR, RateChange, RejectedDelivery, ReportProblem
 from catalogue.reports.formats.registry import explanation
 from dsrhub.admin import ReadOnlyAdmin
+from dsrhub.cells import grouped
 
 # The page of what has problems shows the first ones and links to the list of all.
 PROBLEMS_ON_A_PAGE = 20

@@ -10,10 +10,11 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
 
-from catalogue.admin.cells import grouped, link
+from catalogue.admin.cells import link
 from catalogue.models import Currency, EcbRate, OperatorRate, Territory
 from catalogue.rates import services as rates
 from dsrhub.admin import ChangedAsShownAdmin, DeletedByServiceAdmin, ReadOnlyAdmin
+from dsrhub.cells import grouped
 from dsrhub.exceptions import DsrhubError
 
 

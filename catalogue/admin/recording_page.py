@@ -11,7 +11,7 @@ from django.urls import reverse
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 
-from catalogue.admin.cells import amount, grouped, link, recording_link, revenue_kind, terms
+from catalogue.admin.cells import link, recording_link, revenue_kind, terms
 from catalogue.dsrs.selectors import dsrs_by_id
 from catalogue.lines.scope import ALL, Scope
 from catalogue.models import DSR
@@ -26,6 +26,7 @@ from catalogue.resources.reported import (
 )
 from catalogue.resources.same_isrc import IsrcSums, same_isrc
 from catalogue.resources.selectors import resource_list
+from dsrhub.cells import grouped, money, plain, rounded
 
 # DSRs, descriptions of the resource in them, and line numbers for each description.
 DSRS_ON_A_PAGE, DESCRIPTIONS_ON_A_PAGE, LINES_OF_A_DESCRIPTION = 200, 1000, 5
@@ -59,7 +60,7 @@ def _listed(values: str | None) -> str | None:
 class Reported:
     """The DSRs on a page of a resource, and the totals over all DSRs that report it."""
 
-    usages: SafeString | None
+    usages: str | None
     revenue_eur: SafeString | None
     dsr_count: str
     rows: list[dict[str, Any]]
@@ -95,8 +96,8 @@ def reported_on_page(key: ResourceKey, *, after: int | None) -> Reported:
     latest = sorted(known, key=lambda report: dsrs[report.dsr_id].recency)
     rows = [_report_row(dsrs[report.dsr_id], report, called[report.dsr_id]) for report in reversed(latest)]
     return Reported(
-        usages=amount(sums.usages),
-        revenue_eur=amount(sums.revenue_eur),
+        usages=plain(sums.usages),
+        revenue_eur=rounded(sums.revenue_eur),
         dsr_count=grouped(sums.report_count),
         rows=rows,
         isrcs=_isrc_origins(rows),
@@ -143,8 +144,8 @@ def _same_isrc_row(resource: FoundResource, known: FoundResource) -> dict[str, A
         "dsp": resource.dsp,
         "link": recording_link(resource),
         "is_this": resource.key == known.key,
-        "usages": resource.sums and amount(resource.sums.usages),
-        "revenue_eur": resource.sums and amount(resource.sums.revenue_eur),
+        "usages": resource.sums and plain(resource.sums.usages),
+        "revenue_eur": resource.sums and rounded(resource.sums.revenue_eur),
     }
 
 
@@ -158,7 +159,7 @@ def _group(sums: IsrcSums, name: str) -> dict[str, Any]:
         "revenue": f"{sums.revenue_eur:.2f}",
         "address": reverse("admin:catalogue_dsr_changelist", query=query),
     }
-    return {"name": name, "usages": amount(sums.usages), "revenue_eur": amount(sums.revenue_eur), "bar": bar}
+    return {"name": name, "usages": plain(sums.usages), "revenue_eur": rounded(sums.revenue_eur), "bar": bar}
 
 
 def _report_row(dsr: DSR, report: ResourceReport, descriptions: list[ResourceDescription]) -> dict[str, Any]:
@@ -167,9 +168,9 @@ def _report_row(dsr: DSR, report: ResourceReport, descriptions: list[ResourceDes
         "terms": f"{dsr.offer} · {terms(dsr)}" if dsr.message_id is not None else "",
         "revenue_kind": revenue_kind(dsr),
         "descriptions": [(description, _line_links(dsr, description)) for description in descriptions],
-        "usages": amount(report.usages),
-        "revenue": amount(report.revenue),
-        "revenue_eur": amount(report.revenue_eur),
+        "usages": plain(report.usages),
+        "revenue": money(report.revenue, dsr.currency_id),
+        "revenue_eur": rounded(report.revenue_eur),
     }
 
 

@@ -14,7 +14,7 @@ from django.urls import URLPattern, path, reverse
 from django.utils.translation import gettext_lazy as _
 from import_export.forms import ExportForm
 
-from catalogue.admin.cells import amount, recording_link
+from catalogue.admin.cells import recording_link
 from catalogue.admin.recording_page import (
     facts_of_messages,
     known_resource,
@@ -28,6 +28,7 @@ from catalogue.resources import selectors
 from catalogue.resources.found import FoundResource, ResourceKey, ResourceSearch, TopResource
 from catalogue.resources.selectors import TextKind
 from dsrhub.admin import ReadOnlyAdmin
+from dsrhub.cells import plain, rounded
 from dsrhub.database.pages import CutShort
 from dsrhub.database.time_limits import OutOfTime, answered_within
 from dsrhub.forms import WholeNumberField
@@ -251,8 +252,8 @@ def top_rows(top: Iterable[TopResource]) -> list[dict[str, Any]]:
             "rank": ranked.rank,
             "link": recording_link(ranked.resource),
             "artists": ranked.resource.artists,
-            "usages": ranked.resource.sums and amount(ranked.resource.sums.usages),
-            "revenue": amount(ranked.revenue_eur),
+            "usages": ranked.resource.sums and plain(ranked.resource.sums.usages),
+            "revenue": rounded(ranked.revenue_eur),
             "share": f"{ranked.cumulative_share:.2f}",
         }
         for ranked in top

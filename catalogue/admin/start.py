@@ -13,7 +13,6 @@ from django.http import HttpRequest
 from django.urls import reverse
 from django.utils.translation import gettext as _
 
-from catalogue.admin.cells import grouped
 from catalogue.admin.resources import top_rows
 from catalogue.dsrs.statistics import DSRStatistic, Grouping, dsr_statistics
 from catalogue.exceptions import RankingNotReady
@@ -22,6 +21,7 @@ from catalogue.models import DSR, ImportJob, RejectedDelivery, Resource
 from catalogue.resources import selectors as resource_selectors
 from catalogue.resources.found import WIDE
 from catalogue.resources.services import catalogue_state
+from dsrhub.cells import grouped, rounded
 from dsrhub.database.time_limits import OutOfTime, answered_within
 
 TERRITORIES, PERIODS, RECENT, TOP = 12, 24, 5, 10
@@ -74,7 +74,12 @@ class Group:
 
     @property
     def cells(self) -> list[str]:
-        counts = [grouped(self.dsr_count), grouped(self.line_count), grouped(self.usages), _cents(self.revenue_eur)]
+        counts = [
+            grouped(self.dsr_count),
+            grouped(self.line_count),
+            grouped(self.usages),
+            rounded(self.revenue_eur),
+        ]
         return [*counts, _share(self.blank_isrc_count, self.line_count)]
 
 
@@ -202,10 +207,6 @@ def _dsr_list(**query: Any) -> str:
 
 def _list(model: str, **query: Any) -> str:
     return reverse(f"admin:catalogue_{model}_changelist", query=query)
-
-
-def _cents(amount: Decimal) -> str:
-    return f"{amount:,.2f}"
 
 
 def _share(part: int, whole: int) -> str:

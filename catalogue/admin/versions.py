@@ -20,8 +20,7 @@ from django.utils.timezone import localtime
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
-from catalogue.admin.cells import amount, days, dsr_name, grouped, link, revenue, terms
-from catalogue.admin.questions.page import rounded
+from catalogue.admin.cells import days, dsr_name, link, revenue, terms
 from catalogue.dsrs.differences import DifferentRecordings, recordings_difference, version_difference
 from catalogue.dsrs.superseding import versions_drop
 from catalogue.dsrs.versions import kept_until, version_get, versions_disk_usage
@@ -29,6 +28,7 @@ from catalogue.exceptions import DifferenceNotReady, VersionNotFound
 from catalogue.imports.reverting import Return, version_return, version_revert
 from catalogue.models import DSR, SupersededDSR
 from dsrhub.admin import DeletedByServiceAdmin, UneditedAdmin
+from dsrhub.cells import grouped, money, plain
 from dsrhub.exceptions import DsrhubError
 
 # How many DSRs the page lists that would return together.
@@ -97,8 +97,9 @@ class SupersededDSRAdmin(UneditedAdmin, DeletedByServiceAdmin):
         return grouped(version.total_usages)
 
     @admin.display(description=gettext_lazy("revenue"), ordering="total_revenue")
-    def rounded_revenue(self, version: SupersededDSR) -> SafeString:
-        return format_html("{} {}", rounded(version.total_revenue), version.currency_id)
+    def rounded_revenue(self, version: SupersededDSR) -> SafeString | None:
+        amount: Decimal = version.total_revenue
+        return money(amount, version.currency_id)
 
     @admin.display(description=gettext_lazy("revenue"))
     def total_revenue_shown(self, version: SupersededDSR) -> SafeString | None:
@@ -219,31 +220,38 @@ def _difference(version: SupersededDSR) -> dict[str, Any]:
     difference = version_difference(version)
     if difference is None or version.standing is None:
         return {"standing": None}
-    totals = [
-        (_("lines"), version.line_count, version.standing.line_count, difference.line_count),
-        (_("usages"), version.total_usages, version.standing.total_usages, difference.usages),
-        (_("revenue"), version.total_revenue, version.standing.total_revenue, difference.revenue),
-    ]
+    lines = (version.line_count, version.standing.line_count, difference.line_count)
+    usages = (version.total_usages, version.standing.total_usages, difference.usages)
+    amounts = (version.total_revenue, version.standing.total_revenue, difference.revenue)
     shown = {
         "standing": version.standing,
-        "totals": [(name, *map(amount, numbers)) for name, *numbers in totals],
+        "totals": [
+            (_("lines"), *map(plain, lines)),
+            (_("usages"), *map(plain, usages)),
+            (_("revenue"), *(money(one, version.currency_id) for one in amounts)),
+        ],
     }
     try:
         found = recordings_difference(version)
     except DifferenceNotReady as error:
         return {**shown, "not_ready": error.message}
-    return {**shown, "kinds": [_kind(KINDS[name], found[name]) for name in KINDS]}
+    return {**shown, "kinds": [_kind(KINDS[name], found[name], version) for name in KINDS]}
 
 
-def _kind(title: Any, recordings: DifferentRecordings) -> dict[str, Any]:
+def _kind(title: Any, recordings: DifferentRecordings, version: SupersededDSR) -> dict[str, Any]:
     return {
         "title": title,
         "count": grouped(recordings.count),
         "rows": [
-            {"recording": one, "cells": [amount(getattr(one, name)) for name in RECORDING_CELLS]}
+            {"recording": one, "cells": [_recording_cell(one, name, version) for name in RECORDING_CELLS]}
             for one in recordings.largest
         ],
     }
+
+
+def _recording_cell(recording: Any, name: str, version: SupersededDSR) -> str | None:
+    value = getattr(recording, name)
+    return money(value, version.currency_id) if name.startswith("revenue") else plain(value)
 
 
 def _returning(returning: Return, version: SupersededDSR) -> dict[str, Any]:

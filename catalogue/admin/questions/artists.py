@@ -9,11 +9,11 @@ from django.urls import URLPattern, path, reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from catalogue.admin.cells import amount
-from catalogue.admin.questions.page import QuestionPage, RankedForm, query_without_page, rounded
+from catalogue.admin.questions.page import QuestionPage, RankedForm, query_without_page
 from catalogue.lines.scope import Scope
 from catalogue.ranking.artist_sums import Credit
 from catalogue.ranking.artists import ArtistRanking, RankedArtist, artist_ranking
+from dsrhub.cells import plain, rounded
 from dsrhub.import_export.tables import PAGE_ROWS, Table
 
 ARTISTS_ON_A_PAGE, MOST_BARS = 100, 20
@@ -46,7 +46,7 @@ def artist_rows(rows: Sequence[RankedArtist]) -> list[dict[str, Any]]:
             "artist": row.artist,
             "address": _recordings(row),
             "cells": [
-                amount(row.recording_count),
+                plain(row.recording_count),
                 rounded(row.usages),
                 rounded(row.revenue_eur),
                 rounded(row.revenue_percent),
@@ -117,9 +117,9 @@ def _shown(answer: Answered, request: HttpRequest) -> dict[str, Any]:
     last = rows[-1].rank if rows else 0
     return {
         "rows": artist_rows(rows),
-        "artist_count": amount(totals.artist_count),
+        "artist_count": plain(totals.artist_count),
         "revenue": rounded(totals.revenue),
-        "without": [amount(totals.without_lines), amount(totals.without_usages), rounded(totals.without_revenue)],
+        "without": [plain(totals.without_lines), plain(totals.without_usages), rounded(totals.without_revenue)],
         "top_percent": rounded(ranking.top_percent),
         "hhi": rounded(ranking.hhi, 0),
         "bars": {"rows": bars(rows)},

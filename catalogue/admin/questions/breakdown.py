@@ -1,18 +1,18 @@
 """The breakdown: the sums of groups of DSRs, as a table, a pivot, a chart and a file."""
 
 from collections.abc import Sequence
+from decimal import Decimal
 from typing import Any, NamedTuple
 
 from django import forms
 from django.http import HttpRequest, HttpResponseBase
 from django.urls import URLPattern, path, reverse
-from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from catalogue.admin.cells import amount
-from catalogue.admin.questions.page import GROUPINGS, LineSearchForm, QuestionPage, rounded
+from catalogue.admin.questions.page import GROUPINGS, LineSearchForm, QuestionPage
 from catalogue.dsrs.statistics import DSRStatistic, Grouping, dsr_statistics, group_columns
+from dsrhub.cells import plain, rounded
 from dsrhub.import_export.tables import Table
 
 # The most columns of a pivot, and the most bars of a chart. Nobody can read more.
@@ -67,7 +67,7 @@ class Pivot(NamedTuple):
     """The headings, and for each row its name and its cells."""
 
     headings: list[str]
-    rows: list[tuple[str, list[SafeString | None]]]
+    rows: list[tuple[str, list[str | None]]]
     hidden_column_count: int = 0
 
 
@@ -80,10 +80,10 @@ def group_name(statistic: DSRStatistic, grouping: Grouping) -> str:
     return str(name) if name is not None else _("none")
 
 
-def _cell(statistic: DSRStatistic, measure: str) -> SafeString | None:
-    value = getattr(statistic, measure)
+def _cell(statistic: DSRStatistic, measure: str) -> str | None:
+    value: Decimal | int | None = getattr(statistic, measure)
     if value is None or measure not in DECIMALS:
-        return amount(value)
+        return plain(value)
     return rounded(value, DECIMALS[measure])
 
 
@@ -96,7 +96,7 @@ def flat_table(statistics: Sequence[DSRStatistic], grouping: Grouping) -> Pivot:
 def pivot_table(statistics: Sequence[DSRStatistic], rows: Grouping, columns: Grouping, measure: str) -> Pivot:
     """One measure of each pair of groups."""
     names = sorted({group_name(one, columns) for one in statistics})
-    cells: dict[str, dict[str, SafeString | None]] = {}
+    cells: dict[str, dict[str, str | None]] = {}
     for one in statistics:
         cells.setdefault(group_name(one, rows), {})[group_name(one, columns)] = _cell(one, measure)
     shown = names[:MOST_COLUMNS]

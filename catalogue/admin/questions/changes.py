@@ -2,12 +2,9 @@
 
 from typing import Any
 
-from django.utils.safestring import SafeString
-
-from catalogue.admin.cells import amount
-from catalogue.admin.questions.page import rounded
 from catalogue.dsrs.comparison import Compared
 from catalogue.resources.comparison import ComparedResource
+from dsrhub.cells import plain, rounded
 
 Row = Compared | ComparedResource
 
@@ -33,11 +30,11 @@ def change_values(row: Row) -> tuple[Any, ...]:
     )
 
 
-def change_cells(row: Row) -> list[SafeString | None]:
+def change_cells(row: Row) -> list[str | None]:
     """Usages before and now, their difference, also in per cent; and the same of the revenue."""
     return [
-        *map(amount, _both(row, "usages")),
-        amount(row.usages_difference),
+        *map(plain, _both(row, "usages")),
+        plain(row.usages_difference),
         rounded(row.usages_percent),
         *map(rounded, _both(row, "revenue_eur")),
         rounded(row.revenue_difference),

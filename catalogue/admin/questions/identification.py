@@ -11,10 +11,11 @@ from django.urls import URLPattern, path
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from catalogue.admin.cells import amount, recording_link
-from catalogue.admin.questions.page import QuestionPage, RankedForm, query_without_page, rounded
+from catalogue.admin.cells import recording_link
+from catalogue.admin.questions.page import QuestionPage, RankedForm, query_without_page
 from catalogue.lines.scope import Scope
 from catalogue.resources.identification import IsrcProblem, Unidentified, identification
+from dsrhub.cells import plain, rounded
 from dsrhub.database.pages import CutAt, next_place
 from dsrhub.forms import WholeNumberField
 from dsrhub.import_export.tables import PAGE_ROWS, Table
@@ -57,7 +58,7 @@ def recording_rows(found: Sequence[Unidentified]) -> list[dict[str, Any]]:
             "dsp": one.resource.dsp,
             "artists": one.resource.artists,
             "isrcs": listed(one.isrcs.split("|")) if one.isrcs else one.resource.isrc,
-            "usages": one.resource.sums and amount(one.resource.sums.usages),
+            "usages": one.resource.sums and plain(one.resource.sums.usages),
             "revenue": one.resource.sums and rounded(one.resource.sums.revenue_eur),
         }
         for one in found

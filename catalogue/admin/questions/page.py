@@ -1,7 +1,6 @@
 """What the pages of questions share: the form that selects DSRs, names of groups, and how a page is shown or sent."""
 
 from collections.abc import Callable, Iterable, Mapping
-from decimal import Decimal
 from typing import Any, TypeVar
 
 from django import forms
@@ -9,12 +8,9 @@ from django.contrib import admin
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponseBase
 from django.template.response import TemplateResponse
-from django.utils.html import format_html
-from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from catalogue.admin.cells import grouped
 from catalogue.dsrs.selectors import DSRSearch
 from catalogue.dsrs.statistics import Grouping
 from catalogue.exceptions import RankingNotReady
@@ -102,13 +98,6 @@ class RankedForm(LineSearchForm):
     """The same for a list by rank. A page of it starts after a rank."""
 
     after = WholeNumberField(min_value=0, max_value=2**62, required=False, widget=forms.HiddenInput)
-
-
-def rounded(value: Decimal | None, decimals: int = 2) -> SafeString | None:
-    """Return a rounded number whose title is the exact one."""
-    return (
-        None if value is None else format_html('<span title="{}">{}</span>', grouped(value), f"{value:,.{decimals}f}")
-    )
 
 
 def query_without_page(request: HttpRequest) -> str:

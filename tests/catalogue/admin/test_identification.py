@@ -128,12 +128,12 @@ def test_the_same_isrc_at_other_dsps(ask):
     # The most recent line of d has the same ISRC, too.
     assert table_of(response, "same-isrc") == [
         ["DSP", "recording", "usages", "revenue in EUR"],
-        ["Spotify", "Aurora this one", "5", "6"],
-        ["Spotify", "d", "–", "1.5"],
-        ["Deezer", "x", "2", "1"],
+        ["Spotify", "Aurora this one", "5", "6.00"],
+        ["Spotify", "d", "–", "1.50"],
+        ["Deezer", "x", "2", "1.00"],
     ]
-    assert table_of(response, "same-isrc-1")[1:] == [["ES", "5", "7.5"], ["FR", "2", "1"]]
-    assert table_of(response, "same-isrc-2")[1:] == [["2020-01", "5", "7.5"], ["2020-02", "2", "1"]]
+    assert table_of(response, "same-isrc-1")[1:] == [["ES", "5", "7.50"], ["FR", "2", "1.00"]]
+    assert table_of(response, "same-isrc-2")[1:] == [["2020-01", "5", "7.50"], ["2020-02", "2", "1.00"]]
     data = json.loads(re.search(r'<script id="chart-data"[^>]*>(.*?)</script>', response.content.decode())[1])
     assert {name: [(bar["name"], bar["revenue"]) for bar in bars] for name, bars in data.items()} == {
         "territory": [("ES", "7.50"), ("FR", "1.00")],

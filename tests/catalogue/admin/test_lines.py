@@ -41,7 +41,7 @@ def test_lines_are_shown_as_delivered_and_blank_cells_are_marked(admin_client, d
     assert shown(response, "artists") == ["A|B", "blank", "blank"]
     assert shown(response, "isrc") == ["NOABC2000001", "blank", "blank"]
     assert shown(response, "usages") == ["1,234,567", "0", "blank"]
-    assert shown(response, "revenue") == ["1,234,567,890.10", "-0.5", "blank"]
+    assert shown(response, "revenue") == ["1,234,567,890.10 NOK", "-0.50 NOK", "blank"]
     page = response.content.decode()
     assert "3 lines, reported revenue in NOK." in page
     assert page.count(' blank">blank</td>') == 7

@@ -6,6 +6,7 @@ import io
 import pytest
 from django.db import connection, transaction
 from django.test.utils import CaptureQueriesContext
+from django.utils.html import strip_tags
 
 from catalogue.dsrs.services import dsr_delete
 from catalogue.exceptions import ReportRefused
@@ -140,14 +141,14 @@ def test_the_page_shows_the_dsrs_with_declared_and_allocated_amounts(admin_clien
         "lines": ["4", "1", "3", "2", "0"],
         "declared_usages": ["1,000", "500", "300", "7", "0"],
         "usages": ["893", "500", "200", "7", "0"],
-        "declared_revenue": ["700.00", "1,234.565", "10", "6.93", "0"],
+        "declared_revenue": ["700.00 GBP", "1,234.57 SEK", "10.00 GBP", "6.93 EUR", "0.00 NOK"],
         # 10 * 200 / 300, rounded down, and what is left of 10.
         "revenue": [
-            "625.1 GBP allocated; 74.9 not allocated",
-            "1,234.565 SEK allocated",
-            "6.666666666666 GBP allocated; 3.333333333334 not allocated",
+            "625.10 GBP allocated; 74.90 GBP not allocated",
+            "1,234.57 SEK allocated",
+            "6.67 GBP allocated; 3.33 GBP not allocated",
             "6.93 EUR allocated",
-            "0 NOK allocated",
+            "0.00 NOK allocated",
         ],
     }
     assert {name: shown(response, name) for name in columns} == columns
@@ -158,8 +159,8 @@ def test_the_page_shows_the_dsrs_with_declared_and_allocated_amounts(admin_clien
     assert f'href="{DSRS}?message={message.pk}"' in text
     assert f'href="{DSRS}export/?message={message.pk}"' in text
     # 625.1 + 6.666666666666, and 74.9 + 3.333333333334.
-    totals = "GBP: lines 7, usages 1,093, declared revenue 710.00, allocated 631.766666666666, not allocated"
-    assert f"<div>{totals} 78.233333333334</div>" in text
+    totals = "GBP: lines 7, usages 1,093, declared revenue 710.00 GBP, allocated 631.77 GBP, not allocated"
+    assert f"{totals} 78.23 GBP" in strip_tags(text)
     assert "<div>sender_unknown: Tonbank (PADPIDA2026000001A) <span" in text
 
 
@@ -305,11 +306,11 @@ def test_the_page_of_a_dsr_shows_what_its_message_declares(admin_client, message
     for value in (
         f'<a href="{MESSAGES}{message.pk}/change/">Tonbank MSG-1</a>',
         "AdvertisementSupportedModel",
-        '<div class="readonly">10 GBP</div>',
-        '<div class="readonly">3.333333333334 GBP</div>',
+        '<div class="readonly">10.00 GBP</div>',
+        'data-full="3.333333333334 GBP" tabindex="0"><span>3.33 GBP</span>',
         '<div class="readonly">90,000</div>',
         # 20 of 300 usages for 10, rounded down at the 12th decimal.
-        '<div class="readonly">0.666666666666 GBP</div>',
+        'data-full="0.666666666666 GBP"',
         '<th scope="col">revenue (allocated)</th>',
         '<tr><th scope="row">NonInteractiveStream</th><td class="number">3</td><td class="number">200</td>',
     ):

@@ -64,9 +64,9 @@ def test_the_page_of_a_dsr_lists_its_versions_with_what_changed_since(admin_clie
 def test_the_page_of_a_version_compares_it_with_the_present_dsr(admin_client, old, new):
     page = text(admin_client.get(f"{VERSIONS}{old.pk}/change/"))
     assert f"Compared with the present DSR: DSR {new.pk}" in page
-    assert "lines 2 1 -1 usages 2 3 1 revenue 1 .5 1,234 .25 1,232 .75" in page
+    assert "lines 2 1 -1 usages 2 3 1 revenue 1.50 EUR 1,234.25 EUR 1,232.75 EUR" in page
     assert "Recordings that only the present DSR has: 0 Recordings that only the earlier version has: 1" in page
-    assert "Went w 0 0 0 0 0 Recordings with other sums: 1" in page
+    assert "Went w 0 0 0.00 EUR 0.00 EUR 0.00 EUR Recordings with other sums: 1" in page
 
 
 def test_a_page_says_when_a_comparison_takes_long_and_when_there_is_none(admin_client, old, new, monkeypatch):
@@ -91,7 +91,7 @@ def test_one_confirmed_step_reverts(client, old, new):
     client.force_login(staff_with("view_dsr", "change_dsr"))
     assert "Revert to this version" in text(client.get(f"{VERSIONS}{old.pk}/change/"))
     page = text(client.get(f"{VERSIONS}{old.pk}/revert/"))
-    assert f"DSR {old.pk} {ES_JANUARY} 2 1 .5 EUR reported DSR {new.pk} 1 1,234 .25 EUR reported" in page
+    assert f"DSR {old.pk} {ES_JANUARY} 2 1.50 EUR reported DSR {new.pk} 1 1,234.25 EUR reported" in page
 
     response = reverted(client, old.pk)
 
