@@ -27,6 +27,7 @@ from catalogue.resources.reported import (
 from catalogue.resources.same_isrc import IsrcSums, same_isrc
 from catalogue.resources.selectors import resource_list
 from dsrhub.cells import grouped, money, plain, rounded
+from dsrhub.charts import Chart, Series
 
 # DSRs, descriptions of the resource in them, and line numbers for each description.
 DSRS_ON_A_PAGE, DESCRIPTIONS_ON_A_PAGE, LINES_OF_A_DESCRIPTION = 200, 1000, 5
@@ -114,7 +115,7 @@ class SameIsrcElsewhere:
     rows: list[dict[str, Any]]
     has_more: bool
     parts: list[tuple[str, list[dict[str, Any]]]]
-    charts: dict[str, list[dict[str, str]]]
+    charts: list[Chart]
 
 
 def same_isrc_elsewhere(known: FoundResource) -> SameIsrcElsewhere | None:
@@ -131,7 +132,10 @@ def same_isrc_elsewhere(known: FoundResource) -> SameIsrcElsewhere | None:
         rows=[_same_isrc_row(resource, known) for resource in by_revenue],
         has_more=same.has_more,
         parts=[(_("Territory"), territories), (_("Month"), months)],
-        charts={"territory": [group["bar"] for group in territories], "period": [group["bar"] for group in months]},
+        charts=[
+            _chart("by-territory", _("Revenue in EUR by territory"), territories, is_across=True),
+            _chart("by-month", _("Revenue in EUR by month"), months),
+        ],
     )
 
 
@@ -153,13 +157,25 @@ def _group(sums: IsrcSums, name: str) -> dict[str, Any]:
     query = {"status__exact": "ingested"}
     if sums.territory is not None:
         query["territory__code_2__exact"] = sums.territory
-    bar = {
+    return {
         "name": name,
-        "usages": str(sums.usages),
-        "revenue": f"{sums.revenue_eur:.2f}",
+        "usages": plain(sums.usages),
+        "revenue_eur": rounded(sums.revenue_eur),
+        "sums": sums,
         "address": reverse("admin:catalogue_dsr_changelist", query=query),
     }
-    return {"name": name, "usages": plain(sums.usages), "revenue_eur": rounded(sums.revenue_eur), "bar": bar}
+
+
+def _chart(chart_id: str, title: str, groups: list[dict[str, Any]], *, is_across: bool = False) -> Chart:
+    return Chart(
+        chart_id=chart_id,
+        title=title,
+        labels=[group["name"] for group in groups],
+        series=[Series(name=title, values=[group["sums"].revenue_eur for group in groups])],
+        addresses=[group["address"] for group in groups],
+        is_across=is_across,
+        unit="EUR",
+    )
 
 
 def _report_row(dsr: DSR, report: ResourceReport, descriptions: list[ResourceDescription]) -> dict[str, Any]:

@@ -1,7 +1,7 @@
 """The start page: statistics, latest imports and open tasks. It uses the totals of the DSRs, so it is always fast."""
 
 from calendar import monthrange
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from decimal import Decimal
@@ -22,6 +22,7 @@ from catalogue.resources import selectors as resource_selectors
 from catalogue.resources.found import WIDE
 from catalogue.resources.services import catalogue_state
 from dsrhub.cells import grouped, rounded
+from dsrhub.charts import Chart, Series
 from dsrhub.database.time_limits import OutOfTime, answered_within
 
 TERRITORIES, PERIODS, RECENT, TOP = 12, 24, 5, 10
@@ -100,7 +101,7 @@ def _statistics() -> dict[str, Any]:
         "columns": names,
         "tables": [(_("By territory"), shown), (_("By period"), latest)] if total.dsr_count else [],
         "hidden_period_count": len(periods) - len(latest),
-        "charts": {"territory": _chart(shown), "period": _chart(latest)},
+        "charts": _charts(shown, latest) if total.dsr_count else [],
     }
 
 
@@ -135,17 +136,28 @@ def _period_name(statistic: DSRStatistic) -> str:
     return f"{start} – {end}"
 
 
-def _chart(groups: Iterable[Group]) -> list[dict[str, str | int]]:
-    """Return the data of a chart, rounded to cents. The tables have the same numbers."""
+def _charts(territories: Sequence[Group], periods: Sequence[Group]) -> list[Chart]:
+    """The tables as charts."""
     return [
-        {
-            "name": group.name,
-            "usages": str(group.usages),
-            "revenue": f"{group.revenue_eur:.2f}",
-            "address": group.address,
-        }
-        for group in groups
+        _chart("revenue-by-territory", _("Revenue in EUR by territory"), territories, "revenue_eur", is_across=True),
+        _chart("usages-by-territory", _("Usages by territory"), territories, "usages", is_across=True),
+        _chart("revenue-by-period", _("Revenue in EUR by period"), periods, "revenue_eur"),
+        _chart("usages-by-period", _("Usages by period"), periods, "usages"),
     ]
+
+
+def _chart(chart_id: str, title: str, groups: Sequence[Group], measure: str, *, is_across: bool = False) -> Chart:
+    is_revenue = measure == "revenue_eur"
+    numbers = [getattr(group, measure) for group in groups]
+    return Chart(
+        chart_id=chart_id,
+        title=title,
+        labels=[group.name for group in groups],
+        series=[Series(name=title, values=numbers, color=1 if is_revenue else 2)],
+        addresses=[group.address for group in groups],
+        unit="EUR" if is_revenue else "",
+        is_across=is_across,
+    )
 
 
 # --- Latest imports and open tasks -----------------------------------------------------------------------------

@@ -14,6 +14,7 @@ from catalogue.lines.scope import Scope
 from catalogue.ranking.artist_sums import Credit
 from catalogue.ranking.artists import ArtistRanking, RankedArtist, artist_ranking
 from dsrhub.cells import plain, rounded
+from dsrhub.charts import Chart, Series
 from dsrhub.import_export.tables import PAGE_ROWS, Table
 
 ARTISTS_ON_A_PAGE, MOST_BARS = 100, 20
@@ -57,11 +58,18 @@ def artist_rows(rows: Sequence[RankedArtist]) -> list[dict[str, Any]]:
     ]
 
 
-def bars(rows: Sequence[RankedArtist]) -> list[dict[str, str]]:
-    return [
-        {"name": row.artist, "revenue": f"{row.revenue_eur:.2f}", "address": _recordings(row)}
-        for row in rows[:MOST_BARS]
-    ]
+def chart(rows: Sequence[RankedArtist]) -> Chart:
+    """The revenue of the first artists."""
+    shown = rows[:MOST_BARS]
+    return Chart(
+        chart_id="revenue-by-artist",
+        title=_("Revenue in EUR"),
+        labels=[row.artist for row in shown],
+        series=[Series(name=_("Revenue in EUR"), values=[row.revenue_eur for row in shown])],
+        addresses=[_recordings(row) for row in shown],
+        is_across=True,
+        unit="EUR",
+    )
 
 
 def _recordings(row: RankedArtist) -> str:
@@ -122,7 +130,7 @@ def _shown(answer: Answered, request: HttpRequest) -> dict[str, Any]:
         "without": [plain(totals.without_lines), plain(totals.without_usages), rounded(totals.without_revenue)],
         "top_percent": rounded(ranking.top_percent),
         "hhi": rounded(ranking.hhi, 0),
-        "bars": {"rows": bars(rows)},
+        "charts": [chart(rows)],
         "query": query_without_page(request),
         "next": last if rows and last < ranking.row_count else None,
     }

@@ -13,6 +13,7 @@ from django.utils.translation import gettext_lazy
 from catalogue.admin.questions.page import GROUPINGS, LineSearchForm, QuestionPage
 from catalogue.dsrs.statistics import DSRStatistic, Grouping, dsr_statistics, group_columns
 from dsrhub.cells import plain, rounded
+from dsrhub.charts import Chart, Series
 from dsrhub.import_export.tables import Table
 
 # The most columns of a pivot, and the most bars of a chart. Nobody can read more.
@@ -107,18 +108,22 @@ def pivot_table(statistics: Sequence[DSRStatistic], rows: Grouping, columns: Gro
     )
 
 
-def bars(statistics: Sequence[DSRStatistic], grouping: Grouping) -> list[dict[str, str]]:
-    """The revenue and the usages of the rows with most revenue, for the chart."""
+def charts(statistics: Sequence[DSRStatistic], grouping: Grouping) -> list[Chart]:
+    """The revenue and the usages of the rows with most revenue."""
     largest = sorted(statistics, key=lambda one: -one.revenue_eur)[:MOST_BARS]
     query = {"status__exact": "ingested"}
+    shown: dict[str, Any] = {
+        "labels": [group_name(one, grouping) for one in largest],
+        "addresses": [
+            reverse("admin:catalogue_dsr_changelist", query=query | _list_query(one, grouping)) for one in largest
+        ],
+        "is_across": True,
+    }
+    revenue = Series(name=_("Revenue in EUR"), values=[one.revenue_eur for one in largest], color=1)
+    usages = Series(name=_("Usages"), values=[one.usages for one in largest], color=2)
     return [
-        {
-            "name": group_name(one, grouping),
-            "usages": str(one.usages),
-            "revenue": f"{one.revenue_eur:.2f}",
-            "address": reverse("admin:catalogue_dsr_changelist", query=query | _list_query(one, grouping)),
-        }
-        for one in largest
+        Chart(chart_id="revenue", title=revenue.name, series=[revenue], unit="EUR", **shown),
+        Chart(chart_id="usages", title=usages.name, series=[usages], **shown),
     ]
 
 
@@ -173,7 +178,7 @@ class BreakdownPage(QuestionPage):
             "hidden_row_count": max(len(table.rows) - ROWS_ON_A_PAGE, 0),
             "row_heading": GROUPINGS[rows],
             "measure": MEASURES[form.cleaned_data["show"]] if columns else "",
-            "bars": {"rows": bars(by_row, rows)},
+            "charts": charts(by_row, rows),
             "query": request.GET.urlencode(),
         }
         return self._question(request, "breakdown", context)

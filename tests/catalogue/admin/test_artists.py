@@ -2,7 +2,6 @@
 
 import csv
 import io
-import json
 import re
 
 import pytest
@@ -16,6 +15,7 @@ from catalogue.ranking import artists
 from tests.browser import signed_in
 from tests.catalogue.admin.test_questions import table_of
 from tests.catalogue.helpers import import_report, line, staff_with
+from tests.charts import charts
 
 pytestmark = pytest.mark.django_db
 
@@ -62,8 +62,7 @@ def test_the_table_and_the_summary(ask):
     ]
     assert re.search(r"Lines without an artist: 1.*, with 2.* usages and .*0\.50.* EUR", content)
     assert "/admin/catalogue/resource/?q=Ana+%26+Eva" in content
-    data = json.loads(re.search(r'<script id="chart-data"[^>]*>(.*?)</script>', content)[1])
-    assert [(bar["name"], bar["revenue"]) for bar in data["rows"]][:2] == [("Ben", "5.00"), ("Ana & Eva", "3.00")]
+    assert charts(content)["revenue-by-artist"][:2] == [("Ben", 5, "5 EUR"), ("Ana & Eva", 3, "3 EUR")]
 
 
 @pytest.mark.usefixtures("_reports")

@@ -2,8 +2,6 @@
 
 import csv
 import io
-import json
-import re
 
 import pytest
 from playwright.sync_api import expect
@@ -15,6 +13,7 @@ from catalogue.resources import identification, same_isrc
 from tests.browser import signed_in
 from tests.catalogue.admin.test_questions import table_of
 from tests.catalogue.helpers import import_report, line, staff_with
+from tests.charts import charts
 
 pytestmark = pytest.mark.django_db
 
@@ -134,10 +133,9 @@ def test_the_same_isrc_at_other_dsps(ask):
     ]
     assert table_of(response, "same-isrc-1")[1:] == [["ES", "5", "7.50"], ["FR", "2", "1.00"]]
     assert table_of(response, "same-isrc-2")[1:] == [["2020-01", "5", "7.50"], ["2020-02", "2", "1.00"]]
-    data = json.loads(re.search(r'<script id="chart-data"[^>]*>(.*?)</script>', response.content.decode())[1])
-    assert {name: [(bar["name"], bar["revenue"]) for bar in bars] for name, bars in data.items()} == {
-        "territory": [("ES", "7.50"), ("FR", "1.00")],
-        "period": [("2020-01", "7.50"), ("2020-02", "1.00")],
+    assert charts(response.content.decode()) == {
+        "by-territory": [("ES", 7.5, "7.5 EUR"), ("FR", 1, "1 EUR")],
+        "by-month": [("2020-01", 7.5, "7.5 EUR"), ("2020-02", 1, "1 EUR")],
     }
     assert "/admin/catalogue/resource/page/?dsp=Deezer&amp;dsp_id=x" in response.content.decode()
 

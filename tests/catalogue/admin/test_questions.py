@@ -3,7 +3,6 @@
 import csv
 import html
 import io
-import json
 import re
 
 import pytest
@@ -20,6 +19,7 @@ from dsrhub.database.time_limits import OutOfTime
 from tests.browser import signed_in
 from tests.catalogue import recipes
 from tests.catalogue.helpers import import_report, line, permitted, staff_with
+from tests.charts import charts
 
 pytestmark = pytest.mark.django_db
 
@@ -386,11 +386,10 @@ def test_pages_without_dsrs_say_so(ask):
 @pytest.mark.usefixtures("_reports")
 def test_the_chart_has_the_rows_with_most_revenue_first(ask):
     content = ask(BREAKDOWN, by="territory", then_by="month").content.decode()
-    data = json.loads(re.search(r'<script id="chart-data"[^>]*>(.*?)</script>', content)[1])
-    assert [(bar["name"], bar["revenue"], bar["usages"]) for bar in data["rows"]] == [
-        ("ES", "11.50", "11"),
-        ("FR", "7.00", "5"),
-    ]
+    assert charts(content) == {
+        "revenue": [("ES", 11.5, "11.5 EUR"), ("FR", 7, "7 EUR")],
+        "usages": [("ES", 11, "11"), ("FR", 5, "5")],
+    }
 
 
 @pytest.mark.browser

@@ -55,9 +55,9 @@ def test_charts_draw_the_numbers_in_the_colours_of_the_theme(start):
     bars = start.evaluate(BARS)
     # 15 NOK are 15 / 9.93842... EUR.
     assert bars == [
-        [["ES", "NO"], [15, 1.51], "#0072b2"],
+        [["ES", "NO"], [15, 15 / 9.9384227272727272], "#0072b2"],
         [["ES", "NO"], [10, 7], "#d55e00"],
-        [[PERIOD], [16.51], "#0072b2"],
+        [[PERIOD], [15 + 15 / 9.9384227272727272], "#0072b2"],
         [[PERIOD], [17], "#d55e00"],
     ]
     start.emulate_media(color_scheme="dark")
