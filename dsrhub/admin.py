@@ -26,8 +26,6 @@ from dsrhub.models import AuditEntry
 
 admin.site.site_header = admin.site.site_title = "dsrhub"
 admin.site.index_title = "Digital Sales Reports"
-# Lists of reports need the width of the sidebar. The breadcrumbs at the top lead to the other pages.
-admin.site.enable_nav_sidebar = False
 
 people.register(admin.site)
 

@@ -3,6 +3,7 @@
 from functools import update_wrapper
 from typing import Any, cast
 
+from django import forms
 from django.contrib import messages
 from django.contrib.admin import AdminSite
 from django.contrib.admin.views.autocomplete import AutocompleteJsonView
@@ -10,9 +11,13 @@ from django.contrib.auth.views import LoginView
 from django.core.exceptions import PermissionDenied
 from django.db import transaction
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
-from django.urls import reverse
+from django.template.response import TemplateResponse
+from django.urls import path, reverse
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
+from dsrhub.navigation import navigation
+from dsrhub.site_search import search
 from dsrhub.throttling import Attempt
 from dsrhub.tokens import password_changed
 
@@ -26,7 +31,33 @@ class ChoicesView(AutocompleteJsonView):
         return term, model_admin, source_field, to_field
 
 
+class SearchForm(forms.Form):
+    """The search of the header."""
+
+    q = forms.CharField(label=gettext_lazy("Search"), max_length=1000)
+
+
 class DsrhubAdminSite(AdminSite):
+    def each_context(self, request: HttpRequest) -> dict[str, Any]:
+        groups = navigation(request) if self.has_permission(request) else []
+        return super().each_context(request) | {"navigation": groups}
+
+    def get_urls(self) -> list[Any]:
+        return [path("search/", self.admin_view(self.search_view), name="search"), *super().get_urls()]
+
+    def search_view(self, request: HttpRequest) -> HttpResponse:
+        """Show what the search of the header finds: recordings, DSRs, pages, as far as the user may see them."""
+        form = SearchForm(request.GET)
+        is_asked = "q" in request.GET and form.is_valid()
+        context = {
+            **self.each_context(request),
+            "title": _("Search"),
+            "form": form,
+            "searched": form.data.get("q", ""),
+            "findings": search(request, form.cleaned_data["q"]) if is_asked else [],
+        }
+        return TemplateResponse(request, "admin/dsrhub/search.html", context, status=200 if is_asked else 400)
+
     def admin_view(self, view: Any, cacheable: bool = False) -> Any:
         """Tell users whose session has ended that a form was not processed. Signing in leads to its address by GET."""
         checked = super().admin_view(view, cacheable)

@@ -2,10 +2,10 @@
 
 from django.contrib import admin
 from django.urls import include, path
-from django.views.generic import RedirectView
 from drf_spectacular.views import SpectacularJSONAPIView, SpectacularSwaggerSplitView, SpectacularYAMLAPIView
 
 from dsrhub.api.routes import either_slash
+from dsrhub.landing import landing
 from dsrhub.session import TokenView
 
 urlpatterns = [
@@ -18,7 +18,7 @@ urlpatterns = [
     # The page needs no user. If a session had to authenticate a POST, even the page of its error would fail.
     path("docs/", SpectacularSwaggerSplitView.as_view(url_name="openapi", authentication_classes=()), name="docs"),
     path("admin/", admin.site.urls),
-    path("", RedirectView.as_view(pattern_name="docs")),
+    path("", landing, name="landing"),
 ]
 
 handler400 = "dsrhub.api.errors.bad_request"

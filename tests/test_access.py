@@ -105,14 +105,14 @@ REST = {
     "subscriptions/usage.csv/": {"GET": READ},
     "subscriptions/<str:id>/usage.csv/": {"GET": READ},
     "token/": {"POST": OPEN},
-    # The documentation, which shows no data, and the redirect to it.
+    # The documentation and the first page, which show no data.
     "openapi.yaml/": {"GET": OPEN},
     "openapi.json/": {"GET": OPEN},
     "docs/": {"GET": OPEN},
 }
 # GraphQL's fields and mutations have their own matrix below.
 GRAPHQL_ROUTE = "^graphql/?$"
-# A redirect to the documentation.
+# The first page, whose address has no name before its slash.
 ROOT_ROUTE = ""
 PERMITTED = sorted(
     (route, method, need)
@@ -349,6 +349,8 @@ OPEN_TO_STAFF = {
     "admin/password_change/",
     "admin/password_change/done/",
     "admin/jsi18n/",
+    # Finds only what the user may see: see tests/test_navigation.py.
+    "admin/search/",
 }
 CATCH_ALL = "admin/(?P<url>.*)$"
 # Staff users without a permission see nothing there: see the test below.

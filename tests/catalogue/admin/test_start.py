@@ -241,7 +241,7 @@ def test_with_many_lines_only_the_top_10_percent_are_ranked(admin_client, monkey
 # --- Permissions -----------------------------------------------------------------------------------------------
 
 PARTS = {
-    "search": 'name="q"',
+    "search": 'class="finding" role="search"',
     "numbers": "data-chart=",
     "top": 'id="top"',
     "imports": 'id="imports"',
