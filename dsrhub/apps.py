@@ -1,10 +1,17 @@
 from django.apps import AppConfig
 from django.contrib.admin import apps
 
+from dsrhub.texts import translations_use
+
 
 class DsrhubConfig(AppConfig):
     name = "dsrhub"
     verbose_name = "dsrhub"
+
+    def ready(self) -> None:
+        from dsrhub import translations  # noqa: PLC0415 - what it imports needs the registry of applications
+
+        translations_use(translations)
 
 
 class DsrhubAdminConfig(apps.AdminConfig):

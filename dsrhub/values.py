@@ -5,6 +5,8 @@ from collections.abc import Sequence
 from decimal import ROUND_HALF_EVEN, Context, Decimal
 from fractions import Fraction
 
+from dsrhub.texts import Grouped, Text, joined, ngettext_lazy
+
 # No delivered digit is lost, and nobody is paid 10^30 euro: more digits are a mistake or an attack.
 INTEGER_DIGITS, DECIMALS = 30, 60
 # An amount of zero or more in plain digits, as a regular expression.
@@ -61,7 +63,10 @@ def printable(text: str, longest: int) -> str:
     return "".join(one if one.isprintable() else ascii(one)[1:-1] for one in text)[:longest]
 
 
-def listed(names: Sequence[str]) -> str:
+def listed(names: Sequence[str]) -> Text:
     """The first names, and how many more there are, for a message to people."""
-    more = f" and {len(names) - MOST_LISTED:,} more" if len(names) > MOST_LISTED else ""
-    return ", ".join(names[:MOST_LISTED]) + more
+    first, more = joined(names[:MOST_LISTED]), len(names) - MOST_LISTED
+    if more <= 0:
+        return first
+    text = ngettext_lazy("%(names)s and %(count)s more", "%(names)s and %(count)s more", more)
+    return text % {"names": first, "count": Grouped(more)}
