@@ -11,6 +11,7 @@ from django.db import models
 from django.db.models import Func
 
 from catalogue.exceptions import PeriodReversed
+from dsrhub.texts import gettext_lazy as _
 
 if TYPE_CHECKING:
     from catalogue.models import DSR, SupersededDSR, UsageLine  # noqa: F401 - named in a base class
@@ -23,7 +24,10 @@ HEADER_LINE = 1
 def require_order(*, start: date | None, end: date | None, argument: str) -> None:
     """Raise PeriodReversed, with the name of the argument of the end, where a range of days ends before it starts."""
     if start is not None and end is not None and start > end:
-        raise PeriodReversed(f"The range ends before it starts: {start} to {end}.", argument=argument)
+        raise PeriodReversed(
+            _("The range ends before it starts: %(start)s to %(end)s.") % {"start": start, "end": end},
+            argument=argument,
+        )
 
 
 Report = TypeVar("Report", bound=models.Model)

@@ -5,9 +5,9 @@ from collections.abc import Iterable
 from typing import Any
 
 from django.db.models import Model
-from django.utils.translation import gettext as _
 
 from dsrhub.exceptions import ConfirmationOutdated
+from dsrhub.texts import gettext_lazy as _
 
 
 def shown_digest(objects: Iterable[Model]) -> str:

@@ -2,20 +2,27 @@
 
 from typing import Any, ClassVar
 
+from dsrhub.texts import Text, translated
+
 
 class DsrhubError(Exception):
     """A request cannot be accepted, and nothing was changed.
 
-    `code` is stable and meant for programs. `message` is meant for people. `extra` holds the data of the error: plain
-    values, dates and frozen dataclasses.
+    `code` is stable and meant for programs. `message` is meant for people, in the language that is active when it is
+    read; `text`, and the error as a `str`, are English. `extra` holds the data of the error: plain values, dates and
+    frozen dataclasses.
     """
 
     code: ClassVar[str] = "error"
 
-    def __init__(self, message: str, **extra: Any) -> None:
-        super().__init__(message)
-        self.message = message
+    def __init__(self, text: Text, /, **extra: Any) -> None:
+        super().__init__(text)
+        self.text = text
         self.extra = extra
+
+    @property
+    def message(self) -> str:
+        return translated(self.text)
 
 
 class NotFoundError(DsrhubError):

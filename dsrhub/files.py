@@ -11,6 +11,7 @@ from stat import S_ISREG
 from typing import NamedTuple
 
 from dsrhub.exceptions import DsrhubError
+from dsrhub.texts import gettext_lazy as _
 
 # A FIFO without a writer would block its reader for ever.
 READ = os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC
@@ -94,7 +95,9 @@ def _step(part: str, parent: int, path: Path) -> int:
 
 
 def _not_regular(path: Path) -> NotARegularFile:
-    return NotARegularFile(f"{path.name}: not a regular file in its folder. Links are not followed.", name=path.name)
+    return NotARegularFile(
+        _("%(name)s: not a regular file in its folder. Links are not followed.") % {"name": path.name}, name=path.name
+    )
 
 
 def ends_in(name: str, endings: str | tuple[str, ...]) -> bool:

@@ -4,6 +4,7 @@ import re
 from typing import Any
 
 from dsrhub.exceptions import DsrhubError, InvalidArgument
+from dsrhub.texts import gettext_lazy as _
 from dsrhub.values import plain_whole_number
 
 LARGEST_SMALL_ID, LARGEST_ID = 2**31 - 1, 2**63 - 1
@@ -24,9 +25,9 @@ def check_argument(argument: str, value: Any) -> Any:
     """Return the value. Raises InvalidArgument if it is a text that is too long or that PostgreSQL cannot store."""
     if isinstance(value, str):
         if UNSTORABLE.search(value):
-            raise InvalidArgument("Contains characters that can't be stored.", argument=argument)
+            raise InvalidArgument(_("Contains characters that can't be stored."), argument=argument)
         if len(value) > LONGEST_TEXT:
-            raise InvalidArgument(f"More than {LONGEST_TEXT} characters.", argument=argument)
+            raise InvalidArgument(_("More than %(most)s characters.") % {"most": LONGEST_TEXT}, argument=argument)
     return value
 
 
@@ -35,20 +36,25 @@ def parse_id(argument: str, text: str, *, largest: int = LARGEST_SMALL_ID) -> in
     number = plain_whole_number(text)
     if number is not None and -largest - 1 <= number <= largest:
         return number
-    raise InvalidArgument(f"Not an id: {text!r}.", argument=argument)
+    raise InvalidArgument(_("Not an id: %(text)s.") % {"text": repr(text)}, argument=argument)
 
 
 def parse_code(argument: str, text: str | None, *, length: int) -> str | None:
     """Return the code of a territory (two letters) or a currency (three) in capitals. Raises InvalidArgument."""
     if text is not None and not re.fullmatch(f"[A-Za-z]{{{length}}}", text):
-        raise InvalidArgument(f"Not {length} letters: {text!r}.", argument=argument)
+        raise InvalidArgument(
+            _("Not %(length)s letters: %(text)s.") % {"length": length, "text": repr(text)}, argument=argument
+        )
     return text and text.upper()
 
 
 def require_permissions(user: Any, *permissions: str) -> Any:
     """Return the user if they have the permissions. Raises NotSignedIn or NotAllowed."""
     if user is None or not user.is_authenticated:
-        raise NotSignedIn("Not signed in.")
+        raise NotSignedIn(_("Not signed in."))
     if not user.has_perms(permissions):
-        raise NotAllowed(f"You don't have permission to do this (needs: {', '.join(permissions)}).")
+        raise NotAllowed(
+            _("You don't have permission to do this (needs: %(permissions)s).")
+            % {"permissions": ", ".join(permissions)}
+        )
     return user

@@ -23,6 +23,7 @@ from graphql import GraphQLResolveInfo
 
 from dsrhub.database.pages import next_place
 from dsrhub.exceptions import DsrhubError, InvalidArgument
+from dsrhub.texts import gettext_lazy as _
 from graphql_schema.arguments import LARGEST_ID, UNSTORABLE, check_argument
 from graphql_schema.batches import batched
 
@@ -66,7 +67,7 @@ class Keyset:
                 return tuple(_parse_key_part(of_type, part) for of_type, part in zip(self.types, parts, strict=True))
         except (ValueError, TypeError, RecursionError, binascii.Error):
             pass
-        raise InvalidCursor("Not a cursor of this list.", argument="after")
+        raise InvalidCursor(_("Not a cursor of this list."), argument="after")
 
     def page(self, first: int, after: str | None) -> "Page":
         """Return the first rows after a cursor. One more row is read, to see whether another page follows.
@@ -195,7 +196,10 @@ class KeysetField(graphene.Field):
         ) -> Page:
             first = DEFAULT_PAGE if first is None else first
             if not 1 <= first <= LARGEST_PAGE:
-                raise InvalidArgument(f"Not a number from 1 to {LARGEST_PAGE}: {first}.", argument="first")
+                raise InvalidArgument(
+                    _("Not a number from 1 to %(most)s: %(first)s.") % {"most": LARGEST_PAGE, "first": first},
+                    argument="first",
+                )
             checked = {name: check_argument(self.argument_name(name), value) for name, value in arguments.items()}
             keyset: Keyset = resolver(root, info, **checked)
             return keyset.page(first, after)

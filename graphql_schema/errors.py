@@ -16,6 +16,7 @@ from dsrhub.bodies import BodyRefused
 from dsrhub.database.statements import is_canceled
 from dsrhub.exceptions import DsrhubError, InvalidArgument
 from dsrhub.logs import request_id
+from dsrhub.texts import gettext_lazy as _
 from graphql_schema.media_types import JSON, response_type
 
 logger = logging.getLogger(__name__)
@@ -63,7 +64,7 @@ class TimedOut(DsrhubError):
     code = "timeout"
 
     def __init__(self) -> None:
-        super().__init__("The operation took too long and was stopped.")
+        super().__init__(_("The operation took too long and was stopped."))
 
 
 class InvalidDocument(Exception):

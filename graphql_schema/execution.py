@@ -24,6 +24,7 @@ from graphql.pyutils import Path
 
 from dsrhub.database.time_limits import statements_end_by
 from dsrhub.exceptions import AnswerTooLarge
+from dsrhub.texts import gettext_lazy as _
 from graphql_schema.errors import ERRORS_SHOWN, TimedOut, is_timeout
 
 # In bytes. Usual answers have less than 1 MiB, and a page of lists that is cut short fits.
@@ -50,7 +51,9 @@ class ExecutionLimits:
         if isinstance(value, str):
             self.answer_bytes += len(value) if value.isascii() else len(value) * ESCAPE_BYTES
             if self.answer_bytes > ANSWER_BYTES:
-                raise AnswerTooLarge(f"The answer has more than {ANSWER_BYTES} bytes. Request less at a time.")
+                raise AnswerTooLarge(
+                    _("The answer has more than %(limit)s bytes. Request less at a time.") % {"limit": ANSWER_BYTES}
+                )
         return value
 
 

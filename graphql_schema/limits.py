@@ -48,6 +48,7 @@ from graphql import (
 )
 from graphql.execution.execute import get_field_def
 
+from dsrhub.texts import gettext_lazy as _
 from graphql_schema.connections import LARGEST_PAGE
 from graphql_schema.errors import ERRORS_SHOWN, InvalidDocument, RequestRefused
 
@@ -119,7 +120,9 @@ def parse_query(query: str) -> DocumentNode:
     except GraphQLSyntaxError as error:
         # Only the message distinguishes the parser's limits from syntax errors.
         if "Document contains more than" in error.message:
-            raise TooManyTokens(f"A query may have at most {limit} tokens and {limit} comments.", limit=limit) from None
+            raise TooManyTokens(
+                _("A query may have at most %(limit)s tokens and %(limit)s comments.") % {"limit": limit}, limit=limit
+            ) from None
         if "nested too deeply" in error.message:
             raise _too_deep() from None
         raise InvalidDocument("graphql_syntax", [error]) from None
@@ -133,7 +136,9 @@ def check_document(
     """
     operation = get_operation_ast(document, name)
     if operation is None or schema.get_root_type(operation.operation) is None:
-        raise NoSuchOperation("`operationName` must name a query or mutation if the document has several operations.")
+        raise NoSuchOperation(
+            _("`operationName` must name a query or mutation if the document has several operations.")
+        )
     _validate(schema, document, FRAGMENT_RULES)
     fragments = {each.name.value: each for each in document.definitions if isinstance(each, FragmentDefinitionNode)}
     # All operations, because the validation rules read all of them.
@@ -164,12 +169,16 @@ def _refuse_excess(estimate: Estimate) -> None:
     if estimate.depth > settings.DSRHUB_GRAPHQL_DEPTH:
         raise _too_deep(depth=estimate.depth)
     if estimate.cost > limit:
-        raise TooCostly(f"The operation costs {estimate.cost}; the limit is {limit}.", cost=estimate.cost, limit=limit)
+        raise TooCostly(
+            _("The operation costs %(cost)s; the limit is %(limit)s.") % {"cost": estimate.cost, "limit": limit},
+            cost=estimate.cost,
+            limit=limit,
+        )
 
 
 def _too_deep(**depth: int) -> TooDeep:
     limit = settings.DSRHUB_GRAPHQL_DEPTH
-    return TooDeep(f"Fields may be nested at most {limit} levels deep.", **depth, limit=limit)
+    return TooDeep(_("Fields may be nested at most %(limit)s levels deep.") % {"limit": limit}, **depth, limit=limit)
 
 
 class Estimator:
@@ -267,8 +276,8 @@ def _refuse_repetition(fragments: Mapping[str, FragmentDefinitionNode], merged: 
             repeated = places.setdefault(name, [])
             repeated.append(field)
             if len(repeated) > REPETITIONS:
-                message = f"{name!r} is selected more than {REPETITIONS} times in the same place."
-                raise TooRepetitive(message, limit=REPETITIONS)
+                text = _("%(name)s is selected more than %(limit)s times in the same place.")
+                raise TooRepetitive(text % {"name": repr(name), "limit": REPETITIONS}, limit=REPETITIONS)
     for repeated in places.values():
         _refuse_repetition(fragments, [field.selection_set for field in repeated if field.selection_set])
 

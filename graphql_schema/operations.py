@@ -7,6 +7,8 @@ from typing import Any, Self
 
 from django.http import QueryDict
 
+from dsrhub.texts import Text
+from dsrhub.texts import gettext_lazy as _
 from graphql_schema.errors import RequestRefused
 from graphql_schema.scalars import JSONNumber
 
@@ -23,7 +25,7 @@ class PersistedQueryNotSupported(RequestRefused):
     json_status = 200
 
     def __init__(self) -> None:
-        super().__init__("PersistedQueryNotSupported")
+        super().__init__(Text.made("PersistedQueryNotSupported"))  # by which clients know it, so in no other language
 
 
 @dataclass(frozen=True)
@@ -38,9 +40,9 @@ class Operation:
         try:
             content = _parsed(body.decode())
         except (ValueError, RecursionError):
-            raise NotJSON("The body must be JSON.") from None
+            raise NotJSON(_("The body must be JSON.")) from None
         if not isinstance(content, dict):
-            raise RequestRefused("The body must be one JSON object. Batches of operations are not supported.")
+            raise RequestRefused(_("The body must be one JSON object. Batches of operations are not supported."))
         return cls._from_parameters(content)
 
     @classmethod
@@ -50,14 +52,14 @@ class Operation:
         for name in ("query", "operationName", "variables", "extensions"):
             texts = query.getlist(name)
             if len(texts) > 1:
-                raise RequestRefused(f"Send `{name}` once.")
+                raise RequestRefused(_("Send `%(name)s` once.") % {"name": name})
             if texts and texts[0]:
                 parameters[name] = texts[0]
         for name in parameters.keys() & {"variables", "extensions"}:
             try:
                 parameters[name] = _parsed(parameters[name])
             except (ValueError, RecursionError):
-                raise RequestRefused(f"`{name}` must be JSON.") from None
+                raise RequestRefused(_("`%(name)s` must be JSON.") % {"name": name}) from None
         return cls._from_parameters(parameters)
 
     @classmethod
@@ -66,13 +68,13 @@ class Operation:
         query, variables, name, extensions = (parameters.get(key) for key in names)
         for key, value in (("variables", variables), ("extensions", extensions)):
             if not isinstance(value, dict | None):
-                raise RequestRefused(f"`{key}` must be an object.")
+                raise RequestRefused(_("`%(key)s` must be an object.") % {"key": key})
         if not isinstance(name, str | None):
-            raise RequestRefused("`operationName` must be a string.")
+            raise RequestRefused(_("`operationName` must be a string."))
         if query is None and "persistedQuery" in (extensions or {}):
             raise PersistedQueryNotSupported
         if not isinstance(query, str) or not query.strip():
-            raise RequestRefused("`query` must be a non-empty string.")
+            raise RequestRefused(_("`query` must be a non-empty string."))
         return cls(query, variables or {}, name or None)
 
 

@@ -19,6 +19,7 @@ from rest_framework.request import Request
 from rest_framework.views import APIView
 
 from dsrhub.bodies import content_length
+from dsrhub.texts import gettext_lazy as _
 from graphql_schema import errors
 from graphql_schema.errors import AddressTooLong, MethodRefused, TooLarge, TooSlow
 from graphql_schema.execution import execute_operation
@@ -59,9 +60,14 @@ class GraphQLView(APIView):
             if request.content_type.partition(";")[0].strip().lower() != "application/json":
                 raise UnsupportedMediaType(request.content_type)
             if content_length(request._request) > BODY_LIMIT:
-                raise TooLarge(f"The body of a request may have at most {BODY_LIMIT} bytes.", limit=BODY_LIMIT)
+                raise TooLarge(
+                    _("The body of a request may have at most %(limit)s bytes.") % {"limit": BODY_LIMIT},
+                    limit=BODY_LIMIT,
+                )
         if len(request.META.get("QUERY_STRING", "")) > BODY_LIMIT:
-            raise AddressTooLong(f"The query of an address may have at most {BODY_LIMIT} bytes.", limit=BODY_LIMIT)
+            raise AddressTooLong(
+                _("The query of an address may have at most %(limit)s bytes.") % {"limit": BODY_LIMIT}, limit=BODY_LIMIT
+            )
         super().initial(request, *args, **kwargs)
 
     def get(self, request: Request) -> HttpResponse:
@@ -81,9 +87,11 @@ class GraphQLView(APIView):
         try:
             body = request.body
         except UnreadablePostError:
-            raise TooSlow("The body of the request arrived too slowly or not completely.") from None
+            raise TooSlow(_("The body of the request arrived too slowly or not completely.")) from None
         if len(body) > BODY_LIMIT:  # It was compressed.
-            raise TooLarge(f"The body of a request may have at most {BODY_LIMIT} bytes.", limit=BODY_LIMIT)
+            raise TooLarge(
+                _("The body of a request may have at most %(limit)s bytes.") % {"limit": BODY_LIMIT}, limit=BODY_LIMIT
+            )
         return self.answer(request, Operation.from_body(body))
 
     def answer(self, request: Request, operation: Operation) -> JsonResponse:
@@ -93,7 +101,7 @@ class GraphQLView(APIView):
         kind = check_document(self.served, document, operation.variables, operation.name)
         if kind is OperationType.MUTATION and request.method != "POST":
             self.headers["Allow"] = "POST"
-            raise MethodRefused("Send mutations by POST.")
+            raise MethodRefused(_("Send mutations by POST."))
         result = execute_operation(self.served, document, operation.variables, operation.name, context=request)
         return errors.result_response(result, accept=request.headers.get("Accept", ""))
 

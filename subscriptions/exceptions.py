@@ -4,6 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from dsrhub.exceptions import ConflictError, DsrhubError, NotFoundError
+from dsrhub.texts import Text, joined, ngettext_lazy
+from dsrhub.texts import gettext_lazy as _
 
 
 @dataclass(frozen=True)
@@ -20,12 +22,22 @@ class RecordProblem:
         """The line number in a file."""
         return self.position + 1
 
+    @property
+    def text(self) -> Text:
+        values = {"position": self.position, "field": self.field, "code": self.code, "value": repr(self.value)}
+        return _("record %(position)s: %(field)s: %(code)s: %(value)s") % values
+
     def __str__(self) -> str:
-        return f"record {self.position}: {self.field}: {self.code}: {self.value!r}"
+        return str(self.text)
 
 
-def _summary(problems: Sequence[RecordProblem], count: int) -> str:
-    return f"{count} error{'s' * (count != 1)}, nothing was added. First error: {problems[0]}"
+def _summary(problems: Sequence[RecordProblem], count: int) -> Text:
+    text = ngettext_lazy(
+        "%(count)s error, nothing was added. First error: %(first)s",
+        "%(count)s errors, nothing was added. First error: %(first)s",
+        count,
+    )
+    return text % {"count": count, "first": problems[0].text}
 
 
 class InvalidUsage(DsrhubError):
@@ -38,6 +50,9 @@ class InvalidUsage(DsrhubError):
         super().__init__(_summary(problems, count), error_count=count, problems=list(problems))
 
 
+_PURGED = _("The raw records of that day were purged: only a backfill can add to it.")
+
+
 class DaySealed(ConflictError):
     """Records belong to a day whose raw records were purged, and backfill is off. `extra` as in InvalidUsage."""
 
@@ -46,7 +61,7 @@ class DaySealed(ConflictError):
     def __init__(self, problems: Sequence[RecordProblem], count: int | None = None) -> None:
         count = len(problems) if count is None else count
         super().__init__(
-            f"{_summary(problems, count)}. The raw records of that day were purged: only a backfill can add to it.",
+            joined([_summary(problems, count), _PURGED], ". "),
             error_count=count,
             problems=list(problems),
         )

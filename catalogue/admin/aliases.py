@@ -21,6 +21,7 @@ from catalogue.admin.cells import dsr_link, link
 from catalogue.dsrs.aliases import alias_problems, aliases_lock, other_names
 from catalogue.models import DSR, PartyAlias
 from catalogue.resources.renaming import party_rename, party_renaming
+from dsrhub import texts
 from dsrhub.admin import ChangedAsShownAdmin, DeletedByServiceAdmin
 from dsrhub.audited import AuditedAdmin
 from dsrhub.cells import grouped
@@ -136,7 +137,9 @@ class PartyAliasAdmin(AuditedAdmin, ChangedAsShownAdmin, DeletedByServiceAdmin):
         form = request.POST
         try:
             if form.get("known_as") != alias.known_as:
-                raise ConfirmationOutdated(_("The alias has changed since you opened the page. Review it again."))
+                raise ConfirmationOutdated(
+                    texts.gettext_lazy("The alias has changed since you opened the page. Review it again.")
+                )
             count = party_rename(
                 role=PartyAlias.Role(alias.role),
                 name=name,

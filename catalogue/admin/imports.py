@@ -58,6 +58,7 @@ from dsrhub.import_export.button import streamed
 from dsrhub.import_export.formats import CSV
 from dsrhub.import_export.tables import Table, dated_name
 from dsrhub.import_export.uploads import PathFormat, PathImportMixin
+from dsrhub.texts import joined
 
 # A step that takes longer is left to a worker: reading is two thirds of a check, and a page may take 5 seconds.
 AT_ONCE_SECONDS = 3
@@ -305,7 +306,7 @@ def _declared(job: ImportJob, data: QueryDict) -> DeclaredTotals:
     """What the user declares of a file. Raises InvalidArgument."""
     form = DeclaredForm.of_job(job, data)
     if not form.is_valid():
-        raise InvalidArgument(f"{job.name}: {form.findings}", argument="declared")
+        raise InvalidArgument(joined([job.name, form.findings], ": "), argument="declared")
     return form.declared()
 
 
@@ -328,7 +329,7 @@ def _jobs_or_404(upload: str) -> list[ImportJob]:
 
 @admin.register(ImportJob)
 class ImportJobAdmin(ReadOnlyAdmin):
-    list_display = ["file", "state", "message", "dsr", "uploaded_by", "uploaded_at"]
+    list_display = ["file", "state", "shown_message", "dsr", "uploaded_by", "uploaded_at"]
     list_display_links = None
     list_filter = ["state", "uploaded_at"]
     list_select_related = ["uploaded_by"]
@@ -353,6 +354,10 @@ class ImportJobAdmin(ReadOnlyAdmin):
     @admin.display(description=gettext_lazy("file"), ordering="name")
     def file(self, job: ImportJob) -> SafeString:
         return link(job.name, "dsr_upload", job.upload)
+
+    @admin.display(description=gettext_lazy("message"), ordering="message")
+    def shown_message(self, job: ImportJob) -> str:
+        return job.shown_message
 
     @admin.display(description="DSR")
     def dsr(self, job: ImportJob) -> int | None:

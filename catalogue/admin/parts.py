@@ -97,11 +97,15 @@ class RateChangeAdmin(PartOfDSRAdmin):
 
 @admin.register(RejectedDelivery)
 class RejectedDeliveryAdmin(ReadOnlyAdmin):
-    list_display = ["name", "reason", "problem_counts", "delivered_at", "delivered_by"]
+    list_display = ["name", "shown_reason", "problem_counts", "delivered_at", "delivered_by"]
     list_filter = ["delivered_at"]
     list_select_related = ["delivered_by"]
     search_fields = ["name"]
-    fields = ["name", "reason", "first_problems", "delivered_at", "delivered_by"]
+    fields = ["name", "shown_reason", "first_problems", "delivered_at", "delivered_by"]
+
+    @admin.display(description=_("reason"), ordering="reason")
+    def shown_reason(self, rejection: RejectedDelivery) -> str:
+        return rejection.shown_reason
 
     @admin.display(description=_("problems"), ordering=F("error_count") + F("warning_count"))
     def problem_counts(self, rejection: RejectedDelivery) -> SafeString | None:

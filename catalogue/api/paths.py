@@ -6,6 +6,7 @@ from drf_spectacular.utils import OpenApiParameter, OpenApiResponse
 from catalogue.exceptions import DSRNotFound, ImportJobNotFound, MessageNotFound, VersionNotFound
 from dsrhub.api.errors import ErrorSerializer
 from dsrhub.api.parameters import id_in_path
+from dsrhub.texts import gettext_lazy as _
 
 LARGEST_ID, LARGEST_MESSAGE_ID = 2**31 - 1, 2**63 - 1
 # Of a DSR, an earlier version or an import.
@@ -15,16 +16,20 @@ NO_DSR = OpenApiResponse(ErrorSerializer, description="There is no such DSR.")
 
 
 def dsr_number(text: str) -> int:
-    return id_in_path(text, largest=LARGEST_ID, kind="DSR", missing=DSRNotFound)
+    return id_in_path(text, largest=LARGEST_ID, missing=DSRNotFound, reason=_("There is no DSR %(id)s."))
 
 
 def version_number(text: str) -> int:
-    return id_in_path(text, largest=LARGEST_ID, kind="earlier version", missing=VersionNotFound)
+    return id_in_path(
+        text, largest=LARGEST_ID, missing=VersionNotFound, reason=_("There is no earlier version %(id)s.")
+    )
 
 
 def import_number(text: str) -> int:
-    return id_in_path(text, largest=LARGEST_ID, kind="import", missing=ImportJobNotFound)
+    return id_in_path(text, largest=LARGEST_ID, missing=ImportJobNotFound, reason=_("There is no import %(id)s."))
 
 
 def message_number(text: str) -> int:
-    return id_in_path(text, largest=LARGEST_MESSAGE_ID, kind="message", missing=MessageNotFound)
+    return id_in_path(
+        text, largest=LARGEST_MESSAGE_ID, missing=MessageNotFound, reason=_("There is no message %(id)s.")
+    )

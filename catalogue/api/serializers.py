@@ -545,7 +545,7 @@ def import_job_data(job: ImportJob) -> Any:
             "id": job.pk,
             "state": lead.state,
             "name": job.name,
-            "detail": lead.message,
+            "detail": lead.shown_message,
             "message": job if job.part_number is not None else None,
             "waiting_for": waiting_for(job),
             "dsrs": lead.dsr_numbers or ([] if lead.dsr_number is None else [lead.dsr_number]),

@@ -16,6 +16,8 @@ from catalogue.models import RevenueKind
 from dsrhub.api.errors import READS_CLOSED, WRONG_PARAMETERS
 from dsrhub.api.fields import EXACT_IN_WORDS, ExactField, Int64Field, exact_field
 from dsrhub.exceptions import AnswerTooLarge
+from dsrhub.texts import Grouped
+from dsrhub.texts import gettext_lazy as _
 
 MOST_ROWS = 50_000
 PERIOD = ("period_start", "period_end")
@@ -152,6 +154,9 @@ class StatisticsView(APIView):
         group_by, exact = asked.pop("group_by"), asked.pop("exact")
         statistics = dsr_statistics(group_by=group_by, search=DSRSearch(**asked))
         if len(statistics) > MOST_ROWS:
-            raise AnswerTooLarge(f"These are {len(statistics):,} groups. Select fewer DSRs, or group by one column.")
+            raise AnswerTooLarge(
+                _("These are %(count)s groups. Select fewer DSRs, or group by one column.")
+                % {"count": Grouped(len(statistics))}
+            )
         context = {"exact": exact, "columns": group_columns(group_by)}
         return Response(StatisticSerializer(statistics, many=True, context=context).data)

@@ -78,6 +78,7 @@ from dsrhub.api.errors import (
 from dsrhub.api.fields import EXACT_IN_WORDS
 from dsrhub.api.pages import PageParameters, link_to_next, page_response
 from dsrhub.api.parameters import Parameters
+from dsrhub.texts import gettext_lazy as _
 
 IMPORT_NOT_FOUND = OpenApiResponse(ErrorSerializer, description="There is no such import.")
 EXISTS = OpenApiResponse(
@@ -157,7 +158,9 @@ class DSRListView(APIView):
                 self.permission_denied(request)
         file: TemporaryUploadedFile = upload["file"]
         if (file.size or 0) > settings.DSRHUB_UPLOAD_LIMIT_BYTES:
-            raise TooLarge(f"The file is larger than {settings.DSRHUB_UPLOAD_LIMIT_BYTES} bytes.")
+            raise TooLarge(
+                _("The file is larger than %(limit)s bytes.") % {"limit": settings.DSRHUB_UPLOAD_LIMIT_BYTES}
+            )
         try:
             report = upload_import(
                 path=Path(file.temporary_file_path()),

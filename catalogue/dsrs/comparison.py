@@ -13,6 +13,7 @@ from catalogue.dsrs.coverage import State, coverage
 from catalogue.dsrs.selectors import EVERY_DSR, DSRSearch
 from catalogue.dsrs.statistics import DSRStatistic, Grouping, dsr_statistics
 from dsrhub.exceptions import InvalidArgument
+from dsrhub.texts import gettext_lazy as _
 from dsrhub.values import difference, ratio
 
 # What series of DSRs have, too: so it is known whether a group is complete.
@@ -62,7 +63,7 @@ class Period:
     def earlier(self, months: int) -> "Period":
         """Raises InvalidArgument where there is no such period in the calendar."""
         if self.first_month - months < YEAR:
-            raise InvalidArgument("There is no earlier period.", argument="with")
+            raise InvalidArgument(_("There is no earlier period."), argument="with")
         return replace(self, first_month=self.first_month - months)
 
     def narrow(self, search: DSRSearch) -> DSRSearch:
@@ -145,10 +146,10 @@ def earlier_period(period: Period, text: str) -> Period:
         return period.earlier(YEAR)
     other = Period.parse(text)
     if other is None:
-        raise InvalidArgument("Must be previous, year_before, or a period such as 2020-01.", argument="with")
+        raise InvalidArgument(_("Must be previous, year_before, or a period such as 2020-01."), argument="with")
     if other.month_count != period.month_count:
         raise InvalidArgument(
-            "Compare a month with a month, a quarter with a quarter, a year with a year.", argument="with"
+            _("Compare a month with a month, a quarter with a quarter, a year with a year."), argument="with"
         )
     return other
 

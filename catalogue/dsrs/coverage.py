@@ -12,11 +12,11 @@ from typing import NamedTuple
 from django.conf import settings
 from django.db.models import TextChoices
 from django.utils import timezone
-from django.utils.translation import gettext_lazy as _
 
 from catalogue.dsrs.selectors import EVERY_DSR, DSRSearch
 from catalogue.models import DSR
 from dsrhub.exceptions import InvalidArgument
+from dsrhub.texts import gettext_lazy as _
 
 MOST_MONTHS = 120
 MONTH_PATTERN = "[0-9]{4}-(0[1-9]|1[0-2])"
@@ -93,9 +93,9 @@ def coverage(*, first: date, last: date, search: DSRSearch = EVERY_DSR) -> list[
     """
     count = month_count(first, last)
     if count > MOST_MONTHS:
-        raise InvalidArgument(f"The range has more than {MOST_MONTHS} months.", argument="to")
+        raise InvalidArgument(_("The range has more than %(most)s months.") % {"most": MOST_MONTHS}, argument="to")
     if count < 1:
-        raise InvalidArgument("The range ends before it starts.", argument="to")
+        raise InvalidArgument(_("The range ends before it starts."), argument="to")
     months = months_between(first, last)
     due = timezone.localdate() - timedelta(days=settings.DSRHUB_LATE_DAYS)
     found = [

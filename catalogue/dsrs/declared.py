@@ -10,15 +10,18 @@ from typing import Protocol
 from catalogue.exceptions import DSRFailed
 from catalogue.models import DSR
 from dsrhub.exceptions import InvalidArgument
+from dsrhub.texts import Text
+from dsrhub.texts import gettext_lazy as _
 from dsrhub.values import AMOUNT, DECIMALS, INTEGER_DIGITS, WIDE, difference
 
 MEASURES = ("lines", "usages", "revenue")
 # As regular expressions.
 WHOLE_NUMBER, SIGNED_AMOUNT = rf"[0-9]{{1,{INTEGER_DIGITS}}}", f"-?{AMOUNT}"
-WHOLE_NUMBER_IN_WORDS = f"a whole number of zero or more, of at most {INTEGER_DIGITS} digits"
-SIGNED_AMOUNT_IN_WORDS = (
-    f"a number of at most {INTEGER_DIGITS} digits before the decimal point and {DECIMALS} behind it"
-)
+WHOLE_NUMBER_IN_WORDS = _("a whole number of zero or more, of at most %(digits)s digits") % {"digits": INTEGER_DIGITS}
+SIGNED_AMOUNT_IN_WORDS = _(
+    "a number of at most %(digits)s digits before the decimal point and %(decimals)s behind it"
+) % {"digits": INTEGER_DIGITS, "decimals": DECIMALS}
+MEASURE_WORDS = {"lines": _("lines"), "usages": _("usages"), "revenue": _("revenue")}
 
 
 @dataclass(frozen=True)
@@ -40,7 +43,10 @@ class DeclaredTotals:
         ):
             value = getattr(self, name)
             if value is not None and not re.fullmatch(pattern, f"{Decimal(value):f}"):
-                raise InvalidArgument(f"Declared {name} must be {kind}.", argument=name)
+                raise InvalidArgument(
+                    _("Declared %(name)s must be %(kind)s.") % {"name": MEASURE_WORDS[name], "kind": kind},
+                    argument=name,
+                )
 
     @property
     def is_empty(self) -> bool:
@@ -127,14 +133,18 @@ def totals_compared(declared: DeclaredTotals, found: FoundTotals) -> ComparedTot
 
 def several_currencies() -> InvalidArgument:
     return InvalidArgument(
-        "The delivery has DSRs in several currencies, so no revenue of it can be declared.", argument="declared_revenue"
+        _("The delivery has DSRs in several currencies, so no revenue of it can be declared."),
+        argument="declared_revenue",
     )
 
 
-def differences_text(compared: ComparedTotals) -> list[str]:
+def differences_text(compared: ComparedTotals) -> list[Text]:
     """Each total that differs, for people, with what is declared and what is found."""
+    text = _("%(name)s: %(declared)s declared, %(found)s found")
     return [
-        f"{name}: {total.declared:f} declared, {total.found:f} found" for name, total in compared if total.difference
+        text % {"name": MEASURE_WORDS[name], "declared": f"{total.declared:f}", "found": f"{total.found:f}"}
+        for name, total in compared
+        if total.difference
     ]
 
 
@@ -144,7 +154,10 @@ def dsr_totals_compared(*, dsr: DSR, declared: DeclaredTotals) -> ComparedTotals
     Raises DSRFailed, and InvalidArgument where nothing is declared.
     """
     if declared.is_empty:
-        raise InvalidArgument("Declare lines, usages or revenue.", argument="lines")
+        raise InvalidArgument(_("Declare lines, usages or revenue."), argument="lines")
     if dsr.status != DSR.Status.INGESTED:
-        raise DSRFailed(f"The import of DSR {dsr.pk} failed. It has no lines whose totals can be compared.", id=dsr.pk)
+        raise DSRFailed(
+            _("The import of DSR %(id)s failed. It has no lines whose totals can be compared.") % {"id": dsr.pk},
+            id=dsr.pk,
+        )
     return totals_compared(declared, found_totals([dsr], [dsr.currency_id]))

@@ -11,6 +11,7 @@ from catalogue.lines.lookups import lines_of_dsrs, lines_with_dsp_id, partitions
 from catalogue.models import DSR, DSRDifference, SupersededDSR
 from dsrhub.database.statements import rows_of
 from dsrhub.database.time_limits import OutOfTime, answered_within
+from dsrhub.texts import gettext_lazy as _
 from dsrhub.values import difference
 
 # How many recordings of each kind are listed: those with the largest difference in revenue.
@@ -116,7 +117,7 @@ def recordings_difference(version: SupersededDSR) -> dict[str, DifferentRecordin
             found = _find(version, version.standing)
     except OutOfTime as error:
         DSRDifference.objects.get_or_create(before=before, after=after)
-        raise DifferenceNotReady("The recordings are being compared. Ask again in a minute.") from error
+        raise DifferenceNotReady(_("The recordings are being compared. Ask again in a minute.")) from error
     DSRDifference.objects.update_or_create(before=before, after=after, defaults={"found": found})
     return _recordings(found)
 
@@ -147,7 +148,7 @@ def _find(version: SupersededDSR, standing: DSR) -> dict[str, Any]:
         found[kind]["largest"].append([dsp_id, *titles.get(dsp_id, (None, None)), *(f"{one:f}" for one in numbers)])
     # Their lines are dropped only after their rows are gone.
     if not SupersededDSR.objects.filter(pk=version.pk).exists():
-        raise VersionNotFound(f"There is no earlier version {version.pk} any more.", id=version.pk)
+        raise VersionNotFound(_("There is no earlier version %(id)s any more.") % {"id": version.pk}, id=version.pk)
     return found
 
 

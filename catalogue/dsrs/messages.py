@@ -13,6 +13,7 @@ from catalogue.dsrs.selectors import dsrs_by_id
 from catalogue.exceptions import MessageNotFound
 from catalogue.models import DSR, ReportMessage, ReportProblem
 from dsrhub.database.statements import rows_of
+from dsrhub.texts import gettext_lazy as _
 
 
 def messages_described() -> QuerySet[ReportMessage]:
@@ -37,7 +38,7 @@ def message_get(*, message_number: int) -> ReportMessage:
     """Raises MessageNotFound."""
     message = messages_described().filter(pk=message_number).first()
     if message is None:
-        raise MessageNotFound(f"There is no message {message_number}.", id=message_number)
+        raise MessageNotFound(_("There is no message %(id)s.") % {"id": message_number}, id=message_number)
     return message
 
 

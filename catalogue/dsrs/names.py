@@ -23,9 +23,14 @@ from catalogue.reports.contexts import SalesContext
 from dsrhub.database import locks
 from dsrhub.database.statements import rows_of
 from dsrhub.spelling import is_invisible, look_alike_key, plain_name, spelled_apart
+from dsrhub.texts import Text, joined
+from dsrhub.texts import gettext_lazy as _
 
 LONGEST_NAME = 100
 LOCKS = 256
+DELIVER_AS = _("Deliver it as %(known)s.")
+# How a sentence begins that is about a name of a kind.
+SUBJECTS = {"dsp": _("The DSP"), "offer": _("The offer"), "society": _("The society")}
 # Invisible by themselves, and yet part of the spelling in scripts such as Persian and Hindi.
 JOINERS = re.compile("[\u200c\u200d]")
 
@@ -63,7 +68,7 @@ def names_settle(contexts: Sequence[SalesContext]) -> SettledNames:
     settled: dict[SalesContext, None] = {}
     for context in map(names.settled, contexts):
         if context in settled:
-            raise InvalidReportName(f"The delivery has two reports of {context}.")
+            raise InvalidReportName(_("The delivery has two reports of %(context)s.") % {"context": context})
         settled[context] = None
     return SettledNames(list(settled), frozenset(names.new), frozenset(names.seen - names.new), names.look_alikes)
 
@@ -94,7 +99,7 @@ def name_take_over(kind: str, old: str, new: str) -> None:
     known = {name for _, name in rows_of(DSPS if kind == "dsp" else SOCIETIES)} - {old}
     alike = sorted(name for name in known if look_alike_key(name) == key.key)
     if alike and new not in alike:
-        raise _looks_alike(kind, new, alike[0], "Enter {}.")
+        raise _looks_alike(kind, new, alike[0], _("Enter %(known)s."))
     if kind == "dsp":
         _offers_take_over(old, new)
 
@@ -106,7 +111,8 @@ def _offers_take_over(old: str, new: str) -> None:
     known = {look_alike_key(offer): offer for offer in sorted(offers[new])}
     for offer in sorted({*offers[old]}.difference(offers[new])):
         if look_alike_key(offer) in known:
-            raise _looks_alike("offer", offer, known[look_alike_key(offer)], "Import its DSRs anew as {} first.")
+            advice = _("Import its DSRs anew as %(known)s first.")
+            raise _looks_alike("offer", offer, known[look_alike_key(offer)], advice)
 
 
 @dataclass(frozen=True)
@@ -222,31 +228,30 @@ class _KnownNames:
 
 def _usable(key: NameKey, delivered: str) -> str:
     """The delivered name in its plain form. Raises InvalidReportName."""
-    if fault := name_fault(delivered):
-        raise InvalidReportName(f"The {_word(key.kind)} {fault}.", name=delivered)
+    if fault := name_fault(delivered, key.kind):
+        raise InvalidReportName(fault, name=delivered)
     return plain_name(delivered)
 
 
-def name_fault(text: str) -> str | None:
-    """Why a text is no name of a DSP, an offer or a society, to follow the word for it; None if it is one."""
-    name = plain_name(text)
+def name_fault(text: str, kind: str = "dsp") -> Text | None:
+    """Why a text is no name of a DSP, an offer or a society; None if it is one."""
+    name, subject = plain_name(text), SUBJECTS[kind]
     if not look_alike_key(name):
-        return f"is blank: {text!a}"
+        return _("%(subject)s is blank: %(name)s.") % {"subject": subject, "name": ascii(text)}
     if is_invisible(JOINERS.sub("", name)):
-        return f"has invisible characters: {name!a}"
-    return f"has more than {LONGEST_NAME} characters" if len(name) > LONGEST_NAME else None
+        return _("%(subject)s has invisible characters: %(name)s.") % {"subject": subject, "name": ascii(name)}
+    if len(name) > LONGEST_NAME:
+        return _("%(subject)s has more than %(most)s characters.") % {"subject": subject, "most": LONGEST_NAME}
+    return None
 
 
-def _looks_alike(kind: str, name: str, known: str, advice: str = "Deliver it as {}.") -> NameLooksAlike:
+def _looks_alike(kind: str, name: str, known: str, advice: Text = DELIVER_AS) -> NameLooksAlike:
     shown, shown_known = spelled_apart(name, known)
+    text = _("%(subject)s %(name)s looks like %(known)s, which is there already, and differs from it.")
+    facts = text % {"subject": SUBJECTS[kind], "name": shown, "known": shown_known}
     return NameLooksAlike(
-        f"The {_word(kind)} {shown} looks like {shown_known}, which is there already, and differs from it. "
-        f"{advice.format(shown_known)}",
+        joined([facts, advice % {"known": shown_known}], " "),
         kind=kind,
         name=name,
         known=known,
     )
-
-
-def _word(kind: str) -> str:
-    return "DSP" if kind == "dsp" else kind

@@ -16,6 +16,7 @@ from catalogue.models import DSR, ReportProblem, RevenueKind, UsageLine, UseType
 from catalogue.querysets import DSRQuerySet, require_order
 from dsrhub.database.statements import rows_of
 from dsrhub.exceptions import InvalidArgument
+from dsrhub.texts import gettext_lazy as _
 
 
 class ListedDSR(NamedTuple):
@@ -51,7 +52,7 @@ def dsr_get(*, dsr_number: int) -> DSR:
     """Raises DSRNotFound."""
     dsr = DSR.objects.select_related("territory", "currency").filter(pk=dsr_number).first()
     if dsr is None:
-        raise DSRNotFound(f"There is no DSR {dsr_number}.", id=dsr_number)
+        raise DSRNotFound(_("There is no DSR %(id)s.") % {"id": dsr_number}, id=dsr_number)
     return dsr
 
 
@@ -145,7 +146,8 @@ class DSRSearch:
             mixed = dsrs.filter(Exists(others)).values_list("pk", flat=True).first()
             if mixed is not None:
                 raise InvalidArgument(
-                    f"DSR {mixed} has lines of {self.use_type} and others. Recordings are known by whole DSRs only.",
+                    _("DSR %(mixed)s has lines of %(use_type)s and others. Recordings are known by whole DSRs only.")
+                    % {"mixed": mixed, "use_type": self.use_type},
                     argument="use_type",
                 )
         return Scope(dsrs=tuple(dsrs.values_list("pk", flat=True)))
@@ -163,7 +165,7 @@ def dsr_described(*, dsr_number: int) -> DSR:
     """Raises DSRNotFound."""
     dsr = DSR.objects.described().filter(pk=dsr_number).first()
     if dsr is None:
-        raise DSRNotFound(f"There is no DSR {dsr_number}.", id=dsr_number)
+        raise DSRNotFound(_("There is no DSR %(id)s.") % {"id": dsr_number}, id=dsr_number)
     return dsr
 
 

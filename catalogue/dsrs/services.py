@@ -13,6 +13,7 @@ from catalogue.reports.problems import Problem
 from dsrhub.audit import audit_entry, audit_write
 from dsrhub.database.statements import execute
 from dsrhub.models import Action, AuditEntry
+from dsrhub.texts import gettext_lazy as _
 
 
 def dsr_delete(*, dsr_number: int, user: User | None = None) -> None:
@@ -24,7 +25,7 @@ def dsr_delete(*, dsr_number: int, user: User | None = None) -> None:
     with transaction.atomic():
         dsr = dsrs_remove([dsr_number], user=user).get(dsr_number)
         if dsr is None:
-            raise DSRNotFound(f"There is no DSR {dsr_number}.", id=dsr_number)
+            raise DSRNotFound(_("There is no DSR %(id)s.") % {"id": dsr_number}, id=dsr_number)
         audit_write([deletion_entry(dsr_number, dsr, user)])
 
 
@@ -49,7 +50,7 @@ def message_delete(*, message_number: int, user: User | None = None) -> None:
         numbers = list(DSR.objects.filter(message=message_number).values_list("pk", flat=True))
         removed = dsrs_remove(numbers, user=user)
         if not removed:
-            raise MessageNotFound(f"There is no message {message_number}.", id=message_number)
+            raise MessageNotFound(_("There is no message %(id)s.") % {"id": message_number}, id=message_number)
         audit_write(deletion_entry(number, dsr, user) for number, dsr in removed.items())
 
 

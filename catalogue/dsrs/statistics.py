@@ -10,6 +10,7 @@ from operator import attrgetter
 from catalogue.dsrs.selectors import EVERY_DSR, DSRSearch
 from dsrhub.database.statements import rows_of
 from dsrhub.exceptions import InvalidArgument
+from dsrhub.texts import gettext_lazy as _
 from dsrhub.values import ratio
 
 MOST_GROUPINGS = 2
@@ -113,7 +114,7 @@ def dsr_statistics(*, group_by: Sequence[Grouping], search: DSRSearch = EVERY_DS
     Raises InvalidArgument unless there are one or two different groupings.
     """
     if not 1 <= len(group_by) <= MOST_GROUPINGS or len(set(group_by)) < len(group_by):
-        raise InvalidArgument("Group by one or two different columns.", argument="group_by")
+        raise InvalidArgument(_("Group by one or two different columns."), argument="group_by")
     columns = group_expressions(group_by)
     parts = BY_USE_TYPE if Grouping.USE_TYPE in group_by or search.use_type is not None else WHOLE
     statement = SUMS.format(

@@ -30,6 +30,7 @@ from dsrhub.actors import current_actor
 from dsrhub.audit import audit
 from dsrhub.database.statements import execute, rows_of
 from dsrhub.models import Action
+from dsrhub.texts import gettext_lazy as _
 from dsrhub.values import listed
 
 DSR_COLUMNS = ", ".join(f"{field.column}" for field in DSR._meta.concrete_fields)
@@ -182,7 +183,7 @@ def versions_drop_surplus() -> int:
 def version_delete(*, version_number: int, user: User | None = None) -> None:
     """Drop an earlier version for good. Raises VersionNotFound."""
     if not versions_drop([version_number], reason="deleted", user=user):
-        raise VersionNotFound(f"There is no earlier version {version_number}.", id=version_number)
+        raise VersionNotFound(_("There is no earlier version %(id)s.") % {"id": version_number}, id=version_number)
 
 
 def versions_drop(ids: Collection[int], *, reason: str, user: User | None = None) -> int:

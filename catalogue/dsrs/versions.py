@@ -11,6 +11,7 @@ from django.db.models import Sum
 from catalogue.exceptions import VersionNeedsMessage, VersionNotFound
 from catalogue.models import DSR, ReportMessage, SupersededDSR, SupersededMessage
 from catalogue.reports.contexts import SalesContext
+from dsrhub.texts import gettext_lazy as _
 
 
 @dataclass(frozen=True)
@@ -38,7 +39,7 @@ def version_get(*, version_number: int) -> SupersededDSR:
     """Raises VersionNotFound."""
     version = SupersededDSR.objects.described().filter(pk=version_number).first()
     if version is None:
-        raise VersionNotFound(f"There is no earlier version {version_number}.", id=version_number)
+        raise VersionNotFound(_("There is no earlier version %(id)s.") % {"id": version_number}, id=version_number)
     return _with_standing([version])[0]
 
 
@@ -71,8 +72,11 @@ def versions_of_step(version: SupersededDSR) -> list[SupersededDSR]:
     last = max(of_message, key=lambda one: one.superseded_at)
     if last.superseded_at != version.superseded_at:
         raise VersionNeedsMessage(
-            f"The message of earlier version {version.pk} does not stand. Revert to {last.pk} first, which is a part "
-            "of the same message.",
+            _(
+                "The message of earlier version %(id)s does not stand. Revert to %(last)s first, which "
+                "is a part of the same message."
+            )
+            % {"id": version.pk, "last": last.pk},
             id=last.pk,
         )
     return [one for one in of_message if one.superseded_at == version.superseded_at]

@@ -14,6 +14,7 @@ from catalogue.reports.delivery import DamagedDelivery, Delivery
 from catalogue.reports.formats.registry import format_of
 from catalogue.reports.problems import CommonError, CommonWarning, Problem, ProblemLog, shown
 from dsrhub.exceptions import DsrhubError
+from dsrhub.texts import gettext_lazy as _
 
 
 @dataclass(frozen=True)
@@ -94,9 +95,17 @@ def _require_known(contexts: Sequence[DescribedContext], name: str) -> None:
     for described in contexts:
         context = described.context
         if context.territory not in territories:
-            raise InvalidReportName(f"{name!r} names an unknown territory {context.territory!r}.", name=name)
+            raise InvalidReportName(
+                _("%(name)s names an unknown territory %(territory)s.")
+                % {"name": repr(name), "territory": repr(context.territory)},
+                name=name,
+            )
         if context.currency not in currencies:
-            raise InvalidReportName(f"{name!r} names an unknown currency {context.currency!r}.", name=name)
+            raise InvalidReportName(
+                _("%(name)s names an unknown currency %(currency)s.")
+                % {"name": repr(name), "currency": repr(context.currency)},
+                name=name,
+            )
 
 
 def _known(contexts: Sequence[DescribedContext]) -> tuple[set[str], set[str]]:

@@ -9,12 +9,9 @@ from django.db.models import QuerySet
 from catalogue.exceptions import DSRExists, MessageIdReused
 from catalogue.models import DSR, ReportMessage
 from catalogue.reports.contexts import MessageFacts, SalesContext
+from dsrhub.texts import Text, ngettext_lazy
+from dsrhub.texts import gettext_lazy as _
 from dsrhub.values import listed
-
-_ONE = "is an earlier delivery of this report with different content. It stays, unless its replacement is asked for."
-_SEVERAL = (
-    "are earlier deliveries of these reports with different content. They stay, unless their replacement is asked for."
-)
 
 
 @dataclass(frozen=True)
@@ -40,14 +37,24 @@ class Earlier:
         """Raises MessageIdReused or DSRExists, where there is anything."""
         if self.message is not None:
             raise MessageIdReused(
-                f"{name}: message {self.message} is imported already, with different content. "
-                "It stays, unless its replacement is asked for.",
+                _(
+                    "%(name)s: message %(message)s is imported already, with different content. It stays, "
+                    "unless its replacement is asked for."
+                )
+                % {"name": name, "message": self.message},
                 message_id=self.message.message_id,
                 ids=sorted({*self.ids, *self.message.dsrs.values_list("pk", flat=True)}),
             )
         if self.dsrs:
             raise DSRExists(
-                f"{name}: {named(self.dsrs)} {_ONE if len(self.dsrs) == 1 else _SEVERAL}",
+                ngettext_lazy(
+                    "%(name)s: %(dsrs)s is an earlier delivery of this report with different content. It stays, "
+                    "unless its replacement is asked for.",
+                    "%(name)s: %(dsrs)s are earlier deliveries of these reports with different content. They stay, "
+                    "unless their replacement is asked for.",
+                    len(self.dsrs),
+                )
+                % {"name": name, "dsrs": named(self.dsrs)},
                 id=self.dsrs[0].pk,
                 path=self.dsrs[0].path,
                 ids=self.ids,
@@ -68,8 +75,11 @@ class Earlier:
         left = [dsr for dsr in missing if dsr.message_id == self.message.pk]
         if left:
             raise MessageIdReused(
-                f"{name}: message {self.message} has contexts that this delivery lacks: {named(left)}. Two messages of "
-                "one id cannot stand. Drop the missing contexts too.",
+                _(
+                    "%(name)s: message %(message)s has contexts that this delivery lacks: %(dsrs)s. Two messages of "
+                    "one id cannot stand. Drop the missing contexts too."
+                )
+                % {"name": name, "message": self.message, "dsrs": named(left)},
                 message_id=self.message.message_id,
                 ids=[dsr.pk for dsr in left],
             )
@@ -80,12 +90,17 @@ def find_earlier(contexts: Sequence[SalesContext], message: MessageFacts | None)
     return Earlier([by_key.get(context) for context in contexts], None if message is None else _message_of(message))
 
 
-def named(dsrs: Sequence[DSR]) -> str:
+def named(dsrs: Sequence[DSR]) -> Text:
     """DSRs by id and file name, for people. Those of one message have one file name."""
     numbers: defaultdict[str, list[str]] = defaultdict(list)
     for dsr in dsrs:
         numbers[dsr.path].append(str(dsr.pk))
-    return listed([f"DSR{'s' if len(of) > 1 else ''} {listed(of)} ({path})" for path, of in numbers.items()])
+    return listed([_named(path, of) for path, of in numbers.items()])
+
+
+def _named(path: str, numbers: Sequence[str]) -> Text:
+    text = ngettext_lazy("DSR %(numbers)s (%(path)s)", "DSRs %(numbers)s (%(path)s)", len(numbers))
+    return text % {"numbers": listed(numbers), "path": path}
 
 
 def messages_of_id(message_id: str, *, sender_id: str, sender_name: str) -> QuerySet[ReportMessage]:

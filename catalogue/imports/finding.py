@@ -7,6 +7,7 @@ from pathlib import Path
 from catalogue.exceptions import NoReportFound
 from catalogue.reports.formats.registry import file_endings, has_report_ending, why_never_imported
 from dsrhub.files import FoundFile, files_below
+from dsrhub.texts import gettext_lazy as _
 
 
 @dataclass(frozen=True)
@@ -46,13 +47,13 @@ def reports_find(paths: Sequence[Path]) -> FoundReports:
         if path.is_dir():
             _add_folder(found, path)
         elif not path.is_file():
-            raise NoReportFound(f"{path}: no such file or folder.", left_out=found.left_out)
+            raise NoReportFound(_("%(path)s: no such file or folder.") % {"path": path}, left_out=found.left_out)
         elif reason := why_never_imported(path.name):
             found.skipped_files.append(LeftOut(path, reason))
         else:
             found.files.append(FoundFile(path))
     if not found.files:
-        raise NoReportFound("There is no report to import.", left_out=found.left_out)
+        raise NoReportFound(_("There is no report to import."), left_out=found.left_out)
     return found
 
 
@@ -72,5 +73,8 @@ def _add_folder(found: FoundReports, folder: Path) -> None:
     for error in content.errors:
         found.unread_folders.append(LeftOut(Path(error.filename), f"cannot be read: {error.strerror}"))
     if not reports:
-        raise NoReportFound(f"{folder}: no {endings} file in this folder.", left_out=found.left_out)
+        raise NoReportFound(
+            _("%(folder)s: no %(endings)s file in this folder.") % {"folder": folder, "endings": endings},
+            left_out=found.left_out,
+        )
     found.files += reports

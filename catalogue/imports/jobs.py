@@ -28,6 +28,8 @@ from catalogue.reports.problems import shown
 from dsrhub.actors import current_actor
 from dsrhub.database import locks
 from dsrhub.logs import request_id
+from dsrhub.texts import gettext_lazy as _
+from dsrhub.texts import joined
 
 logger = logging.getLogger(__name__)
 
@@ -99,11 +101,15 @@ def _require_declared(job: ImportJob) -> DeclaredTotals:
         return declared
     if found is None:
         raise ImportJobChanged(
-            f"{job.name} was checked by an earlier release, which kept no totals of it. Check it again.",
+            _("%(name)s was checked by an earlier release, which kept no totals of it. Check it again.")
+            % {"name": job.name},
             state=job.state,
         )
     if differing := differences_text(totals_compared(declared, found)):
-        raise TotalsDiffer(f"{job.name}: {'; '.join(differing)}. Nothing is imported.")
+        raise TotalsDiffer(
+            _("%(name)s: %(differences)s. Nothing is imported.")
+            % {"name": job.name, "differences": joined(differing, "; ")}
+        )
     return declared
 
 
@@ -120,7 +126,9 @@ def import_job_confirm(
     declared = _require_declared(job)
     preview = job.preview or {}
     if (preview.get("earlier") or preview.get("missing") or preview.get("superseded")) and not replace:
-        raise ReplacementNotChosen(f"{job.name}: an earlier delivery exists. Tick “Replace” to overwrite it.")
+        raise ReplacementNotChosen(
+            _("%(name)s: an earlier delivery exists. Tick “Replace” to overwrite it.") % {"name": job.name}
+        )
     if seen is not None and seen != job.changed_at.isoformat():
         raise _changed(job)
     # What was compared counts, whatever another user declares meanwhile.
@@ -148,7 +156,7 @@ def import_job_discard(*, job: ImportJob) -> None:
     """
     with job_held(job.pk) as is_held:
         if not is_held:
-            raise ImportJobChanged(f"{job.name} is being worked on.", state=job.state)
+            raise ImportJobChanged(_("%(name)s is being worked on.") % {"name": job.name}, state=job.state)
         with set_locked(job.uploaded_by_id):
             _advance(job, State.ABANDONED, seen=ImportJob.OPEN)
             if job.part_count is not None:
@@ -158,7 +166,9 @@ def import_job_discard(*, job: ImportJob) -> None:
 
 def _changed(job: ImportJob) -> ImportJobChanged:
     return ImportJobChanged(
-        f"{job.name} has changed since you saw it. Its state is now “{job.get_state_display()}”.", state=job.state
+        _("%(name)s has changed since you saw it. Its state is now “%(state)s”.")
+        % {"name": job.name, "state": job.state_text},
+        state=job.state,
     )
 
 
@@ -178,7 +188,7 @@ def _advance(job: ImportJob, state: str, *, seen: Any, **fields: Any) -> None:
     job.refresh_from_db()
     if not is_changed:
         raise _changed(job)
-    logger.info("import job %s: %s", job.pk, job.get_state_display())
+    logger.info("import job %s: %s", job.pk, job.state_text)
 
 
 @contextmanager

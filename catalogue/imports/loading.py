@@ -41,6 +41,8 @@ from dsrhub.audit import audit_write
 from dsrhub.database import locks
 from dsrhub.exceptions import ConfirmationOutdated, InvalidArgument
 from dsrhub.spelling import plain_name
+from dsrhub.texts import Text, joined, ngettext_lazy
+from dsrhub.texts import gettext_lazy as _
 
 
 @dataclass(frozen=True)
@@ -61,7 +63,7 @@ class Choices:
     def __post_init__(self) -> None:
         if self.drop_missing and not self.replace:
             raise InvalidArgument(
-                "Missing contexts are dropped only where a message is replaced.", argument="drop_missing"
+                _("Missing contexts are dropped only where a message is replaced."), argument="drop_missing"
             )
 
 
@@ -176,8 +178,11 @@ class DeliveryLoad:
         if versions and not self.choices.replace:
             first = versions[0]
             raise DSRSuperseded(
-                f"{self.name}: this content was imported as DSR {first.pk}, which was replaced or deleted on "
-                f"{first.superseded_at:%Y-%m-%d}. It returns only if its replacement is asked for.",
+                _(
+                    "%(name)s: this content was imported as DSR %(first)s, which was replaced or deleted on "
+                    "%(day)s. It returns only if its replacement is asked for."
+                )
+                % {"name": self.name, "first": first.pk, "day": f"{first.superseded_at:%Y-%m-%d}"},
                 id=first.pk,
                 path=first.path,
             )
@@ -195,7 +200,7 @@ class DeliveryLoad:
         self._rates()
         versions = same_delivery(self.contexts, content_hash)
         if not versions:
-            raise ConfirmationOutdated("The earlier version has returned or was dropped meanwhile. Try again.")
+            raise ConfirmationOutdated(_("The earlier version has returned or was dropped meanwhile. Try again."))
         self._require_declared(versions)
         standing = [*earlier.dsrs, *(missing if self.choices.drop_missing else [])]
         dsrs = versions_revert(Return(versions, standing), self.choices.user)
@@ -234,14 +239,14 @@ class DeliveryLoad:
             self.choices.drop_missing and drop_only is not None and {dsr.pk for dsr in missing} - set(drop_only)
         )
         if is_other or drops_more:
-            raise ConfirmationOutdated("The earlier delivery is not the one that was shown. Check the file again.")
+            raise ConfirmationOutdated(_("The earlier delivery is not the one that was shown. Check the file again."))
 
     # --- Rates -------------------------------------------------------------------------------------------------
 
     def _rates(self) -> list[ExchangeRate]:
         """The exchange rate of each context. Refuses the delivery where one is missing, naming all that are."""
         rates: dict[tuple[object, ...], ExchangeRate | None] = {}
-        messages = []
+        texts = []
         for number, context in self._numbered():
             key = _rate_key(context)
             if key in rates:
@@ -253,9 +258,10 @@ class DeliveryLoad:
             except (ExchangeRateMissing, ExchangeRateIncomplete) as error:
                 rates[key] = None
                 self.problems.add(_rate_problem(error, number))
-                messages.append(error.message)
-        if messages:
-            raise report_refused(f"{self.name}: {' '.join(dict.fromkeys(messages))}", self.problems)
+                texts.append(error.text)
+        if texts:
+            text = _("%(name)s: %(faults)s") % {"name": self.name, "faults": joined(dict.fromkeys(texts), " ")}
+            raise report_refused(text, self.problems)
         return [rate for context in self.contexts if (rate := rates[_rate_key(context)]) is not None]
 
     def _numbered(self) -> Iterator[tuple[int | None, SalesContext]]:
@@ -458,18 +464,31 @@ class DeliveryLoad:
 def refusal_of_errors(name: str, problems: ProblemLog) -> ReportRefused:
     """The exception for a delivery with errors. Its message has the first one."""
     first, count = problems.errors[0], problems.error_count
-    parts = (("file", first.file), ("line", first.line), ("column", first.column), ("value", first.value))
-    location = ", ".join(f"{word} {value!r}" for word, value in parts if value is not None)
-    return report_refused(
-        f"{name}: {count} error{'s' * (count != 1)}, nothing is loaded. "
-        f"The first: {first.code}{location and ' at ' + location}",
-        problems,
+    text = ngettext_lazy(
+        "%(name)s: %(count)s error, nothing is loaded. The first: %(first)s",
+        "%(name)s: %(count)s errors, nothing is loaded. The first: %(first)s",
+        count,
     )
+    return report_refused(text % {"name": name, "count": count, "first": _located(first)}, problems)
 
 
-def report_refused(message: str, problems: ProblemLog) -> ReportRefused:
+def _located(problem: Problem) -> str | Text:
+    """The code of a problem, and where it is."""
+    parts = (
+        (_("file %(value)s"), problem.file),
+        (_("line %(value)s"), problem.line),
+        (_("column %(value)s"), problem.column),
+        (_("value %(value)s"), problem.value),
+    )
+    location = [text % {"value": repr(value)} for text, value in parts if value is not None]
+    if not location:
+        return str(problem.code)
+    return _("%(code)s at %(location)s") % {"code": problem.code, "location": joined(location)}
+
+
+def report_refused(text: Text, problems: ProblemLog) -> ReportRefused:
     return ReportRefused(
-        message,
+        text,
         error_count=problems.error_count,
         warning_count=problems.warning_count,
         problems=problems.kept,

@@ -13,6 +13,7 @@ from django.utils import timezone
 from catalogue.exceptions import ImportJobNotFound
 from catalogue.models import ImportJob
 from dsrhub.database import locks
+from dsrhub.texts import gettext_lazy as _
 
 State = ImportJob.State
 # The number of the lock that says that a worker is running: no job has this id.
@@ -112,5 +113,5 @@ def import_job_get(*, job_number: int, user: User) -> ImportJob:
         jobs = jobs.filter(uploaded_by=user)
     job = jobs.select_related("lead").filter(pk=job_number).first()
     if job is None:
-        raise ImportJobNotFound(f"There is no import {job_number}.", id=job_number)
+        raise ImportJobNotFound(_("There is no import %(id)s.") % {"id": job_number}, id=job_number)
     return job

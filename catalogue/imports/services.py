@@ -23,8 +23,8 @@ from catalogue.reports.formats.registry import format_of
 from catalogue.reports.problems import ProblemLog, shown
 from catalogue.resources.services import catalogue_refresh
 from dsrhub.spelling import spellings
-
-LONGEST_REASON = 500
+from dsrhub.texts import Text, text_json
+from dsrhub.texts import gettext_lazy as _
 
 
 @dataclass(frozen=True)
@@ -103,7 +103,7 @@ def delivery_import(
         contents = _described(report_format, deliveries, problems)
     except (InvalidReportName, NameLooksAlike, ReportRefused) as error:
         if not choices.dry_run:
-            _rejection_keep(name, error.message, problems, choices.user)
+            _rejection_keep(name, error.text, problems, choices.user)
         raise
     report = _loaded(DeliveryLoad(deliveries, report_format, contents, problems, choices), progress, when_read)
     if and_catalogue and not choices.dry_run:
@@ -136,7 +136,8 @@ def _require_text(name: str) -> None:
     """Raises InvalidReportName for a file name that cannot be stored or shown, as its bytes are no text."""
     if len(name) > LONGEST_NAME or not name.isprintable():
         raise InvalidReportName(
-            f"The file name {name[:LONGEST_NAME]!r} has characters that do not print, or more than {LONGEST_NAME}.",
+            _("The file name %(name)s has characters that do not print, or more than %(most)s.")
+            % {"name": repr(name[:LONGEST_NAME]), "most": LONGEST_NAME},
             name=name,
         )
 
@@ -159,7 +160,7 @@ def _loaded(load: DeliveryLoad, progress: Progress | None, when_read: Callable[[
         raise
     except NameLooksAlike as error:
         if not dry_run:
-            _rejection_keep(load.name, error.message, load.problems, load.choices.user)
+            _rejection_keep(load.name, error.text, load.problems, load.choices.user)
         raise
     return report
 
@@ -167,13 +168,14 @@ def _loaded(load: DeliveryLoad, progress: Progress | None, when_read: Callable[[
 # --- Failures --------------------------------------------------------------------------------------------------
 
 
-def _rejection_keep(name: str, reason: str, problems: ProblemLog, user: User | None) -> None:
+def _rejection_keep(name: str, reason: Text, problems: ProblemLog, user: User | None) -> None:
     """Keep that a delivery became no DSR, not even a failed one, and why."""
     with transaction.atomic():
         rejection, _ = RejectedDelivery.objects.update_or_create(
             name=shown(name, LONGEST_NAME),
             defaults={
-                "reason": reason[:LONGEST_REASON],
+                "reason": reason[: RejectedDelivery.LONGEST_REASON],
+                "reason_parts": text_json(reason),
                 "error_count": problems.error_count,
                 "warning_count": problems.warning_count,
                 "delivered_by": user,
@@ -188,7 +190,7 @@ def _failure_keep(load: DeliveryLoad, refusal: ReportRefused) -> None:
     name, problems, user = load.name, load.problems, load.choices.user
     if not load.is_direct:
         # A file has one failed DSR at most: its contexts fail together, as a delivery.
-        _rejection_keep(name, refusal.message, problems, user)
+        _rejection_keep(name, refusal.text, problems, user)
         return
     with transaction.atomic():
         load.lock_keys()

@@ -11,7 +11,7 @@ from catalogue.exceptions import FileRepeated, ImportJobChanged
 from catalogue.imports.grouping import file_part
 from catalogue.imports.jobs import job_file_remove, job_held, job_path, new_job, upload_begin
 from catalogue.imports.loading import Choices
-from catalogue.imports.outcome import ImportReport
+from catalogue.imports.outcome import ImportReport, Outcome
 from catalogue.imports.preview import problem_rows, problems_json
 from catalogue.imports.services import DeliveredFile, delivery_import
 from catalogue.imports.waiting import missing_numbers, require_room, set_locked, set_note, set_touch, waiting_set
@@ -19,11 +19,19 @@ from catalogue.models import ImportJob
 from catalogue.reports.contexts import MessagePart
 from dsrhub.exceptions import ConflictError, DsrhubError, InvalidArgument
 from dsrhub.files import file_sha256
+from dsrhub.texts import Text
+from dsrhub.texts import gettext_lazy as _
 from dsrhub.uploads import upload_store
 
 logger = logging.getLogger(__name__)
 
 State = ImportJob.State
+ENDED = {
+    Outcome.LOADED: _("Loaded."),
+    Outcome.REPLACED: _("Replaced."),
+    Outcome.REVERTED: _("Reverted."),
+    Outcome.UNCHANGED: _("Unchanged."),
+}
 
 
 def upload_import(*, path: Path, name: str, choices: Choices) -> ImportReport | ImportJob:
@@ -77,8 +85,17 @@ def _job_of_part(path: Path, name: str, part: MessagePart, choices: Choices) -> 
             stored.unlink()
             if not is_same:
                 raise FileRepeated(
-                    f"{name}: file {part.number} of {part.count} of message {part.message_id} waits for the others "
-                    f"already, with other content (import {same.pk}). Discard it to upload another one.",
+                    _(
+                        "%(name)s: file %(number)s of %(count)s of message %(message_id)s waits for the others "
+                        "already, with other content (import %(same)s). Discard it to upload another one."
+                    )
+                    % {
+                        "name": name,
+                        "number": part.number,
+                        "count": part.count,
+                        "message_id": part.message_id,
+                        "same": same.pk,
+                    },
                     job=same.pk,
                 )
             job = same
@@ -104,30 +121,33 @@ def _set_imported(files: list[ImportJob], choices: Choices) -> ImportReport:
     except (ConflictError, InvalidArgument):
         raise  # Nothing is wrong with the files: the client may upload one of them again with other choices.
     except FileNotFoundError as error:
-        _end(files, State.REFUSED, "The uploaded files cannot be read.")
-        raise ImportJobChanged(f"{files[0].name}: the uploaded files are gone. Upload all of them again.") from error
+        _end(files, State.REFUSED, _("The uploaded files cannot be read."))
+        raise ImportJobChanged(
+            _("%(name)s: the uploaded files are gone. Upload all of them again.") % {"name": files[0].name}
+        ) from error
     except DsrhubError as error:
         files[0].preview = {
             "error_count": error.extra.get("error_count", 0),
             "warning_count": error.extra.get("warning_count", 0),
             "problems": problems_json(problem_rows(error.extra.get("problems", []))),
         }
-        _end(files, State.REFUSED, error.message)
+        _end(files, State.REFUSED, error.text)
         raise
     files[0].dsr_numbers = [one.dsr.pk for one in report.imported]
     files[0].dsr_number = files[0].dsr_numbers[0]
-    _end(files, State.DONE, f"{report.outcome.capitalize()}.")
+    _end(files, State.DONE, ENDED[report.outcome])
     return report
 
 
-def _end(files: list[ImportJob], state: str, message: str) -> None:
+def _end(files: list[ImportJob], state: str, text: Text) -> None:
     """End the jobs of a set: the first one leads the others, and the files go."""
     lead, *others = files
     with transaction.atomic():
-        lead.state, lead.message = state, message[:1000]
+        lead.state = state
+        lead.say(text)
         lead.save()
         for file in others:
             file.lead, file.message = lead, ""
             file.save()
     job_file_remove(lead)
-    logger.info("import job %s: %s", lead.pk, lead.get_state_display())
+    logger.info("import job %s: %s", lead.pk, lead.state_text)

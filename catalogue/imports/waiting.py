@@ -16,8 +16,11 @@ from django.utils import timezone
 
 from catalogue.exceptions import WaitingFilesTooLarge
 from catalogue.models import ImportJob
+from catalogue.models.jobs import message_fields
 from catalogue.reports.contexts import MessagePart
 from dsrhub.database import locks
+from dsrhub.texts import gettext_lazy as _
+from dsrhub.texts import joined, ngettext_lazy
 
 State = ImportJob.State
 
@@ -64,9 +67,11 @@ def require_room(job: ImportJob) -> None:
     size = waiting.aggregate(size=Sum("size", default=0))["size"] + job.size
     if size > settings.DSRHUB_UPLOAD_LIMIT_BYTES:
         raise WaitingFilesTooLarge(
-            f"{job.name}: your files that wait for other files of their messages may have "
-            f"{settings.DSRHUB_UPLOAD_LIMIT_BYTES} bytes. Upload the missing files of one message first, or discard "
-            "waiting files.",
+            _(
+                "%(name)s: your files that wait for other files of their messages may have %(limit)s "
+                "bytes. Upload the missing files of one message first, or discard waiting files."
+            )
+            % {"name": job.name, "limit": settings.DSRHUB_UPLOAD_LIMIT_BYTES},
         )
 
 
@@ -78,10 +83,10 @@ def set_gather(job: ImportJob) -> None:
     files = waiting_set(job)
     if [file.part_number for file in files].count(job.part_number) > 1:
         job.state = State.REFUSED
-        job.message = (
-            f"File {job.part_number} of {job.part_count} of message {job.part_message_id} is there already. Discard "
-            "one of the two files."
+        text = _(
+            "File %(number)s of %(count)s of message %(message_id)s is there already. Discard one of the two files."
         )
+        job.say(text % {"number": job.part_number, "count": job.part_count, "message_id": job.part_message_id})
         job.save()
     elif missing_numbers(job, files):
         set_touch(job)
@@ -106,8 +111,12 @@ def set_note(job: ImportJob) -> None:
     files = waiting_set(job)
     missing = missing_numbers(job, files)
     if missing:
-        numbers = f"file{'s' * (len(missing) > 1)} {', '.join(map(str, missing))}"
-        note = f"Waiting for {numbers} of {job.part_count} of message {job.part_message_id}."
+        text = ngettext_lazy(
+            "Waiting for file %(numbers)s of %(count)s of message %(message_id)s.",
+            "Waiting for files %(numbers)s of %(count)s of message %(message_id)s.",
+            len(missing),
+        )
     else:
-        note = f"All files of message {job.part_message_id} are there. Upload one of them again to import them."
-    ImportJob.objects.filter(pk__in=[file.pk for file in files]).update(message=note[:1000])
+        text = _("All files of message %(message_id)s are there. Upload one of them again to import them.")
+    note = text % {"numbers": joined(missing), "count": job.part_count, "message_id": job.part_message_id}
+    ImportJob.objects.filter(pk__in=[file.pk for file in files]).update(**message_fields(note))

@@ -27,6 +27,8 @@ from dsrhub.database.statements import execute
 from dsrhub.exceptions import ConfirmationOutdated, DsrhubError
 from dsrhub.files import NotARegularFile, file_sha256
 from dsrhub.logs import on_behalf_of
+from dsrhub.texts import Text, joined, ngettext_lazy
+from dsrhub.texts import gettext_lazy as _
 from dsrhub.values import listed
 
 logger = logging.getLogger(__name__)
@@ -35,6 +37,13 @@ logger = logging.getLogger(__name__)
 MOST_TRIES = 5
 
 State = ImportJob.State
+UNREADABLE = _("The uploaded file cannot be read: %(why)s")
+ENDED = {
+    Outcome.LOADED: _("Loaded as %(dsrs)s."),
+    Outcome.REPLACED: _("Replaced as %(dsrs)s."),
+    Outcome.REVERTED: _("Reverted as %(dsrs)s."),
+    Outcome.UNCHANGED: _("Already imported as %(dsrs)s."),
+}
 
 
 # --- The queue -------------------------------------------------------------------------------------------------
@@ -107,7 +116,8 @@ def job_step_run(*, job: ImportJob, progress: StepProgress) -> bool:
         if not is_held or not _is_ready(job):
             return False
         if job.tries >= MOST_TRIES:
-            _refuse(job, f"Given up after {job.tries} tries, none of which came to an end.")
+            text = _("Given up after %(tries)s tries, none of which came to an end.")
+            _refuse(job, text % {"tries": job.tries})
             return True
         job.tries, job.started_at, job.bytes_done = job.tries + 1, timezone.now(), 0
         job.save()
@@ -119,7 +129,7 @@ def job_step_run(*, job: ImportJob, progress: StepProgress) -> bool:
             if not connection.is_usable():
                 raise  # The lock is lost with the connection: another worker takes the job.
             _failed(job, progress, error)
-        logger.info("import job %s: %s", job.pk, job.get_state_display())
+        logger.info("import job %s: %s", job.pk, job.state_text)
         return True
 
 
@@ -139,13 +149,13 @@ def _failed(job: ImportJob, progress: StepProgress, error: Exception) -> None:
         job.tries, job.started_at = job.tries - 1, None
         job.save()
     elif isinstance(error, OSError):
-        _refuse(job, f"The uploaded file cannot be read: {error.strerror or error}")
+        _refuse(job, UNREADABLE % {"why": error.strerror or error})
     elif isinstance(error, NotARegularFile):
-        _refuse(job, f"The uploaded file cannot be read: {error.message}")
+        _refuse(job, UNREADABLE % {"why": error.text})
     else:
         # One file must not keep its worker from the others.
         logger.error("import job %s failed", job.pk, exc_info=error)
-        _refuse(job, "An internal error. The log has the details.")
+        _refuse(job, _("An internal error. The log has the details."))
 
 
 @contextmanager
@@ -175,11 +185,11 @@ def _check(job: ImportJob, progress: StepProgress) -> None:
         )
     except DsrhubError as error:
         findings_keep(job, files, error=error)
-        _refuse(job, error.message)
+        _refuse(job, error.text)
         return
     findings_keep(job, files, report=report)
     if report.outcome == Outcome.UNCHANGED:
-        _end(job, f"Already imported as {_dsr_names(report)}.", report)
+        _end(job, report)
         job_file_remove(job)
         return
     job.state, job.message = State.CHECKED, ""
@@ -189,7 +199,7 @@ def _check(job: ImportJob, progress: StepProgress) -> None:
 def _load(job: ImportJob, progress: StepProgress) -> None:
     files = job_files(job)
     if _files_sha256(files) != job.file_sha256:
-        _refuse(job, "The stored file is not the file that was checked. Nothing was loaded.")
+        _refuse(job, _("The stored file is not the file that was checked. Nothing was loaded."))
         return
     try:
         # Workers refresh the catalogue of resources later, when nobody waits for it.
@@ -208,18 +218,18 @@ def _load(job: ImportJob, progress: StepProgress) -> None:
             unpacked_limit=settings.DSRHUB_UPLOAD_UNPACKED_LIMIT_BYTES,
         )
     except (DSRExists, DSRSuperseded, MessageIdReused) as error:
-        _refuse(job, f"{error.message} Check the file again.")
+        _refuse(job, joined([error.text, _("Check the file again.")], " "))
         return
     except ConfirmationOutdated as error:
-        _refuse(job, error.message)
+        _refuse(job, error.text)
         return
     except DsrhubError as error:
         job.dsr_number = error.extra.get("dsr")
         findings_keep(job, files, error=error)
-        _refuse(job, error.message)
+        _refuse(job, error.text)
         return
     with transaction.atomic():
-        _end(job, f"{report.outcome.capitalize()} as {_dsr_names(report)}.", report)
+        _end(job, report)
         earlier_follow(job, report)
     job_file_remove(job)
 
@@ -230,21 +240,21 @@ def _files_sha256(files: Sequence[DeliveredFile]) -> str:
     return hashes[0] if len(hashes) == 1 else sha256(" ".join(hashes).encode()).hexdigest()
 
 
-def _dsr_names(report: ImportReport) -> str:
+def _dsr_names(report: ImportReport) -> Text:
     numbers = [str(one.dsr.pk) for one in report.imported]
-    if len(numbers) == 1:
-        return f"DSR {numbers[0]}"
-    return f"DSRs {listed(numbers)}"
+    return ngettext_lazy("DSR %(numbers)s", "DSRs %(numbers)s", len(numbers)) % {"numbers": listed(numbers)}
 
 
-def _refuse(job: ImportJob, message: str) -> None:
+def _refuse(job: ImportJob, text: Text) -> None:
     """The file stays for another check: a rate may be missing, or an earlier delivery come in."""
-    job.state, job.message = State.REFUSED, message[:1000]
+    job.state = State.REFUSED
+    job.say(text)
     job.save()
 
 
-def _end(job: ImportJob, message: str, report: ImportReport) -> None:
-    job.state, job.message = State.DONE, message[:1000]
+def _end(job: ImportJob, report: ImportReport) -> None:
+    job.state = State.DONE
+    job.say(ENDED[report.outcome] % {"dsrs": _dsr_names(report)})
     job.dsr_numbers = [one.dsr.pk for one in report.imported]
     job.dsr_number = job.dsr_numbers[0]
     with transaction.atomic():

@@ -17,6 +17,7 @@ from catalogue.querysets import HEADER_LINE
 from dsrhub.database.pages import PAGE_BYTES, CutShort, bytes_of, is_small
 from dsrhub.database.statements import rows_of
 from dsrhub.exceptions import AnswerTooLarge
+from dsrhub.texts import gettext_lazy as _
 
 # The DSRs of a statement, as a table of its parameters: see `dsr_arrays`.
 DSRS = """
@@ -164,5 +165,5 @@ def _cut_page(dsr: DSR, lines: list[UsageLine], after: int, limit: int) -> list[
     if after + len(lines) >= min(after + limit, HEADER_LINE + dsr.line_count):
         return lines
     if not lines:
-        raise AnswerTooLarge("The lines of these DSRs are too long for one answer. Request fewer DSRs at a time.")
+        raise AnswerTooLarge(_("The lines of these DSRs are too long for one answer. Request fewer DSRs at a time."))
     return CutShort(lines)

@@ -13,6 +13,7 @@ from catalogue.models.messages import ReportMessage
 from catalogue.querysets import DSRQuerySet
 from catalogue.reports.contexts import SalesContext
 from dsrhub.fields import NumericField
+from dsrhub.texts import text_read
 
 # The partition of the lines of all small DSRs; a large DSR's partition has the DSR's id as its number.
 SHARED_PARTITION = 0
@@ -265,8 +266,12 @@ class RateChange(models.Model):
 class RejectedDelivery(models.Model):
     """A delivery that became no DSR, not even a failed one: it does not say which DSRs it has, or it has several."""
 
+    LONGEST_REASON = 500
+
     name = models.CharField(_("name"), max_length=255, unique=True)
-    reason = models.CharField(_("reason"), max_length=500)
+    reason = models.CharField(_("reason"), max_length=LONGEST_REASON, help_text=_("In English."))
+    # The workers of the version before write the reason alone.
+    reason_parts = models.JSONField(null=True, help_text=_("What the reason is made of, to say it in any language."))
     error_count = models.BigIntegerField(_("errors"), default=0, db_default=0)
     warning_count = models.BigIntegerField(_("warnings"), default=0, db_default=0)
     delivered_at = models.DateTimeField(_("delivered at"), auto_now=True)
@@ -285,6 +290,11 @@ class RejectedDelivery(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+    @property
+    def shown_reason(self) -> str:
+        """The reason in the active language."""
+        return text_read(self.reason, self.reason_parts, longest=self.LONGEST_REASON)
 
 
 class ReportProblem(models.Model):

@@ -1,5 +1,7 @@
 """Import jobs."""
 
+from typing import Any
+
 from django.conf import settings
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
@@ -7,6 +9,15 @@ from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
 from dsrhub.fields import NumericField
+from dsrhub.texts import Text, text_json, text_read
+from dsrhub.translations import label_text
+
+LONGEST_MESSAGE = 1000
+
+
+def message_fields(text: Text) -> dict[str, Any]:
+    """The fields that hold the message of a job."""
+    return {"message": text[:LONGEST_MESSAGE], "message_parts": text_json(text)}
 
 
 class ImportJobManager(models.Manager["ImportJob"]):
@@ -57,7 +68,9 @@ class ImportJob(models.Model):
         db_default=[],  # The workers of the version before do not write it.
         help_text=_("The keys of the DSRs that the check found, in the order of the preview."),
     )
-    message = models.CharField(_("message"), max_length=1000, blank=True)
+    message = models.CharField(_("message"), max_length=LONGEST_MESSAGE, blank=True, help_text=_("In English."))
+    # The workers of the version before write the message alone.
+    message_parts = models.JSONField(null=True, help_text=_("What the message is made of, to say it in any language."))
     replace = models.BooleanField(default=False, help_text=_("An earlier delivery may be replaced."))
     # The servers and workers of the version before do not write the fields with a default of the database.
     drop_missing = models.BooleanField(
@@ -120,6 +133,19 @@ class ImportJob(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+    def say(self, text: Text) -> None:
+        for name, value in message_fields(text).items():
+            setattr(self, name, value)
+
+    @property
+    def shown_message(self) -> str:
+        """The message in the active language."""
+        return text_read(self.message, self.message_parts, longest=LONGEST_MESSAGE)
+
+    @property
+    def state_text(self) -> Text:
+        return label_text(self.State(self.state).label)
 
     @property
     def files(self) -> list["ImportJob"]:

@@ -23,6 +23,7 @@ from catalogue.exceptions import RankingNotReady
 from catalogue.lines.scope import KEY, IngestedDSR, Scope, scope_state, still_current
 from dsrhub.database.locks import SessionLock, TransactionLock
 from dsrhub.database.statements import is_canceled, rows_of
+from dsrhub.texts import gettext_lazy as _
 
 # A ranking that was not used for this long most likely belongs to a state that has passed.
 KEPT_FOR = timedelta(days=7)
@@ -127,7 +128,7 @@ def _build(question: Question[Kept], scope: Scope) -> Kept | None:
         if not is_canceled(error):
             raise
         question.want(key, [dsr.id for dsr in dsrs if dsr.in_scope])
-        raise RankingNotReady("The ranking is being built. Ask again in a minute.") from error
+        raise RankingNotReady(_("The ranking is being built. Ask again in a minute.")) from error
 
 
 def _build_now(question: Question[Kept], key: str, dsrs: list[IngestedDSR]) -> Kept | None:

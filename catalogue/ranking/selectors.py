@@ -7,6 +7,7 @@ from catalogue.lines.scope import ALL, Scope
 from catalogue.ranking.cache import Ranking, TopQuestion
 from catalogue.ranking.kept import found_or_built
 from dsrhub.exceptions import InvalidArgument
+from dsrhub.texts import gettext_lazy as _
 
 LARGEST_PERCENTILE = 100
 
@@ -24,6 +25,10 @@ def resource_ranking(*, percentile: int, scope: Scope = ALL) -> Iterator[Ranking
     Raises InvalidArgument and RankingNotReady.
     """
     if not 1 <= percentile <= LARGEST_PERCENTILE:
-        raise InvalidArgument(f"Not a number from 1 to {LARGEST_PERCENTILE}: {percentile}.", argument="percentile")
+        raise InvalidArgument(
+            _("Not a number from 1 to %(most)s: %(percentile)s.")
+            % {"most": LARGEST_PERCENTILE, "percentile": percentile},
+            argument="percentile",
+        )
     with found_or_built(TopQuestion(percentile), scope) as ranking:
         yield ranking

@@ -18,6 +18,7 @@ from catalogue.rates.services import RatesChanged, ReplacedRate, dsrs_rerate, is
 from dsrhub.audit import audit
 from dsrhub.files import NotARegularFile, file_open
 from dsrhub.models import Action
+from dsrhub.texts import gettext_lazy as _
 from dsrhub.values import plain_decimal
 
 SATURDAY = 5
@@ -76,8 +77,11 @@ def _refuse_gap(path: Path, first_day: date) -> None:
     between = (last_day + timedelta(days) for days in range(1, (first_day - last_day).days))
     if any(day.weekday() < SATURDAY for day in between):
         raise InvalidRateFile(
-            f"{path.name} starts on {first_day}, but the loaded history ends on {last_day}: "
-            "load the ECB's full history (eurofxref-hist) instead.",
+            _(
+                "%(name)s starts on %(first_day)s, but the loaded history ends on %(last_day)s: load the "
+                "ECB's full history (eurofxref-hist) instead."
+            )
+            % {"name": path.name, "first_day": first_day, "last_day": last_day},
             file=path.name,
         )
 
@@ -109,10 +113,14 @@ def _ecb_rates(path: Path) -> DailyRates:
             elif line.strip():
                 _ecb_day_add(days, line, currencies)
         except ValueError as error:
-            raise InvalidRateFile(f"{path.name}, line {number}: {error}", file=path.name, line=number) from error
+            raise InvalidRateFile(
+                _("%(name)s, line %(number)s: %(fault)s") % {"name": path.name, "number": number, "fault": error},
+                file=path.name,
+                line=number,
+            ) from error
     rates = {key: rate for of_day in days.values() for key, rate in of_day.items()}
     if not rates:
-        raise InvalidRateFile(f"{path.name} has no rate.", file=path.name)
+        raise InvalidRateFile(_("%(name)s has no rate.") % {"name": path.name}, file=path.name)
     return rates
 
 
@@ -127,7 +135,9 @@ def _ecb_text(path: Path) -> str:
                 content = file.read()
         return content.decode("utf-8-sig")
     except UNREADABLE as error:
-        raise InvalidRateFile(f"{path.name} cannot be read: {error}", file=path.name) from error
+        raise InvalidRateFile(
+            _("%(name)s cannot be read: %(error)s") % {"name": path.name, "error": error}, file=path.name
+        ) from error
 
 
 def _ecb_cells(line: str) -> list[str]:

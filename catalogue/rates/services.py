@@ -5,6 +5,7 @@ A rate is the number of units of a currency for one euro. The history that ships
 is loaded by the first migration; nothing here uses the network.
 """
 
+import re
 from dataclasses import dataclass
 from datetime import date
 from decimal import ROUND_HALF_EVEN, Context, Decimal, localcontext
@@ -19,6 +20,8 @@ from catalogue.models import DSR, Currency, EcbRate, OperatorRate, RateChange, R
 from dsrhub.audit import audit
 from dsrhub.database import locks
 from dsrhub.models import Action
+from dsrhub.texts import Text, joined
+from dsrhub.texts import gettext_lazy as _
 
 EURO = "EUR"
 RATE_INTEGER_DIGITS = 30
@@ -131,20 +134,36 @@ def _no_ecb_rate(
     last_day = loaded_until()
     if last_day is None:
         return ExchangeRateMissing(
-            f"No ECB history is loaded. Load one with: manage.py load_ecb_rates; or enter a rate with: {entry}", **extra
+            _("No ECB history is loaded. Load one with: manage.py load_ecb_rates; or enter a rate with: %(entry)s")
+            % {"entry": entry},
+            **extra,
         )
     if not EcbRate.objects.filter(currency=currency).exists():
-        return ExchangeRateMissing(f"The ECB publishes no rate of {currency}. Enter one with: {entry}", **extra)
-    has = f"{found} of {expected} published rates of {currency}" if expected else "no rates"
-    facts = f"The loaded ECB history, which ends on {last_day}, has {has} from {start} to {end}."
-    reason = _gap(currency, start, end)
-    if reason is None:
+        return ExchangeRateMissing(
+            _("The ECB publishes no rate of %(currency)s. Enter one with: %(entry)s")
+            % {"currency": currency, "entry": entry},
+            **extra,
+        )
+    has = (
+        _(
+            "The loaded ECB history, which ends on %(last_day)s, has %(found)s of %(expected)s published rates of "
+            "%(currency)s from %(start)s to %(end)s."
+        )
+        if expected
+        else _("The loaded ECB history, which ends on %(last_day)s, has no rates from %(start)s to %(end)s.")
+    )
+    values = {"last_day": last_day, "found": found, "expected": expected, "currency": currency}
+    facts = has % {**values, "start": start, "end": end}
+    gap = _gap(currency, start, end)
+    if gap is None:
         reason = f"the loaded history ends on {last_day}"
-        advice = f"Load one that reaches {end} with: manage.py load_ecb_rates FILE; or enter a rate with: {entry}"
+        load = _("Load one that reaches %(end)s with: manage.py load_ecb_rates FILE; or enter a rate with: %(entry)s")
+        advice = load % {"end": end, "entry": entry}
     else:
-        advice = f"{reason[0].upper()}{reason[1:]}. Enter a rate with: {entry}"
+        reason = _as_part(gap)
+        advice = _("%(reason)s. Enter a rate with: %(entry)s") % {"reason": gap, "entry": entry}
     return ExchangeRateIncomplete(
-        f"{facts} {advice}",
+        joined([facts, advice], " "),
         days_found=found,
         days_expected=expected,
         reason=reason,
@@ -152,13 +171,19 @@ def _no_ecb_rate(
     )
 
 
-def _gap(currency: str, start: date, end: date) -> str | None:
+def _as_part(sentence: str) -> str:
+    """An English sentence as a part of another one."""
+    return re.sub("^The ", "the ", sentence)
+
+
+def _gap(currency: str, start: date, end: date) -> Text | None:
     """Why a currency has no rate on a day of publication that a period needs; None if only newer days are missing."""
     published = EcbRate.objects.filter(day__range=(start, end))
     if not published.exists():
         day_before = EcbRate.objects.filter(day__lt=start).aggregate(last=Max("day"))["last"]
         if day_before is None:
-            return f"the loaded history begins on {EcbRate.objects.aggregate(first=Min('day'))['first']}"
+            first = EcbRate.objects.aggregate(first=Min("day"))["first"]
+            return _("The loaded history begins on %(first)s") % {"first": first}
         published = EcbRate.objects.filter(day=day_before)
     own = EcbRate.objects.filter(currency=currency)
     missing = published.exclude(day__in=own.values("day")).aggregate(first=Min("day"))["first"]
@@ -166,13 +191,14 @@ def _gap(currency: str, start: date, end: date) -> str | None:
         return None
     around = own.aggregate(before=Max("day", filter=Q(day__lt=missing)), after=Min("day", filter=Q(day__gt=missing)))
     before, after = around["before"], around["after"]
+    values = {"currency": currency, "before": before, "after": after, "new": REPLACED_BY.get(currency)}
     if before is None:
-        return f"the ECB publishes {currency} from {after} on"
+        return _("The ECB publishes %(currency)s from %(after)s on") % values
     if after is not None:
-        return f"the ECB suspended {currency} after {before} and resumed on {after}"
+        return _("The ECB suspended %(currency)s after %(before)s and resumed on %(after)s") % values
     if currency in REPLACED_BY:
-        return f"{REPLACED_BY[currency]} replaced {currency}, whose last rate is of {before}"
-    return f"the ECB suspended {currency} after {before}"
+        return _("%(new)s replaced %(currency)s, whose last rate is of %(before)s") % values
+    return _("The ECB suspended %(currency)s after %(before)s") % values
 
 
 def loaded_until() -> date | None:
@@ -195,19 +221,31 @@ def is_rate(number: Decimal) -> bool:
 def operator_rate_check(*, currency: str, period_start: date, period_end: date, rate: Decimal, note: str = "") -> None:
     """Raise InvalidRate, with the wrong value in `extra`, where an operator's rate is not valid."""
     if currency == EURO:
-        raise InvalidRate("The rate of the euro is 1.", currency=currency)
+        raise InvalidRate(_("The rate of the euro is 1."), currency=currency)
     if not Currency.objects.filter(code=currency).exists():
-        raise InvalidRate(f"{currency!r} is not a currency of ISO 4217.", currency=currency)
+        raise InvalidRate(
+            _("%(currency)s is not a currency of ISO 4217.") % {"currency": repr(currency)}, currency=currency
+        )
     if period_start > period_end:
-        raise InvalidRate(f"The period ends on {period_end}, before it starts.", period_end=period_end)
+        raise InvalidRate(
+            _("The period ends on %(period_end)s, before it starts.") % {"period_end": period_end},
+            period_end=period_end,
+        )
     if not is_rate(rate):
         raise InvalidRate(
-            f"{rate} is not a rate: it must be greater than zero, with at most {RATE_INTEGER_DIGITS} digits before the "
-            f"decimal point and {RATE_DECIMALS} after it.",
+            _(
+                "%(rate)s is not a rate: it must be greater than zero, with at most %(digits)s digits "
+                "before the decimal point and %(decimals)s after it."
+            )
+            % {"rate": rate, "digits": RATE_INTEGER_DIGITS, "decimals": RATE_DECIMALS},
             rate=rate,
         )
     if len(note) > LONGEST_NOTE:
-        raise InvalidRate(f"The note has {len(note)} characters. At most {LONGEST_NOTE} are allowed.", note=note)
+        raise InvalidRate(
+            _("The note has %(count)s characters. At most %(most)s are allowed.")
+            % {"count": len(note), "most": LONGEST_NOTE},
+            note=note,
+        )
 
 
 def operator_rate_set(

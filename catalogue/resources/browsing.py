@@ -21,6 +21,7 @@ from catalogue.resources.register import dsps_with_gone
 from catalogue.resources.words import words_condition, words_values
 from dsrhub.database.pages import converted, page_rows
 from dsrhub.database.statements import rows_of
+from dsrhub.texts import gettext_lazy as _
 
 # Sums are added up where the DSRs in scope have no more lines, or the search finds no more resources, than these.
 FEW_LINES, FEW_RESOURCES = 20_000, 1_000
@@ -207,7 +208,8 @@ def _refuse_many(search: ResourceSearch) -> None:
     ((count,),) = rows_of(statement, **_values(search), few=FEW_RESOURCES)
     if count > FEW_RESOURCES:
         raise SearchTooWide(
-            f"More than {FEW_RESOURCES} resources would have to be added up: narrow the search.", limit=FEW_RESOURCES
+            _("More than %(most)s resources would have to be added up: narrow the search.") % {"most": FEW_RESOURCES},
+            limit=FEW_RESOURCES,
         )
 
 

@@ -18,6 +18,8 @@ from catalogue.resources.browsing import REPORTING, lines_of_resource
 from catalogue.resources.found import FoundResource, resource_sums_of
 from dsrhub.database.pages import CutAt, CutShort, converted, page_rows
 from dsrhub.database.statements import rows_of
+from dsrhub.texts import Grouped
+from dsrhub.texts import gettext_lazy as _
 
 Answer = TypeVar("Answer")
 
@@ -106,7 +108,8 @@ def identification_count(*, problem: IsrcProblem, percentile: int, scope: Scope)
     def answer(ranking: Ranking, dsrs: Sequence[IngestedDSR]) -> int:
         if problem == IsrcProblem.SEVERAL_ISRCS and ranking.count > MOST_COUNTED:
             raise SearchTooWide(
-                f"More than {MOST_COUNTED:,} resources would have to be looked up: choose a smaller percentile.",
+                _("More than %(most)s resources would have to be looked up: choose a smaller percentile.")
+                % {"most": Grouped(MOST_COUNTED)},
                 limit=MOST_COUNTED,
             )
         statement, parameters = _statement(COUNT, problem, ranking, dsrs, after=0, last=ranking.count)

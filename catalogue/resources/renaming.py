@@ -19,6 +19,7 @@ from dsrhub.database import locks
 from dsrhub.database.statements import execute
 from dsrhub.models import Action
 from dsrhub.spelling import plain_name
+from dsrhub.texts import gettext_lazy as _
 from dsrhub.values import listed
 
 
@@ -74,7 +75,9 @@ def party_rename(
             with transaction.atomic():
                 count = _of_party(role, name).update(**{role.value: known_as})
         except IntegrityError as error:  # A report under such a key was imported just now.
-            raise RenameCollides(f"A DSR of {known_as} was imported meanwhile. Try again.", pairs=[]) from error
+            raise RenameCollides(
+                _("A DSR of %(known_as)s was imported meanwhile. Try again.") % {"known_as": known_as}, pairs=[]
+            ) from error
         versions_rename(role.value, name, known_as)
         if role == PartyAlias.Role.DSP and count:
             _register_anew([name, known_as])
@@ -87,7 +90,8 @@ def party_rename(
 def _require_name(name: str) -> None:
     if name_fault(name):
         raise InvalidPartyName(
-            f"{name!r} is no name of a DSP or society: it has 1 to {LONGEST_NAME} characters that people see.",
+            _("%(name)s is no name of a DSP or society: it has 1 to %(most)s characters that people see.")
+            % {"name": repr(name), "most": LONGEST_NAME},
             known_as=name,
         )
 
@@ -106,9 +110,10 @@ def _collisions(role: PartyAlias.Role, known_as: str, dsrs: Sequence[DSR]) -> li
 def _refuse_collisions(known_as: str, collisions: Sequence[tuple[DSR, DSR]]) -> None:
     pairs = [(dsr.pk, other.pk) for dsr, other in collisions]
     if pairs:
-        named = listed([f"{one} and {other}" for one, other in pairs])
+        named = listed([_("%(one)s and %(other)s") % {"one": one, "other": other} for one, other in pairs])
         raise RenameCollides(
-            f"Under the name {known_as}, these DSRs would have the same key: {named}. Delete one of each pair.",
+            _("Under the name %(known_as)s, these DSRs would have the same key: %(named)s. Delete one of each pair.")
+            % {"known_as": known_as, "named": named},
             pairs=pairs,
         )
 

@@ -15,6 +15,7 @@ from catalogue.resources.found import FoundResource, resource_sums_of
 from dsrhub.database.pages import is_small
 from dsrhub.database.statements import rows_of
 from dsrhub.exceptions import AnswerTooLarge
+from dsrhub.texts import gettext_lazy as _
 
 # How many resources with one ISRC are shown and added up.
 MOST = 100
@@ -117,7 +118,7 @@ def _found(found: Mapping[str, SameIsrc], isrcs: list[str], scope: Scope) -> Kno
     """The first MOST resources with each ISRC, which are added to `found`."""
     parameters: dict[str, Any] = {"isrcs": isrcs, "limit": MOST + 1}
     if not is_small(FIND, *TEXTS, **parameters):
-        raise AnswerTooLarge("The texts of these recordings are too long for one answer. Request fewer at a time.")
+        raise AnswerTooLarge(_("The texts of these recordings are too long for one answer. Request fewer at a time."))
     known: Known = {}
     for wanted, dsp, dsp_id, title, artists, isrc in rows_of(FIND, **parameters):
         one = found[wanted]

@@ -7,6 +7,7 @@ from rest_framework import serializers
 from rest_framework.exceptions import ErrorDetail
 
 from dsrhub.exceptions import NotFoundError
+from dsrhub.texts import Text
 from dsrhub.values import plain_whole_number
 
 
@@ -39,9 +40,12 @@ def number_in_path(text: str, *, largest: int) -> int | None:
     return number if number is not None and -largest - 1 <= number <= largest else None
 
 
-def id_in_path(text: str, *, largest: int, kind: str, missing: type[NotFoundError]) -> int:
-    """The id of an object that a path names. Raises `missing` for a text that is none: there is no such object."""
+def id_in_path(text: str, *, largest: int, missing: type[NotFoundError], reason: Text) -> int:
+    """The id of an object that a path names. Raises `missing` for a text that is none: there is no such object.
+
+    The `reason` says so, with a place for the `id`.
+    """
     number = number_in_path(text, largest=largest)
     if number is None:
-        raise missing(f"There is no {kind} {text!r}.", id=text)
+        raise missing(reason % {"id": repr(text)}, id=text)
     return number

@@ -14,6 +14,7 @@ from catalogue.dsrs import selectors as dsr_selectors
 from catalogue.dsrs.messages import messages_by_id
 from catalogue.exceptions import DSRFailed, DSRNotFound
 from catalogue.reports.formats.registry import explanation
+from dsrhub.texts import gettext_lazy as _
 from graphql_schema.batches import batched, load_batch
 from graphql_schema.connections import Key, Keyset, KeysetField
 from graphql_schema.model_types import ModelType
@@ -267,7 +268,7 @@ def load_lines(dsr: models.DSR, after: Key | None, limit: int) -> list[models.Us
     number = after[0] if after else 0
     by_dsr = load_batch(dsr, ("lines", number, limit), partial(dsr_selectors.lines_by_dsr, after=number, limit=limit))
     if dsr.pk not in by_dsr:
-        raise DSRNotFound(f"There is no DSR {dsr.pk} any more.", id=dsr.pk)
+        raise DSRNotFound(_("There is no DSR %(id)s any more.") % {"id": dsr.pk}, id=dsr.pk)
     return by_dsr[dsr.pk]
 
 

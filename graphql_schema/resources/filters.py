@@ -7,6 +7,7 @@ import graphene
 from catalogue.lines.scope import Scope
 from catalogue.resources.found import ResourceOrder, ResourceSearch
 from dsrhub.exceptions import InvalidArgument
+from dsrhub.texts import gettext_lazy as _
 from graphql_schema.arguments import parse_code, parse_id
 from graphql_schema.dsrs.filters import period_arguments
 from graphql_schema.scalars import BigInt, Decimal, names_enum
@@ -63,6 +64,10 @@ def resource_search(
     if words is not None and not (
         1 <= len(words.split()) <= MOST_WORDS and max(map(len, words.split())) <= LONGEST_WORD
     ):
-        raise InvalidArgument(f"Not 1 to {MOST_WORDS} words of at most {LONGEST_WORD} characters.", argument="words")
+        raise InvalidArgument(
+            _("Not 1 to %(words)s words of at most %(characters)s characters.")
+            % {"words": MOST_WORDS, "characters": LONGEST_WORD},
+            argument="words",
+        )
     order = ResourceOrder(order_by.name.lower())
     return ResourceSearch(dsp_id, isrc, words, min_revenue, min_usages, resource_scope(**scope), order)

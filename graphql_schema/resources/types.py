@@ -22,6 +22,7 @@ from catalogue.resources.reported import (
 )
 from catalogue.resources.same_isrc import MOST, IsrcSums, same_isrc
 from catalogue.resources.same_isrc import SameIsrc as Same
+from dsrhub.texts import gettext_lazy as _
 from graphql_schema.batches import batched, load_batch
 from graphql_schema.connections import Key, Keyset, KeysetField, memory_keyset
 from graphql_schema.dsrs.types import DSR
@@ -51,7 +52,7 @@ class Report(graphene.ObjectType):
     def resolve_dsr(report: ResourceReport, info: GraphQLResolveInfo) -> models.DSR:
         dsrs = load_batch(report, "dsrs", _dsrs)
         if report.dsr_id not in dsrs:
-            raise DSRNotFound(f"There is no DSR {report.dsr_id} any more.", id=report.dsr_id)
+            raise DSRNotFound(_("There is no DSR %(id)s any more.") % {"id": report.dsr_id}, id=report.dsr_id)
         return dsrs[report.dsr_id]
 
 

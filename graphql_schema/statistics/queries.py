@@ -18,6 +18,7 @@ from catalogue.resources.comparison import (
     resource_comparison_count,
 )
 from dsrhub.exceptions import InvalidArgument
+from dsrhub.texts import gettext_lazy as _
 from graphql_schema.batches import batched
 from graphql_schema.connections import Key, Keyset, KeysetField, memory_keyset
 from graphql_schema.dsrs.filters import dsr_arguments, dsr_filters, dsr_search
@@ -94,7 +95,7 @@ class StatisticQueries(graphene.ObjectType):
     ) -> Keyset:
         grouping = Grouping(by.name.lower())
         if grouping not in GROUPINGS:
-            raise InvalidArgument("Periods cannot be compared by this.", argument="by")
+            raise InvalidArgument(_("Periods cannot be compared by this."), argument="by")
         later, earlier = _periods(period, other)
         rows = comparison(by=grouping, period=later, other=earlier, search=dsr_search(**search))
         return memory_keyset(f"comparison by {grouping}", rows, key=str)
@@ -123,7 +124,9 @@ def _periods(period: str, other: str | None) -> tuple[Period, Period]:
     """The later and the earlier period."""
     later = Period.parse(period)
     if later is None:
-        raise InvalidArgument("Must be a month, quarter or year, such as 2020-02, 2020-Q1 or 2020.", argument="period")
+        raise InvalidArgument(
+            _("Must be a month, quarter or year, such as 2020-02, 2020-Q1 or 2020."), argument="period"
+        )
     return later, earlier_period(later, PREVIOUS if other is None else other)
 
 
@@ -143,5 +146,5 @@ def _recordings(*, percentile: int, show: Any, period: str, other: str | None, *
 def _month(argument: str, text: str) -> date:
     month = parse_month(text)
     if month is None:
-        raise InvalidArgument("Must be a month such as 2020-01.", argument=argument)
+        raise InvalidArgument(_("Must be a month such as 2020-01."), argument=argument)
     return month

@@ -10,6 +10,7 @@ import graphene
 from graphql import GraphQLResolveInfo
 
 from dsrhub.exceptions import InvalidArgument
+from dsrhub.texts import gettext_lazy as _
 from graphql_schema.arguments import LARGEST_ID, parse_id
 from graphql_schema.batches import batched
 from graphql_schema.connections import Key, Keyset, KeysetField, memory_keyset, queryset_keyset
@@ -77,9 +78,9 @@ class SubscriptionQueries(graphene.ObjectType):
 
 def over_limit_keyset(price_limit: Number, start: date | None = None, end: date | None = None) -> Keyset:
     if price_limit < 0:
-        raise InvalidArgument("Must be zero or more.", argument="priceLimit")
+        raise InvalidArgument(_("Must be zero or more."), argument="priceLimit")
     if (start or date.min) > (end or date.max):
-        raise InvalidArgument("The range ends before it starts.", argument="to")
+        raise InvalidArgument(_("The range ends before it starts."), argument="to")
     search: dict[str, Any] = {"price_limit": price_limit, "start": start, "end": end}
 
     def rows(after: Key | None, limit: int) -> list[OverLimit]:

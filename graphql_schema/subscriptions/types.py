@@ -11,6 +11,7 @@ from graphene_django.converter import EnumValueField
 from graphql import GraphQLResolveInfo
 
 from dsrhub.exceptions import InvalidArgument
+from dsrhub.texts import gettext_lazy as _
 from graphql_schema.batches import batched, load_batch
 from graphql_schema.connections import Key, Keyset, KeysetField
 from graphql_schema.model_types import ModelType
@@ -77,7 +78,7 @@ class UsageFilter:
 
 def parse_usage_filter(start: date, end: date, group_by: Any, usage_type: Any = None) -> UsageFilter:
     if end < start:
-        raise InvalidArgument("The range ends before it starts.", argument="to")
+        raise InvalidArgument(_("The range ends before it starts."), argument="to")
     return UsageFilter(start, end, usage_type and usage_type.value, group_by.name == "DAY")
 
 
@@ -155,7 +156,9 @@ class SubscriptionOverLimit(graphene.ObjectType):
     def resolve_subscription(over: "OverLimit", info: GraphQLResolveInfo) -> models.Subscription:
         subscriptions = load_batch(over, "subscriptions", _subscriptions)
         if over.subscription_id not in subscriptions:
-            raise SubscriptionNotFound(f"There is no subscription {over.subscription_id}.", id=over.subscription_id)
+            raise SubscriptionNotFound(
+                _("There is no subscription %(id)s.") % {"id": over.subscription_id}, id=over.subscription_id
+            )
         return subscriptions[over.subscription_id]
 
 

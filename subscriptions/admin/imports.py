@@ -29,6 +29,7 @@ from import_export.forms import ConfirmImportForm, ImportForm
 from import_export.resources import Resource
 from import_export.results import Result
 
+from dsrhub import texts
 from dsrhub.database.statements import is_lock_timeout, wait_for_locks
 from dsrhub.exceptions import DsrhubError
 from dsrhub.files import NotARegularFile, ends_in, file_sha256
@@ -45,7 +46,7 @@ PREVIEW_RECORDS = 20
 ENDINGS = (".csv", ".tsv", ".csv.gz", ".tsv.gz")
 
 
-IS_GONE = gettext_lazy("%s has already been confirmed, or is no longer stored.")
+IS_GONE = texts.gettext_lazy("%(name)s has already been confirmed, or is no longer stored.")
 
 
 class NotAtOnce(DsrhubError):
@@ -232,17 +233,17 @@ class UsageFile(Resource):  # type: ignore[misc]
             progress=_at_once(result.file_name),
         )
         if not result.checked.to_add:
-            raise NothingToAdd(_("All records are already stored."))
+            raise NothingToAdd(texts.gettext_lazy("All records are already stored."))
 
     def _add(self, path: Path, file_name: str, user: User, *, backfill: bool, sha256: str, to_add: str) -> UsageAdded:
         taken = path.with_suffix(".taken")
         try:
             path.rename(taken)  # if two users confirm it, the second fails here
         except FileNotFoundError as error:
-            raise FileChanged(IS_GONE % file_name) from error
+            raise FileChanged(IS_GONE % {"name": file_name}) from error
         try:
             if file_sha256(taken, taken.parent) != sha256:
-                raise FileChanged(_("The stored file has changed since the check. Nothing was added."))
+                raise FileChanged(texts.gettext_lazy("The stored file has changed since the check. Nothing was added."))
             # Others may be writing the same external ids: wait for their locks, but not longer than a page may take.
             with transaction.atomic():
                 wait_for_locks(f"{AT_ONCE_SECONDS}s")
@@ -259,7 +260,7 @@ class UsageFile(Resource):  # type: ignore[misc]
             if not is_lock_timeout(error):
                 raise
             raise NotAtOnce(
-                _("Another import is adding the same usage. Nothing was added. Upload the file again.")
+                texts.gettext_lazy("Another import is adding the same usage. Nothing was added. Upload the file again.")
             ) from error
         finally:
             taken.unlink(missing_ok=True)
@@ -281,8 +282,10 @@ def _at_once(file_name: str) -> Progress:
 
     def progress(_read: int) -> None:
         if time.monotonic() > deadline:
-            message = _("The import takes too long for a page. Import it on the server: manage.py import_usage %s")
-            raise NotAtOnce(message % file_name)
+            text = texts.gettext_lazy(
+                "The import takes too long for a page. Import it on the server: manage.py import_usage %(name)s"
+            )
+            raise NotAtOnce(text % {"name": file_name})
 
     return progress
 
@@ -337,7 +340,8 @@ class UsageImportMixin(PathImportMixin, ImportMixin):  # type: ignore[misc]
             if form.is_valid():
                 return self._waiting_page(request, **form.cleaned_data)
         except (FileNotFoundError, NotARegularFile):
-            messages.error(request, IS_GONE % form.cleaned_data["original_file_name"])
+            is_gone = IS_GONE % {"name": form.cleaned_data["original_file_name"]}
+            messages.error(request, is_gone.translated())
         return HttpResponseRedirect(reverse(f"admin:subscriptions_{self.opts.model_name}_import"))
 
     def _waiting_page(

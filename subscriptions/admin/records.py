@@ -16,6 +16,7 @@ from django.http import HttpRequest
 from django.utils.functional import cached_property
 from django.utils.translation import gettext_lazy as _
 
+from dsrhub import texts
 from dsrhub.admin import ChangedAsShownAdmin, DeletedByServiceAdmin
 from dsrhub.audited import AuditedAdmin
 from dsrhub.autocomplete import AutocompleteMixin
@@ -132,7 +133,10 @@ class UsageRecordAdmin(
         """The content of the confirmation: the totals, and the first records."""
         records = list(objs[: MOST_COUNTED + 1])
         if len(records) > MOST_COUNTED:
-            raise TooManyRecords(_("You can delete at most %(most)s records at once.") % {"most": f"{MOST_COUNTED:,}"})
+            raise TooManyRecords(
+                texts.gettext_lazy("You can delete at most %(most)s records at once.")
+                % {"most": texts.Grouped(MOST_COUNTED)}
+            )
         self.note_shown(request, records)
         amount_column = self.model.amount_column
         kept = self.model._default_manager.filter(pk__in=[record.pk for record in records])

@@ -8,6 +8,7 @@ from datetime import date, timedelta
 from psycopg2 import sql
 
 from dsrhub.database.statements import composed
+from dsrhub.texts import gettext_lazy as _
 from subscriptions.exceptions import InvalidUsageQuestion
 from subscriptions.models import ALL_SUBSCRIPTIONS, RECORD_MODELS, UsageType
 
@@ -31,7 +32,9 @@ TOTALS = "(SELECT *, NULL::date AS day FROM subscriptions_totalusage) AS total"
 def require_order(start: date, end: date) -> None:
     """Raise InvalidUsageQuestion where a range of days ends before it starts."""
     if start > end:
-        raise InvalidUsageQuestion(f"The range ends before it starts: {start} to {end}.", parameter="end")
+        raise InvalidUsageQuestion(
+            _("The range ends before it starts: %(start)s to %(end)s.") % {"start": start, "end": end}, parameter="end"
+        )
 
 
 @dataclass(frozen=True)

@@ -13,6 +13,7 @@ from typing import Any, Generic, NamedTuple, TypeVar
 from psycopg2 import sql
 
 from dsrhub.database.statements import composed
+from dsrhub.texts import gettext_lazy as _
 from subscriptions.aggregates.ranges import UsageRange
 from subscriptions.aggregates.reading import read_exactly
 from subscriptions.exceptions import InvalidUsageQuestion
@@ -288,7 +289,9 @@ def usage_metrics(
 
 def _refuse_negative(price_limit: Decimal) -> None:
     if price_limit < 0:
-        raise InvalidUsageQuestion(f"The price limit is negative: {price_limit}.", parameter="price_limit")
+        raise InvalidUsageQuestion(
+            _("The price limit is negative: %(price_limit)s.") % {"price_limit": price_limit}, parameter="price_limit"
+        )
 
 
 def _after_condition(key: list[str], after: tuple[Any, ...]) -> sql.Composed:

@@ -17,6 +17,7 @@ from dsrhub.api.fields import EXACT_IN_WORDS
 from dsrhub.api.pages import page_response
 from dsrhub.api.parameters import id_in_path
 from dsrhub.negotiation import ByParameterOrHeader, OneFormat
+from dsrhub.texts import gettext_lazy as _
 from subscriptions.aggregates import selectors
 from subscriptions.aggregates.selectors import Answer
 from subscriptions.api.formats import CSVRenderer
@@ -207,4 +208,6 @@ class UsageOfOneCSVView(CSVView, UsageOfOneView):
 
 
 def _subscription_id(text: str) -> int:
-    return id_in_path(text, largest=LARGEST_ID, kind="subscription", missing=SubscriptionNotFound)
+    return id_in_path(
+        text, largest=LARGEST_ID, missing=SubscriptionNotFound, reason=_("There is no subscription %(id)s.")
+    )

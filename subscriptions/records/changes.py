@@ -9,6 +9,7 @@ from dsrhub.audit import audit
 from dsrhub.database.locks import USAGE_RECORD, USAGE_RECORDS
 from dsrhub.database.statements import execute, rows_of
 from dsrhub.models import Action
+from dsrhub.texts import gettext_lazy as _
 from subscriptions.exceptions import UsageRecordNotFound
 from subscriptions.models import RECORD_MODELS, UsageRecord, UsageType
 from subscriptions.records.events import UsageEvent, day_sealed, plain_event, record_problem, refuse, usage_day
@@ -97,7 +98,9 @@ def _locked_record(usage_type: UsageType, record_id: int) -> UsageRecord:
     _lock_records(usage_type, [record_id])
     for record in RECORD_MODELS[usage_type]._default_manager.filter(pk=record_id):
         return record
-    raise UsageRecordNotFound(f"There is no {usage_type} usage record {record_id}.", id=record_id)
+    raise UsageRecordNotFound(
+        _("There is no %(usage_type)s usage record %(id)s.") % {"usage_type": usage_type, "id": record_id}, id=record_id
+    )
 
 
 def _lock_records(usage_type: UsageType, record_ids: Collection[int]) -> None:

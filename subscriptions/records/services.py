@@ -13,6 +13,8 @@ from dsrhub.audit import audit
 from dsrhub.exceptions import ConfirmationOutdated
 from dsrhub.files import file_open
 from dsrhub.models import Action
+from dsrhub.texts import Grouped
+from dsrhub.texts import gettext_lazy as _
 from subscriptions.models import RECORD_MODELS, UsageRecord, UsageType
 from subscriptions.records import changes, storage
 from subscriptions.records.events import UsageEvent
@@ -84,7 +86,8 @@ def usage_file_import(
         given, added = storage.records_load(found, records, backfill=backfill)
         if confirmed not in (None, added):
             raise ConfirmationOutdated(
-                f"The check found {confirmed:,} new records, and now there are {added:,}. Nothing was added."
+                _("The check found %(confirmed)s new records, and now there are %(added)s. Nothing was added.")
+                % {"confirmed": Grouped(confirmed), "added": Grouped(added)}
             )
         counts = {"added": added, "repeated": given - added, "backfill": backfill}
         audit(Action.USAGE_IMPORTED, RECORD_MODELS[found], name=name or path.name, details=counts)

@@ -9,6 +9,7 @@ from psycopg2 import sql
 
 from dsrhub.database.copy import copy_blocks
 from dsrhub.database.statements import composed, execute, rows_in_savepoint, rows_of
+from dsrhub.texts import gettext_lazy as _
 from subscriptions.exceptions import RecordProblem, UsageConflict
 from subscriptions.models import ALL_SUBSCRIPTIONS, RECORD_MODELS, UsageType
 from subscriptions.records.events import (
@@ -334,7 +335,8 @@ def _mark(usage_type: UsageType, marks: dict[date, set[int]]) -> None:
 
 def conflict_error(subscription: int, external_id: str, position: int) -> UsageConflict:
     return UsageConflict(
-        f"record {position}: subscription {subscription} has another record with the external id {external_id!r}.",
+        _("record %(position)s: subscription %(subscription)s has another record with the external id %(external_id)s.")
+        % {"position": position, "subscription": subscription, "external_id": repr(external_id)},
         external_id=external_id,
         subscription=subscription,
         position=position,

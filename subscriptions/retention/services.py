@@ -12,6 +12,7 @@ from dsrhub.audit import audit
 from dsrhub.database.locks import USAGE_AGGREGATES
 from dsrhub.database.statements import composed, is_lock_timeout, rows_of
 from dsrhub.models import Action
+from dsrhub.texts import gettext_lazy as _
 from subscriptions.aggregates.comparing import day_differences
 from subscriptions.aggregates.ranges import UsageRange
 from subscriptions.aggregates.refreshing import days_refresh
@@ -49,7 +50,11 @@ def usage_records_purge(*, before: date, progress: Callable[[PurgedDay], object]
     """
     today = usage_day(timezone.now())
     if before > today:
-        raise InvalidPurge(f"{before} is later than today, {today}: its records are still arriving.", before=before)
+        raise InvalidPurge(
+            _("%(before)s is later than today, %(today)s: its records are still arriving.")
+            % {"before": before, "today": today},
+            before=before,
+        )
     report = PurgeReport()
     for usage_type in UsageType:
         for day in sorted(day for day in partitions.partitioned_days(usage_type) if day < before):
@@ -76,11 +81,14 @@ def _day_purge(usage_type: UsageType, day: date) -> int:
         differences = day_differences(usage_type, day)
         if differences:
             raise AggregateDiffers(
-                f"{usage_type} usage of {day}: {len(differences)} sums differ from the records, which are kept. "
-                f"Repair them with: manage.py refresh_usage --rebuild --from {day} --to {day}",
+                _(
+                    "%(usage_type)s usage of %(day)s: %(count)s sums differ from the records, which are "
+                    "kept. Repair them with: manage.py refresh_usage --rebuild --from %(day)s --to %(day)s"
+                )
+                % {"usage_type": usage_type, "day": day, "count": len(differences)},
                 differences=differences,
             )
-        sealed, _ = SealedDay.objects.get_or_create(usage_type=usage_type, day=day)
+        sealed, _is_new = SealedDay.objects.get_or_create(usage_type=usage_type, day=day)
         sealed.purges += 1
         count = _sums_keep(usage_type, day, purge=sealed.purges)
         sealed.record_count += count

@@ -2,6 +2,7 @@
 
 from django.db.models import QuerySet
 
+from dsrhub.texts import gettext_lazy as _
 from subscriptions.exceptions import SubscriptionNotFound
 from subscriptions.models import Subscription
 
@@ -18,5 +19,5 @@ def subscription_get(*, subscription_id: int) -> Subscription:
     """Raises SubscriptionNotFound."""
     subscription = Subscription.objects.filter(pk=subscription_id).first()
     if subscription is None:
-        raise SubscriptionNotFound(f"There is no subscription {subscription_id}.", id=subscription_id)
+        raise SubscriptionNotFound(_("There is no subscription %(id)s.") % {"id": subscription_id}, id=subscription_id)
     return subscription

@@ -6,6 +6,7 @@ from datetime import date
 from catalogue.exceptions import InvalidReportName
 from catalogue.reports.contexts import SalesContext
 from catalogue.reports.delivery import LONGEST_NAME
+from dsrhub.texts import gettext_lazy as _
 
 NAME_PATTERN = "{DSP}_{Offer}[_{Society}]_{TT}_{CCC}_{yyyymmdd}-{yyyymmdd}.tsv[.gz]"
 REPORT_NAME = re.compile(
@@ -29,16 +30,21 @@ def parse_report_name(name: str) -> SalesContext:
     match = REPORT_NAME.fullmatch(name) if len(name) <= LONGEST_NAME and name.isprintable() else None
     if match is None:
         raise InvalidReportName(
-            f"The file name {name[:LONGEST_NAME]!r} doesn't match the pattern {NAME_PATTERN}",
+            _("The file name %(name)s doesn't match the pattern %(pattern)s")
+            % {"name": repr(name[:LONGEST_NAME]), "pattern": NAME_PATTERN},
             name=name,
         )
     parts = match.groupdict()
     try:
         start, end = (_compact_date(parts[part]) for part in ("period_start", "period_end"))
     except ValueError as error:
-        raise InvalidReportName(f"{name!r} has a date in its period that does not exist.", name=name) from error
+        raise InvalidReportName(
+            _("%(name)s has a date in its period that does not exist.") % {"name": repr(name)}, name=name
+        ) from error
     if start > end:
-        raise InvalidReportName(f"{name!r} has a period that ends before it starts.", name=name)
+        raise InvalidReportName(
+            _("%(name)s has a period that ends before it starts.") % {"name": repr(name)}, name=name
+        )
     return SalesContext(
         dsp=parts["dsp"],
         offer=parts["offer"],
