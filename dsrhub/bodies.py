@@ -11,6 +11,8 @@ from django.core.exceptions import BadRequest
 from django.http import HttpRequest, HttpResponse, HttpResponseBase, JsonResponse
 
 from dsrhub.refusals import refused_page
+from dsrhub.texts import Text
+from dsrhub.texts import gettext_lazy as _
 
 # In bytes. Everybody may send such a body, to any address. dsrhub's worker class of gunicorn waits for it.
 SMALL_BODY = 64 * 1024
@@ -28,6 +30,15 @@ class BodyRefused(BadRequest):
     status_code: ClassVar[int] = 400
     code: ClassVar[str]
     headers: ClassVar[dict[str, str]] = {}
+
+    def __init__(self, text: Text) -> None:
+        super().__init__(text)
+        self.text = text
+
+    @property
+    def message(self) -> str:
+        """The text in the active language."""
+        return self.text.translated()
 
 
 class BodyTooLarge(BodyRefused):
@@ -105,7 +116,7 @@ class BoundedBody:
             raise too_large(limit)
         if length > SMALL_BODY:
             if not self._slots.acquire(blocking=False):
-                raise TooManyBodies("The server is busy with other uploads. Try again in a few seconds.")
+                raise TooManyBodies(_("The server is busy with other uploads. Try again in a few seconds."))
             self._has_slot = True
         if self._is_packed:
             self._stream = UnpackedBody(self._stream, limit)
@@ -138,7 +149,7 @@ class UnpackedBody:
         try:
             data = read(most if size < 0 else min(size, most))
         except (EOFError, zlib.error, gzip.BadGzipFile) as error:
-            raise BodyDamaged("The body is not the gzip that its Content-Encoding says.") from error
+            raise BodyDamaged(_("The body is not the gzip that its Content-Encoding says.")) from error
         self._left -= len(data)
         if self._left < 0:
             raise too_large(self._limit)
@@ -146,7 +157,7 @@ class UnpackedBody:
 
 
 def too_large(limit: int) -> BodyTooLarge:
-    return BodyTooLarge(f"The request may have at most {limit} bytes.")
+    return BodyTooLarge(_("The request may have at most %(limit)s bytes.") % {"limit": limit})
 
 
 class BodyMiddleware:
@@ -156,10 +167,10 @@ class BodyMiddleware:
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
         if "Transfer-Encoding" in request.headers:
             # Django ignores a body without a length.
-            return refusal(request, LengthMissing("The request must have a Content-Length."))
+            return refusal(request, LengthMissing(_("The request must have a Content-Length.")))
         coding = request.headers.get("Content-Encoding", "").strip().lower()
         if coding not in PLAIN | PACKED:
-            return refusal(request, UnknownCoding("The Content-Encoding of a request can only be gzip."))
+            return refusal(request, UnknownCoding(_("The Content-Encoding of a request can only be gzip.")))
         body = request._stream = BoundedBody(request, is_packed=coding in PACKED)  # type: ignore[assignment]
         try:
             return self.get_response(request)
@@ -170,6 +181,6 @@ class BodyMiddleware:
 def refusal(request: HttpRequest, error: BodyRefused) -> HttpResponse:
     """The response of pages and of addresses outside the REST views, which have their own handler of errors."""
     if request.path_info.startswith("/admin/"):
-        return refused_page(request, str(error), status=error.status_code, headers=error.headers)
-    content = {"detail": str(error), "code": error.code}
+        return refused_page(request, error.message, status=error.status_code, headers=error.headers)
+    content = {"detail": error.message, "code": error.code}
     return JsonResponse(content, status=error.status_code, headers=error.headers)

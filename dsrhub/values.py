@@ -4,8 +4,10 @@ import re
 from collections.abc import Sequence
 from decimal import ROUND_HALF_EVEN, Context, Decimal
 from fractions import Fraction
+from functools import reduce
 
 from dsrhub.texts import Grouped, Text, joined, ngettext_lazy
+from dsrhub.texts import gettext_lazy as _
 
 # No delivered digit is lost, and nobody is paid 10^30 euro: more digits are a mistake or an attack.
 INTEGER_DIGITS, DECIMALS = 30, 60
@@ -70,3 +72,9 @@ def listed(names: Sequence[str]) -> Text:
         return first
     text = ngettext_lazy("%(names)s and %(count)s more", "%(names)s and %(count)s more", more)
     return text % {"names": first, "count": Grouped(more)}
+
+
+def either(names: Sequence[str]) -> Text:
+    """One or more names, as alternatives."""
+    text = _("%(one)s or %(other)s")
+    return reduce(lambda one, other: text % {"one": one, "other": other}, names[1:], joined(names[:1]))

@@ -104,7 +104,7 @@ def _refusal(error: Exception, accept: str) -> JsonResponse:
         errors = [location(each) | graphql_error_json(each, error.code) for each in error.errors]
         return _response({"errors": errors}, accept, status=error.status)
     if isinstance(error, BodyRefused):
-        refused = {"message": str(error), "extensions": {"code": error.code}}
+        refused = {"message": error.message, "extensions": {"code": error.code}}
         return _response({"errors": [refused]}, accept, status=error.status_code, headers=error.headers)
     if isinstance(error, RequestRefused):
         return _response({"errors": [dsrhub_error_json(error)]}, accept, error.status, json_status=error.json_status)
@@ -165,4 +165,4 @@ def masked_error_json(error: Exception) -> dict[str, Any]:
     """An internal error. It shows only the id of the request, with which the log records the details."""
     number = request_id()
     logger.error("Internal error in request %s", number, exc_info=error)
-    return {"message": "Internal error.", "extensions": {"code": "internal_error", "id": number}}
+    return {"message": _("Internal error.").translated(), "extensions": {"code": "internal_error", "id": number}}

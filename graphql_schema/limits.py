@@ -81,12 +81,13 @@ class NamedValuesRule(ValuesOfCorrectTypeRule):
     def report_error(self, error: GraphQLError) -> None:
         if isinstance(self.place, ArgumentNode):
             name, value = self.place.name.value, self.place.value
-            message, named = f"Argument '{name}' got an invalid value", {"argument": name}
+            text, named = _("Argument '%(name)s' got an invalid value; %(why)s"), {"argument": name}
         else:  # Values are nowhere else.
             definition = cast(VariableDefinitionNode, self.place)
             name, value = definition.variable.name.value, cast(ValueNode, definition.default_value)
-            message, named = f"Variable '${name}' has an invalid default", {"variable": name}
-        super().report_error(GraphQLError(f"{message}; {error.message}", error.nodes or value, extensions=named))
+            text, named = _("Variable '$%(name)s' has an invalid default; %(why)s"), {"variable": name}
+        message = (text % {"name": name, "why": error.message}).translated()
+        super().report_error(GraphQLError(message, error.nodes or value, extensions=named))
 
 
 RULES = tuple(NamedValuesRule if rule is ValuesOfCorrectTypeRule else rule for rule in specified_rules)

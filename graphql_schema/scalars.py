@@ -13,6 +13,7 @@ from typing import Any, Self
 
 import graphene
 from django.db.models import TextChoices
+from django.utils.translation import gettext as _
 from graphql import FloatValueNode, GraphQLError, IntValueNode, StringValueNode, ValueNode, print_ast
 
 from dsrhub.values import AMOUNT, INTEGER_DIGITS
@@ -70,7 +71,7 @@ class Decimal(graphene.Scalar):
         number = _plain(str(value)) if isinstance(value, JSONNumber | Number) else value
         if isinstance(number, (str, int)) and DECIMAL.fullmatch(str(number)):
             return Number(number)
-        raise GraphQLError(f"Not a decimal number in plain digits: {value!r}.")
+        raise GraphQLError(_("Not a decimal number in plain digits: %(value)s.") % {"value": repr(value)})
 
     @staticmethod
     def parse_literal(node: ValueNode, _variables: Any = None) -> Number:
@@ -99,7 +100,7 @@ class BigInt(graphene.Scalar):
     def parse_value(value: Any) -> int:
         if isinstance(value, (str, int)) and WHOLE_NUMBER.fullmatch(str(value)):
             return int(value)
-        raise GraphQLError(f"Not a whole number: {value!r}.")
+        raise GraphQLError(_("Not a whole number: %(value)s.") % {"value": repr(value)})
 
     @staticmethod
     def parse_literal(node: ValueNode, _variables: Any = None) -> int:
@@ -120,7 +121,7 @@ class Date(graphene.Scalar):
                 return date.fromisoformat(value)
         except ValueError:
             pass
-        raise GraphQLError(f"Not a date such as 2020-01-31: {value!r}.")
+        raise GraphQLError(_("Not a date such as 2020-01-31: %(value)s.") % {"value": repr(value)})
 
     @staticmethod
     def parse_literal(node: ValueNode, _variables: Any = None) -> date:

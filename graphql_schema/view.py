@@ -11,6 +11,7 @@ from django.conf import settings
 from django.http import HttpResponse, JsonResponse, UnreadablePostError
 from django.shortcuts import render
 from django.utils.decorators import method_decorator
+from django.utils.translation import gettext
 from django.views.decorators.cache import never_cache
 from graphql import GraphQLSchema, OperationType
 from rest_framework.authentication import SessionAuthentication
@@ -75,7 +76,7 @@ class GraphQLView(APIView):
         if not is_operation and prefers_page(request.headers.get("Accept", "")):
             return self.page(request)
         if request.headers.get("Sec-Fetch-Site") in OTHER_SITES and _is_in_session(request):
-            raise PermissionDenied("CSRF Failed: A request from another site cannot use a session.")
+            raise PermissionDenied(gettext("CSRF Failed: A request from another site cannot use a session."))
         return self.answer(request, Operation.from_address(request.query_params))
 
     # The dialogs of the playground insert a style element. The nonce of the page allows that one.

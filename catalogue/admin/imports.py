@@ -59,6 +59,7 @@ from dsrhub.import_export.formats import CSV
 from dsrhub.import_export.tables import Table, dated_name
 from dsrhub.import_export.uploads import PathFormat, PathImportMixin
 from dsrhub.texts import joined
+from dsrhub.values import either
 
 # A step that takes longer is left to a worker: reading is two thirds of a check, and a page may take 5 seconds.
 AT_ONCE_SECONDS = 3
@@ -108,12 +109,12 @@ class ReportImportForm(ImportForm):  # type: ignore[misc]
         limit = settings.DSRHUB_UPLOAD_LIMIT_BYTES
         for file in self.cleaned_data["import_file"]:
             if reason := why_never_imported(str(file.name)):
-                self.skipped.append(f"{file.name}: {reason}.")
+                self.skipped.append(f"{file.name}: {reason.translated()}.")
                 continue
             files.append(file)
             values = {"name": file.name, "limit": filesizeformat(limit)}
             if not has_report_ending(str(file.name)):
-                values["endings"] = " or ".join(file_endings())
+                values["endings"] = either(file_endings()).translated()
                 self.add_error("import_file", _("%(name)s does not end in %(endings)s.") % values)
             if (file.size or 0) > limit:
                 self.add_error("import_file", _("%(name)s is larger than %(limit)s.") % values)

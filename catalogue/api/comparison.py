@@ -2,6 +2,8 @@
 
 from typing import Any
 
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
 from drf_spectacular.utils import PolymorphicProxySerializer, extend_schema, extend_schema_field
 from rest_framework import serializers
 from rest_framework.exceptions import ErrorDetail
@@ -33,7 +35,7 @@ from dsrhub.exceptions import InvalidArgument
 class PeriodField(serializers.Field):
     """A calendar month, quarter or year."""
 
-    default_error_messages = {"invalid": "Must be a month, quarter or year, such as 2020-02, 2020-Q1 or 2020."}
+    default_error_messages = {"invalid": _("Must be a month, quarter or year, such as 2020-02, 2020-Q1 or 2020.")}
 
     def to_internal_value(self, data: Any) -> Period:
         period = Period.parse(str(data))
@@ -89,9 +91,9 @@ class ComparisonParameters(FilterParameters, PageParameters):
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
         if attrs["by"] == RECORDING and "percentile" not in attrs:
-            raise serializers.ValidationError({"percentile": ErrorDetail("Needed by recording.", "required")})
+            raise serializers.ValidationError({"percentile": ErrorDetail(gettext("Needed by recording."), "required")})
         if attrs["by"] != RECORDING and (others := [name for name in self.OF_RECORDINGS if name in attrs]):
-            reason = ErrorDetail("Only for a comparison by recording.", "only_by_recording")
+            reason = ErrorDetail(gettext("Only for a comparison by recording."), "only_by_recording")
             raise serializers.ValidationError({name: [reason] for name in others})
         try:
             attrs["other"] = earlier_period(attrs["period"], attrs["other"])

@@ -3,6 +3,7 @@
 from datetime import date
 from typing import Any
 
+from django.utils.translation import gettext_lazy as _
 from drf_spectacular.utils import extend_schema, extend_schema_field
 from rest_framework import serializers
 from rest_framework.request import Request
@@ -21,7 +22,7 @@ from dsrhub.api.pages import PageParameters, page_response
 class MonthField(serializers.Field):
     """A calendar month, as its first day."""
 
-    default_error_messages = {"invalid": "Must be a month such as 2020-01."}
+    default_error_messages = {"invalid": _("Must be a month such as 2020-01.")}
 
     def to_internal_value(self, data: Any) -> date:
         month = parse_month(str(data))
@@ -47,10 +48,10 @@ class CoverageParameters(FilterParameters, PageParameters):
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
         months = month_count(attrs["first"], attrs["last"])
         if months < 1:
-            raise serializers.ValidationError({"to": ["The range ends before it starts."]}, code="before_from")
+            raise serializers.ValidationError({"to": [_("The range ends before it starts.")]}, code="before_from")
         if months > MOST_MONTHS:
             raise serializers.ValidationError(
-                {"to": [f"The range has more than {MOST_MONTHS} months."]}, code="too_long"
+                {"to": [_("The range has more than %(most)s months.") % {"most": MOST_MONTHS}]}, code="too_long"
             )
         return attrs
 

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from django.utils.translation import gettext_lazy as _
 from drf_spectacular.utils import extend_schema, extend_schema_field
 from rest_framework import serializers
 from rest_framework.request import Request
@@ -79,7 +80,7 @@ class IdentificationView(APIView):
 class IsrcField(serializers.Field):
     """An ISRC, with or without dashes, as its compact form."""
 
-    default_error_messages = {"invalid": "Must be an ISRC such as ESABC2000001."}
+    default_error_messages = {"invalid": _("Must be an ISRC such as ESABC2000001.")}
 
     def to_internal_value(self, data: Any) -> str:
         isrc = plain_isrc(str(data))

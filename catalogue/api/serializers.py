@@ -8,6 +8,8 @@ from json.encoder import encode_basestring
 from typing import Any
 
 from django.db.models import prefetch_related_objects
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
@@ -35,7 +37,7 @@ DAY = re.compile("[0-9]{4}-[0-9]{2}-[0-9]{2}")
 class DayField(serializers.Field):
     """The day in UTC of a date-time or a plain date. A value without a zone is in UTC."""
 
-    default_error_messages = {"invalid": "Must be a date-time or date, such as 2020-01-31T00:00:00Z or 2020-01-31."}
+    default_error_messages = {"invalid": _("Must be a date-time or date, such as 2020-01-31T00:00:00Z or 2020-01-31.")}
 
     def to_internal_value(self, data: Any) -> date:
         text = f"{data}T00:00Z" if DAY.fullmatch(str(data)) else str(data)
@@ -57,7 +59,7 @@ class TerritoryParameters(Parameters):
         r"^[A-Za-z]{2}\Z",
         required=False,
         trim_whitespace=False,
-        error_messages={"invalid": "Must be two letters."},
+        error_messages={"invalid": _("Must be two letters.")},
         help_text="Count only DSRs of this territory: its ISO 3166-1 code, such as ES.",
     )
 
@@ -112,7 +114,9 @@ class UploadParameters(Parameters):
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
         attrs = {"replace": False, "drop_missing": False, **attrs}
         if attrs["drop_missing"] and not attrs["replace"]:
-            raise serializers.ValidationError({"drop_missing": ErrorDetail("Needs `replace`.", "needs_replace")})
+            raise serializers.ValidationError(
+                {"drop_missing": ErrorDetail(gettext("Needs `replace`."), "needs_replace")}
+            )
         return attrs
 
 

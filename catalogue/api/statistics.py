@@ -3,6 +3,7 @@
 from datetime import date
 from typing import Any
 
+from django.utils.translation import gettext_lazy as _
 from drf_spectacular.utils import extend_schema, extend_schema_field
 from rest_framework import serializers
 from rest_framework.request import Request
@@ -13,11 +14,11 @@ from catalogue.api.serializers import ScopeParameters, TerritoryParameters
 from catalogue.dsrs.selectors import DSRSearch
 from catalogue.dsrs.statistics import MOST_GROUPINGS, DSRStatistic, Grouping, dsr_statistics, group_columns
 from catalogue.models import RevenueKind
+from dsrhub import texts
 from dsrhub.api.errors import READS_CLOSED, WRONG_PARAMETERS
 from dsrhub.api.fields import EXACT_IN_WORDS, ExactField, Int64Field, exact_field
 from dsrhub.exceptions import AnswerTooLarge
-from dsrhub.texts import Grouped
-from dsrhub.texts import gettext_lazy as _
+from dsrhub.translations import text_lazy
 
 MOST_ROWS = 50_000
 PERIOD = ("period_start", "period_end")
@@ -33,7 +34,7 @@ class FilterParameters(TerritoryParameters):
         r"^[A-Za-z]{3}\Z",
         required=False,
         trim_whitespace=False,
-        error_messages={"invalid": "Must be three letters."},
+        error_messages={"invalid": _("Must be three letters.")},
         help_text="Count only DSRs in this currency: its ISO 4217 code, such as NOK.",
     )
     commercial_model = serializers.CharField(
@@ -55,7 +56,9 @@ class SearchParameters(FilterParameters, ScopeParameters):
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
         if attrs.get("period_start", date.min) > attrs.get("period_end", date.max):
-            raise serializers.ValidationError({"period_end": ["The range ends before it starts."]}, code="before_start")
+            raise serializers.ValidationError(
+                {"period_end": [_("The range ends before it starts.")]}, code="before_start"
+            )
         return attrs
 
 
@@ -66,7 +69,10 @@ class GroupingField(serializers.Field):
     """One or two names of columns, separated by a comma."""
 
     default_error_messages = {
-        "invalid": f"Must be one or two different ones of {', '.join(Grouping)}, separated by a comma."
+        "invalid": text_lazy(
+            texts.gettext_lazy("Must be one or two different ones of %(names)s, separated by a comma.")
+            % {"names": texts.joined(Grouping)}
+        )
     }
 
     def to_internal_value(self, data: Any) -> list[Grouping]:
@@ -155,8 +161,8 @@ class StatisticsView(APIView):
         statistics = dsr_statistics(group_by=group_by, search=DSRSearch(**asked))
         if len(statistics) > MOST_ROWS:
             raise AnswerTooLarge(
-                _("These are %(count)s groups. Select fewer DSRs, or group by one column.")
-                % {"count": Grouped(len(statistics))}
+                texts.gettext_lazy("These are %(count)s groups. Select fewer DSRs, or group by one column.")
+                % {"count": texts.Grouped(len(statistics))}
             )
         context = {"exact": exact, "columns": group_columns(group_by)}
         return Response(StatisticSerializer(statistics, many=True, context=context).data)

@@ -6,6 +6,8 @@ from decimal import Decimal
 from typing import Any
 
 from django.utils.datastructures import MultiValueDict
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
 from rest_framework import serializers
 from rest_framework.exceptions import ErrorDetail, ParseError
 from rest_framework.fields import empty
@@ -21,14 +23,16 @@ from catalogue.dsrs.declared import (
 )
 from dsrhub.api.fields import ExactField
 from dsrhub.api.parameters import Parameters
+from dsrhub.texts import Text, gettext_lazy
+from dsrhub.translations import text_lazy
 
 
 class PlainNumberField(serializers.RegexField):
     """A number in plain digits, of which none is lost: a text, or a number of JSON."""
 
-    def __init__(self, pattern: str, words: str, kind: type[int | Decimal], help_text: str) -> None:
+    def __init__(self, pattern: str, words: Text, kind: type[int | Decimal], help_text: str) -> None:
         self._kind = kind
-        invalid: dict[str, Any] = {"invalid": f"Must be {words}."}
+        invalid: dict[str, Any] = {"invalid": text_lazy(gettext_lazy("Must be %(kind)s.") % {"kind": words})}
         super().__init__(
             rf"^{pattern}\Z", required=False, trim_whitespace=False, error_messages=invalid, help_text=help_text
         )
@@ -59,9 +63,9 @@ class ExactJSONParser(JSONParser):
         try:
             found = json.loads(content, parse_int=str, parse_float=str, object_pairs_hook=_as_form)
         except (ValueError, RecursionError) as error:
-            raise ParseError(f"This is not JSON: {error}") from error
+            raise ParseError(_("This is not JSON: %(error)s") % {"error": error}) from error
         if not isinstance(found, MultiValueDict):
-            raise ParseError("The body must be an object.")
+            raise ParseError(_("The body must be an object."))
         return found
 
 
@@ -81,7 +85,9 @@ class TotalsParameters(Parameters):
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
         if not attrs:
-            raise serializers.ValidationError({"lines": ErrorDetail("Send lines, usages or revenue.", "required")})
+            raise serializers.ValidationError(
+                {"lines": ErrorDetail(gettext("Send lines, usages or revenue."), "required")}
+            )
         return attrs
 
 

@@ -13,6 +13,7 @@ from django.conf import settings
 from django.contrib.auth.models import User
 from django.core.files.uploadedfile import TemporaryUploadedFile
 from django.http import HttpResponse, HttpResponseBase, StreamingHttpResponse
+from django.utils.translation import gettext_lazy as _
 from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, PolymorphicProxySerializer, extend_schema
 from rest_framework import status
 from rest_framework.parsers import FormParser, MultiPartParser
@@ -78,7 +79,6 @@ from dsrhub.api.errors import (
 from dsrhub.api.fields import EXACT_IN_WORDS
 from dsrhub.api.pages import PageParameters, link_to_next, page_response
 from dsrhub.api.parameters import Parameters
-from dsrhub.texts import gettext_lazy as _
 
 IMPORT_NOT_FOUND = OpenApiResponse(ErrorSerializer, description="There is no such import.")
 EXISTS = OpenApiResponse(

@@ -7,7 +7,9 @@ from pathlib import Path
 from catalogue.exceptions import NoReportFound
 from catalogue.reports.formats.registry import file_endings, has_report_ending, why_never_imported
 from dsrhub.files import FoundFile, files_below
+from dsrhub.texts import Text
 from dsrhub.texts import gettext_lazy as _
+from dsrhub.values import either
 
 
 @dataclass(frozen=True)
@@ -15,7 +17,7 @@ class LeftOut:
     """A path that is not imported, and why, for people."""
 
     path: Path
-    reason: str
+    reason: Text
 
 
 @dataclass
@@ -59,7 +61,7 @@ def reports_find(paths: Sequence[Path]) -> FoundReports:
 
 def _add_folder(found: FoundReports, folder: Path) -> None:
     content = files_below(folder)
-    endings = " or ".join(file_endings())
+    endings = either(file_endings())
     reports = []
     for file in content.files:
         name = file.path.name
@@ -68,10 +70,12 @@ def _add_folder(found: FoundReports, folder: Path) -> None:
         elif has_report_ending(name):
             reports.append(file)
         else:
-            found.skipped_files.append(LeftOut(file.path, f"does not end in {endings}"))
-    found.linked_folders += [LeftOut(link, "a link to a folder, which is not followed") for link in content.links]
+            found.skipped_files.append(LeftOut(file.path, _("does not end in %(endings)s") % {"endings": endings}))
+    found.linked_folders += [LeftOut(link, _("a link to a folder, which is not followed")) for link in content.links]
     for error in content.errors:
-        found.unread_folders.append(LeftOut(Path(error.filename), f"cannot be read: {error.strerror}"))
+        found.unread_folders.append(
+            LeftOut(Path(error.filename), _("cannot be read: %(why)s") % {"why": error.strerror})
+        )
     if not reports:
         raise NoReportFound(
             _("%(folder)s: no %(endings)s file in this folder.") % {"folder": folder, "endings": endings},

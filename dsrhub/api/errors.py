@@ -6,6 +6,7 @@ from typing import Any
 
 from django.core.exceptions import PermissionDenied, RequestDataTooBig, SuspiciousOperation
 from django.http import Http404, HttpRequest, HttpResponseBase, JsonResponse, UnreadablePostError
+from django.utils.translation import gettext_lazy as _
 from django.views import defaults
 from drf_spectacular.extensions import OpenApiSerializerExtension
 from drf_spectacular.utils import OpenApiResponse
@@ -19,13 +20,13 @@ from dsrhub.refusals import form_refused
 
 class TooLarge(exceptions.APIException):
     status_code = status.HTTP_413_REQUEST_ENTITY_TOO_LARGE
-    default_detail = "The request is too large."
+    default_detail = _("The request is too large.")
     default_code = "too_large"
 
 
 class TooSlow(exceptions.APIException):
     status_code = status.HTTP_408_REQUEST_TIMEOUT
-    default_detail = "The body of the request arrived too slowly or not completely."
+    default_detail = _("The body of the request arrived too slowly or not completely.")
     default_code = "too_slow"
 
 
@@ -97,7 +98,7 @@ def exception_handler(error: Exception, context: Mapping[str, Any]) -> Response 
         status_code = next((number for kind, number in STATUS if isinstance(error, kind)), status.HTTP_400_BAD_REQUEST)
         return Response({"detail": error.message, "code": error.code, **_plain(error.extra)}, status=status_code)
     if isinstance(error, BodyRefused):
-        return Response({"detail": str(error), "code": error.code}, status=error.status_code, headers=error.headers)
+        return Response({"detail": error.message, "code": error.code}, status=error.status_code, headers=error.headers)
     error = next((translated() for kind, translated in TRANSLATED if isinstance(error, kind)), error)
     if not isinstance(error, exceptions.APIException):
         return None

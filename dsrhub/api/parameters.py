@@ -3,6 +3,7 @@
 from functools import cache
 from typing import Any, Self
 
+from django.utils.translation import gettext as _
 from rest_framework import serializers
 from rest_framework.exceptions import ErrorDetail
 
@@ -19,9 +20,9 @@ class Parameters(serializers.Serializer[Any]):
         """The validated values of a query or a form. Raises ValidationError, which names the parameter."""
         parameters = cls._shared()
         known = sent.keys() & parameters.fields.keys() - in_path.keys()
-        refused = {name: ["Send this parameter once.", "repeated"] for name in known if len(sent.getlist(name)) > 1}
+        refused = {name: [_("Send this parameter once."), "repeated"] for name in known if len(sent.getlist(name)) > 1}
         if not ignore_unknown:
-            refused |= {name: ["This endpoint has no such parameter.", "unknown"] for name in sent.keys() - known}
+            refused |= {name: [_("This endpoint has no such parameter."), "unknown"] for name in sent.keys() - known}
         if refused:
             raise serializers.ValidationError({name: [ErrorDetail(*why)] for name, why in refused.items()})
         # A plain dict: DRF takes a blank value in a form's data for a missing one.

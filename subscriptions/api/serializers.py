@@ -5,6 +5,7 @@ from datetime import date
 from decimal import Decimal
 from typing import Any
 
+from django.utils.translation import gettext_lazy as _
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
@@ -32,7 +33,7 @@ def _matches(pattern: str, data: Any) -> bool:
 class DayField(serializers.Field):
     """A date in the form 2026-01-31. DRF's own field also accepts `2020-1-1` and `20200101`."""
 
-    default_error_messages = {"invalid": "Not a date such as 2026-01-31."}
+    default_error_messages = {"invalid": _("Not a date such as 2026-01-31.")}
 
     def to_internal_value(self, data: Any) -> date:
         if not DAY.fullmatch(str(data)):
@@ -50,7 +51,7 @@ class DayField(serializers.Field):
 class PriceField(serializers.Field):
     """A decimal number of zero or more, in plain digits."""
 
-    default_error_messages = {"invalid": "Not a decimal number of zero or more, such as 12.50."}
+    default_error_messages = {"invalid": _("Not a decimal number of zero or more, such as 12.50.")}
 
     def to_internal_value(self, data: Any) -> Decimal:
         if not _matches(PRICE_PATTERN, data):
@@ -65,7 +66,7 @@ CURSOR_PATTERN = "^-?[0-9]{1,19}-(data|voice)(-[1-9][0-9]{0,6})?$"
 class UsageCursorField(serializers.Field):
     """The sort key of a row: subscription, usage type, and the ordinal of the day if rows are grouped by day."""
 
-    default_error_messages = {"invalid": "Not a cursor from the `Link` header of a page."}
+    default_error_messages = {"invalid": _("Not a cursor from the `Link` header of a page.")}
 
     def to_internal_value(self, data: Any) -> UsageKey:
         if not _matches(CURSOR_PATTERN, data):
@@ -98,7 +99,7 @@ class AnswerParameters(PageParameters):
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
         if attrs.get("start", date.min) > attrs.get("end", date.max):
-            raise serializers.ValidationError({"to": ["The range ends before it starts."]}, code="before_from")
+            raise serializers.ValidationError({"to": [_("The range ends before it starts.")]}, code="before_from")
         return attrs
 
 

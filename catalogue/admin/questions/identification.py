@@ -57,7 +57,7 @@ def recording_rows(found: Sequence[Unidentified]) -> list[dict[str, Any]]:
             "recording": recording_link(one.resource),
             "dsp": one.resource.dsp,
             "artists": one.resource.artists,
-            "isrcs": listed(one.isrcs.split("|")) if one.isrcs else one.resource.isrc,
+            "isrcs": listed(one.isrcs.split("|")).translated() if one.isrcs else one.resource.isrc,
             "usages": one.resource.sums and plain(one.resource.sums.usages),
             "revenue": one.resource.sums and rounded(one.resource.sums.revenue_eur),
         }

@@ -8,6 +8,8 @@ from catalogue.reports.formats.ddex.format import DdexFormat
 from catalogue.reports.formats.interface import ReportFormat
 from catalogue.reports.formats.tsv.format import TsvFormat
 from dsrhub.files import ends_in, is_system_file
+from dsrhub.texts import Text
+from dsrhub.texts import gettext_lazy as _
 
 # In the order in which they are asked. TSV comes last: it recognises every file, and refuses a wrong name.
 FORMATS: Sequence[ReportFormat] = [DdexFormat(), TsvFormat()]
@@ -37,12 +39,12 @@ def file_endings() -> tuple[str, ...]:
     return tuple(f"{ending}{packed}" for ending in endings for packed in ("", ".gz"))
 
 
-def why_never_imported(name: str) -> str | None:
+def why_never_imported(name: str) -> Text | None:
     """Why a file of this name cannot be a report, for people; None for every other file."""
     if is_system_file(name):
-        return "a file of the operating system, not a report"
+        return _("a file of the operating system, not a report")
     if name.startswith(ACKNOWLEDGEMENT) or ends_in(name, SEMAPHORE):
-        return "a semaphore of a delivery, not a report"
+        return _("a semaphore of a delivery, not a report")
     return None
 
 
