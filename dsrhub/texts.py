@@ -106,28 +106,34 @@ def translated(value: object) -> str:
 # --- Stored texts ----------------------------------------------------------------------------------------------
 
 
-def text_json(text: str) -> dict[str, Any] | None:
-    """What a Text is made of, to be stored beside its English; None for a plain text."""
-    if not isinstance(text, Text):
-        return None
+# A longer text, of which a column takes only the beginning, is stored in English alone.
+LONGEST_STORED = 10_000
+
+
+def text_json(text: Text) -> dict[str, Any] | None:
+    """What a text is made of, to be stored beside its English; None for a very long one."""
+    return _json(text) if len(text) <= LONGEST_STORED else None
+
+
+def _json(text: Text) -> dict[str, Any]:
     values = {name: _value_json(value) for name, value in text.values.items()}
     return {"singular": text.singular, "plural": text.plural, "number": text.number, "values": values}
 
 
 def _value_json(value: object) -> Any:
     if isinstance(value, Text):
-        return text_json(value)
+        return _json(value)
     return {"grouped": int(value)} if isinstance(value, Grouped) else str(value)
 
 
 def text_read(english: str, stored: dict[str, Any] | None, *, longest: int) -> str:
-    """A stored text in the active language. `english` has been cut to the `longest` text that its column takes.
+    """A stored text in the active language. It is as long as its column takes, as `english` is.
 
     It stays English if what is stored beside it is missing, or belongs to another text: workers of earlier releases
     change only the English.
     """
     text = None if stored is None else _text(stored)
-    return english if text is None or text[:longest] != english else text.translated()
+    return english if text is None or text[:longest] != english else text.translated()[:longest]
 
 
 def _text(stored: dict[str, Any]) -> Text:

@@ -42,7 +42,7 @@ ENDED = {
     Outcome.LOADED: _("Loaded as %(dsrs)s."),
     Outcome.REPLACED: _("Replaced as %(dsrs)s."),
     Outcome.REVERTED: _("Reverted as %(dsrs)s."),
-    Outcome.UNCHANGED: _("Already imported as %(dsrs)s."),
+    Outcome.UNCHANGED: _("Unchanged as %(dsrs)s."),
 }
 
 
@@ -189,7 +189,7 @@ def _check(job: ImportJob, progress: StepProgress) -> None:
         return
     findings_keep(job, files, report=report)
     if report.outcome == Outcome.UNCHANGED:
-        _end(job, report)
+        _end(job, _("Already imported as %(dsrs)s."), report)
         job_file_remove(job)
         return
     job.state, job.message = State.CHECKED, ""
@@ -229,7 +229,7 @@ def _load(job: ImportJob, progress: StepProgress) -> None:
         _refuse(job, error.text)
         return
     with transaction.atomic():
-        _end(job, report)
+        _end(job, ENDED[report.outcome], report)
         earlier_follow(job, report)
     job_file_remove(job)
 
@@ -252,9 +252,9 @@ def _refuse(job: ImportJob, text: Text) -> None:
     job.save()
 
 
-def _end(job: ImportJob, report: ImportReport) -> None:
+def _end(job: ImportJob, text: Text, report: ImportReport) -> None:
     job.state = State.DONE
-    job.say(ENDED[report.outcome] % {"dsrs": _dsr_names(report)})
+    job.say(text % {"dsrs": _dsr_names(report)})
     job.dsr_numbers = [one.dsr.pk for one in report.imported]
     job.dsr_number = job.dsr_numbers[0]
     with transaction.atomic():
