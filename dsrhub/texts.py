@@ -110,9 +110,9 @@ def translated(value: object) -> str:
 LONGEST_STORED = 10_000
 
 
-def text_json(text: Text) -> dict[str, Any] | None:
-    """What a text is made of, to be stored beside its English; None for a very long one."""
-    return _json(text) if len(text) <= LONGEST_STORED else None
+def text_json(text: str) -> dict[str, Any] | None:
+    """What a Text is made of, to be stored beside its English; None for a very long one, and for a plain text."""
+    return _json(text) if isinstance(text, Text) and len(text) <= LONGEST_STORED else None
 
 
 def _json(text: Text) -> dict[str, Any]:

@@ -213,6 +213,7 @@ def test_a_stored_text_is_read_in_another_language(spanish):
 def test_a_very_long_text_is_stored_in_english_alone():
     assert text_json(joined(["a" * 9_998, "b"], "")) is not None
     assert text_json(joined(["a" * 10_000, "b"], "")) is None
+    assert text_json("plain") is None
 
 
 @pytest.mark.django_db(transaction=True)
