@@ -53,7 +53,7 @@ class DsrhubAdminSite(AdminSite):
             **self.each_context(request),
             "title": _("Search"),
             "form": form,
-            "searched": form.data.get("q", ""),
+            "site_search_text": form.data.get("q", ""),
             "findings": search(request, form.cleaned_data["q"]) if is_asked else [],
         }
         return TemplateResponse(request, "admin/dsrhub/search.html", context, status=200 if is_asked else 400)

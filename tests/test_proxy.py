@@ -114,14 +114,14 @@ def test_every_address_has_the_host_and_the_prefix_of_the_proxy():
         (following,) = re.findall(rb"\r\nLink: <(.+?)>", page)
         assert following.decode().startswith(PLACE + "dsrs/?limit=1&cursor=")
         assert status(ask(local(following.decode()))) == 200
-        assert re.findall(rb"\r\nLocation: (.+?)\r\n", ask(b"/")) == [b"/money/dsrs/docs/"]
+        assert f'"documentation": "{PLACE}docs/"' in text(ask(b"/", b"Accept: application/json"))
         assert re.findall(rb"\r\nLocation: (.+?)\r\n", ask(b"/admin/")) == [
             b"/money/dsrs/admin/login/?next=/money/dsrs/admin/"
         ]
-        for path in (b"/admin/login/", b"/docs/", b"/graphql"):
+        for path in (b"/", b"/admin/login/", b"/docs/", b"/graphql"):
             addresses = re.findall('(?:href|src|action)="(/.+?)"', text(ask(path, b"Accept: text/html")))
             assert len(addresses) > 3
-            assert [address for address in addresses if status(ask(local(address), b"Accept: */*")) >= 400] == []
+            assert [address for address in addresses if status(ask(local(address), b"Accept: text/html, */*")) >= 400] == []
         script = text(ask(b"/docs/?script="))
         assert 'url: "/money/dsrs/openapi.yaml"' in script.replace("\\u002D", "-").replace("\\u002F", "/")
         # Without the headers, or with another prefix in the same process.

@@ -4,6 +4,7 @@ import importlib.metadata
 import json
 import re
 
+import pytest
 from django.conf import settings
 
 REQUIREMENTS = (settings.BASE_DIR / "requirements.txt").read_text()
@@ -56,14 +57,14 @@ def test_the_licence_of_every_locked_package_is_listed():
     assert "UNKNOWN" not in listed.values()
 
 
-# --- The packages of the client in TypeScript, for tests only --------------------------------------------------
-
-NPM = settings.BASE_DIR / "tests" / "typescript"
+# --- The packages of npm, for tests only -----------------------------------------------------------------------
 
 
-def test_every_package_of_npm_is_locked_with_a_hash_and_without_a_registry():
-    asked = json.loads((NPM / "package.json").read_text())["devDependencies"]
-    root, *packages = json.loads((NPM / "package-lock.json").read_text())["packages"].items()
+@pytest.mark.parametrize("folder", ["typescript", "axe"])
+def test_every_package_of_npm_is_locked_with_a_hash_and_without_a_registry(folder):
+    npm = settings.BASE_DIR / "tests" / folder
+    asked = json.loads((npm / "package.json").read_text())["devDependencies"]
+    root, *packages = json.loads((npm / "package-lock.json").read_text())["packages"].items()
     assert root[1]["devDependencies"] == asked
     locked = {name.removeprefix("node_modules/"): package for name, package in packages}
     assert {name: locked[name]["version"] for name in asked} == asked

@@ -143,7 +143,7 @@ def test_without_dsrs(ask):
 @pytest.mark.usefixtures("_reports")
 def test_artists_in_a_browser(live_server, page, admin_user):
     start = signed_in(page, f"{live_server.url}/admin/", "Digital Sales Reports")
-    start.get_by_role("link", name="Artists").click()
+    start.locator("#nav-sidebar").get_by_role("link", name="Artists").click()
     page.get_by_label("Credit").select_option("split")
     page.get_by_role("button", name="Show").click()
     expect(page.get_by_role("cell", name="5.00", exact=True)).to_be_visible()

@@ -165,7 +165,7 @@ def test_the_page_says_that_there_are_more(ask, monkeypatch):
 @pytest.mark.usefixtures("_reports")
 def test_from_identification_to_a_recording_in_a_browser(live_server, page, admin_user):
     start = signed_in(page, f"{live_server.url}/admin/", "Digital Sales Reports")
-    start.get_by_role("link", name="Identification").click()
+    start.locator("#nav-sidebar").get_by_role("link", name="Identification").click()
     page.get_by_label("Recordings").select_option("several_isrcs")
     page.get_by_label("Of the top N %").fill("100")
     page.get_by_role("button", name="Show").click()

@@ -28,7 +28,7 @@ def admin(live_server, page, admin_user, settings, tmp_path):
 
 
 def upload(admin, *paths):
-    admin.click("text=Import >> nth=0")
+    admin.click(".import_link")
     admin.set_input_files("#id_import_file", paths)
     admin.click("text=Upload and check")
     expect(admin.locator(".import-job")).to_have_count(len(paths))
@@ -83,7 +83,7 @@ def test_the_page_follows_a_queued_import_to_its_end(admin, settings, tmp_path):
     expect(admin.locator("#no-worker")).to_be_visible()
     where = admin.url
     admin.goto(where.split("/admin/")[0] + "/admin/")  # Leave the page. The list links to it.
-    admin.click(".model-importjob th a")
+    admin.click("#nav-sidebar >> text=Import jobs")
     admin.click(f"text={NO_JANUARY}")
     expect(admin).to_have_url(where)
     queue_drain()
@@ -128,7 +128,7 @@ def test_the_pages_fit_the_screen(admin, tmp_path, width):
     admin.click("text=Import more")
     expect(admin.locator("#id_import_file")).to_be_visible()
     pages.append(widths(admin))
-    admin.click("text=Earlier imports")
+    admin.click("#content >> text=Earlier imports")
     expect(admin.locator("#changelist")).to_be_visible()
     pages.append(widths(admin))
     assert pages == [(width, width)] * 3

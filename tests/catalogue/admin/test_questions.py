@@ -398,13 +398,13 @@ def test_the_chart_has_the_rows_with_most_revenue_first(ask):
 def test_a_breakdown_in_a_browser(live_server, page, admin_user):
     """From the start page to a pivot; the page logs no error, as its charts are drawn."""
     start = signed_in(page, f"{live_server.url}/admin/", "Digital Sales Reports")
-    start.get_by_role("link", name="Breakdown").click()
+    start.locator("#nav-sidebar").get_by_role("link", name="Breakdown").click()
     page.get_by_label("Columns").select_option("month")
     page.get_by_role("button", name="Show").click()
     expect(page.get_by_role("columnheader", name="2020-02", exact=True)).to_be_visible()
     page.wait_for_function("() => Array.from(document.querySelectorAll('canvas')).every(one => Chart.getChart(one))")
     start.goto(f"{live_server.url}/admin/")
-    start.get_by_role("link", name="Coverage").click()
+    start.locator("#nav-sidebar").get_by_role("link", name="Coverage").click()
     page.get_by_label("From").fill("2020-01")
     page.get_by_label("To (inclusive)").fill("2020-03")
     page.get_by_role("button", name="Show").click()

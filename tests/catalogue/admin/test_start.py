@@ -55,7 +55,8 @@ def facts(response):
 
 def groups(response):
     """Return the rows of the tables, each with its name and its numbers, and the address that each row links to."""
-    rows = re.findall(r'<tr><th scope="row"><a href="([^"]*)">([^<]*)</a></th>(.*?)</tr>', response.content.decode())
+    content = response.content.decode().split('id="start"')[1]
+    rows = re.findall(r'<tr><th scope="row"><a href="([^"]*)">([^<]*)</a></th>(.*?)</tr>', content)
     cells = [
         [
             name,

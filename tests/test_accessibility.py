@@ -1,0 +1,113 @@
+"""Accessibility: axe-core finds nothing serious in any page, on large and small screens, in light and dark colours.
+
+The pages of Swagger and GraphiQL are not ours. docs/development.md lists what is at fault there.
+"""
+
+import pytest
+from django.conf import settings
+from django.core.management import call_command
+from django.urls import reverse
+
+from catalogue.dsrs.services import dsr_delete
+from catalogue.exceptions import ReportRefused
+from catalogue.models import DSR, ImportJob, OperatorRate, ReportMessage, SupersededDSR
+from dsrhub.navigation import GROUPS
+from subscriptions.models import Subscription
+from tests.browser import signed_in
+from tests.catalogue import recipes
+from tests.catalogue.helpers import import_report, line, write_report
+from tests.programs import missing
+from tests.subscriptions import recipes as usage_recipes
+from tests.waiting import PATIENCE
+
+pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
+
+AXE = settings.BASE_DIR / "tests" / "axe" / "node_modules" / "axe-core" / "axe.min.js"
+# The rules of WCAG 2.2 A and AA, and those of good practice.
+CHECK = """async (only) => {
+    const options = only ? { runOnly: { type: "rule", values: only } } : {};
+    const found = await axe.run(document, { ...options, resultTypes: ["violations"] });
+    return found.violations
+        .filter((one) => ["serious", "critical"].includes(one.impact))
+        .map((one) => `${one.id}: ${one.nodes.slice(0, 3).map((node) => node.html.slice(0, 200)).join(" | ")}`);
+}"""
+NOT_OURS = {"docs", "graphql"}
+
+
+def addresses():
+    """All pages of the navigation, and those of one object of each kind."""
+    lists = [reverse(page.view) for _label, pages in GROUPS for page in pages if page.view not in NOT_OURS]
+    ingested, failed = DSR.objects.ingested().order_by("pk")[0], DSR.objects.failed()[0]
+    objects = [
+        reverse("admin:catalogue_dsr_change", args=[ingested.pk]),
+        reverse("admin:catalogue_dsr_change", args=[failed.pk]),
+        reverse("admin:catalogue_dsr_lines", args=[ingested.pk]),
+        reverse("admin:catalogue_dsr_delete", args=[ingested.pk]),
+        reverse("admin:catalogue_dsr_export"),
+        reverse("admin:catalogue_dsr_upload", args=[ImportJob.objects.all()[0].upload]),
+        reverse("admin:catalogue_reportmessage_change", args=[ReportMessage.objects.all()[0].pk]),
+        reverse("admin:catalogue_supersededdsr_change", args=[SupersededDSR.objects.all()[0].pk]),
+        reverse("admin:catalogue_operatorrate_add"),
+        reverse("admin:catalogue_operatorrate_change", args=[OperatorRate.objects.all()[0].pk]),
+        reverse("admin:catalogue_resource_page", query={"dsp": "Spotify", "dsp_id": "a"}),
+        reverse("admin:catalogue_dsr_breakdown", query={"by": "territory", "then_by": "month"}),
+        reverse("admin:subscriptions_subscription_change", args=[Subscription.objects.all()[0].pk]),
+        reverse("admin:auth_user_add"),
+        reverse("admin:password_change"),
+        reverse("admin:search", query={"q": "a"}),
+        "/admin/no-such-page/",
+    ]
+    return ["/", "/admin/", *lists, *objects]
+
+
+@pytest.fixture
+def _rows(tmp_path, admin_client):
+    call_command("import_dsr", str(settings.BASE_DIR / "data"))
+    import_report(tmp_path, "Spotify_Kids_FR_EUR_20200101-20200131.tsv", line("a", "Zebra", "Ana", "", "10", "15"))
+    for name in ("Spotify_Kids_ES_EUR_20200101-20200131.tsv", "Spotify_Kids_ES_EUR_20200201-20200229.tsv"):
+        with pytest.raises(ReportRefused):
+            import_report(tmp_path, name, line("b", usages="x"), line("c", revenue="1,5"))
+    dsr_delete(dsr_number=import_report(tmp_path, "Spotify_Kids_PT_EUR_20200101-20200131.tsv", line("a")).pk)
+    recipes.operator_rate.make()
+    usage_recipes.daily_usage.make()
+    files = [
+        write_report(tmp_path, "Spotify_Kids_FR_EUR_20200101-20200131.tsv", line("a", "Zebra", "Ana", "", "11", "16")),
+        write_report(tmp_path, "Spotify_Kids_FR_EUR_20200201-20200229.tsv", line("b", usages="x")),
+    ]
+    with files[0].open("rb") as first, files[1].open("rb") as second:
+        form = {"import_file": [first, second], "format": "0"}
+        assert admin_client.post(reverse("admin:catalogue_dsr_import"), form).status_code == 302
+
+
+# Colours differ by scheme, and all else by width.
+COLORS = ["color-contrast", "link-in-text-block"]
+SCREENS = [(1280, "light", None), (1280, "dark", COLORS), (390, "dark", None), (390, "light", COLORS)]
+
+
+@pytest.fixture
+def page(browser):
+    """A page without the content security policy, which forbids the styles with which axe measures."""
+    context = browser.new_context(bypass_csp=True)
+    context.set_default_timeout(PATIENCE * 1000)
+    yield context.new_page()
+    context.close()
+
+
+@pytest.mark.usefixtures("_rows")
+def test_axe_finds_nothing_serious(live_server, page):
+    if not AXE.exists():
+        missing(f"there is no {AXE}: run `npm ci --prefix tests/axe`")
+    axe = AXE.read_text()
+    signed_in(page, f"{live_server.url}/admin/", "Digital Sales Reports")
+    found = {}
+    for address in addresses():
+        page.goto(f"{live_server.url}{address}")
+        page.evaluate(axe)
+        # A colour that is fading has no contrast yet.
+        page.add_style_tag(content="* { transition: none !important }")
+        for width, scheme, rules in SCREENS:
+            page.set_viewport_size({"width": width, "height": 900})
+            page.emulate_media(color_scheme=scheme)
+            if violations := page.evaluate(CHECK, rules):
+                found[f"{address} at {width}, {scheme}"] = violations
+    assert not found, "\n".join(f"{place}: {said}" for place, said in found.items())
