@@ -5,6 +5,7 @@ from typing import Any, ClassVar
 
 from django.db.models import Case, Q, QuerySet, Sum, Value, When
 from django.db.models.functions import Coalesce
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 from import_export.forms import ExportForm
 
@@ -17,7 +18,7 @@ from catalogue.reports.formats.tsv.reader import COLUMNS
 from dsrhub.forms import WholeNumberField
 from dsrhub.import_export.button import StreamedExportForm
 from dsrhub.import_export.formats import EXPORT_FORMATS, TSV, DoesNotFit
-from dsrhub.import_export.tables import PAGE_ROWS, StreamedResource, Table, rows_by_id
+from dsrhub.import_export.tables import PAGE_ROWS, Filter, StreamedResource, Table, rows_by_id
 
 # The columns of a problem, both in the export of DSRs and in that of a file that is being imported.
 PROBLEM_COLUMNS = ("path", "level", "code", "line", "column", "value")
@@ -105,10 +106,10 @@ class LinesToImport(StreamedResource):
     columns = COLUMNS
     title = _("Lines of one DSR, as a file for import")
 
-    def export(self, queryset: QuerySet, export_form: ExportForm, **kwargs: Any) -> Table:
+    def export(self, queryset: QuerySet, export_form: ExportForm, **options: Any) -> Table:
         return Table(self.columns, (_cells(line, self.columns) for line in _lines(self._dsr(queryset))))
 
-    def download_name(self, queryset: QuerySet, ending: str) -> str:
+    def download_name(self, queryset: QuerySet, ending: str, filters: Sequence[Filter] = ()) -> str:
         return self._dsr(queryset).path.removesuffix(".gz")
 
     def _dsr(self, queryset: QuerySet) -> DSR:
@@ -163,15 +164,26 @@ class TopRecordings(StreamedResource):
     title, file_name = _("Top recordings of the DSRs"), "top-recordings"
 
     def rows(self, queryset: QuerySet, export_form: ExportForm) -> Iterator[tuple[Any, ...]]:
-        percentile = export_form.cleaned_data["percentile"]
         scope = Scope(dsrs=tuple(_chosen(queryset).values_list("pk", flat=True)))
-        with resource_ranking(percentile=percentile, scope=scope) as ranking:
-            after = 0
-            while page := ranking.rows(after_rank=after, limit=PAGE_ROWS):
-                for found in page:
-                    recording = (found.rank, found.dsp, found.dsp_id, found.title, found.artists, found.isrc)
-                    yield (*recording, found.usages, found.revenue, "|".join(map(str, found.dsrs)))
-                after = page[-1].rank
+        return top_recordings(export_form.cleaned_data["percentile"], scope)
+
+    def options(self, export_form: ExportForm) -> list[Filter]:
+        return [percentile_filter(export_form.cleaned_data["percentile"])]
+
+
+def percentile_filter(percentile: int) -> Filter:
+    return Filter(gettext("Top N %"), str(percentile), short=f"{percentile}-percent")
+
+
+def top_recordings(percentile: int, scope: Scope) -> Iterator[tuple[Any, ...]]:
+    """The rows of TopRecordings, read page by page."""
+    with resource_ranking(percentile=percentile, scope=scope) as ranking:
+        after = 0
+        while page := ranking.rows(after_rank=after, limit=PAGE_ROWS):
+            for found in page:
+                recording = (found.rank, found.dsp, found.dsp_id, found.title, found.artists, found.isrc)
+                yield (*recording, found.usages, found.revenue, "|".join(map(str, found.dsrs)))
+            after = page[-1].rank
 
 
 EXPORTS_OF_DSRS = [Reports, Lines, Problems, TopRecordings, LinesToImport, UseTypes]

@@ -1,18 +1,34 @@
 """The Export button of the admin's lists."""
 
+from collections.abc import Iterator
 from typing import Any
 
 from django import forms
 from django.contrib.admin.options import IncorrectLookupParameters
-from django.db.models import QuerySet
+from django.core.exceptions import FieldDoesNotExist
+from django.db.models import Model, QuerySet
 from django.http import HttpRequest, HttpResponseBase, HttpResponseRedirect, StreamingHttpResponse
 from django.utils.http import content_disposition_header, urlencode
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 from import_export.admin import ExportMixin
 from import_export.forms import ExportForm
 
 from dsrhub.import_export.formats import EXPORT_FORMATS, ExportFormat, too_many_rows
-from dsrhub.import_export.tables import StreamedResource, Table
+from dsrhub.import_export.tables import Filter, StreamedResource, Table
+
+# What the parameters of a list mean that end in these, beside the name of their field.
+LOOKUPS = {
+    "gte": _("%(name)s from"),
+    "gt": _("%(name)s above"),
+    "lt": _("%(name)s before"),
+    "year": _("year of %(name)s"),
+    "month": _("month of %(name)s"),
+    "day": _("day of %(name)s"),
+    "isnull": _("no %(name)s"),
+}
+# Parameters of a list that choose no rows: the order, the page, and how it is shown.
+NO_FILTERS = ("o", "p", "all", "e", "_facets", "_popup", "_to_field")
 
 
 def streamed(table: Table, file_format: ExportFormat, name: str, *, bom: bool) -> StreamingHttpResponse:
@@ -21,6 +37,34 @@ def streamed(table: Table, file_format: ExportFormat, name: str, *, bom: bool) -
     response = StreamingHttpResponse(content, content_type=file_format.get_content_type())
     response["Content-Disposition"] = content_disposition_header(as_attachment=True, filename=name)
     return response
+
+
+def list_filters(request: HttpRequest, model: type[Model]) -> Iterator[Filter]:
+    """The filters and the search in the address of a list, by the names of their fields."""
+    for parameter, value in request.GET.items():
+        if value and parameter not in NO_FILTERS:
+            yield Filter(_filter_name(parameter, model), str(value))
+
+
+def _filter_name(parameter: str, model: type[Model]) -> str:
+    first, *lookups = parameter.split("__")
+    if first == "q":
+        return gettext("search")
+    try:
+        name = str(getattr(model._meta.get_field(first), "verbose_name", first))
+    except FieldDoesNotExist:
+        name = first.replace("_", " ")
+    meaning = LOOKUPS.get(lookups[-1]) if lookups else None
+    return name if meaning is None else str(meaning) % {"name": name}
+
+
+def form_filters(form: forms.Form) -> list[Filter]:
+    """The values that a person chose in a valid form, by the labels of their fields."""
+    return [
+        Filter(str(field.label), str(form.data[field.html_name]))
+        for field in form.visible_fields()
+        if form.data.get(field.html_name)
+    ]
 
 
 class StreamedExportForm(ExportForm):  # type: ignore[misc]
@@ -63,6 +107,10 @@ class StreamingExportMixin(ExportMixin):  # type: ignore[misc]
         ids = ",".join(str(pk) for pk in queryset.order_by().values_list("pk", flat=True))
         return HttpResponseRedirect("export/?" + urlencode({"id__in": ids}))
 
+    def export_filters(self, request: HttpRequest) -> list[Filter]:
+        """What limits the exported rows, for the file's name and for people who open it."""
+        return list(list_filters(request, self.model))
+
     def export_action(self, request: HttpRequest) -> HttpResponseBase:
         try:
             response: HttpResponseBase = super().export_action(request)
@@ -78,6 +126,7 @@ class StreamingExportMixin(ExportMixin):  # type: ignore[misc]
         most = file_format.most_rows
         if most is not None and resource.row_count(queryset, most) > most:
             raise too_many_rows(most)
-        table = resource.export(queryset=queryset, export_form=export_form)
-        name = resource.download_name(queryset, file_format.get_extension())
+        filters = [*self.export_filters(request), *resource.options(export_form)]
+        table = resource.export(queryset=queryset, export_form=export_form, filters=filters)
+        name = resource.download_name(queryset, file_format.get_extension(), filters)
         return streamed(table, file_format, name, bom=export_form.cleaned_data["bom"])

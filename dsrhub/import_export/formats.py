@@ -4,19 +4,22 @@ import json
 import re
 import tempfile
 from codecs import BOM_UTF8
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import date
 from decimal import Decimal
-from itertools import chain
+from itertools import chain, islice
 from typing import IO, Any, ClassVar
 
+from django.utils import timezone
 from django.utils.translation import gettext as _
 from import_export.formats.base_formats import Format
 from xlsxwriter import Workbook
 from xlsxwriter.exceptions import FileSizeError
+from xlsxwriter.format import Format as CellFormat
+from xlsxwriter.worksheet import Worksheet
 
 from dsrhub.import_export.sheets import TextSheet
-from dsrhub.import_export.tables import PAGE_ROWS, Table
+from dsrhub.import_export.tables import PAGE_ROWS, Filter, Table
 from dsrhub.invisible import INVISIBLE_CHARACTERS
 
 
@@ -118,21 +121,39 @@ class XLSX(ExportFormat):
         return _sent(file)
 
     def _write(self, workbook: Workbook, table: Table) -> None:
-        # In cells formatted as text, a text stays a text when a user edits it.
-        text_format = workbook.add_format({"num_format": "@"})
-        sheet = workbook.add_worksheet(worksheet_class=TextSheet)
+        styles = Styles(workbook)
+        sheet = workbook.add_worksheet(_sheet_name(table.title), worksheet_class=TextSheet)
+        sheet.freeze_panes(1, 0)
         columns = (*table.columns, *(f"{name}_exact" for name in table.amounts))
         amounts = [table.columns.index(name) for name in table.amounts]
-        for number, row in enumerate(chain([columns], (_with_exact(row, amounts) for row in table.rows))):
+        rows = (_with_exact(row, amounts) for row in table.rows)
+        first = list(islice(rows, WIDTH_ROWS))
+        _set_widths(sheet, [columns, *first])
+        for place, name in enumerate(columns):
+            sheet.write_string(0, place, name, styles.heading)
+        for number, row in enumerate(chain(first, rows), start=1):
             if number > self.most_rows:
                 raise too_many_rows(self.most_rows)
             for place, value in enumerate(map(_plain, row)):
                 if isinstance(value, str):
-                    sheet.write_string(number, place, self._checked(value, number, columns[place]), text_format)
+                    sheet.write_string(number, place, self._checked(value, number, columns[place]), styles.text)
                 elif value is not None and (place in amounts or self._is_exact(value)):
-                    sheet.write_number(number, place, float(value))
+                    style = styles.of_number(value, columns[place], is_amount=place in amounts)
+                    sheet.write_number(number, place, float(value), style)
                 elif value is not None:
-                    sheet.write_string(number, place, _digits(value), text_format)
+                    sheet.write_string(number, place, _digits(value), styles.text)
+        self._write_filters(workbook, table, styles)
+
+    def _write_filters(self, workbook: Workbook, table: Table, styles: "Styles") -> None:
+        """Write the last sheet: what the rows are, when they were exported, and what limits them."""
+        name = _("Filters")
+        sheet = workbook.add_worksheet(name, worksheet_class=TextSheet)
+        facts = [(_("Content"), table.title), (_("Exported at"), f"{timezone.localtime():%Y-%m-%d %H:%M}")]
+        rows = [*facts, *((one.name, one.value) for one in table.filters or [Filter(name, _("none"))])]
+        _set_widths(sheet, rows)
+        for number, (heading, value) in enumerate(rows):
+            sheet.write_string(number, 0, heading, styles.heading)
+            sheet.write_string(number, 1, self._checked(value, number, name), styles.text)
 
     def _is_exact(self, number: int | Decimal) -> bool:
         return len(_digits(number).strip("-0.").replace(".", "")) <= self.most_digits
@@ -150,7 +171,35 @@ class XLSX(ExportFormat):
         return text
 
 
+class Styles:
+    """The formats of cells in a workbook."""
+
+    def __init__(self, workbook: Workbook) -> None:
+        # In cells formatted as text, a text stays a text when a user edits it.
+        self.text = workbook.add_format({"num_format": "@"})
+        self.heading = workbook.add_format({"num_format": "@", "bold": True})
+        self._amount = workbook.add_format({"num_format": "#,##0.00"})
+        self._count = workbook.add_format({"num_format": "#,##0"})
+        self._number = workbook.add_format({"num_format": "0"})
+
+    def of_number(self, number: int | Decimal, column: str, *, is_amount: bool) -> CellFormat | None:
+        """The format of a number; None where all of its digits should be seen.
+
+        Amounts have two decimals, unless these would show something as nothing.
+        """
+        if is_amount:
+            return self._amount if number == 0 or abs(Decimal(number)) >= CENT else None
+        if number != int(number):
+            return None
+        return self._number if column in IDS else self._count
+
+
 EXPORT_FORMATS = [CSV, TSV, XLSX, JSON]
+CENT = Decimal("0.01")
+# The columns of numbers that name something: they have no thousands separators.
+IDS = {"id", "dsr", "line", "message", "subscription_id", "user_number"}
+# The rows that the widths of the columns of a sheet come from, and the narrowest and the widest column in characters.
+WIDTH_ROWS, LEAST_WIDTH, MOST_WIDTH = 200, 8, 60
 # A piece of an export ends with the row that reaches this. Usual rows never do.
 PIECE_CHARACTERS = 1024 * 1024
 # Where a spreadsheet may see the start of a formula: a sign, after any number of blank or invisible characters and
@@ -159,6 +208,25 @@ PIECE_CHARACTERS = 1024 * 1024
 SIGNS = r"=+\-@＝＋－＠﹦﹢﹣﹫"
 UNSEEN = rf"\s\x00-\x1f{INVISIBLE_CHARACTERS}"
 FORMULA = re.compile(rf"\A(?='*[\t\r\n])|(?:\A|(?<=[;\t\r\n]))(?=['{UNSEEN}]*[{SIGNS}])")
+
+
+def _sheet_name(title: str) -> str:
+    """The title without the characters that the name of a sheet cannot have, and not longer than one can be."""
+    return re.sub(r"[\[\]:*?/\\]", " ", title)[:31].strip(" '") or _("Export")
+
+
+def _set_widths(sheet: Worksheet, rows: Iterable[Sequence[Any]]) -> None:
+    """Make the columns as wide as these rows, as far as that is reasonable."""
+    for place, column in enumerate(zip(*rows, strict=True)):
+        width = max(map(_width, column)) + 2
+        sheet.set_column(place, place, min(max(width, LEAST_WIDTH), MOST_WIDTH))
+
+
+def _width(value: Any) -> int:
+    """The number of characters of a value, as a sheet shows it."""
+    if isinstance(value, Decimal):
+        return len(f"{value:,.2f}")
+    return 0 if value is None else len(f"{value:,}" if isinstance(value, int) else str(value))
 
 
 def _with_exact(row: tuple[Any, ...], amounts: Iterable[int]) -> tuple[Any, ...]:

@@ -12,13 +12,14 @@ from django.utils.translation import gettext_lazy as _
 from import_export.forms import ExportForm
 
 from dsrhub.import_export.button import StreamedExportForm
-from dsrhub.import_export.tables import StreamedResource, rows_by_id
+from dsrhub.import_export.tables import Filter, StreamedResource, rows_by_id
 from subscriptions.aggregates import selectors
 from subscriptions.models import UsageType
 from subscriptions.records.events import usage_day
 from subscriptions.records.files import usage_file_columns
 
 DAYS_SHOWN = 31
+DAILY_OPTIONS = ("start", "end", "usage_type")
 # The largest number of sums of one query. It limits the number of subscriptions.
 MOST_SUMS = 20_000
 
@@ -56,6 +57,10 @@ class DailyUsage(StreamedResource):
     title, file_name = _("Daily usage of the subscriptions"), "daily-usage"
     columns = ("subscription_id", "usage_type", "day", "total_price", "total_usage", "unit")
     amounts = ("total_price",)
+
+    def options(self, export_form: ExportForm) -> list[Filter]:
+        chosen = ((export_form.fields[name].label, export_form.cleaned_data[name]) for name in DAILY_OPTIONS)
+        return [Filter(str(label), str(value)) for label, value in chosen if value]
 
     def rows(self, queryset: QuerySet, export_form: ExportForm) -> Iterator[tuple[Any, ...]]:
         start, end = export_form.cleaned_data["start"], export_form.cleaned_data["end"]

@@ -16,7 +16,7 @@ from xlsxwriter.exceptions import FileSizeError
 
 from dsrhub.import_export import formats
 from dsrhub.import_export.formats import CSV, JSON, TSV, XLSX, DoesNotFit
-from dsrhub.import_export.tables import Table
+from dsrhub.import_export.tables import Filter, Table, dated_name
 
 NBSP, ZERO_WIDTH, BOM, SOFT_HYPHEN = "\N{NO-BREAK SPACE}", "\u200b", "\ufeff", "\xad"
 # What XlsxWriter, Excel and XML give a meaning to, in pieces that texts are made of.
@@ -126,6 +126,63 @@ def test_amounts_are_numbers_and_also_texts_with_all_digits():
         (1e29, "1" + "0" * 29),
     ]
     assert {row[3].data_type for row in rows if row[3].value} == {"s"}
+
+
+def test_a_sheet_has_a_name_a_frozen_heading_and_widths_that_fit():
+    rows = [("a" * 30, 1, None), ("b" * 200, 1_234_567, Decimal("1234567.891"))]
+    data = Table(("title", "usages", "revenue"), rows, ("revenue",), title="Top [2020]: A/B of many recordings, all")
+    book = load_workbook(io.BytesIO(b"".join(XLSX().export_data(data))))
+    assert book.sheetnames == ["Top  2020   A B of many recordi", "Filters"]
+    one = book.worksheets[0]
+    assert one.freeze_panes == "A2"
+    assert all(cell.font.bold for cell in one[1])
+    widths = [round(one.column_dimensions[letter].width) for letter in "ABC"]
+    # At most 60 characters; "1,234,567" and "1,234,567.89" with two more.
+    assert widths == [61, 12, 15]
+
+
+@pytest.mark.parametrize(
+    ("column", "number", "style"),
+    [
+        ("revenue", Decimal("1234.5"), "#,##0.00"),
+        ("revenue", Decimal("-0.01"), "#,##0.00"),
+        ("revenue", Decimal(0), "#,##0.00"),
+        # Two decimals would show nothing.
+        ("revenue", Decimal("0.0025"), "General"),
+        ("revenue", Decimal("-0.0025"), "General"),
+        ("usages", 1_234_567, "#,##0"),
+        ("usages", Decimal(12), "#,##0"),
+        ("usages", Decimal("0.5"), "General"),
+        ("dsr", 1234, "0"),
+    ],
+)
+def test_numbers_have_formats_for_people(column, number, style):
+    data = Table((column,), [(number,)], amounts=("revenue",) if column == "revenue" else ())
+    _, (cell, *_) = sheet(b"".join(XLSX().export_data(data))).iter_rows()
+    assert (cell.value, cell.number_format) == (float(number), style)
+
+
+def test_a_filter_is_a_text_in_the_workbook_whatever_it_is():
+    filters = [Filter("search", "=1+1"), Filter("title", "<r>Rock & Roll</r>")]
+    book = load_workbook(io.BytesIO(b"".join(XLSX().export_data(Table(("a",), [], filters=filters)))))
+    cells = [row[1] for row in book["Filters"].iter_rows(min_row=3)]
+    assert [(cell.value, cell.data_type) for cell in cells] == [("=1+1", "s"), ("<r>Rock & Roll</r>", "s")]
+
+
+@pytest.mark.parametrize(
+    ("values", "name"),
+    [
+        ([], "dsrs"),
+        (["ES", "2020-01-01"], "dsrs_ES_2020-01-01"),
+        (["Cœur/../de\\pirate é.csv"], "dsrs_Cur-de-pirate-e-csv"),
+        (["日本", "a b"], "dsrs_a-b"),
+        (["x" * 50], "dsrs_" + "x" * 40),
+        (["x" * 50] * 5, "dsrs_" + "_".join(["x" * 40] * 2) + "_" + "x" * 33),
+    ],
+)
+def test_the_name_of_a_file_has_the_filters_in_safe_characters(values, name):
+    made = dated_name("dsrs", "csv", [Filter("name", value) for value in values])
+    assert re.fullmatch(re.escape(name) + r"_\d{4}-\d\d-\d\d\.csv", made)
 
 
 @pytest.mark.parametrize(

@@ -114,7 +114,7 @@ class ArtistsPage(QuestionPage):
         if answer is None:
             return self._question(request, "artists", context, status=status)
         credit = form.cleaned_data["credit"]
-        if (file := self._sent(request, "artists", lambda: exported(credit, answer.scope))) is not None:
+        if (file := self._sent(request, form, "artists", lambda: exported(credit, answer.scope))) is not None:
             return file
         return self._question(request, "artists", context | _shown(answer, request))
 

@@ -165,7 +165,7 @@ class BreakdownPage(QuestionPage):
         rows, columns = form.cleaned_data["by"], form.cleaned_data["then_by"]
         groupings = [rows, *([Grouping(columns)] if columns else [])]
         statistics = dsr_statistics(group_by=groupings, search=form.search())
-        if (file := self._sent(request, "breakdown", lambda: exported(statistics, groupings))) is not None:
+        if (file := self._sent(request, form, "breakdown", lambda: exported(statistics, groupings))) is not None:
             return file
         by_row = statistics if not columns else dsr_statistics(group_by=[rows], search=form.search())
         table = (

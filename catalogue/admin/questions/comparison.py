@@ -123,7 +123,7 @@ class ComparisonPage(QuestionPage):
         """The largest rise of revenue comes first, and the largest fall last."""
         chosen, by = form.cleaned_data, Grouping(form.cleaned_data["by"])
         rows = comparison(by=by, period=chosen["period"], other=chosen["other"], search=form.search())
-        if (file := self._sent(request, "comparison", lambda: exported_groups(rows, by))) is not None:
+        if (file := self._sent(request, form, "comparison", lambda: exported_groups(rows, by))) is not None:
             return file
         context |= {"rows": comparison_rows(rows), "row_heading": GROUPINGS[by]}
         return self._question(request, "comparison", context)
@@ -143,5 +143,5 @@ class ComparisonPage(QuestionPage):
         if not form.is_valid():
             return self._question(request, "comparison", context, status=503)
         # The rankings are cached now, so that a file starts at once.
-        file = self._sent(request, "recording-comparison", lambda: exported_recordings(asked))
+        file = self._sent(request, form, "recording-comparison", lambda: exported_recordings(asked))
         return file or self._question(request, "comparison", context)

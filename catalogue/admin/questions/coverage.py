@@ -112,7 +112,7 @@ class CoveragePage(QuestionPage):
         if not form.is_valid():
             return self._question(request, "coverage", context, status=400)
         months = [month_name(month) for month in months_between(first, last)]
-        if (file := self._sent(request, "coverage", lambda: exported(series, months))) is not None:
+        if (file := self._sent(request, form, "coverage", lambda: exported(series, months))) is not None:
             return file
         after = form.cleaned_data["after"] or 0
         end = after + SERIES_ON_A_PAGE

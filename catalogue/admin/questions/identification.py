@@ -113,7 +113,7 @@ class IdentificationPage(QuestionPage):
             return self._question(request, "identification", context, status=status)
         scope, found = answer
         table = partial(exported, form.cleaned_data["problem"], form.cleaned_data["percentile"], scope)
-        if (file := self._sent(request, "identification", table)) is not None:
+        if (file := self._sent(request, form, "identification", table)) is not None:
             return file
         context |= {
             "rows": recording_rows(found[:RECORDINGS_ON_A_PAGE]),

@@ -1,6 +1,7 @@
 """What the pages of questions share: the form that selects DSRs, names of groups, and how a page is shown or sent."""
 
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
 from typing import Any, TypeVar
 
 from django import forms
@@ -19,7 +20,7 @@ from catalogue.models import DSR
 from dsrhub.database.time_limits import OutOfTime, answered_within
 from dsrhub.exceptions import InvalidArgument
 from dsrhub.forms import WholeNumberField
-from dsrhub.import_export.button import streamed
+from dsrhub.import_export.button import form_filters, streamed
 from dsrhub.import_export.formats import CSV, XLSX, ExportFormat
 from dsrhub.import_export.tables import Table, dated_name
 
@@ -39,6 +40,15 @@ GROUPINGS = {
 # Nobody waits longer for a ranking that is not cached.
 RANKING_SECONDS = 10
 Answer = TypeVar("Answer")
+# The files of the pages, and the names of their sheets.
+TITLES = {
+    "artists": gettext_lazy("Artists"),
+    "breakdown": gettext_lazy("Breakdown"),
+    "comparison": gettext_lazy("Comparison"),
+    "coverage": gettext_lazy("Coverage"),
+    "identification": gettext_lazy("Identification"),
+    "recording-comparison": gettext_lazy("Comparison of recordings"),
+}
 FILES: Mapping[str, type[ExportFormat]] = {"csv": CSV, "xlsx": XLSX}
 
 
@@ -117,14 +127,18 @@ class QuestionPage(admin.ModelAdmin):
         if not self.has_view_permission(request):
             raise PermissionDenied
 
-    def _sent(self, request: HttpRequest, name: str, table: Callable[[], Table]) -> HttpResponseBase | None:
-        """The table as a file, where the request asks for one. It needs the permission to export."""
+    def _sent(
+        self, request: HttpRequest, form: SearchForm, name: str, table: Callable[[], Table]
+    ) -> HttpResponseBase | None:
+        """The answer of the form as a file, where the request asks for one. It needs the permission to export."""
         if (file := FILES.get(request.GET.get("format", ""))) is None:
             return None
         if not self._may_export(request):
             raise PermissionDenied
         file_format = file()
-        return streamed(table(), file_format, dated_name(name, file_format.get_extension()), bom=True)
+        filters = form_filters(form)
+        named = replace(table(), title=str(TITLES[name]), filters=filters)
+        return streamed(named, file_format, dated_name(name, file_format.get_extension(), filters), bom=True)
 
     def _answered(self, form: SearchForm, ask: Callable[[Scope], Answer]) -> tuple[Answer | None, int]:
         """The answer from a ranking, and the status of the page. Without an answer, the form says why."""

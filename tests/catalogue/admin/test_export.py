@@ -173,6 +173,33 @@ def test_the_form_adds_a_byte_order_mark_to_a_csv_unless_told_otherwise(admin_cl
     assert export(admin_client, LINES, TSV, bom="on") == export(admin_client, LINES, TSV)
 
 
+@pytest.mark.django_db
+def test_a_workbook_says_what_it_has_and_so_does_its_name(admin_client, dsr):
+    query = "?territory__code_2__exact=NO&period_start=2020-01-01&q=Duo&o=1"
+    response = admin_client.post(EXPORT + query, {"resource": TOP, "format": XLSX, "percentile": 50})
+    (name,) = re.findall('filename="(.*)"', response["Content-Disposition"])
+    assert re.fullmatch(r"top-recordings_NO_2020-01-01_Duo_50-percent_\d{4}-\d\d-\d\d\.xlsx", name)
+    book = load_workbook(io.BytesIO(b"".join(response.streaming_content)))
+    assert book.sheetnames == ["Top recordings of the DSRs", "Filters"]
+    rows = [[cell.value for cell in row] for row in book["Filters"].iter_rows()]
+    assert rows[0] == ["Content", "Top recordings of the DSRs"]
+    assert rows[1][0] == "Exported at"
+    assert rows[2:] == [
+        ["territory", "NO"],
+        ["period start", "2020-01-01"],
+        ["search", "Duo"],
+        ["Top N %", "50"],
+    ]
+
+
+@pytest.mark.django_db
+def test_an_export_without_filters_says_so(admin_client, dsr):
+    response = admin_client.post(EXPORT, {"resource": LINES, "format": XLSX})
+    assert re.search(r'filename="lines_\d{4}-\d\d-\d\d\.xlsx"', response["Content-Disposition"])
+    book = load_workbook(io.BytesIO(b"".join(response.streaming_content)))
+    assert [cell.value for cell in list(book["Filters"].iter_rows())[-1]] == ["Filters", "none"]
+
+
 # --- Lines as a file for import --------------------------------------------------------------------------------
 
 # Quotes, formulas, markup, blanks, exponents, negative amounts, spellings of numbers and of ISRCs, and the limits.

@@ -161,7 +161,7 @@ def test_all_problems_of_a_refused_file_can_be_downloaded(admin_client):
     assert next(iter(response.streaming_content)).startswith(b"\xef\xbb\xbf")  # For Excel.
     number = page.context["cards"][0]["job"].pk
     assert response["Content-Type"] == "text/csv; charset=utf-8"
-    assert response["Content-Disposition"].startswith(f'attachment; filename="problems-of-import-{number}-2')
+    assert response["Content-Disposition"].startswith(f'attachment; filename="problems-of-import-{number}_2')
 
 
 def test_the_download_says_if_not_all_problems_are_stored(admin_client, settings):
