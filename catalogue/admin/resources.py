@@ -1,29 +1,35 @@
 """The pages of resources, called recordings here: the list with its search, the top, and the details of each."""
 
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
+from http import HTTPStatus
 from typing import Any, ClassVar
 
 from django import forms
 from django.contrib import admin
 from django.contrib.admin.options import IncorrectLookupParameters
 from django.core.exceptions import PermissionDenied
-from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase, HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 from import_export.forms import ExportForm
 
 from catalogue.admin.cells import recording_link
+from catalogue.admin.exports import TopRecordings, percentile_filter, top_recordings
 from catalogue.admin.recording_page import (
     facts_of_messages,
     known_resource,
     reported_on_page,
     same_isrc_elsewhere,
 )
+from catalogue.dsrs.selectors import DSRSearch
 from catalogue.exceptions import RankingNotReady
 from catalogue.lines.scope import Scope
 from catalogue.models import DSR, Resource
+from catalogue.ranking.selectors import LARGEST_PERCENTILE
 from catalogue.resources import selectors
 from catalogue.resources.found import FoundResource, ResourceKey, ResourceSearch, TopResource
 from catalogue.resources.selectors import TextKind
@@ -32,13 +38,21 @@ from dsrhub.cells import plain, rounded
 from dsrhub.database.pages import CutShort
 from dsrhub.database.time_limits import OutOfTime, answered_within
 from dsrhub.forms import WholeNumberField
-from dsrhub.import_export.button import StreamingExportMixin
-from dsrhub.import_export.tables import PAGE_ROWS, StreamedResource
+from dsrhub.import_export.button import StreamingExportMixin, form_filters, streamed
+from dsrhub.import_export.formats import CSV, XLSX, ExportFormat
+from dsrhub.import_export.tables import PAGE_ROWS, Filter, StreamedResource, Table, dated_name
 from dsrhub.values import plain_whole_number
 
 RESOURCES_ON_A_PAGE = 100
 # Nobody waits longer for a search, or for a ranking that is not cached.
 SEARCH_SECONDS, TOP_SECONDS = 10, 10
+
+SCOPE_FIELDS = ("territory", "dsp", "period_start", "period_end")
+# A page of something else shows the first recordings, and waits this long for a ranking that is not cached.
+QUICK_TOP, QUICK_SECONDS = 10, 0.5
+# All recordings of so few lines are ranked at once. With more lines, a tenth of the revenue is ranked fast.
+ALL_RANKED_LINES, QUICK_PERCENTILE = 100_000, 10
+FILES: Mapping[str, type[ExportFormat]] = {"xlsx": XLSX, "csv": CSV}
 
 # --- Forms -----------------------------------------------------------------------------------------------------
 
@@ -90,6 +104,13 @@ class SearchForm(ScopeForm):
 
 
 class TopForm(ScopeForm):
+    """Selects the scope of a ranking, also by currency and by days, and the share of the revenue."""
+
+    currency = forms.ChoiceField(label=_("Currency"), required=False)
+    period_start = forms.DateField(label=_("From"), required=False, widget=forms.DateInput(attrs={"type": "date"}))
+    period_end = forms.DateField(
+        label=_("To (inclusive)"), required=False, widget=forms.DateInput(attrs={"type": "date"})
+    )
     percentile = WholeNumberField(
         label=_("Top N %"),
         min_value=1,
@@ -97,10 +118,35 @@ class TopForm(ScopeForm):
         required=False,
         widget=forms.NumberInput(attrs={"placeholder": 10}),
     )
-    after = WholeNumberField(min_value=0, max_value=2**62, required=False)
+    after = WholeNumberField(min_value=0, max_value=2**62, required=False, widget=forms.HiddenInput)
+
+    field_order = ("territory", "dsp", "currency")
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        currencies = DSR.objects.ingested().order_by("currency").values_list("currency", flat=True).distinct()
+        self.fields["currency"].choices = [("", _("All currencies")), *((code, code) for code in currencies)]  # type: ignore[attr-defined]
 
     def clean_percentile(self) -> int:
         return self.cleaned_data["percentile"] or 10
+
+    def clean(self) -> dict[str, Any]:
+        chosen = self.cleaned_data
+        start, end = chosen.get("period_start"), chosen.get("period_end")
+        if start and end and start > end:
+            self.add_error("period_end", _("The range ends before it starts."))
+        return chosen
+
+    def scope(self) -> Scope:
+        """Return the scope of the values: a list of its DSRs is needed for a currency only."""
+        chosen = {name: self.cleaned_data[name] or None for name in SCOPE_FIELDS}
+        currency = self.cleaned_data["currency"]
+        return DSRSearch(**chosen, currency=currency).scope() if currency else Scope(**chosen)
+
+    def filters(self) -> list[Filter]:
+        """Return what limits an export. The share has a word in the file's name."""
+        percentile = percentile_filter(self.cleaned_data["percentile"])
+        return [*(one for one in form_filters(self) if one.name != percentile.name), percentile]
 
 
 # --- Export ----------------------------------------------------------------------------------------------------
@@ -173,6 +219,9 @@ class ResourceAdmin(StreamingExportMixin, ReadOnlyAdmin):
             raise IncorrectLookupParameters
         return selectors.resource_page(**form.question(), limit=1).search
 
+    def export_filters(self, request: HttpRequest) -> list[Filter]:
+        return form_filters(SearchForm(request.GET))
+
     def change_view(self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: Any = None) -> Any:
         self._require_permission(request)
         resource = self.get_object(request, object_id)
@@ -201,33 +250,43 @@ class ResourceAdmin(StreamingExportMixin, ReadOnlyAdmin):
         }
         return self._page(request, "page", context)
 
-    def top_view(self, request: HttpRequest) -> HttpResponse:
-        """Show the resources with the most revenue, page by page. Builds their ranking if none is cached."""
+    def top_view(self, request: HttpRequest) -> HttpResponseBase:
+        """Show the resources with the most revenue, page by page, or send all as a file.
+
+        Builds their ranking if none is cached.
+        """
         self._require_permission(request)
         if not may_see_amounts(request):
             raise PermissionDenied
         form = TopForm(request.GET)
-        top: list[TopResource] = []
-        status = 400
-        if form.is_valid():
-            percentile, after = form.cleaned_data["percentile"], form.cleaned_data["after"] or 0
-            try:
-                with answered_within(TOP_SECONDS):
-                    top = selectors.resource_top(
-                        percentile=percentile, scope=form.scope(), after=after, limit=RESOURCES_ON_A_PAGE + 1
-                    )
-                status = 200
-            except (OutOfTime, RankingNotReady):
-                form.add_error(None, _("Ranking in progress. Try again in a minute."))
-                status = 503
+        top, status = _top_page(form)
+        if status == HTTPStatus.OK and (file := self._top_file(request, form)) is not None:
+            return file
         shown = top[:RESOURCES_ON_A_PAGE]
         context = {
             "title": _("Top recordings"),
             "form": form,
             "top": top_rows(shown),
             "next": (len(top) > len(shown) or isinstance(top, CutShort)) and _query_string(form, after=shown[-1].rank),
+            "files": self._file_links(form) if top and self.has_export_permission(request) else [],
         }
         return self._page(request, "top", context, status)
+
+    def _file_links(self, form: TopForm) -> list[tuple[str, str]]:
+        return [(name.upper(), _query_string(form, format=name)) for name in FILES]
+
+    def _top_file(self, request: HttpRequest, form: TopForm) -> HttpResponseBase | None:
+        """Return all recordings of the page as a file, where the request asks for one."""
+        if (format_class := FILES.get(request.GET.get("format", ""))) is None:
+            return None
+        if not self.has_export_permission(request):
+            raise PermissionDenied
+        filters, file_format = form.filters(), format_class()
+        rows = top_recordings(form.cleaned_data["percentile"], form.scope())
+        title = gettext("Top recordings")
+        table = Table(TopRecordings.columns, rows, TopRecordings.amounts, title, filters)
+        name = dated_name(TopRecordings.file_name, file_format.get_extension(), filters)
+        return streamed(table, file_format, name, bom=True)
 
     def _require_permission(self, request: HttpRequest) -> None:
         if not self.has_view_permission(request):
@@ -236,6 +295,37 @@ class ResourceAdmin(StreamingExportMixin, ReadOnlyAdmin):
     def _page(self, request: HttpRequest, name: str, context: dict[str, Any], status: int = 200) -> TemplateResponse:
         context = {**self.admin_site.each_context(request), "opts": self.opts, **context}
         return TemplateResponse(request, f"admin/catalogue/resource/{name}.html", context, status=status)
+
+
+def _top_page(form: TopForm) -> tuple[list[TopResource], int]:
+    """Return a page of the top, with one recording of the next page, and its status.
+
+    Without a page, the form says why.
+    """
+    if not form.is_valid():
+        return [], HTTPStatus.BAD_REQUEST
+    percentile, after = form.cleaned_data["percentile"], form.cleaned_data["after"] or 0
+    try:
+        with answered_within(TOP_SECONDS):
+            scope = form.scope()
+            return selectors.resource_top(
+                percentile=percentile, scope=scope, after=after, limit=RESOURCES_ON_A_PAGE + 1
+            ), HTTPStatus.OK
+    except (OutOfTime, RankingNotReady):
+        form.add_error(None, _("Ranking in progress. Try again in a minute."))
+        return [], HTTPStatus.SERVICE_UNAVAILABLE
+
+
+def quick_top(*, scope: Scope, line_count: int) -> list[dict[str, Any]] | None:
+    """Return the rows of the first recordings; None while their ranking is in progress, which a worker then builds."""
+    percentile = LARGEST_PERCENTILE if line_count <= ALL_RANKED_LINES else QUICK_PERCENTILE
+    with suppress(OutOfTime, RankingNotReady), answered_within(QUICK_SECONDS):
+        return top_rows(selectors.resource_top(percentile=percentile, scope=scope, after=0, limit=QUICK_TOP))
+    return None
+
+
+def may_see_recordings(request: HttpRequest) -> bool:
+    return admin.site.get_model_admin(Resource).has_view_permission(request)
 
 
 def may_see_amounts(request: HttpRequest) -> bool:
@@ -252,6 +342,8 @@ def top_rows(top: Iterable[TopResource]) -> list[dict[str, Any]]:
             "rank": ranked.rank,
             "link": recording_link(ranked.resource),
             "artists": ranked.resource.artists,
+            "dsp": ranked.resource.dsp,
+            "isrc": ranked.resource.isrc,
             "usages": ranked.resource.sums and plain(ranked.resource.sums.usages),
             "revenue": rounded(ranked.revenue_eur),
             "share": f"{ranked.cumulative_share:.2f}",

@@ -1,6 +1,8 @@
 """Resources in the admin: the search, the page of a resource, the top recordings, and permissions."""
 
+import io
 import json
+import re
 from datetime import date
 from decimal import Decimal
 
@@ -8,6 +10,7 @@ import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.utils.http import urlencode
+from openpyxl import load_workbook
 
 from catalogue.admin import resources
 from catalogue.dsrs.services import dsr_delete
@@ -351,6 +354,10 @@ def test_pages_take_the_same_number_of_queries_for_1_and_for_100(admin_client, t
         ("?percentile=100&after=2", [("3", "Banana", "0.13", "100.00")]),
         ("?percentile=100&territory=FR", [("1", "Banana", "0.13", "100.00")]),
         ("?dsp=Deezer", [("1", "Banana", "0.13", "100.00")]),
+        ("?percentile=100&currency=NOK", [("1", "Zebra", "0.50", "100.00")]),
+        ("?percentile=100&period_start=2020-02-01", [("1", "Zebra", "0.25", "100.00")]),
+        ("?percentile=100&period_end=2020-01-31&territory=FR", [("1", "Banana", "0.13", "100.00")]),
+        ("?percentile=100&period_start=2021-01-01", []),
     ],
 )
 @pytest.mark.usefixtures("dsrs")
@@ -360,7 +367,13 @@ def test_top_recordings_are_ranked_by_their_revenue(admin_client, query, expecte
     assert list(zip(*columns, strict=True)) == expected
 
 
-@pytest.mark.parametrize("query", ["percentile=0", "percentile=101", "percentile=x", "after=-1", "territory=XX"])
+@pytest.mark.parametrize(
+    "query",
+    [
+        *("percentile=0", "percentile=101", "percentile=x", "after=-1", "territory=XX", "currency=XXX"),
+        *("period_start=x", "period_end=2020-13-01", "period_start=2020-02-01&period_end=2020-01-01"),
+    ],
+)
 def test_invalid_parameters_of_the_ranking_are_refused(admin_client, query):
     assert admin_client.get(f"{RESOURCES}top/?{query}").status_code == 400
 
@@ -373,6 +386,44 @@ def test_the_ranking_is_paginated(admin_client, monkeypatch):
     response = admin_client.get(f"{RESOURCES}top/?{response.context['next']}")
     assert shown(response, "rank") == ["3"]
     assert not response.context["next"]
+
+
+@pytest.mark.usefixtures("dsrs")
+def test_each_top_recording_has_its_isrc_and_its_dsp(admin_client):
+    response = admin_client.get(f"{RESOURCES}top/?percentile=100")
+    assert shown(response, "isrc") == ["ESABC2000009", "ESABC2000002", "–"]
+    assert shown(response, "dsp") == ["Spotify", "Spotify", "Deezer"]
+
+
+@pytest.mark.usefixtures("dsrs")
+def test_all_top_recordings_of_the_page_are_exported_with_its_filters(admin_client, monkeypatch):
+    monkeypatch.setattr(resources, "RESOURCES_ON_A_PAGE", 1)
+    query = "territory=ES&period_start=2020-01-01&period_end=2020-01-31&percentile=100"
+    page = admin_client.get(f"{RESOURCES}top/?{query}").content.decode()
+    (address,) = re.findall(r'href="(\?[^"]*format=xlsx)" class="export_link"', page)
+    response = admin_client.get(f"{RESOURCES}top/{address.replace('&amp;', '&')}")
+    (name,) = re.findall('filename="(.*)"', response["Content-Disposition"])
+    assert re.fullmatch(r"top-recordings_ES_2020-01-01_2020-01-31_100-percent_\d{4}-\d\d-\d\d\.xlsx", name)
+    book = load_workbook(io.BytesIO(b"".join(response.streaming_content)))
+    assert book.sheetnames == ["Top recordings", "Filters"]
+    rows = [[cell.value for cell in row] for row in book["Top recordings"].iter_rows(min_row=2)]
+    assert [(row[0], row[2], row[7], row[-1]) for row in rows] == [(1, "a1", 1.5, "1.50"), (2, "b2", 0.5, "0.5")]
+    assert [[cell.value for cell in row] for row in book["Filters"].iter_rows(min_row=3)] == [
+        ["Territory", "ES"],
+        ["From", "2020-01-01"],
+        ["To (inclusive)", "2020-01-31"],
+        ["Top N %", "100"],
+    ]
+    rows = admin_client.get(f"{RESOURCES}top/?{query}&format=csv")
+    assert b"".join(rows.streaming_content).decode("utf-8-sig").splitlines()[1].startswith('1,"Spotify","a1","Zebra"')
+
+
+@pytest.mark.usefixtures("dsrs")
+def test_the_export_of_the_top_needs_a_permission_and_a_ranking(client, monkeypatch):
+    client.force_login(staff_with("view_resource", "view_dsr"))
+    assert "export_link" not in client.get(f"{RESOURCES}top/").content.decode()
+    assert client.get(f"{RESOURCES}top/?format=xlsx").status_code == 403
+    assert client.get(f"{RESOURCES}top/?format=xlsx&percentile=0").status_code == 400
 
 
 @pytest.mark.parametrize("error", [OutOfTime, RankingNotReady("Later.")])
