@@ -30,6 +30,11 @@ def require_order(*, start: date | None, end: date | None, argument: str) -> Non
         )
 
 
+def revenue_eur() -> Func:
+    """The revenue of a row with the totals of a DSR, in EUR at its own rate."""
+    return Func("total_revenue", "exchange_rate", function="catalogue_eur")
+
+
 Report = TypeVar("Report", bound=models.Model)
 
 
@@ -44,6 +49,10 @@ class KeyedQuerySet(models.QuerySet[Report]):
             period_end__in={context.period_end for context in contexts},
             territory__in={context.territory for context in contexts},
         )
+
+    def with_revenue_eur(self) -> Self:
+        """With `total_revenue_eur`: rounded half-even to 40 decimals, and None for a failed DSR."""
+        return self.annotate(total_revenue_eur=Func(revenue_eur(), function="trim_scale"))
 
 
 class DSRQuerySet(KeyedQuerySet["DSR"]):
@@ -64,10 +73,7 @@ class DSRQuerySet(KeyedQuerySet["DSR"]):
 
     def described(self) -> Self:
         """With their territory and currency, and `total_revenue_eur`."""
-        eur = Func("total_revenue", "exchange_rate", function="catalogue_eur")
-        return self.select_related("territory__local_currency", "currency").annotate(
-            total_revenue_eur=Func(eur, function="trim_scale")
-        )
+        return self.select_related("territory__local_currency", "currency").with_revenue_eur()
 
     def within(self, *, start: date | None = None, end: date | None = None) -> Self:
         """The DSRs whose whole period lies between the two days, both included."""
@@ -101,8 +107,8 @@ class DSRQuerySet(KeyedQuerySet["DSR"]):
 
 class SupersededQuerySet(KeyedQuerySet["SupersededDSR"]):
     def described(self) -> Self:
-        """With their territory and currency."""
-        return self.select_related("territory__local_currency", "currency")
+        """With their territory and currency, and `total_revenue_eur`."""
+        return self.select_related("territory__local_currency", "currency").with_revenue_eur()
 
     def under(self, contexts: Collection[SalesContext]) -> list[SupersededDSR]:
         """The superseded DSRs under the keys of these contexts, the latest one first."""

@@ -8,9 +8,14 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
+from catalogue.dsrs.sums import Sums
 from catalogue.models import DSR, AbstractDSR, ReportMessage, RevenueKind
 from catalogue.resources.found import FoundResource
-from dsrhub.cells import grouped, money
+from dsrhub.cells import grouped, money, plain, rounded
+from dsrhub.list_totals import Total
+
+# A list shows the revenue of each currency only where they are so few.
+MOST_CURRENCIES = 8
 
 
 def problem_counts(errors: int, warnings: int) -> str:
@@ -58,6 +63,17 @@ def dsr_link(dsr: DSR) -> SafeString:
     return link(dsr_name(dsr), "dsr_change", dsr.pk)
 
 
+def lines(dsr: DSR) -> SafeString | None:
+    """Return the number of lines of an ingested DSR as a link, with the number of blank cells in them."""
+    if dsr.status == DSR.Status.FAILED:
+        return None
+    count = link(grouped(dsr.line_count), "dsr_lines", dsr.pk)
+    if not dsr.blank_count:
+        return count
+    blank = ngettext("%(count)s blank", "%(count)s blank", dsr.blank_count) % {"count": grouped(dsr.blank_count)}
+    return format_html('{} <span class="note">{}</span>', count, blank)
+
+
 def revenue_kind(dsr: AbstractDSR) -> str:
     """Return whether the revenue of a DSR is reported or allocated; "" for a failed DSR, which has none."""
     kind = dsr.shown_revenue_kind
@@ -73,3 +89,27 @@ def revenue(dsr: AbstractDSR) -> SafeString | None:
         unallocated = money(dsr.unallocated_revenue, dsr.currency_id)
         note = format_html("{}{}", note, format_html(_("; {} not allocated"), unallocated))
     return format_html('{} <span class="note">{}</span>', money(dsr.total_revenue, dsr.currency_id), note)
+
+
+def revenue_eur(dsr: AbstractDSR) -> SafeString | None:
+    """Return the revenue in EUR of a row that was read `with_revenue_eur`; None for a failed DSR."""
+    return rounded(dsr.total_revenue_eur)  # type: ignore[attr-defined]
+
+
+def sums_shown(sums: Sums) -> list[Total]:
+    """Return the sums of DSRs: in EUR, and in each currency if there are at most a few."""
+    totals = [
+        Total(_("lines"), grouped(sums.line_count)),
+        Total(_("usages"), plain(sums.usages)),
+        Total(_("revenue in EUR"), rounded(sums.revenue_eur)),
+    ]
+    currencies = [one for one in sums.currencies if one.dsr_count]
+    if len(currencies) > MOST_CURRENCIES or [one.currency for one in currencies] == ["EUR"]:
+        return totals
+    return [
+        *totals,
+        *(
+            Total(_("revenue of DSRs in %(currency)s") % {"currency": one.currency}, money(one.revenue, one.currency))
+            for one in currencies
+        ),
+    ]

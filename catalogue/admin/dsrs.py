@@ -4,44 +4,49 @@ from collections.abc import Iterable, Sequence
 from decimal import Decimal
 from typing import Any
 
-from django import forms
 from django.contrib import admin
 from django.contrib.admin.utils import label_for_field
 from django.core.exceptions import PermissionDenied
 from django.db import transaction
-from django.db.models import F, Sum
-from django.http import FileResponse, Http404, HttpRequest, HttpResponse
-from django.template.response import TemplateResponse
+from django.db.models import F, QuerySet
+from django.http import FileResponse, Http404, HttpRequest
 from django.urls import URLPattern, path
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
+from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
-from django.utils.translation import ngettext
 
-from catalogue.admin.cells import days, dsr_name, link, problem_counts, revenue, revenue_kind, terms
+from catalogue.admin.cells import (
+    days,
+    dsr_name,
+    lines,
+    link,
+    problem_counts,
+    revenue,
+    revenue_eur,
+    revenue_kind,
+    sums_shown,
+    terms,
+)
 from catalogue.admin.declared import DeclaredForm
+from catalogue.admin.dsr_lines import LinesPage
+from catalogue.admin.dsr_page import dsr_page
 from catalogue.admin.exports import EXPORTS_OF_DSRS, DSRExportForm
 from catalogue.admin.filters import MessageFilter, RevenueKindFilter, UseTypeFilter
-from catalogue.admin.imports import ReportImportMixin
-from catalogue.admin.parts import dsr_or_404, first_problems
+from catalogue.admin.imports import ReportImportMixin, may_replace
+from catalogue.admin.parts import dsr_or_404
 from catalogue.admin.questions import QuestionPages
-from catalogue.admin.versions import version_rows
 from catalogue.dsrs import selectors, services
 from catalogue.dsrs.kept_files import kept_file, kept_file_open
 from catalogue.dsrs.selectors import own_resource_count
-from catalogue.dsrs.versions import versions_by_dsr
-from catalogue.models import DSR, RateChange, ReportProblem, UsageLine
-from catalogue.querysets import HEADER_LINE
+from catalogue.dsrs.sums import Sums, dsr_sums
+from catalogue.models import DSR, RateChange, ReportProblem
 from dsrhub.admin import DeletedByServiceAdmin, UneditedAdmin
-from dsrhub.cells import grouped, money, plain
+from dsrhub.cells import grouped, money
 from dsrhub.database.time_limits import OutOfTime, answered_within
-from dsrhub.forms import WholeNumberField
 from dsrhub.import_export.button import StreamingExportMixin
+from dsrhub.list_totals import ListTotalsAdmin, Total
 
-LINES_ON_A_PAGE = 200
-LINE_COLUMNS = ("line_number", "dsp_id", "title", "artists", "isrc", "usages", "revenue")
-# Only lines of messages have these.
-MESSAGE_LINE_COLUMNS = ("use_type", "is_royalty_bearing", "returns", "transaction_id", "is_release")
 USE_TYPES_ON_A_DSR = 100
 # Nobody reads a longer list before a deletion.
 DSRS_IN_A_CONFIRMATION = 100
@@ -49,20 +54,16 @@ DSRS_IN_A_CONFIRMATION = 100
 COUNT_SECONDS = 3
 
 
-class LinesForm(forms.Form):
-    """Selects a page of lines."""
-
-    after = WholeNumberField(
-        label=_("Lines after line"),
-        min_value=0,
-        max_value=2**63 - 1,
-        required=False,
-        error_messages={"invalid": _("This is not a line number.")},
-    )
-
-
 @admin.register(DSR)
-class DSRAdmin(QuestionPages, ReportImportMixin, StreamingExportMixin, UneditedAdmin, DeletedByServiceAdmin):
+class DSRAdmin(
+    QuestionPages,
+    LinesPage,
+    ListTotalsAdmin,
+    ReportImportMixin,
+    StreamingExportMixin,
+    UneditedAdmin,
+    DeletedByServiceAdmin,
+):
     import_export_change_list_template = "admin/import_export/change_list_import_export.html"
     resource_classes = EXPORTS_OF_DSRS
     export_form_class = DSRExportForm
@@ -74,7 +75,7 @@ class DSRAdmin(QuestionPages, ReportImportMixin, StreamingExportMixin, UneditedA
         "offer_and_terms",
         "lines",
         "revenue",
-        "blanks",
+        "revenue_in_eur",
         "problem_counts",
         "imported_at",
     ]
@@ -110,7 +111,7 @@ class DSRAdmin(QuestionPages, ReportImportMixin, StreamingExportMixin, UneditedA
         rate = ["exchange_rate", "rate_method", "rate_source", "rate_change_count"]
         delivery = ["path", "gzip_name", "sha256", "imported_at", "imported_by"]
         sections: list[tuple[Any, list[str]]] = [
-            (None, ["id", "status", "first_problems"]),
+            (None, ["id", "status"]),
             (_("Report"), report + (["commercial_model", "use_type", "subscriber_type"] if of_message else [])),
             *([(_("Message"), message + declared)] if of_message else []),
             *(
@@ -122,6 +123,15 @@ class DSRAdmin(QuestionPages, ReportImportMixin, StreamingExportMixin, UneditedA
         ]
         return [(title, {"fields": fields}) for title, fields in sections]
 
+    def get_queryset(self, request: HttpRequest) -> QuerySet[DSR]:
+        dsrs: QuerySet[DSR] = DSR.objects.all().with_revenue_eur()
+        return dsrs.order_by(*self.ordering)
+
+    def list_totals(self, rows: QuerySet[DSR]) -> list[Total]:
+        sums = dsr_sums(rows)
+        failed = [Total(gettext("failed DSRs"), grouped(sums.failed_count))] if sums.failed_count else []
+        return [Total(gettext("ingested DSRs"), grouped(sums.dsr_count)), *failed, *sums_shown(sums)]
+
     @admin.display(description=_("territory"), ordering="territory")
     def territory_code(self, dsr: DSR) -> str:
         return dsr.territory_id
@@ -132,9 +142,7 @@ class DSRAdmin(QuestionPages, ReportImportMixin, StreamingExportMixin, UneditedA
 
     @admin.display(description=_("lines"), ordering="line_count")
     def lines(self, dsr: DSR) -> SafeString | None:
-        if dsr.status == DSR.Status.FAILED:
-            return None
-        return link(grouped(dsr.line_count), "dsr_lines", dsr.pk)
+        return lines(dsr)
 
     @admin.display(description=_("usages"))
     def usages(self, dsr: DSR) -> str:
@@ -143,6 +151,10 @@ class DSRAdmin(QuestionPages, ReportImportMixin, StreamingExportMixin, UneditedA
     @admin.display(description=_("revenue"), ordering="total_revenue")
     def revenue(self, dsr: DSR) -> SafeString | None:
         return revenue(dsr)
+
+    @admin.display(description=_("revenue in EUR"), ordering="total_revenue_eur")
+    def revenue_in_eur(self, dsr: DSR) -> SafeString | None:
+        return revenue_eur(dsr)
 
     @admin.display(description=_("offer"), ordering="offer")
     def offer_and_terms(self, dsr: DSR) -> SafeString:
@@ -155,10 +167,6 @@ class DSRAdmin(QuestionPages, ReportImportMixin, StreamingExportMixin, UneditedA
         return _money(dsr.lowest_revenue, dsr)
 
     @admin.display(description=_("blank cells"))
-    def blanks(self, dsr: DSR) -> str | None:
-        return None if dsr.status == DSR.Status.FAILED else grouped(dsr.blank_count)
-
-    @admin.display(description=_("blank cells"))
     def blank_cells(self, dsr: DSR) -> str:
         return ", ".join(f"{grouped(getattr(dsr, name))} {label_for_field(name, DSR)}" for name in DSR.BLANK_COUNTS)
 
@@ -166,10 +174,6 @@ class DSRAdmin(QuestionPages, ReportImportMixin, StreamingExportMixin, UneditedA
     def problem_counts(self, dsr: DSR) -> SafeString | None:
         counts = problem_counts(dsr.error_count, dsr.warning_count)
         return link(counts, "reportproblem_changelist", dsr=dsr.pk) if counts else None
-
-    @admin.display(description=_("problems"))
-    def first_problems(self, dsr: DSR) -> SafeString | str:
-        return first_problems(dsr.problems.all(), self.problem_counts(dsr))
 
     @admin.display(description=_("rate changes"))
     def rate_change_count(self, dsr: DSR) -> SafeString | str:
@@ -234,48 +238,14 @@ class DSRAdmin(QuestionPages, ReportImportMixin, StreamingExportMixin, UneditedA
             ),
         )
 
-    # --- Lines -------------------------------------------------------------------------------------------------
+    # --- Pages -------------------------------------------------------------------------------------------------
 
     def get_urls(self) -> list[URLPattern]:
-        lines = self.admin_site.admin_view(self.lines_view)
         file = self.admin_site.admin_view(self.file_view)
-        return [
-            path("<int:dsr_number>/lines/", lines, name="catalogue_dsr_lines"),
-            path("<int:dsr_number>/file/", file, name="catalogue_dsr_file"),
-            *super().get_urls(),
-        ]
-
-    def lines_view(self, request: HttpRequest, dsr_number: int) -> HttpResponse:
-        """Show the lines of a DSR, page by page. Django's list cannot show a model with a composite key."""
-        if not self.has_view_permission(request):
-            raise PermissionDenied
-        dsr = dsr_or_404(dsr_number)
-        form = LinesForm(request.GET)
-        lines: list[UsageLine] = []
-        if form.is_valid():
-            after = form.cleaned_data["after"] or 0
-            lines = selectors.dsr_lines(dsr=dsr, after=after, limit=LINES_ON_A_PAGE)
-        last_line = HEADER_LINE + dsr.line_count
-        names = LINE_COLUMNS + (MESSAGE_LINE_COLUMNS if dsr.message_id is not None else ())
-        context = {
-            **self.admin_site.each_context(request),
-            "title": _("Lines of %(path)s") % {"path": dsr_name(dsr)},
-            "opts": self.opts,
-            "dsr": dsr,
-            "line_count": grouped(dsr.line_count),
-            "form": form,
-            "revenue_kind": revenue_kind(dsr),
-            "columns": [(name, label_for_field(name, UsageLine)) for name in names],
-            "rows": [[(name, _cell(dsr, line, name)) for name in names] for line in lines],
-            "next": lines[-1].line_number if lines and lines[-1].line_number < last_line else None,
-        }
-        status = 200 if form.is_valid() else 400
-        return TemplateResponse(request, "admin/catalogue/dsr/lines.html", context, status=status)
-
-    # --- Export ------------------------------------------------------------------------------------------------
+        return [path("<int:dsr_number>/file/", file, name="catalogue_dsr_file"), *super().get_urls()]
 
     def change_view(self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: Any = None) -> Any:
-        dsr = DSR.objects.filter(pk=object_id).first() if object_id.isdigit() else None
+        dsr = self.get_queryset(request).filter(pk=object_id).first() if object_id.isdigit() else None
         may_export = self.has_export_permission(request)
         is_ingested = dsr is not None and dsr.status == DSR.Status.INGESTED
         tools = {
@@ -283,7 +253,8 @@ class DSRAdmin(QuestionPages, ReportImportMixin, StreamingExportMixin, UneditedA
             "has_kept_file": may_export and dsr is not None and kept_file(dsr) is not None,
             "has_lines": is_ingested,
             "declared": DeclaredForm() if is_ingested else None,
-            "versions": [] if dsr is None else version_rows(versions_by_dsr([dsr]).get(dsr.pk, [])),
+            "may_replace": is_ingested and self.has_import_permission(request) and may_replace(request),
+            **(dsr_page(request, dsr) if dsr is not None and self.has_view_permission(request) else {}),
         }
         return super().change_view(request, object_id, form_url, tools | (extra_context or {}))
 
@@ -319,13 +290,11 @@ def deleted_dsrs(request: HttpRequest, dsrs: Sequence[DSR]) -> tuple[list[str], 
     """Return the texts and the counts of a confirmation to delete DSRs. They are totals, so no line is loaded."""
     is_confirmed = "post" in request.POST  # Then the page is not shown again.
     kept = DSR.objects.filter(pk__in=[dsr.pk for dsr in dsrs])
-    # The database adds up: Python's decimals would be rounded to 28 digits.
-    revenues = kept.ingested().values_list("currency").annotate(Sum("total_revenue")).order_by("currency")
-    counts = {
+    counts: dict[Any, Any] = {
         _("DSRs"): len(dsrs),
         _("lines"): grouped(sum(dsr.line_count for dsr in dsrs)),
         **({} if is_confirmed else {_("recordings that no other DSR reports"): _exclusive_recordings(dsrs)}),
-        **{_("revenue in %s") % currency: grouped(revenue) for currency, revenue in revenues},
+        **_revenues(dsr_sums(kept.ingested())),
         _("problems"): grouped(ReportProblem.objects.filter(dsr__in=dsrs).count()),
         _("rate changes"): grouped(RateChange.objects.filter(dsr__in=dsrs).count()),
     }
@@ -335,15 +304,12 @@ def deleted_dsrs(request: HttpRequest, dsrs: Sequence[DSR]) -> tuple[list[str], 
     return summaries, counts
 
 
-def _cell(dsr: DSR, line: UsageLine, name: str) -> Any:
-    value = getattr(line, name)
-    if name == "use_type":
-        return value or dsr.use_type  # A line is silent where its DSR has a use type for all lines.
-    if isinstance(value, bool):
-        return _("yes") if value else _("no")
-    if name == "revenue":
-        return money(value, dsr.currency_id)
-    return plain(value) if isinstance(value, (Decimal, int)) else value
+def _revenues(sums: Sums) -> dict[str, str]:
+    """Return all digits of the revenue of each currency, and of the revenue of several in EUR."""
+    revenues = {gettext("revenue in %s") % one.currency: grouped(one.revenue) for one in sums.currencies}
+    if len(sums.currencies) > 1:
+        revenues[gettext("revenue of all in EUR")] = grouped(sums.revenue_eur)
+    return revenues
 
 
 def _grouped(number: Decimal | int | None) -> str:

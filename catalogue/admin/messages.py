@@ -5,31 +5,32 @@ from typing import Any
 
 from django.contrib import admin
 from django.core.exceptions import PermissionDenied
-from django.db.models import Count, Model, Q, QuerySet, Sum
+from django.db.models import Count, Model, Q, QuerySet
 from django.http import FileResponse, Http404, HttpRequest
 from django.urls import URLPattern, path
-from django.utils.html import format_html_join
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from catalogue.admin.cells import days, link, problem_counts, revenue, terms
+from catalogue.admin.cells import days, link, problem_counts, revenue, revenue_eur, sums_shown, terms
 from catalogue.admin.dsrs import deleted_dsrs
 from catalogue.admin.filters import of_message
 from catalogue.admin.parts import first_problems
 from catalogue.dsrs.kept_files import message_file, message_file_open
 from catalogue.dsrs.messages import messages_described
 from catalogue.dsrs.services import message_delete
+from catalogue.dsrs.sums import Sums, dsr_sums, with_dsr_sums
 from catalogue.models import DSR, ReportMessage, ReportProblem
 from dsrhub.admin import DeletedByServiceAdmin, UneditedAdmin
-from dsrhub.cells import grouped, money
+from dsrhub.cells import grouped, money, plain, rounded
+from dsrhub.list_totals import ListTotalsAdmin, Total
 
 # The page of a message shows the first DSRs and links to the list of all.
 DSRS_ON_A_PAGE = 100
 
 
 @admin.register(ReportMessage)
-class ReportMessageAdmin(UneditedAdmin, DeletedByServiceAdmin):
+class ReportMessageAdmin(ListTotalsAdmin, UneditedAdmin, DeletedByServiceAdmin):
     """Users need the permissions that they need for DSRs."""
 
     change_form_template = "admin/catalogue/reportmessage/change_form.html"
@@ -40,6 +41,8 @@ class ReportMessageAdmin(UneditedAdmin, DeletedByServiceAdmin):
         "period",
         "file_count",
         "dsr_count",
+        "lines",
+        "revenue_eur",
         "warnings",
         "imported_at",
     ]
@@ -51,7 +54,7 @@ class ReportMessageAdmin(UneditedAdmin, DeletedByServiceAdmin):
     fieldsets = [
         (None, {"fields": ["message_id", "first_problems"]}),
         (gettext_lazy("Parties"), {"fields": ["sender_name", "sender_id", "recipient_name", "recipient_id"]}),
-        (gettext_lazy("Contents"), {"fields": ["period", "dsr_count", "totals"]}),
+        (gettext_lazy("Contents"), {"fields": ["period", "dsr_count"]}),
         (gettext_lazy("Delivery"), {"fields": ["format", "profile", "profile_version", "created"]}),
         (None, {"fields": ["imported_at", "imported_by"]}),
     ]
@@ -65,7 +68,13 @@ class ReportMessageAdmin(UneditedAdmin, DeletedByServiceAdmin):
     def get_queryset(self, request: HttpRequest) -> QuerySet[ReportMessage]:
         # Servers of earlier releases delete DSRs, and leave a message without DSRs.
         messages: QuerySet[ReportMessage] = messages_described().filter(dsr_count__gt=0)  # type: ignore[misc]
-        return messages.order_by(*self.ordering)
+        return with_dsr_sums(messages, "message").order_by(*self.ordering)
+
+    def list_totals(self, rows: QuerySet[ReportMessage]) -> list[Total]:
+        dsrs = DSR.objects.filter(message__in=rows.order_by().values("pk"))
+        sums = dsr_sums(dsrs)
+        counts = [Total(_("messages"), grouped(rows.count())), Total("DSRs", grouped(sums.dsr_count))]
+        return [*counts, *sums_shown(sums)]
 
     @admin.display(description=gettext_lazy("period"), ordering="period_start")
     def period(self, message: ReportMessage) -> SafeString:
@@ -80,6 +89,14 @@ class ReportMessageAdmin(UneditedAdmin, DeletedByServiceAdmin):
         count = grouped(message.dsr_count)  # type: ignore[attr-defined]
         return link(count, "dsr_changelist", message=message.pk)
 
+    @admin.display(description=gettext_lazy("lines"), ordering="line_count")
+    def lines(self, message: ReportMessage) -> str | None:
+        return plain(message.line_count)  # type: ignore[attr-defined]
+
+    @admin.display(description=gettext_lazy("revenue in EUR"), ordering="total_revenue_eur")
+    def revenue_eur(self, message: ReportMessage) -> SafeString | None:
+        return rounded(message.total_revenue_eur)  # type: ignore[attr-defined]
+
     @admin.display(description=gettext_lazy("warnings"), ordering="all_warning_count")
     def warnings(self, message: ReportMessage) -> SafeString | None:
         """Return the number of warnings of the message as a whole and of its DSRs."""
@@ -89,18 +106,6 @@ class ReportMessageAdmin(UneditedAdmin, DeletedByServiceAdmin):
     @admin.display(description=gettext_lazy("problems"))
     def first_problems(self, message: ReportMessage) -> SafeString | str:
         return first_problems(ReportProblem.objects.filter(of_message(message.pk)), self.warnings(message))
-
-    @admin.display(description=gettext_lazy("totals"))
-    def totals(self, message: ReportMessage) -> SafeString:
-        """Return the sums of all DSRs, a line for each currency. The database adds up exactly."""
-        names = ("line_count", "total_usages", "declared_revenue", "total_revenue", "unallocated_revenue")
-        sums = message.dsrs.ingested().order_by("currency").values_list("currency").annotate(*map(Sum, names))
-        rows = (
-            (currency, grouped(lines), grouped(usages), *(money(one or 0, currency) for one in amounts))
-            for currency, lines, usages, *amounts in sums
-        )
-        line = _("{}: lines {}, usages {}, declared revenue {}, allocated {}, not allocated {}")
-        return format_html_join("", f"<div>{line}</div>", rows)
 
     # --- The page of a message ---------------------------------------------------------------------------------
 
@@ -160,10 +165,11 @@ def _may_export(request: HttpRequest) -> bool:
 
 
 def _page_of(message: ReportMessage, *, may_export: bool) -> dict[str, Any]:
-    dsrs = message.dsrs.select_related("message").order_by("pk")
+    dsrs = message.dsrs.select_related("message").with_revenue_eur().order_by("pk")
     return {
         "has_export_permission": may_export,
         "files": [_file_row(message, number, may_export) for number in range(len(message.files))],
+        "totals": _totals_rows(dsr_sums(message.dsrs.all())),
         "dsrs": [_dsr_row(dsr) for dsr in dsrs[:DSRS_ON_A_PAGE]],
         "dsr_count": grouped(dsrs.aggregate(count=Count("pk"))["count"]),
         "shown_dsr_count": DSRS_ON_A_PAGE,
@@ -173,6 +179,23 @@ def _page_of(message: ReportMessage, *, may_export: bool) -> dict[str, Any]:
 def _file_row(message: ReportMessage, number: int, may_export: bool) -> dict[str, Any]:
     kept = message_file(message, number) is not None
     return {**message.files[number], "number": number + 1, "is_kept": kept, "can_download": kept and may_export}
+
+
+def _totals_rows(sums: Sums) -> list[tuple[str, list[Any]]]:
+    """The control totals: a row for each currency, and one of all, which has amounts in EUR only."""
+    rows = [
+        (
+            one.currency,
+            [
+                *(grouped(one.dsr_count), grouped(one.line_count), plain(one.usages)),
+                *(money(amount, one.currency) for amount in (one.declared_revenue, one.revenue)),
+                *(money(one.unallocated_revenue, one.currency), rounded(one.revenue_eur)),
+            ],
+        )
+        for one in sums.currencies
+    ]
+    counts = [grouped(sums.dsr_count), grouped(sums.line_count), plain(sums.usages)]
+    return [*rows, (_("all"), [*counts, None, None, None, rounded(sums.revenue_eur)])]
 
 
 def _dsr_row(dsr: DSR) -> dict[str, Any]:
@@ -185,5 +208,6 @@ def _dsr_row(dsr: DSR) -> dict[str, Any]:
         "usages": grouped(dsr.total_usages),
         "declared_revenue": money(dsr.declared_revenue, dsr.currency_id),
         "revenue": revenue(dsr),
+        "revenue_eur": revenue_eur(dsr),
         "problems": problem_counts(dsr.error_count, dsr.warning_count),
     }

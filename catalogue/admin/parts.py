@@ -7,16 +7,19 @@ from django.db.models import F, QuerySet
 from django.http import Http404, HttpRequest
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from catalogue.admin.cells import dsr_link, link, problem_counts
 from catalogue.admin.filters import DSRFilter, ProblemMessageFilter, RejectionFilter
+from catalogue.dsrs.problems import problem_counts_by_level
 from catalogue.dsrs.selectors import dsr_get
 from catalogue.exceptions import DSRNotFound
 from catalogue.models import DSR, RateChange, RejectedDelivery, ReportProblem
 from catalogue.reports.formats.registry import explanation
 from dsrhub.admin import ReadOnlyAdmin
 from dsrhub.cells import grouped
+from dsrhub.list_totals import ListTotalsAdmin, Total
 
 # The page of what has problems shows the first ones and links to the list of all.
 PROBLEMS_ON_A_PAGE = 20
@@ -53,13 +56,20 @@ class PartOfDSRAdmin(ReadOnlyAdmin):
 
 
 @admin.register(ReportProblem)
-class ReportProblemAdmin(PartOfDSRAdmin):
+class ReportProblemAdmin(ListTotalsAdmin, PartOfDSRAdmin):
     list_display = ["code", "level", "line_link", "column", "value", "explained", "dsr_link", "delivery"]
     list_filter = [DSRFilter, ProblemMessageFilter, RejectionFilter, "level", "code"]
     list_select_related = ["dsr", "message", "rejection"]
     search_fields = ["value", "file", "dsr__path", "message__message_id", "rejection__name"]
     search_help_text = _("Value, file name, or message id")
     ordering = ["-dsr", "id"]
+
+    def list_totals(self, rows: QuerySet[ReportProblem]) -> list[Total]:
+        counts = problem_counts_by_level(rows)
+        return [
+            Total(gettext("errors"), grouped(counts.get(ReportProblem.Level.ERROR, 0))),
+            Total(gettext("warnings"), grouped(counts.get(ReportProblem.Level.WARNING, 0))),
+        ]
 
     @admin.display(description=_("meaning"))
     def explained(self, problem: ReportProblem) -> str:

@@ -11,6 +11,7 @@ from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
 
 from catalogue.admin.cells import link
+from catalogue.admin.dsr_groups import DSRGroupAdmin
 from catalogue.models import Currency, EcbRate, OperatorRate, Territory
 from catalogue.rates import services as rates
 from dsrhub.admin import ChangedAsShownAdmin, DeletedByServiceAdmin, ReadOnlyAdmin
@@ -19,14 +20,16 @@ from dsrhub.exceptions import DsrhubError
 
 
 @admin.register(Territory)
-class TerritoryAdmin(ReadOnlyAdmin):
+class TerritoryAdmin(DSRGroupAdmin):
+    of_dsrs, dsr_lookup = "territory", "territory__code_2__exact"
     list_display = ["code_2", "name", "local_currency"]
     list_select_related = ["local_currency"]
     search_fields = ["code_2", "name"]
 
 
 @admin.register(Currency)
-class CurrencyAdmin(ReadOnlyAdmin):
+class CurrencyAdmin(DSRGroupAdmin):
+    of_dsrs, dsr_lookup = "currency", "currency__code__exact"
     list_display = ["code", "name", "symbol"]
     search_fields = ["code", "name"]
 

@@ -1,6 +1,6 @@
 """The pages of earlier versions: the list, what differs from the DSR that stands, the way back, and the deletion."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from decimal import Decimal
 from typing import Any, cast
@@ -20,16 +20,18 @@ from django.utils.timezone import localtime
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
-from catalogue.admin.cells import days, dsr_name, link, revenue, terms
+from catalogue.admin.cells import days, dsr_name, link, revenue, revenue_eur, sums_shown, terms
 from catalogue.dsrs.differences import DifferentRecordings, recordings_difference, version_difference
+from catalogue.dsrs.sums import dsr_sums
 from catalogue.dsrs.superseding import versions_drop
 from catalogue.dsrs.versions import kept_until, version_get, versions_disk_usage
 from catalogue.exceptions import DifferenceNotReady, VersionNotFound
 from catalogue.imports.reverting import Return, version_return, version_revert
-from catalogue.models import DSR, SupersededDSR
+from catalogue.models import DSR, AbstractDSR, SupersededDSR
 from dsrhub.admin import DeletedByServiceAdmin, UneditedAdmin
 from dsrhub.cells import grouped, money, plain
 from dsrhub.exceptions import DsrhubError
+from dsrhub.list_totals import ListTotalsAdmin, Total
 
 # How many DSRs the page lists that would return together.
 MOST_RETURNING = 100
@@ -42,13 +44,13 @@ RECORDING_CELLS = ("usages_before", "usages_after", "revenue_before", "revenue_a
 
 
 @admin.register(SupersededDSR)
-class SupersededDSRAdmin(UneditedAdmin, DeletedByServiceAdmin):
+class SupersededDSRAdmin(ListTotalsAdmin, UneditedAdmin, DeletedByServiceAdmin):
     """Users need the permissions that they need for DSRs."""
 
     change_form_template = "admin/catalogue/supersededdsr/change_form.html"
     change_list_template = "admin/catalogue/supersededdsr/change_list.html"
     list_display = [
-        *("path", "territory_code", "period", "offer_and_terms", "lines", "rounded_revenue"),
+        *("path", "territory_code", "period", "offer_and_terms", "lines", "rounded_revenue", "revenue_eur"),
         *("superseded_at", "superseded_by", "replacement", "size"),
     ]
     list_select_related = ["superseded_by"]
@@ -65,7 +67,7 @@ class SupersededDSRAdmin(UneditedAdmin, DeletedByServiceAdmin):
     fieldsets = [
         (None, {"fields": ["id", "superseded_at", "superseded_by", "replacement", "kept_until", "size"]}),
         (gettext_lazy("Report"), {"fields": ["dsp", "offer_and_terms", "society", "territory", "currency", "period"]}),
-        (gettext_lazy("Contents"), {"fields": ["lines", "usages", "total_revenue_shown"]}),
+        (gettext_lazy("Contents"), {"fields": ["lines", "usages", "total_revenue_shown", "revenue_eur"]}),
         (gettext_lazy("Exchange rate"), {"fields": ["exchange_rate", "rate_method", "rate_source"]}),
         (gettext_lazy("Delivery"), {"fields": ["path", "gzip_name", "sha256", "imported_at", "imported_by"]}),
     ]
@@ -75,6 +77,14 @@ class SupersededDSRAdmin(UneditedAdmin, DeletedByServiceAdmin):
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return admin.site.get_model_admin(DSR).has_delete_permission(request)
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[SupersededDSR]:
+        versions: QuerySet[SupersededDSR] = SupersededDSR.objects.with_revenue_eur().order_by(*self.ordering)
+        return versions
+
+    def list_totals(self, rows: QuerySet[SupersededDSR]) -> list[Total]:
+        sums = dsr_sums(rows)
+        return [Total(_("earlier versions"), grouped(sums.dsr_count)), *sums_shown(sums)]
 
     @admin.display(description=gettext_lazy("territory"), ordering="territory")
     def territory_code(self, version: SupersededDSR) -> str:
@@ -100,6 +110,11 @@ class SupersededDSRAdmin(UneditedAdmin, DeletedByServiceAdmin):
     def rounded_revenue(self, version: SupersededDSR) -> SafeString | None:
         amount: Decimal = version.total_revenue
         return money(amount, version.currency_id)
+
+    @admin.display(description=gettext_lazy("revenue in EUR"), ordering="total_revenue_eur")
+    def revenue_eur(self, version: SupersededDSR) -> SafeString | None:
+        """Return the revenue at the rate that the version had."""
+        return revenue_eur(version)
 
     @admin.display(description=gettext_lazy("revenue"))
     def total_revenue_shown(self, version: SupersededDSR) -> SafeString | None:
@@ -155,13 +170,14 @@ class SupersededDSRAdmin(UneditedAdmin, DeletedByServiceAdmin):
             raise Http404(error.message) from error
         except DsrhubError as error:
             return _refused(request, number, error)
+        shown = returning.versions[:MOST_RETURNING]
         context = {
             **self.admin_site.each_context(request),
             "title": _("Revert"),
             "opts": self.opts,
             "number": number,
             "shown": returning.digest,
-            "returning": [_returning(returning, version) for version in returning.versions[:MOST_RETURNING]],
+            "returning": [_returning(returning, version, eur) for version, eur in _in_eur(returning, shown)],
             "more_count": max(len(returning.versions) - MOST_RETURNING, 0),
             "others": _others(returning),
         }
@@ -201,6 +217,7 @@ def version_rows(versions: Sequence[SupersededDSR]) -> list[dict[str, Any]]:
             "version": version,
             "lines": grouped(version.line_count),
             "revenue": revenue(version),
+            "revenue_eur": revenue_eur(version),
             "difference": _signed(version),
         }
         for version in versions
@@ -254,16 +271,35 @@ def _recording_cell(recording: Any, name: str, version: SupersededDSR) -> str | 
     return money(value, version.currency_id) if name.startswith("revenue") else plain(value)
 
 
-def _returning(returning: Return, version: SupersededDSR) -> dict[str, Any]:
+def _in_eur(
+    returning: Return, versions: Sequence[SupersededDSR]
+) -> Iterator[tuple[SupersededDSR, tuple[SafeString | None, SafeString | None]]]:
+    """Return each version with its revenue in EUR at its own rate, and that of the DSR in its place."""
+    of_versions = SupersededDSR.objects.with_revenue_eur().in_bulk([version.pk for version in versions])
+    of_dsrs = DSR.objects.all().with_revenue_eur().in_bulk([dsr.pk for dsr in returning.standing])
+    for version in versions:
+        standing = returning.replaced_by(version)
+        yield version, (_eur(of_versions.get(version.pk)), _eur(of_dsrs.get(standing.pk) if standing else None))
+
+
+def _eur(dsr: AbstractDSR | None) -> SafeString | None:
+    return None if dsr is None else revenue_eur(dsr)
+
+
+def _returning(
+    returning: Return, version: SupersededDSR, eur: tuple[SafeString | None, SafeString | None]
+) -> dict[str, Any]:
     standing = returning.replaced_by(version)
     return {
         "version": version,
         "name": dsr_name(version),
         "lines": grouped(version.line_count),
         "revenue": revenue(version),
+        "revenue_eur": eur[0],
         "standing": standing,
         "standing_lines": standing and grouped(standing.line_count),
         "standing_revenue": standing and revenue(standing),
+        "standing_revenue_eur": eur[1],
     }
 
 

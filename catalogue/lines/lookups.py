@@ -6,6 +6,7 @@ lookup a lookup: without it, the planner may read all lines to join them.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from django.db import DEFAULT_DB_ALIAS
@@ -124,16 +125,23 @@ LINES_AFTER = f"""
 SELECT {", ".join(LINE_COLUMNS)} FROM ({lines_of_dsrs("*")}) AS line
 WHERE line_number > %(after)s AND line_number <= %(last)s
 """  # noqa: S608 - no value is in it
-# Of several DSRs, each gets its first line before any gets its second.
-LINES_CUT_SHORT = f"""
-SELECT {", ".join(LINE_COLUMNS)} FROM (
-    SELECT *, sum({bytes_of(*LINE_TEXTS)}) OVER (
-        ORDER BY line_number, dsr_id ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING
-    ) AS bytes_before
-    FROM ({LINES_AFTER}) AS line
-) AS line
-WHERE coalesce(bytes_before, 0) < %(page_bytes)s
-"""  # noqa: S608
+# In the same range, those with certain numbers.
+LINES_WITH_NUMBERS = f"{LINES_AFTER} AND line_number = ANY(%(numbers)s)"
+
+
+def _cut_short(lines: str) -> str:
+    """These lines up to PAGE_BYTES. Of several DSRs, each gets its first line before any gets its second."""
+    return f"""
+    SELECT {", ".join(LINE_COLUMNS)} FROM (
+        SELECT *, sum({bytes_of(*LINE_TEXTS)}) OVER (
+            ORDER BY line_number, dsr_id ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING
+        ) AS bytes_before
+        FROM ({lines}) AS line
+    ) AS line
+    WHERE coalesce(bytes_before, 0) < %(page_bytes)s
+    """  # noqa: S608
+
+
 IN_ORDER = " ORDER BY dsr_id, line_number"
 
 
@@ -151,13 +159,17 @@ def lines_after(dsrs: Sequence[DSR], *, after: int, limit: int) -> Mapping[int, 
         "last": after + limit,
     }
     is_whole = is_small(LINES_AFTER, *LINE_TEXTS, **parameters)
-    statement = LINES_AFTER if is_whole else LINES_CUT_SHORT
+    statement = LINES_AFTER if is_whole else _cut_short(LINES_AFTER)
     rows = rows_of(statement + IN_ORDER, **parameters, page_bytes=PAGE_BYTES)
     pages: dict[int, list[UsageLine]] = {dsr.pk: [] for dsr in dsrs}
     for row in rows:
-        line = UsageLine.from_db(DEFAULT_DB_ALIAS, LINE_COLUMNS, row)
+        line = _line(row)
         pages[line.dsr_id].append(line)
     return pages if is_whole else {dsr.pk: _cut_page(dsr, pages[dsr.pk], after, limit) for dsr in dsrs}
+
+
+def _line(row: Sequence[Any]) -> UsageLine:
+    return UsageLine.from_db(DEFAULT_DB_ALIAS, LINE_COLUMNS, row)
 
 
 def _cut_page(dsr: DSR, lines: list[UsageLine], after: int, limit: int) -> list[UsageLine]:
@@ -167,3 +179,61 @@ def _cut_page(dsr: DSR, lines: list[UsageLine], after: int, limit: int) -> list[
     if not lines:
         raise AnswerTooLarge(_("The lines of these DSRs are too long for one answer. Request fewer DSRs at a time."))
     return CutShort(lines)
+
+
+# --- Lines that a text finds -----------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class LineSearch:
+    """Lines with a dsp_id, with one of some ISRCs, or with words in title and artists: one of the three is given.
+
+    Words are folded as in the search for recordings.
+    """
+
+    dsp_id: str | None = None
+    isrcs: tuple[str, ...] | None = None
+    words: str | None = None
+
+    @property
+    def statement(self) -> str:
+        return FOUND_LINES[next(name for name, value in vars(self).items() if value is not None)]
+
+
+# Only the first one has an index: the others read all lines of the DSR.
+FOUND_LINES = {
+    "dsp_id": f"""
+    SELECT line.* FROM (SELECT %(partition)s::integer AS partition, %(dsp_id)s::text AS dsp_id) AS asked
+    CROSS JOIN LATERAL ({lines_with_dsp_id("line_number", key="asked", storage="asked", ids="ids")}) AS line
+    """,  # noqa: S608 - no value is in it
+    "isrcs": f"{lines_of_dsrs('line_number')} AND isrc = ANY(%(isrcs)s::text[])",
+    "words": f"""
+    {lines_of_dsrs("line_number")} AND catalogue_word_vector(title, artists) @@ catalogue_word_query(%(words)s)
+    """,
+}
+FOUND_AFTER = """
+SELECT line_number FROM ({found}) AS found WHERE line_number > %(after)s ORDER BY line_number LIMIT %(limit)s
+"""
+FOUND_BEFORE = """
+SELECT line_number FROM ({found}) AS found WHERE line_number < %(before)s ORDER BY line_number DESC LIMIT %(limit)s
+"""
+
+
+def lines_found(
+    dsr: DSR, *, search: LineSearch, after: int = 0, before: int | None = None, limit: int
+) -> list[UsageLine]:
+    """The first `limit` found lines behind line number `after`, or the last ones in front of `before`, in their order.
+
+    They have PAGE_BYTES and one line at most: a page that ends early for that reason is CutShort.
+    """
+    parameters: dict[str, Any] = {"ids": [dsr.pk], "partitions": [dsr.partition]}
+    statement = (FOUND_AFTER if before is None else FOUND_BEFORE).format(found=search.statement)
+    values = {**vars(search), "isrcs": list(search.isrcs or ()), "partition": dsr.partition}
+    rows = rows_of(statement, **parameters, **values, after=after, before=before, limit=limit)
+    numbers = sorted(number for (number,) in rows)
+    if not numbers:
+        return []
+    parameters |= {"numbers": numbers, "after": numbers[0] - 1, "last": numbers[-1]}
+    lines = rows_of(_cut_short(LINES_WITH_NUMBERS) + IN_ORDER, **parameters, page_bytes=PAGE_BYTES)
+    found = [_line(row) for row in lines]
+    return CutShort(found) if len(found) < len(numbers) else found

@@ -98,6 +98,8 @@ def test_the_confirmation_of_the_action_shows_exact_sums_by_currency(admin_clien
         "Recordings that no other DSR reports: 3",
         "Revenue in EUR: 100,000,000,000,000,000,000,000,000,000.0000000000000000000000000000001",
         "Revenue in NOK: 1,234.50",
+        # At their rates, each to 40 decimals.
+        "Revenue of all in EUR: 10,061,958,798,108,168,801,250,244,241.0561763733315738450573652170832902165446",
         "Problems: 3",
         "Rate changes: 0",
     ]

@@ -1,9 +1,12 @@
 """The admin's list of the lines of a DSR: pagination by line number, and blank cells."""
 
+import re
+
 import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
+from catalogue.admin import dsr_lines
 from catalogue.exceptions import ReportRefused
 from catalogue.models import DSR
 from tests.catalogue.helpers import ES_JANUARY, NO_JANUARY, import_report, line, shown, staff_with
@@ -104,7 +107,7 @@ def test_an_invalid_line_number_is_refused(admin_client, dsr, after, answer):
     assert response.status_code == 400
     page = response.content.decode()
     assert answer in page
-    assert "<table" not in page
+    assert '<table id="lines"' not in page
     assert '<a href="?">First page</a>' in page
 
 
@@ -142,3 +145,123 @@ def test_a_page_takes_the_same_number_of_queries_for_3_and_for_200_lines(admin_c
             admin_client.get(lines_of(each))
         counts.append(len(captured))
     assert counts[0] == counts[1]
+
+
+# --- Previous pages and headings -------------------------------------------------------------------------------
+
+
+def heading(response):
+    return re.findall('<h2 id="shown">(.*?)</h2>', response.content.decode())
+
+
+def follow(client, dsr, response, name):
+    return client.get(lines_of(dsr, f"?{response.context[name]}"))
+
+
+def test_pages_lead_back_in_the_same_steps(admin_client, long):
+    first = admin_client.get(lines_of(long))
+    assert heading(first) == ["Line 2 to line 201: 200 of 450 lines"]
+    assert first.context["previous"] is None
+    last = admin_client.get(lines_of(long, "?after=401"))
+    assert heading(last) == ["Line 402 to line 451: 50 of 450 lines"]
+    assert last.context["previous"] == "before=402"
+    middle = follow(admin_client, long, last, "previous")
+    assert heading(middle) == ["Line 202 to line 401: 200 of 450 lines"]
+    assert '<a href="?before=202" rel="prev">Previous page</a>' in middle.content.decode()
+    assert heading(follow(admin_client, long, middle, "previous")) == heading(first)
+    assert heading(follow(admin_client, long, middle, "next_page")) == heading(last)
+
+
+def test_the_page_before_an_early_line_is_the_first_one(admin_client, long):
+    assert heading(admin_client.get(lines_of(long, "?before=5"))) == ["Line 2 to line 201: 200 of 450 lines"]
+
+
+# --- The search ------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(params=["shared partition", "own partition"])
+def searched(request, tmp_path, settings):
+    settings.DSRHUB_SHARED_PARTITION_BYTES = 1024**2 if request.param == "shared partition" else 0
+    import_report(tmp_path, ES_JANUARY, line("a1", "Cœur de pirate", isrc="NOABC2000001"))
+    return import_report(
+        tmp_path,
+        NO_JANUARY,
+        line("a1", "Aurora", "Björk", "NOABC2000001"),
+        line("b2", "Aurora Borealis", "Cœur"),
+        line("a1", "Other", "Nobody", "NOABC2000002"),
+        line("aurora", "Title", "", "NOABC2000001"),
+    )
+
+
+@pytest.mark.parametrize(
+    ("text", "found", "says"),
+    [
+        ("a1", ["2", "4"], "Found by DSP ID: 2 lines, from line 2 to line 4"),
+        ("aurora", ["5"], "Found by DSP ID: line 5"),
+        ("no-abc-20-00001", ["2", "5"], "Found by ISRC: 2 lines, from line 2 to line 5"),
+        ("NOABC2000002", ["4"], "Found by ISRC: line 4"),
+        ("AURORA", ["2", "3"], "Found by words of title and artists: 2 lines, from line 2 to line 3"),
+        ("bjork auro", ["2"], "Found by words of title and artists: line 2"),
+        ("coeur", ["3"], "Found by words of title and artists: line 3"),
+    ],
+)
+def test_a_search_finds_lines_of_the_dsr_by_id_isrc_and_words(admin_client, searched, text, found, says):
+    response = admin_client.get(lines_of(searched), {"q": text})
+    assert shown(response, "line_number") == found
+    assert heading(response) == [says]
+
+
+@pytest.mark.parametrize("text", ["x9", "urora", "NOABC2000009", "%", "***", "pirate", "'", "\\"])
+def test_a_search_without_a_result_says_so(admin_client, searched, text):
+    response = admin_client.get(lines_of(searched), {"q": text})
+    assert response.status_code == 200
+    assert "No lines found." in response.content.decode()
+    assert '<a href="?">All lines</a>' in response.content.decode()
+
+
+def test_found_lines_have_pages_both_ways(admin_client, tmp_path, monkeypatch):
+    monkeypatch.setattr(dsr_lines, "LINES_ON_A_PAGE", 2)
+    titles = ["Song" if number % 2 else "Other" for number in range(10)]
+    dsr = import_report(tmp_path, NO_JANUARY, *(line(f"id{place}", title) for place, title in enumerate(titles)))
+    pages = [admin_client.get(lines_of(dsr, "?q=song"))]
+    while pages[-1].context["next_page"]:
+        pages.append(follow(admin_client, dsr, pages[-1], "next_page"))
+    assert [shown(page, "line_number") for page in pages] == [["3", "5"], ["7", "9"], ["11"]]
+    assert pages[0].context["previous"] is None
+    back = follow(admin_client, dsr, pages[-1], "previous")
+    assert shown(back, "line_number") == ["7", "9"]
+    first = follow(admin_client, dsr, back, "previous")
+    assert shown(first, "line_number") == ["3", "5"]
+    assert first.context["previous"] is None
+    assert shown(follow(admin_client, dsr, first, "next_page"), "line_number") == ["7", "9"]
+
+
+@pytest.mark.parametrize("page", ["", "&before=9"])
+def test_a_page_of_long_lines_ends_early_and_the_next_one_has_the_rest(admin_client, tmp_path, monkeypatch, page):
+    monkeypatch.setattr("catalogue.lines.lookups.PAGE_BYTES", 25)
+    dsr = import_report(tmp_path, NO_JANUARY, *(line(f"id{number}", "Song " + 10 * "x") for number in range(4)))
+    response = admin_client.get(lines_of(dsr, f"?q=song{page}"))
+    found = shown(response, "line_number")
+    while response.context["next_page"]:
+        response = follow(admin_client, dsr, response, "next_page")
+        found += shown(response, "line_number")
+    assert found == ["2", "3", "4", "5"]
+
+
+def test_a_search_that_takes_too_long_says_so(admin_client, dsr, monkeypatch):
+    def slow(*_, **__):
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT pg_sleep(5)")
+
+    monkeypatch.setattr(dsr_lines, "lines_found", slow)
+    monkeypatch.setattr(dsr_lines, "SEARCH_SECONDS", 0)
+    response = admin_client.get(lines_of(dsr, "?q=one"))
+    assert response.status_code == 503
+    text = "The search takes more than 0 seconds, as this DSR has 3 lines. Search for a DSP ID."
+    assert text in response.content.decode()
+    assert admin_client.get(lines_of(dsr)).status_code == 200  # The limit is lifted.
+
+
+@pytest.mark.parametrize("query", ["?by=title", "?before=x", "?before=-1", "?q=" + 1001 * "a"])
+def test_an_invalid_search_is_refused(admin_client, dsr, query):
+    assert admin_client.get(lines_of(dsr, query)).status_code == 400

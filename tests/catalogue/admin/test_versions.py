@@ -91,7 +91,7 @@ def test_one_confirmed_step_reverts(client, old, new):
     client.force_login(staff_with("view_dsr", "change_dsr"))
     assert "Revert to this version" in text(client.get(f"{VERSIONS}{old.pk}/change/"))
     page = text(client.get(f"{VERSIONS}{old.pk}/revert/"))
-    assert f"DSR {old.pk} {ES_JANUARY} 2 1.50 EUR reported DSR {new.pk} 1 1,234.25 EUR reported" in page
+    assert f"DSR {old.pk} {ES_JANUARY} 2 1.50 EUR reported 1.50 DSR {new.pk} 1 1,234.25 EUR reported 1,234.25" in page
 
     response = reverted(client, old.pk)
 
