@@ -121,7 +121,9 @@ def test_every_address_has_the_host_and_the_prefix_of_the_proxy():
         for path in (b"/", b"/admin/login/", b"/docs/", b"/graphql"):
             addresses = re.findall('(?:href|src|action)="(/.+?)"', text(ask(path, b"Accept: text/html")))
             assert len(addresses) > 3
-            assert [address for address in addresses if status(ask(local(address), b"Accept: text/html, */*")) >= 400] == []
+            assert [
+                address for address in addresses if status(ask(local(address), b"Accept: text/html, */*")) >= 400
+            ] == []
         script = text(ask(b"/docs/?script="))
         assert 'url: "/money/dsrs/openapi.yaml"' in script.replace("\\u002D", "-").replace("\\u002F", "/")
         # Without the headers, or with another prefix in the same process.

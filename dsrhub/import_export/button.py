@@ -1,11 +1,12 @@
 """The Export button of the admin's lists."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 from typing import Any
 
 from django import forms
 from django.contrib.admin.options import IncorrectLookupParameters
-from django.core.exceptions import FieldDoesNotExist
+from django.core.exceptions import FieldDoesNotExist, PermissionDenied
 from django.db.models import Model, QuerySet
 from django.http import HttpRequest, HttpResponseBase, HttpResponseRedirect, StreamingHttpResponse
 from django.utils.http import content_disposition_header, urlencode
@@ -14,8 +15,8 @@ from django.utils.translation import gettext_lazy as _
 from import_export.admin import ExportMixin
 from import_export.forms import ExportForm
 
-from dsrhub.import_export.formats import EXPORT_FORMATS, ExportFormat, too_many_rows
-from dsrhub.import_export.tables import Filter, StreamedResource, Table
+from dsrhub.import_export.formats import CSV, EXPORT_FORMATS, XLSX, ExportFormat, too_many_rows
+from dsrhub.import_export.tables import Filter, StreamedResource, Table, dated_name
 
 # What the parameters of a list mean that end in these, beside the name of their field.
 LOOKUPS = {
@@ -29,6 +30,8 @@ LOOKUPS = {
 }
 # Parameters of a list that choose no rows: the order, the page, and how it is shown.
 NO_FILTERS = ("o", "p", "all", "e", "_facets", "_popup", "_to_field")
+# The formats of the files that the answer of a page comes as, by the value of the parameter `format`.
+PAGE_FILES: Mapping[str, type[ExportFormat]] = {"csv": CSV, "xlsx": XLSX}
 
 
 def streamed(table: Table, file_format: ExportFormat, name: str, *, bom: bool) -> StreamingHttpResponse:
@@ -65,6 +68,19 @@ def form_filters(form: forms.Form) -> list[Filter]:
         for field in form.visible_fields()
         if form.data.get(field.html_name)
     ]
+
+
+def file_asked_for(
+    request: HttpRequest, form: forms.Form, name: str, title: Any, table: Callable[[], Table], *, may_export: bool
+) -> StreamingHttpResponse | None:
+    """The answer of a page's form as a file, where the request asks for one. Raises PermissionDenied."""
+    if (kind := PAGE_FILES.get(request.GET.get("format", ""))) is None:
+        return None
+    if not may_export:
+        raise PermissionDenied
+    file_format, filters = kind(), form_filters(form)
+    named = replace(table(), title=str(title), filters=filters)
+    return streamed(named, file_format, dated_name(name, file_format.get_extension(), filters), bom=True)
 
 
 class StreamedExportForm(ExportForm):  # type: ignore[misc]

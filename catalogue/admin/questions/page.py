@@ -1,7 +1,6 @@
 """What the pages of questions share: the form that selects DSRs, names of groups, and how a page is shown or sent."""
 
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import replace
+from collections.abc import Callable, Iterable
 from typing import Any, TypeVar
 
 from django import forms
@@ -20,9 +19,8 @@ from catalogue.models import DSR
 from dsrhub.database.time_limits import OutOfTime, answered_within
 from dsrhub.exceptions import InvalidArgument
 from dsrhub.forms import WholeNumberField
-from dsrhub.import_export.button import form_filters, streamed
-from dsrhub.import_export.formats import CSV, XLSX, ExportFormat
-from dsrhub.import_export.tables import Table, dated_name
+from dsrhub.import_export.button import file_asked_for
+from dsrhub.import_export.tables import Table
 
 GROUPINGS = {
     Grouping.TERRITORY: gettext_lazy("Territory"),
@@ -49,7 +47,6 @@ TITLES = {
     "identification": gettext_lazy("Identification"),
     "recording-comparison": gettext_lazy("Comparison of recordings"),
 }
-FILES: Mapping[str, type[ExportFormat]] = {"csv": CSV, "xlsx": XLSX}
 
 
 class SearchForm(forms.Form):
@@ -131,14 +128,7 @@ class QuestionPage(admin.ModelAdmin):
         self, request: HttpRequest, form: SearchForm, name: str, table: Callable[[], Table]
     ) -> HttpResponseBase | None:
         """The answer of the form as a file, where the request asks for one. It needs the permission to export."""
-        if (file := FILES.get(request.GET.get("format", ""))) is None:
-            return None
-        if not self._may_export(request):
-            raise PermissionDenied
-        file_format = file()
-        filters = form_filters(form)
-        named = replace(table(), title=str(TITLES[name]), filters=filters)
-        return streamed(named, file_format, dated_name(name, file_format.get_extension(), filters), bom=True)
+        return file_asked_for(request, form, name, TITLES[name], table, may_export=self._may_export(request))
 
     def _answered(self, form: SearchForm, ask: Callable[[Scope], Answer]) -> tuple[Answer | None, int]:
         """The answer from a ranking, and the status of the page. Without an answer, the form says why."""
