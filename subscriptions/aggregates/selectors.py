@@ -14,6 +14,7 @@ from psycopg2 import sql
 
 from dsrhub.database.statements import composed
 from dsrhub.texts import gettext_lazy as _
+from dsrhub.values import difference, ratio
 from subscriptions.aggregates.ranges import UsageRange
 from subscriptions.aggregates.reading import read_exactly
 from subscriptions.exceptions import InvalidUsageQuestion
@@ -36,6 +37,11 @@ class ReachedPrice(NamedTuple):
     usage_type: UsageType
     total_price: Decimal
     exceeded_by: Decimal
+
+    @property
+    def exceeded_percent(self) -> Decimal | None:
+        """By how many percent of the limit it is exceeded; None for a limit of 0."""
+        return ratio(self.exceeded_by, difference(self.total_price, self.exceeded_by), times=100)
 
 
 class SubscriptionOverPrice(NamedTuple):
@@ -80,7 +86,7 @@ class UsageTotal(NamedTuple):
 
 
 class UsageMetric(NamedTuple):
-    """The usage of all subscriptions for a type, in the range or on one day of it, and their number."""
+    """The usage of subscriptions for a type, in the range or on one day of it, and their number."""
 
     usage_type: UsageType
     day: date | None
@@ -138,9 +144,10 @@ COUNTS_OF_SOME = sql.SQL(
 METRICS = sql.SQL(
     """
     SELECT {key}, count(*), {price}, sum(amount) FROM ({sums}) AS total
-    WHERE record_count > 0 GROUP BY {key}
+    WHERE record_count > 0{of_carrier} GROUP BY {key}
     """
 )
+OF_CARRIER = " AND subscription_id IN (SELECT id FROM subscriptions_subscription WHERE carrier = {})"
 
 
 def subscription_list_over_price(
@@ -156,7 +163,7 @@ def subscription_list_over_price(
     Sorted by id, starting after `after`. A subscription needs a record in the range: a limit of 0 lists all that have
     one. Raises InvalidUsageQuestion.
     """
-    _refuse_negative(price_limit)
+    refuse_negative(price_limit)
     answer = partial(
         OVER_PRICE.format,
         price=AMOUNT.format(sql.SQL("price")),
@@ -177,7 +184,7 @@ def subscription_list_over_price(
 
 def subscription_count_over_price(*, price_limit: Decimal, start: date | None = None, end: date | None = None) -> int:
     """The number of subscriptions of `subscription_list_over_price` on all pages."""
-    _refuse_negative(price_limit)
+    refuse_negative(price_limit)
     answer = partial(COUNT_OVER_PRICE.format, price_limit=sql.Literal(price_limit))
     _, rows = read_exactly(answer, UsageRange(start=start or date.min, end=end or date.max), order="reached")
     return int(rows[0][1])
@@ -271,13 +278,28 @@ def _range_of(subscription_ids: Collection[int], start: date, end: date, usage_t
 
 
 def usage_metrics(
-    *, start: date, end: date, usage_type: UsageType | None = None, by_day: bool = False
+    *,
+    start: date,
+    end: date,
+    usage_type: UsageType | None = None,
+    carrier: str | None = None,
+    subscription_id: int | None = None,
+    by_day: bool = False,
 ) -> Answer[UsageMetric]:
-    """The usage of all subscriptions from `start` to `end`: a row for each usage type, and day if `by_day`."""
+    """The usage of all subscriptions, or those of a carrier, or of one, from `start` to `end`, both inclusive.
+
+    A row for each usage type, and day if `by_day`. Raises InvalidUsageQuestion.
+    """
     key = "usage_type, day" if by_day else "usage_type"
-    answer = partial(METRICS.format, key=sql.SQL(key), price=AMOUNT.format(sql.SQL("sum(price)")))
-    wanted = UsageRange(start, end, (usage_type,) if usage_type else tuple(UsageType))
-    as_of, rows = read_exactly(answer, wanted, order=key, by_day=by_day)
+    answer = partial(
+        METRICS.format,
+        key=sql.SQL(key),
+        price=AMOUNT.format(sql.SQL("sum(price)")),
+        of_carrier=composed(OF_CARRIER, sql.Literal(carrier)) if carrier else sql.SQL(""),
+    )
+    usage_types = (usage_type,) if usage_type else tuple(UsageType)
+    wanted = UsageRange(start, end, usage_types, first=subscription_id, last=subscription_id)
+    as_of, rows = read_exactly(answer, wanted, order=key, by_day=by_day, few_rows=subscription_id is not None)
     return Answer(
         as_of,
         [
@@ -287,7 +309,8 @@ def usage_metrics(
     )
 
 
-def _refuse_negative(price_limit: Decimal) -> None:
+def refuse_negative(price_limit: Decimal) -> None:
+    """Raise InvalidUsageQuestion for a price limit below 0."""
     if price_limit < 0:
         raise InvalidUsageQuestion(
             _("The price limit is negative: %(price_limit)s.") % {"price_limit": price_limit}, parameter="price_limit"

@@ -297,6 +297,15 @@ def test_pages_of_subscriptions(state):
     assert over("1", after=2**63 - 1) == {}
 
 
+def test_the_percentage_above_the_limit_is_exact():
+    digits = "1" * 30 + "." + "1" * 20
+    assert ReachedPrice(DATA, Decimal("12.50"), Decimal("2.50")).exceeded_percent == Decimal(25)
+    assert ReachedPrice(DATA, Decimal(7), Decimal(4)).exceeded_percent == Decimal("133.333333333333")
+    assert ReachedPrice(DATA, 2 * Decimal(digits[:20]), Decimal(digits[:20])).exceeded_percent == 100
+    assert ReachedPrice(DATA, Decimal(digits), Decimal(0)).exceeded_percent == 0
+    assert ReachedPrice(DATA, Decimal(digits), Decimal(digits)).exceeded_percent is None
+
+
 # --- Statements ------------------------------------------------------------------------------------------------
 
 
