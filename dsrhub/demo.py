@@ -1,4 +1,4 @@
-"""The README's first command: from a fresh checkout to a running server with the sample DSRs.
+"""The README's first command: from a fresh checkout to a running server with the sample DSRs and sample usage.
 
 It uses the embedded PostgreSQL, or the one that DATABASE_URL names, and serves this machine only. A second run keeps
 the existing data.
@@ -44,7 +44,7 @@ def prepare_environment() -> None:
 
 
 def prepare_database() -> None:
-    """Migrate, import the samples, and create a user for the admin."""
+    """Migrate, import the sample DSRs, add sample usage, and create a user for the admin."""
     import django
     from django.core.management import CommandError, call_command
 
@@ -58,6 +58,8 @@ def prepare_database() -> None:
     except CommandError as error:
         # A sample was replaced since the first run: the database keeps the replacement.
         say(str(error))
+    say("Adding sample usage ...")
+    call_command("add_sample_usage")
     make_admin()
 
 

@@ -41,11 +41,15 @@ def usage_events(
     days: int,
     seed: int = 1,
     with_external_ids: bool = False,
+    largest_price_cents: int = LARGEST_PRICE_CENTS,
 ) -> Iterator[UsageEvent]:
-    """Records at random times (UTC), day by day. On each day one third of the subscriptions have usage."""
+    """Records at random times (UTC), day by day. On each day one third of the subscriptions have usage.
+
+    Each price is below `largest_price_cents`.
+    """
     rng = random.Random(f"{usage_type} {seed}")  # noqa: S311 - not for security
     start = datetime(first_day.year, first_day.month, first_day.day, tzinfo=UTC)
-    prices = [Decimal(cents).scaleb(-2) for cents in range(LARGEST_PRICE_CENTS)]
+    prices = [Decimal(cents).scaleb(-2) for cents in range(largest_price_cents)]
     largest = LARGEST_AMOUNT[usage_type]
     day = -1
     for number in range(count):

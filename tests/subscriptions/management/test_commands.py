@@ -2,12 +2,15 @@
 
 import time
 from datetime import date
+from decimal import Decimal
 
 import pytest
 from django.core.management import CommandError, call_command
 
+from subscriptions.aggregates.selectors import ReachedPrice, subscription_list_over_price
+from subscriptions.management.commands import add_sample_usage
 from subscriptions.models import DailyUsage, DataUsageRecord, Subscription, VoiceUsageRecord
-from tests.subscriptions.helpers import VOICE, add, event, marks, partitions, subscribe, sums
+from tests.subscriptions.helpers import DATA, VOICE, add, event, marks, partitions, subscribe, sums
 
 pytestmark = pytest.mark.usefixtures("real_commits")
 
@@ -113,3 +116,35 @@ def test_generated_usage_is_imported_and_is_the_same_again(run, tmp_path, monkey
     assert (DataUsageRecord.objects.count(), VoiceUsageRecord.objects.count()) == (50, 50)
     days = DataUsageRecord.objects.order_by("day").values_list("day", flat=True)
     assert (days[0], days[49]) == (date(2026, 2, 27), date(2026, 3, 3))
+
+
+def test_sample_usage_is_added_once(run):
+    assert run("add_sample_usage") == ["20 subscriptions and 600 usage records added."]
+    assert (DataUsageRecord.objects.count(), VoiceUsageRecord.objects.count()) == (300, 300)
+    first, *_, last = Subscription.objects.order_by("pk")
+    assert (first.carrier, last.carrier) == ("att", "sprint")
+    assert marks() == []
+    over = subscription_list_over_price(price_limit=Decimal(10)).rows
+    assert [(row.subscription_id - first.pk, *row.exceeded) for row in over] == [
+        (4, ReachedPrice(DATA, Decimal("10.07"), Decimal("0.07"))),
+        (5, ReachedPrice(VOICE, Decimal("10.33"), Decimal("0.33"))),
+    ]
+    assert run("add_sample_usage") == ["There are subscriptions already. Nothing was added."]
+    assert DataUsageRecord.objects.count() == 300
+
+
+def test_sample_usage_is_not_mixed_with_other_usage(run):
+    someone = subscribe()
+    add(event(someone))
+    assert run("add_sample_usage") == ["There are subscriptions already. Nothing was added."]
+    assert sums() == {(someone.pk, "data"): ("1.00", 1)}
+
+
+def test_stopped_sample_usage_leaves_nothing(run, monkeypatch):
+    def fail(**_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(add_sample_usage, "usage_records_add", fail)
+    with pytest.raises(KeyboardInterrupt):
+        run("add_sample_usage")
+    assert not Subscription.objects.exists()
