@@ -111,7 +111,8 @@ class UsageRecordAdmin(
     search_fields = ["=subscription__id", "=external_id"]
     search_help_text = _("Subscription or external id")
     list_filter = ["day", "subscription__carrier"]
-    lookups = ["id__in"]  # the action "Export selected"
+    # The action "Export selected", and the links of the page of a subscription.
+    lookups = ["id__in", "subscription__exact"]
     list_select_related = ["subscription"]
     show_full_result_count = False
     show_facets = admin.ShowFacets.NEVER

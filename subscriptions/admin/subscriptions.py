@@ -1,13 +1,11 @@
 """The admin of subscriptions, and of the days whose raw records were purged."""
 
-from datetime import timedelta
 from typing import Any
 
 from django.contrib import admin
 from django.contrib.admin.models import ADDITION, CHANGE
 from django.http import HttpRequest
 from django.urls import reverse
-from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
@@ -16,13 +14,13 @@ from dsrhub.admin import ChangedAsShownAdmin, ReadOnlyAdmin
 from dsrhub.audited import AuditedAdmin
 from dsrhub.import_export.button import StreamingExportMixin
 from dsrhub.models import Action
-from subscriptions.admin.exports import DAYS_SHOWN, EXPORTS_OF_SUBSCRIPTIONS, SubscriptionExportForm
+from subscriptions.admin.exports import EXPORTS_OF_SUBSCRIPTIONS, SubscriptionExportForm
+from subscriptions.admin.questions import QuestionPages
 from subscriptions.models import SealedDay, Subscription
-from subscriptions.records.events import usage_day
 
 
 @admin.register(Subscription)
-class SubscriptionAdmin(StreamingExportMixin, AuditedAdmin, ChangedAsShownAdmin):
+class SubscriptionAdmin(QuestionPages, StreamingExportMixin, AuditedAdmin, ChangedAsShownAdmin):
     audited = {ADDITION: Action.SUBSCRIPTION_ADDED, CHANGE: Action.SUBSCRIPTION_CHANGED}
     audited_values = ("carrier", "status")
     resource_classes = EXPORTS_OF_SUBSCRIPTIONS
@@ -32,23 +30,15 @@ class SubscriptionAdmin(StreamingExportMixin, AuditedAdmin, ChangedAsShownAdmin)
     lookups = ["id__in"]  # the action "Export selected"
     search_fields = ["=id"]
     search_help_text = _("Id")
-    readonly_fields = ["usage_link"]
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         # Its usage stays. A subscription ends by its status.
         return False
 
     @admin.display(description=_("usage"))
-    def usage_link(self, subscription: Subscription) -> SafeString | str:
-        if subscription._state.adding:
-            return ""
-        today = usage_day(timezone.now())
-        url = reverse(
-            "subscription-usage-of-one",
-            args=[subscription.pk],
-            query={"from": today - timedelta(days=DAYS_SHOWN - 1), "to": today, "group_by": "day"},
-        )
-        return format_html('<a href="{}">{}</a>', url, _("Last %(days)s days") % {"days": DAYS_SHOWN})
+    def usage_link(self, subscription: Subscription) -> SafeString:
+        address = reverse("admin:subscriptions_subscription_usage", query={"subscription": subscription.pk})
+        return format_html('<a href="{}">{}</a>', address, _("Usage by day"))
 
 
 @admin.register(SealedDay)

@@ -25,9 +25,11 @@ def records(model):
 
 
 # The permissions for each URL: one of them is enough. A URL without any is closed to everyone.
+SEE_SUBSCRIPTIONS = {"view_subscription", "change_subscription"}
 SEE_DAYS = {"view_sealedday", "change_sealedday"}
 NEEDS = {
-    "subscription": edited("subscription") | {"delete": set(), "export": {"export_subscription"}},
+    "subscription": edited("subscription")
+    | {"delete": set(), "export": {"export_subscription"}, "usage": SEE_SUBSCRIPTIONS, "over_limit": SEE_SUBSCRIPTIONS},
     "datausagerecord": records("datausagerecord"),
     "voiceusagerecord": records("voiceusagerecord"),
     "sealedday": {"changelist": SEE_DAYS, "change": SEE_DAYS, "history": SEE_DAYS, "add": set(), "delete": set()},
