@@ -85,6 +85,8 @@ GROUPS: tuple[tuple[Promise, tuple[Page, ...]], ...] = (
     (
         _("Subscriptions"),
         (
+            Page(_("Usage"), "admin:subscriptions_subscription_usage", "subscriptions.subscription"),
+            Page(_("Over a price limit"), "admin:subscriptions_subscription_over_limit", "subscriptions.subscription"),
             _list(_("Subscriptions"), "subscriptions.subscription"),
             _list(_("Data records"), "subscriptions.datausagerecord"),
             _list(_("Voice records"), "subscriptions.voiceusagerecord"),

@@ -82,8 +82,14 @@ class OverLimitPage(QuestionPage):
         answer, status = answered(form, lambda: asked(form))
         if answer is None:
             return self._question(request, "over_limit", context, status=status)
-        may_export = self._may_export(request)
-        file = file_asked_for(request, "over-limit", lambda: exported(_question_of(form)), may_export=may_export)
+        file = file_asked_for(
+            request,
+            form,
+            "over-limit",
+            context["title"],
+            lambda: exported(_question_of(form)),
+            may_export=self._may_export(request),
+        )
         return file or self._question(request, "over_limit", context | _shown(form, answer))
 
 

@@ -25,8 +25,14 @@ class UsagePage(QuestionPage):
         context: dict[str, Any] = {"title": _("Usage"), "form": form}
         if answer is None:
             return self._question(request, "usage", context, status=status)
-        may_export = self._may_export(request)
-        file = file_asked_for(request, "usage", lambda: exported(answer.metrics), may_export=may_export)
+        file = file_asked_for(
+            request,
+            form,
+            "usage",
+            context["title"],
+            lambda: exported(answer.metrics),
+            may_export=self._may_export(request),
+        )
         if file is not None:
             return file
         if answer.metrics:
