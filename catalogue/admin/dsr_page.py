@@ -24,7 +24,7 @@ from dsrhub.list_totals import Total
 def dsr_page(request: HttpRequest, dsr: DSR) -> dict[str, Any]:
     """Return the context of the summary of a DSR that was read `with_revenue_eur`."""
     is_ingested = dsr.status == DSR.Status.INGESTED
-    counts = problem_counts_by_code(dsr)
+    counts = problem_counts_by_code(dsr.problems.all())
     kept = sum(one.problem_count for one in counts)
     return {
         "summary": _summary(dsr),

@@ -3,23 +3,24 @@
 from typing import Any
 
 from django.contrib import admin
+from django.contrib.admin.views.main import ChangeList
 from django.db.models import F, QuerySet
 from django.http import Http404, HttpRequest
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
-from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from catalogue.admin.cells import dsr_link, link, problem_counts
+from catalogue.admin.excerpts import delivered_line
 from catalogue.admin.filters import DSRFilter, ProblemMessageFilter, RejectionFilter
-from catalogue.dsrs.problems import problem_counts_by_level
+from catalogue.dsrs.problems import problem_counts_by_code
 from catalogue.dsrs.selectors import dsr_get
 from catalogue.exceptions import DSRNotFound
 from catalogue.models import DSR, RateChange, RejectedDelivery, ReportProblem
 from catalogue.reports.formats.registry import explanation
 from dsrhub.admin import ReadOnlyAdmin
 from dsrhub.cells import grouped
-from dsrhub.list_totals import ListTotalsAdmin, Total
+from dsrhub.list_totals import ListTotalsAdmin
 
 # The page of what has problems shows the first ones and links to the list of all.
 PROBLEMS_ON_A_PAGE = 20
@@ -30,15 +31,15 @@ def first_problems(problems: QuerySet[ReportProblem], counts: SafeString | None)
     if counts is None:
         return "-"
     first = problems.order_by("level", "id")[:PROBLEMS_ON_A_PAGE]
-    line = '<div>{}{}{} <span class="note">{}</span></div>'
+    line = '<div>{}{}{} <span class="note">{}</span> {}</div>'
     return format_html("{}{}", counts, format_html_join("", line, map(_parts, first)))
 
 
 def _parts(problem: ReportProblem) -> tuple[Any, ...]:
-    """The file, the place, the value and the meaning of a problem."""
+    """The file, the place, the value, the meaning and the delivered line of a problem."""
     file = f"{problem.file}: " if problem.file else ""
     value = f": {problem.value}" if problem.value else ""
-    return file, problem, value, explanation(problem.code)
+    return file, problem, value, explanation(problem.code), delivered_line(problem.excerpt)
 
 
 class PartOfDSRAdmin(ReadOnlyAdmin):
@@ -57,23 +58,39 @@ class PartOfDSRAdmin(ReadOnlyAdmin):
 
 @admin.register(ReportProblem)
 class ReportProblemAdmin(ListTotalsAdmin, PartOfDSRAdmin):
-    list_display = ["code", "level", "line_link", "column", "value", "explained", "dsr_link", "delivery"]
+    change_list_template = "admin/catalogue/reportproblem/change_list.html"
+    list_display = ["explained", "level", "line_link", "column", "value", "delivered_line", "dsr_link", "delivery"]
     list_filter = [DSRFilter, ProblemMessageFilter, RejectionFilter, "level", "code"]
     list_select_related = ["dsr", "message", "rejection"]
     search_fields = ["value", "file", "dsr__path", "message__message_id", "rejection__name"]
     search_help_text = _("Value, file name, or message id")
     ordering = ["-dsr", "id"]
 
-    def list_totals(self, rows: QuerySet[ReportProblem]) -> list[Total]:
-        counts = problem_counts_by_level(rows)
-        return [
-            Total(gettext("errors"), grouped(counts.get(ReportProblem.Level.ERROR, 0))),
-            Total(gettext("warnings"), grouped(counts.get(ReportProblem.Level.WARNING, 0))),
-        ]
+    fields = ["explained", "level", "file", "line", "column", "value", "delivered_line", "dsr", "message", "rejection"]
+    readonly_fields = ["explained", "delivered_line"]
 
-    @admin.display(description=_("meaning"))
-    def explained(self, problem: ReportProblem) -> str:
-        return str(explanation(problem.code))
+    def list_context(self, changes: ChangeList) -> dict[str, Any]:
+        """The problems of the list by code."""
+        return {
+            "by_code": [
+                {
+                    "code": counted.code,
+                    "level": ReportProblem.Level(counted.level).label,
+                    "count": grouped(counted.problem_count),
+                    "explanation": explanation(counted.code),
+                    "address": changes.get_query_string({"code": counted.code}, ["p"]),
+                }
+                for counted in problem_counts_by_code(changes.queryset)
+            ]
+        }
+
+    @admin.display(description=_("meaning"), ordering="code")
+    def explained(self, problem: ReportProblem) -> SafeString:
+        return format_html('{} <span class="note">{}</span>', explanation(problem.code), problem.code)
+
+    @admin.display(description=_("delivered line"))
+    def delivered_line(self, problem: ReportProblem) -> SafeString | str:
+        return delivered_line(problem.excerpt)
 
     @admin.display(description=_("line"), ordering="line")
     def line_link(self, problem: ReportProblem) -> SafeString | str | None:

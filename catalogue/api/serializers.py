@@ -22,6 +22,7 @@ from catalogue.imports.waiting import waiting_for
 from catalogue.models import DSR, Currency, ImportJob, RateMethod, ReportMessage, ReportProblem, RevenueKind, Territory
 from catalogue.ranking.cache import Ranking
 from catalogue.reports.formats.registry import explanation
+from catalogue.reports.problems import Excerpt
 from dsrhub.api.errors import ErrorSerializer
 from dsrhub.api.fields import ExactField, Int64Field, WholeNumberField, exact_field
 from dsrhub.api.pages import LARGEST_PAGE, PageParameters
@@ -373,6 +374,17 @@ class ExplanationField(serializers.CharField):
         return str(explanation(value))
 
 
+class ExcerptSerializer(serializers.Serializer[Any]):
+    """A part of a line as it was delivered, tabs included. `…` stands for what is cut off."""
+
+    before = serializers.CharField(help_text="What is before the cells in question.")
+    marked = serializers.CharField(help_text="The cells in question. Blank where the line lacks them.")
+    after = serializers.CharField(help_text="What is after them.")
+
+    def to_representation(self, instance: Any) -> dict[str, Any]:
+        return Excerpt(*instance)._asdict()
+
+
 class ProblemSerializer(WithoutEmpty):
     """An error or a warning in a DSR. Properties that do not apply are omitted."""
 
@@ -387,6 +399,7 @@ class ProblemSerializer(WithoutEmpty):
     context_number = serializers.IntegerField(
         required=False, help_text="In a delivery of several DSRs, the number of the DSR, from 1."
     )
+    excerpt = ExcerptSerializer(required=False, help_text="The delivered line around the cells in question.")
 
 
 class MessageProblemSerializer(ProblemSerializer):

@@ -92,7 +92,7 @@ def _hide_cells(problems: Iterable[ReportProblem], dsrs: Sequence[DSR], user: Us
         if problem.dsr_id in refused and problem.line is not None:
             if problem.column == problem.value:  # The name of an unknown column is a cell, too.
                 problem.column = None
-            problem.value = None
+            problem.value = problem.excerpt = None
 
 
 # --- Browsing ----------------------------------------------------------------------------------------------------

@@ -1,5 +1,6 @@
 """Deleting DSRs, and keeping their problems."""
 
+import json
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
@@ -92,12 +93,13 @@ def empty_messages_remove(**conditions: Any) -> None:
 
 # Thousands of model instances would take longer than the import of a file of as many lines.
 PROBLEMS_KEEP = """
-INSERT INTO catalogue_reportproblem (dsr_id, message_id, rejection_id, level, code, file, line, "column", value)
-SELECT dsr, %(message)s, %(rejection)s, level, code, file, line, "column", value
+INSERT INTO catalogue_reportproblem
+    (dsr_id, message_id, rejection_id, level, code, file, line, "column", value, excerpt)
+SELECT dsr, %(message)s, %(rejection)s, level, code, file, line, "column", value, excerpt
 FROM unnest(
     %(dsrs)s::integer[], %(levels)s::text[], %(codes)s::text[], %(files)s::text[], %(lines)s::bigint[],
-    %(columns)s::text[], %(values)s::text[]
-) WITH ORDINALITY AS problem (dsr, level, code, file, line, "column", value, place)
+    %(columns)s::text[], %(values)s::text[], %(excerpts)s::jsonb[]
+) WITH ORDINALITY AS problem (dsr, level, code, file, line, "column", value, excerpt, place)
 ORDER BY place
 """
 
@@ -139,4 +141,5 @@ def _problems_keep(
         lines=[problem.line for problem in problems],
         columns=[problem.column for problem in problems],
         values=[problem.value for problem in problems],
+        excerpts=[problem.excerpt and json.dumps(problem.excerpt) for problem in problems],
     )

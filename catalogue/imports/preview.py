@@ -3,7 +3,7 @@
 Servers and workers of earlier releases read the same values, so their names stay.
 """
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, replace
 from decimal import Decimal
@@ -18,12 +18,13 @@ from catalogue.models import DSR, ImportJob
 from catalogue.reports.contexts import MessageFacts, SalesContext
 from catalogue.reports.delivery import Delivery
 from catalogue.reports.formats.registry import format_of
-from catalogue.reports.problems import Problem, shown
+from catalogue.reports.problems import CommonError, Problem, shown
 from catalogue.resources.found import WIDE
 from dsrhub.database import locks
 from dsrhub.exceptions import DsrhubError
 
 PREVIEW_LINES, PREVIEW_PROBLEMS, PREVIEW_DSRS = 20, 100, 100
+RATE_ERRORS = (CommonError.EXCHANGE_RATE_MISSING, CommonError.EXCHANGE_RATE_INCOMPLETE)
 # The parts of a problem.
 PROBLEM_PARTS = ("level", "code", "line", "column", "value", "file")
 
@@ -43,7 +44,8 @@ def findings_keep(
     kept: list[Problem] = report.problems.kept if report else extra.get("problems", [])
     deliveries = [Delivery(file.path, file.name, folder=file.folder) for file in files]
     contexts = [one.dsr.context for one in report.imported] if report else settled_contexts(deliveries)
-    job.problems = problem_rows([_with_context(problem, contexts) for problem in kept])
+    problems = by_urgency([_with_context(problem, contexts) for problem in kept])
+    job.problems = problem_rows(problems)
     columns, lines = format_of(deliveries[0]).preview(deliveries, PREVIEW_LINES)
     job.keys = [_key(context) for context in contexts]
     job.preview = {
@@ -56,8 +58,10 @@ def findings_keep(
         "lines": lines,
         "error_count": extra.get("error_count", 0),
         "warning_count": report.problems.warning_count if report else extra.get("warning_count", 0),
-        "problems": problems_json(job.problems),
+        "problems": problems_json(problems),
         "kept_count": len(kept),
+        "code_counts": code_counts(kept),
+        "missing_rates": _missing_rates(kept, contexts),
     }
 
 
@@ -91,25 +95,48 @@ def _key(context: SalesContext) -> str:
     return locks.DSR_KEY.key(**asdict(context)) + ("" if kinds == (None, None, None) else repr(kinds))
 
 
-def problem_rows(problems: Sequence[Problem]) -> list[list[Any]]:
-    """The parts of each problem. What keeps the file out comes first, and warnings of lines last."""
-    return [
-        [
-            *("error" if problem.is_error else "warning", problem.code),
-            *(problem.line, problem.column, problem.value, problem.file),
-        ]
-        for problem in sorted(problems, key=_urgency)
-    ]
+def by_urgency(problems: Iterable[Problem]) -> list[Problem]:
+    """The problems in the order in which people see them: what keeps the file out first, and warnings of lines last."""
+    return sorted(problems, key=_urgency)
 
 
 def _urgency(problem: Problem) -> int:
     return 0 if problem.is_error else 1 if problem.line is None else 2
 
 
-def problems_json(rows: Sequence[Sequence[Any]]) -> list[dict[str, Any]]:
+def problem_rows(problems: Iterable[Problem]) -> list[list[Any]]:
+    """The PROBLEM_PARTS of each problem."""
+    return [
+        [
+            *("error" if problem.is_error else "warning", problem.code),
+            *(problem.line, problem.column, problem.value, problem.file),
+        ]
+        for problem in problems
+    ]
+
+
+def problems_json(problems: Sequence[Problem]) -> list[dict[str, Any]]:
     """The first problems, by the names of their parts. Those of a delivery of one file do not name it."""
-    first = [dict(zip(PROBLEM_PARTS, row, strict=True)) for row in rows[:PREVIEW_PROBLEMS]]
-    return [{name: part for name, part in one.items() if name != "file" or part is not None} for one in first]
+    first = problems[:PREVIEW_PROBLEMS]
+    parts = [dict(zip(PROBLEM_PARTS, row, strict=True)) for row in problem_rows(first)]
+    return [
+        {name: part for name, part in one.items() if name != "file" or part is not None} | {"excerpt": problem.excerpt}
+        for one, problem in zip(parts, first, strict=True)
+    ]
+
+
+def code_counts(problems: Iterable[Problem]) -> dict[str, int]:
+    """How many of the kept problems have each code."""
+    return Counter(problem.code.value for problem in problems)
+
+
+def _missing_rates(problems: Iterable[Problem], contexts: Sequence[SalesContext]) -> list[list[str]]:
+    """The currency, and the first and the last day of the period, of each exchange rate that is missing."""
+    lacking = [
+        contexts[(problem.context_number or 1) - 1] for problem in problems if problem.code in RATE_ERRORS and contexts
+    ]
+    keys = [(one.currency, one.period_start.isoformat(), one.period_end.isoformat()) for one in lacking]
+    return [list(key) for key in dict.fromkeys(keys)]
 
 
 def earlier_shown(job: ImportJob) -> list[int]:
@@ -227,7 +254,10 @@ def _earlier_json(dsr: DSR | None) -> dict[str, Any] | None:
             "path": dsr.path,
             "imported_at": dsr.imported_at.isoformat(),
             "line_count": dsr.line_count,
+            "currency": dsr.currency_id,
+            "total_usages": f"{dsr.total_usages:f}",
             "total_revenue": f"{dsr.total_revenue:f}",
+            "rate": f"{dsr.exchange_rate:f}",
         }
         if dsr
         else None

@@ -12,7 +12,7 @@ from catalogue.imports.grouping import file_part
 from catalogue.imports.jobs import job_file_remove, job_held, job_path, new_job, upload_begin
 from catalogue.imports.loading import Choices
 from catalogue.imports.outcome import ImportReport, Outcome
-from catalogue.imports.preview import problem_rows, problems_json
+from catalogue.imports.preview import by_urgency, problems_json
 from catalogue.imports.services import DeliveredFile, delivery_import
 from catalogue.imports.waiting import missing_numbers, require_room, set_locked, set_note, set_touch, waiting_set
 from catalogue.models import ImportJob
@@ -129,7 +129,7 @@ def _set_imported(files: list[ImportJob], choices: Choices) -> ImportReport:
         files[0].preview = {
             "error_count": error.extra.get("error_count", 0),
             "warning_count": error.extra.get("warning_count", 0),
-            "problems": problems_json(problem_rows(error.extra.get("problems", []))),
+            "problems": problems_json(by_urgency(error.extra.get("problems", []))),
         }
         _end(files, State.REFUSED, error.text)
         raise

@@ -318,6 +318,10 @@ class ReportProblem(models.Model):
     line = models.BigIntegerField(_("line"), null=True)
     column = models.CharField(_("column"), max_length=200, null=True)  # noqa: DJ001
     value = models.CharField(_("value"), max_length=255, null=True)  # noqa: DJ001
+    # The workers of the version before do not write it.
+    excerpt = models.JSONField(
+        _("delivered line"), null=True, help_text=_("What is before the cells in question, these, and what is after.")
+    )
 
     class Meta:
         ordering = ["id"]

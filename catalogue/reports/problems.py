@@ -1,8 +1,9 @@
 """What is wrong with a delivery, by stable codes."""
 
 from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
+from typing import NamedTuple
 
 from dsrhub.values import printable
 
@@ -10,6 +11,9 @@ from dsrhub.values import printable
 LONGEST_VALUE = 200
 # Two amounts are kept with all of their digits, and as much of the name of a file as can be stored with them.
 LONGEST_AMOUNTS = 255
+# Of the delivered line: so many characters of the marked cells, and so many on each side of them.
+LONGEST_MARKED, LONGEST_BESIDE = LONGEST_VALUE, 80
+MOST_BYTES_OF_CHARACTER = 4
 # Nobody reads more errors than these. A packed megabyte can be a gigabyte of wrong lines, each of which costs
 # microseconds: without a bound, a small file would keep a worker busy for hours.
 MOST_ERRORS = 1_000_000
@@ -63,10 +67,55 @@ class CommonWarning(WarningCode):
     TRANSACTION_ID_REPEATED = "transaction_id_repeated"
 
 
+class Excerpt(NamedTuple):
+    """A part of a line as it was delivered, tabs included: the `marked` cells, and what is before and after them.
+
+    What is cut off is `…`. Bytes that are no UTF-8 are U+FFFD, and characters that do not print are escaped.
+    """
+
+    before: str
+    marked: str
+    after: str
+
+
+class RawCells(NamedTuple):
+    """Some cells of a delivered line; those that it lacks are blank, at its end."""
+
+    line: bytes
+    cells: slice
+
+    def excerpt(self) -> Excerpt:
+        cells = self.line.split(b"\t")
+        start, stop, _ = self.cells.indices(len(cells))
+        before, after = cells[:start], cells[max(start, stop) :]
+        # The tabs beside the marked cells belong to what is beside them.
+        return Excerpt(
+            _ending(b"\t".join([*before, b""] if start < stop else before)),
+            _beginning(b"\t".join(cells[start:stop]), LONGEST_MARKED),
+            _beginning(b"\t".join([b"", *after] if after else []), LONGEST_BESIDE),
+        )
+
+
+def _beginning(text: bytes, longest: int) -> str:
+    # With some bytes more than needed, the last character is never cut in two.
+    decoded = text[: MOST_BYTES_OF_CHARACTER * (longest + 2)].decode(errors="replace")
+    return _visible(decoded[:longest]) + "…" * (len(decoded) > longest)
+
+
+def _ending(text: bytes) -> str:
+    decoded = text[-MOST_BYTES_OF_CHARACTER * (LONGEST_BESIDE + 2) :].decode(errors="replace")
+    return "…" * (len(decoded) > LONGEST_BESIDE) + _visible(decoded[-LONGEST_BESIDE:])
+
+
+def _visible(text: str) -> str:
+    return "".join(one if one == "\t" or one.isprintable() else ascii(one)[1:-1] for one in text)
+
+
 @dataclass(frozen=True)
 class Problem:
     """One finding in a delivery. A `line` (the first is 1), `column` or `value` that does not apply is None.
 
+    `excerpt` is None where the finding is not about a part of a line, or was made after the lines were read.
     In a delivery of several sales contexts, `context_number` counts the contexts from 1; None is the whole delivery.
     In a delivery of several files, `file` is the name of the file.
     """
@@ -77,6 +126,7 @@ class Problem:
     value: str | None = None
     context_number: int | None = None
     file: str | None = None
+    excerpt: Excerpt | None = None
 
     @property
     def is_error(self) -> bool:
@@ -96,7 +146,8 @@ class ProblemLog:
     error_count: int = 0
     warning_counts: Counter[int | None] = field(default_factory=Counter)
 
-    def add(self, problem: Problem) -> None:
+    def add(self, problem: Problem, cells: RawCells | None = None) -> None:
+        """Add a problem of these `cells`. Their excerpt costs time, so only a problem that is kept gets one."""
         if problem.is_error:
             self.error_count += 1
             is_kept = self.error_count <= self.limit
@@ -104,7 +155,7 @@ class ProblemLog:
             self.warning_counts[problem.context_number] += 1
             is_kept = problem.line is None or self.warning_count <= self.limit
         if is_kept:
-            self.kept.append(problem)
+            self.kept.append(problem if cells is None else replace(problem, excerpt=cells.excerpt()))
 
     def count_warnings(self, count: int, context_number: int | None) -> None:
         """Count warnings of a context that are not kept."""

@@ -99,6 +99,14 @@ class UseTypeTotal(ModelType):
     total_usages = BigInt(required=True)
 
 
+class Excerpt(graphene.ObjectType):
+    """A part of a line as it was delivered, tabs included. `…` stands for what is cut off."""
+
+    before = graphene.String(required=True, description="What is before the cells in question.")
+    marked = graphene.String(required=True, description="The cells in question. Blank where the line lacks them.")
+    after = graphene.String(required=True, description="What is after them.")
+
+
 class Problem(ModelType):
     """An error or a warning in a DSR or in a message as a whole. A field that does not apply is null."""
 
@@ -119,6 +127,13 @@ class Problem(ModelType):
     line = graphene.Int()
     message = graphene.String(required=True, description="What the code means, and what helps, for people.")
     dsr_id = graphene.ID(description="The id of the DSR. Null of a message as a whole.")
+    excerpt = graphene.Field(
+        Excerpt, description="The delivered line around the cells in question. Visible as `value` is."
+    )
+
+    @staticmethod
+    def resolve_excerpt(problem: models.ReportProblem, info: GraphQLResolveInfo) -> Excerpt | None:
+        return None if problem.excerpt is None else Excerpt(*problem.excerpt)
 
     @staticmethod
     def resolve_message(problem: models.ReportProblem, info: GraphQLResolveInfo) -> str:

@@ -79,8 +79,11 @@ SHARED_STORAGE = ["catalogue_usageline", "catalogue_usageline_shared"]
 
 
 def without_messages(problems: list[dict]) -> list[dict]:
-    """Problems as REST shows them, without the explanations of their codes, which each of them must have."""
-    return [{name: value for name, value in one.items() if name != "message"} for one in problems if one["message"]]
+    """Problems as REST shows them, without the explanations of their codes, which each of them must have, and without
+    the delivered lines.
+    """
+    left_out = ("message", "excerpt")
+    return [{name: value for name, value in one.items() if name not in left_out} for one in problems if one["message"]]
 
 
 @contextmanager

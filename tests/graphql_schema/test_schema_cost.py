@@ -25,7 +25,7 @@ LINE = """
     composers label icpn isrcs artistsDelivered
 """
 LINES = f"lines(first: 2) {{ {PAGE_INFO} edges {{ cursor node {{ {LINE} }} }} }}"
-PROBLEM = "id level code message file line column value dsrId"
+PROBLEM = "id level code message file line column value dsrId excerpt { before marked after }"
 PROBLEMS = f"problems(first: 2) {{ {PAGE_INFO} edges {{ cursor node {{ {PROBLEM} }} }} }}"
 USE_TYPE = "useType lineCount blankIsrcCount totalUsages totalRevenue"
 USE_TYPES = f"useTypeTotals(first: 2) {{ {PAGE_INFO} edges {{ cursor node {{ {USE_TYPE} }} }} }}"

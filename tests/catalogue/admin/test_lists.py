@@ -264,9 +264,14 @@ def test_a_dsr_shows_exact_totals_of_its_contents(admin_client, dsr):
 # --- Problems and rate changes ----------------------------------------------------------------------------------
 
 
+def codes(response):
+    """The code of each problem of a list, which is behind its meaning."""
+    return [text.split()[-1] for text in shown(response, "explained")]
+
+
 def test_the_problems_of_one_dsr_are_listed_with_its_name(admin_client, dsr, failed):
     response = admin_client.get(f"{PROBLEMS}?dsr={failed.pk}")
-    assert shown(response, "code") == ["not_a_number", "dsp_id_missing"]
+    assert codes(response) == ["not_a_number", "dsp_id_missing"]
     assert shown(response, "line_link") == ["2", "3"]
     assert shown(response, "column") == ["revenue", "dsp_id"]
     assert shown(response, "value") == ["much", "-"]
@@ -291,7 +296,28 @@ def test_the_problems_of_one_dsr_are_listed_with_its_name(admin_client, dsr, fai
 )
 @pytest.mark.usefixtures("dsr", "failed")
 def test_filters_and_search_find_problems(admin_client, query, expected):
-    assert sorted(shown(admin_client.get(f"{PROBLEMS}?{query}"), "code")) == expected
+    assert sorted(codes(admin_client.get(f"{PROBLEMS}?{query}"))) == expected
+
+
+def test_the_problems_of_a_list_are_counted_by_code(admin_client, dsr, failed):
+    recipes.problem.make(dsr=failed, code="not_a_number", line=9)
+    page = admin_client.get(f"{PROBLEMS}?dsr={failed.pk}")
+    found = [(one["code"], one["level"], one["count"], one["address"]) for one in page.context["by_code"]]
+    assert found == [
+        ("not_a_number", "error", "2", f"?code=not_a_number&dsr={failed.pk}"),
+        ("dsp_id_missing", "error", "1", f"?code=dsp_id_missing&dsr={failed.pk}"),
+    ]
+    assert [one["code"] for one in admin_client.get(f"{PROBLEMS}?level__exact=warning").context["by_code"]] == [
+        *("dsp_id_repeated", "isrc_invalid"),
+    ]
+
+
+def test_a_problem_shows_the_delivered_line_with_its_cell_marked(admin_client, failed):
+    recipes.problem.make(dsr=failed, code="not_utf8", line=9, excerpt=["a\t<b>\t", "Caf\ufffd", "\t1"])
+    marked = '<code class="delivered-line">a ⇥ &lt;b&gt; ⇥ <mark>Caf\ufffd</mark> ⇥ 1</code>'
+    assert marked in admin_client.get(f"{PROBLEMS}?code=not_utf8").content.decode()
+    assert marked in admin_client.get(f"{PROBLEMS}{ReportProblem.objects.latest('pk').pk}/change/").content.decode()
+    assert marked in detail(admin_client, failed)
 
 
 @pytest.mark.parametrize("number", ["abc", "", "1.5", "9" * 5000])

@@ -249,10 +249,14 @@ def test_a_report_with_errors_leaves_only_its_problems(tmp_path):
         imported(path)
 
     assert refusal.value.extra["problems"] == [
-        Problem("dsp_id_missing", 3, "dsp_id", ""),
-        Problem("wrong_cell_count", 4, None, "2"),
-        Problem("not_a_number", 5, "usages", "abc"),
-        Problem("not_a_number", 5, "revenue", "1,5"),
+        Problem("dsp_id_missing", 3, "dsp_id", "", excerpt=("", "", "\tNo id\t\t\t\t")),
+        Problem("wrong_cell_count", 4, None, "2", excerpt=("too\tfew", "", "")),
+        Problem("not_a_number", 5, "usages", "abc", excerpt=("c\t\t\t\t", "abc", "\t1,5")),
+        Problem("not_a_number", 5, "revenue", "1,5", excerpt=("c\t\t\t\tabc\t", "1,5", "")),
+    ]
+    assert [problem.excerpt for problem in DSR.objects.get().problems.order_by("id")] == [
+        *(["", "", "\tNo id\t\t\t\t"], ["too\tfew", "", ""]),
+        *(["c\t\t\t\t", "abc", "\t1,5"], ["c\t\t\t\tabc\t", "1,5", ""]),
     ]
     dsr = DSR.objects.get()
     assert refusal.value.extra["dsr"] == dsr.pk

@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from functools import partial
 from typing import BinaryIO, NamedTuple
 
-from catalogue.reports.formats.ddex.cells import value_of
-from catalogue.reports.problems import shown
+from catalogue.reports.formats.ddex.cells import raw_cells, value_of
+from catalogue.reports.problems import RawCells, shown
 
 # The prefix of an id and the number at its end, as most senders count their blocks.
 COUNTED = re.compile(rb"(.*?)(0|[1-9][0-9]{0,17})", re.DOTALL)
@@ -35,6 +35,10 @@ class RecordLine(NamedTuple):
         """How a problem names one of its cells, or with 0 the whole record."""
         family = shown(self.cells[0].strip()[:4].decode(errors="backslashreplace"))
         return f"{family} cell {number}, {name}" if number else f"{family}, {name}"
+
+    def raw(self, number: int) -> RawCells:
+        """One of its cells, or with 0 the whole record, as a problem shows it."""
+        return raw_cells(self.cells, number)
 
 
 class Block:

@@ -6,8 +6,10 @@ backslash before anything else is itself. Escapes are resolved after a cell is s
 """
 
 import re
+from collections.abc import Sequence
 
 from catalogue.reports.formats.ddex.records import ALL_CELLS, LAST_MANDATORY, family_of
+from catalogue.reports.problems import RawCells
 
 # Control characters never come in a valid line, so two of them can mark escaped characters while a line is split.
 ESCAPED_BACKSLASH, ESCAPED_PIPE = b"\x02", b"\x03"
@@ -50,6 +52,15 @@ def value_of(cell: bytes) -> bytes:
     if BACKSLASH_MARK in text or PIPE_MARK in text:
         return text.replace(ESCAPED_BACKSLASH, b"\\").replace(ESCAPED_PIPE, b"|")
     return text
+
+
+def raw_cells(cells: Sequence[bytes], number: int) -> RawCells:
+    """A cell of a line, or with 0 all of its cells, as it was delivered. Blank cells at its end are left out.
+
+    All spellings of an escape look the same.
+    """
+    line = b"\t".join(cells).rstrip(b"\t").replace(ESCAPED_BACKSLASH, b"\\\\").replace(ESCAPED_PIPE, b"\\|")
+    return RawCells(line, slice(number - 1, number) if number else slice(None))
 
 
 def values_of(cell: bytes) -> list[bytes]:

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable
+from typing import NamedTuple
 
 from catalogue.reports.cells import ISRC, LONGEST_CELL, id_warning, plain_isrc
 from catalogue.reports.formats.ddex.blocks import Block, RecordLine
@@ -19,13 +20,21 @@ COLUMNS = (
 PLAIN_ISRC = re.compile(ISRC.pattern.encode())
 
 
+class NamedCell(NamedTuple):
+    """A cell of a record: its number, its name, and its value."""
+
+    number: int
+    name: str
+    value: str
+
+
 class Descriptions:
     """A description is the cells of COLUMNS with the line end. All methods raise SalesLineError.
 
-    `warn` is called with a code, the record, the name of a cell, its value, and the context.
+    `warn` is called with a code, the record, one of its cells, and the context.
     """
 
-    def __init__(self, warn: Callable[[WarningCode, RecordLine, str, str, Context], None]) -> None:
+    def __init__(self, warn: Callable[[WarningCode, RecordLine, NamedCell, Context], None]) -> None:
         self._warn = warn
 
     def of_block(self, block: Block, release: bytes, resource: bytes, context: Context) -> bytes:
@@ -148,7 +157,7 @@ class Descriptions:
             raise SalesLineError(DdexError.DSP_ID_MISSING, number, f"dsp_id, on line {record.number}", key)
         warning = id_warning(text)
         if warning is not None:
-            self._warn(warning, record, record.column(number, "dsp_id"), text, context)
+            self._warn(warning, record, NamedCell(number, "dsp_id", text), context)
         return key
 
     def _isrcs(self, record: RecordLine, cell: bytes, context: Context) -> tuple[bytes, bytes]:
@@ -159,12 +168,12 @@ class Descriptions:
         if not values:
             return b"", b""
         valid = [isrc for isrc in values if ISRC.fullmatch(isrc)]
-        column = record.column(4 if record.cells[0].startswith(b"SR") else 5, "isrc")
+        number = 4 if record.cells[0].startswith(b"SR") else 5
         for isrc in values:
             if isrc not in valid:
-                self._warn(CommonWarning.ISRC_INVALID, record, column, isrc, context)
+                self._warn(CommonWarning.ISRC_INVALID, record, NamedCell(number, "isrc", isrc), context)
         if len(values) > 1:
-            self._warn(DdexWarning.ISRC_REPEATED, record, column, "|".join(values), context)
+            self._warn(DdexWarning.ISRC_REPEATED, record, NamedCell(number, "isrc", "|".join(values)), context)
         first = (valid or [values_of(cell)[0].decode()])[0]
         return first.encode(), "|".join(values).encode() if len(values) > 1 else b""
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Iterator
 
-from catalogue.reports.problems import CommonError, Problem
+from catalogue.reports.problems import CommonError, Problem, RawCells
 
 BOM = b"\xef\xbb\xbf"
 # A record may name thousands of resources. Without a bound, a file without line ends would be held in memory whole.
@@ -37,7 +37,8 @@ def line_blocks(chunks: Iterable[bytes]) -> Iterator[list[bytes]]:
             number += len(lines)
             yield lines
         if len(rest) > LONGEST_LINE:
-            raise UnreadableMessage(Problem(CommonError.LINE_TOO_LONG, number + 1))
+            excerpt = RawCells(rest, slice(None)).excerpt()
+            raise UnreadableMessage(Problem(CommonError.LINE_TOO_LONG, number + 1, excerpt=excerpt))
     if rest:
         yield LastLine([(rest.removeprefix(BOM) if is_first else rest).removesuffix(b"\r")])
 

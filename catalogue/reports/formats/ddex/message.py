@@ -20,7 +20,7 @@ from catalogue.reports.contexts import (
     SalesContext,
 )
 from catalogue.reports.delivery import Delivery
-from catalogue.reports.formats.ddex.cells import line_cells, value_of
+from catalogue.reports.formats.ddex.cells import line_cells, raw_cells, value_of
 from catalogue.reports.formats.ddex.codes import DdexError, DdexWarning
 from catalogue.reports.formats.ddex.lines import UnreadableMessage, is_record, line_blocks
 from catalogue.reports.formats.ddex.records import (
@@ -138,7 +138,10 @@ class Record:
 
     def report(self, code: ErrorCode | WarningCode, number: int, name: str, value: str | None = None) -> None:
         column = f"{self.family} cell {number}, {name}"
-        self._problems.append(Problem(code, self.line_number, column, value and shown(value), file=self._file))
+        excerpt = raw_cells(self.cells, number).excerpt()
+        self._problems.append(
+            Problem(code, self.line_number, column, value and shown(value), file=self._file, excerpt=excerpt)
+        )
 
 
 def file_head(delivery: Delivery, file: str | None) -> FileHead:

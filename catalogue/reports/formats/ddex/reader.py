@@ -3,15 +3,16 @@
 import re
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from functools import partial
 
 from catalogue.reports.contexts import Contents, Declared
 from catalogue.reports.delivery import Delivery, Progress
 from catalogue.reports.formats.ddex import descriptions, sales
 from catalogue.reports.formats.ddex.blocks import Block, BlockIds, RecordLine
-from catalogue.reports.formats.ddex.cells import BACKSLASH, line_cells, value_of
+from catalogue.reports.formats.ddex.cells import BACKSLASH, line_cells, raw_cells, value_of
 from catalogue.reports.formats.ddex.codes import DdexError, DdexWarning
-from catalogue.reports.formats.ddex.descriptions import Descriptions
+from catalogue.reports.formats.ddex.descriptions import Descriptions, NamedCell
 from catalogue.reports.formats.ddex.lines import BOM, LastLine, UnreadableMessage, is_record, line_blocks
 from catalogue.reports.formats.ddex.money import Allocation
 from catalogue.reports.formats.ddex.records import (
@@ -29,7 +30,7 @@ from catalogue.reports.formats.ddex.records import (
 )
 from catalogue.reports.formats.ddex.sales import FIRST_LINE, Context, Sale, SalesLineError, SalesWriter
 from catalogue.reports.formats.interface import ContextResult
-from catalogue.reports.problems import CommonError, ErrorCode, Problem, ProblemLog, WarningCode, shown
+from catalogue.reports.problems import CommonError, ErrorCode, Problem, ProblemLog, RawCells, WarningCode, shown
 
 RECORD_TYPE = re.compile(rb"(?:[A-Z]{2}[0-9]{2}|HEAD|FOOT|SRFO)(?:\.[0-9]{0,2})?")
 # Ctrl-Z ends a file of some old systems.
@@ -121,8 +122,9 @@ class MessageReader:
                         return
                 yield self._end_file()
             except UnreadableMessage as error:
+                self._write_sales()
                 for problem in error.problems:
-                    self._add(problem.code, problem.line, problem.column, problem.value)
+                    self.problems.add(replace(problem, file=self._file))
                 return
         self._end_message()
         yield b"".join(context.last() for context in self._contexts)
@@ -156,7 +158,7 @@ class MessageReader:
             elif self._foot_line is None:
                 handler(self._cells(line))
             else:
-                self._add(DdexError.RECORD_AFTER_FOOT, self._line, value=_shown(line[:4]))
+                self._add(DdexError.RECORD_AFTER_FOOT, self._line, value=_shown(line[:4]), raw=_raw_at(line, 0))
         return self._written()
 
     def _written(self) -> bytes:
@@ -183,10 +185,12 @@ class MessageReader:
         """Whether a line can be stored; reports it otherwise."""
         if line.startswith(b"#") or not line.strip(NOTHING):
             return False
-        if not _is_utf8(line):
-            self._add(CommonError.NOT_UTF8, self._line, value=_shown(line))
+        if (at := _fault_in_utf8(line)) is not None:
+            self._add(CommonError.NOT_UTF8, self._line, value=_shown(line), raw=_raw_at(line, at))
         elif found := CONTROL_CHARACTER.search(line):
-            self._add(CommonError.CONTROL_CHARACTER, self._line, value=_shown(line[max(found.start() - 20, 0) :]))
+            at = found.start()
+            value = _shown(line[max(at - 20, 0) :])
+            self._add(CommonError.CONTROL_CHARACTER, self._line, value=value, raw=_raw_at(line, at))
         else:
             return True
         return False
@@ -199,14 +203,14 @@ class MessageReader:
         record_type = line.partition(b"\t")[0].strip()
         family = family_of(record_type)
         if self._foot_line is not None:
-            self._add(DdexError.RECORD_AFTER_FOOT, self._line, value=_shown(family))
+            self._add(DdexError.RECORD_AFTER_FOOT, self._line, value=_shown(family), raw=_raw_at(line, 0))
         elif family in self._handlers:
             self._handlers[family](self._cells(line))
         elif family.startswith(b"SY"):
             self._summary(self._cells(line), family)
         elif family[:2] in WITH_USAGES or not RECORD_TYPE.fullmatch(record_type):
             # Neither usages of another profile nor a part of a broken line may be passed over.
-            self._add(DdexError.RECORD_NOT_EXPECTED, self._line, value=_shown(record_type))
+            self._add(DdexError.RECORD_NOT_EXPECTED, self._line, value=_shown(record_type), raw=_raw_at(line, 0))
         else:
             self._without_lines(self._cells(line), family)
 
@@ -219,13 +223,13 @@ class MessageReader:
 
     def _head(self, cells: list[bytes]) -> None:
         if self._has_head:
-            self._add(DdexError.RECORD_NOT_EXPECTED, self._line, value="HEAD")
+            self._add(DdexError.RECORD_NOT_EXPECTED, self._line, value="HEAD", raw=raw_cells(cells, 1))
         self._has_head = True
 
     def _summary(self, cells: list[bytes], family: bytes) -> None:
         self._summary_count += 1
         if self._is_after_summaries:
-            self._add(DdexError.SUMMARY_LATE, self._line, value=_shown(family))
+            self._add(DdexError.SUMMARY_LATE, self._line, value=_shown(family), raw=raw_cells(cells, 1))
         if family.decode(errors="replace") not in REVENUE_SUMMARIES:
             self._other_summaries.add(value_of(cells[1]))
 
@@ -260,7 +264,8 @@ class MessageReader:
             # Only the last file states the numbers of the whole message.
             if stated and stated != str(count) and not ("message" in name and self._is_not_last()):
                 value = f"{stated} stated, {count} found"
-                self._add(DdexWarning.FOOT_DIFFERS, foot.number, f"FOOT cell {cell}, {name}", value)
+                column = f"FOOT cell {cell}, {name}"
+                self._add(DdexWarning.FOOT_DIFFERS, foot.number, column, value, raw=foot.raw(cell))
 
     def _is_not_last(self) -> bool:
         return self._first_of_file != (len(self._deliveries) - 1) * FILE_LINES
@@ -288,7 +293,7 @@ class MessageReader:
         if block is None or block.id != cells[1]:
             block = self._begin_block(cells)
         if not block.id:
-            self._add(DdexError.VALUE_MISSING, self._line, RecordLine(self._line, cells).column(2, "block id"))
+            self._add_of_cell(DdexError.VALUE_MISSING, RecordLine(self._line, cells), 2, "block id")
         block.record_count += 1
         if block.record_count == MOST_IN_BLOCK:
             raise UnreadableMessage(Problem(DdexError.BLOCK_TOO_LARGE, self._line, value=_shown(block.id)))
@@ -327,7 +332,9 @@ class MessageReader:
         """How many cells a record of this type has at most. The type of a broken line is reported."""
         found = record_type.strip()
         if RECORD_TYPE.fullmatch(found) is None:
-            self._add(DdexError.RECORD_NOT_EXPECTED, self._line, value=_shown(found))
+            self._add(
+                DdexError.RECORD_NOT_EXPECTED, self._line, value=_shown(found), raw=RawCells(record_type, slice(1))
+            )
             return ANY_NUMBER
         full = ALL_CELLS.get(found, ANY_NUMBER)
         if len(self._full) < MOST_TYPES:
@@ -339,7 +346,8 @@ class MessageReader:
         surplus = [cell for cell in cells[self._full_of(record_type) :] if cell.strip()]
         if surplus and record_type not in self._surplus:
             self._surplus.add(record_type)
-            self._add(DdexWarning.CELLS_SURPLUS, self._line, _shown(record_type), _shown(surplus[0]))
+            raw = raw_cells(cells, cells.index(surplus[0], self._full_of(record_type)) + 1)
+            self._add(DdexWarning.CELLS_SURPLUS, self._line, _shown(record_type), _shown(surplus[0]), raw=raw)
 
     def _resource(self, cells: list[bytes]) -> None:
         block = self._in_block(cells)
@@ -356,9 +364,9 @@ class MessageReader:
         record = RecordLine(self._line, cells)
         reference = value_of(cells[2])
         if not reference:
-            self._add(DdexError.VALUE_MISSING, self._line, record.column(3, "reference"))
+            self._add_of_cell(DdexError.VALUE_MISSING, record, 3, "reference")
         elif reference in defined:
-            self._add(DdexError.REFERENCE_REPEATED, self._line, record.column(3, "reference"), _shown(reference))
+            self._add_of_cell(DdexError.REFERENCE_REPEATED, record, 3, "reference", value=_shown(reference))
         defined[reference] = record
         return reference
 
@@ -442,13 +450,27 @@ class MessageReader:
 
     def _refuse(self, record: RecordLine, context: Context | None, error: SalesLineError) -> None:
         value = _shown(error.value) if error.value else None
-        number = None if context is None else self._number_of(context)
-        self._add(error.code, record.number, record.column(error.cell, error.name), value, number)
+        self._add_of_cell(error.code, record, error.cell, error.name, value=value, context=context)
 
     # --- Problems ----------------------------------------------------------------------------------------------
 
-    def _warn_of_cell(self, code: WarningCode, record: RecordLine, column: str, value: str, context: Context) -> None:
-        self._add(code, record.number, column, shown(value), self._number_of(context))
+    def _warn_of_cell(self, code: WarningCode, record: RecordLine, cell: NamedCell, context: Context) -> None:
+        self._add_of_cell(code, record, cell.number, cell.name, value=shown(cell.value), context=context)
+
+    def _add_of_cell(
+        self,
+        code: ErrorCode | WarningCode,
+        record: RecordLine,
+        number: int,
+        name: str,
+        *,
+        value: str | None = None,
+        context: Context | None = None,
+    ) -> None:
+        """Add a problem of a cell of a record, or with 0 of the whole record."""
+        context_number = None if context is None else self._number_of(context)
+        column, raw = record.column(number, name), record.raw(number)
+        self._add(code, record.number, column, value, context_number=context_number, raw=raw)
 
     def _number_of(self, context: Context) -> int | None:
         return None if self._is_single else context.number
@@ -459,11 +481,13 @@ class MessageReader:
         line: int | None,
         column: str | None = None,
         value: str | None = None,
+        *,
         context_number: int | None = None,
+        raw: RawCells | None = None,
     ) -> None:
         # Problems are in the order of lines.
         self._write_sales()
-        self.problems.add(Problem(code, line, column, value, context_number, self._file))
+        self.problems.add(Problem(code, line, column, value, context_number, self._file), raw)
 
 
 def _allocation(declared: Declared | None, most_shares: int) -> Allocation:
@@ -477,9 +501,20 @@ def _shown(text: bytes) -> str:
     return shown(text[:1000].decode(errors="backslashreplace"))
 
 
+def _raw_at(line: bytes, position: int) -> RawCells:
+    """The cell of a line that has the byte at a position."""
+    number = line.count(b"\t", 0, position)
+    return RawCells(line, slice(number, number + 1))
+
+
 def _is_utf8(text: bytes) -> bool:
+    return _fault_in_utf8(text) is None
+
+
+def _fault_in_utf8(text: bytes) -> int | None:
+    """The position of the first byte that is no UTF-8; None if there is none."""
     try:
         text.decode()
-    except UnicodeDecodeError:
-        return False
-    return True
+    except UnicodeDecodeError as error:
+        return error.start
+    return None

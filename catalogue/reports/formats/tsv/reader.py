@@ -29,6 +29,7 @@ from catalogue.reports.problems import (
     ErrorCode,
     Problem,
     ProblemLog,
+    RawCells,
     WarningCode,
     shown,
 )
@@ -41,6 +42,7 @@ from dsrhub.values import DECIMALS, INTEGER_DIGITS
 COLUMNS = ("dsp_id", "title", "artists", "isrc", "usages", "revenue")
 # The header is line 1.
 HEADER_LINE = 1
+WHOLE_LINE, FIRST_CELL = slice(None), slice(1)
 # A longer line is no report: without a bound, a file without line ends would be held in memory whole.
 LONGEST_LINE = 1024 * 1024
 
@@ -100,6 +102,8 @@ class ReportReader:
         self.problems = problems
         self.line_number = 0
         self.rewritten_count = 0
+        # The present line, if it is read cell by cell.
+        self._raw_line = b""
         self._blocks = line_blocks(chunks, LONGEST_LINE)
         self._last_block = b""
         header, _, self._first_block = next(self._blocks, b"").partition(b"\n")
@@ -137,7 +141,7 @@ class ReportReader:
 
     def _read_header(self, header: bytes) -> tuple[str, ...]:
         """The columns; none if they cannot be used."""
-        self.line_number = HEADER_LINE
+        self.line_number, self._raw_line = HEADER_LINE, header.removesuffix(b"\r")
         line = self._without_marks(header.removeprefix(BOM).removesuffix(b"\r"))
         if not line or len(header) > LONGEST_LINE:
             self._report(CommonError.LINE_TOO_LONG if line else TsvError.HEADER_MISSING)
@@ -157,14 +161,16 @@ class ReportReader:
     def _report_columns(self, cells: Sequence[str], headings: Sequence[str]) -> None:
         """Report the headings that are no columns, in their order as they were delivered, and the missing columns."""
         counts = Counter(headings)
-        for heading, cell in dict(zip(headings, cells, strict=True)).items():
+        places = {heading: place for place, heading in enumerate(headings)}
+        for heading, place in places.items():
+            cell, raw = cells[place], slice(place, place + 1)
             if heading not in COLUMNS:
-                self._report(TsvError.COLUMN_UNKNOWN, cell, cell)
+                self._report(TsvError.COLUMN_UNKNOWN, cell, cell, raw)
             elif counts[heading] > 1:
-                self._report(TsvError.COLUMN_REPEATED, heading, cell)
+                self._report(TsvError.COLUMN_REPEATED, heading, cell, raw)
         for column in COLUMNS:
             if column not in counts:
-                self._report(TsvError.COLUMN_MISSING, column)
+                self._report(TsvError.COLUMN_MISSING, column, raw=slice(len(cells), None))
 
     def _checked(self, block: bytes) -> bytes:
         # Text that is not UTF-8 would match the expression: then every line of the block is read cell by cell.
@@ -182,10 +188,11 @@ class ReportReader:
             else:
                 self.line_number += 1
                 line_stop = block.find(b"\n", at)
+                self._raw_line = block[at : line_stop if line_stop >= 0 else None].removesuffix(b"\r")
                 if line_stop - at > LONGEST_LINE or line_stop < 0:
                     self._report(CommonError.LINE_TOO_LONG)
                 else:
-                    pieces.append(self._rewritten(block[at:line_stop].removesuffix(b"\r")))
+                    pieces.append(self._rewritten(self._raw_line))
                 at = line_stop + 1 or len(block)
         # A block that is valid throughout is one piece, and joining one piece copies nothing.
         return b"".join(pieces)
@@ -200,10 +207,11 @@ class ReportReader:
             position = line.count(b"\t", 0, error.start)
             column = self.columns[position] if position < len(self.columns) else None
             value = line.split(b"\t")[position].decode(errors="backslashreplace")
-            self._report(CommonError.NOT_UTF8, column, value)
+            self._report(CommonError.NOT_UTF8, column, value, slice(position, position + 1))
             return b""
         if len(cells) != len(self.columns):
-            self._report(TsvError.CELL_COUNT, None, str(len(cells)))
+            # Those that are too many, or the end of the line.
+            self._report(TsvError.CELL_COUNT, None, str(len(cells)), slice(len(self.columns), None))
             return b""
         rewritten = "\t".join(self._plain(column, cell) for column, cell in zip(self.columns, cells, strict=True))
         return rewritten.encode() + self.line_end
@@ -212,7 +220,7 @@ class ReportReader:
         """The line without byte order marks at its start: files that were joined have them."""
         if not line.startswith(BOM):
             return line
-        self._report(CommonWarning.BYTE_ORDER_MARK)
+        self._report(CommonWarning.BYTE_ORDER_MARK, raw=FIRST_CELL)
         while line.startswith(BOM):
             line = line.removeprefix(BOM)
         return line
@@ -252,8 +260,22 @@ class ReportReader:
         self._report(CommonWarning.INVISIBLE_CHARACTER if is_invisible else CommonWarning.ISRC_INVALID, "isrc", cell)
         return "" if blank else cell
 
-    def _report(self, code: ErrorCode | WarningCode, column: str | None = None, value: str | None = None) -> None:
-        self.problems.add(Problem(code, self.line_number, column and shown(column), value and shown(value)))
+    def _report(
+        self,
+        code: ErrorCode | WarningCode,
+        column: str | None = None,
+        value: str | None = None,
+        raw: slice | None = None,
+    ) -> None:
+        """Report a problem of the `raw` cells of the present line: by default of the column, or else of all."""
+        problem = Problem(code, self.line_number, column and shown(column), value and shown(value))
+        self.problems.add(problem, RawCells(self._raw_line, raw or self._raw_cell(column)))
+
+    def _raw_cell(self, column: str | None) -> slice:
+        if column is None:
+            return WHOLE_LINE
+        place = self.columns.index(column)
+        return slice(place, place + 1)
 
 
 def _is_utf8(block: bytes) -> bool:
