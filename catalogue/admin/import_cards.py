@@ -1,26 +1,51 @@
 """An import job as its page shows it: progress, findings, totals and what the user can do next."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from datetime import datetime
 from decimal import Decimal
 from itertools import zip_longest
 from typing import Any
 
 from django.contrib.admin.utils import label_for_field
 from django.template.defaultfilters import filesizeformat
+from django.urls import reverse
 from django.utils import timezone
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 from catalogue.admin.cells import problem_counts
 from catalogue.admin.declared import DeclaredForm
+from catalogue.admin.excerpts import delivered_line
 from catalogue.imports.preview import earlier_ids, found_in, shown_dsrs
 from catalogue.imports.selectors import JobProgress, job_progress
-from catalogue.models import DSR, ImportJob
+from catalogue.models import DSR, ImportJob, ReportProblem
 from catalogue.reports.formats.registry import explanation
-from dsrhub.cells import grouped, money
+from catalogue.resources.found import WIDE
+from dsrhub.cells import grouped, money, plain, rounded
 
 State = ImportJob.State
 # How many DSRs that a replacement lacks are listed.
 SHOWN_MISSING = 20
+RATE_DECIMALS = 6
+# The names in previews, which are stored in English.
+LABELS: Mapping[str, Any] = {
+    "offer": gettext_lazy("offer"),
+    "society": gettext_lazy("society"),
+    "territory": gettext_lazy("territory"),
+    "currency": gettext_lazy("currency"),
+    "period": gettext_lazy("period"),
+    "commercial model": gettext_lazy("commercial model"),
+    "use type": gettext_lazy("use type"),
+    "subscriber type": gettext_lazy("subscriber type"),
+    "sender": gettext_lazy("sender"),
+    "recipient": gettext_lazy("recipient"),
+    "message id": gettext_lazy("message id"),
+    "created": gettext_lazy("created"),
+    "profile": gettext_lazy("profile"),
+    "files": gettext_lazy("files"),
+}
 
 
 def job_card(job: ImportJob, in_work: set[int], same_key: Sequence[ImportJob]) -> dict[str, Any]:
@@ -37,10 +62,14 @@ def job_card(job: ImportJob, in_work: set[int], same_key: Sequence[ImportJob]) -
         "more_missing": grouped(len(preview.get("missing", [])) - SHOWN_MISSING),
         "progress": job_progress_json(job, in_work),
         "preview": preview,
+        "rate": rounded(Decimal(preview["rate"]["value"]), RATE_DECIMALS) if preview.get("rate") else "",
+        "report": _labelled(preview.get("report") or []),
         **_dsr_table(preview),
         "totals": totals and _totals(totals),
+        "compared": _compared_deliveries(preview),
+        "rate_links": _rate_links(job, preview.get("missing_rates", [])),
         "problem_counts": problem_counts(errors, warnings),
-        "problem_groups": _problem_groups(preview.get("problems", [])),
+        "problem_groups": _problem_groups(preview.get("problems", []), preview.get("code_counts", {})),
         "more_problems": grouped(more_problems) if more_problems > 0 else "",
         "download": _download_label(preview.get("kept_count", 0), errors + warnings) if job.stored_name else "",
         # A line may have more cells than there are columns.
@@ -55,12 +84,93 @@ def job_card(job: ImportJob, in_work: set[int], same_key: Sequence[ImportJob]) -
     }
 
 
-def _problem_groups(problems: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
-    """The problems of each code together, with what the code means and what to do about it."""
+def _labelled(pairs: Sequence[Sequence[Any]]) -> list[tuple[Any, Any]]:
+    """The facts that have a value, with names for people."""
+    return [(LABELS.get(name, name), value) for name, value in pairs if value]
+
+
+def _problem_groups(problems: Sequence[dict[str, Any]], counts: Mapping[str, int]) -> list[dict[str, Any]]:
+    """The first problems of each code together, with their number, what the code means and what to do about it."""
     by_code: dict[str, list[dict[str, Any]]] = {}
     for problem in problems:
         by_code.setdefault(problem["code"], []).append(problem)
-    return [{"code": code, "explanation": explanation(code), "problems": those} for code, those in by_code.items()]
+    return [
+        {
+            "code": code,
+            "count": grouped(counts.get(code, len(those))),
+            "explanation": explanation(code),
+            "problems": [_problem_row(problem) for problem in those],
+        }
+        for code, those in by_code.items()
+    ]
+
+
+def _problem_row(problem: dict[str, Any]) -> dict[str, Any]:
+    line, file = problem["line"], problem.get("file")
+    place = "" if line is None else grouped(line)
+    return {
+        **problem,
+        "level_label": ReportProblem.Level(problem["level"]).label,
+        "place": ": ".join(filter(None, (file, place))),
+        # Workers of earlier releases keep no line.
+        "delivered_line": delivered_line(problem.get("excerpt")),
+    }
+
+
+def _rate_links(job: ImportJob, missing: Sequence[Sequence[str]]) -> list[tuple[str, str]]:
+    """For each missing exchange rate, what to enter, and the filled-in form. It leads back to the page of the job."""
+    links = []
+    for currency, start, end in missing if job.state == State.REFUSED else ():
+        query = {"currency": currency, "period_start": start, "period_end": end, "upload": job.upload}
+        values = {"currency": currency, "start": start, "end": end}
+        text = _("Enter the rate of %(currency)s from %(start)s to %(end)s") % values
+        links.append((text, reverse("admin:catalogue_operatorrate_add", query=query)))
+    return links
+
+
+# --- An earlier delivery beside this one -----------------------------------------------------------------------
+
+
+def _compared_deliveries(preview: dict[str, Any]) -> list[dict[str, Any]]:
+    """A row for each measure of the earlier delivery and of this file; none where one of both is not a single DSR.
+
+    Workers of earlier releases keep less of the earlier delivery: what is missing is blank.
+    """
+    earlier, totals = preview.get("earlier"), preview.get("totals")
+    if not earlier or not totals or preview.get("dsrs"):
+        return []
+    currency, rate = totals["currency"], (preview.get("rate") or {}).get("value")
+    old_revenue, new_revenue = Decimal(earlier["total_revenue"]), Decimal(totals["total_revenue"])
+    imported_at = timezone.localtime(datetime.fromisoformat(earlier["imported_at"]))
+    return [
+        _compared_row(_("lines"), earlier["line_count"], totals["line_count"]),
+        _compared_row(_("usages"), earlier.get("total_usages"), totals["total_usages"]),
+        _compared_row(_("revenue"), old_revenue, new_revenue, currency),
+        _compared_row(
+            _("revenue in EUR"), _in_eur(old_revenue, earlier.get("rate")), _in_eur(new_revenue, rate), "EUR"
+        ),
+        {"name": _("imported at"), "cells": [f"{imported_at:%Y-%m-%d %H:%M}", _("not yet"), ""]},
+    ]
+
+
+def _compared_row(name: str, old: Any, new: Any, currency: str = "") -> dict[str, Any]:
+    numbers = [None if one is None else Decimal(one) for one in (old, new)]
+    before, now = numbers
+    difference = None if before is None or now is None else now - before
+    cells = [_amount(number, currency) for number in (before, now)]
+    sign = "+" if difference is not None and difference > 0 else ""
+    return {"name": name, "cells": [*cells, format_html("{}{}", sign, _amount(difference, currency))]}
+
+
+def _in_eur(revenue: Decimal, rate: str | None) -> Decimal | None:
+    return None if rate is None else WIDE.divide(revenue, Decimal(rate))
+
+
+def _amount(number: Decimal | None, currency: str) -> SafeString | str:
+    """An amount, or without a currency a count; blank where it is not known."""
+    if number is None:
+        return ""
+    return money(number, currency) if currency else plain(number) or ""
 
 
 def _declared_form(job: ImportJob, preview: dict[str, Any]) -> DeclaredForm:
@@ -79,8 +189,8 @@ def _dsr_table(preview: dict[str, Any]) -> dict[str, Any]:
     names = [name for one in found for name, value in one["report"] or [] if value]
     keys = [name for name in dict.fromkeys(names) if not (message and name in ("society", "period"))]
     return {
-        "message": message,
-        "dsr_keys": keys,
+        "message": _labelled(message),
+        "dsr_keys": [LABELS.get(key, key) for key in keys],
         "dsrs": [_dsr_row(one, keys) for one in found],
         "dsr_count": grouped(preview.get("dsr_count", len(found))),
         "has_more_dsrs": preview.get("dsr_count", 0) > len(found),
@@ -93,38 +203,52 @@ def _dsr_row(found: dict[str, Any], keys: list[str]) -> dict[str, Any]:
     """One DSR of a message, or of another delivery of several."""
     totals, declared, report = found["totals"] or {}, found.get("declared") or {}, found["report"] or []
     key = dict(report)
+    currency = key.get("currency") or ""
     return {
         "context": ", ".join(value for _name, value in report if value),
         "key": [key.get(name) or "" for name in keys],
-        "lines": _grouped(totals.get("line_count")),
-        "declared_usages": _grouped(declared.get("usages")),
-        "usages": _grouped(totals.get("total_usages")),
+        "lines": _count(totals.get("line_count")),
+        "declared_usages": _count(declared.get("usages")),
+        "usages": _count(totals.get("total_usages")),
         "has_more_usages": _exceeds(totals.get("total_usages"), declared.get("usages")),
-        "declared_revenue": _grouped(declared.get("revenue")),
-        "revenue": _grouped(totals.get("total_revenue")),
-        "unallocated": _grouped(declared.get("unallocated")),
-        "rate": found["rate"],
-        "earlier": found["earlier"],
+        "declared_revenue": _money(declared.get("revenue"), currency),
+        "revenue": _money(totals.get("total_revenue"), currency),
+        "unallocated": _money(declared.get("unallocated"), currency),
+        "rate": found["rate"] and rounded(Decimal(found["rate"]["value"]), RATE_DECIMALS),
+        "earlier": found["earlier"] and _earlier_cell(found["earlier"], currency),
+    }
+
+
+def _earlier_cell(earlier: dict[str, Any], currency: str) -> dict[str, Any]:
+    return {
+        "id": earlier["id"],
+        "lines": grouped(earlier["line_count"]),
+        "revenue": _money(earlier["total_revenue"], currency),
     }
 
 
 def _control_row(found: dict[str, Any]) -> dict[str, Any]:
     """The sums of all DSRs of one currency."""
+    currency = found["currency"]
     return {
-        "currency": found["currency"],
+        "currency": currency,
         "dsrs": grouped(found["dsr_count"]),
         "without_lines": grouped(found["without_lines_count"]),
         "lines": grouped(found["line_count"]),
-        "declared_usages": grouped(found["declared_usages"]),
-        "usages": grouped(found["total_usages"]),
-        "declared_revenue": grouped(found["declared_revenue"]),
-        "revenue": grouped(found["total_revenue"]),
-        "unallocated": grouped(found["unallocated_revenue"]),
+        "declared_usages": _count(found["declared_usages"]),
+        "usages": _count(found["total_usages"]),
+        "declared_revenue": _money(found["declared_revenue"], currency),
+        "revenue": _money(found["total_revenue"], currency),
+        "unallocated": _money(found["unallocated_revenue"], currency),
     }
 
 
-def _grouped(number: int | str | None) -> str:
-    return "" if number is None else grouped(number)
+def _count(number: int | str | None) -> str:
+    return "" if number is None else plain(Decimal(number)) or ""
+
+
+def _money(amount: str | None, currency: str) -> SafeString | str:
+    return "" if amount is None else money(Decimal(amount), currency)
 
 
 def _exceeds(found: str | None, declared: str | None) -> bool:

@@ -33,7 +33,7 @@ from import_export.forms import ImportForm
 from import_export.resources import Resource
 from import_export.results import Result
 
-from catalogue.admin.cells import link
+from catalogue.admin.cells import days, dsr_name, link
 from catalogue.admin.declared import DeclaredForm
 from catalogue.admin.exports import PROBLEM_COLUMNS
 from catalogue.admin.import_cards import job_card, job_progress_json
@@ -43,7 +43,7 @@ from catalogue.imports import jobs as import_jobs
 from catalogue.imports.progress import Deadline
 from catalogue.imports.selectors import WORKER, import_job_problems, jobs_in_work, jobs_of_same_key, jobs_of_upload
 from catalogue.imports.worker import job_step_run
-from catalogue.models import ImportJob
+from catalogue.models import DSR, ImportJob, OperatorRate
 from catalogue.reports.formats import registry
 from catalogue.reports.formats.registry import (
     file_endings,
@@ -59,7 +59,7 @@ from dsrhub.import_export.formats import CSV
 from dsrhub.import_export.tables import Table, dated_name
 from dsrhub.import_export.uploads import PathFormat, PathImportMixin
 from dsrhub.texts import joined
-from dsrhub.values import either
+from dsrhub.values import either, plain_id
 
 # A step that takes longer is left to a worker: reading is two thirds of a check, and a page may take 5 seconds.
 AT_ONCE_SECONDS = 3
@@ -99,6 +99,7 @@ class ReportImportForm(ImportForm):  # type: ignore[misc]
         self.fields["import_file"].help_text = (
             _("One or several, with the names that they were delivered under: %s") % name_patterns()
         )
+        self.fields["import_file"].widget.attrs["aria-describedby"] = "id_import_file_help id_import_file_limits"
 
     @property
     def media(self) -> forms.Media:
@@ -182,7 +183,11 @@ class ReportImportMixin(PathImportMixin, ImportMixin):  # type: ignore[misc]
         self._require_permission(request)
         form = self.create_import_form(request)
         if not (request.method == "POST" and form.is_valid()):
-            page: HttpResponse = super().import_action(request, **kwargs)
+            if _is_script(request):
+                # As the page of the form, with the status 200.
+                return JsonResponse({"errors": list(form.errors.get("import_file", []))})
+            page: TemplateResponse = super().import_action(request, **kwargs)
+            page.context_data |= {"replaced": _replaced(request), **_limits()}  # type: ignore[operator]
             return page
         for reason in form.skipped:
             messages.warning(request, _("Skipped: %s") % reason)
@@ -197,9 +202,10 @@ class ReportImportMixin(PathImportMixin, ImportMixin):  # type: ignore[misc]
             except WaitingFilesTooLarge as error:
                 dataset.unlink()
                 messages.error(request, error.message)
-        if not ImportJob.objects.filter(upload=upload).exists():
-            return HttpResponseRedirect(reverse("admin:catalogue_dsr_import"))
-        return HttpResponseRedirect(reverse("admin:catalogue_dsr_upload", args=[upload]))
+        address = reverse("admin:catalogue_dsr_import")
+        if ImportJob.objects.filter(upload=upload).exists():
+            address = reverse("admin:catalogue_dsr_upload", args=[upload])
+        return JsonResponse({"address": address}) if _is_script(request) else HttpResponseRedirect(address)
 
     def process_import(self, request: HttpRequest, **kwargs: Any) -> HttpResponse:
         """Apply what the user chose for the files of an upload: import, check again or discard.
@@ -264,6 +270,7 @@ class ReportImportMixin(PathImportMixin, ImportMixin):  # type: ignore[misc]
             "can_confirm": any(job.state == State.CHECKED for job in jobs),
             "may_replace": may_replace(request),
             "may_drop": may_drop(request),
+            "may_enter_rates": request.user.has_perm("catalogue.add_operatorrate"),
             "lacks_worker": WORKER not in in_work and any(job.state in ImportJob.WORK for job in jobs),
         }
         return TemplateResponse(request, "admin/catalogue/dsr/upload.html", context)
@@ -299,6 +306,51 @@ def may_drop(request: HttpRequest) -> bool:
     return request.user.has_perm("catalogue.delete_dsr")
 
 
+def check_again(request: HttpRequest, *, upload: str, rate: OperatorRate) -> str | None:
+    """Check the refused files of an upload again that lack a rate which somebody entered, outside of a transaction.
+
+    Return the page of the upload; None if there is no such upload, or the user may not import.
+    """
+    jobs = jobs_of_upload(upload) if request.user.has_perm("catalogue.import_dsr") else []
+    key = [rate.currency_id, rate.period_start.isoformat(), rate.period_end.isoformat()]
+    progress = Deadline(AT_ONCE_SECONDS)
+    for job in jobs:
+        if job.state == State.REFUSED and key in (job.preview or {}).get("missing_rates", []):
+            try:
+                import_jobs.import_job_check_again(job=job)
+            except DsrhubError as error:
+                messages.warning(request, error.message)
+            else:
+                run_at_once(job, progress)
+    return reverse("admin:catalogue_dsr_upload", args=[upload]) if jobs else None
+
+
+def _is_script(request: HttpRequest) -> bool:
+    """Whether the script of the page sends the upload, which follows no redirects: see `upload.js`."""
+    return request.headers.get("Accept") == "application/json"
+
+
+def _replaced(request: HttpRequest) -> dict[str, Any] | None:
+    """The DSR that the user is about to replace, as `?replace=` says. It is a hint, and decides nothing."""
+    number = request.GET.get("replace")
+    if number is None:
+        return None
+    known = plain_id(number)
+    dsr = None if known is None else DSR.objects.filter(pk=known).first()
+    return {"number": number, "dsr": dsr, "name": dsr and dsr_name(dsr), "days": dsr and days(dsr)}
+
+
+def _limits() -> dict[str, Any]:
+    """What one upload may have."""
+    limit = settings.DSRHUB_UPLOAD_LIMIT_BYTES
+    return {
+        "most_files": settings.DATA_UPLOAD_MAX_NUMBER_FILES,
+        "most_bytes": limit,
+        "most_size": filesizeformat(limit),
+        "most_unpacked": filesizeformat(settings.DSRHUB_UPLOAD_UNPACKED_LIMIT_BYTES),
+    }
+
+
 def _user(request: HttpRequest) -> User:
     return cast(User, request.user)
 
@@ -332,6 +384,7 @@ def _jobs_or_404(upload: str) -> list[ImportJob]:
 class ImportJobAdmin(ReadOnlyAdmin):
     list_display = ["file", "state", "shown_message", "dsr", "uploaded_by", "uploaded_at"]
     list_display_links = None
+    empty_value_display = ""
     list_filter = ["state", "uploaded_at"]
     list_select_related = ["uploaded_by"]
     search_fields = ["name"]
@@ -360,6 +413,9 @@ class ImportJobAdmin(ReadOnlyAdmin):
     def shown_message(self, job: ImportJob) -> str:
         return job.shown_message
 
-    @admin.display(description="DSR")
-    def dsr(self, job: ImportJob) -> int | None:
-        return job.dsr_number
+    @admin.display(description="DSR", ordering="dsr_number")
+    def dsr(self, job: ImportJob) -> SafeString | None:
+        """Return the first DSR. It may be gone by now: then its page says so."""
+        if job.dsr_number is None:
+            return None
+        return link(f"DSR {job.dsr_number}", "dsr_change", job.dsr_number)

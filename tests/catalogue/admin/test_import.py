@@ -113,6 +113,7 @@ def test_the_preview_shows_the_report_and_loads_nothing(admin_client):
     ]
     assert card["preview"]["problems"] == [
         {"level": "warning", "code": "isrc_invalid", "line": 24, "column": "isrc", "value": "bad"}
+        | {"excerpt": ["id24\t\t\t", "bad", "\t\t-0.05"]}
     ]
     assert states(page) == [(NO_JANUARY, "checked")]
     text = page.content.decode()
@@ -131,7 +132,17 @@ def test_a_file_with_errors_shows_the_first_100_and_cannot_be_confirmed(admin_cl
     problems = card["preview"]["problems"]
     assert len(problems) == 100
     # Errors come before warnings, although the warning is first in the file.
-    assert problems[0] == {"level": "error", "code": "not_a_number", "line": 3, "column": "revenue", "value": "much"}
+    assert problems[0] == {
+        "level": "error",
+        "code": "not_a_number",
+        "line": 3,
+        "column": "revenue",
+        "value": "much",
+        "excerpt": ["id2\t\t\t\t\t", "much", ""],
+    }
+    assert [(group["code"], group["count"]) for group in card["problem_groups"]] == [("not_a_number", "150")]
+    marked = '<code class="delivered-line">id2 ⇥  ⇥  ⇥  ⇥  ⇥ <mark>much</mark></code>'
+    assert card["problem_groups"][0]["problems"][0]["delivered_line"] == marked
     assert (card["problem_counts"], card["more_problems"]) == ("150 errors, 1 warning", "51")
     assert "Confirm import" not in page.content.decode()
     confirm(admin_client, page)
@@ -429,7 +440,7 @@ def test_a_worker_checks_and_loads_a_large_file(admin_client, uploads):
     page = upload(admin_client, report(NO_JANUARY, line("a", revenue="3")))
     (job,) = ImportJob.objects.all()
     assert states(page) == [(NO_JANUARY, "to_check")]
-    assert "No worker is running." in page.content.decode()
+    assert "No program is running that does the waiting work." in page.content.decode()
     assert progress(admin_client, page) == {
         "jobs": {
             str(job.pk): {"state": "to_check", "label": "to be checked", "share": 0.0, "text": "Waiting for a worker."}

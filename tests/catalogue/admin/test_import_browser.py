@@ -101,9 +101,14 @@ def test_errors_and_an_earlier_delivery_are_shown_before_the_import(admin, tmp_p
     bad = NO_JANUARY.replace("Duo", "Free")
     upload(admin, write_report(tmp_path, NO_JANUARY, line("b")), write_report(tmp_path, bad, line("b", usages="many")))
     expect_state(admin, "To be confirmed", "Refused")
-    meaning = "The cell must have a number, and has something else. Ask the service for a corrected file. not_a_number"
+    meaning = (
+        "The cell must have a number, and has something else. Ask the service for a corrected file. not_a_number: 1"
+    )
     expect(admin.locator(".problems tbody th")).to_have_text(meaning)
-    expect(admin.locator(".problems tbody td")).to_have_text(["error", "2", "usages", "many"])
+    delivered = "Delivered line: b ⇥  ⇥  ⇥  ⇥ many ⇥ "
+    expect(admin.locator(".problems tbody td")).to_have_text(["error", "2", "usages", "many", delivered])
+    expect(admin.locator(".problems mark")).to_have_text("many")
+    expect(admin.locator(".compared tbody tr >> nth=0 >> td")).to_have_text(["1", "1", "0"])
     admin.click("text=Confirm import")
     expect(admin.locator(".messagelist")).to_contain_text("an earlier delivery exists")
     assert DSR.objects.get() == earlier
@@ -113,6 +118,35 @@ def test_errors_and_an_earlier_delivery_are_shown_before_the_import(admin, tmp_p
     assert DSR.objects.get() != earlier
     admin.click("text=Discard")
     expect_state(admin, "Done", "Discarded")
+
+
+DROP = """([name, content]) => {
+    const transfer = new DataTransfer();
+    transfer.items.add(new File([content], name));
+    document.querySelector(".drop-zone").dispatchEvent(new DragEvent("drop", { dataTransfer: transfer }));
+}"""
+
+
+def test_files_are_dropped_listed_removed_and_uploaded(admin, tmp_path):
+    other, empty = NO_JANUARY.replace("Duo", "Free"), "a.csv"
+    admin.click(".object-tools >> text=Import")
+    expect(admin.locator(".drop-hint")).to_be_visible()  # The script is there.
+    admin.set_input_files("#id_import_file", [write_report(tmp_path, NO_JANUARY, line("a"))])
+    admin.evaluate(DROP, [other, "x"])
+    admin.evaluate(DROP, [empty, ""])
+    chosen = admin.locator("#chosen-files li")
+    expect(chosen).to_have_text(
+        [f"{NO_JANUARY} · 50 bytes Remove", f"{other} · 1 byte Remove", "a.csv · 0 bytes Remove"]
+    )
+    admin.focus(f"[aria-label='Remove {other}']")
+    admin.keyboard.press("Enter")
+    expect(chosen).to_have_count(2)
+    expect(admin.locator("#chosen-sum")).to_have_text("Together: 50 bytes.")
+    admin.click("text=Upload and check")
+    expect(admin.locator("#upload-errors")).to_contain_text("a.csv does not end in .tsv or .tsv.gz.")
+    admin.click("[aria-label='Remove a.csv']")
+    admin.click("text=Upload and check")
+    expect_state(admin, "To be confirmed")
 
 
 @pytest.mark.parametrize("width", [1280, 390])

@@ -1,6 +1,7 @@
 """The preview of a checked message: a row for each context, control totals, and what would be replaced."""
 
 import json
+import re
 from decimal import Decimal
 
 import pytest
@@ -31,6 +32,12 @@ def card_of(page):
     return card
 
 
+def full(cell):
+    """All digits of an amount and its currency."""
+    found = re.search('data-full="(.*?)"', cell)
+    return found[1] if found else cell
+
+
 def many(count, revenue=lambda number: number):
     """Summaries of contexts without sales: `number` has 100 usages, and its revenue in EUR."""
     return "\n".join(
@@ -45,13 +52,15 @@ def test_each_context_has_a_row_with_declared_and_found_numbers(admin_client, tm
     assert states(page) == [(MESSAGE, "checked")]
     assert card["dsr_keys"] == ["DSP", "offer", "territory", "currency", "commercial model", "use type"]
     columns = ("declared_usages", "usages", "declared_revenue", "revenue", "unallocated", "lines")
-    rows = {row["key"][1:4][0] + " " + row["key"][2]: tuple(row[name] for name in columns) for row in card["dsrs"]}
+    rows = {
+        row["key"][1:4][0] + " " + row["key"][2]: tuple(full(row[name]) for name in columns) for row in card["dsrs"]
+    }
     assert rows == {
-        "TonbankPremium GB": ("1,000", "893", "700.00", "625.1", "74.9", "4"),
-        "TonbankPremium SE": ("500", "500", "1,234.565", "1,234.565", "0", "1"),
-        "TonbankFree GB": ("300", "200", "10", "6.666666666666", "3.333333333334", "3"),
-        "TonbankShop WW": ("7", "7", "6.93", "6.93", "0", "2"),
-        "TonbankPremium NO": ("0", "0", "0", "0", "0", "0"),
+        "TonbankPremium GB": ("1,000", "893", "700.00 GBP", "625.10 GBP", "74.90 GBP", "4"),
+        "TonbankPremium SE": ("500", "500", "1,234.565 SEK", "1,234.565 SEK", "0.00 SEK", "1"),
+        "TonbankFree GB": ("300", "200", "10.00 GBP", "6.666666666666 GBP", "3.333333333334 GBP", "3"),
+        "TonbankShop WW": ("7", "7", "6.93 EUR", "6.93 EUR", "0.00 EUR", "2"),
+        "TonbankPremium NO": ("0", "0", "0.00 NOK", "0.00 NOK", "0.00 NOK", "0"),
     }
     # In EUR, 700 GBP are more than 1,234.565 SEK.
     assert [row["key"][2] for row in card["dsrs"][:2]] == ["GB", "SE"]
@@ -72,11 +81,12 @@ def test_control_totals_are_those_of_all_contexts_by_currency(admin_client, tmp_
         "lines": "7",
         "declared_usages": "1,300",
         "usages": "1,093",
-        "declared_revenue": "710.00",
-        "revenue": "631.766666666666",
-        "unallocated": "78.233333333334",
+        "declared_revenue": "710.00 GBP",
+        "revenue": "631.766666666666 GBP",
+        "unallocated": "78.233333333334 GBP",
     }
-    assert [row for row in card["control_totals"] if row["currency"] == "GBP"] == [pounds]
+    rows = [row for row in card["control_totals"] if row["currency"] == "GBP"]
+    assert [{name: full(cell) for name, cell in row.items()} for row in rows] == [pounds]
     assert [(row["currency"], row["without_lines"]) for row in card["control_totals"]] == [
         *(("EUR", "0"), ("GBP", "0"), ("NOK", "1"), ("SEK", "0")),
     ]
@@ -87,7 +97,7 @@ def test_control_totals_keep_all_digits(admin_client, tmp_path):
     card = card_of(upload(admin_client, file(tmp_path, summaries=many(2, digits.get), blocks="")))
     (row,) = card["control_totals"]
     expected = Decimal("1" * 30 + "." + "1" * 40)
-    assert row["declared_revenue"].replace(",", "") == f"{expected:f}"
+    assert full(row["declared_revenue"]).replace(",", "") == f"{expected:f} EUR"
 
 
 def test_more_usages_than_declared_are_marked(admin_client, tmp_path):
@@ -116,7 +126,7 @@ def test_of_many_contexts_the_first_hundred_by_revenue_are_shown_and_all_are_cou
     assert "The 100 DSRs with the most revenue, of 150." in page.content.decode()
     (row,) = card["control_totals"]
     # 1 + 2 + ... + 150.
-    assert (row["dsrs"], row["declared_revenue"], row["unallocated"]) == ("150", "11,325", "11,325")
+    assert (row["dsrs"], row["declared_revenue"], row["unallocated"]) == ("150", "11,325.00 EUR", "11,325.00 EUR")
 
 
 def test_all_of_many_earlier_dsrs_are_replaced_also_those_that_are_not_shown(admin_client, tmp_path):
