@@ -22,7 +22,8 @@ class Chart:
     """Bars, or a line for each series. A click on a label's bar or point opens its address.
 
     `chart_id` is unique on its page. Across, the bars lie, which long names need. A chart with several series has a
-    legend, and a chart whose numbers are far apart has a logarithmic axis on demand.
+    legend, and a chart whose numbers are far apart has a logarithmic axis on demand. Numbers that hardly differ need an
+    axis that is not from zero.
     """
 
     chart_id: str
@@ -33,6 +34,7 @@ class Chart:
     unit: str = ""
     is_line: bool = False
     is_across: bool = False
+    is_from_zero: bool = True
 
     @property
     def data_id(self) -> str:
@@ -50,6 +52,7 @@ class Chart:
         return {
             "isLine": self.is_line,
             "isAcross": self.is_across,
+            "isFromZero": self.is_from_zero,
             "labels": [str(label) for label in self.labels],
             "addresses": list(self.addresses),
             "series": [

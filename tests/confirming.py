@@ -1,5 +1,6 @@
 """Pages of the admin that people confirm or edit: tests send back what the page shows, as a browser does."""
 
+import html
 import re
 
 
@@ -23,3 +24,15 @@ def confirm_action(client, path, form, **options):
 def save(client, path, form, **options):
     """Open the page of an object, and save it with some values."""
     return client.post(path, form | shown_on(client.get(path)), **options)
+
+
+def save_confirmed(client, path, form, **options):
+    """Save an object whose page asks for a confirmation of the DSRs concerned, and confirm just what it shows."""
+    page = client.post(path, form | shown_on(client.get(path)))
+    return client.post(path, hidden_fields(page), **options)
+
+
+def hidden_fields(page):
+    """The hidden fields of the last form of a page, but for its token."""
+    found = re.findall('<input type="hidden" name="([^"]*)" value="([^"]*)">', page.content.decode())
+    return {name: html.unescape(value) for name, value in found if name != "csrfmiddlewaretoken"}

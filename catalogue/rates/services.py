@@ -86,9 +86,14 @@ def exchange_rate(*, currency: str, period_start: date, period_end: date) -> Exc
         currency=currency, period_start=period_start, period_end=period_end
     ).first()
     if operator_rate is not None:
-        source = operator_rate.note or f"operator's rate number {operator_rate.pk}"
+        source = operator_source(operator_rate.note, operator_rate.pk)
         return ExchangeRate(operator_rate.rate, RateMethod.OPERATOR, source)
-    return _ecb_rate(currency, period_start, period_end)
+    return ecb_exchange_rate(currency=currency, period_start=period_start, period_end=period_end)
+
+
+def operator_source(note: str, number: int | None) -> str:
+    """Where an operator's rate comes from: its note, or else its id."""
+    return note or f"operator's rate number {number}"
 
 
 def rates_lock(*, shared: bool) -> None:
@@ -96,8 +101,12 @@ def rates_lock(*, shared: bool) -> None:
     locks.RATES.take(shared=shared)
 
 
-def _ecb_rate(currency: str, start: date, end: date) -> ExchangeRate:
-    """The mean of the rates that were published in a period, or the last rate before a period without publication."""
+def ecb_exchange_rate(*, currency: str, period_start: date, period_end: date) -> ExchangeRate:
+    """The mean of the rates that were published in a period, or the last rate before a period without publication.
+
+    Raises as `exchange_rate`.
+    """
+    start, end = period_start, period_end
     own = Q(currency=currency)
     days = EcbRate.objects.filter(day__range=(start, end)).aggregate(
         expected=Count("day", distinct=True),
@@ -130,18 +139,20 @@ def _no_ecb_rate(
 ) -> ExchangeRateMissing | ExchangeRateIncomplete:
     """Why the ECB's rates give no rate for a period, and what helps. Newer rates help only where they are named."""
     extra = {"currency": currency, "period_start": start, "period_end": end}
-    entry = f"manage.py set_exchange_rate {currency} {start} {end} RATE"
+    entry = _("Enter a rate of %(currency)s from %(start)s to %(end)s.") % {
+        "currency": currency,
+        "start": start,
+        "end": end,
+    }
     last_day = loaded_until()
     if last_day is None:
         return ExchangeRateMissing(
-            _("No ECB history is loaded. Load one with: manage.py load_ecb_rates; or enter a rate with: %(entry)s")
-            % {"entry": entry},
+            _("No rates of the ECB are loaded. Ask an administrator to load them. Or: %(entry)s") % {"entry": entry},
             **extra,
         )
     if not EcbRate.objects.filter(currency=currency).exists():
         return ExchangeRateMissing(
-            _("The ECB publishes no rate of %(currency)s. Enter one with: %(entry)s")
-            % {"currency": currency, "entry": entry},
+            _("The ECB publishes no rate of %(currency)s. %(entry)s") % {"currency": currency, "entry": entry},
             **extra,
         )
     has = (
@@ -157,11 +168,11 @@ def _no_ecb_rate(
     gap = _gap(currency, start, end)
     if gap is None:
         reason = f"the loaded history ends on {last_day}"
-        load = _("Load one that reaches %(end)s with: manage.py load_ecb_rates FILE; or enter a rate with: %(entry)s")
+        load = _("Ask an administrator to load rates that reach %(end)s. Or: %(entry)s")
         advice = load % {"end": end, "entry": entry}
     else:
         reason = _as_part(gap)
-        advice = _("%(reason)s. Enter a rate with: %(entry)s") % {"reason": gap, "entry": entry}
+        advice = _("%(reason)s. %(entry)s") % {"reason": gap, "entry": entry}
     return ExchangeRateIncomplete(
         joined([facts, advice], " "),
         days_found=found,
@@ -232,20 +243,26 @@ def operator_rate_check(*, currency: str, period_start: date, period_end: date, 
             period_end=period_end,
         )
     if not is_rate(rate):
-        raise InvalidRate(
-            _(
-                "%(rate)s is not a rate: it must be greater than zero, with at most %(digits)s digits "
-                "before the decimal point and %(decimals)s after it."
-            )
-            % {"rate": rate, "digits": RATE_INTEGER_DIGITS, "decimals": RATE_DECIMALS},
-            rate=rate,
-        )
+        raise InvalidRate(_why_no_rate(rate), rate=rate)
     if len(note) > LONGEST_NOTE:
         raise InvalidRate(
             _("The note has %(count)s characters. At most %(most)s are allowed.")
             % {"count": len(note), "most": LONGEST_NOTE},
             note=note,
         )
+
+
+def _why_no_rate(rate: Decimal) -> Text:
+    values = {"rate": rate, "digits": RATE_INTEGER_DIGITS, "decimals": RATE_DECIMALS}
+    if not rate.is_finite():
+        return _("%(rate)s is not a rate: it must be a number.") % values
+    if rate < 0:
+        return _("%(rate)s is not a rate: it is negative. A rate is greater than zero.") % values
+    if rate == 0:
+        return _("%(rate)s is not a rate: it must be greater than zero.") % values
+    if rate >= 10**RATE_INTEGER_DIGITS:
+        return _("%(rate)s is not a rate: it has more than %(digits)s digits before the decimal point.") % values
+    return _("%(rate)s is not a rate: it has more than %(decimals)s digits after the decimal point.") % values
 
 
 def operator_rate_set(
@@ -261,7 +278,7 @@ def operator_rate_set(
         key: dict[str, Any] = {"currency_id": currency, "period_start": period_start, "period_end": period_end}
         old = OperatorRate.objects.filter(**key).first()
         new, _ = OperatorRate.objects.update_or_create(**key, defaults={"rate": rate, "note": note, "entered_by": user})
-        dsrs = dsrs_rerate(_of_period(currency, period_start, period_end), user)
+        dsrs = dsrs_rerate(dsrs_of_period(currency=currency, period_start=period_start, period_end=period_end), user)
         facts = {"old": old and _rate_facts(old), "new": _rate_facts(new), "dsrs": dsrs}
         audit(Action.RATE_SET, new, user=user, details=facts)
         replaced: tuple[ReplacedRate, ...] = ()
@@ -277,7 +294,11 @@ def operator_rate_delete(*, operator_rate: OperatorRate, user: User | None = Non
     """
     with transaction.atomic():
         rates_lock(shared=False)
-        concerned = _of_period(operator_rate.currency_id, operator_rate.period_start, operator_rate.period_end)
+        concerned = dsrs_of_period(
+            currency=operator_rate.currency_id,
+            period_start=operator_rate.period_start,
+            period_end=operator_rate.period_end,
+        )
         old = OperatorRate.objects.filter(pk=operator_rate.pk).first()
         if old is None:
             return RatesChanged(rates=0, dsrs=dsrs_rerate(concerned, user))
@@ -294,8 +315,9 @@ def _rate_facts(operator_rate: OperatorRate) -> dict[str, Any]:
     return {name: getattr(operator_rate, name) for name in names}
 
 
-def _of_period(currency: str, start: date, end: date) -> QuerySet[DSR]:
-    return DSR.objects.ingested().filter(currency=currency, period_start=start, period_end=end)
+def dsrs_of_period(*, currency: str, period_start: date, period_end: date) -> QuerySet[DSR]:
+    """The DSRs to which a rate applies."""
+    return DSR.objects.ingested().filter(currency=currency, period_start=period_start, period_end=period_end)
 
 
 def dsrs_rerate(dsrs: QuerySet[DSR], user: User | None) -> int:

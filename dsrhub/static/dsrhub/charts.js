@@ -29,7 +29,7 @@
     const lines = { grid: { color: color("--hairline-color") }, ticks: { color: color("--body-fg") } };
     const tick = (value) => short.format(value);
     const type = logarithmic.has(canvas.id) ? "logarithmic" : "linear";
-    const numbers = { ...lines, type, beginAtZero: true, ticks: { ...lines.ticks, callback: tick } };
+    const numbers = { ...lines, type, beginAtZero: drawn.isFromZero, ticks: { ...lines.ticks, callback: tick } };
     const names = { ...lines, grid: { display: false } };
     return new Chart(canvas, {
       type: drawn.isLine ? "line" : "bar",

@@ -74,6 +74,7 @@ NEEDS = {
         "change": {"view_operatorrate", "change_operatorrate"},
         "history": {"view_operatorrate", "change_operatorrate"},
         "add": {"add_operatorrate"},
+        "currencies": {"add_operatorrate"},
         "delete": {"delete_operatorrate"},
     },
 }

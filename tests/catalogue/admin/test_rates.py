@@ -11,7 +11,7 @@ from catalogue.models import DSR, OperatorRate, RateChange
 from catalogue.rates.services import operator_rate_set
 from tests.catalogue import recipes
 from tests.catalogue.helpers import NO_JANUARY, shown, staff_with
-from tests.confirming import confirm_deletion, save, shown_on
+from tests.confirming import confirm_deletion, hidden_fields, save, save_confirmed, shown_on
 from tests.waiting import PATIENCE, wait_for_lock_waiter
 
 pytestmark = pytest.mark.django_db
@@ -54,7 +54,7 @@ def rate(dsr):
 
 def test_a_new_rate_re_rates_its_dsrs(admin_client, dsr):
     other = recipes.dsr.make(offer="February", period_start=date(2020, 2, 1), period_end=date(2020, 2, 29))
-    response = admin_client.post(f"{RATES}add/", form(note="central bank"), follow=True)
+    response = save_confirmed(admin_client, f"{RATES}add/", form(note="central bank"), follow=True)
     assert "1 DSR has a new rate." in page_messages(response)
     assert stored() == [("NOK", date(2020, 1, 1), date(2020, 1, 31), Decimal("10.5"), "central bank")]
     assert OperatorRate.objects.get().entered_by.username == "admin"
@@ -79,10 +79,10 @@ def test_every_digit_of_a_rate_is_kept(admin_client):
     ("fields", "name", "answer"),
     [
         ({"currency": "EUR"}, "currency", "The rate of the euro is 1."),
-        ({"rate": "0"}, "rate", "0 is not a rate"),
-        ({"rate": "-1"}, "rate", "-1 is not a rate"),
-        ({"rate": "1" + 30 * "0"}, "rate", "is not a rate"),
-        ({"rate": "0." + 40 * "0" + "1"}, "rate", "is not a rate"),
+        ({"rate": "0"}, "rate", "0 is not a rate: it must be greater than zero."),
+        ({"rate": "-1"}, "rate", "-1 is not a rate: it is negative."),
+        ({"rate": "1" + 30 * "0"}, "rate", "it has more than 30 digits before the decimal point."),
+        ({"rate": "0." + 40 * "0" + "1"}, "rate", "it has more than 40 digits after the decimal point."),
         ({"rate": "1e999999"}, "rate", "Enter a number."),
         ({"rate": "1_0"}, "rate", "Enter a number."),
         ({"rate": "NaN"}, "rate", "Enter a number."),
@@ -125,7 +125,8 @@ def test_a_changed_rate_re_rates_its_dsrs_and_reports_their_number(admin_client,
     operator_rate_set(currency="NOK", **JANUARY, rate=Decimal("10.5"), note="by hand")
     recipes.dsr.make(offer="Second", exchange_rate=Decimal("10.5"), rate_method="operator", rate_source="by hand")
     before = RateChange.objects.count()
-    response = save(admin_client, f"{RATES}{rate.pk}/change/", {"rate": "11", "note": "better"}, follow=True)
+    path = f"{RATES}{rate.pk}/change/"
+    response = save_confirmed(admin_client, path, {"rate": "11", "note": "better"}, follow=True)
     assert "2 DSRs have a new rate." in page_messages(response)
     assert stored() == [("NOK", date(2020, 1, 1), date(2020, 1, 31), Decimal("11"), "better")]
     assert set(DSR.objects.values_list("exchange_rate", "rate_source")) == {(Decimal("11"), "better")}
@@ -139,7 +140,7 @@ OUTDATED = "Something has changed since you opened the page. Review it again."
 def test_a_rate_that_another_user_has_changed_is_neither_overwritten_nor_deleted(admin_client, dsr, rate):
     page, deletion = f"{RATES}{rate.pk}/change/", f"{RATES}{rate.pk}/delete/"
     shown, of_deletion = shown_on(admin_client.get(page)), shown_on(admin_client.get(deletion))
-    response = admin_client.post(page, {"rate": "11", "note": "first"} | shown, follow=True)
+    response = save_confirmed(admin_client, page, {"rate": "11", "note": "first"}, follow=True)
     assert "The rate was 10.5 and is now 11." in page_messages(response)
     second = admin_client.post(page, {"rate": "12", "note": "second"} | shown, follow=True)
     assert page_messages(second) == [f"Nothing was saved. {OUTDATED}"]
@@ -172,8 +173,92 @@ def test_a_rate_cannot_be_changed_to_an_invalid_one(admin_client, dsr, rate, wro
 
 
 def test_currency_and_period_of_a_rate_cannot_be_changed(admin_client, rate):
-    save(admin_client, f"{RATES}{rate.pk}/change/", form(currency="SEK", period_start="2019-01-01", rate="12"))
+    sent = form(currency="SEK", period_start="2019-01-01", rate="12")
+    save_confirmed(admin_client, f"{RATES}{rate.pk}/change/", sent)
     assert stored() == [("NOK", date(2020, 1, 1), date(2020, 1, 31), Decimal("12"), "")]
+
+
+# --- What a change concerns ------------------------------------------------------------------------------------
+
+
+def test_before_a_rate_is_saved_the_page_shows_its_dsrs_with_old_and_new_revenue(admin_client, dsr):
+    DSR.objects.update(total_revenue=Decimal(99), exchange_rate=Decimal(9))
+    recipes.dsr.make(offer="Second", total_revenue=Decimal("2.7"), exchange_rate=Decimal(9))
+    recipes.dsr.make(offer="February", period_start=date(2020, 2, 1), period_end=date(2020, 2, 29))
+    page = admin_client.post(f"{RATES}add/", form(rate="10"))
+    assert stored() == []
+    impact = page.context["impact"]
+    assert [row["cells"] for row in impact["rows"]] == [
+        ["99.00 NOK", "9.000000", "11.00", "9.90", "-1.10"],
+        ["2.70 NOK", "9.000000", "0.30", "0.27", "-0.03"],
+    ]
+    assert impact["totals"] == ["11.30", "10.17", "-1.13"]
+    assert (">2</a>" in impact["count"], impact["more"], impact["is_whole"], impact["periods"]) == (True, "", True, [])
+    dsr.refresh_from_db()
+    assert dsr.exchange_rate == Decimal(9)
+    response = admin_client.post(f"{RATES}add/", hidden_fields(page), follow=True)
+    assert "2 DSRs have a new rate." in page_messages(response)
+
+
+def test_what_is_saved_is_only_what_was_shown(admin_client, dsr):
+    page = admin_client.post(f"{RATES}add/", form())
+    recipes.dsr.make(offer="Second")
+    again = admin_client.post(f"{RATES}add/", hidden_fields(page))
+    assert page_messages(again) == ["The DSRs concerned have changed since. Review them again."]
+    assert stored() == []
+    assert admin_client.post(f"{RATES}add/", hidden_fields(again)).status_code == 302
+    assert stored()[0][3] == Decimal("10.5")
+
+
+def test_a_period_that_no_dsr_has_is_told_with_those_that_they_have(admin_client, dsr):
+    recipes.dsr.make(offer="Short", period_end=date(2020, 1, 28))
+    page = admin_client.post(f"{RATES}add/", form(period_end="2020-01-28"))
+    assert page.context["impact"]["is_whole"] is False
+    assert page.context["impact"]["periods"] == ["2020-01-01 – 2020-01-31"]
+
+
+def test_a_rate_without_dsrs_is_saved_at_once(admin_client, dsr):
+    assert admin_client.post(f"{RATES}add/", form(currency="SEK")).status_code == 302
+    assert stored()[0][0] == "SEK"
+
+
+def test_the_deletion_shows_the_dsrs_and_deletes_only_if_they_are_the_same(admin_client, dsr, rate):
+    path = f"{RATES}{rate.pk}/delete/"
+    page = admin_client.get(path)
+    assert len(page.context["impact"]["rows"]) == 1
+    recipes.dsr.make(offer="Second", exchange_rate=Decimal("10.5"), rate_method="operator", rate_source="by hand")
+    response = admin_client.post(path, {"post": "yes"} | shown_on(page), follow=True)
+    assert page_messages(response) == [f"Nothing was deleted. {OUTDATED}"]
+    assert OperatorRate.objects.count() == 1
+
+
+# --- Choosing a currency ---------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("term", ["norw", "NOK", "NORWEGIAN KRONE"])
+def test_a_currency_is_found_by_its_code_and_by_its_name(client, term):
+    client.force_login(staff_with("add_operatorrate"))
+    results = client.get(f"{RATES}currencies/", {"term": term}).json()["results"]
+    assert results == [{"id": "NOK", "text": "NOK – Norwegian Krone"}]
+
+
+def test_the_form_begins_with_the_values_of_its_address(admin_client):
+    page = admin_client.get(f"{RATES}add/?currency=NOK&period_start=2020-01-01&period_end=2020-01-31")
+    assert '<option value="NOK" selected>NOK – Norwegian Krone</option>' in page.content.decode()
+    series = page.context["series"]
+    # A week around January 2020, with the days of publication alone.
+    assert [str(series["days"][place]["day"]) for place in (0, -1)] == ["2019-12-27", "2020-02-07"]
+    assert sum(one["belongs"] == "yes" for one in series["days"]) == 22
+    assert 'title="9.9384227272727272727272727272727272727273"' in series["mean"]
+    assert [one.name for one in series["chart"].series] == ["Rate of the ECB", "Rate of the ECB for the period"]
+
+
+@pytest.mark.parametrize(
+    "query", ["currency=<b>&period_start=x", "currency=EUR&period_start=2020-01-01&period_end=2020-01-31", "upload=-"]
+)
+def test_odd_values_of_the_address_do_no_harm(admin_client, query):
+    page = admin_client.get(f"{RATES}add/?{query}")
+    assert (page.status_code, page.context["series"]) == (200, None)
 
 
 # --- Deleting --------------------------------------------------------------------------------------------------
@@ -239,7 +324,7 @@ def test_users_without_the_permissions_cannot_write_rates(client, rate, permissi
     ("permission", "path", "sent", "expected"),
     [
         ("add_operatorrate", "add/", form(currency="SEK"), 2),
-        ("change_operatorrate", "{}/change/", {"rate": "11", "note": ""}, 1),
+        ("change_operatorrate", "{}/change/", {"rate": "10.5", "note": "by hand"}, 1),
         ("delete_operatorrate", "{}/delete/", {"post": "yes"}, 0),
     ],
 )

@@ -444,7 +444,7 @@ def test_a_name_that_cannot_be_stored_is_rejected_too(tmp_path, name, kept):
 
 
 def test_without_an_exchange_rate_the_report_is_refused_with_the_remedy(tmp_path):
-    with pytest.raises(ReportRefused, match=r"manage\.py set_exchange_rate ARS 2020-01-01 2020-01-31 RATE"):
+    with pytest.raises(ReportRefused, match=r"Enter a rate of ARS from 2020-01-01 to 2020-01-31\."):
         imported(write_report(tmp_path, AR_JANUARY, ONE_LINE))
 
     assert problems_of(DSR.objects.failed().get()) == [("error", "exchange_rate_missing", None, None, "ARS")]

@@ -168,7 +168,7 @@ def test_currency_must_have_a_rate_on_every_day_of_publication():
         "days_expected": 3,
         "reason": "the ECB suspended RUB after 2022-03-01",
     }
-    assert "manage.py set_exchange_rate RUB 2022-03-01 2022-03-31 RATE" in refused.value.message
+    assert "Enter a rate of RUB from 2022-03-01 to 2022-03-31." in refused.value.message
 
 
 def test_rub_in_march_2022_has_one_of_23_days_in_the_history_of_the_first_migration():
@@ -217,7 +217,7 @@ def test_currency_that_the_ecb_never_published_is_missing():
         rate_of("XAF", "2020-01-01", "2020-01-31")
 
     assert refused.value.code == "exchange_rate_missing"
-    assert "manage.py set_exchange_rate XAF 2020-01-01 2020-01-31 RATE" in refused.value.message
+    assert "Enter a rate of XAF from 2020-01-01 to 2020-01-31." in refused.value.message
 
 
 def test_without_a_history_the_rate_is_missing():

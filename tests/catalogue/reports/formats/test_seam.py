@@ -189,8 +189,8 @@ def test_all_missing_exchange_rates_are_in_one_refusal(tmp_path):
         ("exchange_rate_missing", "ADP", 1),
         ("exchange_rate_missing", "AFN", 3),
     ]
-    assert "set_exchange_rate ADP" in refusal.value.message
-    assert "set_exchange_rate AFN" in refusal.value.message
+    assert "Enter a rate of ADP" in refusal.value.message
+    assert "Enter a rate of AFN" in refusal.value.message
 
 
 def test_warnings_belong_to_their_context(tmp_path):
