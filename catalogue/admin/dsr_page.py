@@ -9,6 +9,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from catalogue.admin.cells import days, lines, link, problem_counts, revenue, revenue_eur
+from catalogue.admin.excerpts import delivered_line
 from catalogue.admin.resources import may_see_recordings, quick_top
 from catalogue.admin.versions import version_rows
 from catalogue.dsrs.problems import CodeCount, problem_counts_by_code
@@ -25,11 +26,12 @@ def dsr_page(request: HttpRequest, dsr: DSR) -> dict[str, Any]:
     """Return the context of the summary of a DSR that was read `with_revenue_eur`."""
     is_ingested = dsr.status == DSR.Status.INGESTED
     counts = problem_counts_by_code(dsr.problems.all())
+    first_of_code = {problem.code: problem for problem in dsr.problems.order_by("code", "id").distinct("code")}
     kept = sum(one.problem_count for one in counts)
     return {
         "summary": _summary(dsr),
         "neighbours": _neighbours(dsr),
-        "problems": [_problem_row(dsr, one) for one in counts],
+        "problems": [_problem_row(dsr, one, first_of_code[one.code]) for one in counts],
         "problems_address": reverse("admin:catalogue_reportproblem_changelist", query={"dsr": dsr.pk}),
         "unkept_count": max(dsr.error_count + dsr.warning_count - kept, 0),
         "versions": version_rows(versions_by_dsr([dsr]).get(dsr.pk, [])),
@@ -94,7 +96,7 @@ def _top(dsr: DSR) -> dict[str, Any]:
     return {"top": top, "is_top_ready": top is not None, "has_top": True}
 
 
-def _problem_row(dsr: DSR, counted: CodeCount) -> dict[str, Any]:
+def _problem_row(dsr: DSR, counted: CodeCount, first: ReportProblem) -> dict[str, Any]:
     meaning = explanation(counted.code)
     return {
         "level": ReportProblem.Level(counted.level).label,
@@ -104,6 +106,7 @@ def _problem_row(dsr: DSR, counted: CodeCount) -> dict[str, Any]:
         "sentence": meaning.sentence,
         "remedy": meaning.remedy,
         "first_line": _first_line(dsr, counted.first_line),
+        "delivered_line": delivered_line(first.excerpt),
     }
 
 

@@ -75,7 +75,9 @@ def test_dsrs_are_deleted_by_the_action(admin, live_server, tmp_path):
 
 def test_a_rate_is_entered_with_the_calendar(admin, live_server):
     admin.goto(f"{live_server.url}/admin/catalogue/operatorrate/add/")
-    admin.select_option("#id_currency", "NOK")
+    admin.click(".field-currency .select2-selection")
+    admin.fill(".select2-search__field", "norw")
+    admin.click(".select2-results__option >> text=Norwegian")
     for number, field in enumerate(("period_start", "period_end")):
         admin.click(f".field-{field} .date-icon")
         admin.click(f"#calendarbox{number} a:text-is('15')")

@@ -132,7 +132,7 @@ def test_files_with_other_summaries_are_refused_together_and_discarded_together(
     assert card["job"].state == "refused"
     (problem,) = [one for one in card["preview"]["problems"] if one["level"] == "error"]
     assert (problem["code"], problem["file"]) == ("files_differ", NAMES[1])
-    assert f"{NAMES[1]}: " in page.content.decode()
+    assert f'<td class="number">{NAMES[1]}</td>' in page.content.decode()
 
     (address,) = {line.split('"')[1] for line in page.content.decode().split("<a ") if "/problems/" in line}
     text = b"".join(admin_client.get(address).streaming_content).decode()

@@ -211,10 +211,12 @@ def test_a_message_that_does_not_exist_is_reported(admin_client, number):
 def test_the_problems_of_a_message_are_its_own_and_those_of_its_dsrs(admin_client, message, tmp_path):
     other = import_report(tmp_path, NO_JANUARY, line("a", isrc="bad"))
     response = admin_client.get(f"{PROBLEMS}?message={message.pk}")
-    assert sorted(shown(response, "code")) == ["isrc_repeated", "isrc_repeated", "sender_unknown"]
+    assert sorted(said.split()[-1] for said in shown(response, "explained")) == [
+        *("isrc_repeated", "isrc_repeated", "sender_unknown")
+    ]
     assert shown(response, "delivery").count("Tonbank MSG-1") == 1
     everything = admin_client.get(PROBLEMS)
-    assert len(shown(everything, "code")) == 4
+    assert len(shown(everything, "explained")) == 4
     assert other.path in shown(everything, "dsr_link")
 
 
