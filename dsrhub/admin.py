@@ -25,7 +25,7 @@ from dsrhub.lookups import ChosenLookupsAdmin
 from dsrhub.models import AuditEntry
 
 admin.site.site_header = admin.site.site_title = "dsrhub"
-admin.site.index_title = "Digital Sales Reports"
+admin.site.index_title = _("Digital Sales Reports")
 
 people.register(admin.site)
 

@@ -1,4 +1,5 @@
-"""The site of the admin: changing one's own password is limited and audited, and choices by searching are checked."""
+"""The site of the admin: changing one's own password is limited and audited, choices by searching are checked, and
+people choose the language."""
 
 from functools import update_wrapper
 from typing import Any, cast
@@ -7,6 +8,7 @@ from django import forms
 from django.contrib import messages
 from django.contrib.admin import AdminSite
 from django.contrib.admin.views.autocomplete import AutocompleteJsonView
+from django.contrib.auth.models import User
 from django.contrib.auth.views import LoginView
 from django.core.exceptions import PermissionDenied
 from django.db import transaction
@@ -15,8 +17,12 @@ from django.template.response import TemplateResponse
 from django.urls import path, reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
+from django.views.i18n import set_language
 
+from dsrhub.exceptions import InvalidArgument
+from dsrhub.languages import language_cookie_set, language_of, language_set, require_language
 from dsrhub.navigation import navigation
+from dsrhub.refusals import refused_page
 from dsrhub.site_search import search
 from dsrhub.throttling import Attempt
 from dsrhub.tokens import password_changed
@@ -43,7 +49,11 @@ class DsrhubAdminSite(AdminSite):
         return super().each_context(request) | {"navigation": groups}
 
     def get_urls(self) -> list[Any]:
-        return [path("search/", self.admin_view(self.search_view), name="search"), *super().get_urls()]
+        own = [
+            path("search/", self.admin_view(self.search_view), name="search"),
+            path("language/", self.language, name="language"),
+        ]
+        return [*own, *super().get_urls()]
 
     def search_view(self, request: HttpRequest) -> HttpResponse:
         """Show what the search of the header finds: recordings, DSRs, pages, as far as the user may see them."""
@@ -57,6 +67,18 @@ class DsrhubAdminSite(AdminSite):
             "findings": search(request, form.cleaned_data["q"]) if is_asked else [],
         }
         return TemplateResponse(request, "admin/dsrhub/search.html", context, status=200 if is_asked else 400)
+
+    def language(self, request: HttpRequest) -> HttpResponse:
+        """Choose the language by POST, and lead back to the page `next`. The choice of a user is remembered."""
+        if request.method == "POST":
+            chosen = request.POST.get("language", "")
+            try:
+                require_language(chosen)
+            except InvalidArgument as error:
+                return refused_page(request, error.message, status=400)
+            if request.user.is_authenticated:
+                language_set(user=request.user, language=chosen)
+        return set_language(request)
 
     def admin_view(self, view: Any, cacheable: bool = False) -> Any:
         """Tell users whose session has ended that a form was not processed. Signing in leads to its address by GET."""
@@ -75,7 +97,10 @@ class DsrhubAdminSite(AdminSite):
             view = LoginView()
             view.setup(request)
             return HttpResponseRedirect(view.get_redirect_url() or reverse("admin:index"))
-        return super().login(request, extra_context)
+        response = super().login(request, extra_context)
+        if isinstance(response, HttpResponseRedirect) and (language := language_of(cast(User, request.user))):
+            language_cookie_set(response, language)
+        return response
 
     def logout(self, request: HttpRequest, extra_context: Any = None) -> Any:
         """Sign out by POST only. A link to this address does nothing."""

@@ -7,6 +7,7 @@ from typing import Any
 
 from django.contrib.auth.models import AbstractBaseUser
 from django.db.models import Model
+from django.utils import translation
 
 from dsrhub.actors import Actor, Door, current_actor
 from dsrhub.logs import request_id
@@ -56,7 +57,7 @@ def audit_entry(
     """
     if isinstance(of, Model):
         number = of.pk if number is None else number
-        name = name or str(of)
+        name = name or _name_of(of)
     actor = current_actor()
     user = user or actor.user
     return AuditEntry(
@@ -71,6 +72,12 @@ def audit_entry(
         details=_as_json({**(details or {}), **_system_user(actor)}),
         request_id="" if actor.door == Door.COMMAND else request_id(),
     )
+
+
+def _name_of(of: Model) -> str:
+    """The name of an object, in English as all of an entry, whatever the language of its user is."""
+    with translation.override("en"):
+        return str(of)
 
 
 def _system_user(actor: Actor) -> dict[str, str]:

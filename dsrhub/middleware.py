@@ -1,4 +1,4 @@
-"""Middleware that answers a request before any view."""
+"""Middleware that answers a request before any view, or sets its language."""
 
 import re
 from collections.abc import Callable
@@ -6,6 +6,8 @@ from itertools import chain
 from typing import Any
 
 from django.http import HttpRequest, HttpResponse, HttpResponseBadRequest, HttpResponseBase, JsonResponse
+from django.utils import translation
+from django.utils.translation import gettext as _
 
 from dsrhub.readiness import readiness
 
@@ -27,6 +29,22 @@ class HealthMiddleware:
             state = readiness()
             return JsonResponse(state, status=200 if state["ready"] else 503, headers={"Cache-Control": "no-store"})
         return self.get_response(request)
+
+
+class LanguageMiddleware:
+    """Answer in the language of the cookie, or else in the one that the browser prefers.
+
+    Unlike Django's LocaleMiddleware, it ends with the response, so what follows has no language: log entries, and the
+    content of streamed responses, such as exports. `CachingMiddleware` says which responses vary with the language.
+    """
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        language = translation.get_language_from_request(request)
+        with translation.override(language):
+            return self.get_response(request)
 
 
 # What a part of a day may be, in a field of a query such as `period_start__year`.
@@ -52,8 +70,8 @@ class AdminInputMiddleware:
         if "\0" in request.path_info or "%00" in request.META.get("QUERY_STRING", ""):
             return _refused_nul()
         if any(not _is_day_known(name, value) for name, values in request.GET.lists() for value in values):
-            text = "A year must be from 2 to 9998, a month from 1 to 12, and a day from 1 to 31.\n"
-            return HttpResponseBadRequest(text, content_type="text/plain")
+            text = _("A year must be from 2 to 9998, a month from 1 to 12, and a day from 1 to 31.")
+            return HttpResponseBadRequest(f"{text}\n", content_type="text/plain")
         return self.get_response(request)
 
     def process_view(self, request: HttpRequest, *view: Any) -> HttpResponse | None:
@@ -78,4 +96,5 @@ def _is_day_known(name: str, value: str) -> bool:
 
 
 def _refused_nul() -> HttpResponse:
-    return HttpResponseBadRequest("A NUL (%00) cannot be sent to the admin.\n", content_type="text/plain")
+    text = _("The character NUL cannot be sent to the admin.")
+    return HttpResponseBadRequest(f"{text}\n", content_type="text/plain")

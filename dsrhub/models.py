@@ -1,11 +1,11 @@
-"""Models that all applications share: counters for rate limits, API tokens, and the audit log."""
+"""Models that all applications share: counters for rate limits, API tokens, languages, and the audit log."""
 
 from typing import Any
 
 from django.contrib.auth.models import User
 from django.db import models
 from django.utils import timezone
-from django.utils.translation import gettext
+from django.utils.translation import gettext, gettext_noop
 from django.utils.translation import gettext_lazy as _
 from rest_framework.authtoken.models import Token
 
@@ -83,6 +83,23 @@ def _name_of_old_token(token: Token) -> str:
 Token.__str__ = _name_of_old_token  # type: ignore[method-assign,assignment]
 
 
+class UserLanguage(models.Model):
+    """The language that a user has chosen: see `dsrhub.languages`.
+
+    The constraint of the foreign key is in the migration, as that of ApiToken.
+    """
+
+    user = models.OneToOneField(User, on_delete=models.CASCADE, db_constraint=False, primary_key=True, related_name="+")
+    # No choices: a new language needs no migration.
+    language = models.CharField(max_length=10)
+
+    class Meta:
+        default_permissions = ()  # it has no page in the admin
+
+    def __str__(self) -> str:
+        return f"{self.user_id}: {self.language}"
+
+
 class Action(models.TextChoices):
     """What the audit log has entries of. The codes are stable."""
 
@@ -149,7 +166,7 @@ class AuditEntry(models.Model):
         verbose_name_plural = _("audit entries")
         ordering = ["-at", "-id"]
         default_permissions = ("view",)
-        permissions = [("export_auditentry", "Can export the audit log")]
+        permissions = [("export_auditentry", gettext_noop("Can export the audit log"))]
         # For the list in its order, also that of some days.
         indexes = [models.Index(fields=["-at", "-id"], name="audit_entry_order")]
 

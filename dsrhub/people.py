@@ -12,12 +12,14 @@ from django.db import transaction
 from django.db.models import ManyToManyField, Q, QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
+from django.utils.translation import gettext as translated
 from django.utils.translation import gettext_lazy as _
 from rest_framework.authtoken import admin as _old_tokens  # noqa: F401 - registers its page
 from rest_framework.authtoken.models import TokenProxy
 
 from dsrhub.audited import AuditedAdmin
 from dsrhub.autocomplete import AutocompleteMixin
+from dsrhub.languages import in_english
 from dsrhub.lookups import ChosenLookupsAdmin
 from dsrhub.models import Action, ApiToken
 from dsrhub.tokens import password_changed, token_create, token_revoke
@@ -74,7 +76,30 @@ class OwnRightsAdmin(ChosenLookupsAdmin):
                 kwargs["queryset"] = Permission.objects.filter(pk__in=own)
             elif db_field.related_model is Group:
                 kwargs["queryset"] = groups_within(own)
-        return super().formfield_for_manytomany(db_field, request, **kwargs)
+        field: Any = super().formfield_for_manytomany(db_field, request, **kwargs)
+        if db_field.related_model is Permission:
+            field.label_from_instance = permission_label
+        return field
+
+
+# The names that Django stores for the permissions of each model.
+NAMES = {
+    "add": _("Can add %(object)s"),
+    "change": _("Can change %(object)s"),
+    "delete": _("Can delete %(object)s"),
+    "view": _("Can view %(object)s"),
+}
+
+
+def permission_label(permission: Permission) -> str:
+    """What a permission allows, in the language of the request: its stored name is English."""
+    model = permission.content_type.model_class()
+    action, _separator, of = permission.codename.partition("_")
+    if model is None or action not in NAMES or of != permission.content_type.model:
+        name = translated(permission.name)  # marked where the model lists its permissions
+    else:
+        name = NAMES[action] % {"object": model._meta.verbose_name}
+    return f"{permission.content_type} | {name}"
 
 
 # --- Pages -----------------------------------------------------------------------------------------------------
@@ -164,6 +189,13 @@ class ApiTokenAdmin(AutocompleteMixin, OwnRightsAdmin):
             "token": obj,
         }
         return TemplateResponse(request, "admin/dsrhub/apitoken/created.html", context)
+
+    def log_addition(self, request: HttpRequest, obj: ApiToken, message: Any) -> Any:
+        # An entry keeps the name of the token, which is a text of pages otherwise.
+        return in_english(super().log_addition)(request, obj, message)
+
+    def log_deletions(self, request: HttpRequest, queryset: Any) -> Any:
+        return in_english(super().log_deletions)(request, queryset)
 
     def delete_model(self, request: HttpRequest, obj: ApiToken) -> None:
         token_revoke(obj)

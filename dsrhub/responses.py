@@ -60,6 +60,9 @@ class CachingMiddleware:
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
         response = self.get_response(request)
+        if not (is_data(response) and response.status_code == HTTPStatus.OK):
+            # Pages and errors. Data are the same in all languages; a view with texts in its data says so itself.
+            patch_vary_headers(response, ["Accept-Language", "Cookie"])
         signs_in = "Authorization" in request.headers or settings.SESSION_COOKIE_NAME in request.COOKIES
         if settings.DSRHUB_PRIVATE or signs_in:
             patch_cache_control(response, private=True, no_store=True)

@@ -2,7 +2,7 @@
 
 import os
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import dj_database_url
 from csp.constants import NONE, SELF
@@ -72,6 +72,7 @@ MIDDLEWARE = [
     "dsrhub.logs.RequestLogMiddleware",
     "dsrhub.middleware.HealthMiddleware",
     "dsrhub.proxy.ProxyMiddleware",
+    "dsrhub.middleware.LanguageMiddleware",
     "dsrhub.responses.CorsMiddleware",
     "dsrhub.bodies.BodyMiddleware",
     "django.middleware.security.SecurityMiddleware",
@@ -139,7 +140,15 @@ AUTH_PASSWORD_VALIDATORS = [
 ]
 
 # --- Language and time -----------------------------------------------------------------------------------------
-LANGUAGE_CODE = "en-us"
+LANGUAGE_CODE = "en"
+LANGUAGES = [("en", "English"), ("es", "Español"), ("fr", "Français")]
+LOCALE_PATHS = [BASE_DIR / "dsrhub" / "locale"]
+# The chosen language. It stays for a year, as people sign in each day.
+LANGUAGE_COOKIE_NAME = "dsrhub_language"
+LANGUAGE_COOKIE_AGE = 365 * 24 * 3600
+LANGUAGE_COOKIE_SECURE = DSRHUB_HTTPS
+LANGUAGE_COOKIE_HTTPONLY = True
+LANGUAGE_COOKIE_SAMESITE: Literal["Lax"] = "Lax"
 TIME_ZONE = "UTC"
 USE_I18N = True
 FORMAT_MODULE_PATH = "dsrhub.formats"

@@ -9,6 +9,7 @@ from django.contrib.auth.models import User
 from django.db import connection
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.utils.crypto import salted_hmac
+from django.utils.translation import gettext as _
 from rest_framework.exceptions import AuthenticationFailed, Throttled
 from rest_framework.request import Request
 from rest_framework.throttling import BaseThrottle
@@ -179,6 +180,6 @@ class ThrottledMiddleware:
         if not isinstance(exception, Throttled):
             return None
         wait: int = exception.wait  # type: ignore[attr-defined]
-        text = f"Too many failed attempts. Try again in {wait} seconds.\n"
+        text = _("Too many failed attempts. Try again in %(wait)s seconds.") % {"wait": wait}
         headers = {"Retry-After": str(wait)}
-        return HttpResponse(text, status=429, content_type="text/plain", headers=headers)
+        return HttpResponse(f"{text}\n", status=429, content_type="text/plain", headers=headers)

@@ -5,6 +5,7 @@ from typing import ClassVar
 from django.db import models
 from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import gettext_noop
 
 from dsrhub.fields import NumericField
 
@@ -38,8 +39,10 @@ class Subscription(models.Model):
     status = models.CharField(_("status"), max_length=9, choices=Status, default=Status.NEW)
 
     class Meta:
+        verbose_name = _("subscription")
+        verbose_name_plural = _("subscriptions")
         ordering = ["id"]
-        permissions = [("export_subscription", "Can export subscriptions and their daily usage")]
+        permissions = [("export_subscription", gettext_noop("Can export subscriptions and their daily usage"))]
         constraints = [
             models.CheckConstraint(condition=Q(carrier__in=["att", "sprint"]), name="subscription_carrier_known"),
             models.CheckConstraint(
@@ -110,10 +113,11 @@ class DataUsageRecord(UsageRecord):
     kilobytes_used = models.PositiveBigIntegerField(_("kilobytes used"))
 
     class Meta(UsageRecord.Meta):
+        verbose_name_plural = _("data usage records")
         verbose_name = _("data usage record")
         permissions = [
-            ("import_datausagerecord", "Can import data usage records in the admin"),
-            ("export_datausagerecord", "Can export data usage records"),
+            ("import_datausagerecord", gettext_noop("Can import data usage records in the admin")),
+            ("export_datausagerecord", gettext_noop("Can export data usage records")),
         ]
 
 
@@ -124,10 +128,11 @@ class VoiceUsageRecord(UsageRecord):
     seconds_used = models.PositiveBigIntegerField(_("seconds used"))
 
     class Meta(UsageRecord.Meta):
+        verbose_name_plural = _("voice usage records")
         verbose_name = _("voice usage record")
         permissions = [
-            ("import_voiceusagerecord", "Can import voice usage records in the admin"),
-            ("export_voiceusagerecord", "Can export voice usage records"),
+            ("import_voiceusagerecord", gettext_noop("Can import voice usage records in the admin")),
+            ("export_voiceusagerecord", gettext_noop("Can export voice usage records")),
         ]
 
 
@@ -246,6 +251,8 @@ class SealedDay(models.Model):
     sealed_at = models.DateTimeField(_("sealed at"), auto_now=True)
 
     class Meta:
+        verbose_name = _("sealed day")
+        verbose_name_plural = _("sealed days")
         ordering = ["-day", "usage_type"]
         constraints = [models.UniqueConstraint(fields=["usage_type", "day"], name="sealed_day_once")]
 

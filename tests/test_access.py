@@ -341,9 +341,10 @@ def test_values_of_an_ingested_dsr_are_as_open_as_its_lines():
 # --- The admin -------------------------------------------------------------------------------------------------
 
 # Pages that need no permission, because they show no data of other users: sign-in and sign-out, the user's own
-# password, and pages that list only what the user may open.
+# password and language, and pages that list only what the user may open.
 OPEN_TO_STAFF = {
     "admin/",
+    "admin/language/",
     "admin/login/",
     "admin/logout/",
     "admin/password_change/",
@@ -388,7 +389,7 @@ def test_only_staff_may_enter_the_admin(kind):
     client = client_of(kind)
     for route in ADMIN_ROUTES:
         path = address(route)
-        if route in ("admin/login/", "admin/logout/", "admin/jsi18n/"):
+        if route in ("admin/login/", "admin/logout/", "admin/jsi18n/", "admin/language/"):
             continue
         for response in (client.get(path), client.post(path)):
             is_refused = response.status_code == 302 and response["Location"].startswith("/admin/login/?next=")

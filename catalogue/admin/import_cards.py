@@ -13,7 +13,6 @@ from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
 
 from catalogue.admin.cells import problem_counts
 from catalogue.admin.declared import DeclaredForm
@@ -29,23 +28,6 @@ State = ImportJob.State
 # How many DSRs that a replacement lacks are listed.
 SHOWN_MISSING = 20
 RATE_DECIMALS = 6
-# The names in previews, which are stored in English.
-LABELS: Mapping[str, Any] = {
-    "offer": gettext_lazy("offer"),
-    "society": gettext_lazy("society"),
-    "territory": gettext_lazy("territory"),
-    "currency": gettext_lazy("currency"),
-    "period": gettext_lazy("period"),
-    "commercial model": gettext_lazy("commercial model"),
-    "use type": gettext_lazy("use type"),
-    "subscriber type": gettext_lazy("subscriber type"),
-    "sender": gettext_lazy("sender"),
-    "recipient": gettext_lazy("recipient"),
-    "message id": gettext_lazy("message id"),
-    "created": gettext_lazy("created"),
-    "profile": gettext_lazy("profile"),
-    "files": gettext_lazy("files"),
-}
 
 
 def job_card(job: ImportJob, in_work: set[int], same_key: Sequence[ImportJob]) -> dict[str, Any]:
@@ -85,8 +67,8 @@ def job_card(job: ImportJob, in_work: set[int], same_key: Sequence[ImportJob]) -
 
 
 def _labelled(pairs: Sequence[Sequence[Any]]) -> list[tuple[Any, Any]]:
-    """The facts that have a value, with names for people."""
-    return [(LABELS.get(name, name), value) for name, value in pairs if value]
+    """The facts that have a value. Their names are stored in English: see `catalogue.imports.preview`."""
+    return [(_(name), value) for name, value in pairs if value]
 
 
 def _problem_groups(problems: Sequence[dict[str, Any]], counts: Mapping[str, int]) -> list[dict[str, Any]]:
@@ -98,7 +80,7 @@ def _problem_groups(problems: Sequence[dict[str, Any]], counts: Mapping[str, int
         {
             "code": code,
             "count": grouped(counts.get(code, len(those))),
-            "explanation": explanation(code),
+            "explanation": explanation(code).translated(_),
             "problems": [_problem_row(problem) for problem in those],
         }
         for code, those in by_code.items()
@@ -190,7 +172,7 @@ def _dsr_table(preview: dict[str, Any]) -> dict[str, Any]:
     keys = [name for name in dict.fromkeys(names) if not (message and name in ("society", "period"))]
     return {
         "message": _labelled(message),
-        "dsr_keys": [LABELS.get(key, key) for key in keys],
+        "dsr_keys": [_(key) for key in keys],
         "dsrs": [_dsr_row(one, keys) for one in found],
         "dsr_count": grouped(preview.get("dsr_count", len(found))),
         "has_more_dsrs": preview.get("dsr_count", 0) > len(found),

@@ -8,6 +8,7 @@ from django.db.models import F, QuerySet
 from django.http import Http404, HttpRequest
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from catalogue.admin.cells import dsr_link, link, problem_counts
@@ -39,7 +40,7 @@ def _parts(problem: ReportProblem) -> tuple[Any, ...]:
     """The file, the place, the value, the meaning and the delivered line of a problem."""
     file = f"{problem.file}: " if problem.file else ""
     value = f": {problem.value}" if problem.value else ""
-    return file, problem, value, explanation(problem.code), delivered_line(problem.excerpt)
+    return file, problem, value, explanation(problem.code).translated(gettext), delivered_line(problem.excerpt)
 
 
 class PartOfDSRAdmin(ReadOnlyAdmin):
@@ -77,7 +78,7 @@ class ReportProblemAdmin(ListTotalsAdmin, PartOfDSRAdmin):
                     "code": counted.code,
                     "level": ReportProblem.Level(counted.level).label,
                     "count": grouped(counted.problem_count),
-                    "explanation": explanation(counted.code),
+                    "explanation": explanation(counted.code).translated(gettext),
                     "address": changes.get_query_string({"code": counted.code}, ["p"]),
                 }
                 for counted in problem_counts_by_code(changes.queryset)
@@ -86,7 +87,9 @@ class ReportProblemAdmin(ListTotalsAdmin, PartOfDSRAdmin):
 
     @admin.display(description=_("meaning"), ordering="code")
     def explained(self, problem: ReportProblem) -> SafeString:
-        return format_html('{} <span class="note">{}</span>', explanation(problem.code), problem.code)
+        return format_html(
+            '{} <span class="note">{}</span>', explanation(problem.code).translated(gettext), problem.code
+        )
 
     @admin.display(description=_("delivered line"))
     def delivered_line(self, problem: ReportProblem) -> SafeString | str:

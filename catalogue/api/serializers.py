@@ -371,7 +371,7 @@ class ExplanationField(serializers.CharField):
     """The code of a problem, in words."""
 
     def to_representation(self, value: Any) -> str:
-        return str(explanation(value))
+        return str(explanation(value).translated(gettext))
 
 
 class ExcerptSerializer(serializers.Serializer[Any]):

@@ -13,7 +13,9 @@ from django.conf import settings
 from django.contrib.auth.models import User
 from django.core.files.uploadedfile import TemporaryUploadedFile
 from django.http import HttpResponse, HttpResponseBase, StreamingHttpResponse
+from django.utils.decorators import method_decorator
 from django.utils.translation import gettext_lazy as _
+from django.views.decorators.vary import vary_on_headers
 from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, PolymorphicProxySerializer, extend_schema
 from rest_framework import status
 from rest_framework.parsers import FormParser, MultiPartParser
@@ -99,6 +101,8 @@ IMPORTED = PolymorphicProxySerializer(
     "ImportReport", [ImportedDSRSerializer, DeliverySerializer, ImportedMessageSerializer], None
 )
 NO_MESSAGE = OpenApiResponse(ErrorSerializer, description="There is no such message.")
+# The answers of these views have sentences in the language of the request.
+EXPLAINED = vary_on_headers("Accept-Language")
 
 
 class DSRListView(APIView):
@@ -338,6 +342,7 @@ class DSRLinesView(APIView):
         )
 
 
+@method_decorator(EXPLAINED, "dispatch")
 class DSRProblemsView(APIView):
     @extend_schema(
         operation_id="dsrs_problems",
@@ -404,6 +409,7 @@ class MessageDetailView(APIView):
         return Response(status=status.HTTP_204_NO_CONTENT)
 
 
+@method_decorator(EXPLAINED, "dispatch")
 class MessageProblemsView(APIView):
     @extend_schema(
         operation_id="messages_problems",

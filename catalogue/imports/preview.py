@@ -1,6 +1,7 @@
 """What people see of a checked file before they confirm: plain values, which a page shows and JSON can hold.
 
-Servers and workers of earlier releases read the same values, so their names stay.
+Servers and workers of earlier releases read the same values, so their names stay. They are stored in English, and the
+page translates them.
 """
 
 from collections import Counter, defaultdict
@@ -19,6 +20,7 @@ from catalogue.reports.contexts import MessageFacts, SalesContext
 from catalogue.reports.delivery import Delivery
 from catalogue.reports.formats.registry import format_of
 from catalogue.reports.problems import CommonError, Problem, shown
+from catalogue.reports.texts import gettext_noop as _
 from catalogue.resources.found import WIDE
 from dsrhub.database import locks
 from dsrhub.exceptions import DsrhubError
@@ -229,21 +231,21 @@ def _dsr_json(context: SalesContext, dsr: DSR | None, earlier: DSR | None) -> di
 def _context_json(context: SalesContext) -> list[tuple[str, str | None]]:
     # Pairs, as the database orders the keys of an object in its own way.
     return [
-        ("DSP", context.dsp),
-        ("offer", context.offer),
-        ("society", context.society),
-        ("territory", context.territory),
-        ("currency", context.currency),
-        ("period", f"{context.period_start} – {context.period_end}"),
+        (_("DSP"), context.dsp),
+        (_("offer"), context.offer),
+        (_("society"), context.society),
+        (_("territory"), context.territory),
+        (_("currency"), context.currency),
+        (_("period"), f"{context.period_start} – {context.period_end}"),
         *(pair for pair in _terms(context) if pair[1] is not None),
     ]
 
 
 def _terms(context: SalesContext) -> list[tuple[str, str | None]]:
     return [
-        ("commercial model", context.commercial_model),
-        ("use type", context.use_type),
-        ("subscriber type", context.subscriber_type),
+        (_("commercial model"), context.commercial_model),
+        (_("use type"), context.use_type),
+        (_("subscriber type"), context.subscriber_type),
     ]
 
 
@@ -291,13 +293,13 @@ def _message_json(facts: MessageFacts, report: ImportReport) -> dict[str, Any]:
     """What a message says about itself, and its control totals: of all contexts of each currency."""
     return {
         "message": [
-            ("sender", party_text(facts.sender)),
-            ("recipient", party_text(facts.recipient)),
-            ("message id", facts.message_id),
-            ("created", facts.created),
-            ("profile", f"{facts.profile} {facts.profile_version}"),
-            ("period", f"{facts.period_start} – {facts.period_end}"),
-            ("files", str(facts.file_count)),
+            (_("sender"), party_text(facts.sender)),
+            (_("recipient"), party_text(facts.recipient)),
+            (_("message id"), facts.message_id),
+            (_("created"), facts.created),
+            (_("profile"), f"{facts.profile} {facts.profile_version}"),
+            (_("period"), f"{facts.period_start} – {facts.period_end}"),
+            (_("files"), str(facts.file_count)),
         ],
         "control_totals": control_totals([one.dsr for one in report.imported]),
     }

@@ -16,6 +16,7 @@ class Currency(models.Model):
     symbol = models.CharField(_("symbol"), max_length=10)
 
     class Meta:
+        verbose_name = _("currency")
         ordering = ["code"]
         verbose_name_plural = _("currencies")
 
@@ -33,6 +34,7 @@ class Territory(models.Model):
     )
 
     class Meta:
+        verbose_name = _("territory")
         ordering = ["code_2"]
         verbose_name_plural = _("territories")
 
@@ -57,6 +59,7 @@ class EcbRate(models.Model):
     rate = NumericField(_("rate"))
 
     class Meta:
+        verbose_name_plural = _("ECB rates")
         ordering = ["-day", "currency"]
         verbose_name = _("ECB rate")
         constraints = [
@@ -77,11 +80,19 @@ class OperatorRate(models.Model):
     rate = NumericField(_("rate"), help_text=_("Units of the currency for one euro."))
     note = models.CharField(_("note"), max_length=200, blank=True, help_text=_("The origin of the rate."))
     entered_by = models.ForeignKey(
-        settings.AUTH_USER_MODEL, models.SET_NULL, related_name="+", null=True, blank=True, editable=False
+        settings.AUTH_USER_MODEL,
+        models.SET_NULL,
+        related_name="+",
+        null=True,
+        blank=True,
+        editable=False,
+        verbose_name=_("entered by"),
     )
     entered_at = models.DateTimeField(_("entered at"), auto_now=True)
 
     class Meta:
+        verbose_name = _("operator rate")
+        verbose_name_plural = _("operator rates")
         ordering = ["currency", "period_start", "period_end"]
         constraints = [
             models.UniqueConstraint(fields=["currency", "period_start", "period_end"], name="operator_rate_once"),

@@ -7,6 +7,7 @@ from django.conf import settings
 from django.db import models
 from django.db.models import F, Q
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import gettext_noop
 
 from catalogue.models.currencies import Currency, RateMethod, Territory
 from catalogue.models.messages import ReportMessage
@@ -173,10 +174,13 @@ class DSR(AbstractDSR):
     objects: ClassVar[models.Manager["DSR"]] = DSRQuerySet.as_manager()
 
     class Meta:
-        verbose_name = "DSR"
-        verbose_name_plural = "DSRs"
+        verbose_name = _("DSR")
+        verbose_name_plural = _("DSRs")
         ordering = ["id"]
-        permissions = [("import_dsr", "Can import DSRs in the admin"), ("export_dsr", "Can export DSRs")]
+        permissions = [
+            ("import_dsr", gettext_noop("Can import DSRs in the admin")),
+            ("export_dsr", gettext_noop("Can export DSRs")),
+        ]
         constraints = [
             models.UniqueConstraint(
                 fields=[
@@ -244,7 +248,7 @@ class UseTypeTotal(models.Model):
 class RateChange(models.Model):
     """A change of the exchange rate of an ingested DSR, with the old and the new rate."""
 
-    dsr = models.ForeignKey(DSR, models.CASCADE, related_name="rate_changes")
+    dsr = models.ForeignKey(DSR, models.CASCADE, related_name="rate_changes", verbose_name=_("DSR"))
     old_rate = NumericField(_("old rate"))
     old_method = models.CharField(_("old method"), max_length=8, choices=RateMethod)
     old_source = models.CharField(_("old source"), max_length=255)
@@ -257,6 +261,8 @@ class RateChange(models.Model):
     )
 
     class Meta:
+        verbose_name = _("rate change")
+        verbose_name_plural = _("rate changes")
         ordering = ["-changed_at", "-id"]
 
     def __str__(self) -> str:
@@ -285,6 +291,7 @@ class RejectedDelivery(models.Model):
     )
 
     class Meta:
+        verbose_name = _("rejected delivery")
         ordering = ["-delivered_at"]
         verbose_name_plural = _("rejected deliveries")
 
@@ -307,9 +314,13 @@ class ReportProblem(models.Model):
         ERROR = "error", _("error")
         WARNING = "warning", _("warning")
 
-    dsr = models.ForeignKey(DSR, models.CASCADE, related_name="problems", null=True)
-    message = models.ForeignKey(ReportMessage, models.CASCADE, related_name="problems", null=True)
-    rejection = models.ForeignKey(RejectedDelivery, models.CASCADE, related_name="problems", null=True)
+    dsr = models.ForeignKey(DSR, models.CASCADE, related_name="problems", null=True, verbose_name=_("DSR"))
+    message = models.ForeignKey(
+        ReportMessage, models.CASCADE, related_name="problems", null=True, verbose_name=_("message")
+    )
+    rejection = models.ForeignKey(
+        RejectedDelivery, models.CASCADE, related_name="problems", null=True, verbose_name=_("rejected delivery")
+    )
     file = models.CharField(  # noqa: DJ001
         _("file"), max_length=255, null=True, help_text=_("Of a message of several files.")
     )
@@ -324,6 +335,8 @@ class ReportProblem(models.Model):
     )
 
     class Meta:
+        verbose_name = _("report problem")
+        verbose_name_plural = _("report problems")
         ordering = ["id"]
 
     def __str__(self) -> str:

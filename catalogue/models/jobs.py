@@ -122,6 +122,8 @@ class ImportJob(models.Model):
     objects = ImportJobManager()
 
     class Meta:
+        verbose_name = _("import job")
+        verbose_name_plural = _("import jobs")
         ordering = ["-id"]
         default_permissions = ()  # Users who may import see all jobs.
         indexes = [

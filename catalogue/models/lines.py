@@ -4,6 +4,7 @@ from typing import ClassVar
 
 from django.db import models
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import gettext_noop
 
 from catalogue.models.dsrs import DSR
 from catalogue.querysets import UsageLineQuerySet
@@ -86,7 +87,7 @@ class Resource(models.Model):
         verbose_name = _("recording")
         verbose_name_plural = _("recordings")
         ordering = ["id"]
-        permissions = [("export_resource", "Can export resources")]
+        permissions = [("export_resource", gettext_noop("Can export resources"))]
 
     def __str__(self) -> str:
         return f"{self.dsp} {self.dsp_id}"

@@ -78,6 +78,7 @@ class ReportMessage(AbstractMessage):
     """
 
     class Meta:
+        verbose_name_plural = _("messages")
         verbose_name = _("message")
         ordering = ["-id"]
         constraints = [

@@ -18,6 +18,7 @@ from xlsxwriter.exceptions import FileSizeError
 from xlsxwriter.format import Format as CellFormat
 from xlsxwriter.worksheet import Worksheet
 
+from dsrhub.cells import grouped
 from dsrhub.import_export.sheets import TextSheet
 from dsrhub.import_export.tables import PAGE_ROWS, Filter, Table
 from dsrhub.invisible import INVISIBLE_CHARACTERS
@@ -29,7 +30,7 @@ class DoesNotFit(ValueError):
 
 def too_many_rows(most: int) -> DoesNotFit:
     return DoesNotFit(
-        _("A sheet holds %(most)s rows, and this export has more. Choose another format.") % {"most": f"{most:,}"}
+        _("A sheet holds %(most)s rows, and this export has more. Choose another format.") % {"most": grouped(most)}
     )
 
 
@@ -165,7 +166,7 @@ class XLSX(ExportFormat):
             len(text) > self.longest_text // 2
             and len(text.encode("utf-16-le", "surrogatepass")) > 2 * self.longest_text
         ):
-            limit, place = f"{self.longest_text:,}", {"row": row + 1, "column": column}
+            limit, place = grouped(self.longest_text), {"row": row + 1, "column": column}
             reason = _("A cell of a sheet holds %(most)s characters, and %(column)s in row %(row)d has more.")
             raise DoesNotFit(f"{reason % {'most': limit, **place}} " + _("Choose another format."))
         return text

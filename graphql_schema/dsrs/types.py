@@ -6,6 +6,7 @@ from typing import Any
 
 import graphene
 from django.contrib.auth.models import AnonymousUser, User
+from django.utils.translation import gettext
 from graphql import GraphQLResolveInfo
 
 from catalogue import models
@@ -137,7 +138,7 @@ class Problem(ModelType):
 
     @staticmethod
     def resolve_message(problem: models.ReportProblem, info: GraphQLResolveInfo) -> str:
-        return str(explanation(problem.code))
+        return str(explanation(problem.code).translated(gettext))
 
 
 class ComparedTotal(graphene.ObjectType):

@@ -30,6 +30,7 @@ from import_export.resources import Resource
 from import_export.results import Result
 
 from dsrhub import texts
+from dsrhub.cells import grouped
 from dsrhub.database.statements import is_lock_timeout, wait_for_locks
 from dsrhub.exceptions import DsrhubError
 from dsrhub.files import NotARegularFile, ends_in, file_sha256
@@ -176,11 +177,11 @@ class UsageResult(Result):  # type: ignore[misc]
         count, to_add, price, amount, days, first, last = self.checked
         period = f" ({first} – {last})" if days else ""
         return [
-            (_("records"), f"{count:,}"),
-            (_("already stored"), f"{count - to_add:,}"),
-            (_("price"), f"{price:,f}"),
-            (self.usage_type.unit, f"{amount:,f}"),
-            (_("days"), f"{days:,}{period}"),
+            (_("records"), grouped(count)),
+            (_("already stored"), grouped(count - to_add)),
+            (_("price"), grouped(price)),
+            (self.usage_type.unit, grouped(amount)),
+            (_("days"), f"{grouped(days)}{period}"),
         ]
 
 
@@ -365,7 +366,7 @@ class UsageImportMixin(PathImportMixin, ImportMixin):  # type: ignore[misc]
             messages.error(request, result.refusal)
             page = "import"
         else:
-            values = {"name": result.file_name} | {name: f"{n:,}" for name, n in result.added._asdict().items()}
+            values = {"name": result.file_name} | {name: grouped(n) for name, n in result.added._asdict().items()}
             messages.success(
                 request, _("Imported %(name)s: %(added)s records added, %(repeated)s already stored.") % values
             )

@@ -20,6 +20,7 @@ from dsrhub import texts
 from dsrhub.admin import ChangedAsShownAdmin, DeletedByServiceAdmin
 from dsrhub.audited import AuditedAdmin
 from dsrhub.autocomplete import AutocompleteMixin
+from dsrhub.cells import grouped
 from dsrhub.exceptions import DsrhubError
 from dsrhub.forms import TimeField, WholeNumberField
 from dsrhub.import_export.button import StreamingExportMixin
@@ -144,13 +145,13 @@ class UsageRecordAdmin(
         # Summed in the database, as Python's decimals would be rounded to 28 digits.
         sums = kept.aggregate(price=Sum("price"), amount=Sum(amount_column))
         counts: dict[str, Any] = {
-            str(self.opts.verbose_name_plural): f"{len(records):,}",
-            str(_("price")): f"{sums['price'] or 0:,f}",
-            str(label_for_field(amount_column, self.model)): f"{sums['amount'] or 0:,}",
+            str(self.opts.verbose_name_plural): grouped(len(records)),
+            str(_("price")): grouped(sums["price"] or 0),
+            str(label_for_field(amount_column, self.model)): grouped(sums["amount"] or 0),
         }
         names = [str(record) for record in records[:RECORDS_IN_A_CONFIRMATION]]
         if len(records) > len(names):
-            names.append(_("and %s more") % f"{len(records) - len(names):,}")
+            names.append(_("and %s more") % grouped(len(records) - len(names)))
         return names, counts, set(), []
 
     def delete_model(self, request: HttpRequest, obj: UsageRecord) -> None:
@@ -171,7 +172,7 @@ class DataUsageRecordAdmin(UsageRecordAdmin):
 
     @admin.display(description=_("kilobytes used"), ordering="kilobytes_used")
     def kilobytes(self, record: DataUsageRecord) -> str:
-        return f"{record.kilobytes_used:,}"
+        return grouped(record.kilobytes_used)
 
 
 @admin.register(VoiceUsageRecord)
@@ -182,4 +183,4 @@ class VoiceUsageRecordAdmin(UsageRecordAdmin):
 
     @admin.display(description=_("seconds used"), ordering="seconds_used")
     def seconds(self, record: VoiceUsageRecord) -> str:
-        return f"{record.seconds_used:,}"
+        return grouped(record.seconds_used)

@@ -15,7 +15,7 @@ from dsrhub.texts import gettext_lazy as _
 FORMATS: Sequence[ReportFormat] = [DdexFormat(), TsvFormat()]
 
 OF_EARLIER_RELEASES = Explanation(
-    "An earlier release found this problem.", "Import the file again to see what it is called now."
+    _("An earlier release found this problem."), _("Import the file again to see what it is called now.")
 )
 # Files beside deliveries: one says that a delivery is complete, the other that it has arrived.
 SEMAPHORE, ACKNOWLEDGEMENT = ".ctrl", "ACK_"
@@ -28,7 +28,10 @@ def format_of(delivery: Delivery) -> ReportFormat:
 
 
 def explanation(code: str) -> Explanation:
-    """What a code of a problem means, and what to do about it. An earlier release may have had other codes."""
+    """What a code of a problem means, and what to do about it. An earlier release may have had other codes.
+
+    A door translates it: `explanation(code).translated(gettext)`.
+    """
     known = (one.explanations for one in FORMATS)
     return next((one[code] for one in (*known, COMMON) if code in one), OF_EARLIER_RELEASES)
 

@@ -393,4 +393,4 @@ def test_a_nul_in_a_query_is_refused(admin_client, query):
     response = admin_client.get(f"/admin/catalogue/dsr/?{query}")
 
     assert response.status_code == 400
-    assert response.content == b"A NUL (%00) cannot be sent to the admin.\n"
+    assert response.content == b"The character NUL cannot be sent to the admin.\n"

@@ -23,10 +23,12 @@ def test_every_code_is_explained_and_nothing_else():
 @pytest.mark.parametrize("code", [*CommonError, *CommonWarning, *OWN["TSV"], *OWN["DDEX"]])
 def test_an_explanation_has_sentences_without_words_of_programs(code):
     explanation = registry.explanation(code)
-    for text in explanation:
+    for text in (explanation.sentence, *explanation.remedies):
         assert re.fullmatch(r"[A-Z][^_`]*[.]", text.replace("dsp_id", "")), text
         assert "manage.py" not in text
+    assert explanation.remedies
     assert str(explanation) == f"{explanation.sentence} {explanation.remedy}"
+    assert str(explanation.translated(str.upper)) == str(explanation).upper()
 
 
 def test_formats_explain_a_common_code_in_the_same_way():

@@ -2,30 +2,35 @@
 
 from catalogue.reports.explanations import NEW_FILE, Explanation, Explanations
 from catalogue.reports.formats.tsv.reader import TsvError
-
-COLUMNS_IN_WORDS = "dsp_id, title, artists, isrc, usages and revenue"
+from catalogue.reports.texts import gettext_noop as _
 
 EXPLANATIONS: Explanations = {
-    TsvError.HEADER_MISSING: Explanation("The first line does not name the columns.", NEW_FILE),
+    TsvError.HEADER_MISSING: Explanation(_("The first line does not name the columns."), NEW_FILE),
     TsvError.WRONG_SEPARATOR: Explanation(
-        "The columns are separated by other characters than tabs.", "Ask the service for a file with tabs."
+        _("The columns are separated by other characters than tabs."), _("Ask the service for a file with tabs.")
     ),
     TsvError.QUOTED_HEADINGS: Explanation(
-        "The names of the columns are in quotes.", "Ask the service for a file without quotes."
+        _("The names of the columns are in quotes."), _("Ask the service for a file without quotes.")
     ),
     TsvError.MISSPELLED_HEADINGS: Explanation(
-        "The names of the columns are spelled in another way.", f"They must be {COLUMNS_IN_WORDS}."
+        _("The names of the columns are spelled in another way."),
+        _("They must be dsp_id, title, artists, isrc, usages and revenue."),
     ),
     TsvError.COLUMN_UNKNOWN: Explanation(
-        "A report has no such column.", f"Its columns are {COLUMNS_IN_WORDS}. " + NEW_FILE
+        _("A report has no such column."),
+        _("Its columns are dsp_id, title, artists, isrc, usages and revenue."),
+        NEW_FILE,
     ),
     TsvError.COLUMN_MISSING: Explanation(
-        "The report lacks a column.", f"Its columns are {COLUMNS_IN_WORDS}. " + NEW_FILE
+        _("The report lacks a column."),
+        _("Its columns are dsp_id, title, artists, isrc, usages and revenue."),
+        NEW_FILE,
     ),
-    TsvError.COLUMN_REPEATED: Explanation("The report has a column twice.", NEW_FILE),
+    TsvError.COLUMN_REPEATED: Explanation(_("The report has a column twice."), NEW_FILE),
     TsvError.CELL_COUNT: Explanation(
-        "The line has more or fewer cells than the report has columns.",
-        "A tab or a line end may be missing, or be inside a title. " + NEW_FILE,
+        _("The line has more or fewer cells than the report has columns."),
+        _("A tab or a line end may be missing, or be inside a title."),
+        NEW_FILE,
     ),
-    TsvError.DSP_ID_MISSING: Explanation("The line does not say which recording it is about.", NEW_FILE),
+    TsvError.DSP_ID_MISSING: Explanation(_("The line does not say which recording it is about."), NEW_FILE),
 }

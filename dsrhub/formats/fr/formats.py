@@ -1,0 +1,1 @@
+from dsrhub.formats.days import *  # noqa: F403
