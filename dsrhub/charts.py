@@ -43,8 +43,13 @@ class Chart:
     @property
     def may_be_logarithmic(self) -> bool:
         """Whether the largest number makes others invisible. Only positive numbers have a logarithm."""
-        numbers = [value for one in self.series for value in one.values if value is not None and value > 0]
-        return bool(numbers) and max(numbers) > 50 * min(numbers)
+        positive = [value for value in self._numbers() if value > 0]
+        return bool(positive) and max(positive) > 50 * min(positive)
+
+    @property
+    def has_nonpositive(self) -> bool:
+        """Whether a logarithmic axis leaves out numbers: those that are not positive."""
+        return any(value <= 0 for value in self._numbers())
 
     @property
     def data(self) -> dict[str, Any]:
@@ -65,6 +70,9 @@ class Chart:
                 for place, one in enumerate(self.series, start=1)
             ],
         }
+
+    def _numbers(self) -> list[Decimal | int]:
+        return [value for one in self.series for value in one.values if value is not None]
 
     def _text(self, value: Decimal | int | None) -> str:
         return "" if value is None else f"{plain(value)} {self.unit}".rstrip()

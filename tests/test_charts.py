@@ -8,7 +8,9 @@ from dsrhub.charts import Chart, Series
 
 
 def chart(*values, **more):
-    return Chart(chart_id="c", title="A <title>", labels=["x", "y"], series=[Series(name="s", values=values)], **more)
+    return Chart(
+        chart_id="c", title="A <title>", labels=["x", "y", "z"], series=[Series(name="s", values=values)], **more
+    )
 
 
 def test_it_draws_floats_and_shows_exact_texts():
@@ -32,6 +34,12 @@ def test_a_logarithmic_axis_is_offered_where_numbers_are_far_apart():
     # Zero and negative numbers have no logarithm, so they do not count.
     assert not chart(0, 100).may_be_logarithmic
     assert not chart(-5, 0).may_be_logarithmic
+
+
+def test_a_logarithmic_axis_says_what_it_leaves_out():
+    left_out = "without zero and negative numbers"
+    pages = [render_to_string("admin/dsrhub/chart.html", {"chart": chart(low, 1, 1000)}) for low in (None, 0, -1)]
+    assert [left_out in page for page in pages] == [False, True, True]
 
 
 def test_its_title_and_its_table_are_told_to_who_does_not_see_it():

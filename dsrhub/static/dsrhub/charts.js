@@ -7,6 +7,9 @@
   // Colours alone do not tell lines apart.
   const points = ["circle", "triangle", "rect", "rectRot", "star", "crossRot", "cross", "dash"];
   const dashes = [[], [6, 3], [2, 2], [8, 3, 2, 3], [12, 3], [4, 6], [1, 3], [10, 2, 2, 2, 2, 2]];
+  // So many pixels of height have each lying bar and the axis below them.
+  const barHeight = 22;
+  const axisHeight = 48;
   const logarithmic = new Set();
   let charts = [];
 
@@ -24,13 +27,41 @@
     return { ...shared, ...style, pointRadius: 4, borderWidth: 2, spanGaps: false };
   }
 
+  function isPowerOfTen(number) {
+    const power = Math.log10(number);
+    return Math.abs(power - Math.round(power)) < 1e-9;
+  }
+
+  // A logarithmic axis starts at the power of ten below the smallest number, so that its bar has a length. It has the
+  // powers of ten as ticks: others stand too close to each other to be read.
+  function logarithmicAxis(series) {
+    const numbers = series.flatMap((one) => one.values).filter((value) => value > 0);
+    return {
+      type: "logarithmic",
+      min: 10 ** (Math.ceil(Math.log10(Math.min(...numbers))) - 1),
+      afterBuildTicks: (axis) => {
+        axis.ticks = axis.ticks.filter((tick) => isPowerOfTen(tick.value));
+      },
+    };
+  }
+
+  function numberAxis(canvas, drawn, lines) {
+    const ticks = { ...lines.ticks, callback: (value) => short.format(value) };
+    const type = logarithmic.has(canvas.id)
+      ? logarithmicAxis(drawn.series)
+      : { type: "linear", beginAtZero: drawn.isFromZero };
+    return { ...lines, ...type, ticks };
+  }
+
   function chart(canvas) {
     const drawn = JSON.parse(document.getElementById(canvas.dataset.chart).textContent);
     const lines = { grid: { color: color("--hairline-color") }, ticks: { color: color("--body-fg") } };
-    const tick = (value) => short.format(value);
-    const type = logarithmic.has(canvas.id) ? "logarithmic" : "linear";
-    const numbers = { ...lines, type, beginAtZero: drawn.isFromZero, ticks: { ...lines.ticks, callback: tick } };
-    const names = { ...lines, grid: { display: false } };
+    const numbers = numberAxis(canvas, drawn, lines);
+    // Each lying bar has its name.
+    const names = { ...lines, grid: { display: false }, ticks: { ...lines.ticks, autoSkip: !drawn.isAcross } };
+    if (drawn.isAcross) {
+      canvas.parentElement.style.minHeight = `${drawn.labels.length * barHeight + axisHeight}px`;
+    }
     return new Chart(canvas, {
       type: drawn.isLine ? "line" : "bar",
       data: {
@@ -54,7 +85,7 @@
         plugins: {
           legend: {
             display: drawn.series.length > 1,
-            labels: { color: color("--body-fg"), usePointStyle: drawn.isLine },
+            labels: { color: color("--body-fg"), usePointStyle: drawn.isLine, boxHeight: 7, boxWidth: 12 },
           },
           tooltip: {
             callbacks: {
