@@ -24,6 +24,7 @@ from dsrhub.languages import language_cookie_set, language_of, language_set, req
 from dsrhub.navigation import navigation
 from dsrhub.refusals import refused_page
 from dsrhub.site_search import search
+from dsrhub.start_page import start_page
 from dsrhub.throttling import Attempt
 from dsrhub.tokens import password_changed
 
@@ -107,6 +108,13 @@ class DsrhubAdminSite(AdminSite):
         if request.method == "GET":
             return HttpResponseRedirect(reverse("admin:index"))
         return super().logout(request, extra_context)
+
+    def index(self, request: HttpRequest, extra_context: Any = None) -> TemplateResponse:
+        """Show the parts of all applications. The status says whether the address has bad input."""
+        start = start_page(request)
+        page = super().index(request, {**start, **(extra_context or {})})
+        page.status_code = 200 if start["is_valid"] else 400
+        return page
 
     def autocomplete_view(self, request: HttpRequest) -> HttpResponse:
         return cast(HttpResponse, ChoicesView.as_view(admin_site=self)(request))

@@ -45,6 +45,14 @@ def days(owner: AbstractDSR | ReportMessage) -> SafeString:
 
 # --- DSRs ------------------------------------------------------------------------------------------------------
 
+# The parameters of the list of DSRs for those that are ingested.
+INGESTED = {"status__exact": DSR.Status.INGESTED}
+
+
+def dsr_list(**query: Any) -> str:
+    """Return the address of the list of DSRs with these parameters."""
+    return reverse("admin:catalogue_dsr_changelist", query=query)
+
 
 def terms(dsr: AbstractDSR) -> str:
     """Return the commercial model, the use type and the subscriber type of a DSR of a message, else ""."""

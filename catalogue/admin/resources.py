@@ -19,6 +19,7 @@ from import_export.forms import ExportForm
 
 from catalogue.admin.cells import recording_link
 from catalogue.admin.exports import TopRecordings, percentile_filter, top_recordings
+from catalogue.admin.questions.page import PeriodForm
 from catalogue.admin.recording_page import (
     facts_of_messages,
     known_resource,
@@ -103,14 +104,10 @@ class SearchForm(ScopeForm):
         return {"text": chosen["q"], "kind": kind, "scope": self.scope(), "after": chosen["after"]}
 
 
-class TopForm(ScopeForm):
+class TopForm(PeriodForm, ScopeForm):
     """Selects the scope of a ranking, also by currency and by days, and the share of the revenue."""
 
     currency = forms.ChoiceField(label=_("Currency"), required=False)
-    period_start = forms.DateField(label=_("From"), required=False, widget=forms.DateInput(attrs={"type": "date"}))
-    period_end = forms.DateField(
-        label=_("To (inclusive)"), required=False, widget=forms.DateInput(attrs={"type": "date"})
-    )
     percentile = WholeNumberField(
         label=_("Top N %"),
         min_value=1,
@@ -129,13 +126,6 @@ class TopForm(ScopeForm):
 
     def clean_percentile(self) -> int:
         return self.cleaned_data["percentile"] or 10
-
-    def clean(self) -> dict[str, Any]:
-        chosen = self.cleaned_data
-        start, end = chosen.get("period_start"), chosen.get("period_end")
-        if start and end and start > end:
-            self.add_error("period_end", _("The range ends before it starts."))
-        return chosen
 
     def scope(self) -> Scope:
         """Return the scope of the values: a list of its DSRs is needed for a currency only."""

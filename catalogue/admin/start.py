@@ -1,54 +1,101 @@
-"""The start page: statistics, latest imports and open tasks. It uses the totals of the DSRs, so it is always fast."""
+"""The start page: what needs somebody, statistics, and the latest imports. It uses the totals of the DSRs, so it is
+always fast."""
 
 from calendar import monthrange
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from decimal import Decimal
+from itertools import groupby
 from typing import Any
 
-from django.contrib import admin
-from django.db.models import Count, Exists, Model, OuterRef
+from django.db.models import Count, Exists, OuterRef
 from django.http import HttpRequest
 from django.urls import reverse
 from django.utils.translation import gettext as _
 
+from catalogue.admin.cells import INGESTED, dsr_list
+from catalogue.admin.questions.page import PeriodForm, SearchForm
 from catalogue.admin.resources import top_rows
+from catalogue.admin.start_months import exact_sum, month_charts, month_tables, months_by_dsp, others_name
+from catalogue.admin.start_needs import needs
+from catalogue.dsrs.selectors import DSRSearch
 from catalogue.dsrs.statistics import DSRStatistic, Grouping, dsr_statistics
 from catalogue.exceptions import RankingNotReady
-from catalogue.lines.scope import ALL
-from catalogue.models import DSR, ImportJob, RejectedDelivery, Resource
+from catalogue.lines.scope import Scope
+from catalogue.models import DSR, ImportJob, LeftoverLines, RejectedDelivery, Resource
 from catalogue.resources import selectors as resource_selectors
-from catalogue.resources.found import WIDE
-from catalogue.resources.services import catalogue_state
 from dsrhub.cells import grouped, rounded
 from dsrhub.charts import Chart, Series
 from dsrhub.database.time_limits import OutOfTime, answered_within
+from dsrhub.start_page import StartPart, may_view, start_part
 
 TERRITORIES, PERIODS, RECENT, TOP = 12, 24, 5, 10
 # The start page does not wait longer for a ranking that is not cached. The page of the top does.
 TOP_SECONDS = 0.5
 # All resources of so few lines are ranked at once. With more lines, a tenth of the revenue is ranked fast.
 ALL_RANKED_LINES, TOP_PERCENTILE = 100_000, 10
-INGESTED = {"status__exact": DSR.Status.INGESTED}
+State = ImportJob.State
+# The parameters of the list of DSRs for what the form selects.
+LOOKUPS = {
+    "dsp": "dsp__exact",
+    "territory": "territory__code_2__exact",
+    "period_start": "period_start__gte",
+    "period_end": "period_end__lte",
+}
 
 
-def start_page(request: HttpRequest) -> dict[str, Any]:
-    """Return the context of the template, limited to what the user may view."""
-    may_see_dsrs, may_see_resources = _may_see(request, DSR), _may_see(request, Resource)
-    page: dict[str, Any] = {"may_search": may_see_resources, "facts": []}
-    if may_see_dsrs:
-        page |= _statistics() | _latest()
-    page["facts"] += _open_tasks(request)
-    if may_see_dsrs and may_see_resources and page["line_count"]:
-        page |= _top(page["line_count"])
-    if _may_see(request, RejectedDelivery):
+class StartForm(PeriodForm, SearchForm):
+    """Selects the DSRs of the page."""
+
+    FILTERS = {name: SearchForm.FILTERS[name] for name in ("dsp", "territory")}
+
+    def _search_fields(self) -> Iterable[str]:
+        return LOOKUPS
+
+    def chosen(self) -> dict[str, Any]:
+        return {name: self.cleaned_data[name] for name in LOOKUPS if self.cleaned_data.get(name)}
+
+    def lookups(self) -> dict[str, Any]:
+        """What is chosen, as parameters of the list of DSRs."""
+        return {LOOKUPS[name]: value for name, value in self.chosen().items()}
+
+
+@start_part(order=1)
+def dsrs_part(request: HttpRequest) -> StartPart | None:
+    """The part of the DSRs, limited to what the user may view."""
+    if not any(may_view(request, model) for model in (DSR, ImportJob, RejectedDelivery)):
+        return None
+    form = StartForm(request.GET) if may_view(request, DSR) else None
+    is_valid = form is None or form.is_valid()
+    return StartPart(
+        template="admin/catalogue/start.html",
+        context={"form": form} | (_answer(request, form) if is_valid else {}),
+        stylesheets=["catalogue/catalogue.css"],
+        is_valid=is_valid,
+    )
+
+
+def _answer(request: HttpRequest, form: StartForm | None) -> dict[str, Any]:
+    """What the page shows of the DSRs that the form selects. Without the form, nothing is shown of DSRs."""
+    search, filters = (form.search(), form.lookups()) if form else (DSRSearch(), {})
+    has_others = any(may_view(request, model) for model in (ImportJob, RejectedDelivery))
+    page: dict[str, Any] = {
+        "needs": needs(request, search, filters),
+        "is_filtered": bool(filters),
+        "has_unfiltered": bool(filters) and has_others,
+        "facts": [],
+    }
+    if form:
+        page |= _statistics(search, filters) | _latest(search)
+        if page["line_count"] and may_view(request, Resource):
+            page |= _top(page["line_count"], form.chosen())
+        page["facts"] += _leftovers()
+    if may_view(request, ImportJob):
+        page["facts"] += _imports_in_work()
+    if may_view(request, RejectedDelivery):
         page["rejected"] = list(RejectedDelivery.objects.all()[:RECENT])
     return page
-
-
-def _may_see(request: HttpRequest, model: type[Model]) -> bool:
-    return admin.site.get_model_admin(model).has_view_permission(request)
 
 
 @dataclass
@@ -58,7 +105,6 @@ class Fact:
     name: str
     value: str
     address: str
-    needs_care: bool = False
 
 
 @dataclass
@@ -84,48 +130,67 @@ class Group:
         return [*counts, _share(self.blank_isrc_count, self.line_count)]
 
 
-def _statistics() -> dict[str, Any]:
-    territories = dsr_statistics(group_by=[Grouping.TERRITORY])
-    periods = dsr_statistics(group_by=[Grouping.PERIOD])
-    total = _group(_("All"), territories, INGESTED)
-    by_revenue = sorted(territories, key=lambda each: (-each.revenue_eur, str(each.territory)))
-    shown = [_group(str(each.territory), [each], _territory_query(each)) for each in by_revenue[:TERRITORIES]]
-    if others := by_revenue[TERRITORIES:]:
-        shown.append(_group(_("%s others") % len(others), others, INGESTED))
-    latest = [_group(_period_name(each), [each], _period_query(each)) for each in periods[-PERIODS:]]
-    names = ["DSRs", _("lines"), _("usages"), _("revenue in EUR"), _("% of lines without ISRC")]
-    addresses = [total.address] * 4 + [_dsr_list(**INGESTED, blank_isrc_count__gt=0)]
-    return {
-        "line_count": total.line_count,
-        "facts": [Fact(*fact) for fact in zip(names, total.cells, addresses, strict=True)],
-        "columns": names,
-        "tables": [(_("By territory"), shown), (_("By period"), latest)] if total.dsr_count else [],
-        "hidden_period_count": len(periods) - len(latest),
-        "charts": _charts(shown, latest) if total.dsr_count else [],
+# --- Statistics ------------------------------------------------------------------------------------------------
+
+
+def _statistics(search: DSRSearch, filters: Mapping[str, Any]) -> dict[str, Any]:
+    by_territory = dsr_statistics(group_by=[Grouping.TERRITORY], search=search)
+    total = _group(_("All"), by_territory, filters)
+    page: dict[str, Any] = {"line_count": total.line_count, "facts": _facts(total, filters)}
+    if not total.dsr_count:
+        return page | {"is_empty": True}
+    by_period = dsr_statistics(group_by=[Grouping.PERIOD, Grouping.DSP], search=search)
+    months = months_by_dsp(by_period)
+    periods = _periods(by_period, filters)
+    territories = _territories(by_territory, filters)
+    return page | {
+        "charts": [*month_charts(months, search, filters), *_territory_charts(territories)],
+        "pivots": month_tables(months, search, filters),
+        "months": months,
+        "columns": [fact.name for fact in page["facts"]],
+        "tables": [("territories", _("By territory"), territories), ("periods", _("By period"), periods[-PERIODS:])],
+        "hidden_period_count": max(len(periods) - PERIODS, 0),
     }
 
 
-def _group(name: str, members: Sequence[DSRStatistic], query: dict[str, Any]) -> Group:
-    revenue = Decimal(0)
-    for member in members:
-        revenue = WIDE.add(revenue, member.revenue_eur)
+def _facts(total: Group, filters: Mapping[str, Any]) -> list[Fact]:
+    names = ["DSRs", _("lines"), _("usages"), _("revenue in EUR"), _("% of lines without ISRC")]
+    addresses = [total.address] * 4 + [dsr_list(**INGESTED, blank_isrc_count__gt=0, **filters)]
+    return [Fact(*fact) for fact in zip(names, total.cells, addresses, strict=True)]
+
+
+def _group(name: str, members: Sequence[DSRStatistic], filters: Mapping[str, Any], **query: Any) -> Group:
     return Group(
         name,
         dsr_count=sum(member.dsr_count for member in members),
         line_count=sum(member.line_count for member in members),
         blank_isrc_count=sum(member.blank_isrc_count for member in members),
         usages=sum(int(member.usages) for member in members),
-        revenue_eur=revenue,
-        address=_dsr_list(**query),
+        revenue_eur=exact_sum(member.revenue_eur for member in members),
+        address=dsr_list(**INGESTED, **{**filters, **query}),
     )
 
 
-def _territory_query(statistic: DSRStatistic) -> dict[str, Any]:
-    return {**INGESTED, "territory__code_2__exact": statistic.territory}
+def _territories(statistics: Sequence[DSRStatistic], filters: Mapping[str, Any]) -> list[Group]:
+    """The territories with most revenue, and the other ones together."""
+    ordered = sorted(statistics, key=lambda each: (-each.revenue_eur, str(each.territory)))
+    shown = [
+        _group(str(each.territory), [each], filters, territory__code_2__exact=each.territory)
+        for each in ordered[:TERRITORIES]
+    ]
+    if others := ordered[TERRITORIES:]:
+        shown.append(_group(others_name(len(others)), others, filters))
+    return shown
 
 
-def _period_query(statistic: DSRStatistic) -> dict[str, Any]:
-    return {**INGESTED, "period_start": statistic.period_start, "period_end": statistic.period_end}
+def _periods(statistics: Sequence[DSRStatistic], filters: Mapping[str, Any]) -> list[Group]:
+    """The periods of groups by period and DSP, from the earliest one."""
+    by_period = [list(members) for _period, members in groupby(statistics, key=_days_of)]
+    return [_group(_period_name(one[0]), one, filters, **_days_of(one[0])) for one in by_period]
+
+
+def _days_of(statistic: DSRStatistic) -> dict[str, Any]:
+    return {"period_start": statistic.period_start, "period_end": statistic.period_end}
 
 
 def _period_name(statistic: DSRStatistic) -> str:
@@ -136,17 +201,14 @@ def _period_name(statistic: DSRStatistic) -> str:
     return f"{start} – {end}"
 
 
-def _charts(territories: Sequence[Group], periods: Sequence[Group]) -> list[Chart]:
-    """The tables as charts."""
+def _territory_charts(territories: Sequence[Group]) -> list[Chart]:
     return [
-        _chart("revenue-by-territory", _("Revenue in EUR by territory"), territories, "revenue_eur", is_across=True),
-        _chart("usages-by-territory", _("Usages by territory"), territories, "usages", is_across=True),
-        _chart("revenue-by-period", _("Revenue in EUR by period"), periods, "revenue_eur"),
-        _chart("usages-by-period", _("Usages by period"), periods, "usages"),
+        _chart("revenue-by-territory", _("Revenue in EUR by territory"), territories, "revenue_eur"),
+        _chart("usages-by-territory", _("Usages by territory"), territories, "usages"),
     ]
 
 
-def _chart(chart_id: str, title: str, groups: Sequence[Group], measure: str, *, is_across: bool = False) -> Chart:
+def _chart(chart_id: str, title: str, groups: Sequence[Group], measure: str) -> Chart:
     is_revenue = measure == "revenue_eur"
     numbers = [getattr(group, measure) for group in groups]
     return Chart(
@@ -156,69 +218,49 @@ def _chart(chart_id: str, title: str, groups: Sequence[Group], measure: str, *, 
         series=[Series(name=title, values=numbers, color=1 if is_revenue else 2)],
         addresses=[group.address for group in groups],
         unit="EUR" if is_revenue else "",
-        is_across=is_across,
+        is_across=True,
     )
 
 
-# --- Latest imports and open tasks -----------------------------------------------------------------------------
+# --- The latest imports, and the top ---------------------------------------------------------------------------
 
 
-def _latest() -> dict[str, Any]:
-    dsrs = DSR.objects.select_related("imported_by", "message").order_by("-id")
+def _latest(search: DSRSearch) -> dict[str, Any]:
+    dsrs = search.dsrs().select_related("imported_by", "message").order_by("-id")
     # A message with thousands of DSRs is one delivery.
-    of_message = DSR.objects.filter(message=OuterRef("message"), pk__gt=OuterRef("pk"))
+    of_message = search.dsrs().filter(message=OuterRef("message"), pk__gt=OuterRef("pk"))
     deliveries = dsrs.ingested().filter(~Exists(of_message))
     return {"imports": list(deliveries[:RECENT]), "failures": list(dsrs.failed()[:RECENT])}
 
 
-def _open_tasks(request: HttpRequest) -> list[Fact]:
-    facts = []
-    if _may_see(request, DSR):
-        failed = DSR.objects.failed().count()
-        behind = catalogue_state()
-        facts.append(Fact(_("failed DSRs"), grouped(failed), _dsr_list(status__exact="failed"), needs_care=failed > 0))
-        uncatalogued = _dsr_list(**INGESTED, is_catalogued__exact=0)
-        facts.append(Fact(_("DSRs not yet searchable"), grouped(behind.uncatalogued_count), uncatalogued))
-        if behind.leftover_count:
-            facts.append(Fact(_("deleted DSRs to clean up"), grouped(behind.leftover_count), _dsr_list()))
-    if _may_see(request, RejectedDelivery):
-        rejected = RejectedDelivery.objects.count()
-        facts.append(
-            Fact(_("rejected deliveries"), grouped(rejected), _list("rejecteddelivery"), needs_care=rejected > 0)
-        )
-    if _may_see(request, ImportJob):
-        facts += _open_imports()
-    return facts
+def _leftovers() -> list[Fact]:
+    """The number of deleted DSRs whose lines a worker has to drop."""
+    count = LeftoverLines.objects.count()
+    return [Fact(_("deleted DSRs to clean up"), grouped(count), dsr_list())] if count else []
 
 
-def _open_imports() -> list[Fact]:
-    """Return the numbers of imports that wait for a worker or for a user."""
-    open_jobs = ImportJob.objects.filter(state__in=ImportJob.OPEN).order_by("state")
+def _imports_in_work() -> list[Fact]:
+    """The numbers of imports that wait for a worker."""
+    names = {State.TO_CHECK: _("imports to be checked"), State.TO_LOAD: _("imports to be loaded")}
+    jobs = ImportJob.objects.filter(state__in=names).order_by("state")
     return [
-        Fact(_("imports %s") % ImportJob.State(state).label, grouped(count), _list("importjob", state__exact=state))
-        for state, count in open_jobs.values_list("state").annotate(Count("id"))
+        Fact(
+            names[State(state)],
+            grouped(count),
+            reverse("admin:catalogue_importjob_changelist", query={"state__exact": state}),
+        )
+        for state, count in jobs.values_list("state").annotate(Count("id"))
     ]
 
 
-def _top(line_count: int) -> dict[str, Any]:
+def _top(line_count: int, chosen: Mapping[str, Any]) -> dict[str, Any]:
     percentile = 100 if line_count <= ALL_RANKED_LINES else TOP_PERCENTILE
     top = None
     # If the time is not enough, a worker builds the ranking.
     with suppress(OutOfTime, RankingNotReady), answered_within(TOP_SECONDS):
-        top = resource_selectors.resource_top(percentile=percentile, scope=ALL, after=0, limit=TOP)
-    address = reverse("admin:catalogue_resource_top", query={"percentile": TOP_PERCENTILE})
+        top = resource_selectors.resource_top(percentile=percentile, scope=Scope(**chosen), after=0, limit=TOP)
+    address = reverse("admin:catalogue_resource_top", query={"percentile": TOP_PERCENTILE, **chosen})
     return {"top": top and top_rows(top), "is_top_ready": top is not None, "top_address": address}
-
-
-# --- Addresses and numbers -------------------------------------------------------------------------------------
-
-
-def _dsr_list(**query: Any) -> str:
-    return _list("dsr", **query)
-
-
-def _list(model: str, **query: Any) -> str:
-    return reverse(f"admin:catalogue_{model}_changelist", query=query)
 
 
 def _share(part: int, whole: int) -> str:

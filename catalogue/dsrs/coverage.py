@@ -35,6 +35,9 @@ class State(TextChoices):
     LATE = "late", _("late")
 
 
+GAPS = (State.MISSING, State.LATE)
+
+
 @dataclass(frozen=True)
 class CoveredMonth:
     """`dsrs` are the ids of the ingested DSRs of the month, of the failed ones where it has no others."""
@@ -57,6 +60,11 @@ class SeriesCoverage:
     currency: str
     months: dict[str, CoveredMonth]
     position: int = 0
+
+    @property
+    def gap_count(self) -> int:
+        """The number of months of which nothing came, not even a DSR that failed."""
+        return sum(month.state in GAPS for month in self.months.values())
 
 
 class Delivered(NamedTuple):

@@ -44,6 +44,7 @@ class MonthField(forms.CharField):
 class CoverageForm(SearchForm):
     first = MonthField(label=gettext_lazy("From"))
     last = MonthField(label=gettext_lazy("To (inclusive)"))
+    gaps = forms.BooleanField(label=gettext_lazy("Only series with missing or late months"), required=False)
     # The number of series on the pages before.
     after = WholeNumberField(min_value=0, max_value=2**31, required=False, widget=forms.HiddenInput)
 
@@ -109,6 +110,8 @@ class CoveragePage(QuestionPage):
                 series = coverage(first=first, last=last, search=form.search())
             except InvalidArgument:
                 form.add_error("last", _("Choose 1 to %s months.") % MOST_MONTHS)
+            if form.cleaned_data["gaps"]:
+                series = [one for one in series if one.gap_count]
         if not form.is_valid():
             return self._question(request, "coverage", context, status=400)
         months = [month_name(month) for month in months_between(first, last)]

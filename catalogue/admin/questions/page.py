@@ -79,10 +79,9 @@ class SearchForm(forms.Form):
         return self.FILTERS
 
 
-class LineSearchForm(SearchForm):
-    """Selects DSRs also by the use type of their lines, and by their days."""
+class PeriodForm(forms.Form):
+    """Selects the DSRs whose whole period lies between two days, both included."""
 
-    use_type = forms.CharField(label=gettext_lazy("Use type"), max_length=100, required=False)
     period_start = forms.DateField(
         label=gettext_lazy("From"), required=False, widget=forms.DateInput(attrs={"type": "date"})
     )
@@ -96,6 +95,12 @@ class LineSearchForm(SearchForm):
         if start and end and start > end:
             self.add_error("period_end", _("The range ends before it starts."))
         return chosen
+
+
+class LineSearchForm(PeriodForm, SearchForm):
+    """Selects DSRs also by the use type of their lines, and by their days."""
+
+    use_type = forms.CharField(label=gettext_lazy("Use type"), max_length=100, required=False)
 
     def _search_fields(self) -> Iterable[str]:
         return [*self.FILTERS, "use_type", "period_start", "period_end"]

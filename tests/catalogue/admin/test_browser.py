@@ -29,7 +29,7 @@ def expect_column(admin, name, *texts):
 def test_a_dsr_can_be_found_viewed_and_deleted(admin, tmp_path):
     import_report(tmp_path, ES_JANUARY, line("a"))
     dsr = import_report(tmp_path, NO_JANUARY, *(line(f"id{number}", revenue="0.5") for number in range(2, 303)))
-    admin.click(".model-dsr th a")
+    admin.click('#nav-sidebar >> text="DSRs"')
     expect_column(admin, "path", NO_JANUARY, ES_JANUARY)
     admin.click("#filters > summary")
     admin.click("#changelist-filter >> text=NO Norway")
@@ -101,7 +101,7 @@ def test_the_list_of_dsrs_fits_a_laptop(admin, tmp_path):
     )
     import_report(tmp_path, name, line(isrc="NO1", usages="12345", revenue="12345678901234567.2220446049250313"))
     admin.set_viewport_size({"width": 1366, "height": 768})
-    admin.click(".model-dsr th a")
+    admin.click('#nav-sidebar >> text="DSRs"')
     expect_column(
         admin,
         "revenue",
