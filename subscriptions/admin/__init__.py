@@ -1,5 +1,5 @@
 """The admin of subscriptions and raw records. Every change of a record goes through the services."""
 
-from subscriptions.admin import records, subscriptions
+from subscriptions.admin import records, start, subscriptions
 
-__all__ = ["records", "subscriptions"]
+__all__ = ["records", "start", "subscriptions"]
