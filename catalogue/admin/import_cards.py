@@ -67,8 +67,8 @@ def job_card(job: ImportJob, in_work: set[int], same_key: Sequence[ImportJob]) -
 
 
 def _labelled(pairs: Sequence[Sequence[Any]]) -> list[tuple[Any, Any]]:
-    """The facts that have a value. Their names are stored in English: see `catalogue.imports.preview`."""
-    return [(_(name), value) for name, value in pairs if value]
+    """The facts that have a value. Their names are stored in English, and the template translates them."""
+    return [(name, value) for name, value in pairs if value]
 
 
 def _problem_groups(problems: Sequence[dict[str, Any]], counts: Mapping[str, int]) -> list[dict[str, Any]]:
@@ -172,7 +172,7 @@ def _dsr_table(preview: dict[str, Any]) -> dict[str, Any]:
     keys = [name for name in dict.fromkeys(names) if not (message and name in ("society", "period"))]
     return {
         "message": _labelled(message),
-        "dsr_keys": [_(key) for key in keys],
+        "dsr_keys": keys,
         "dsrs": [_dsr_row(one, keys) for one in found],
         "dsr_count": grouped(preview.get("dsr_count", len(found))),
         "has_more_dsrs": preview.get("dsr_count", 0) > len(found),

@@ -1,7 +1,7 @@
 """The pages of resources, called recordings here: the list with its search, the top, and the details of each."""
 
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from http import HTTPStatus
 from typing import Any, ClassVar
@@ -13,7 +13,6 @@ from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase, HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
-from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 from import_export.forms import ExportForm
 
@@ -39,9 +38,8 @@ from dsrhub.cells import plain, rounded
 from dsrhub.database.pages import CutShort
 from dsrhub.database.time_limits import OutOfTime, answered_within
 from dsrhub.forms import WholeNumberField
-from dsrhub.import_export.button import StreamingExportMixin, form_filters, streamed
-from dsrhub.import_export.formats import CSV, XLSX, ExportFormat
-from dsrhub.import_export.tables import PAGE_ROWS, Filter, StreamedResource, Table, dated_name
+from dsrhub.import_export.button import PAGE_FILES, StreamingExportMixin, file_asked_for, form_filters
+from dsrhub.import_export.tables import PAGE_ROWS, Filter, StreamedResource, Table
 from dsrhub.values import plain_whole_number
 
 RESOURCES_ON_A_PAGE = 100
@@ -53,7 +51,6 @@ SCOPE_FIELDS = ("territory", "dsp", "period_start", "period_end")
 QUICK_TOP, QUICK_SECONDS = 10, 0.5
 # All recordings of so few lines are ranked at once. With more lines, a tenth of the revenue is ranked fast.
 ALL_RANKED_LINES, QUICK_PERCENTILE = 100_000, 10
-FILES: Mapping[str, type[ExportFormat]] = {"xlsx": XLSX, "csv": CSV}
 
 # --- Forms -----------------------------------------------------------------------------------------------------
 
@@ -263,20 +260,19 @@ class ResourceAdmin(StreamingExportMixin, ReadOnlyAdmin):
         return self._page(request, "top", context, status)
 
     def _file_links(self, form: TopForm) -> list[tuple[str, str]]:
-        return [(name.upper(), _query_string(form, format=name)) for name in FILES]
+        return [(name.upper(), _query_string(form, format=name)) for name in PAGE_FILES]
 
     def _top_file(self, request: HttpRequest, form: TopForm) -> HttpResponseBase | None:
         """Return all recordings of the page as a file, where the request asks for one."""
-        if (format_class := FILES.get(request.GET.get("format", ""))) is None:
-            return None
-        if not self.has_export_permission(request):
-            raise PermissionDenied
-        filters, file_format = form.filters(), format_class()
         rows = top_recordings(form.cleaned_data["percentile"], form.scope())
-        title = gettext("Top recordings")
-        table = Table(TopRecordings.columns, rows, TopRecordings.amounts, title, filters)
-        name = dated_name(TopRecordings.file_name, file_format.get_extension(), filters)
-        return streamed(table, file_format, name, bom=True)
+        return file_asked_for(
+            request,
+            TopRecordings.file_name,
+            _("Top recordings"),
+            lambda: Table(TopRecordings.columns, rows, TopRecordings.amounts),
+            filters=form.filters,
+            may_export=self.has_export_permission(request),
+        )
 
     def _require_permission(self, request: HttpRequest) -> None:
         if not self.has_view_permission(request):

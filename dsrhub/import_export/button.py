@@ -10,7 +10,7 @@ from django.core.exceptions import FieldDoesNotExist, PermissionDenied
 from django.db.models import Model, QuerySet
 from django.http import HttpRequest, HttpResponseBase, HttpResponseRedirect, StreamingHttpResponse
 from django.utils.http import content_disposition_header, urlencode
-from django.utils.translation import gettext
+from django.utils.translation import gettext, override
 from django.utils.translation import gettext_lazy as _
 from import_export.admin import ExportMixin
 from import_export.forms import ExportForm
@@ -71,16 +71,24 @@ def form_filters(form: forms.Form) -> list[Filter]:
 
 
 def file_asked_for(
-    request: HttpRequest, form: forms.Form, name: str, title: Any, table: Callable[[], Table], *, may_export: bool
+    request: HttpRequest,
+    name: str,
+    title: Any,
+    table: Callable[[], Table],
+    *,
+    filters: Callable[[], list[Filter]],
+    may_export: bool,
 ) -> StreamingHttpResponse | None:
-    """The answer of a page's form as a file, where the request asks for one. Raises PermissionDenied."""
+    """The answer of a page as a file, where the request asks for one. Raises PermissionDenied."""
     if (kind := PAGE_FILES.get(request.GET.get("format", ""))) is None:
         return None
     if not may_export:
         raise PermissionDenied
-    file_format, filters = kind(), form_filters(form)
-    named = replace(table(), title=str(title), filters=filters)
-    return streamed(named, file_format, dated_name(name, file_format.get_extension(), filters), bom=True)
+    file_format = kind()
+    # A file is the same in all languages, with the names of its sheets and of its filters.
+    with override("en"):
+        named = replace(table(), title=str(title), filters=filters())
+    return streamed(named, file_format, dated_name(name, file_format.get_extension(), named.filters), bom=True)
 
 
 class StreamedExportForm(ExportForm):  # type: ignore[misc]
@@ -142,7 +150,8 @@ class StreamingExportMixin(ExportMixin):  # type: ignore[misc]
         most = file_format.most_rows
         if most is not None and resource.row_count(queryset, most) > most:
             raise too_many_rows(most)
-        filters = [*self.export_filters(request), *resource.options(export_form)]
-        table = resource.export(queryset=queryset, export_form=export_form, filters=filters)
-        name = resource.download_name(queryset, file_format.get_extension(), filters)
+        with override("en"):
+            filters = [*self.export_filters(request), *resource.options(export_form)]
+            table = resource.export(queryset=queryset, export_form=export_form, filters=filters)
+            name = resource.download_name(queryset, file_format.get_extension(), filters)
         return streamed(table, file_format, name, bom=export_form.cleaned_data["bom"])

@@ -147,10 +147,10 @@ class XLSX(ExportFormat):
 
     def _write_filters(self, workbook: Workbook, table: Table, styles: "Styles") -> None:
         """Write the last sheet: what the rows are, when they were exported, and what limits them."""
-        name = _("Filters")
+        name = "Filters"
         sheet = workbook.add_worksheet(name, worksheet_class=TextSheet)
-        facts = [(_("Content"), table.title), (_("Exported at"), f"{timezone.localtime():%Y-%m-%d %H:%M}")]
-        rows = [*facts, *((one.name, one.value) for one in table.filters or [Filter(name, _("none"))])]
+        facts = [("Content", table.title), ("Exported at", f"{timezone.localtime():%Y-%m-%d %H:%M}")]
+        rows = [*facts, *((one.name, one.value) for one in table.filters or [Filter(name, "none")])]
         _set_widths(sheet, rows)
         for number, (heading, value) in enumerate(rows):
             sheet.write_string(number, 0, heading, styles.heading)
@@ -213,7 +213,7 @@ FORMULA = re.compile(rf"\A(?='*[\t\r\n])|(?:\A|(?<=[;\t\r\n]))(?=['{UNSEEN}]*[{S
 
 def _sheet_name(title: str) -> str:
     """The title without the characters that the name of a sheet cannot have, and not longer than one can be."""
-    return re.sub(r"[\[\]:*?/\\]", " ", title)[:31].strip(" '") or _("Export")
+    return re.sub(r"[\[\]:*?/\\]", " ", title)[:31].strip(" '") or "Export"
 
 
 def _set_widths(sheet: Worksheet, rows: Iterable[Sequence[Any]]) -> None:

@@ -46,7 +46,7 @@ DECIMALS = {
 class BreakdownForm(LineSearchForm):
     by = forms.ChoiceField(label=gettext_lazy("Rows"), choices=GROUPINGS.items, required=False)
     then_by = forms.ChoiceField(
-        label=gettext_lazy("Columns"), choices=lambda: [("", _("None")), *GROUPINGS.items()], required=False
+        label=gettext_lazy("Columns"), choices=lambda: [("", _("No columns")), *GROUPINGS.items()], required=False
     )
     show = forms.ChoiceField(label=gettext_lazy("Show"), choices=MEASURES.items, required=False)
     field_order = ("by", "then_by", "show")

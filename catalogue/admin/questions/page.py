@@ -19,7 +19,7 @@ from catalogue.models import DSR
 from dsrhub.database.time_limits import OutOfTime, answered_within
 from dsrhub.exceptions import InvalidArgument
 from dsrhub.forms import WholeNumberField
-from dsrhub.import_export.button import file_asked_for
+from dsrhub.import_export.button import file_asked_for, form_filters
 from dsrhub.import_export.tables import Table
 
 GROUPINGS = {
@@ -133,7 +133,14 @@ class QuestionPage(admin.ModelAdmin):
         self, request: HttpRequest, form: SearchForm, name: str, table: Callable[[], Table]
     ) -> HttpResponseBase | None:
         """The answer of the form as a file, where the request asks for one. It needs the permission to export."""
-        return file_asked_for(request, form, name, TITLES[name], table, may_export=self._may_export(request))
+        return file_asked_for(
+            request,
+            name,
+            TITLES[name],
+            table,
+            filters=lambda: form_filters(form),
+            may_export=self._may_export(request),
+        )
 
     def _answered(self, form: SearchForm, ask: Callable[[Scope], Answer]) -> tuple[Answer | None, int]:
         """The answer from a ranking, and the status of the page. Without an answer, the form says why."""

@@ -6,10 +6,11 @@ from typing import Any, NamedTuple
 from django.http import HttpRequest, HttpResponseBase
 from django.urls import URLPattern, path, reverse
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 from dsrhub.cells import plain, rounded
 from dsrhub.charts import Chart, Series
-from dsrhub.import_export.button import file_asked_for
+from dsrhub.import_export.button import file_asked_for, form_filters
 from dsrhub.import_export.tables import Table
 from subscriptions.admin.questions.days import NAMES
 from subscriptions.admin.questions.forms import MOST_DAYS, OverLimitForm
@@ -84,10 +85,10 @@ class OverLimitPage(QuestionPage):
             return self._question(request, "over_limit", context, status=status)
         file = file_asked_for(
             request,
-            form,
             "over-limit",
-            context["title"],
+            gettext_lazy("Over a price limit"),
             lambda: exported(_question_of(form)),
+            filters=lambda: form_filters(form),
             may_export=self._may_export(request),
         )
         return file or self._question(request, "over_limit", context | _shown(form, answer))

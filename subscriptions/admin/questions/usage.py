@@ -5,8 +5,9 @@ from typing import Any
 from django.http import HttpRequest, HttpResponseBase
 from django.urls import URLPattern, path
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
-from dsrhub.import_export.button import file_asked_for
+from dsrhub.import_export.button import file_asked_for, form_filters
 from subscriptions.admin.questions.days import day_charts, day_table, exported, usage_by_day
 from subscriptions.admin.questions.forms import UsageForm
 from subscriptions.admin.questions.page import QuestionPage, answered
@@ -27,10 +28,10 @@ class UsagePage(QuestionPage):
             return self._question(request, "usage", context, status=status)
         file = file_asked_for(
             request,
-            form,
             "usage",
-            context["title"],
+            gettext_lazy("Usage"),
             lambda: exported(answer.metrics),
+            filters=lambda: form_filters(form),
             may_export=self._may_export(request),
         )
         if file is not None:
