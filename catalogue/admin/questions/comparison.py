@@ -33,7 +33,8 @@ RECORDINGS_SECONDS = 10
 class ComparisonForm(SearchForm):
     by = forms.ChoiceField(
         label=gettext_lazy("Rows"),
-        choices=lambda: [*((one, GROUPINGS[one]) for one in COMPARED), (RECORDING, _("Recording"))],
+        # In the order of the labels: the first one is the default, and a browser shows it as chosen.
+        choices=lambda: [*(one for one in GROUPINGS.items() if one[0] in COMPARED), (RECORDING, _("Recording"))],
         required=False,
     )
     percentile = WholeNumberField(

@@ -151,6 +151,8 @@ def test_a_comparison_starts_with_the_largest_rise(ask, tmp_path):
         ["GB", "–", "1", "1", "–", "–", "0.00", "0.00", "–", ""],
         ["ES", "8", "3", "-5", "-62.50", "10.50", "1.00", "-9.50", "-90.48", ""],
     ]
+    # A browser shows the first choice as chosen.
+    assert ask(COMPARISON).context["form"].fields["by"].choices[0] == ("territory", "Territory")
     response = ask(COMPARISON, by="dsp", period="2020", other="2019", territory="FR")
     assert table_of(response, "comparison")[2:][0][:3] == ["Deezer", "–", "5"]
 
