@@ -4,12 +4,12 @@ from collections.abc import Iterable, Sequence
 from decimal import Decimal
 from typing import Any
 
-from django.contrib import admin
+from django.contrib import admin, messages
 from django.contrib.admin.utils import label_for_field
 from django.core.exceptions import PermissionDenied
 from django.db import transaction
 from django.db.models import F, QuerySet
-from django.http import FileResponse, Http404, HttpRequest
+from django.http import FileResponse, Http404, HttpRequest, HttpResponse
 from django.urls import URLPattern, path
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
@@ -36,11 +36,12 @@ from catalogue.admin.filters import MessageFilter, RevenueKindFilter, UseTypeFil
 from catalogue.admin.imports import ReportImportMixin, may_replace
 from catalogue.admin.parts import dsr_or_404
 from catalogue.admin.questions import QuestionPages
+from catalogue.admin.versions import may_revert
 from catalogue.dsrs import selectors, services
 from catalogue.dsrs.kept_files import kept_file, kept_file_open
 from catalogue.dsrs.selectors import own_resource_count
 from catalogue.dsrs.sums import Sums, dsr_sums
-from catalogue.models import DSR, RateChange, ReportProblem
+from catalogue.models import DSR, RateChange, ReportProblem, SupersededDSR
 from dsrhub.admin import DeletedByServiceAdmin, UneditedAdmin
 from dsrhub.cells import grouped, money
 from dsrhub.database.time_limits import OutOfTime, answered_within
@@ -285,6 +286,13 @@ class DSRAdmin(
         self.require_as_shown(request, numbers)
         for number in numbers:
             services.dsr_delete(dsr_number=number)
+
+    def response_delete(self, request: HttpRequest, obj_display: str, obj_id: int) -> HttpResponse:
+        """Say that the DSR is deleted and, to users who may revert, how it comes back."""
+        response = super().response_delete(request, obj_display, obj_id)
+        if may_revert(request) and SupersededDSR.objects.filter(pk=obj_id).exists():
+            messages.info(request, link(gettext("Take the DSR back"), "supersededdsr_revert", obj_id))
+        return response
 
 
 def deleted_dsrs(request: HttpRequest, dsrs: Sequence[DSR]) -> tuple[list[str], dict[Any, Any]]:

@@ -328,11 +328,21 @@ def test_users_who_may_only_view_see_no_delete_button(client, dsr):
 
 
 @TRANSACTIONAL
+def test_the_message_leads_to_the_way_back(admin_client, dsr):
+    response = confirm_deletion(admin_client, deletion_of(dsr), follow=True)
+    address = f"/admin/catalogue/supersededdsr/{dsr.pk}/revert/"
+    assert f'<a href="{address}">Take the DSR back</a>' in page_messages(response)
+    assert admin_client.get(address).status_code == 200
+
+
+@TRANSACTIONAL
 def test_users_who_may_view_and_delete_can_use_the_page_and_the_action(client, dsr, other):
     client.force_login(staff_with("view_dsr", "delete_dsr"))
     assert "delete_selected" in client.get(DSRS).content.decode()
     assert deletion_of(dsr) in client.get(f"{DSRS}{dsr.pk}/change/").content.decode()
-    confirm_deletion(client, deletion_of(dsr))
+    response = confirm_deletion(client, deletion_of(dsr), follow=True)
+    # Taking a DSR back needs another permission.
+    assert page_messages(response) == [f"The DSR “{NO_JANUARY}” was deleted successfully."]
     confirm_action(client, DSRS, action(other, post="yes"))
     assert not DSR.objects.exists()
     assert deletions() == [("ada", NO_JANUARY), ("ada", ES_JANUARY)]
