@@ -162,12 +162,18 @@ def browser():
 
 
 @pytest.fixture
-def page(browser):
+def locale():
+    """The locale of the browser. Tests in other languages parametrise it."""
+    return "en-US"
+
+
+@pytest.fixture
+def page(browser, locale):
     """A page in a new browser context, without cookies of other tests.
 
     Its lists `console_errors` and `outside_requests` must be empty at the end of the test.
     """
-    context = browser.new_context()
+    context = browser.new_context(locale=locale)
     context.set_default_timeout(PATIENCE * 1000)
     page = context.new_page()
     page.console_errors, page.outside_requests = [], []
