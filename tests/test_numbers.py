@@ -28,7 +28,7 @@ IN_FILES = {"1e1", "+10", "10."}
 
 
 def rate_form(admin_client, monkeypatch, text):
-    sent = {"currency": "NOK", "period_start": "2020-01-01", "period_end": "2020-01-31", "rate": text, "note": ""}
+    sent = {"currency": "NOK", "period_start": "2019-03-01", "period_end": "2019-03-31", "rate": text, "note": ""}
     admin_client.post("/admin/catalogue/operatorrate/add/", sent)
     return OperatorRate.objects.values_list("rate", flat=True).first()
 
