@@ -264,4 +264,4 @@ def _top(line_count: int, chosen: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _share(part: int, whole: int) -> str:
-    return f"{Decimal(100 * part) / whole:.2f}" if whole else "–"
+    return grouped((Decimal(100 * part) / whole).quantize(Decimal("0.01"))) if whole else "–"

@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from django.conf import settings
 from django.db.models import TextChoices
-from django.utils import timezone
+from django.utils import timezone, translation
 
 from catalogue.dsrs.selectors import EVERY_DSR, DSRSearch
 from catalogue.models import DSR
@@ -27,12 +27,12 @@ MONTHS_EXPECTED = 12
 class State(TextChoices):
     """What a series has for a month."""
 
-    INGESTED = "ingested", _("ingested")
-    PARTIAL = "partial", _("partial")
-    OVERLAPPED = "overlapped", _("overlapped")
-    FAILED = "failed", _("failed")
-    MISSING = "missing", _("missing")
-    LATE = "late", _("late")
+    INGESTED = "ingested", translation.gettext_lazy("ingested")
+    PARTIAL = "partial", translation.gettext_lazy("partial")
+    OVERLAPPED = "overlapped", translation.gettext_lazy("overlapped")
+    FAILED = "failed", translation.gettext_lazy("failed")
+    MISSING = "missing", translation.gettext_lazy("missing")
+    LATE = "late", translation.gettext_lazy("late")
 
 
 GAPS = (State.MISSING, State.LATE)

@@ -108,6 +108,12 @@ def test_a_file_needs_the_permission_to_export(client):
     assert client.get(BREAKDOWN, {"format": "csv"}).status_code == 403
 
 
+def test_coverage_says_its_states_in_the_language_of_the_page(admin_client):
+    recipes.dsr.make()
+    page = admin_client.get(COVERAGE, {"first": "2020-01", "last": "2020-02"}, headers={"accept-language": "es"})
+    assert [row[-2:] for row in table_of(page, "coverage")[1:]] == [["importado", "con retraso"]]
+
+
 @pytest.mark.usefixtures("_reports")
 def test_coverage_has_pages_and_files(ask, admin_client, monkeypatch):
     query = {"first": "2020-01", "last": "2020-02"}

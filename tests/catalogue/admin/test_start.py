@@ -113,6 +113,12 @@ def test_it_shows_the_totals(admin_client):
 
 
 @pytest.mark.usefixtures("_dsrs")
+def test_the_numbers_are_written_as_the_language_writes_them(admin_client):
+    values, _ = facts(admin_client.get("/admin/", headers={"accept-language": "es"}))
+    assert list(values.values()) == ["3", "5", "122", "13,75", "60,00"]
+
+
+@pytest.mark.usefixtures("_dsrs")
 def test_it_shows_totals_by_territory_and_period(admin_client):
     cells, _ = groups(admin_client.get("/admin/"), *OLD_TABLES)
     assert cells == [
