@@ -3,7 +3,8 @@
   "use strict";
   const canvases = Array.from(document.querySelectorAll("canvas[data-chart]"));
   const language = document.documentElement.lang || "en";
-  const short = new Intl.NumberFormat(language, { notation: "compact" });
+  // The ticks of exchange rates differ in the third decimal, and a tick may be 0.30000000000000004.
+  const short = new Intl.NumberFormat(language, { notation: "compact", maximumSignificantDigits: 6 });
   // Colours alone do not tell lines apart.
   const points = ["circle", "triangle", "rect", "rectRot", "star", "crossRot", "cross", "dash"];
   const dashes = [[], [6, 3], [2, 2], [8, 3, 2, 3], [12, 3], [4, 6], [1, 3], [10, 2, 2, 2, 2, 2]];

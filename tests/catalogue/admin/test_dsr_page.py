@@ -70,7 +70,8 @@ def test_a_failed_dsr_shows_its_problems_and_no_contents(admin_client, tmp_path)
         import_report(tmp_path, NO_JANUARY, line("a", revenue="much"), line("", usages="1"))
     failed = DSR.objects.get(pk=refused.value.extra["dsr"])
     page = page_of(admin_client, failed)
-    assert "not_a_number The cell must have a number, and has something else." in section(page, "problems")
+    meaning = "The cell must have a number, and has something else. Ask the service for a corrected file."
+    assert f"{meaning} not_a_number" in section(page, "problems")
     assert "Exchange rate" not in page
     assert '<section id="top">' not in page
     assert f"{DSRS}{failed.pk}/lines/" not in page
