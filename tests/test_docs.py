@@ -10,6 +10,7 @@ from django.conf import settings
 
 from catalogue.reports.formats import registry
 from catalogue.reports.problems import CommonError, CommonWarning, ErrorCode, WarningCode
+from tests.pictures import PICTURES
 
 ROOT = Path(settings.BASE_DIR)
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
@@ -49,6 +50,30 @@ def test_every_relative_link_leads_to_a_file_and_a_heading(path):
         if not file.exists() or (anchor and anchor not in anchors(file.read_text())):
             broken.append(link)
     assert broken == []
+
+
+# --- Pictures --------------------------------------------------------------------------------------------------
+
+PNG = b"\x89PNG\r\n\x1a\n"
+MOST_BYTES = 150_000
+
+
+def pictures() -> dict[Path, str]:
+    """The alternative text of each picture that a page shows."""
+    found = [(path.parent, *shown) for path in PAGES for shown in re.findall(r"!\[(.*?)\]\((.+?)\)", path.read_text())]
+    return {(folder / name).resolve(): text for folder, text, name in found}
+
+
+def test_the_pages_show_the_pictures_that_the_program_takes():
+    assert set(pictures()) == {picture.path for picture in PICTURES} == set((ROOT / "docs" / "pictures").iterdir())
+
+
+def test_every_picture_is_a_small_png_with_an_alternative_text():
+    for path, text in pictures().items():
+        content = path.read_bytes()
+        assert content.startswith(PNG)
+        assert len(content) < MOST_BYTES
+        assert len(text.split()) > 3
 
 
 # --- The glossary ----------------------------------------------------------------------------------------------

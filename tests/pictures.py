@@ -1,0 +1,150 @@
+"""Takes the pictures of the docs: `python -m tests.pictures`.
+
+The program runs the demo on a free port, with its data in a temporary folder. It signs in, uploads a report with
+errors, and writes the top of each page to docs/pictures/. It needs chromium.
+"""
+
+import gzip
+import os
+import re
+import shutil
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import NamedTuple
+
+from playwright.sync_api import Page, sync_playwright
+
+PROJECT = Path(__file__).resolve().parent.parent
+FOLDER = PROJECT / "docs" / "pictures"
+WIDTH = 1280
+# Seconds that the demo may take to start, and between two checks of that.
+PATIENCE, PAUSE = 600, 0.5
+# A sample, and the name under which it is uploaded with errors.
+SAMPLE = PROJECT / "data" / "Spotify_FamilyPlan_ES_EUR_20200101-20200131.tsv.gz"
+UPLOADED_AS = "Spotify_FamilyPlan_ES_EUR_20200201-20200229.tsv"
+
+
+class Picture(NamedTuple):
+    """The top of a page, `height` pixels high: so much that the file stays below 100 kB."""
+
+    name: str
+    address: str
+    height: int
+    color_scheme: str = "light"
+
+    @property
+    def path(self) -> Path:
+        return FOLDER / f"{self.name}.png"
+
+
+START = Picture("start", "/admin/", 590)
+IMPORT = Picture("import", "/admin/catalogue/dsr/import/", 640)
+DSR = Picture("dsr", "/admin/catalogue/dsr/", 466)
+BREAKDOWN = Picture("breakdown", "/admin/catalogue/dsr/breakdown/?by=territory&then_by=month", 880, "dark")
+PICTURES = (START, IMPORT, DSR, BREAKDOWN)
+
+
+def main() -> None:
+    FOLDER.mkdir(exist_ok=True)
+    with (
+        tempfile.TemporaryDirectory(prefix="dsrhub-pictures-") as folder,
+        demo(Path(folder)) as (address, password),
+        signed_in(address, password) as page,
+    ):
+        page.goto(START.address)
+        take(page, START)
+        # The other pictures have no navigation: they are smaller, and show more of their pages.
+        page.click("#toggle-nav-sidebar")
+        page.goto(DSR.address)
+        page.click("tr:has-text('warnings') th a")
+        page.wait_for_selector("#summary")
+        take(page, DSR)
+        upload(page, report_with_errors())
+        take(page, IMPORT)
+        page.goto(BREAKDOWN.address)
+        take(page, BREAKDOWN)
+
+
+@contextmanager
+def demo(folder: Path) -> Iterator[tuple[str, str]]:
+    """Run the demo with its data in `folder`. Yield its address and the password of its admin."""
+    port, log = free_port(), folder / "log"
+    with log.open("wb") as output:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "dsrhub.demo", "--port", str(port)],
+            cwd=PROJECT,
+            # No settings of this shell, so that everybody gets the same pictures.
+            env={"PATH": os.environ["PATH"], "DSRHUB_DATA_DIR": str(folder / "data")},
+            stdout=output,
+            stderr=subprocess.STDOUT,
+        )
+    try:
+        yield f"http://localhost:{port}", password_in(log, process)
+    finally:
+        process.terminate()
+        process.wait(PATIENCE)
+
+
+def free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        return int(server.getsockname()[1])
+
+
+def password_in(log: Path, process: "subprocess.Popen[bytes]") -> str:
+    """Wait until the demo listens. Return the password that it has printed."""
+    deadline = time.monotonic() + PATIENCE
+    while "Listening at" not in (said := log.read_text()):
+        if process.poll() is not None or time.monotonic() > deadline:
+            raise RuntimeError(f"The demo does not start:\n{said}")
+        time.sleep(PAUSE)
+    found = re.search(r"the password '(.+?)'", said)
+    assert found, said
+    return found[1]
+
+
+@contextmanager
+def signed_in(address: str, password: str) -> Iterator[Page]:
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=["--no-sandbox"])
+        page = browser.new_page(base_url=address, locale="en", viewport={"width": WIDTH, "height": 900})
+        page.goto("/admin/")
+        page.fill("#id_username", "admin")
+        page.fill("#id_password", password)
+        page.click("text=Log in")
+        yield page
+        browser.close()
+
+
+def report_with_errors() -> bytes:
+    """The sample with a decimal comma in one line and a word as a number in another."""
+    lines = gzip.decompress(SAMPLE.read_bytes()).split(b"\r\n")
+    for number, column, value in ((12, -1, b"42,17"), (345, -2, b"unknown")):
+        cells = lines[number].split(b"\t")
+        cells[column] = value
+        lines[number] = b"\t".join(cells)
+    return b"\r\n".join(lines)
+
+
+def upload(page: Page, content: bytes) -> None:
+    """Upload a report, and wait for the result of its check."""
+    page.goto(IMPORT.address)
+    page.set_input_files("[name=import_file]", {"name": UPLOADED_AS, "mimeType": "text/plain", "buffer": content})
+    page.click("#content-main [type=submit]")
+    page.wait_for_selector(".problems")
+
+
+def take(page: Page, picture: Picture) -> None:
+    page.emulate_media(color_scheme=picture.color_scheme)
+    page.wait_for_load_state("networkidle")
+    page.screenshot(path=picture.path, clip={"x": 0, "y": 0, "width": WIDTH, "height": picture.height})
+    sys.stdout.write(f"{picture.path.relative_to(PROJECT)}: {picture.path.stat().st_size:,} bytes\n")
+
+
+if __name__ == "__main__":
+    main()
