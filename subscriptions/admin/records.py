@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Iterable
 from datetime import datetime
+from decimal import Decimal
 from typing import Any, cast
 
 from django import forms
@@ -20,7 +21,7 @@ from dsrhub import texts
 from dsrhub.admin import ChangedAsShownAdmin, DeletedByServiceAdmin
 from dsrhub.audited import AuditedAdmin
 from dsrhub.autocomplete import AutocompleteMixin
-from dsrhub.cells import grouped
+from dsrhub.cells import grouped, rounded
 from dsrhub.exceptions import DsrhubError
 from dsrhub.forms import TimeField, WholeNumberField
 from dsrhub.import_export.button import StreamingExportMixin
@@ -119,6 +120,11 @@ class UsageRecordAdmin(
     show_facets = admin.ShowFacets.NEVER
     paginator = BoundedPaginator
 
+    @admin.display(description=_("price"), ordering="price")
+    def rounded_price(self, record: UsageRecord) -> str:
+        price: Decimal = record.price
+        return rounded(price)
+
     def locked(self, ids: Collection[int]) -> Iterable[UsageRecord]:
         return services.usage_records_locked(usage_type=self.model.usage_type, record_ids=ids)
 
@@ -167,7 +173,7 @@ class UsageRecordAdmin(
 @admin.register(DataUsageRecord)
 class DataUsageRecordAdmin(UsageRecordAdmin):
     resource_classes = [DataRecords, DataRecordsToImport]
-    list_display = ["id", "subscription", "usage_date", "price", "kilobytes", "external_id"]
+    list_display = ["id", "subscription", "usage_date", "rounded_price", "kilobytes", "external_id"]
     fields = ["subscription", "usage_date", "price", "kilobytes_used", "external_id", "backfill"]
 
     @admin.display(description=_("kilobytes used"), ordering="kilobytes_used")
@@ -178,7 +184,7 @@ class DataUsageRecordAdmin(UsageRecordAdmin):
 @admin.register(VoiceUsageRecord)
 class VoiceUsageRecordAdmin(UsageRecordAdmin):
     resource_classes = [VoiceRecords, VoiceRecordsToImport]
-    list_display = ["id", "subscription", "usage_date", "price", "seconds", "external_id"]
+    list_display = ["id", "subscription", "usage_date", "rounded_price", "seconds", "external_id"]
     fields = ["subscription", "usage_date", "price", "seconds_used", "external_id", "backfill"]
 
     @admin.display(description=_("seconds used"), ordering="seconds_used")

@@ -310,3 +310,9 @@ def test_a_day_in_the_future_is_refused(ada):
     page = ada.post(ADD, form(subscribe(), "2199-01-05"))
     assert "time_in_future" in str(errors(page))
     assert not DataUsageRecord.objects.exists()
+
+
+def test_the_list_rounds_prices_and_has_their_full_value(admin_client):
+    add(event(subscribe(), price="50.4567"))
+    page = admin_client.get("/admin/subscriptions/datausagerecord/").content.decode()
+    assert 'data-full="50.4567" tabindex="0"><span>50.46</span>' in page
