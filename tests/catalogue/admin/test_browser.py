@@ -111,3 +111,14 @@ def test_the_list_of_dsrs_fits_a_laptop(admin, tmp_path):
     widths = "['#result_list', '#changelist-form .results'].map(part => document.querySelector(part).clientWidth)"
     table, available = admin.evaluate(widths)
     assert table <= available < 1366
+
+
+def test_the_ticks_of_the_chart_of_rates_differ(admin, live_server):
+    period = "currency=USD&period_start=2020-01-01&period_end=2020-01-31"
+    admin.goto(f"{live_server.url}/admin/catalogue/operatorrate/add/?{period}")
+    admin.wait_for_function("() => Chart.getChart(document.querySelector('canvas'))")
+    ticks = admin.evaluate(
+        "() => Chart.getChart(document.querySelector('canvas')).scales.y.ticks.map(one => one.label)"
+    )
+    assert "1.105" in ticks
+    assert len(set(ticks)) == len(ticks) > 2

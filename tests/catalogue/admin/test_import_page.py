@@ -100,6 +100,13 @@ def test_a_preview_of_an_earlier_release_has_blank_cells(admin_client, tmp_path)
     assert rows["revenue"] == ["20.00 NOK", "10.00 NOK", "-10.00 NOK"]
 
 
+def test_errors_are_explained_and_their_first_code_is_not_repeated_above(admin_client):
+    page = upload(admin_client, report(NO_JANUARY, line("a", revenue="much")))
+    assert "The cell must have a number, and has something else." in page.content.decode()
+    assert "nothing is loaded" in page.context["cards"][0]["job"].message
+    assert "nothing is loaded" not in page.content.decode()
+
+
 def test_a_first_delivery_has_nothing_beside_it(admin_client):
     (card,) = upload(admin_client, report(NO_JANUARY, line("a"))).context["cards"]
     assert card["compared"] == []
