@@ -20,6 +20,8 @@ from typing import NamedTuple
 
 from playwright.sync_api import Page, sync_playwright
 
+from tests.waiting import wait_until
+
 PROJECT = Path(__file__).resolve().parent.parent
 FOLDER = PROJECT / "docs" / "pictures"
 WIDTH = 1280
@@ -89,6 +91,9 @@ def demo(folder: Path) -> Iterator[tuple[str, str]]:
     finally:
         process.terminate()
         process.wait(PATIENCE)
+        # The worker ends a moment after the demo, and the database server with it. Then the folder can go.
+        server = folder / "data" / "postgres" / "postmaster.pid"
+        wait_until(lambda: not server.exists(), "the database server stops")
 
 
 def free_port() -> int:
