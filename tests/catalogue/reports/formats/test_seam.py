@@ -88,7 +88,8 @@ def test_the_name_decides_for_a_file_that_cannot_be_unpacked(tmp_path, content):
 
 
 def test_a_format_explains_its_own_codes():
-    assert registry.explanation("toy_not_three_words") == ("The toy is broken.", "Mend it.")
+    explained = registry.explanation("toy_not_three_words")
+    assert (explained.sentence, explained.remedy) == ("The toy is broken.", "Mend it.")
     assert registry.explanation("not_a_number").sentence == "The cell must have a number, and has something else."
     assert registry.explanation("of_an_earlier_release").sentence == "An earlier release found this problem."
 
