@@ -4,15 +4,14 @@ A page shows amounts with two decimals and their currency. The full value appear
 the clipboard gets (`dsrhub/static/dsrhub/cells.js`). Exports and APIs have all digits, and never call this module.
 """
 
-from decimal import ROUND_HALF_UP, Context, Decimal
+from decimal import ROUND_HALF_UP, Decimal
 from typing import overload
 
 from django.utils.formats import number_format
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
-# Wide enough for any sum.
-_WIDE = Context(prec=500, rounding=ROUND_HALF_UP)
+from dsrhub.values import WIDE
 
 
 def grouped(number: Decimal | int | str) -> str:
@@ -27,7 +26,7 @@ def rounded(number: None, decimals: int = 2, unit: str = "") -> None: ...
 @overload
 def rounded(number: Decimal | int | None, decimals: int = 2, unit: str = "") -> SafeString | None: ...
 def rounded(number: Decimal | int | None, decimals: int = 2, unit: str = "") -> SafeString | None:
-    """Return a number with so many decimals, and its unit. The full value is there if rounding hides digits of it.
+    """Return a number, rounded to `decimals` digits behind the point, with its unit and, if it differs, its full value.
 
     A number that would round to zero is shown as less than the smallest that would not: nobody may read it as nothing.
     """
@@ -35,12 +34,12 @@ def rounded(number: Decimal | int | None, decimals: int = 2, unit: str = "") -> 
         return None
     value = Decimal(number)
     step = Decimal(1).scaleb(-decimals)
-    short = value.quantize(step, context=_WIDE)
+    short = value.quantize(step, ROUND_HALF_UP, WIDE)
     ending = f" {unit}" if unit else ""
     if short == value:
         return format_html("{}{}", grouped(short or abs(short)), ending)
     text = grouped(short) if short else ("< " if value > 0 else "> -") + grouped(step)
-    full = grouped(value.normalize(_WIDE)) + ending
+    full = grouped(value.normalize(WIDE)) + ending
     return format_html(
         '<data class="rounded" value="{}" title="{}" data-full="{}" tabindex="0"><span>{}{}</span></data>',
         f"{value:f}",
@@ -64,4 +63,4 @@ def money(amount: Decimal | int | None, currency: str) -> SafeString | None:
 
 def plain(number: Decimal | int | None) -> str | None:
     """Return all digits of a number without the trailing zeros that a sum may have. It is for usages and counts."""
-    return None if number is None else grouped(Decimal(number).normalize(_WIDE))
+    return None if number is None else grouped(Decimal(number).normalize(WIDE))

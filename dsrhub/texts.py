@@ -21,7 +21,7 @@ class Translations(Protocol):
 
 
 class _English:
-    """What is said where nobody has named translations."""
+    """The translations until `translations_use` is called: English."""
 
     def gettext(self, message: str, /) -> str:
         return message

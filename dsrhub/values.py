@@ -1,7 +1,7 @@
 """Numbers in plain digits, how many digits an amount has at most, and texts for people. Knows no Django."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from decimal import ROUND_HALF_EVEN, Context, Decimal
 from fractions import Fraction
 from functools import reduce
@@ -50,6 +50,11 @@ def ratio(numerator: Decimal | int, denominator: Decimal | int, *, times: int = 
     units = round(times * Fraction(numerator) / Fraction(denominator) * 10**RATIO_DECIMALS)
     text = f"{Decimal(units).scaleb(-RATIO_DECIMALS, WIDE):f}"
     return Decimal(text.rstrip("0").rstrip("."))
+
+
+def exact_sum(amounts: Iterable[Decimal]) -> Decimal:
+    """The sum with all digits: Python's own rounds to 28."""
+    return reduce(WIDE.add, amounts, Decimal(0))
 
 
 def difference(now: Decimal, before: Decimal) -> Decimal:

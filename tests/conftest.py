@@ -37,7 +37,7 @@ BOUNDS = {
     "catalogue.admin.imports.AT_ONCE_SECONDS": PATIENCE,
     "catalogue.admin.resources.SEARCH_SECONDS": PATIENCE,
     "catalogue.admin.resources.TOP_SECONDS": PATIENCE,
-    "catalogue.admin.start.TOP_SECONDS": PATIENCE,
+    "catalogue.admin.resources.QUICK_SECONDS": PATIENCE,
     "catalogue.resources.services.DROP_TRIES": 10 * PATIENCE,
     "dsrhub.readiness.SECONDS": PATIENCE,
     "subscriptions.admin.imports.AT_ONCE_SECONDS": PATIENCE,

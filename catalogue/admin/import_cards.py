@@ -21,8 +21,8 @@ from catalogue.imports.preview import earlier_ids, found_in, shown_dsrs
 from catalogue.imports.selectors import JobProgress, job_progress
 from catalogue.models import DSR, ImportJob, ReportProblem
 from catalogue.reports.formats.registry import explanation
-from catalogue.resources.found import WIDE
 from dsrhub.cells import grouped, money, plain, rounded
+from dsrhub.values import WIDE, difference
 
 State = ImportJob.State
 # How many DSRs that a replacement lacks are listed.
@@ -138,10 +138,10 @@ def _compared_deliveries(preview: dict[str, Any]) -> list[dict[str, Any]]:
 def _compared_row(name: str, old: Any, new: Any, currency: str = "") -> dict[str, Any]:
     numbers = [None if one is None else Decimal(one) for one in (old, new)]
     before, now = numbers
-    difference = None if before is None or now is None else now - before
+    change = None if before is None or now is None else difference(now, before)
     cells = [_amount(number, currency) for number in (before, now)]
-    sign = "+" if difference is not None and difference > 0 else ""
-    return {"name": name, "cells": [*cells, format_html("{}{}", sign, _amount(difference, currency))]}
+    sign = "+" if change is not None and change > 0 else ""
+    return {"name": name, "cells": [*cells, format_html("{}{}", sign, _amount(change, currency))]}
 
 
 def _in_eur(revenue: Decimal, rate: str | None) -> Decimal | None:

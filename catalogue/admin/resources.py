@@ -40,6 +40,7 @@ from dsrhub.database.time_limits import OutOfTime, answered_within
 from dsrhub.forms import WholeNumberField
 from dsrhub.import_export.button import PAGE_FILES, StreamingExportMixin, file_asked_for, form_filters
 from dsrhub.import_export.tables import PAGE_ROWS, Filter, StreamedResource, Table
+from dsrhub.start_page import may_view
 from dsrhub.values import plain_whole_number
 
 RESOURCES_ON_A_PAGE = 100
@@ -311,11 +312,11 @@ def quick_top(*, scope: Scope, line_count: int) -> list[dict[str, Any]] | None:
 
 
 def may_see_recordings(request: HttpRequest) -> bool:
-    return admin.site.get_model_admin(Resource).has_view_permission(request)
+    return may_view(request, Resource)
 
 
 def may_see_amounts(request: HttpRequest) -> bool:
-    return admin.site.get_model_admin(DSR).has_view_permission(request)
+    return may_view(request, DSR)
 
 
 def recording_address(resource: Resource | FoundResource) -> str:

@@ -12,19 +12,16 @@ from catalogue.resources import selectors
 from catalogue.resources.found import FoundResource
 from dsrhub.database.time_limits import OutOfTime, answered_within
 from dsrhub.site_search import Findings, Found, finder
+from dsrhub.start_page import may_view
 
 FOUND_OF_A_KIND = 10
 # The search waits for three kinds, one after the other.
 SECONDS = 3
 
 
-def _may_view(request: HttpRequest, model: type[DSR | Resource]) -> bool:
-    return admin.site.get_model_admin(model).has_view_permission(request)
-
-
 @finder
 def recordings(request: HttpRequest, text: str) -> Findings | None:
-    if not _may_view(request, Resource):
+    if not may_view(request, Resource):
         return None
     address = reverse("admin:catalogue_resource_changelist", query={"q": text})
     try:
@@ -43,7 +40,7 @@ def _recording(found: FoundResource) -> Found:
 
 @finder
 def dsrs(request: HttpRequest, text: str) -> Findings | None:
-    if not _may_view(request, DSR):
+    if not may_view(request, DSR):
         return None
     address = reverse("admin:catalogue_dsr_changelist", query={"q": text})
     model_admin = admin.site.get_model_admin(DSR)

@@ -3,7 +3,6 @@ always fast."""
 
 from calendar import monthrange
 from collections.abc import Iterable, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from decimal import Decimal
 from itertools import groupby
@@ -16,25 +15,19 @@ from django.utils.translation import gettext as _
 
 from catalogue.admin.cells import INGESTED, dsr_list
 from catalogue.admin.questions.page import PeriodForm, SearchForm
-from catalogue.admin.resources import top_rows
-from catalogue.admin.start_months import exact_sum, month_charts, month_tables, months_by_dsp, others_name
+from catalogue.admin.resources import QUICK_PERCENTILE, quick_top
+from catalogue.admin.start_months import month_charts, month_tables, months_by_dsp, others_name
 from catalogue.admin.start_needs import needs
 from catalogue.dsrs.selectors import DSRSearch
 from catalogue.dsrs.statistics import DSRStatistic, Grouping, dsr_statistics
-from catalogue.exceptions import RankingNotReady
 from catalogue.lines.scope import Scope
 from catalogue.models import DSR, ImportJob, LeftoverLines, RejectedDelivery, Resource
-from catalogue.resources import selectors as resource_selectors
 from dsrhub.cells import grouped, rounded
 from dsrhub.charts import Chart, Series
-from dsrhub.database.time_limits import OutOfTime, answered_within
 from dsrhub.start_page import StartPart, may_view, start_part
+from dsrhub.values import exact_sum
 
-TERRITORIES, PERIODS, RECENT, TOP = 12, 24, 5, 10
-# The start page does not wait longer for a ranking that is not cached. The page of the top does.
-TOP_SECONDS = 0.5
-# All resources of so few lines are ranked at once. With more lines, a tenth of the revenue is ranked fast.
-ALL_RANKED_LINES, TOP_PERCENTILE = 100_000, 10
+TERRITORIES, PERIODS, RECENT = 12, 24, 5
 State = ImportJob.State
 # The parameters of the list of DSRs for what the form selects.
 LOOKUPS = {
@@ -254,13 +247,9 @@ def _imports_in_work() -> list[Fact]:
 
 
 def _top(line_count: int, chosen: Mapping[str, Any]) -> dict[str, Any]:
-    percentile = 100 if line_count <= ALL_RANKED_LINES else TOP_PERCENTILE
-    top = None
-    # If the time is not enough, a worker builds the ranking.
-    with suppress(OutOfTime, RankingNotReady), answered_within(TOP_SECONDS):
-        top = resource_selectors.resource_top(percentile=percentile, scope=Scope(**chosen), after=0, limit=TOP)
-    address = reverse("admin:catalogue_resource_top", query={"percentile": TOP_PERCENTILE, **chosen})
-    return {"top": top and top_rows(top), "is_top_ready": top is not None, "top_address": address}
+    top = quick_top(scope=Scope(**chosen), line_count=line_count)
+    address = reverse("admin:catalogue_resource_top", query={"percentile": QUICK_PERCENTILE, **chosen})
+    return {"top": top, "is_top_ready": top is not None, "top_address": address}
 
 
 def _share(part: int, whole: int) -> str:

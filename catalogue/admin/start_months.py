@@ -6,11 +6,10 @@ of a quarter, are in a row of their own at the end of the tables.
 
 from calendar import monthrange
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
-from functools import reduce
 from typing import Any, NamedTuple
 
 from django.urls import reverse
@@ -21,16 +20,12 @@ from catalogue.admin.cells import INGESTED, dsr_list
 from catalogue.dsrs.coverage import month_count, month_name, months_between
 from catalogue.dsrs.selectors import DSRSearch
 from catalogue.dsrs.statistics import DSRStatistic, Grouping
-from catalogue.resources.found import WIDE
 from dsrhub.cells import grouped, plain, rounded
 from dsrhub.charts import Chart, Series
+from dsrhub.values import exact_sum
 
 # Nobody can tell more lines apart, or read a longer table.
 MOST_DSPS, MOST_MONTHS = 7, 24
-
-
-def exact_sum(amounts: Iterable[Decimal]) -> Decimal:
-    return reduce(WIDE.add, amounts, Decimal(0))
 
 
 class Sums(NamedTuple):

@@ -24,7 +24,7 @@ from dsrhub.start_page import may_view
 
 # The page does not wait longer for a count that may be slow.
 COUNT_SECONDS = 0.5
-# Gaps of so many complete months count.
+# How many complete months are searched for gaps.
 GAP_MONTHS = 12
 # A warning stays with its DSR, so only those of late imports ask for somebody.
 UNLIKE_DAYS = 30

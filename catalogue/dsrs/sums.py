@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
-from functools import reduce
 from typing import Any, NamedTuple
 
 from django.db.models import BigIntegerField, Count, Func, OuterRef, Q, QuerySet, Subquery, Sum, Value
@@ -12,7 +11,7 @@ from django.db.models.functions import Cast, Coalesce
 from catalogue.models import DSR
 from catalogue.querysets import revenue_eur
 from dsrhub.fields import NumericField
-from dsrhub.values import WIDE
+from dsrhub.values import exact_sum
 
 INGESTED = Q(status="ingested")
 
@@ -54,11 +53,11 @@ class Sums:
 
     @property
     def usages(self) -> Decimal:
-        return reduce(WIDE.add, (one.usages for one in self.currencies), Decimal(0))
+        return exact_sum(one.usages for one in self.currencies)
 
     @property
     def revenue_eur(self) -> Decimal:
-        return reduce(WIDE.add, (one.revenue_eur for one in self.currencies), Decimal(0))
+        return exact_sum(one.revenue_eur for one in self.currencies)
 
 
 def dsr_sums(dsrs: QuerySet) -> Sums:

@@ -11,7 +11,7 @@ from dsrhub.values import printable
 LONGEST_VALUE = 200
 # Two amounts are kept with all of their digits, and as much of the name of a file as can be stored with them.
 LONGEST_AMOUNTS = 255
-# Of the delivered line: so many characters of the marked cells, and so many on each side of them.
+# How many characters of a delivered line are kept: of the marked cells, and on each side of them.
 LONGEST_MARKED, LONGEST_BESIDE = LONGEST_VALUE, 80
 MOST_BYTES_OF_CHARACTER = 4
 # Nobody reads more errors than these. A packed megabyte can be a gigabyte of wrong lines, each of which costs

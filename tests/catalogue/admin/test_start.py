@@ -11,7 +11,7 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
-from catalogue.admin import start, start_needs
+from catalogue.admin import resources, start, start_needs
 from catalogue.dsrs.selectors import DSRSearch
 from catalogue.exceptions import InvalidReportName, RankingNotReady, ReportRefused
 from catalogue.models import DSR
@@ -479,7 +479,7 @@ def test_the_page_does_not_wait_for_a_ranking(admin_client, monkeypatch, error):
     def never(**_):
         raise error
 
-    monkeypatch.setattr(start.resource_selectors, "resource_top", never)
+    monkeypatch.setattr(resources.selectors, "resource_top", never)
     response = admin_client.get("/admin/")
     assert "Ranking in progress." in response.content.decode()
     assert 'href="/admin/catalogue/resource/top/?percentile=10"' in response.content.decode()
@@ -488,7 +488,7 @@ def test_the_page_does_not_wait_for_a_ranking(admin_client, monkeypatch, error):
 
 def test_with_many_lines_only_the_top_10_percent_are_ranked(admin_client, monkeypatch):
     asked = []
-    monkeypatch.setattr(start.resource_selectors, "resource_top", lambda **arguments: asked.append(arguments) or [])
+    monkeypatch.setattr(resources.selectors, "resource_top", lambda **arguments: asked.append(arguments) or [])
     for lines in (100_000, 1):
         recipes.dsr.make(offer=str(lines), line_count=lines)
         admin_client.get("/admin/")
