@@ -97,7 +97,7 @@ def _top(dsr: DSR) -> dict[str, Any]:
 
 
 def _problem_row(dsr: DSR, counted: CodeCount, first: ReportProblem) -> dict[str, Any]:
-    meaning = explanation(counted.code).translated(_)
+    meaning = explanation(counted.code).translated()
     return {
         "level": ReportProblem.Level(counted.level).label,
         "is_error": counted.level == ReportProblem.Level.ERROR,

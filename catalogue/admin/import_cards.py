@@ -80,7 +80,7 @@ def _problem_groups(problems: Sequence[dict[str, Any]], counts: Mapping[str, int
         {
             "code": code,
             "count": grouped(counts.get(code, len(those))),
-            "explanation": explanation(code).translated(_),
+            "explanation": explanation(code).translated(),
             "problems": [_problem_row(problem) for problem in those],
         }
         for code, those in by_code.items()

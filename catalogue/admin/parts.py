@@ -8,7 +8,6 @@ from django.db.models import F, QuerySet
 from django.http import Http404, HttpRequest
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
-from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from catalogue.admin.cells import dsr_link, link, problem_counts
@@ -40,7 +39,7 @@ def _parts(problem: ReportProblem) -> tuple[Any, ...]:
     """The file, the place, the value, the meaning and the delivered line of a problem."""
     file = f"{problem.file}: " if problem.file else ""
     value = f": {problem.value}" if problem.value else ""
-    return file, problem, value, explanation(problem.code).translated(gettext), delivered_line(problem.excerpt)
+    return file, problem, value, explanation(problem.code).translated(), delivered_line(problem.excerpt)
 
 
 class PartOfDSRAdmin(ReadOnlyAdmin):
@@ -78,7 +77,7 @@ class ReportProblemAdmin(ListTotalsAdmin, PartOfDSRAdmin):
                     "code": counted.code,
                     "level": ReportProblem.Level(counted.level).label,
                     "count": grouped(counted.problem_count),
-                    "explanation": explanation(counted.code).translated(gettext),
+                    "explanation": explanation(counted.code).translated(),
                     "address": changes.get_query_string({"code": counted.code}, ["p"]),
                 }
                 for counted in problem_counts_by_code(changes.queryset)
@@ -87,9 +86,7 @@ class ReportProblemAdmin(ListTotalsAdmin, PartOfDSRAdmin):
 
     @admin.display(description=_("meaning"), ordering="code")
     def explained(self, problem: ReportProblem) -> SafeString:
-        return format_html(
-            '{} <span class="note">{}</span>', explanation(problem.code).translated(gettext), problem.code
-        )
+        return format_html('{} <span class="note">{}</span>', explanation(problem.code).translated(), problem.code)
 
     @admin.display(description=_("delivered line"))
     def delivered_line(self, problem: ReportProblem) -> SafeString | str:

@@ -371,7 +371,7 @@ class ExplanationField(serializers.CharField):
     """The code of a problem, in words."""
 
     def to_representation(self, value: Any) -> str:
-        return str(explanation(value).translated(gettext))
+        return str(explanation(value).translated())
 
 
 class ExcerptSerializer(serializers.Serializer[Any]):

@@ -20,10 +20,10 @@ from catalogue.reports.contexts import MessageFacts, SalesContext
 from catalogue.reports.delivery import Delivery
 from catalogue.reports.formats.registry import format_of
 from catalogue.reports.problems import CommonError, Problem, shown
-from catalogue.reports.texts import gettext_noop as _
 from catalogue.resources.found import WIDE
 from dsrhub.database import locks
 from dsrhub.exceptions import DsrhubError
+from dsrhub.texts import gettext_lazy as _
 
 PREVIEW_LINES, PREVIEW_PROBLEMS, PREVIEW_DSRS = 20, 100, 100
 RATE_ERRORS = (CommonError.EXCHANGE_RATE_MISSING, CommonError.EXCHANGE_RATE_INCOMPLETE)

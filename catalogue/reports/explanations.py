@@ -1,10 +1,11 @@
 """What each code of a problem means, and what to do about it, for people who know reports and not programs."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from catalogue.reports.problems import CommonError, CommonWarning
-from catalogue.reports.texts import gettext_noop as _
+from dsrhub.texts import gettext_lazy as _
+from dsrhub.texts import translated
 
 
 @dataclass(init=False)
@@ -24,9 +25,9 @@ class Explanation:
     def __str__(self) -> str:
         return f"{self.sentence} {self.remedy}"
 
-    def translated(self, translate: Callable[[str], str]) -> "Explanation":
-        """The explanation for a person, such as with Django's `gettext`."""
-        return Explanation(translate(self.sentence), *map(translate, self.remedies))
+    def translated(self) -> "Explanation":
+        """The explanation in the active language."""
+        return Explanation(translated(self.sentence), *map(translated, self.remedies))
 
 
 Explanations = Mapping[str, Explanation]

@@ -6,7 +6,6 @@ from typing import Any
 
 import graphene
 from django.contrib.auth.models import AnonymousUser, User
-from django.utils.translation import gettext
 from graphql import GraphQLResolveInfo
 
 from catalogue import models
@@ -138,7 +137,7 @@ class Problem(ModelType):
 
     @staticmethod
     def resolve_message(problem: models.ReportProblem, info: GraphQLResolveInfo) -> str:
-        return str(explanation(problem.code).translated(gettext))
+        return str(explanation(problem.code).translated())
 
 
 class ComparedTotal(graphene.ObjectType):

@@ -30,7 +30,7 @@ def format_of(delivery: Delivery) -> ReportFormat:
 def explanation(code: str) -> Explanation:
     """What a code of a problem means, and what to do about it. An earlier release may have had other codes.
 
-    A door translates it: `explanation(code).translated(gettext)`.
+    A door translates it: `explanation(code).translated()`.
     """
     known = (one.explanations for one in FORMATS)
     return next((one[code] for one in (*known, COMMON) if code in one), OF_EARLIER_RELEASES)

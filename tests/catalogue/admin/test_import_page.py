@@ -85,6 +85,13 @@ def test_the_earlier_delivery_and_the_file_stand_side_by_side(admin_client, tmp_
     assert f"Replace DSR {old.pk}, an earlier delivery" in page.content.decode()
 
 
+def test_the_difference_of_two_deliveries_has_all_digits(admin_client, tmp_path):
+    import_report(tmp_path, NO_JANUARY, line("a", revenue="0.5"))
+    page = upload(admin_client, report(NO_JANUARY, line("a", revenue="123456789012345678901234567890.75")))
+    rows = {row["name"]: row["cells"] for row in page.context["cards"][0]["compared"]}
+    assert rows["revenue"][2] == "+123,456,789,012,345,678,901,234,567,890.25 NOK"
+
+
 def test_a_preview_of_an_earlier_release_has_blank_cells(admin_client, tmp_path):
     import_report(tmp_path, NO_JANUARY, line("a", revenue="20"))
     page = upload(admin_client, report(NO_JANUARY, line("a", revenue="10")))
