@@ -3,6 +3,7 @@
 import re
 
 import pytest
+from django.utils.translation import override
 
 from catalogue.reports.explanations import COMMON
 from catalogue.reports.formats import registry
@@ -28,7 +29,11 @@ def test_an_explanation_has_sentences_without_words_of_programs(code):
         assert "manage.py" not in text
     assert explanation.remedies
     assert str(explanation) == f"{explanation.sentence} {explanation.remedy}"
-    assert str(explanation.translated(str.upper)) == str(explanation).upper()
+    assert str(explanation.translated()) == str(explanation)
+    with override("es"):
+        spanish = explanation.translated()
+    assert len(spanish.remedies) == len(explanation.remedies)
+    assert not {explanation.sentence, *explanation.remedies} & {spanish.sentence, *spanish.remedies}
 
 
 def test_formats_explain_a_common_code_in_the_same_way():
