@@ -227,7 +227,7 @@ SPECTACULAR_SETTINGS = {
     "TITLE": "DSR API",
     "DESCRIPTION": "Digital Sales Reports and the sound recordings in them.",
     "VERSION": "1.0.0",
-    "POSTPROCESSING_HOOKS": ["drf_spectacular.hooks.postprocess_schema_enums", "dsrhub.api.servers.name_server"],
+    "DEFAULT_GENERATOR_CLASS": "dsrhub.api.document.DocumentGenerator",
     "TAGS": [
         {"name": "dsrs", "description": "Digital Sales Reports"},
         {"name": "imports", "description": "Uploaded files of messages of several files"},

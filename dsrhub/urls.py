@@ -6,7 +6,6 @@ from drf_spectacular.views import SpectacularJSONAPIView, SpectacularSwaggerSpli
 
 from dsrhub.api.routes import either_slash
 from dsrhub.landing import landing
-from dsrhub.languages import in_english
 from dsrhub.session import TokenView
 
 urlpatterns = [
@@ -14,8 +13,8 @@ urlpatterns = [
     path("", include("subscriptions.api.urls")),
     path("", include("graphql_schema.urls")),
     *either_slash("token/", TokenView.as_view(), "token"),
-    path("openapi.yaml", in_english(SpectacularYAMLAPIView.as_view()), name="openapi"),
-    path("openapi.json", in_english(SpectacularJSONAPIView.as_view())),
+    path("openapi.yaml", SpectacularYAMLAPIView.as_view(), name="openapi"),
+    path("openapi.json", SpectacularJSONAPIView.as_view()),
     # The page needs no user. If a session had to authenticate a POST, even the page of its error would fail.
     path("docs/", SpectacularSwaggerSplitView.as_view(url_name="openapi", authentication_classes=()), name="docs"),
     path("admin/", admin.site.urls),

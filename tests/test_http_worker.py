@@ -6,7 +6,6 @@ import time
 from contextlib import ExitStack, contextmanager
 
 import pytest
-import yaml
 
 from dsrhub.bodies import LARGE_BODIES_AT_ONCE, SMALL_BODY
 from tests import recipes
@@ -178,10 +177,10 @@ def test_heads_and_bodies_have_their_bounds():
 # --- Headers of clients ----------------------------------------------------------------------------------------
 
 HEADERS = [
-    b"SCRIPT_NAME: /openapi.yaml",
-    b"SCRIPT-NAME: /openapi.yaml",
-    b"X_SCRIPT_NAME: /openapi.yaml",
-    b"HTTP_SCRIPT_NAME: /openapi.yaml",
+    b"SCRIPT_NAME: /openapi.json",
+    b"SCRIPT-NAME: /openapi.json",
+    b"X_SCRIPT_NAME: /openapi.json",
+    b"HTTP_SCRIPT_NAME: /openapi.json",
     b"SCRIPT_NAME: /elsewhere",
     b"PATH_INFO: /dsrs/",
     b"PATH-INFO: /dsrs/",
@@ -205,7 +204,7 @@ HEADERS = [
 
 
 def servers(answer):
-    return status(answer), yaml.safe_load(answer.partition(b"\r\n\r\n")[2])["servers"]
+    return status(answer), json.loads(answer.partition(b"\r\n\r\n")[2])["servers"]
 
 
 def test_no_header_changes_the_address_of_a_request():
@@ -213,14 +212,14 @@ def test_no_header_changes_the_address_of_a_request():
         own = f"http://localhost:{server.port}/"
         host = f"localhost:{server.port}".encode()
         for header in HEADERS:
-            answer = get(server, b"/openapi.yaml", header, host=host)
+            answer = get(server, b"/openapi.json", header, host=host)
             assert (header, *servers(answer)) == (header, 200, [{"url": own}])
-        assert status(get(server, b"/openapi.yaml", host=b"elsewhere.example")) == 400
+        assert status(get(server, b"/openapi.json", host=b"elsewhere.example")) == 400
         server.stop()
     requests = [json.loads(line) for line in server.log.splitlines() if '"dsrhub.requests"' in line]
     assert len(requests) == len(HEADERS) + 1
     assert {(each["path"], each["address"], each["user"]) for each in requests} == {
-        ("/openapi.yaml", "127.0.0.1", None)
+        ("/openapi.json", "127.0.0.1", None)
     }
 
 
@@ -228,5 +227,5 @@ def test_behind_a_proxy_its_scheme_counts_and_nothing_else():
     with serving(options="--workers 1", DSRHUB_BEHIND_PROXY="true") as server:
         for header in HEADERS:
             scheme = "https" if header == b"X-Forwarded-Proto: https" else "http"
-            answer = get(server, b"/openapi.yaml", header)
+            answer = get(server, b"/openapi.json", header)
             assert (header, *servers(answer)) == (header, 200, [{"url": f"{scheme}://localhost/"}])

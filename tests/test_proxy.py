@@ -62,7 +62,7 @@ def test_nginx_with_the_documented_rules(tmp_path):
         server = stack.enter_context(serving(options="--workers 1 --threads 4", DSRHUB_BEHIND_PROXY="true"))
         proxy = stack.enter_context(nginx(tmp_path, server))
         assert status(get(proxy, b"/readyz")) == 404
-        assert servers(get(proxy, b"/openapi.yaml", b"X-Forwarded-Proto: https")) == (
+        assert servers(get(proxy, b"/openapi.json", b"X-Forwarded-Proto: https")) == (
             200,
             [{"url": "http://localhost/"}],
         )
@@ -109,7 +109,7 @@ def test_every_address_has_the_host_and_the_prefix_of_the_proxy():
         def ask(path, *more):
             return get(server, path, *HEADERS, *more)
 
-        assert servers(ask(b"/openapi.yaml")) == (200, [{"url": PLACE}])
+        assert servers(ask(b"/openapi.json")) == (200, [{"url": PLACE}])
         page = ask(b"/dsrs/?limit=1")
         (following,) = re.findall(rb"\r\nLink: <(.+?)>", page)
         assert following.decode().startswith(PLACE + "dsrs/?limit=1&cursor=")
@@ -127,20 +127,20 @@ def test_every_address_has_the_host_and_the_prefix_of_the_proxy():
         script = text(ask(b"/docs/?script="))
         assert 'url: "/money/dsrs/openapi.yaml"' in script.replace("\\u002D", "-").replace("\\u002F", "/")
         # Without the headers, or with another prefix in the same process.
-        assert servers(get(server, b"/openapi.yaml")) == (200, [{"url": "http://localhost/"}])
+        assert servers(get(server, b"/openapi.json")) == (200, [{"url": "http://localhost/"}])
         other = text(get(server, b"/admin/login/", b"X-Forwarded-Prefix: /other/"))
         assert 'href="/other/static/' in other
         assert "/money/" not in other
         assert 'href="/static/' in text(get(server, b"/admin/login/"))
         server.stop()
-    assert "GET /money/dsrs/openapi.yaml 200" in server.log
+    assert "GET /money/dsrs/openapi.json 200" in server.log
 
 
 def client_says(client, **headers):
-    response = client.get("/openapi.yaml", headers=headers)
+    response = client.get("/openapi.json", headers=headers)
     if response.status_code != 200:
         return response.status_code
-    return re.search("url: (.+)", response.content.decode())[1]
+    return response.json()["servers"][0]["url"]
 
 
 @pytest.fixture
