@@ -151,11 +151,11 @@ def in_thread(transactional_db):
         yield lambda function, *arguments, **options: pool.submit(on_own_connection, function, *arguments, **options)
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def browser():
-    """Chromium, started once per module. While Playwright runs, it occupies the thread's event loop."""
+    """Chromium, started once. From then on, Playwright occupies the event loop of the thread."""
     executable = program("chromium")
-    # Because of Playwright's loop, Django assumes that the test calls the database from asynchronous code.
+    # Because of Playwright's loop, Django assumes that tests call the database from asynchronous code.
     with patch.dict(os.environ, DJANGO_ALLOW_ASYNC_UNSAFE="true"), sync_playwright() as playwright:
         browser = playwright.chromium.launch(
             executable_path=executable,
@@ -185,9 +185,14 @@ def page(browser, locale):
     page.on("console", lambda said: page.console_errors.append(said.text) if said.type == "error" else None)
     page.on("pageerror", lambda error: page.console_errors.append(str(error)))
     page.on("request", lambda request: page.outside_requests.append(request.url) if _is_outside(request.url) else None)
+    open_requests = set()
+    page.on("request", lambda request: open_requests.add(request))
+    page.on("requestfinished", lambda request: open_requests.discard(request))
+    page.on("requestfailed", lambda request: open_requests.discard(request))
     yield page
-    # Wait for open requests. Otherwise the server would answer them during the next test.
-    page.wait_for_load_state("networkidle")
+    # Otherwise the server would answer them during the next test.
+    while open_requests:
+        page.wait_for_timeout(10)
     context.close()
     assert (page.console_errors, page.outside_requests) == ([], [])
 
