@@ -28,7 +28,7 @@ from tests.catalogue.helpers import ES_JANUARY, HEADER, NO_JANUARY, import_repor
 from tests.catalogue.sample_message import dsr_of, import_message
 
 DOCUMENT = schemathesis.openapi.from_wsgi("/openapi.yaml", application, config=schemathesis.Config(seed=1))
-few_examples = settings(max_examples=25)
+few_examples = settings(max_examples=10)
 
 
 @pytest.fixture

@@ -137,7 +137,7 @@ def _tables(request):
 
 
 @pytest.mark.usefixtures("_tables")
-@settings(max_examples=40)
+@settings(max_examples=20)
 @given(
     drawn=deliveries(),
     percentile=st.sampled_from([*range(10, 100, 10), 100, 100, 100]),
