@@ -15,6 +15,7 @@ from catalogue.models import DSR, ReportProblem, RevenueKind, UsageLine, UseType
 from catalogue.querysets import DSRQuerySet
 from catalogue.ranking.selectors import resource_ranking
 from catalogue.reports.formats.tsv.reader import COLUMNS
+from catalogue.reports.problems import Excerpt
 from dsrhub.forms import WholeNumberField
 from dsrhub.import_export.button import StreamedExportForm
 from dsrhub.import_export.formats import EXPORT_FORMATS, TSV, DoesNotFit
@@ -22,6 +23,8 @@ from dsrhub.import_export.tables import PAGE_ROWS, Filter, StreamedResource, Tab
 
 # The columns of a problem, both in the export of DSRs and in that of a file that is being imported.
 PROBLEM_COLUMNS = ("path", "level", "code", "line", "column", "value")
+# The columns of its delivered line, as REST names them.
+EXCERPT_COLUMNS = Excerpt._fields
 # As `DSR.shown_revenue_kind`.
 SHOWN_KIND = Case(When(status=DSR.Status.INGESTED, then=Coalesce("revenue_kind", Value(RevenueKind.REPORTED.value))))
 
@@ -141,11 +144,15 @@ class UseTypes(StreamedResource):
 class Problems(StreamedResource):
     """One row for each stored error and warning: of the DSRs, and of their messages as a whole."""
 
-    columns = ("dsr", *PROBLEM_COLUMNS, "file", "message")
+    columns = ("dsr", *PROBLEM_COLUMNS, "file", "message", *EXCERPT_COLUMNS)
+    sources: ClassVar = {
+        "path": "dsr__path",
+        **{column: f"excerpt__{place}" for place, column in enumerate(EXCERPT_COLUMNS)},
+    }
     title, file_name = _("Problems of the DSRs"), "problems"
 
     def rows(self, queryset: QuerySet, export_form: ExportForm) -> Iterator[tuple[Any, ...]]:
-        return rows_by_id(self._problems(queryset), "dsr_id", "dsr__path", *self.columns[2:])
+        return rows_by_id(self._problems(queryset), *(self.sources.get(column, column) for column in self.columns))
 
     def row_count(self, queryset: QuerySet, most: int) -> int:
         return self._problems(queryset).count()

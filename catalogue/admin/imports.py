@@ -35,7 +35,7 @@ from import_export.results import Result
 
 from catalogue.admin.cells import days, dsr_name, link
 from catalogue.admin.declared import DeclaredForm
-from catalogue.admin.exports import PROBLEM_COLUMNS
+from catalogue.admin.exports import EXCERPT_COLUMNS, PROBLEM_COLUMNS
 from catalogue.admin.import_cards import job_card, job_progress_json
 from catalogue.dsrs.declared import DeclaredTotals
 from catalogue.exceptions import WaitingFilesTooLarge
@@ -288,7 +288,7 @@ class ReportImportMixin(PathImportMixin, ImportMixin):  # type: ignore[misc]
         found = import_job_problems(upload=upload, job_number=number)
         if found is None:
             raise Http404("No problems of this file are stored.")
-        table = Table(PROBLEM_COLUMNS, found)
+        table = Table((*PROBLEM_COLUMNS, *EXCERPT_COLUMNS), found)
         return streamed(table, CSV(), dated_name(f"problems-of-import-{number}", "csv"), bom=True)
 
     def _require_permission(self, request: HttpRequest) -> None:

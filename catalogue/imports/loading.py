@@ -34,6 +34,7 @@ from catalogue.querysets import DSRQuerySet
 from catalogue.rates.services import ExchangeRate, exchange_rate
 from catalogue.reports.contexts import SalesContext
 from catalogue.reports.delivery import DamagedDelivery, Delivery, Progress
+from catalogue.reports.excerpts import excerpts_add
 from catalogue.reports.formats.interface import LineReader, ReportFormat
 from catalogue.reports.problems import LONGEST_AMOUNTS, CommonError, CommonWarning, Problem, ProblemLog, shown
 from catalogue.reports.totals import LastLine, is_totals_row
@@ -288,6 +289,7 @@ class DeliveryLoad:
         try:
             reader = self.format.read(self.deliveries, self.contents.contents, self.problems, progress, lines.marks)
             lines.load(reader, self._blocks_to_load(reader))
+            self._add_excerpts(reader)
         except DamagedDelivery as damage:
             self.problems.add(damage.problem)
         self._refuse_errors()
@@ -346,6 +348,17 @@ class DeliveryLoad:
         for transaction_id in first:
             self.problems.add(Problem(CommonWarning.TRANSACTION_ID_REPEATED, value=shown(transaction_id)))
         self.problems.count_warnings(count - len(first), None)
+        if self.is_direct:
+            # The lines of other deliveries are numbered by context, and these numbers name no lines of the file.
+            self._add_excerpts(reader)
+
+    def _add_excerpts(self, reader: LineReader) -> None:
+        """Add the excerpts of the problems that were found after the lines were read."""
+        try:
+            excerpts_add(self.problems, self.deliveries, reader)
+        except DamagedDelivery as damage:
+            self.problems.add(damage.problem)
+            self._refuse_errors()
 
     def _warn_of_content(self, others: DSRQuerySet) -> None:
         # Reports without lines all have the same content.
@@ -381,7 +394,7 @@ class DeliveryLoad:
             total_revenue=totals.total_revenue,
         ):
             amounts = f"usages {last.usages:f}, revenue {last.revenue:f}"
-            self.problems.add(Problem(CommonWarning.TOTALS_ROW_SUSPECTED, last.number, value=shown(amounts)))
+            self.problems.add(Problem(CommonWarning.TOTALS_ROW_SUSPECTED, last.number, value=shown(amounts)), last.raw)
 
     def _warn_of_repeats(self, load: LoadedContext, number: int | None) -> None:
         if load.repeats is None:

@@ -28,7 +28,7 @@ from dsrhub.texts import gettext_lazy as _
 PREVIEW_LINES, PREVIEW_PROBLEMS, PREVIEW_DSRS = 20, 100, 100
 RATE_ERRORS = (CommonError.EXCHANGE_RATE_MISSING, CommonError.EXCHANGE_RATE_INCOMPLETE)
 # The parts of a problem.
-PROBLEM_PARTS = ("level", "code", "line", "column", "value", "file")
+PROBLEM_PARTS = ("level", "code", "line", "column", "value", "file", "excerpt")
 
 
 def findings_keep(
@@ -111,7 +111,7 @@ def problem_rows(problems: Iterable[Problem]) -> list[list[Any]]:
     return [
         [
             *("error" if problem.is_error else "warning", problem.code),
-            *(problem.line, problem.column, problem.value, problem.file),
+            *(problem.line, problem.column, problem.value, problem.file, problem.excerpt),
         ]
         for problem in problems
     ]
@@ -119,12 +119,8 @@ def problem_rows(problems: Iterable[Problem]) -> list[list[Any]]:
 
 def problems_json(problems: Sequence[Problem]) -> list[dict[str, Any]]:
     """The first problems, by the names of their parts. Those of a delivery of one file do not name it."""
-    first = problems[:PREVIEW_PROBLEMS]
-    parts = [dict(zip(PROBLEM_PARTS, row, strict=True)) for row in problem_rows(first)]
-    return [
-        {name: part for name, part in one.items() if name != "file" or part is not None} | {"excerpt": problem.excerpt}
-        for one, problem in zip(parts, first, strict=True)
-    ]
+    parts = [dict(zip(PROBLEM_PARTS, row, strict=True)) for row in problem_rows(problems[:PREVIEW_PROBLEMS])]
+    return [{name: part for name, part in one.items() if name != "file" or part is not None} for one in parts]
 
 
 def code_counts(problems: Iterable[Problem]) -> dict[str, int]:

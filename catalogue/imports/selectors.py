@@ -11,11 +11,13 @@ from django.db.models import Count, Min, Q, QuerySet
 from django.utils import timezone
 
 from catalogue.exceptions import ImportJobNotFound
+from catalogue.imports.preview import PROBLEM_PARTS
 from catalogue.models import ImportJob
 from dsrhub.database import locks
 from dsrhub.texts import gettext_lazy as _
 
 State = ImportJob.State
+NO_EXCERPT = (None, None, None)
 # The number of the lock that says that a worker is running: no job has this id.
 WORKER = 0
 
@@ -88,14 +90,22 @@ def job_progress(job: ImportJob, *, is_worked_on: bool, now: datetime) -> JobPro
 
 
 def import_job_problems(*, upload: str, job_number: int) -> list[tuple[Any, ...]] | None:
-    """All kept problems of a job behind the names of their files, errors first; None if there are none."""
+    """All kept problems of a job, errors first; None if there are none.
+
+    Each has the name of its file, its level, code, line, column and value, and the three parts of its excerpt.
+    """
     jobs = ImportJob.objects.filter(upload=upload, pk=job_number, problems__isnull=False)
     found: Any = jobs.values_list("name", "problems").first()
     if found is None:
         return None
     name, problems = found
-    # Workers of earlier releases store no file, as they know only deliveries of one.
-    return [((problem[5:] or [None])[0] or name, *problem[:5]) for problem in problems]
+    return [_problem_row(name, problem) for problem in problems]
+
+
+def _problem_row(name: str, problem: Sequence[Any]) -> tuple[Any, ...]:
+    # Workers of earlier releases store no excerpt, and those before them no file.
+    *parts, file, excerpt = [*problem, None, None][: len(PROBLEM_PARTS)]
+    return (file or name, *parts, *(excerpt or NO_EXCERPT))
 
 
 def jobs_of_upload(upload: str) -> list[ImportJob]:

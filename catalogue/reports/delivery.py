@@ -114,6 +114,13 @@ class Delivery:
         if progress is not None:
             progress(self.packed_bytes - reported)
 
+    def content_again(self) -> Iterator[bytes]:
+        """The unpacked content once more, after `chunks` has ended: it changes nothing of what `chunks` found.
+
+        Raises DamagedDelivery.
+        """
+        return self._unpacked(self.packed())
+
     def _require_text(self) -> None:
         start = self.packed().read(HEAD_BYTES) or b""
         if self.is_packed and is_gzip(start):
@@ -138,7 +145,7 @@ class Delivery:
             value = None if damage.damage == Damage.TRUNCATED else shown(damage.text)
             raise DamagedDelivery(Problem(GZIP_ERRORS[damage.damage], value=value)) from damage
         if content.padding:
-            self.warnings.append(Problem(CommonWarning.GZIP_PADDING, value=f"{content.padding} bytes"))
+            self.warnings = [Problem(CommonWarning.GZIP_PADDING, value=f"{content.padding} bytes")]
 
 
 def stored_gzip_name(file: FileBytes) -> str | None:

@@ -1,6 +1,6 @@
 """What is wrong with a delivery, by stable codes."""
 
-from collections import Counter
+from collections import Counter, defaultdict
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import NamedTuple
@@ -79,10 +79,10 @@ class Excerpt(NamedTuple):
 
 
 class RawCells(NamedTuple):
-    """Some cells of a delivered line; those that it lacks are blank, at its end."""
+    """Some cells of a delivered line, or the whole line; those that it lacks are blank, at its end."""
 
     line: bytes
-    cells: slice
+    cells: slice = slice(None)
 
     def excerpt(self) -> Excerpt:
         cells = self.line.split(b"\t")
@@ -115,7 +115,8 @@ def _visible(text: str) -> str:
 class Problem:
     """One finding in a delivery. A `line` (the first is 1), `column` or `value` that does not apply is None.
 
-    `excerpt` is None where the finding is not about a part of a line, or was made after the lines were read.
+    `excerpt` is None where the finding names no line. A problem that is found after the lines were read gets it later:
+    see `catalogue.reports.excerpts`.
     In a delivery of several sales contexts, `context_number` counts the contexts from 1; None is the whole delivery.
     In a delivery of several files, `file` is the name of the file.
     """
@@ -166,10 +167,18 @@ class ProblemLog:
         """Whether reading is to end: the reader then calls `end_at`."""
         return self.error_count >= MOST_ERRORS
 
-    def end_at(self, line: int) -> None:
+    def end_at(self, line: int, cells: RawCells) -> None:
         """Note that nothing behind this line was checked."""
         value = "there may be more: the rest is not checked"
-        self.kept.insert(0, Problem(CommonError.TOO_MANY_ERRORS, line, value=value))
+        self.kept.insert(0, Problem(CommonError.TOO_MANY_ERRORS, line, value=value, excerpt=cells.excerpt()))
+
+    def without_excerpt(self, file: str | None) -> dict[int, list[int]]:
+        """The places in `kept` of the problems of a file that lack an excerpt, by the lines that they name."""
+        places = defaultdict(list)
+        for place, problem in enumerate(self.kept):
+            if problem.line is not None and problem.excerpt is None and problem.file == file:
+                places[problem.line].append(place)
+        return places
 
     @property
     def warning_count(self) -> int:

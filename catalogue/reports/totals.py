@@ -3,6 +3,7 @@
 from decimal import Decimal, localcontext
 from typing import NamedTuple
 
+from catalogue.reports.problems import RawCells
 from dsrhub.values import DECIMALS, INTEGER_DIGITS
 
 # A spreadsheet adds numbers as doubles, so only this many digits of a sum are exact.
@@ -12,11 +13,12 @@ FEWEST_SUMMANDS = 2
 
 
 class LastLine(NamedTuple):
-    """The last line of a report, and its amounts."""
+    """The last line of a report, its amounts, and the line as it was delivered."""
 
     number: int
     usages: Decimal
     revenue: Decimal
+    raw: RawCells
 
 
 def is_totals_row(last: LastLine, *, line_count: int, total_usages: Decimal, total_revenue: Decimal) -> bool:

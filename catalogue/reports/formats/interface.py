@@ -7,7 +7,7 @@ from typing import NamedTuple, Protocol
 from catalogue.reports.contexts import Contents, MessagePart
 from catalogue.reports.delivery import Delivery, Progress
 from catalogue.reports.explanations import Explanations
-from catalogue.reports.problems import ProblemLog
+from catalogue.reports.problems import ProblemLog, RawCells
 from catalogue.reports.totals import LastLine
 
 
@@ -38,7 +38,8 @@ class LineReader(Protocol):
 
     The columns are those of UsageLine. Where the contexts have marks (see `ReportFormat.read`), the mark of its context
     leads each line, then comes `line_number`, which counts the lines of each context from 2, and `results` has the
-    result of each context when the iteration has ended. Otherwise it is empty.
+    result of each context when the iteration has ended. Otherwise it is empty, and the lines stand behind one line of
+    headings: they are numbered from 2, as in the file.
     """
 
     columns: tuple[str, ...]
@@ -53,6 +54,12 @@ class LineReader(Protocol):
 
     @property
     def results(self) -> Sequence[ContextResult]: ...
+
+    def raw_cells(self, line: bytes, column: str | None) -> RawCells:
+        """The cells of a delivered line that a problem marks which names this column; without one, the whole line.
+
+        `line` has no line end.
+        """
 
     def __iter__(self) -> Iterator[bytes]: ...
 

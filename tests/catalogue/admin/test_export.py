@@ -133,7 +133,13 @@ def test_xlsx_has_texts_as_they_are_and_amounts_as_numbers_and_with_all_digits(a
 @pytest.mark.django_db
 @pytest.mark.parametrize(
     ("file_format", "empty"),
-    [(CSV, b'"dsr","path","level","code","line","column","value","file","message"\r\n'), (JSON, b"[]\n")],
+    [
+        (
+            CSV,
+            b'"dsr","path","level","code","line","column","value","file","message","before","marked","after"\r\n',
+        ),
+        (JSON, b"[]\n"),
+    ],
 )
 def test_an_export_without_rows_is_an_empty_file(admin_client, file_format, empty):
     assert export(admin_client, PROBLEMS, file_format) == empty
@@ -323,13 +329,17 @@ def test_an_invalid_filter_redirects_to_the_list(admin_client):
 
 @pytest.mark.django_db(transaction=True)
 def test_problems_of_a_failed_dsr_are_exported(admin_client, tmp_path):
-    path = write_report(tmp_path, NO_JANUARY, line("a", revenue="=SUM(A1)"), line("", usages="1"))
+    path = write_report(tmp_path, NO_JANUARY, line("=a", "+b", revenue="=SUM(A1)"), line("", usages="1"))
     with pytest.raises(ReportRefused):
         dsr_import(path=path, name=NO_JANUARY)
     number = str(DSR.objects.get().pk)
     assert rows_of_csv(export(admin_client, PROBLEMS, CSV, f"?id__exact={number}"))[1:] == [
-        [number, NO_JANUARY, "error", "not_a_number", "2", "revenue", "'=SUM(A1)", "", ""],
-        [number, NO_JANUARY, "error", "dsp_id_missing", "3", "dsp_id", "", "", ""],
+        [
+            *(number, NO_JANUARY, "error", "not_a_number", "2", "revenue", "'=SUM(A1)", "", ""),
+            *("'=a\t'+b\t\t\t\t", "'=SUM(A1)", ""),
+        ],
+        # A text that begins with a tab gets an apostrophe too.
+        [number, NO_JANUARY, "error", "dsp_id_missing", "3", "dsp_id", "", "", "", "", "", "'\t\t\t\t1\t"],
     ]
     assert rows_of_csv(export(admin_client, LINES, CSV))[1:] == []
 

@@ -163,11 +163,14 @@ def test_all_problems_of_a_refused_file_can_be_downloaded(admin_client):
     page = upload(admin_client, report(NO_JANUARY, line("a", isrc="bad"), *bad))
     path, label, rows = problems_of(admin_client, page)
     assert label == "Download all problems (1,201) as CSV"
-    assert rows[0] == ["path", "level", "code", "line", "column", "value"]
+    assert rows[0] == ["path", "level", "code", "line", "column", "value", "before", "marked", "after"]
     # As in every export, a text like a formula gets an apostrophe.
-    assert rows[1] == [NO_JANUARY, "error", "not_a_number", "3", "revenue", "'=1+1"]
+    assert rows[1] == [
+        *(NO_JANUARY, "error", "not_a_number", "3", "revenue", "'=1+1"),
+        *("id0\t\t\t\t\t", "'=1+1", ""),
+    ]
     assert [row[3] for row in rows[1:1201]] == [str(number) for number in range(3, 1203)]
-    assert rows[1201:] == [[NO_JANUARY, "warning", "isrc_invalid", "2", "isrc", "bad"]]
+    assert rows[1201:] == [[NO_JANUARY, "warning", "isrc_invalid", "2", "isrc", "bad", "a\t\t\t", "bad", "'\t\t"]]
     response = admin_client.get(path)
     assert next(iter(response.streaming_content)).startswith(b"\xef\xbb\xbf")  # For Excel.
     number = page.context["cards"][0]["job"].pk
@@ -184,10 +187,22 @@ def test_the_download_says_if_not_all_problems_are_stored(admin_client, settings
 
 
 def test_warnings_can_be_downloaded_before_the_confirmation(admin_client):
-    page = upload(admin_client, report(NO_JANUARY, line("a", isrc="bad")))
+    page = upload(admin_client, report(NO_JANUARY, line("a", isrc="bad"), line("a", "=b")))
     _, label, rows = problems_of(admin_client, page)
-    assert label == "Download all problems (1) as CSV"
-    assert rows[1:] == [[NO_JANUARY, "warning", "isrc_invalid", "2", "isrc", "bad"]]
+    assert label == "Download all problems (2) as CSV"
+    assert rows[1:] == [
+        [NO_JANUARY, "warning", "isrc_invalid", "2", "isrc", "bad", "a\t\t\t", "bad", "'\t\t"],
+        [NO_JANUARY, "warning", "dsp_id_repeated", "3", "dsp_id", "a", "", "a", "'\t'=b\t\t\t\t"],
+    ]
+
+
+def test_the_problems_that_earlier_workers_stored_can_be_downloaded(admin_client):
+    page = upload(admin_client, report(NO_JANUARY, line("a", isrc="bad")))
+    warning = ["warning", "isrc_invalid", 2, "isrc", "bad"]
+    ImportJob.objects.update(problems=[warning, [*warning, "2.tsv"]])
+    *_, rows = problems_of(admin_client, page)
+    cells = ["warning", "isrc_invalid", "2", "isrc", "bad", "", "", ""]
+    assert rows[1:] == [[NO_JANUARY, *cells], ["2.tsv", *cells]]
 
 
 def test_discarding_a_file_removes_its_problems(admin_client):

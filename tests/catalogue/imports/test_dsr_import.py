@@ -331,6 +331,7 @@ def test_a_totals_row_is_a_warning_on_its_line(tmp_path):
     report = imported(write_report(tmp_path, ES_JANUARY, *lines, total, ""))
 
     assert problems_of(report.dsr) == [("warning", "totals_row_suspected", 5, None, "usages 3, revenue 0.36")]
+    assert report.dsr.problems.get().excerpt == ["", "Total\t\t\t\t3\t0.36", ""]
     assert (report.dsr.line_count, report.dsr.total_usages) == (4, 6)
 
 

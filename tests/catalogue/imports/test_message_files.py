@@ -217,15 +217,15 @@ def test_the_complete_message_outdates_the_refusal_of_one_of_its_files(tmp_path)
 
 @database
 @pytest.mark.parametrize(
-    ("other", "problem"),
+    ("other", "place", "problem"),
     [
-        ({**SECOND, "contexts": [SPAIN, ("IT", "EUR", 4, "3")]}, "files_differ"),
-        ({**SECOND, "contexts": [SPAIN]}, "files_differ"),
-        ({**SECOND, "count": 3}, "files_differ"),
-        ({**FIRST, "sales": [(1, "c", 1)]}, "file_repeated"),
+        ({**SECOND, "contexts": [SPAIN, ("IT", "EUR", 4, "3")]}, "file", "files_differ"),
+        ({**SECOND, "contexts": [SPAIN]}, "file", "files_differ"),
+        ({**SECOND, "count": 3}, "line 1", "files_differ"),
+        ({**FIRST, "sales": [(1, "c", 1)]}, "line 1", "file_repeated"),
     ],
 )
-def test_wrong_siblings_are_refused_and_other_files_are_imported(tmp_path, other, problem):
+def test_wrong_siblings_are_refused_and_other_files_are_imported(tmp_path, other, place, problem):
     write_message_file(tmp_path, "1.tsv", **FIRST)
     write_message_file(tmp_path, "2.tsv", **other)
     write_report(tmp_path, ES_JANUARY, line("t", revenue="9"))
@@ -233,7 +233,7 @@ def test_wrong_siblings_are_refused_and_other_files_are_imported(tmp_path, other
     out, err = import_dsr(tmp_path)
 
     assert len(out) == 1
-    assert err[1].startswith("  2.tsv: file, column ")
+    assert err[1].startswith(f"  2.tsv: {place}, column ")
     assert f": {problem}: " in err[1]
     assert err[-1] == "2 of 3 files refused."
     assert not DSR.objects.filter(message__isnull=False).exists()

@@ -154,6 +154,19 @@ def test_the_hash_is_that_of_the_unpacked_content(path, large_content):
         assert delivery.sha256 == hashlib.sha256(large_content).hexdigest()
 
 
+def test_the_content_once_more_changes_nothing(path):
+    path.write_bytes(FULL_MEMBER + b"\0\0")
+    delivery = Delivery(path, "report.tsv.gz")
+    assert b"".join(delivery.chunks()) == CONTENT
+    found = delivery.sha256, delivery.warnings
+
+    assert b"".join(delivery.content_again()) == CONTENT
+    next(iter(delivery.content_again()))
+
+    assert (delivery.sha256, delivery.warnings) == found
+    assert found == (hashlib.sha256(CONTENT).hexdigest(), [Problem(CommonWarning.GZIP_PADDING, value="2 bytes")])
+
+
 def test_the_hash_does_not_depend_on_the_packing(path):
     hashes = set()
     for name, data in (

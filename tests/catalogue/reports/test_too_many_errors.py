@@ -38,6 +38,7 @@ def test_the_first_problem_says_that_the_rest_is_not_checked():
     [*ReportReader(iter([CONTENT]), log)]
 
     assert fields_of(vars(problem) for problem in log.kept) == PROBLEMS
+    assert log.kept[0].excerpt == ("", "e\t\t\t\tx\tx", "")
     assert log.error_count == 4
 
 

@@ -5,6 +5,7 @@ from fractions import Fraction
 
 import pytest
 
+from catalogue.reports.problems import RawCells
 from catalogue.reports.totals import LastLine, is_totals_row
 
 
@@ -45,7 +46,7 @@ def test_a_last_line_is_the_sum_of_the_lines_before(summands, last, expected):
 
     assert (
         is_totals_row(
-            LastLine(9, usages, revenue),
+            LastLine(9, usages, revenue, RawCells(b"")),
             line_count=len(summands) + 1,
             total_usages=total_usages,
             total_revenue=total_revenue,

@@ -17,6 +17,7 @@ MOST_RUNS = 50_000
 NUMBER_BYTES = 8
 RUN_BYTES = 4 * NUMBER_BYTES
 NOT_COUNTED = b"\0"
+COLUMN = re.compile(r"\S* cell ([0-9]+), ")
 
 
 class RecordLine(NamedTuple):
@@ -32,13 +33,19 @@ class RecordLine(NamedTuple):
         return value_of(self.cells[number - 1])
 
     def column(self, number: int, name: str) -> str:
-        """How a problem names one of its cells, or with 0 the whole record."""
+        """How a problem names one of its cells, or with 0 the whole record. See `cell_of_column`."""
         family = shown(self.cells[0].strip()[:4].decode(errors="backslashreplace"))
         return f"{family} cell {number}, {name}" if number else f"{family}, {name}"
 
     def raw(self, number: int) -> RawCells:
         """One of its cells, or with 0 the whole record, as a problem shows it."""
         return raw_cells(self.cells, number)
+
+
+def cell_of_column(column: str | None) -> int:
+    """The number of the cell that a problem names; 0 for the whole record."""
+    match = COLUMN.match(column or "")
+    return int(match[1]) if match else 0
 
 
 class Block:

@@ -9,7 +9,7 @@ from catalogue.reports.delivery import DamagedDelivery, Delivery, Progress
 from catalogue.reports.formats.ddex.codes import DdexError, DdexWarning
 from catalogue.reports.formats.ddex.explanations import EXPLANATIONS
 from catalogue.reports.formats.ddex.lines import BOM, UnreadableMessage, is_record, line_blocks
-from catalogue.reports.formats.ddex.message import FileHead, file_head, message_part
+from catalogue.reports.formats.ddex.message import FILE_NUMBER, FileHead, file_head, message_part
 from catalogue.reports.formats.ddex.reader import MessageReader
 from catalogue.reports.formats.interface import LineReader, Preview
 from catalogue.reports.problems import Problem, ProblemLog, shown
@@ -55,7 +55,7 @@ class DdexFormat:
         for number, (_, head) in enumerate(heads):
             for problem in head.problems:
                 # All files have the same summaries, so their problems are those of the first file.
-                if number == 0 or (problem.is_error and problem.line == head.line_number):
+                if number == 0 or (problem.is_error and problem.line == head.record.line_number):
                     problems.add(problem)
         _check_files(heads, problems)
         return None if problems.error_count else heads[0][1].contents
@@ -88,13 +88,15 @@ def _check_files(heads: Sequence[tuple[str, FileHead]], problems: ProblemLog) ->
     first_name, first = heads[0]
     numbers: dict[int, str] = {}
     for name, head in heads:
-        file = name if len(heads) > 1 else None
+        file, line = name if len(heads) > 1 else None, head.record.line_number
         if replace(head.message, created="") != replace(first.message, created=""):
-            problems.add(Problem(DdexError.FILES_DIFFER, column="HEAD", value=shown(first_name), file=file))
+            value, excerpt = shown(first_name), head.record.excerpt()
+            problems.add(Problem(DdexError.FILES_DIFFER, line, "HEAD", value, file=file, excerpt=excerpt))
         elif head.summary_cells != first.summary_cells:
             problems.add(Problem(DdexError.FILES_DIFFER, column="summaries", value=shown(first_name), file=file))
         if head.file_number in numbers:
-            problems.add(Problem(DdexError.FILE_REPEATED, column="file number", value=str(head.file_number), file=file))
+            value, excerpt = str(head.file_number), head.record.excerpt(FILE_NUMBER)
+            problems.add(Problem(DdexError.FILE_REPEATED, line, "file number", value, file=file, excerpt=excerpt))
         numbers[head.file_number] = name
         stated = FILE_OF_FILES.search(name)
         if stated and (int(stated[1]), int(stated[2])) != (head.file_number, head.message.file_count):

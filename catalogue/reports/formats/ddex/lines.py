@@ -37,8 +37,7 @@ def line_blocks(chunks: Iterable[bytes]) -> Iterator[list[bytes]]:
             number += len(lines)
             yield lines
         if len(rest) > LONGEST_LINE:
-            excerpt = RawCells(rest, slice(None)).excerpt()
-            raise UnreadableMessage(Problem(CommonError.LINE_TOO_LONG, number + 1, excerpt=excerpt))
+            raise UnreadableMessage(Problem(CommonError.LINE_TOO_LONG, number + 1, excerpt=RawCells(rest).excerpt()))
     if rest:
         yield LastLine([(rest.removeprefix(BOM) if is_first else rest).removesuffix(b"\r")])
 

@@ -32,7 +32,7 @@ from catalogue.reports.formats.ddex.records import (
     family_of,
 )
 from catalogue.reports.formats.ddex.territories import PARTS, is_group, territory_code
-from catalogue.reports.problems import CommonError, ErrorCode, Problem, WarningCode, shown
+from catalogue.reports.problems import CommonError, ErrorCode, Excerpt, Problem, RawCells, WarningCode, shown
 
 LONGEST_TEXT, LONGEST_ID = 100, 255
 # All files of a message are open during its import, and a process may have a thousand open files.
@@ -40,6 +40,8 @@ MOST_FILES = 200
 CONTROL_CHARACTER = re.compile(r"[\x00-\x1f\x7f]")
 DATE = re.compile(r"(\d{4})(?:-(\d\d)(?:-(\d\d))?)?|(\d{4})(\d\d)(\d\d)", re.ASCII)
 HEAD, SUMMARY = b"HEAD", b"SY"
+# The cell of HEAD with the number of the file.
+FILE_NUMBER = 7
 # Summaries of the minima for each subscriber.
 MINIMA = "SY04"
 STATING_REVENUE = (*REVENUE_SUMMARIES, MINIMA)
@@ -47,25 +49,6 @@ STATING_REVENUE = (*REVENUE_SUMMARIES, MINIMA)
 SUBSCRIBER_TYPE = {"SY03": 23, MINIMA: 9}
 CELLS = {"usages": 9, "currency": 11, "net revenue": 12}
 MINIMA_CELLS = {"usages": 14, "currency": 15, "net revenue": 19}
-
-
-@dataclass(frozen=True)
-class FileHead:
-    """HEAD, which is on the line `line_number`, and the summaries of one file, with the problems that they have.
-
-    `summary_cells` are the cells of all summaries, in no order, each with tabs between them.
-    """
-
-    line_number: int
-    file_number: int
-    contents: Contents
-    summary_cells: Counter[bytes]
-    problems: Sequence[Problem]
-
-    @property
-    def message(self) -> MessageFacts:
-        assert self.contents.message is not None  # noqa: S101 - every file begins with HEAD
-        return self.contents.message
 
 
 class Record:
@@ -137,11 +120,33 @@ class Record:
         return start, start.replace(month=last_month, day=monthrange(start.year, last_month)[1])
 
     def report(self, code: ErrorCode | WarningCode, number: int, name: str, value: str | None = None) -> None:
-        column = f"{self.family} cell {number}, {name}"
-        excerpt = raw_cells(self.cells, number).excerpt()
+        column, excerpt = f"{self.family} cell {number}, {name}", self.excerpt(number)
         self._problems.append(
             Problem(code, self.line_number, column, value and shown(value), file=self._file, excerpt=excerpt)
         )
+
+    def excerpt(self, number: int = 0) -> Excerpt:
+        """The record with one of its cells marked, or with 0 all of them."""
+        return raw_cells(self.cells, number).excerpt()
+
+
+@dataclass(frozen=True)
+class FileHead:
+    """HEAD and the summaries of one file, with the problems that they have.
+
+    `summary_cells` are the cells of all summaries, in no order, each with tabs between them.
+    """
+
+    record: Record
+    file_number: int
+    contents: Contents
+    summary_cells: Counter[bytes]
+    problems: Sequence[Problem]
+
+    @property
+    def message(self) -> MessageFacts:
+        assert self.contents.message is not None  # noqa: S101 - every file begins with HEAD
+        return self.contents.message
 
 
 def file_head(delivery: Delivery, file: str | None) -> FileHead:
@@ -163,7 +168,7 @@ def file_head(delivery: Delivery, file: str | None) -> FileHead:
         _refuse_equal_keys(contexts, stating)
     # Spreadsheets drop or add blank cells at the end.
     summary_cells = Counter(b"\t".join(map(bytes.strip, record.cells)).rstrip() for record in summaries)
-    return FileHead(head.line_number, file_number, Contents(contexts, message), summary_cells, problems)
+    return FileHead(head, file_number, Contents(contexts, message), summary_cells, problems)
 
 
 def message_part(delivery: Delivery) -> MessagePart | None:
@@ -185,7 +190,10 @@ def _head(records: Iterator[tuple[int, bytes]], problems: list[Problem], file: s
     cells = line_cells(line)
     if line_number is None or family_of(cells[0].strip()) != HEAD:
         found = shown(line[:200].decode(errors="backslashreplace"))
-        raise UnreadableMessage(Problem(DdexError.HEAD_MISSING, line_number, value=found or None, file=file))
+        excerpt = RawCells(line).excerpt() if line else None
+        raise UnreadableMessage(
+            Problem(DdexError.HEAD_MISSING, line_number, value=found or None, file=file, excerpt=excerpt)
+        )
     head = Record(line_number, cells, problems, file)
     _check_head(head, file)
     return head
@@ -207,9 +215,9 @@ def _file_count(head: Record) -> int:
 
 
 def _file_number(head: Record, file_count: int) -> int:
-    number = head.count(7, "file number")
+    number = head.count(FILE_NUMBER, "file number")
     if number > file_count > 0:
-        head.report(DdexError.VALUE_INVALID, 7, "file number", f"{number} of {file_count}")
+        head.report(DdexError.VALUE_INVALID, FILE_NUMBER, "file number", f"{number} of {file_count}")
     return number
 
 
@@ -231,13 +239,15 @@ def _check_head(head: Record, file: str | None) -> None:
     version = value_of(head.cells[1]).decode(errors="backslashreplace") if len(head.cells) > 1 else ""
     if not version.casefold().startswith("dsrf/") or len(head.cells) < LAST_MANDATORY[HEAD]:
         found = f"{len(head.cells)} cells, message version {version!r}"
-        raise UnreadableMessage(Problem(DdexError.HEAD_INCOMPLETE, head.line_number, value=shown(found), file=file))
+        raise _unreadable(DdexError.HEAD_INCOMPLETE, head, found, file)
     profile, profile_version = head.text(3, "profile"), head.text(4, "profile version")
     if "".join(profile.split()).casefold() not in PROFILES or not VERSION.fullmatch(profile_version):
-        found = f"{profile} {profile_version}".strip()
-        raise UnreadableMessage(
-            Problem(DdexError.PROFILE_NOT_SUPPORTED, head.line_number, value=shown(found), file=file)
-        )
+        raise _unreadable(DdexError.PROFILE_NOT_SUPPORTED, head, f"{profile} {profile_version}".strip(), file)
+
+
+def _unreadable(code: DdexError, head: Record, found: str, file: str | None) -> UnreadableMessage:
+    """The exception for a HEAD in which was found what is not read."""
+    return UnreadableMessage(Problem(code, head.line_number, value=shown(found), file=file, excerpt=head.excerpt()))
 
 
 def _message(head: Record) -> MessageFacts:

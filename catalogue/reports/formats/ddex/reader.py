@@ -9,7 +9,7 @@ from functools import partial
 from catalogue.reports.contexts import Contents, Declared
 from catalogue.reports.delivery import Delivery, Progress
 from catalogue.reports.formats.ddex import descriptions, sales
-from catalogue.reports.formats.ddex.blocks import Block, BlockIds, RecordLine
+from catalogue.reports.formats.ddex.blocks import Block, BlockIds, RecordLine, cell_of_column
 from catalogue.reports.formats.ddex.cells import BACKSLASH, line_cells, raw_cells, value_of
 from catalogue.reports.formats.ddex.codes import DdexError, DdexWarning
 from catalogue.reports.formats.ddex.descriptions import Descriptions, NamedCell
@@ -108,17 +108,22 @@ class MessageReader:
     def results(self) -> Sequence[ContextResult]:
         return [context.result() for context in self._contexts]
 
+    def raw_cells(self, line: bytes, column: str | None) -> RawCells:
+        number = cell_of_column(column)
+        return raw_cells(line_cells(line), number) if number else RawCells(line)
+
     def __iter__(self) -> Iterator[bytes]:
         for index, delivery in enumerate(self._deliveries):
             self._begin_file(index, delivery)
             try:
                 for lines in line_blocks(delivery.chunks(self._progress)):
+                    self._last_of_block = lines[-1]
                     if self._is_cut_off(lines):
                         self._line += 1
                     else:
                         yield self._rows(lines)
                     if self.problems.has_too_many_errors:
-                        self.problems.end_at(self._line)
+                        self.problems.end_at(self._line, RawCells(self._last_of_block))
                         return
                 yield self._end_file()
             except UnreadableMessage as error:
@@ -134,7 +139,7 @@ class MessageReader:
     def _begin_file(self, index: int, delivery: Delivery) -> None:
         self._file = delivery.name if len(self._deliveries) > 1 else None
         self._first_of_file = index * FILE_LINES
-        self._line = 0
+        self._line, self._last_of_block = 0, b""
         self._has_head = self._is_after_summaries = False
         self._summary_count = self._block_count = 0
         self._other_summaries: set[bytes] = set()
@@ -239,7 +244,7 @@ class MessageReader:
     def _end_file(self) -> bytes:
         self._end_block()
         if self._foot_line is None:
-            self._add(DdexError.FOOT_MISSING, self._line or None)
+            self._add(DdexError.FOOT_MISSING, self._line or None, raw=RawCells(self._last_of_block))
         else:
             self._check_foot(self._foot_line)
         self._lines_before += self._line
@@ -296,7 +301,10 @@ class MessageReader:
             self._add_of_cell(DdexError.VALUE_MISSING, RecordLine(self._line, cells), 2, "block id")
         block.record_count += 1
         if block.record_count == MOST_IN_BLOCK:
-            raise UnreadableMessage(Problem(DdexError.BLOCK_TOO_LARGE, self._line, value=_shown(block.id)))
+            excerpt = raw_cells(cells, 0).excerpt()
+            raise UnreadableMessage(
+                Problem(DdexError.BLOCK_TOO_LARGE, self._line, value=_shown(block.id), excerpt=excerpt)
+            )
         return block
 
     def _begin_block(self, cells: list[bytes]) -> Block:

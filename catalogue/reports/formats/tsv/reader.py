@@ -42,7 +42,7 @@ from dsrhub.values import DECIMALS, INTEGER_DIGITS
 COLUMNS = ("dsp_id", "title", "artists", "isrc", "usages", "revenue")
 # The header is line 1.
 HEADER_LINE = 1
-WHOLE_LINE, FIRST_CELL = slice(None), slice(1)
+FIRST_CELL = slice(1)
 # A longer line is no report: without a bound, a file without line ends would be held in memory whole.
 LONGEST_LINE = 1024 * 1024
 
@@ -105,7 +105,8 @@ class ReportReader:
         # The present line, if it is read cell by cell.
         self._raw_line = b""
         self._blocks = line_blocks(chunks, LONGEST_LINE)
-        self._last_block = b""
+        # The last block with lines to load: as it was delivered, and checked.
+        self._last_blocks = b"", b""
         header, _, self._first_block = next(self._blocks, b"").partition(b"\n")
         self.line_end = b"\r\n" if header.endswith(b"\r") else b"\n"
         self.columns = self._read_header(header)
@@ -122,10 +123,12 @@ class ReportReader:
     @property
     def last_line(self) -> LastLine | None:
         """The last line with its amounts, once the iteration has ended; None if one of them is blank."""
-        line = self._last_block.removesuffix(self.line_end).rpartition(b"\n")[2]
+        delivered, line = map(_last_line_of, self._last_blocks)
         cells = dict(zip(self.columns, line.decode().split("\t"), strict=False))
         usages, revenue = cells.get("usages"), cells.get("revenue")
-        return LastLine(self.line_number, Decimal(usages), Decimal(revenue)) if usages and revenue else None
+        if not (usages and revenue):
+            return None
+        return LastLine(self.line_number, Decimal(usages), Decimal(revenue), RawCells(delivered))
 
     def __iter__(self) -> Iterator[bytes]:
         if self.problems.error_count:
@@ -133,10 +136,11 @@ class ReportReader:
         for block in chain([self._first_block], self._blocks):
             if block:
                 checked = self._checked(block)
-                self._last_block = checked or self._last_block
+                if checked:
+                    self._last_blocks = block, checked
                 yield checked
             if self.problems.has_too_many_errors:
-                self.problems.end_at(self.line_number)
+                self.problems.end_at(self.line_number, RawCells(self._raw_line))
                 return
 
     def _read_header(self, header: bytes) -> tuple[str, ...]:
@@ -269,13 +273,18 @@ class ReportReader:
     ) -> None:
         """Report a problem of the `raw` cells of the present line: by default of the column, or else of all."""
         problem = Problem(code, self.line_number, column and shown(column), value and shown(value))
-        self.problems.add(problem, RawCells(self._raw_line, raw or self._raw_cell(column)))
+        cells = RawCells(self._raw_line, raw) if raw else self.raw_cells(self._raw_line, column)
+        self.problems.add(problem, cells)
 
-    def _raw_cell(self, column: str | None) -> slice:
+    def raw_cells(self, line: bytes, column: str | None) -> RawCells:
         if column is None:
-            return WHOLE_LINE
+            return RawCells(line)
         place = self.columns.index(column)
-        return slice(place, place + 1)
+        return RawCells(line, slice(place, place + 1))
+
+
+def _last_line_of(block: bytes) -> bytes:
+    return block.removesuffix(b"\n").rpartition(b"\n")[2].removesuffix(b"\r")
 
 
 def _is_utf8(block: bytes) -> bool:

@@ -275,7 +275,8 @@ def test_rest_imports_it(client, tmp_path):
     assert bad.status_code == 400
     (problem,) = bad.json()["problems"]
     assert problem.pop("message") == "The toy is broken. Mend it."
-    assert problem == {"code": "toy_not_three_words", "line": 3, "context_number": 1}
+    excerpt = {"before": "", "marked": "a", "after": ""}
+    assert problem == {"code": "toy_not_three_words", "line": 3, "context_number": 1, "excerpt": excerpt}
 
 
 def test_the_admin_previews_it_and_imports_it_after_confirmation(admin_client, tmp_path):

@@ -18,7 +18,7 @@ from catalogue.reports.contexts import Contents, DescribedContext, MessagePart, 
 from catalogue.reports.delivery import Delivery, Progress
 from catalogue.reports.explanations import Explanation, Explanations
 from catalogue.reports.formats.interface import ContextResult, LineReader, Preview
-from catalogue.reports.problems import CommonWarning, ErrorCode, Problem, ProblemLog
+from catalogue.reports.problems import CommonWarning, ErrorCode, Problem, ProblemLog, RawCells
 
 FIRST_LINE = b"TOY\n"
 JANUARY = date(2020, 1, 1), date(2020, 1, 31)
@@ -98,6 +98,9 @@ class ToyReader:
                     numbers[context - 1] += 1
                 yield block
         self.results = [ContextResult(size) for size in sizes]
+
+    def raw_cells(self, line: bytes, column: str | None) -> RawCells:
+        return RawCells(line)
 
     def _block(self, line_number: int, words: list[str]) -> bytes:
         if len(words) != len(("dsp_id", "usages", "revenue")):

@@ -140,11 +140,11 @@ ERRORS = [
         *("SU01 cell 10, returns", "-1", None, None),
     ),
     (of_two()[:1], "files_missing", None, None, "2 of 2", None, None),
-    ([of_two()[0]] * 2, "file_repeated", None, "file number", "1", None, SECOND),
-    (of_two(second={"c5": "MSG-2"}), "files_differ", None, "HEAD", FIRST, None, SECOND),
-    (of_two(second={"c10": "2020-01-30"}), "files_differ", None, "HEAD", FIRST, None, SECOND),
+    ([of_two()[0]] * 2, "file_repeated", 1, "file number", "1", None, SECOND),
+    (of_two(second={"c5": "MSG-2"}), "files_differ", 1, "HEAD", FIRST, None, SECOND),
+    (of_two(second={"c10": "2020-01-30"}), "files_differ", 1, "HEAD", FIRST, None, SECOND),
     (of_two(summaries=TWO), "files_differ", None, "summaries", FIRST, None, SECOND),
-    (of_two(second={"c8": "3"}), "files_differ", None, "HEAD", FIRST, None, SECOND),
+    (of_two(second={"c8": "3"}), "files_differ", 1, "HEAD", FIRST, None, SECOND),
     (
         *([*of_two(), file_of(head(c7="5", c8="2"), summary())], "value_invalid", 1, "HEAD cell 7, file number"),
         *("5 of 2", None, NAME.format(3, 3)),
@@ -232,6 +232,8 @@ def test_an_error_says_what_is_wrong_and_where(tmp_path, case):
         assert (problem.value or "").startswith(value or "")
     else:
         assert facts(problem) == (code, line, column, value, context_number, file)
+    # A repeated block is found when its line is no longer there: see tests/catalogue/imports/test_late_excerpts.py.
+    assert (problem.excerpt is not None) == (line is not None and code != "block_repeated")
 
 
 @pytest.mark.parametrize("case", WARNINGS, ids=lambda case: case[1])
@@ -239,7 +241,34 @@ def test_a_warning_says_what_to_look_at_and_where(tmp_path, case):
     files, code, *where = case
     problems = problems_of(tmp_path, files)
     assert problems.errors == []
-    assert facts(next(problem for problem in problems.warnings if problem.code == code)) == (code, *where)
+    problem = next(problem for problem in problems.warnings if problem.code == code)
+    assert facts(problem) == (code, *where)
+    assert (problem.excerpt is not None) == (problem.line is not None)
+
+
+@pytest.mark.parametrize(
+    ("last", "excerpt"),
+    [
+        (b"SU02.03\tB1\t1\t\t\t1\ttrue\t2\r\n", ("", "SU02.03\tB1\t1\t\t\t1\ttrue\t2", "")),
+        # A line that is cut off may be anything, and may end inside a character.
+        (b"SU02\t\x02 \xff\xc3", ("", "SU02\t\\x02 \ufffd\ufffd", "")),
+        (b"9" * 3_000_000, ("", "9" * 200 + "…", "")),
+    ],
+)
+def test_a_file_without_foot_shows_its_last_line(tmp_path, last, excerpt):
+    (content,) = of_one(foot=None)
+    (problem,) = problems_of(tmp_path, [content + last]).errors
+    assert facts(problem) == ("foot_missing", 4, None, None, None, None)
+    assert problem.excerpt == excerpt
+
+
+def test_heads_that_do_not_belong_together_are_shown(tmp_path):
+    beginning = "HEAD\tdsrf/1.4/1/1.5\tBasicAudioProfile\t1.4\tMSG-1\t2020-02-12T08:30:00Z\t"
+    # Behind the number of the file, 80 characters are kept.
+    end = "\t2\t2020-01-01\t2020-01-31\tPADPIDA2026000001A\tTonbank\tPremium\tPADPIDA2026000002B\tS…"
+    first = of_two()[0]
+    (problem,) = problems_of(tmp_path, [first, first]).errors
+    assert problem.excerpt == (beginning, "1", end)
 
 
 @pytest.mark.parametrize("files", [of_one((*stream(), "", "more"), (*stream(), "again"))])

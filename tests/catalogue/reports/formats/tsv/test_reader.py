@@ -289,11 +289,14 @@ def test_ctrl_z_between_lines_is_a_control_character():
     ("lines", "last_line"),
     [
         ([], None),
-        ([line("a", usages="5", revenue="0.50")], (2, 5, Decimal("0.50"))),
-        ([line("a"), line("b", usages="5.0", revenue="+5e-1")], (3, 5, Decimal("0.5"))),
+        ([line("a", usages="5", revenue="0.50")], (2, 5, Decimal("0.50"), (b"a\t\t\t\t5\t0.50", slice(None)))),
+        (
+            [line("a"), line("b", usages="5.0", revenue="+5e-1") + "\r"],
+            (3, 5, Decimal("0.5"), (b"b\t\t\t\t5.0\t+5e-1", slice(None))),
+        ),
         ([line("a", usages="1", revenue="1"), line("b", usages="1")], None),
         ([line("a", usages="1", revenue="1"), line("b", revenue="1")], None),
-        ([line("a", usages="1", revenue="1"), "", "\t\t\t\t\t"], (2, 1, Decimal(1))),
+        ([line("a", usages="1", revenue="1"), "", "\t\t\t\t\t"], (2, 1, Decimal(1), (b"a\t\t\t\t1\t1", slice(None)))),
     ],
 )
 def test_the_last_line_is_kept_with_its_amounts(lines, last_line):
