@@ -168,28 +168,35 @@ def run_sql(address, statements):
     database.close()
 
 
+TO_FIRST_RELEASE = """
+from django.core.management import call_command
+
+for app, migration in (("catalogue", "0003"), ("subscriptions", "0001"), ("dsrhub", "0001"), ("auth", "0012")):
+    call_command("migrate", app, migration)
+"""
+
+
 @pytest.fixture(scope="module")
 def template(django_db_setup, django_db_blocker):
-    """The name of a database in the state of the first release, to be copied."""
+    """The name of a database of the first release after `migrate`, to be copied."""
     with django_db_blocker.unblock(), new_database("template", "template0") as name:
         address = database_url(name)
-        for app, migration in (("catalogue", "0003"), ("subscriptions", "0001"), ("dsrhub", "0001"), ("auth", "0012")):
-            manage("migrate", app, migration, DATABASE_URL=address)
+        manage("shell", "--no-imports", "--command", TO_FIRST_RELEASE, DATABASE_URL=address)
         run_sql(address, FIRST_RELEASE)
+        manage("migrate", DATABASE_URL=address)
         yield name
 
 
 @pytest.fixture
-def first_release(template):
-    """The address of a database in the state of the first release."""
-    with new_database("first_release", template) as name:
+def upgraded(template):
+    """The address of a database of the first release after `migrate`."""
+    with new_database("upgraded", template) as name:
         yield database_url(name)
 
 
-def test_an_upgrade_keeps_all_rows_and_catalogues_them(first_release):
-    manage("migrate", DATABASE_URL=first_release)
-    manage("refresh_catalogue", DATABASE_URL=first_release)
-    answers = json.loads(manage("shell", "--no-imports", "--command", QUESTIONS, DATABASE_URL=first_release))
+def test_an_upgrade_keeps_all_rows_and_catalogues_them(upgraded):
+    manage("refresh_catalogue", DATABASE_URL=upgraded)
+    answers = json.loads(manage("shell", "--no-imports", "--command", QUESTIONS, DATABASE_URL=upgraded))
     assert answers == {
         "dsrs": [
             *([1, "ingested", 3, "4.1", 0], [2, "ingested", 2, "30", 0], [3, "failed", 0, "0", 1]),
@@ -199,20 +206,19 @@ def test_an_upgrade_keeps_all_rows_and_catalogues_them(first_release):
         "resources": [["a", "New title", "ESA001900001"], ["b", None, None], ["c", "Third", None]],
         "records": ["0.123456789012345678901", "1", "1"],
     }
-    assert "dsp: 'Spotify' (2 DSRs), 'spotify' (1 DSR)" in manage("list_look_alikes", DATABASE_URL=first_release)
-    repeated = manage("list_repeated_usage", DATABASE_URL=first_release)
+    assert "dsp: 'Spotify' (2 DSRs), 'spotify' (1 DSR)" in manage("list_look_alikes", DATABASE_URL=upgraded)
+    repeated = manage("list_repeated_usage", DATABASE_URL=upgraded)
     assert "subscription 7, external id 'x 1': records 2 (2020-01-01), 3 (2020-01-01)" in repeated
 
 
-def test_workers_of_the_version_before_import_reports_beside_new_ones(first_release):
-    manage("migrate", DATABASE_URL=first_release)
-    old_import(first_release, dsr=5, month=3, is_large=True)
-    old_import(first_release, dsr=6, month=4, is_large=False)
+def test_workers_of_the_version_before_import_reports_beside_new_ones(upgraded):
+    old_import(upgraded, dsr=5, month=3, is_large=True)
+    old_import(upgraded, dsr=6, month=4, is_large=False)
     with pytest.raises(psycopg2.errors.UniqueViolation):
-        old_import(first_release, dsr=7, month=4, is_large=False)
+        old_import(upgraded, dsr=7, month=4, is_large=False)
 
-    manage("refresh_catalogue", DATABASE_URL=first_release)
-    answers = json.loads(manage("shell", "--no-imports", "--command", QUESTIONS, DATABASE_URL=first_release))
+    manage("refresh_catalogue", DATABASE_URL=upgraded)
+    answers = json.loads(manage("shell", "--no-imports", "--command", QUESTIONS, DATABASE_URL=upgraded))
     assert answers["dsrs"][-2:] == [[5, "ingested", 2, "2", 1], [6, "ingested", 2, "2", 1]]
     # 4 of DSR 1, 2 of DSR 2 and two times 1.5 of these.
     assert answers["top"] == [["a", "9"], ["c", "1"], ["d", "1"], ["b", "0.1"]]
@@ -250,9 +256,8 @@ def test_servers_of_the_version_before_can_delete_the_dsrs_of_messages(tmp_path)
     assert [again.dsrs.count(), list(ReportMessage.objects.all())] == [5, [again]]
 
 
-def test_tokens_keep_working_until_the_password_changes(first_release):
-    manage("migrate", DATABASE_URL=first_release)
-    run_sql(first_release, OLD_SERVER)
-    answers = json.loads(manage("shell", "--no-imports", "--command", TOKENS, DATABASE_URL=first_release))
+def test_tokens_keep_working_until_the_password_changes(upgraded):
+    run_sql(upgraded, OLD_SERVER)
+    answers = json.loads(manage("shell", "--no-imports", "--command", TOKENS, DATABASE_URL=upgraded))
     # The last key does not exist. The old table is empty after the command.
     assert answers == [[200, 200, 401], [200, 200, 401], 0, [401, 200, 401]]

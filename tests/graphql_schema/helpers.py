@@ -48,6 +48,11 @@ def pages(query, **variables):
 
 def statements(query, **variables):
     """The SQL statements of a query without errors."""
+    return ask_and_capture(query, **variables)[1]
+
+
+def ask_and_capture(query, **variables):
+    """The data of a query without errors, and its SQL statements."""
     with CaptureQueriesContext(connection) as captured:
-        ask(query, **variables)
-    return [query["sql"] for query in captured]
+        data = ask(query, **variables)
+    return data, [query["sql"] for query in captured]
