@@ -1,5 +1,6 @@
 """Settings from the environment: an invalid value stops the start, and the database server starts only if needed."""
 
+import json
 import os
 import re
 import stat
@@ -60,38 +61,55 @@ def test_with_a_database_a_missing_secret_or_list_of_hosts_stops_the_start(pytho
     assert re.search(rf"ImproperlyConfigured: {missing} is not set: with DATABASE_URL it must .+\n$", process.stderr)
 
 
-@pytest.mark.parametrize(
-    ("name", "value"),
-    [
-        ("DSRHUB_DEBUG", "maybe"),
-        ("DSRHUB_HTTPS", "2"),
-        ("DSRHUB_PRIVATE", "ja"),
-        ("DSRHUB_BEHIND_PROXY", "tru"),
-        ("DSRHUB_UPLOAD_LIMIT_BYTES", "0"),
-        ("DSRHUB_UPLOAD_LIMIT_BYTES", "-1"),
-        ("DSRHUB_UPLOAD_LIMIT_BYTES", "1e9"),
-        ("DSRHUB_PROBLEM_LIMIT", "0"),
-        ("DSRHUB_TOKEN_DAYS", "0"),
-        ("DSRHUB_TOKEN_DAYS", "36501"),
-        ("DSRHUB_SHARED_PARTITION_BYTES", "٣"),
-        ("DSRHUB_FORWARDED_HOST", "true"),  # it needs DSRHUB_BEHIND_PROXY
-        ("DSRHUB_FORWARDED_PREFIX", "true"),
-        ("DSRHUB_CORS_ORIGINS", "app.example"),
-        ("DSRHUB_CORS_ORIGINS", "https://app.example/"),
-        ("DSRHUB_CORS_ORIGINS", "https://app.example,null"),
-        ("DSRHUB_USAGE_FUTURE_DAYS", "-1"),
-        ("DSRHUB_UNLIKE_USAGES_FACTOR", "1"),
-        ("DSRHUB_UNLIKE_REVENUE_FACTOR", "0.5"),
-        ("DSRHUB_UNLIKE_PRICE_FACTOR", "-2"),
-        ("DSRHUB_UNLIKE_PRICE_FACTOR", "1e1"),
-        ("DATABASE_URL", "sqlite:///db.sqlite3"),
-        ("DATABASE_URL", "nonsense"),
-    ],
-)
-def test_an_invalid_value_stops_the_start_and_is_named(python, name, value):
-    process = python("-c", "import dsrhub.settings", **(SERVER | {name: value}))
-    assert process.returncode == 1
-    assert re.search(rf"ImproperlyConfigured: {name}\b.+\n$", process.stderr)
+INVALID = [
+    ("DSRHUB_DEBUG", "maybe"),
+    ("DSRHUB_HTTPS", "2"),
+    ("DSRHUB_PRIVATE", "ja"),
+    ("DSRHUB_BEHIND_PROXY", "tru"),
+    ("DSRHUB_UPLOAD_LIMIT_BYTES", "0"),
+    ("DSRHUB_UPLOAD_LIMIT_BYTES", "-1"),
+    ("DSRHUB_UPLOAD_LIMIT_BYTES", "1e9"),
+    ("DSRHUB_PROBLEM_LIMIT", "0"),
+    ("DSRHUB_TOKEN_DAYS", "0"),
+    ("DSRHUB_TOKEN_DAYS", "36501"),
+    ("DSRHUB_SHARED_PARTITION_BYTES", "٣"),
+    ("DSRHUB_FORWARDED_HOST", "true"),  # it needs DSRHUB_BEHIND_PROXY
+    ("DSRHUB_FORWARDED_PREFIX", "true"),
+    ("DSRHUB_CORS_ORIGINS", "app.example"),
+    ("DSRHUB_CORS_ORIGINS", "https://app.example/"),
+    ("DSRHUB_CORS_ORIGINS", "https://app.example,null"),
+    ("DSRHUB_USAGE_FUTURE_DAYS", "-1"),
+    ("DSRHUB_UNLIKE_USAGES_FACTOR", "1"),
+    ("DSRHUB_UNLIKE_REVENUE_FACTOR", "0.5"),
+    ("DSRHUB_UNLIKE_PRICE_FACTOR", "-2"),
+    ("DSRHUB_UNLIKE_PRICE_FACTOR", "1e1"),
+    ("DATABASE_URL", "sqlite:///db.sqlite3"),
+    ("DATABASE_URL", "nonsense"),
+]
+# Reads the settings once for each variable and value, in one process, and prints what is wrong.
+READ_EACH = """
+import json, os, runpy, sys
+from django.core.exceptions import ImproperlyConfigured
+
+given, found = dict(os.environ), []
+for name, value in json.loads(sys.argv[1]):
+    os.environ[name] = value
+    try:
+        runpy.run_module("dsrhub.settings")
+        found.append("nothing")
+    except ImproperlyConfigured as error:
+        found.append(str(error))
+    os.environ.clear()
+    os.environ.update(given)
+print(json.dumps(found))
+"""
+
+
+def test_an_invalid_value_stops_the_start_and_is_named(python):
+    process = python("-c", READ_EACH, json.dumps(INVALID), **SERVER)
+    assert process.stderr == ""
+    said = zip(INVALID, json.loads(process.stdout), strict=True)
+    assert [(*case, text) for case, text in said if not re.match(rf"{case[0]}\b.+$", text)] == []
 
 
 # --- Meaning of values -----------------------------------------------------------------------------------------
@@ -111,9 +129,10 @@ def test_with_a_database_https_is_on_and_there_is_no_embedded_server(python):
     assert shown(python, names, **SERVER) == expected
 
 
-@pytest.mark.parametrize(("word", "meaning"), [("1", True), ("TRUE", True), ("On", True), ("no", False), ("0", False)])
-def test_booleans_are_set_by_words(python, word, meaning):
-    assert shown(python, "DSRHUB_PRIVATE", DSRHUB_PRIVATE=word) == [str(meaning)]
+def test_booleans_are_set_by_words(python):
+    words = {"DSRHUB_PRIVATE": "1", "DSRHUB_LOG_JSON": "TRUE", "DSRHUB_DEBUG": "On", "DSRHUB_HTTPS": "no"}
+    assert shown(python, "DSRHUB_PRIVATE, DSRHUB_LOG_JSON, DEBUG, DSRHUB_HTTPS", **words) == [*["True"] * 3, "False"]
+    assert shown(python, "DSRHUB_PRIVATE", DSRHUB_PRIVATE="0") == ["False"]
 
 
 def test_origins_are_listed(python):
