@@ -4,7 +4,9 @@
 names the translations.
 """
 
-from collections.abc import Iterable, Mapping
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from functools import cache
 from typing import Any, Protocol, Self
 
 Values = Mapping[str, object]
@@ -145,3 +147,26 @@ def _value(stored: Any) -> object:
     if not isinstance(stored, dict):
         return stored
     return Grouped(stored["grouped"]) if "grouped" in stored else _text(stored)
+
+
+# --- Texts that are stored in English alone ---------------------------------------------------------------------
+
+
+def text_recognised(english: str, templates: Sequence[Text]) -> str:
+    """The Text that a stored text was, by the first of the `templates` that fits, or else the stored text itself.
+
+    Its values are recognised in the same way. The templates have named placeholders or none, and no plural.
+    """
+    for template in templates:
+        if found := _pattern(template.singular).fullmatch(english):
+            values = {name: text_recognised(value, templates) for name, value in found.groupdict().items()}
+            return template % values if values else template
+    return english
+
+
+@cache
+def _pattern(template: str) -> re.Pattern[str]:
+    """What fits a template. The odd parts of the split are the names of its placeholders."""
+    parts = enumerate(re.split(r"%\((\w+)\)s", template))
+    pattern = "".join(f"(?P<{part}>.+)" if place % 2 else re.escape(part) for place, part in parts)
+    return re.compile(pattern, re.DOTALL)

@@ -22,11 +22,13 @@ from catalogue.imports.jobs import import_job_add, import_job_confirm
 from catalogue.imports.services import dsr_import
 from catalogue.imports.worker import queue_drain
 from catalogue.models import DSR, ImportJob, RejectedDelivery
+from catalogue.rates.sources import source_text
 from dsrhub.exceptions import DsrhubError
-from dsrhub.texts import Grouped, gettext_lazy, joined, ngettext_lazy, text_json, text_read
+from dsrhub.texts import Grouped, gettext_lazy, joined, ngettext_lazy, text_json, text_read, text_recognised, translated
 from dsrhub.values import either, listed
 from graphql_schema.errors import dsrhub_error_json
 from subscriptions.exceptions import InvalidUsage, RecordProblem
+from tests.catalogue import recipes
 from tests.catalogue.helpers import NO_JANUARY, line, write_report
 
 PRODUCT = Path(settings.BASE_DIR)
@@ -259,3 +261,51 @@ def test_the_reason_of_a_rejected_delivery_is_stored_in_english(spanish, tmp_pat
         page = admin_client.get("/admin/catalogue/rejecteddelivery/", headers={"accept-language": "es"})
         assert "El nombre &#x27;holiday.tsv&#x27; no vale" in page.content.decode()
     assert rejection.shown_reason == rejection.reason
+
+
+# --- Texts that are stored in English alone ---------------------------------------------------------------------
+
+
+def test_a_stored_text_is_recognised_by_its_template_and_so_are_its_values(spanish):
+    templates = gettext_lazy("%(what)s: %(count)s (a+b)"), gettext_lazy("lines"), gettext_lazy("No %(what)s.")
+    with spanish(
+        {"%(what)s: %(count)s (a+b)": "(a+b) %(count)s %(what)s", "lines": "líneas", "No %(what)s.": "Sin %(what)s."}
+    ):
+        said = [translated(text_recognised(text, templates)) for text in STORED]
+    assert said == ["(a+b) 12 líneas", "(a+b) 12 x: y\nz", "líneas", "Sin líneas.", "lines: 12 (aab)", "No lines", ""]
+    assert [translated(text_recognised(text, templates)) for text in STORED] == STORED
+
+
+STORED = ["lines: 12 (a+b)", "x: y\nz: 12 (a+b)", "lines", "No lines.", "lines: 12 (aab)", "No lines", ""]
+SOURCES = {
+    "ECB reference rates of %(days)s days, %(first)s to %(last)s": "BCE: %(days)s días, %(first)s a %(last)s",
+    "ECB reference rate of %(day)s, the last day of publication before the period": "BCE: %(day)s",
+    "operator's rate number %(number)s": "tipo n.º %(number)s",
+}
+
+
+def test_the_source_of_a_rate_is_said_in_the_language_of_the_reader_and_a_note_as_it_is(spanish):
+    stored = [
+        "ECB reference rates of 22 days, 2020-01-02 to 2020-01-31",
+        "ECB reference rate of 2020-01-03, the last day of publication before the period",
+        "operator's rate number 7",
+        "Norges Bank",
+        "",
+    ]
+    with spanish(SOURCES):
+        said = [source_text(text) for text in stored]
+    assert said == ["BCE: 22 días, 2020-01-02 a 2020-01-31", "BCE: 2020-01-03", "tipo n.º 7", "Norges Bank", ""]
+    assert [source_text(text) for text in stored] == stored
+
+
+@pytest.mark.django_db
+def test_the_pages_of_a_dsr_and_of_its_rate_changes_say_the_sources(spanish, admin_client):
+    change = recipes.rate_change.make(
+        dsr=recipes.dsr.make(), old_source="ECB reference rates of 9 days, 2020-01-02 to 2020-01-14"
+    )
+    addresses = f"/admin/catalogue/dsr/{change.dsr_id}/change/", f"/admin/catalogue/ratechange/{change.pk}/change/"
+    with spanish(SOURCES):
+        pages = [admin_client.get(path, headers={"accept-language": "es"}).content.decode() for path in addresses]
+    assert "BCE: 22 días, 2020-01-02 a 2020-01-31" in pages[0]
+    assert "BCE: 9 días, 2020-01-02 a 2020-01-14" in pages[1]
+    assert "ECB reference" not in "".join(pages)

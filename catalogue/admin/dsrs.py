@@ -42,6 +42,7 @@ from catalogue.dsrs.kept_files import kept_file, kept_file_open
 from catalogue.dsrs.selectors import own_resource_count
 from catalogue.dsrs.sums import Sums, dsr_sums
 from catalogue.models import DSR, RateChange, ReportProblem, SupersededDSR
+from catalogue.rates.sources import source_text
 from dsrhub.admin import DeletedByServiceAdmin, UneditedAdmin
 from dsrhub.cells import grouped, money
 from dsrhub.database.time_limits import OutOfTime, answered_within
@@ -110,7 +111,7 @@ class DSRAdmin(
         declared = ["usages_declared", "revenue_declared", "revenue_unallocated"]
         contents = ["lines", "usages", "revenue", "lowest", "blank_cells"]
         apart = ["returns_counted", "usages_free", "revenue_free", "use_types"]
-        rate = ["exchange_rate", "rate_method", "rate_source", "rate_change_count"]
+        rate = ["exchange_rate", "rate_method", "shown_rate_source", "rate_change_count"]
         delivery = ["path", "gzip_name", "sha256", "imported_at", "imported_by"]
         sections: list[tuple[Any, list[str]]] = [
             (None, ["id", "status"]),
@@ -176,6 +177,10 @@ class DSRAdmin(
     def problem_counts(self, dsr: DSR) -> SafeString | None:
         counts = problem_counts(dsr.error_count, dsr.warning_count)
         return link(counts, "reportproblem_changelist", dsr=dsr.pk) if counts else None
+
+    @admin.display(description=_("rate source"))
+    def shown_rate_source(self, dsr: DSR) -> str:
+        return source_text(dsr.rate_source)
 
     @admin.display(description=_("rate changes"))
     def rate_change_count(self, dsr: DSR) -> SafeString | str:

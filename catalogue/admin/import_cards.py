@@ -20,6 +20,7 @@ from catalogue.admin.excerpts import delivered_line
 from catalogue.imports.preview import earlier_ids, found_in, shown_dsrs
 from catalogue.imports.selectors import JobProgress, job_progress
 from catalogue.models import DSR, ImportJob, ReportProblem
+from catalogue.rates.sources import source_text
 from catalogue.reports.formats.registry import explanation
 from dsrhub.cells import grouped, money, plain, rounded
 from dsrhub.values import WIDE, difference
@@ -45,6 +46,7 @@ def job_card(job: ImportJob, in_work: set[int], same_key: Sequence[ImportJob]) -
         "progress": job_progress_json(job, in_work),
         "preview": preview,
         "rate": rounded(Decimal(preview["rate"]["value"]), RATE_DECIMALS) if preview.get("rate") else "",
+        "rate_source": source_text(preview["rate"]["source"]) if preview.get("rate") else "",
         "report": _labelled(preview.get("report") or []),
         **_dsr_table(preview),
         "totals": totals and _totals(totals),

@@ -17,6 +17,7 @@ from catalogue.dsrs.problems import problem_counts_by_code
 from catalogue.dsrs.selectors import dsr_get
 from catalogue.exceptions import DSRNotFound
 from catalogue.models import DSR, RateChange, RejectedDelivery, ReportProblem
+from catalogue.rates.sources import source_text
 from catalogue.reports.formats.registry import explanation
 from dsrhub.admin import ReadOnlyAdmin
 from dsrhub.cells import grouped
@@ -120,6 +121,18 @@ class RateChangeAdmin(PartOfDSRAdmin):
     list_filter = [DSRFilter, "new_method", "changed_at"]
     list_select_related = ["dsr", "changed_by"]
     search_help_text = _("File name of the DSR")
+    fields = [
+        *("dsr", "old_rate", "old_method", "shown_old_source", "new_rate", "new_method", "shown_new_source"),
+        *("changed_at", "changed_by"),
+    ]
+
+    @admin.display(description=_("old source"))
+    def shown_old_source(self, change: RateChange) -> str:
+        return source_text(change.old_source)
+
+    @admin.display(description=_("new source"))
+    def shown_new_source(self, change: RateChange) -> str:
+        return source_text(change.new_source)
 
 
 @admin.register(RejectedDelivery)

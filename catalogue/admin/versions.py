@@ -28,6 +28,7 @@ from catalogue.dsrs.versions import kept_until, version_get, versions_disk_usage
 from catalogue.exceptions import DifferenceNotReady, VersionNotFound
 from catalogue.imports.reverting import Return, version_return, version_revert
 from catalogue.models import DSR, AbstractDSR, SupersededDSR
+from catalogue.rates.sources import source_text
 from dsrhub.admin import DeletedByServiceAdmin, UneditedAdmin
 from dsrhub.cells import grouped, money, plain
 from dsrhub.exceptions import DsrhubError
@@ -68,7 +69,7 @@ class SupersededDSRAdmin(ListTotalsAdmin, UneditedAdmin, DeletedByServiceAdmin):
         (None, {"fields": ["id", "superseded_at", "superseded_by", "replacement", "kept_until", "size"]}),
         (gettext_lazy("Report"), {"fields": ["dsp", "offer_and_terms", "society", "territory", "currency", "period"]}),
         (gettext_lazy("Contents"), {"fields": ["lines", "usages", "total_revenue_shown", "revenue_eur"]}),
-        (gettext_lazy("Exchange rate"), {"fields": ["exchange_rate", "rate_method", "rate_source"]}),
+        (gettext_lazy("Exchange rate"), {"fields": ["exchange_rate", "rate_method", "shown_rate_source"]}),
         (gettext_lazy("Delivery"), {"fields": ["path", "gzip_name", "sha256", "imported_at", "imported_by"]}),
     ]
 
@@ -119,6 +120,10 @@ class SupersededDSRAdmin(ListTotalsAdmin, UneditedAdmin, DeletedByServiceAdmin):
     @admin.display(description=gettext_lazy("revenue"))
     def total_revenue_shown(self, version: SupersededDSR) -> SafeString | None:
         return revenue(version)
+
+    @admin.display(description=gettext_lazy("rate source"))
+    def shown_rate_source(self, version: SupersededDSR) -> str:
+        return source_text(version.rate_source)
 
     @admin.display(description=gettext_lazy("replaced by"), ordering="successor")
     def replacement(self, version: SupersededDSR) -> SafeString | str:

@@ -17,6 +17,7 @@ from django.db.models import Count, Max, Min, Q, QuerySet, Sum
 
 from catalogue.exceptions import ExchangeRateIncomplete, ExchangeRateMissing, InvalidRate
 from catalogue.models import DSR, Currency, EcbRate, OperatorRate, RateChange, RateMethod
+from catalogue.rates import sources
 from dsrhub.audit import audit
 from dsrhub.database import locks
 from dsrhub.models import Action
@@ -93,7 +94,7 @@ def exchange_rate(*, currency: str, period_start: date, period_end: date) -> Exc
 
 def operator_source(note: str, number: int | None) -> str:
     """Where an operator's rate comes from: its note, or else its id."""
-    return note or f"operator's rate number {number}"
+    return note or str(sources.OPERATOR % {"number": number})
 
 
 def rates_lock(*, shared: bool) -> None:
@@ -118,13 +119,12 @@ def ecb_exchange_rate(*, currency: str, period_start: date, period_end: date) ->
     last_day = loaded_until()
     if last_day is not None and last_day >= end:
         if not days["expected"] and (last := _last_before(currency, start)) is not None:
-            source = f"ECB reference rate of {last.day}, the last day of publication before the period"
-            return ExchangeRate(last.rate, RateMethod.ECB_LAST, source)
+            return ExchangeRate(last.rate, RateMethod.ECB_LAST, str(sources.ECB_LAST % {"day": last.day}))
         if days["expected"] and days["found"] == days["expected"]:
             with localcontext(WIDE):
                 mean = (days["total"] / days["found"]).quantize(RATE_STEP).normalize()
-            source = f"ECB reference rates of {days['found']} days, {days['first']} to {days['last']}"
-            return ExchangeRate(mean, RateMethod.ECB_MEAN, source)
+            source = sources.ECB_MEAN % {"days": days["found"], "first": days["first"], "last": days["last"]}
+            return ExchangeRate(mean, RateMethod.ECB_MEAN, str(source))
     raise _no_ecb_rate(currency, start, end, found=days["found"], expected=days["expected"])
 
 
