@@ -10,6 +10,7 @@ from django.core.exceptions import FieldDoesNotExist
 from django.db.models import ForeignObject, ManyToManyField
 from django.http import HttpRequest
 
+from dsrhub.code_names import NAMED
 from dsrhub.folding import folded_search
 
 # The lookups that the filters of Django's sidebar send for a field.
@@ -40,7 +41,8 @@ class ChosenLookupsAdmin(admin.ModelAdmin):
 
     def get_search_fields(self, request: HttpRequest) -> list[str]:
         """Search boxes of all lists, and of fields that people choose by searching, find folded texts."""
-        return [folded_search(field) for field in super().get_search_fields(request)]
+        fields = super().get_search_fields(request)
+        return [field if field.endswith(NAMED) else folded_search(field) for field in fields]
 
     def to_field_allowed(self, request: HttpRequest, to_field: str) -> bool:
         """Other pages choose an object by its primary key only."""

@@ -98,7 +98,8 @@ class DSRAdmin(
     # Sent by the page of a DSR, by the action "Export selected", by the list of operator rates, and by the start page.
     lookups = ["id__exact", "id__in", "period_start", "period_end", "blank_isrc_count__gt", "is_catalogued__exact"]
     lookups += ["period_start__gte", "period_end__lte", "imported_at__gte", "problems__code__exact"]
-    search_fields = ["path", "gzip_name", "sha256", "territory__name", "message__message_id"]
+    search_fields = ["path", "gzip_name", "sha256", "territory__name", "territory__code_2__territory_named"]
+    search_fields += ["message__message_id"]
     search_help_text = _("File name, territory, message id or SHA-256")
     date_hierarchy = "period_start"
     ordering = ["-id"]

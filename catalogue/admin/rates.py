@@ -26,23 +26,37 @@ from catalogue.rates import services as rates
 from dsrhub.admin import ChangedAsShownAdmin, DeletedByServiceAdmin, ReadOnlyAdmin
 from dsrhub.admin_site import ChoicesView
 from dsrhub.cells import grouped
+from dsrhub.code_names import ShownName, currency_names, territory_names
 from dsrhub.confirmation import require_as_shown, shown_digest
 from dsrhub.exceptions import DsrhubError
+
+# The order of rates by the name of their currency.
+NAME_OF_CURRENCY = ShownName("currency__code", "currency__name", currency_names)
 
 
 @admin.register(Territory)
 class TerritoryAdmin(DSRGroupAdmin):
     of_dsrs, dsr_lookup = "territory", "territory__code_2__exact"
-    list_display = ["code_2", "name", "local_currency"]
+    list_display = ["code_2", "shown_name", "local_currency"]
     list_select_related = ["local_currency"]
-    search_fields = ["code_2", "name"]
+    fields = ["code_2", "shown_name", "local_currency"]
+    search_fields = ["code_2", "name", "code_2__territory_named"]
+
+    @admin.display(description=_("name"), ordering=ShownName("code_2", "name", territory_names))
+    def shown_name(self, territory: Territory) -> str:
+        return territory.shown_name
 
 
 @admin.register(Currency)
 class CurrencyAdmin(DSRGroupAdmin):
     of_dsrs, dsr_lookup = "currency", "currency__code__exact"
-    list_display = ["code", "name", "symbol"]
-    search_fields = ["code", "name"]
+    list_display = ["code", "shown_name", "symbol"]
+    fields = ["code", "shown_name", "symbol"]
+    search_fields = ["code", "name", "code__currency_named"]
+
+    @admin.display(description=_("name"), ordering=ShownName("code", "name", currency_names))
+    def shown_name(self, currency: Currency) -> str:
+        return currency.shown_name
 
 
 @admin.register(EcbRate)
@@ -50,15 +64,15 @@ class EcbRateAdmin(ReadOnlyAdmin):
     list_display = ["day", "currency", "currency_name", "rate"]
     list_filter = [("currency", admin.RelatedOnlyFieldListFilter)]
     list_select_related = ["currency"]
-    search_fields = ["currency__code", "currency__name"]
+    search_fields = ["currency__code", "currency__name", "currency__code__currency_named"]
     search_help_text = _("Code or name of the currency")
     date_hierarchy = "day"
     show_full_result_count = False
     change_form_template = "admin/catalogue/operatorrate/change_form.html"
 
-    @admin.display(description=_("name"), ordering="currency__name")
+    @admin.display(description=_("name"), ordering=NAME_OF_CURRENCY)
     def currency_name(self, rate: EcbRate) -> str:
-        return rate.currency.name
+        return rate.currency.shown_name
 
     def render_change_form(self, request: HttpRequest, context: Any, *args: Any, **kwargs: Any) -> HttpResponse:
         rate = context["original"]
@@ -70,7 +84,7 @@ class EcbRateAdmin(ReadOnlyAdmin):
 
 
 def currency_label(currency: Currency) -> str:
-    return f"{currency.code} – {currency.name}"
+    return f"{currency.code} – {currency.shown_name}"
 
 
 class CurrencyChoices(ChoicesView):
@@ -160,13 +174,13 @@ class OperatorRateAdmin(ChangedAsShownAdmin, DeletedByServiceAdmin):
     ]
     list_filter = [("currency", admin.RelatedOnlyFieldListFilter)]
     list_select_related = ["currency", "entered_by"]
-    search_fields = ["currency__code", "currency__name", "note"]
+    search_fields = ["currency__code", "currency__name", "currency__code__currency_named", "note"]
     search_help_text = _("Code or name of the currency, or note")
     actions = None  # Rates are deleted one by one: the DSRs of each must find another rate.
 
-    @admin.display(description=_("name"), ordering="currency__name")
+    @admin.display(description=_("name"), ordering=NAME_OF_CURRENCY)
     def currency_name(self, rate: OperatorRate) -> str:
-        return rate.currency.name
+        return rate.currency.shown_name
 
     @admin.display(description="DSRs")
     def dsrs(self, rate: OperatorRate) -> SafeString:

@@ -28,7 +28,7 @@ from catalogue.admin.recording_page import (
 from catalogue.dsrs.selectors import DSRSearch
 from catalogue.exceptions import RankingNotReady
 from catalogue.lines.scope import Scope
-from catalogue.models import DSR, Resource
+from catalogue.models import DSR, Resource, Territory
 from catalogue.ranking.selectors import LARGEST_PERCENTILE
 from catalogue.resources import selectors
 from catalogue.resources.found import FoundResource, ResourceKey, ResourceSearch, TopResource
@@ -65,9 +65,9 @@ class ScopeForm(forms.Form):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         ingested = DSR.objects.ingested()
-        territories = ingested.order_by("territory").values_list("territory", "territory__name").distinct()
+        territories = Territory.objects.filter(pk__in=ingested.order_by().values("territory"))
         dsps = ingested.order_by("dsp").values_list("dsp", "dsp").distinct()
-        self.fields["territory"].choices = [("", _("All territories")), *((code, f"{code} {name}") for code, name in territories)]  # type: ignore[attr-defined]  # fmt: skip  # noqa: E501
+        self.fields["territory"].choices = [("", _("All territories")), *((one.pk, str(one)) for one in territories)]  # type: ignore[attr-defined]
         self.fields["dsp"].choices = [("", _("All DSPs")), *dsps]  # type: ignore[attr-defined]
 
     def scope(self) -> Scope:

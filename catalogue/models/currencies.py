@@ -5,6 +5,7 @@ from django.db import models
 from django.db.models import F, Q
 from django.utils.translation import gettext_lazy as _
 
+from dsrhub.code_names import currency_names, territory_names
 from dsrhub.fields import NumericField
 
 
@@ -23,6 +24,11 @@ class Currency(models.Model):
     def __str__(self) -> str:
         return self.code
 
+    @property
+    def shown_name(self) -> str:
+        """The name in the active language."""
+        return currency_names().get(self.code, self.name)
+
 
 class Territory(models.Model):
     """A territory of ISO 3166-1, or a code in use beside it (XK, and WW for the whole world)."""
@@ -39,7 +45,12 @@ class Territory(models.Model):
         verbose_name_plural = _("territories")
 
     def __str__(self) -> str:
-        return f"{self.code_2} {self.name}"
+        return f"{self.code_2} {self.shown_name}"
+
+    @property
+    def shown_name(self) -> str:
+        """The name in the active language."""
+        return territory_names().get(self.code_2, self.name)
 
 
 class RateMethod(models.TextChoices):
