@@ -193,6 +193,7 @@ class DailyUsage(UsageSum):
     day = models.DateField(_("day"))
 
     class Meta:
+        verbose_name = _("daily usage")
         indexes = [
             # For the usage of all subscriptions in a range of days, and for pages of it.
             models.Index(fields=["usage_type", "day", "subscription"], name="daily_usage_day"),
@@ -209,6 +210,7 @@ class MonthlyUsage(UsageSum):
     month = models.DateField(_("month"), help_text=_("The first day of the month."))
 
     class Meta:
+        verbose_name = _("monthly usage")
         constraints = [models.CheckConstraint(condition=Q(month__day=1), name="monthly_usage_first_day")]
         indexes = [
             # For the usage of all subscriptions in a range of months, and for pages of it.
@@ -224,6 +226,9 @@ class TotalUsage(UsageSum):
 
     pk = models.CompositePrimaryKey("usage_type", "subscription")
 
+    class Meta:
+        verbose_name = _("total usage")
+
     def __str__(self) -> str:
         return f"subscription {self.subscription_id}, {self.usage_type}"
 
@@ -236,6 +241,9 @@ class PurgedUsage(UsageSum):
     purge = models.IntegerField(
         _("purge"), help_text=_("The number of this purge among the purges of the day, from 1.")
     )
+
+    class Meta:
+        verbose_name = _("purged usage")
 
     def __str__(self) -> str:
         return f"subscription {self.subscription_id}, {self.usage_type}, {self.day}, purge {self.purge}"
@@ -271,6 +279,9 @@ class UsageMark(models.Model):
     usage_type = _usage_type()
     day = models.DateField(_("day"))
     subscription = _subscription_key()
+
+    class Meta:
+        verbose_name = _("usage mark")
 
     def __str__(self) -> str:
         return f"{self.usage_type} {self.day}: subscription {self.subscription_id}"

@@ -30,6 +30,7 @@ from graphql_schema.errors import dsrhub_error_json
 from subscriptions.exceptions import InvalidUsage, RecordProblem
 from tests.catalogue import recipes
 from tests.catalogue.helpers import NO_JANUARY, line, write_report
+from tests.languages import marked_texts
 
 PRODUCT = Path(settings.BASE_DIR)
 PACKAGES = ("catalogue", "dsrhub", "graphql_schema", "subscriptions")
@@ -261,6 +262,22 @@ def test_the_reason_of_a_rejected_delivery_is_stored_in_english(spanish, tmp_pat
         page = admin_client.get("/admin/catalogue/rejecteddelivery/", headers={"accept-language": "es"})
         assert "El nombre &#x27;holiday.tsv&#x27; no vale" in page.content.decode()
     assert rejection.shown_reason == rejection.reason
+
+
+@pytest.mark.django_db
+def test_labels_that_look_like_names_are_marked_too(admin_client):
+    with marked_texts():
+        pages = {path: admin_client.get(path, headers={"accept-language": "es"}).content.decode() for path in MARKED}
+    assert [text for path, text in MARKED.items() if text not in pages[path]] == []
+
+
+MARKED = {
+    "/admin/catalogue/dsr/breakdown/": "«DSRs»</a>",  # breadcrumbs
+    "/admin/catalogue/dsr/comparison/": 'value="year_before" label="«the same period of the year before»"',
+    "/admin/catalogue/territory/": "«DSRs»</a>",  # a heading
+    "/admin/auth/group/add/": "«Can view «usage line»»",
+    "/admin/subscriptions/datausagerecord/import/": "«CSV or TSV (.csv, .tsv, .csv.gz, .tsv.gz)»",
+}
 
 
 # --- Texts that are stored in English alone ---------------------------------------------------------------------

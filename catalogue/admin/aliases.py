@@ -57,7 +57,7 @@ class PartyAliasAdmin(AuditedAdmin, ChangedAsShownAdmin, DeletedByServiceAdmin):
     search_fields = ["known_as", "party_name", "party_id"]
     search_help_text = gettext_lazy("Name or party id")
 
-    @admin.display(description="DSRs")
+    @admin.display(description=gettext_lazy("DSRs"))
     def dsrs(self, alias: PartyAlias) -> SafeString:
         return link(_("Show"), "dsr_changelist", **{alias.role: alias.known_as})
 

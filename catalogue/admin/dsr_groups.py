@@ -38,7 +38,7 @@ class DSRGroupAdmin(ReadOnlyAdmin):
         sums = ["dsrs", "lines", "revenue_eur"] if may_see_amounts(request) else []
         return [*super().get_list_display(request), *sums]
 
-    @admin.display(description="DSRs", ordering="ingested_count")
+    @admin.display(description=gettext_lazy("DSRs"), ordering="ingested_count")
     def dsrs(self, row: Any) -> SafeString | None:
         count = row.ingested_count
         return link(grouped(count), "dsr_changelist", **INGESTED, **{self.dsr_lookup: row.pk}) if count else None
@@ -60,7 +60,7 @@ class DSRGroupAdmin(ReadOnlyAdmin):
     def _group(self, request: HttpRequest, row: Model) -> dict[str, Any]:
         sums = dsr_sums(DSR.objects.ingested().filter(**{self.of_dsrs: row.pk}))
         return {
-            "sums": [Total("DSRs", grouped(sums.dsr_count)), *sums_shown(sums)],
+            "sums": [Total(_("DSRs"), grouped(sums.dsr_count)), *sums_shown(sums)],
             "links": self._links(request, row),
         }
 
@@ -69,7 +69,7 @@ class DSRGroupAdmin(ReadOnlyAdmin):
         chosen = {self.of_dsrs: row.pk}
         top = [(_("Top recordings"), "resource_top", chosen)] if may_see_recordings(request) else []
         pages = [
-            ("DSRs", "dsr_changelist", {**INGESTED, self.dsr_lookup: row.pk}),
+            (_("DSRs"), "dsr_changelist", {**INGESTED, self.dsr_lookup: row.pk}),
             (_("Breakdown by month"), "dsr_breakdown", {"by": "month", **chosen}),
             (_("Breakdown by DSP"), "dsr_breakdown", {"by": "dsp", **chosen}),
             (_("Coverage"), "dsr_coverage", chosen),

@@ -73,7 +73,7 @@ class ReportMessageAdmin(ListTotalsAdmin, UneditedAdmin, DeletedByServiceAdmin):
     def list_totals(self, rows: QuerySet[ReportMessage]) -> list[Total]:
         dsrs = DSR.objects.filter(message__in=rows.order_by().values("pk"))
         sums = dsr_sums(dsrs)
-        counts = [Total(_("messages"), grouped(rows.count())), Total("DSRs", grouped(sums.dsr_count))]
+        counts = [Total(_("messages"), grouped(rows.count())), Total(_("DSRs"), grouped(sums.dsr_count))]
         return [*counts, *sums_shown(sums)]
 
     @admin.display(description=gettext_lazy("period"), ordering="period_start")
@@ -84,7 +84,7 @@ class ReportMessageAdmin(ListTotalsAdmin, UneditedAdmin, DeletedByServiceAdmin):
     def file_count(self, message: ReportMessage) -> str:
         return grouped(len(message.files))
 
-    @admin.display(description="DSRs", ordering="dsr_count")
+    @admin.display(description=gettext_lazy("DSRs"), ordering="dsr_count")
     def dsr_count(self, message: ReportMessage) -> SafeString:
         count = grouped(message.dsr_count)  # type: ignore[attr-defined]
         return link(count, "dsr_changelist", message=message.pk)

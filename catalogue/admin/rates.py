@@ -182,7 +182,7 @@ class OperatorRateAdmin(ChangedAsShownAdmin, DeletedByServiceAdmin):
     def currency_name(self, rate: OperatorRate) -> str:
         return rate.currency.shown_name
 
-    @admin.display(description="DSRs")
+    @admin.display(description=_("DSRs"))
     def dsrs(self, rate: OperatorRate) -> SafeString:
         period = {"period_start": rate.period_start, "period_end": rate.period_end}
         return link(_("Show"), "dsr_changelist", currency__code__exact=rate.currency_id, **period)

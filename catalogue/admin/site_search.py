@@ -49,8 +49,8 @@ def dsrs(request: HttpRequest, text: str) -> Findings | None:
             found, _has_duplicates = model_admin.get_search_results(request, DSR.objects.order_by("-id"), text)
             links = [_dsr(dsr) for dsr in found[:FOUND_OF_A_KIND]]
     except OutOfTime:
-        return Findings("DSRs", [], address, _("The search takes too long here. Search in the list."))
-    return Findings("DSRs", links, address)
+        return Findings(_("DSRs"), [], address, _("The search takes too long here. Search in the list."))
+    return Findings(_("DSRs"), links, address)
 
 
 def _dsr(dsr: DSR) -> Found:

@@ -147,7 +147,7 @@ def _statistics(search: DSRSearch, filters: Mapping[str, Any]) -> dict[str, Any]
 
 
 def _facts(total: Group, filters: Mapping[str, Any]) -> list[Fact]:
-    names = ["DSRs", _("lines"), _("usages"), _("revenue in EUR"), _("% of lines without ISRC")]
+    names = [_("DSRs"), _("lines"), _("usages"), _("revenue in EUR"), _("% of lines without ISRC")]
     addresses = [total.address] * 4 + [dsr_list(**INGESTED, blank_isrc_count__gt=0, **filters)]
     return [Fact(*fact) for fact in zip(names, total.cells, addresses, strict=True)]
 

@@ -234,7 +234,8 @@ def _signed(version: SupersededDSR) -> list[str]:
     difference = version_difference(version)
     if difference is None:
         return []
-    return [f"{number:+,f}" for number in (Decimal(difference.line_count), difference.usages, difference.revenue)]
+    numbers = (Decimal(difference.line_count), difference.usages, difference.revenue)
+    return [("+" if number >= 0 else "") + grouped(number) for number in numbers]
 
 
 def _difference(version: SupersededDSR) -> dict[str, Any]:

@@ -114,4 +114,4 @@ class OperatorRate(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.currency_id} {self.period_start} to {self.period_end}: {self.rate}"
+        return f"{self.currency_id} {self.period_start} – {self.period_end}: {self.rate}"

@@ -23,7 +23,7 @@ class UsageLine(models.Model):
     partition = models.IntegerField()
     line_number = models.BigIntegerField(_("line"))
     usages = models.BigIntegerField(_("usages"), null=True)
-    dsp_id = models.TextField("DSP ID", db_collation="C")
+    dsp_id = models.TextField(_("DSP ID"), db_collation="C")
     title = models.TextField(_("title"), null=True)  # noqa: DJ001 - blank is NULL, here and below
     artists = models.TextField(_("artists"), null=True, help_text=_("Separated by |."))  # noqa: DJ001
     isrc = models.TextField("ISRC", null=True)  # noqa: DJ001
@@ -47,6 +47,7 @@ class UsageLine(models.Model):
     objects: ClassVar[models.Manager["UsageLine"]] = UsageLineQuerySet.as_manager()
 
     class Meta:
+        verbose_name = _("usage line")
         ordering = ["line_number"]
 
     def __str__(self) -> str:
@@ -62,7 +63,7 @@ class LeftoverLines(models.Model):
     is_catalogued = models.BooleanField(default=False)
 
     class Meta:
-        verbose_name_plural = "leftover lines"
+        verbose_name = verbose_name_plural = _("leftover lines")
 
     def __str__(self) -> str:
         return str(self.dsr_number)
@@ -78,7 +79,7 @@ class Resource(models.Model):
     """
 
     dsp = models.CharField("DSP", max_length=100)
-    dsp_id = models.TextField("DSP ID", db_collation="C")
+    dsp_id = models.TextField(_("DSP ID"), db_collation="C")
     title = models.TextField(_("title"), null=True)  # noqa: DJ001 - blank is NULL, here and below
     artists = models.TextField(_("artists"), null=True, help_text=_("Separated by |."))  # noqa: DJ001
     isrc = models.TextField("ISRC", null=True)  # noqa: DJ001

@@ -73,7 +73,7 @@ class FileChanged(DsrhubError):
 
 class UsageFormat(PathFormat):
     def get_title(self) -> str:
-        return "CSV or TSV (.csv, .tsv, .csv.gz, .tsv.gz)"
+        return _("CSV or TSV (.csv, .tsv, .csv.gz, .tsv.gz)")
 
 
 class UsageImportForm(ImportForm):  # type: ignore[misc]

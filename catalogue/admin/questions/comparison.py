@@ -28,6 +28,11 @@ from dsrhub.import_export.tables import Table
 
 # Nobody waits longer for rankings that are not cached.
 RECORDINGS_SECONDS = 10
+# Words for a period to compare with, and what they mean.
+OTHERS = {
+    PREVIOUS: gettext_lazy("the period before"),
+    YEAR_BEFORE: gettext_lazy("the same period of the year before"),
+}
 
 
 class ComparisonForm(SearchForm):
@@ -52,7 +57,7 @@ class ComparisonForm(SearchForm):
     other = forms.CharField(
         label=gettext_lazy("Compared with"),
         required=False,
-        widget=forms.TextInput(attrs={"placeholder": PREVIOUS, "list": "other-periods", "size": 20}),
+        widget=forms.TextInput(attrs={"placeholder": OTHERS[PREVIOUS], "list": "other-periods", "size": 20}),
     )
 
     def clean_by(self) -> str:
@@ -110,7 +115,7 @@ class ComparisonPage(QuestionPage):
         context: dict[str, Any] = {
             "title": _("Comparison"),
             "form": form,
-            "choices": [PREVIOUS, YEAR_BEFORE],
+            "choices": OTHERS.items(),
             "may_export": self._may_export(request),
             "query": request.GET.urlencode(),
         }
