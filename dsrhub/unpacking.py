@@ -9,6 +9,9 @@ from io import BufferedReader, RawIOBase
 
 from isal import igzip_lib, isal_zlib
 
+from dsrhub.texts import Grouped
+from dsrhub.texts import gettext_lazy as _
+
 # The first bytes of a member, and the only compression method that there is.
 MAGIC, DEFLATE = b"\x1f\x8b", b"\x08"
 EXTRA, NAME, COMMENT, HEADER_CHECK, RESERVED = 0x04, 0x08, 0x10, 0x02, 0xE0
@@ -21,6 +24,13 @@ PADDING = re.compile(rb"[\0\t-\r ]*+")
 SHOWN_BYTES = 20
 # Pieces that are unpacked before they are asked for.
 PIECES_AHEAD = 2
+UNKNOWN_METHOD = _("This is not a gzip file, or its compression method is unknown.")
+UNKNOWN_FLAGS = _("The gzip header has unknown flags.")
+WRONG_CHECKSUM = _("The checksum of the gzip header is wrong.")
+OTHER_DATA = _("The content is complete, but other data follows: %(data)s")
+LONG_HEADER = _("The gzip header is longer than %(count)s bytes.")
+# These texts, to recognise those that are stored.
+TEXTS = (UNKNOWN_METHOD, UNKNOWN_FLAGS, WRONG_CHECKSUM, OTHER_DATA, LONG_HEADER)
 
 
 class Damage(StrEnum):
@@ -120,15 +130,15 @@ class GzipContent:
             return  # whole or cut off
         if self._member_count and not start.startswith(MAGIC):
             text = ascii(self._input[self._at : self._at + SHOWN_BYTES])[1:]
-            raise GzipDamage(Damage.TRAILING_DATA, f"The content is complete, but other data follows: {text}")
-        raise GzipDamage(Damage.CORRUPT, "This is not a gzip file, or its compression method is unknown.")
+            raise GzipDamage(Damage.TRAILING_DATA, OTHER_DATA % {"data": text})
+        raise GzipDamage(Damage.CORRUPT, UNKNOWN_METHOD)
 
     def _read_header(self) -> None:
         """Read a header (RFC 1952, section 2.3). Raises GzipDamage."""
         header = self._take(10)
         flags = header[3]
         if flags & RESERVED:
-            raise GzipDamage(Damage.CORRUPT, "The gzip header has unknown flags.")
+            raise GzipDamage(Damage.CORRUPT, UNKNOWN_FLAGS)
         if flags & EXTRA:
             length = self._take(2)
             header += length + self._take(int.from_bytes(length, "little"))
@@ -139,7 +149,7 @@ class GzipContent:
                 if flag == NAME and not self._member_count:
                     self._name = text[:-1]
         if flags & HEADER_CHECK and self._take(2) != (isal_zlib.crc32(header) & 0xFFFF).to_bytes(2, "little"):
-            raise GzipDamage(Damage.CORRUPT, "The checksum of the gzip header is wrong.")
+            raise GzipDamage(Damage.CORRUPT, WRONG_CHECKSUM)
 
     def _take(self, count: int) -> bytes:
         if not self._available(count):
@@ -152,7 +162,7 @@ class GzipContent:
         count = 1
         while (end := self._input.find(b"\0", self._at)) < 0:
             if count > LONGEST_HEADER:
-                raise GzipDamage(Damage.CORRUPT, f"The gzip header is longer than {LONGEST_HEADER:,} bytes.")
+                raise GzipDamage(Damage.CORRUPT, LONG_HEADER % {"count": Grouped(LONGEST_HEADER)})
             count = len(self._input) - self._at + 1
             if not self._available(count):
                 raise GzipDamage(Damage.TRUNCATED, "The file is cut off.")

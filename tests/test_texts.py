@@ -20,6 +20,7 @@ from catalogue.dsrs.selectors import dsr_get
 from catalogue.exceptions import DSRNotFound, InvalidReportName
 from catalogue.imports.jobs import import_job_add, import_job_confirm
 from catalogue.imports.services import dsr_import
+from catalogue.imports.values import value_text
 from catalogue.imports.worker import queue_drain
 from catalogue.models import DSR, ImportJob, RejectedDelivery
 from catalogue.rates.sources import source_text
@@ -326,3 +327,68 @@ def test_the_pages_of_a_dsr_and_of_its_rate_changes_say_the_sources(spanish, adm
     assert "BCE: 22 días, 2020-01-02 a 2020-01-31" in pages[0]
     assert "BCE: 9 días, 2020-01-02 a 2020-01-14" in pages[1]
     assert "ECB reference" not in "".join(pages)
+
+
+# Values of problems as they are stored, and in Spanish.
+VALUES = [
+    ("wrong_file_kind", "This is a PDF document. Ask the sender for the text file.", "Es un PDF. Pida el texto."),
+    ("wrong_file_kind", "This is a gzip file. Add .gz to its name.", "Gzip sin .gz."),
+    ("too_many_errors", "there may be more: the rest is not checked", "puede haber más"),
+    ("totals_differ", "revenue: 10 declared, 9.5 found", "ingresos: 10 declarado, 9.5 hallado"),
+    ("totals_row_suspected", "usages 12, revenue 1.5", "usos 12, ingresos 1.5"),
+    (
+        "unlike_previous_report",
+        "revenue per usage 1, previously 2 (DSR 3, a: b.tsv)",
+        "por uso 1, antes 2 (3, a: b.tsv)",
+    ),
+    (
+        "exchange_rate_incomplete",
+        "Kids ES, x: NOK: 3 of 22 days, the ECB suspended NOK after 2020-01-07",
+        "Kids ES, x: NOK: 3 de 22 días, el BCE suspendió NOK tras el 2020-01-07",
+    ),
+    ("exchange_rate_incomplete", "NOK: the loaded history ends on 2020-01-07", "NOK: acaba el 2020-01-07"),
+    ("gzip_padding", "12 bytes", "12 octetos"),
+    # What a file has is never translated, and neither is a text that was cut.
+    ("isrc_invalid", "12 bytes", "12 bytes"),
+    ("unlike_previous_report", "revenue 1, previously 2 (DSR 3, a.t…", "revenue 1, previously 2 (DSR 3, a.t…"),
+    ("dsp_id_repeated", None, None),
+]
+SPANISH = {
+    "This is %(kind)s. %(advice)s": "Es %(kind)s. %(advice)s",
+    "a PDF document": "un PDF",
+    "Ask the sender for the text file.": "Pida el texto.",
+    "This is a gzip file. Add .gz to its name.": "Gzip sin .gz.",
+    "there may be more: the rest is not checked": "puede haber más",
+    "%(name)s: %(declared)s declared, %(found)s found": "%(name)s: %(declared)s declarado, %(found)s hallado",
+    "revenue": "ingresos",
+    "usages %(usages)s, revenue %(revenue)s": "usos %(usages)s, ingresos %(revenue)s",
+    "revenue per usage %(now)s, previously %(before)s (DSR %(id)s, %(path)s)": (
+        "por uso %(now)s, antes %(before)s (%(id)s, %(path)s)"
+    ),
+    "%(currency)s: %(found)s of %(expected)s days, %(reason)s": (
+        "%(currency)s: %(found)s de %(expected)s días, %(reason)s"
+    ),
+    "the ECB suspended %(currency)s after %(before)s": "el BCE suspendió %(currency)s tras el %(before)s",
+    "the loaded history ends on %(last_day)s": "acaba el %(last_day)s",
+    "%(count)s bytes": "%(count)s octetos",
+}
+
+
+@pytest.mark.parametrize(("code", "stored", "said"), VALUES)
+def test_the_value_of_a_problem_that_is_a_text_is_said_in_the_language_of_the_page(spanish, code, stored, said):
+    assert value_text(code, stored) == stored
+    with spanish(SPANISH):
+        assert value_text(code, stored) == said
+
+
+@pytest.mark.django_db
+def test_pages_say_the_value_of_a_problem_and_rest_has_the_stored_one(spanish, admin_client):
+    dsr = recipes.dsr.make()
+    recipes.problem.make(dsr=dsr, level="warning", code="totals_row_suspected", value="usages 12, revenue 1.5")
+    with spanish(SPANISH):
+        page, data = (
+            admin_client.get(path, headers={"accept-language": "es"}).content.decode()
+            for path in ("/admin/catalogue/reportproblem/", f"/dsrs/{dsr.pk}/problems/")
+        )
+    assert '<td class="field-shown_value">usos 12, ingresos 1.5</td>' in page
+    assert '"value":"usages 12, revenue 1.5"' in data

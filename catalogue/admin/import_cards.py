@@ -19,6 +19,7 @@ from catalogue.admin.declared import DeclaredForm
 from catalogue.admin.excerpts import delivered_line
 from catalogue.imports.preview import earlier_ids, found_in, shown_dsrs
 from catalogue.imports.selectors import JobProgress, job_progress
+from catalogue.imports.values import value_text
 from catalogue.models import DSR, ImportJob, ReportProblem
 from catalogue.rates.sources import source_text
 from catalogue.reports.formats.registry import explanation
@@ -94,6 +95,7 @@ def _problem_row(problem: dict[str, Any]) -> dict[str, Any]:
     place = "" if line is None else grouped(line)
     return {
         **problem,
+        "value": value_text(problem["code"], problem["value"]),
         "level_label": ReportProblem.Level(problem["level"]).label,
         "place": ": ".join(filter(None, (file, place))),
         # Workers of earlier releases keep no line.

@@ -16,6 +16,7 @@ from catalogue.admin.filters import DSRFilter, ProblemMessageFilter, RejectionFi
 from catalogue.dsrs.problems import problem_counts_by_code
 from catalogue.dsrs.selectors import dsr_get
 from catalogue.exceptions import DSRNotFound
+from catalogue.imports.values import value_text
 from catalogue.models import DSR, RateChange, RejectedDelivery, ReportProblem
 from catalogue.rates.sources import source_text
 from catalogue.reports.formats.registry import explanation
@@ -39,7 +40,7 @@ def first_problems(problems: QuerySet[ReportProblem], counts: SafeString | None)
 def _parts(problem: ReportProblem) -> tuple[Any, ...]:
     """The file, the place, the value, the meaning and the delivered line of a problem."""
     file = f"{problem.file}: " if problem.file else ""
-    value = f": {problem.value}" if problem.value else ""
+    value = f": {value_text(problem.code, problem.value)}" if problem.value else ""
     return file, problem, value, explanation(problem.code).translated(), delivered_line(problem.excerpt)
 
 
@@ -60,14 +61,34 @@ class PartOfDSRAdmin(ReadOnlyAdmin):
 @admin.register(ReportProblem)
 class ReportProblemAdmin(ListTotalsAdmin, PartOfDSRAdmin):
     change_list_template = "admin/catalogue/reportproblem/change_list.html"
-    list_display = ["explained", "level", "line_link", "column", "value", "delivered_line", "dsr_link", "delivery"]
+    list_display = [
+        "explained",
+        "level",
+        "line_link",
+        "column",
+        "shown_value",
+        "delivered_line",
+        "dsr_link",
+        "delivery",
+    ]
     list_filter = [DSRFilter, ProblemMessageFilter, RejectionFilter, "level", "code"]
     list_select_related = ["dsr", "message", "rejection"]
     search_fields = ["value", "file", "dsr__path", "message__message_id", "rejection__name"]
     search_help_text = _("Value, file name, or message id")
     ordering = ["-dsr", "id"]
 
-    fields = ["explained", "level", "file", "line", "column", "value", "delivered_line", "dsr", "message", "rejection"]
+    fields = [
+        "explained",
+        "level",
+        "file",
+        "line",
+        "column",
+        "shown_value",
+        "delivered_line",
+        "dsr",
+        "message",
+        "rejection",
+    ]
     readonly_fields = ["explained", "delivered_line"]
 
     def list_context(self, changes: ChangeList) -> dict[str, Any]:
@@ -88,6 +109,10 @@ class ReportProblemAdmin(ListTotalsAdmin, PartOfDSRAdmin):
     @admin.display(description=_("meaning"), ordering="code")
     def explained(self, problem: ReportProblem) -> SafeString:
         return format_html('{} <span class="note">{}</span>', explanation(problem.code).translated(), problem.code)
+
+    @admin.display(description=_("value"), ordering="value")
+    def shown_value(self, problem: ReportProblem) -> str | None:
+        return value_text(problem.code, problem.value)
 
     @admin.display(description=_("delivered line"))
     def delivered_line(self, problem: ReportProblem) -> SafeString | str:

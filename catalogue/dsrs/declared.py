@@ -21,6 +21,7 @@ WHOLE_NUMBER_IN_WORDS = _("a whole number of zero or more, of at most %(digits)s
 SIGNED_AMOUNT_IN_WORDS = _(
     "a number of at most %(digits)s digits before the decimal point and %(decimals)s behind it"
 ) % {"digits": INTEGER_DIGITS, "decimals": DECIMALS}
+DIFFERENCE = _("%(name)s: %(declared)s declared, %(found)s found")
 MEASURE_WORDS = {"lines": _("lines"), "usages": _("usages"), "revenue": _("revenue")}
 
 
@@ -140,9 +141,8 @@ def several_currencies() -> InvalidArgument:
 
 def differences_text(compared: ComparedTotals) -> list[Text]:
     """Each total that differs, for people, with what is declared and what is found."""
-    text = _("%(name)s: %(declared)s declared, %(found)s found")
     return [
-        text % {"name": MEASURE_WORDS[name], "declared": f"{total.declared:f}", "found": f"{total.found:f}"}
+        DIFFERENCE % {"name": MEASURE_WORDS[name], "declared": f"{total.declared:f}", "found": f"{total.found:f}"}
         for name, total in compared
         if total.difference
     ]

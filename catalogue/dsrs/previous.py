@@ -13,6 +13,7 @@ from django.conf import settings
 
 from catalogue.reports.contexts import SalesContext
 from dsrhub.database.statements import rows_of
+from dsrhub.texts import gettext_lazy as _
 from dsrhub.values import ratio
 
 
@@ -40,6 +41,12 @@ class Unlike(NamedTuple):
     before: Decimal
 
 
+# How a report is unlike the previous one, by the measure.
+UNLIKE = {
+    "usages": _("usages %(now)s, previously %(before)s (DSR %(id)s, %(path)s)"),
+    "revenue": _("revenue %(now)s, previously %(before)s (DSR %(id)s, %(path)s)"),
+    "revenue per usage": _("revenue per usage %(now)s, previously %(before)s (DSR %(id)s, %(path)s)"),
+}
 NAMES = ("dsp", "offer", "society", "territory", "currency", "commercial_model", "use_type", "subscriber_type")
 
 # The DSRs with the names of any of the contexts are grouped by series: a join of them with thousands of contexts would

@@ -18,7 +18,7 @@ from catalogue.dsrs.declared import (
 )
 from catalogue.dsrs.kept_files import dsr_file_keep
 from catalogue.dsrs.names import names_claim
-from catalogue.dsrs.previous import PreviousReport, previous_reports, unlike_measures
+from catalogue.dsrs.previous import UNLIKE, PreviousReport, previous_reports, unlike_measures
 from catalogue.dsrs.services import deletion_entry, dsrs_remove, empty_messages_remove, problems_of_dsrs_keep
 from catalogue.dsrs.versions import same_delivery
 from catalogue.exceptions import DSRSuperseded, ExchangeRateIncomplete, ExchangeRateMissing, ReportRefused
@@ -29,6 +29,7 @@ from catalogue.imports.outcome import ImportedDSR, ImportReport, Outcome
 from catalogue.imports.placing import DirectLines, Lines, LoadedContext, StagedContexts
 from catalogue.imports.reverting import Return, versions_revert
 from catalogue.imports.rows import delivery_fields, dsrs_write, message_write, new_dsr, replacement_entry
+from catalogue.imports.values import INCOMPLETE, WITHOUT_DAYS
 from catalogue.models import DSR, ReportMessage, SupersededDSR
 from catalogue.querysets import DSRQuerySet
 from catalogue.rates.services import ExchangeRate, exchange_rate
@@ -37,7 +38,7 @@ from catalogue.reports.delivery import DamagedDelivery, Delivery, Progress
 from catalogue.reports.excerpts import excerpts_add
 from catalogue.reports.formats.interface import LineReader, ReportFormat
 from catalogue.reports.problems import LONGEST_AMOUNTS, CommonError, CommonWarning, Problem, ProblemLog, shown
-from catalogue.reports.totals import LastLine, is_totals_row
+from catalogue.reports.totals import AMOUNTS, LastLine, is_totals_row
 from dsrhub.audit import audit_write
 from dsrhub.database import locks
 from dsrhub.exceptions import ConfirmationOutdated, InvalidArgument
@@ -381,8 +382,8 @@ class DeliveryLoad:
         for measure, now, before in unlike_measures(
             usages=totals.total_usages, revenue=totals.total_revenue, previous=previous
         ):
-            value = f"{measure} {now:f}, previously {before:f} (DSR {previous.id}, {previous.path})"
-            value = shown(value, LONGEST_AMOUNTS)
+            facts = {"now": f"{now:f}", "before": f"{before:f}", "id": previous.id, "path": previous.path}
+            value = shown(UNLIKE[measure] % facts, LONGEST_AMOUNTS)
             self.problems.add(Problem(CommonWarning.UNLIKE_PREVIOUS_REPORT, value=value, context_number=number))
 
     def _warn_of_totals_row(self, load: LoadedContext, last: LastLine | None) -> None:
@@ -393,7 +394,7 @@ class DeliveryLoad:
             total_usages=totals.total_usages,
             total_revenue=totals.total_revenue,
         ):
-            amounts = f"usages {last.usages:f}, revenue {last.revenue:f}"
+            amounts = AMOUNTS % {"usages": f"{last.usages:f}", "revenue": f"{last.revenue:f}"}
             self.problems.add(Problem(CommonWarning.TOTALS_ROW_SUSPECTED, last.number, value=shown(amounts)), last.raw)
 
     def _warn_of_repeats(self, load: LoadedContext, number: int | None) -> None:
@@ -517,6 +518,6 @@ def _rate_problem(error: ExchangeRateMissing | ExchangeRateIncomplete, number: i
     if isinstance(error, ExchangeRateMissing):
         return Problem(CommonError.EXCHANGE_RATE_MISSING, value=currency, context_number=number)
     found, expected, reason = (error.extra[name] for name in ("days_found", "days_expected", "reason"))
-    days = f"{found} of {expected} days, " if expected else ""
-    value = f"{currency}: {days}{reason}"
-    return Problem(CommonError.EXCHANGE_RATE_INCOMPLETE, value=value, context_number=number)
+    facts = {"currency": currency, "found": found, "expected": expected, "reason": reason}
+    value = (INCOMPLETE if expected else WITHOUT_DAYS) % facts
+    return Problem(CommonError.EXCHANGE_RATE_INCOMPLETE, value=str(value), context_number=number)

@@ -5,7 +5,6 @@ A rate is the number of units of a currency for one euro. The history that ships
 is loaded by the first migration; nothing here uses the network.
 """
 
-import re
 from dataclasses import dataclass
 from datetime import date
 from decimal import ROUND_HALF_EVEN, Context, Decimal, localcontext
@@ -36,6 +35,29 @@ REPLACED_BY = dict.fromkeys(("BGN", "CYP", "EEK", "HRK", "LTL", "LVL", "MTL", "S
     "ROL": "RON",
     "TRL": "TRY",
 }
+
+
+# Why the ECB has no rate: as a sentence without its end, and as a part of another one.
+GAPS = {
+    "begins": (_("The loaded history begins on %(first)s"), _("the loaded history begins on %(first)s")),
+    "published": (
+        _("The ECB publishes %(currency)s from %(after)s on"),
+        _("the ECB publishes %(currency)s from %(after)s on"),
+    ),
+    "resumed": (
+        _("The ECB suspended %(currency)s after %(before)s and resumed on %(after)s"),
+        _("the ECB suspended %(currency)s after %(before)s and resumed on %(after)s"),
+    ),
+    "replaced": (
+        _("%(new)s replaced %(currency)s, whose last rate is of %(before)s"),
+        _("%(new)s replaced %(currency)s, whose last rate is of %(before)s"),
+    ),
+    "suspended": (
+        _("The ECB suspended %(currency)s after %(before)s"),
+        _("the ECB suspended %(currency)s after %(before)s"),
+    ),
+}
+HISTORY_ENDS = _("the loaded history ends on %(last_day)s")
 
 
 @dataclass(frozen=True)
@@ -167,34 +189,32 @@ def _no_ecb_rate(
     facts = has % {**values, "start": start, "end": end}
     gap = _gap(currency, start, end)
     if gap is None:
-        reason = f"the loaded history ends on {last_day}"
+        reason = HISTORY_ENDS % {"last_day": last_day}
         load = _("Ask an administrator to load rates that reach %(end)s. Or: %(entry)s")
         advice = load % {"end": end, "entry": entry}
     else:
-        reason = _as_part(gap)
-        advice = _("%(reason)s. %(entry)s") % {"reason": gap, "entry": entry}
+        sentence, reason = gap
+        advice = _("%(reason)s. %(entry)s") % {"reason": sentence, "entry": entry}
     return ExchangeRateIncomplete(
         joined([facts, advice], " "),
         days_found=found,
         days_expected=expected,
-        reason=reason,
+        reason=str(reason),
         **extra,
     )
 
 
-def _as_part(sentence: str) -> str:
-    """An English sentence as a part of another one."""
-    return re.sub("^The ", "the ", sentence)
+def _gap(currency: str, start: date, end: date) -> tuple[Text, Text] | None:
+    """Why a currency has no rate on a day of publication that a period needs; None if only newer days are missing.
 
-
-def _gap(currency: str, start: date, end: date) -> Text | None:
-    """Why a currency has no rate on a day of publication that a period needs; None if only newer days are missing."""
+    It is a sentence without its end, and the same as a part of another one.
+    """
     published = EcbRate.objects.filter(day__range=(start, end))
     if not published.exists():
         day_before = EcbRate.objects.filter(day__lt=start).aggregate(last=Max("day"))["last"]
         if day_before is None:
             first = EcbRate.objects.aggregate(first=Min("day"))["first"]
-            return _("The loaded history begins on %(first)s") % {"first": first}
+            return _filled("begins", {"first": first})
         published = EcbRate.objects.filter(day=day_before)
     own = EcbRate.objects.filter(currency=currency)
     missing = published.exclude(day__in=own.values("day")).aggregate(first=Min("day"))["first"]
@@ -204,12 +224,15 @@ def _gap(currency: str, start: date, end: date) -> Text | None:
     before, after = around["before"], around["after"]
     values = {"currency": currency, "before": before, "after": after, "new": REPLACED_BY.get(currency)}
     if before is None:
-        return _("The ECB publishes %(currency)s from %(after)s on") % values
+        return _filled("published", values)
     if after is not None:
-        return _("The ECB suspended %(currency)s after %(before)s and resumed on %(after)s") % values
-    if currency in REPLACED_BY:
-        return _("%(new)s replaced %(currency)s, whose last rate is of %(before)s") % values
-    return _("The ECB suspended %(currency)s after %(before)s") % values
+        return _filled("resumed", values)
+    return _filled("replaced" if currency in REPLACED_BY else "suspended", values)
+
+
+def _filled(gap: str, values: dict[str, Any]) -> tuple[Text, Text]:
+    sentence, part = GAPS[gap]
+    return sentence % values, part % values
 
 
 def loaded_until() -> date | None:

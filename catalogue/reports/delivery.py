@@ -11,6 +11,7 @@ from weakref import finalize
 from catalogue.reports.problems import CommonError, CommonWarning, Problem, shown
 from dsrhub.file_kinds import foreign_kind, line_end_fault
 from dsrhub.files import FileBytes, ends_in, file_open
+from dsrhub.texts import gettext_lazy as _
 from dsrhub.unpacking import Damage, GzipContent, GzipDamage, is_gzip, read_ahead
 
 # Large enough to make the cost per chunk negligible. From 128 KiB on, the C library takes the memory of each object
@@ -26,9 +27,11 @@ GZIP_ERRORS = {
     Damage.CORRUPT: CommonError.GZIP_CORRUPT,
     Damage.TRAILING_DATA: CommonError.GZIP_TRAILING_DATA,
 }
-NOT_GZIP = "The name ends in .gz, but this is no gzip file. Remove .gz from the name, or compress the file."
-GZIP_UNNAMED = "This is a gzip file. Add .gz to its name."
-GZIP_TWICE = "This is a gzip file inside a gzip file. Unpack it once."
+NOT_GZIP = _("The name ends in .gz, but this is no gzip file. Remove .gz from the name, or compress the file.")
+GZIP_UNNAMED = _("This is a gzip file. Add .gz to its name.")
+GZIP_TWICE = _("This is a gzip file inside a gzip file. Unpack it once.")
+MORE_BYTES = _("more than %(count)s bytes")
+PADDING = _("%(count)s bytes")
 
 # Called with the number of delivered (packed) bytes read since the last call.
 Progress = Callable[[int], None]
@@ -103,8 +106,8 @@ class Delivery:
             for chunk in chunks:
                 unpacked += len(chunk)
                 if self.unpacked_limit is not None and unpacked > self.unpacked_limit:
-                    limit = f"more than {self.unpacked_limit} bytes"
-                    raise DamagedDelivery(Problem(CommonError.UNPACKED_TOO_LARGE, value=limit))
+                    limit = MORE_BYTES % {"count": self.unpacked_limit}
+                    raise DamagedDelivery(Problem(CommonError.UNPACKED_TOO_LARGE, value=str(limit)))
                 self._hash.update(chunk)
                 if progress is not None:
                     position = file.tell()
@@ -131,7 +134,7 @@ class Delivery:
         else:
             problem = GZIP_UNNAMED if start and is_gzip(start) else foreign_kind(start) or line_end_fault(start)
         if problem is not None:
-            raise DamagedDelivery(Problem(CommonError.WRONG_FILE_KIND, value=problem))
+            raise DamagedDelivery(Problem(CommonError.WRONG_FILE_KIND, value=str(problem)))
 
     def _unpacked(self, file: FileBytes) -> Generator[bytes]:
         if not self.is_packed:
@@ -145,7 +148,8 @@ class Delivery:
             value = None if damage.damage == Damage.TRUNCATED else shown(damage.text)
             raise DamagedDelivery(Problem(GZIP_ERRORS[damage.damage], value=value)) from damage
         if content.padding:
-            self.warnings = [Problem(CommonWarning.GZIP_PADDING, value=f"{content.padding} bytes")]
+            padding = PADDING % {"count": content.padding}
+            self.warnings = [Problem(CommonWarning.GZIP_PADDING, value=str(padding))]
 
 
 def stored_gzip_name(file: FileBytes) -> str | None:

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import NamedTuple
 
+from dsrhub.texts import gettext_lazy as _
 from dsrhub.values import printable
 
 # A value is kept with its problem so that people recognise it, not as a second copy of the file.
@@ -17,6 +18,7 @@ MOST_BYTES_OF_CHARACTER = 4
 # Nobody reads more errors than these. A packed megabyte can be a gigabyte of wrong lines, each of which costs
 # microseconds: without a bound, a small file would keep a worker busy for hours.
 MOST_ERRORS = 1_000_000
+REST_UNCHECKED = _("there may be more: the rest is not checked")
 
 
 class ErrorCode(StrEnum):
@@ -86,7 +88,7 @@ class RawCells(NamedTuple):
 
     def excerpt(self) -> Excerpt:
         cells = self.line.split(b"\t")
-        start, stop, _ = self.cells.indices(len(cells))
+        start, stop, _step = self.cells.indices(len(cells))
         before, after = cells[:start], cells[max(start, stop) :]
         # The tabs beside the marked cells belong to what is beside them.
         return Excerpt(
@@ -169,7 +171,7 @@ class ProblemLog:
 
     def end_at(self, line: int, cells: RawCells) -> None:
         """Note that nothing behind this line was checked."""
-        value = "there may be more: the rest is not checked"
+        value = str(REST_UNCHECKED)
         self.kept.insert(0, Problem(CommonError.TOO_MANY_ERRORS, line, value=value, excerpt=cells.excerpt()))
 
     def without_excerpt(self, file: str | None) -> dict[int, list[int]]:

@@ -4,12 +4,15 @@ from decimal import Decimal, localcontext
 from typing import NamedTuple
 
 from catalogue.reports.problems import RawCells
+from dsrhub.texts import gettext_lazy as _
 from dsrhub.values import DECIMALS, INTEGER_DIGITS
 
 # A spreadsheet adds numbers as doubles, so only this many digits of a sum are exact.
 DIGITS_OF_A_DOUBLE = 15
 # A line alone is no sum.
 FEWEST_SUMMANDS = 2
+# The amounts of a totals row.
+AMOUNTS = _("usages %(usages)s, revenue %(revenue)s")
 
 
 class LastLine(NamedTuple):

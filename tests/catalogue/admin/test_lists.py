@@ -274,7 +274,7 @@ def test_the_problems_of_one_dsr_are_listed_with_its_name(admin_client, dsr, fai
     assert codes(response) == ["not_a_number", "dsp_id_missing"]
     assert shown(response, "line_link") == ["2", "3"]
     assert shown(response, "column") == ["revenue", "dsp_id"]
-    assert shown(response, "value") == ["much", "-"]
+    assert shown(response, "shown_value") == ["much", "-"]
     assert shown(response, "dsr_link") == [FR_JANUARY] * 2
     assert [choice["display"] for choice in response.context["cl"].filter_specs[0].choices(response.context["cl"])] == [
         "All",

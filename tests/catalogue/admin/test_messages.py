@@ -230,7 +230,7 @@ def test_a_rejected_delivery_shows_its_problems(admin_client, tmp_path):
     assert f"<div>{problem.code} line {problem.line} column {problem.column}: many <span" in page
     assert f'href="{PROBLEMS}?rejection={rejection.pk}"' in page
     response = admin_client.get(f"{PROBLEMS}?rejection={rejection.pk}&level__exact=error")
-    assert shown(response, "value") == ["many"]
+    assert shown(response, "shown_value") == ["many"]
     assert shown(response, "delivery") == [MESSAGE]
     assert shown(admin_client.get("/admin/catalogue/rejecteddelivery/"), "problem_counts")[0].startswith("1 error")
 
