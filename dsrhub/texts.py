@@ -98,6 +98,11 @@ def joined(parts: Iterable[object], separator: str = ", ") -> Text:
     return Text.made(separator.join(f"%({name})s" for name in values), values=values)
 
 
+def quoted(value: object) -> str:
+    """A value in quotes, as `repr` shows it; a Text stays one."""
+    return Text.made("'%(text)s'", values={"text": value}) if isinstance(value, Text) else repr(value)
+
+
 def translated(value: object) -> str:
     """A Text, a number or another value of a sentence in the active language."""
     if isinstance(value, Text):

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from dsrhub.exceptions import ConflictError, DsrhubError, NotFoundError
-from dsrhub.texts import Text, joined, ngettext_lazy
+from dsrhub.texts import Text, joined, ngettext_lazy, quoted, translated
 from dsrhub.texts import gettext_lazy as _
 
 
@@ -23,8 +23,13 @@ class RecordProblem:
         return self.position + 1
 
     @property
+    def shown_value(self) -> str:
+        """The value, in the active language where it is a text."""
+        return translated(self.value)
+
+    @property
     def text(self) -> Text:
-        values = {"position": self.position, "field": self.field, "code": self.code, "value": repr(self.value)}
+        values = {"position": self.position, "field": self.field, "code": self.code, "value": quoted(self.value)}
         return _("record %(position)s: %(field)s: %(code)s: %(value)s") % values
 
     def __str__(self) -> str:

@@ -17,7 +17,7 @@ from rest_framework.exceptions import ValidationError
 from catalogue.api.coverage import MonthField
 from catalogue.api.totals import TotalsParameters
 from catalogue.dsrs.selectors import dsr_get
-from catalogue.exceptions import DSRNotFound, InvalidReportName
+from catalogue.exceptions import DSRNotFound, InvalidReportName, ReportRefused
 from catalogue.imports.jobs import import_job_add, import_job_confirm
 from catalogue.imports.services import dsr_import
 from catalogue.imports.values import value_text
@@ -25,6 +25,7 @@ from catalogue.imports.worker import queue_drain
 from catalogue.models import DSR, ImportJob, RejectedDelivery
 from catalogue.rates.sources import source_text
 from dsrhub.exceptions import DsrhubError
+from dsrhub.file_kinds import foreign_kind
 from dsrhub.texts import Grouped, gettext_lazy, joined, ngettext_lazy, text_json, text_read, text_recognised, translated
 from dsrhub.values import either, listed
 from graphql_schema.errors import dsrhub_error_json
@@ -392,3 +393,23 @@ def test_pages_say_the_value_of_a_problem_and_rest_has_the_stored_one(spanish, a
         )
     assert '<td class="field-shown_value">usos 12, ingresos 1.5</td>' in page
     assert '"value":"usages 12, revenue 1.5"' in data
+
+
+@pytest.mark.django_db(transaction=True)
+def test_the_error_of_a_refused_file_says_what_kind_of_file_it_is(spanish, tmp_path):
+    path = tmp_path / NO_JANUARY
+    path.write_bytes(b"%PDF-1.7")
+    with pytest.raises(ReportRefused) as refusal:
+        dsr_import(path=path, name=NO_JANUARY)
+    assert "value 'This is a PDF document. Ask the sender for the text file.'" in str(refusal.value)
+    with spanish(SPANISH):
+        assert "valor 'Es un PDF. Pida el texto.'" in refusal.value.message
+
+
+def test_the_error_of_a_file_of_records_says_what_kind_of_file_it_is(spanish):
+    problem = RecordProblem(0, "file", foreign_kind(b"%PDF-1.7"), "wrong_file_kind")
+    stored = "record 0: file: wrong_file_kind: 'This is a PDF document. Ask the sender for the text file.'"
+    with spanish(SPANISH):
+        assert problem.text.translated() == "registro 0: file: wrong_file_kind: 'Es un PDF. Pida el texto.'"
+        assert problem.shown_value == "Es un PDF. Pida el texto."
+    assert str(problem) == stored

@@ -29,7 +29,7 @@ from catalogue.imports.outcome import ImportedDSR, ImportReport, Outcome
 from catalogue.imports.placing import DirectLines, Lines, LoadedContext, StagedContexts
 from catalogue.imports.reverting import Return, versions_revert
 from catalogue.imports.rows import delivery_fields, dsrs_write, message_write, new_dsr, replacement_entry
-from catalogue.imports.values import INCOMPLETE, WITHOUT_DAYS
+from catalogue.imports.values import INCOMPLETE, WITHOUT_DAYS, value_recognised
 from catalogue.models import DSR, ReportMessage, SupersededDSR
 from catalogue.querysets import DSRQuerySet
 from catalogue.rates.services import ExchangeRate, exchange_rate
@@ -43,7 +43,7 @@ from dsrhub.audit import audit_write
 from dsrhub.database import locks
 from dsrhub.exceptions import ConfirmationOutdated, InvalidArgument
 from dsrhub.spelling import plain_name
-from dsrhub.texts import Text, joined, ngettext_lazy
+from dsrhub.texts import Text, joined, ngettext_lazy, quoted
 from dsrhub.texts import gettext_lazy as _
 
 
@@ -492,9 +492,9 @@ def _located(problem: Problem) -> str | Text:
         (_("file %(value)s"), problem.file),
         (_("line %(value)s"), problem.line),
         (_("column %(value)s"), problem.column),
-        (_("value %(value)s"), problem.value),
+        (_("value %(value)s"), problem.value and value_recognised(problem.code, problem.value)),
     )
-    location = [text % {"value": repr(value)} for text, value in parts if value is not None]
+    location = [text % {"value": quoted(value)} for text, value in parts if value is not None]
     if not location:
         return str(problem.code)
     return _("%(code)s at %(location)s") % {"code": problem.code, "location": joined(location)}

@@ -37,6 +37,9 @@ TEXTS: Mapping[str, Sequence[Text]] = {
 
 def value_text(code: str, value: str | None) -> str | None:
     """The stored value of a problem in the active language. What a file has is as it was delivered."""
-    if value is None or code not in TEXTS:
-        return value
-    return translated(text_recognised(value, (*TEXTS[code], IN_CONTEXT)))
+    return None if value is None else translated(value_recognised(code, value))
+
+
+def value_recognised(code: str, value: str) -> str:
+    """The Text that the stored value of a problem was, or else the value itself."""
+    return text_recognised(value, (*TEXTS[code], IN_CONTEXT)) if code in TEXTS else value

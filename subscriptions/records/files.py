@@ -24,6 +24,7 @@ from dsrhub.headings import heading_fault, plain_headings
 from dsrhub.invisible import is_blank
 from dsrhub.line_blocks import line_blocks
 from dsrhub.spelling import plain_external_id
+from dsrhub.texts import gettext_lazy as _
 from dsrhub.times import parsed_time
 from dsrhub.unpacking import MAGIC, GzipContent, GzipDamage
 from dsrhub.values import printable
@@ -35,7 +36,7 @@ Progress = Callable[[int], object]
 
 # The bytes of a file that are read at once.
 CHUNK_BYTES = 8 * 1024
-GZIP_TWICE = "This is a gzip file inside a gzip file. Unpack it once."
+GZIP_TWICE = _("This is a gzip file inside a gzip file. Unpack it once.")
 LINES_BETWEEN_REPORTS = 5000
 LONGEST_SHOWN = 100
 # Cells of a line in a preview: a line may have thousands.
@@ -69,7 +70,7 @@ def usage_file_records(
         first, text, dialect = _opened(file)
         header = _headings(first, dialect)
     except GzipDamage as damage:
-        raise _header_error("file", str(damage), "gzip_damaged") from damage
+        raise _header_error("file", damage.text, "gzip_damaged") from damage
     except csv.Error as error:
         raise _header_error("line", str(error), "not_readable") from error
     found = _usage_type(header)
@@ -179,7 +180,7 @@ def _records(reader: Any, header: list[str], report: Callable[[int], None]) -> I
             else:
                 yield _record(position, columns, pick([*cells, ""]))
     except GzipDamage as damage:
-        yield RecordProblem(position + 1, "file", str(damage), "gzip_damaged")
+        yield RecordProblem(position + 1, "file", damage.text, "gzip_damaged")
     except csv.Error as error:
         yield RecordProblem(position + 1, "line", str(error), "not_readable")
     report(0)
