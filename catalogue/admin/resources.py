@@ -34,7 +34,7 @@ from catalogue.resources import selectors
 from catalogue.resources.found import FoundResource, ResourceKey, ResourceSearch, TopResource
 from catalogue.resources.selectors import TextKind
 from dsrhub.admin import ReadOnlyAdmin
-from dsrhub.cells import plain, rounded
+from dsrhub.cells import grouped, plain, rounded
 from dsrhub.database.pages import CutShort
 from dsrhub.database.time_limits import OutOfTime, answered_within
 from dsrhub.forms import WholeNumberField
@@ -333,7 +333,7 @@ def top_rows(top: Iterable[TopResource]) -> list[dict[str, Any]]:
             "isrc": ranked.resource.isrc,
             "usages": ranked.resource.sums and plain(ranked.resource.sums.usages),
             "revenue": rounded(ranked.revenue_eur),
-            "share": f"{ranked.cumulative_share:.2f}",
+            "share": grouped(f"{ranked.cumulative_share:.2f}"),
         }
         for ranked in top
     ]
