@@ -3,6 +3,7 @@
 import ast
 import copy
 import pickle
+import re
 from contextlib import contextmanager
 from importlib import import_module
 from pathlib import Path
@@ -413,3 +414,13 @@ def test_the_error_of_a_file_of_records_says_what_kind_of_file_it_is(spanish):
         assert problem.text.translated() == "registro 0: file: wrong_file_kind: 'Es un PDF. Pida el texto.'"
         assert problem.shown_value == "Es un PDF. Pida el texto."
     assert str(problem) == stored
+
+
+@pytest.mark.django_db
+def test_what_is_blank_is_a_dash(admin_client):
+    dsr = recipes.dsr.make(currency_id="EUR", exchange_rate=1, rate_method="euro", rate_source="")
+    problem = recipes.problem.make(dsr=dsr, value=None)
+    addresses = f"/admin/catalogue/dsr/{dsr.pk}/change/", f"/admin/catalogue/reportproblem/{problem.pk}/change/"
+    pages = [admin_client.get(path).content.decode() for path in addresses]
+    for name, page in zip(("shown_rate_source", "shown_value"), pages, strict=True):
+        assert re.findall(rf'field-{name}">.*?"readonly">(.*?)</div>', page, re.DOTALL) == ["-"]

@@ -181,7 +181,7 @@ class DSRAdmin(
 
     @admin.display(description=_("rate source"))
     def shown_rate_source(self, dsr: DSR) -> str:
-        return source_text(dsr.rate_source)
+        return source_text(dsr.rate_source) or "-"
 
     @admin.display(description=_("rate changes"))
     def rate_change_count(self, dsr: DSR) -> SafeString | str:

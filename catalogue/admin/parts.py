@@ -111,8 +111,8 @@ class ReportProblemAdmin(ListTotalsAdmin, PartOfDSRAdmin):
         return format_html('{} <span class="note">{}</span>', explanation(problem.code).translated(), problem.code)
 
     @admin.display(description=_("value"), ordering="value")
-    def shown_value(self, problem: ReportProblem) -> str | None:
-        return value_text(problem.code, problem.value)
+    def shown_value(self, problem: ReportProblem) -> str:
+        return value_text(problem.code, problem.value) or "-"
 
     @admin.display(description=_("delivered line"))
     def delivered_line(self, problem: ReportProblem) -> SafeString | str:
@@ -153,11 +153,11 @@ class RateChangeAdmin(PartOfDSRAdmin):
 
     @admin.display(description=_("old source"))
     def shown_old_source(self, change: RateChange) -> str:
-        return source_text(change.old_source)
+        return source_text(change.old_source) or "-"
 
     @admin.display(description=_("new source"))
     def shown_new_source(self, change: RateChange) -> str:
-        return source_text(change.new_source)
+        return source_text(change.new_source) or "-"
 
 
 @admin.register(RejectedDelivery)

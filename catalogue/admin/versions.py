@@ -123,7 +123,7 @@ class SupersededDSRAdmin(ListTotalsAdmin, UneditedAdmin, DeletedByServiceAdmin):
 
     @admin.display(description=gettext_lazy("rate source"))
     def shown_rate_source(self, version: SupersededDSR) -> str:
-        return source_text(version.rate_source)
+        return source_text(version.rate_source) or "-"
 
     @admin.display(description=gettext_lazy("replaced by"), ordering="successor")
     def replacement(self, version: SupersededDSR) -> SafeString | str:
