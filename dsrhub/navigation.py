@@ -4,11 +4,12 @@ from collections.abc import Iterable
 from typing import Any, NamedTuple
 
 from django.apps import apps
-from django.contrib import admin
 from django.http import HttpRequest
 from django.urls import reverse
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
+
+from dsrhub.permissions import may
 
 
 class Page(NamedTuple):
@@ -21,12 +22,7 @@ class Page(NamedTuple):
 
     def may_open(self, request: HttpRequest) -> bool:
         models = (self.model,) if isinstance(self.model, str) else self.model
-        return all(_has_permission(request, model, self.permission) for model in models)
-
-
-def _has_permission(request: HttpRequest, model: str, permission: str) -> bool:
-    model_admin = admin.site.get_model_admin(apps.get_model(model))
-    return bool(getattr(model_admin, f"has_{permission}_permission")(request))
+        return all(may(request, self.permission, apps.get_model(model)) for model in models)
 
 
 def _list(label: str | Promise, model: str) -> Page:

@@ -1,8 +1,11 @@
-"""Permissions of the REST API."""
+"""Permissions of the REST API, and those that the admin of a model decides."""
 
 from typing import TYPE_CHECKING, Any
 
 from django.conf import settings
+from django.contrib import admin
+from django.db.models import Model
+from django.http import HttpRequest
 from rest_framework.exceptions import MethodNotAllowed
 from rest_framework.permissions import SAFE_METHODS, BasePermission
 from rest_framework.request import Request
@@ -36,3 +39,13 @@ class ReadOpenWriteByPermission(BasePermission):
 def only_reads(view: Any, method: str | None) -> bool:
     """Whether a method of a view changes nothing."""
     return method in SAFE_METHODS or method in getattr(view, "read_methods", ())
+
+
+def may(request: HttpRequest, permission: str, model: type[Model]) -> bool:
+    """Whether the user has a permission, such as "delete", for a model in the admin."""
+    return bool(getattr(admin.site.get_model_admin(model), f"has_{permission}_permission")(request))
+
+
+def may_view(request: HttpRequest, model: type[Model]) -> bool:
+    """Whether the user may view the list of a model in the admin."""
+    return may(request, "view", model)

@@ -5,8 +5,6 @@ from dataclasses import dataclass
 from operator import itemgetter
 from typing import Any
 
-from django.contrib import admin
-from django.db.models import Model
 from django.http import HttpRequest
 from django.template.loader import render_to_string
 
@@ -50,8 +48,3 @@ def start_page(request: HttpRequest) -> dict[str, Any]:
         "stylesheets": [name for part in parts for name in part.stylesheets],
         "is_valid": all(part.is_valid for part in parts),
     }
-
-
-def may_view(request: HttpRequest, model: type[Model]) -> bool:
-    """Whether the user may view the list of a model in the admin."""
-    return admin.site.get_model_admin(model).has_view_permission(request)

@@ -24,6 +24,7 @@ from catalogue.models import DSR, ReportMessage, ReportProblem
 from dsrhub.admin import DeletedByServiceAdmin, UneditedAdmin
 from dsrhub.cells import grouped, money, plain, rounded
 from dsrhub.list_totals import ListTotalsAdmin, Total
+from dsrhub.permissions import may, may_view
 
 # The page of a message shows the first DSRs and links to the list of all.
 DSRS_ON_A_PAGE = 100
@@ -60,10 +61,10 @@ class ReportMessageAdmin(ListTotalsAdmin, UneditedAdmin, DeletedByServiceAdmin):
     ]
 
     def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return admin.site.get_model_admin(DSR).has_view_permission(request)
+        return may_view(request, DSR)
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return admin.site.get_model_admin(DSR).has_delete_permission(request)
+        return may(request, "delete", DSR)
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[ReportMessage]:
         # Servers of earlier releases delete DSRs, and leave a message without DSRs.

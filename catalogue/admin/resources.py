@@ -40,7 +40,7 @@ from dsrhub.database.time_limits import OutOfTime, answered_within
 from dsrhub.forms import WholeNumberField
 from dsrhub.import_export.button import PAGE_FILES, StreamingExportMixin, file_asked_for, form_filters
 from dsrhub.import_export.tables import PAGE_ROWS, Filter, StreamedResource, Table
-from dsrhub.start_page import may_view
+from dsrhub.permissions import may_view
 from dsrhub.values import plain_whole_number
 
 RESOURCES_ON_A_PAGE = 100

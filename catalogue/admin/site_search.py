@@ -11,8 +11,8 @@ from catalogue.models import DSR, Resource
 from catalogue.resources import selectors
 from catalogue.resources.found import FoundResource
 from dsrhub.database.time_limits import OutOfTime, answered_within
+from dsrhub.permissions import may_view
 from dsrhub.site_search import Findings, Found, finder
-from dsrhub.start_page import may_view
 
 FOUND_OF_A_KIND = 10
 # The search waits for three kinds, one after the other.

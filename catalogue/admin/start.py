@@ -24,7 +24,8 @@ from catalogue.lines.scope import Scope
 from catalogue.models import DSR, ImportJob, LeftoverLines, RejectedDelivery, Resource
 from dsrhub.cells import grouped, rounded
 from dsrhub.charts import Chart, Series
-from dsrhub.start_page import StartPart, may_view, start_part
+from dsrhub.permissions import may_view
+from dsrhub.start_page import StartPart, start_part
 from dsrhub.values import exact_sum
 
 TERRITORIES, PERIODS, RECENT = 12, 24, 5

@@ -20,7 +20,7 @@ from catalogue.models import DSR, ImportJob, RejectedDelivery, ReportProblem
 from catalogue.reports.problems import CommonWarning
 from dsrhub.cells import grouped
 from dsrhub.database.time_limits import OutOfTime, answered_within
-from dsrhub.start_page import may_view
+from dsrhub.permissions import may_view
 
 # The page does not wait longer for a count that may be slow.
 COUNT_SECONDS = 0.5

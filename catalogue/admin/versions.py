@@ -33,6 +33,7 @@ from dsrhub.admin import DeletedByServiceAdmin, UneditedAdmin
 from dsrhub.cells import grouped, money, plain
 from dsrhub.exceptions import DsrhubError
 from dsrhub.list_totals import ListTotalsAdmin, Total
+from dsrhub.permissions import may, may_view
 
 # How many DSRs the page lists that would return together.
 MOST_RETURNING = 100
@@ -74,10 +75,10 @@ class SupersededDSRAdmin(ListTotalsAdmin, UneditedAdmin, DeletedByServiceAdmin):
     ]
 
     def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return admin.site.get_model_admin(DSR).has_view_permission(request)
+        return may_view(request, DSR)
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return admin.site.get_model_admin(DSR).has_delete_permission(request)
+        return may(request, "delete", DSR)
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[SupersededDSR]:
         versions: QuerySet[SupersededDSR] = SupersededDSR.objects.with_revenue_eur().order_by(*self.ordering)

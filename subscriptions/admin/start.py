@@ -12,7 +12,8 @@ from django.utils.translation import gettext as _
 from dsrhub.cells import grouped, rounded
 from dsrhub.charts import Chart, Series
 from dsrhub.database.time_limits import OutOfTime, answered_within
-from dsrhub.start_page import StartPart, may_view, start_part
+from dsrhub.permissions import may_view
+from dsrhub.start_page import StartPart, start_part
 from subscriptions.aggregates.daily import usage_latest_day
 from subscriptions.aggregates.selectors import UsageMetric, usage_metrics
 from subscriptions.models import RECORD_MODELS, Subscription, UsageType

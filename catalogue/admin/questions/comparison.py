@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from typing import Any
 
 from django import forms
-from django.contrib import admin
 from django.http import HttpRequest, HttpResponseBase
 from django.urls import URLPattern, path
 from django.utils import timezone
@@ -25,6 +24,7 @@ from dsrhub.database.time_limits import OutOfTime, answered_within
 from dsrhub.exceptions import InvalidArgument
 from dsrhub.forms import WholeNumberField
 from dsrhub.import_export.tables import Table
+from dsrhub.permissions import may_view
 
 # Nobody waits longer for rankings that are not cached.
 RECORDINGS_SECONDS = 10
@@ -138,7 +138,7 @@ class ComparisonPage(QuestionPage):
         """Those that moved most, and what is new and gone."""
         chosen = form.cleaned_data
         asked = ResourceComparison(chosen["percentile"], chosen["period"], chosen["other"], form.search())
-        has_links = admin.site.get_model_admin(Resource).has_view_permission(request)
+        has_links = may_view(request, Resource)
         try:
             with answered_within(RECORDINGS_SECONDS):
                 context |= recording_sections(asked, has_links=has_links)

@@ -7,6 +7,7 @@ from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
 
 from dsrhub.cells import plain, rounded
+from dsrhub.permissions import may_view
 from subscriptions.admin.questions.days import NAMES, day_charts, day_table, record_lists, usage_by_day
 from subscriptions.admin.questions.forms import DayRange, UsageOfOneForm
 from subscriptions.admin.questions.page import QuestionPage, answered
@@ -42,7 +43,7 @@ class UsageOfOnePart(QuestionPage):
         seen = [
             (model._meta.verbose_name_plural, address)
             for model, address in record_lists(days, number)
-            if self.admin_site.get_model_admin(model).has_view_permission(request)
+            if may_view(request, model)
         ]
         return {"usage_address": reverse("admin:subscriptions_subscription_usage", query=query), "record_lists": seen}
 
