@@ -206,7 +206,9 @@ def test_people_ask_about_recordings(walk: Walk, reports: tuple[DSR, DSR]) -> No
         person.follow("Cœur brisé")
         expect(person.page.get_by_role("heading", level=1)).to_have_text("Cœur brisé")
         person.sees_row("ES", "4", "40.00")
-        person.sees_row("FR", "4", "20.00")
+        person.sees_row("FR", "2", "15.00")
+        person.sees_row("Total", "6", "55.00")
+        person.sees_row("Cœur brisé", "Deezer", "2", "5.00")
 
     with walk(clicks=2) as person:  # January against February
         person.open_page("Comparison")

@@ -14,15 +14,16 @@ from django.utils.translation import gettext as _
 from catalogue.admin.cells import link, recording_link, revenue_kind, terms
 from catalogue.dsrs.selectors import dsrs_by_id
 from catalogue.lines.scope import ALL, Scope
-from catalogue.models import DSR
-from catalogue.resources.found import FoundResource, ResourceKey, ResourceSearch
+from catalogue.models import DSR, Territory
+from catalogue.resources.found import FoundResource, ResourceKey, ResourceSearch, ResourceSums
 from catalogue.resources.reported import (
     ResourceDescription,
     ResourceReport,
+    SumsByTerritory,
     reports_by_resource,
     resource_descriptions,
     resource_facts,
-    resource_sums,
+    resource_territories,
 )
 from catalogue.resources.same_isrc import IsrcSums, same_isrc
 from catalogue.resources.selectors import resource_list
@@ -31,6 +32,8 @@ from dsrhub.charts import Chart, Series
 
 # DSRs, descriptions of the resource in them, and line numbers for each description.
 DSRS_ON_A_PAGE, DESCRIPTIONS_ON_A_PAGE, LINES_OF_A_DESCRIPTION = 200, 1000, 5
+# Nobody can read more bars.
+MOST_BARS = 30
 
 
 def known_resource(key: ResourceKey) -> FoundResource | None:
@@ -59,10 +62,12 @@ def _listed(values: str | None) -> str | None:
 
 @dataclass
 class Reported:
-    """The DSRs on a page of a resource, and the totals over all DSRs that report it."""
+    """The DSRs on a page of a resource, and the totals over all DSRs that report it, also by territory."""
 
     usages: str | None
     revenue_eur: SafeString | None
+    territories: list[dict[str, Any]]
+    charts: list[Chart]
     dsr_count: str
     rows: list[dict[str, Any]]
     isrcs: list["Origin"]
@@ -82,7 +87,7 @@ class Origin:
 def reported_on_page(key: ResourceKey, *, after: int | None) -> Reported:
     # Only DSRs of this DSP can report the resource.
     scope = Scope(dsp=key.dsp)
-    sums = resource_sums(resources=[key], scope=scope)[key]
+    sums = resource_territories(resource=key, scope=scope)
     reports = reports_by_resource(resources=[key], scope=scope, after=after, limit=DSRS_ON_A_PAGE + 1).get(key, [])
     descriptions = resource_descriptions(
         resource=key, scope=scope, after=after, limit=DESCRIPTIONS_ON_A_PAGE + 1, lines=LINES_OF_A_DESCRIPTION
@@ -97,14 +102,56 @@ def reported_on_page(key: ResourceKey, *, after: int | None) -> Reported:
     latest = sorted(known, key=lambda report: dsrs[report.dsr_id].recency)
     rows = [_report_row(dsrs[report.dsr_id], report, called[report.dsr_id]) for report in reversed(latest)]
     return Reported(
-        usages=plain(sums.usages),
-        revenue_eur=rounded(sums.revenue_eur),
-        dsr_count=grouped(sums.report_count),
+        usages=plain(sums.total.usages),
+        revenue_eur=rounded(sums.total.revenue_eur),
+        territories=_territory_rows(sums),
+        charts=_territory_charts(sums),
+        dsr_count=grouped(sums.total.report_count),
         rows=rows,
         isrcs=_isrc_origins(rows),
         is_cut=len(descriptions) > DESCRIPTIONS_ON_A_PAGE,
         last=shown[-1].dsr_id if len(reports) > len(shown) else None,
     )
+
+
+# --- By territory ----------------------------------------------------------------------------------------------
+
+
+def _by_revenue(sums: SumsByTerritory) -> list[tuple[str, ResourceSums]]:
+    """Return the sums of the territories, the highest revenue first, and those without any last."""
+
+    def revenue(one: tuple[str, ResourceSums]) -> tuple[bool, Decimal]:
+        revenue_eur = one[1].revenue_eur
+        return revenue_eur is not None, revenue_eur or Decimal(0)
+
+    return sorted(sums.territories.items(), key=revenue, reverse=True)
+
+
+def _territory_rows(sums: SumsByTerritory) -> list[dict[str, Any]]:
+    territories = Territory.objects.in_bulk(sums.territories)
+    return [
+        {
+            "code": code,
+            "name": territories[code].shown_name,
+            "usages": plain(of_territory.usages),
+            "revenue_eur": rounded(of_territory.revenue_eur),
+        }
+        for code, of_territory in _by_revenue(sums)
+    ]
+
+
+def _territory_charts(sums: SumsByTerritory) -> list[Chart]:
+    """Return the revenue of the first territories as bars. One bar would say nothing."""
+    if len(sums.territories) <= 1:
+        return []
+    shown = _by_revenue(sums)[:MOST_BARS]
+    title = _("Revenue in EUR by territory")
+    series = Series(name=title, values=[of_territory.revenue_eur for _code, of_territory in shown])
+    labels = [code for code, _sums in shown]
+    return [Chart(chart_id="own-by-territory", title=title, labels=labels, series=[series], is_across=True, unit="EUR")]
+
+
+# --- The same ISRC ---------------------------------------------------------------------------------------------
 
 
 @dataclass
@@ -114,7 +161,8 @@ class SameIsrcElsewhere:
     isrc: str
     rows: list[dict[str, Any]]
     has_more: bool
-    parts: list[tuple[str, list[dict[str, Any]]]]
+    # For each table the heading of its groups, what it is called, and its rows.
+    parts: list[tuple[str, str, list[dict[str, Any]]]]
     charts: list[Chart]
 
 
@@ -131,10 +179,13 @@ def same_isrc_elsewhere(known: FoundResource) -> SameIsrcElsewhere | None:
         isrc=isrc,
         rows=[_same_isrc_row(resource, known) for resource in by_revenue],
         has_more=same.has_more,
-        parts=[(_("Territory"), territories), (_("Month"), months)],
+        parts=[
+            (_("Territory"), _("All of them by territory"), territories),
+            (_("Month"), _("All of them by month"), months),
+        ],
         charts=[
-            _chart("by-territory", _("Revenue in EUR by territory"), territories, is_across=True),
-            _chart("by-month", _("Revenue in EUR by month"), months),
+            _chart("by-territory", _("Revenue in EUR of all of them by territory"), territories, is_across=True),
+            _chart("by-month", _("Revenue in EUR of all of them by month"), months),
         ],
     )
 
@@ -176,6 +227,9 @@ def _chart(chart_id: str, title: str, groups: list[dict[str, Any]], *, is_across
         is_across=is_across,
         unit="EUR",
     )
+
+
+# --- The DSRs --------------------------------------------------------------------------------------------------
 
 
 def _report_row(dsr: DSR, report: ResourceReport, descriptions: list[ResourceDescription]) -> dict[str, Any]:

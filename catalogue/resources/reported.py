@@ -49,11 +49,33 @@ class ResourceFacts:
     isrcs: str | None = None
 
 
+@dataclass
+class SumsByTerritory:
+    """The sums of a resource over the DSRs in scope: in all, and in each territory that reports it, by its code."""
+
+    total: ResourceSums
+    territories: dict[str, ResourceSums]
+
+
 FACTS = ("iswc", "composers", "label", "icpn", "isrcs")
 
 RESOURCES = "unnest(%(resource_dsps)s::text[], %(resource_ids)s::text[]) AS resource (dsp, dsp_id)"
 SUMS_OF_EACH = f"""
 WITH {REPORTING} SELECT dsp, dsp_id, sums.* FROM {RESOURCES} CROSS JOIN LATERAL ({SUMS}) AS sums
+"""  # noqa: S608
+# The row without a territory has the sums of all. There is one, too, where no DSR reports the resource.
+TERRITORIES_OF_EACH = f"""
+WITH {REPORTING}
+SELECT dsp, dsp_id, group_sums.*
+FROM {RESOURCES} CROSS JOIN LATERAL (
+    SELECT kept.territory_id, sum(usages), sum(revenue_eur), count(*)
+    FROM (
+        SELECT dsr.id, sum(line.usages) AS usages, catalogue_eur(sum(line.revenue), dsr.rate) AS revenue_eur
+        FROM {LINES} WHERE storage.dsp = resource.dsp GROUP BY dsr.id, dsr.rate
+    ) AS report
+    JOIN (SELECT id, territory_id FROM catalogue_dsr WHERE id = ANY(%(ids)s)) AS kept USING (id)
+    GROUP BY GROUPING SETS ((kept.territory_id), ()) ORDER BY kept.territory_id
+) AS group_sums
 """  # noqa: S608
 REPORTS_OF_EACH = f"""
 WITH {REPORTING}
@@ -105,6 +127,14 @@ def sums_in_dsrs(resources: Sequence[ResourceKey], dsrs: Sequence[IngestedDSR]) 
     """The sums of each resource over these DSRs. The caller makes sure that none of them went meanwhile."""
     rows = _rows_in_dsrs(SUMS_OF_EACH, resources, dsrs)
     return {ResourceKey(*row[:2]): resource_sums_of(*row[2:]) for row in rows}
+
+
+def resource_territories(*, resource: ResourceKey, scope: Scope) -> SumsByTerritory:
+    """The sums of a resource over the DSRs in scope, in all and by territory, from the same state."""
+    rows = _rows_of_each(TERRITORIES_OF_EACH, [resource], scope)
+    sums = {territory: resource_sums_of(*of_territory) for _dsp, _dsp_id, territory, *of_territory in rows}
+    total = sums.pop(None)
+    return SumsByTerritory(total, sums)
 
 
 def resource_facts(*, resources: Sequence[ResourceKey], scope: Scope) -> Mapping[ResourceKey, ResourceFacts]:

@@ -133,6 +133,8 @@ def test_the_same_isrc_at_other_dsps(ask):
     ]
     assert table_of(response, "same-isrc-1")[1:] == [["ES", "5", "7.50"], ["FR", "2", "1.00"]]
     assert table_of(response, "same-isrc-2")[1:] == [["2020-01", "5", "7.50"], ["2020-02", "2", "1.00"]]
+    # What this recording has alone: d is another one.
+    assert table_of(response, "by-territory")[1:] == [["ES", "5", "6.00"], ["Total", "5", "6.00"]]
     assert charts(response.content.decode()) == {
         "by-territory": [("ES", 7.5, "7.5 EUR"), ("FR", 1, "1 EUR")],
         "by-month": [("2020-01", 7.5, "7.5 EUR"), ("2020-02", 1, "1 EUR")],

@@ -15,11 +15,13 @@ from openpyxl import load_workbook
 from catalogue.admin import resources
 from catalogue.dsrs.services import dsr_delete
 from catalogue.exceptions import RankingNotReady
-from catalogue.models import Resource
+from catalogue.models import Resource, Territory
 from catalogue.rates.services import operator_rate_set
 from dsrhub.database.time_limits import OutOfTime, answered_within
 from tests.catalogue import recipes
+from tests.catalogue.admin.test_questions import table_of
 from tests.catalogue.helpers import ES_JANUARY, NO_JANUARY, import_report, line, shown, staff_with
+from tests.charts import charts
 
 pytestmark = pytest.mark.django_db
 
@@ -235,6 +237,29 @@ def test_a_resource_shows_its_dsrs_latest_first(admin_client):
 
 
 @pytest.mark.usefixtures("dsrs")
+def test_a_resource_shows_what_it_earned_by_territory(admin_client, tmp_path):
+    import_report(tmp_path, "Spotify_Duo_IT_EUR_20200101-20200131.tsv", line("a1"), line("b2", usages="1"))
+    response = admin_client.get(page_address())
+    assert table_of(response, "by-territory") == [
+        ["Territory", "usages", "revenue in EUR"],
+        ["ES", "15", "1.75"],
+        ["NO", "3", "0.50"],
+        ["IT", "–", "–"],
+        ["Total", "18", "2.25"],
+    ]
+    assert '<abbr title="Norway">NO</abbr>' in response.content.decode()
+    drawn = [("ES", 1.75, "1.75 EUR"), ("NO", 0.5, "0.5 EUR"), ("IT", None, "")]
+    assert charts(response.content.decode()) == {"own-by-territory": drawn}
+
+
+@pytest.mark.usefixtures("dsrs")
+def test_the_revenue_of_one_territory_has_no_bar(admin_client):
+    response = admin_client.get(page_address(dsp="Deezer"))
+    assert table_of(response, "by-territory")[1:] == [["FR", "–", "0.13"], ["Total", "–", "0.13"]]
+    assert charts(response.content.decode()) == {}
+
+
+@pytest.mark.usefixtures("dsrs")
 def test_descriptions_that_differ_from_the_catalogue_are_highlighted(admin_client):
     text = admin_client.get(page_address()).content.decode()
     for part in ("title", "artists", "isrc"):
@@ -330,8 +355,10 @@ def queries(client, path):
 
 
 def test_pages_take_the_same_number_of_queries_for_1_and_for_100(admin_client, tmp_path):
+    codes = list(Territory.objects.values_list("pk", flat=True)[:100])
+
     def add(number):
-        name = f"Spotify_Offer{number}_ES_EUR_20200101-20200131.tsv"
+        name = f"Spotify_Offer{number}_{codes[number]}_EUR_20200101-20200131.tsv"
         import_report(tmp_path, name, line("a1", f"T{number}", isrc=f"ESABC20{number:05}"), line(f"b{number}", "T"))
 
     add(0)
@@ -340,7 +367,8 @@ def test_pages_take_the_same_number_of_queries_for_1_and_for_100(admin_client, t
     for number in range(1, 100):
         add(number)
     assert [queries(admin_client, path) for path in paths] == for_one
-    assert len(admin_client.get(page_address()).context["reported"].isrcs) == 100
+    reported = admin_client.get(page_address()).context["reported"]
+    assert (len(reported.isrcs), len(reported.territories)) == (100, 100)
 
 
 # --- The top recordings ----------------------------------------------------------------------------------------

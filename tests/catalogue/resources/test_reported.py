@@ -1,5 +1,6 @@
-"""What messages tell of recordings: the most recent value of each fact in the DSRs in scope."""
+"""What messages tell of recordings: the most recent value of each fact in the DSRs in scope. Sums by territory."""
 
+from decimal import Decimal
 from itertools import permutations
 
 import pytest
@@ -8,8 +9,8 @@ from django.test.utils import CaptureQueriesContext
 
 from catalogue.lines.scope import ALL, Scope
 from catalogue.models import DSR, ReportMessage
-from catalogue.resources.found import ResourceKey
-from catalogue.resources.reported import ResourceFacts, resource_facts
+from catalogue.resources.found import ResourceKey, ResourceSums
+from catalogue.resources.reported import ResourceFacts, SumsByTerritory, resource_facts, resource_territories
 from tests.catalogue.helpers import import_report, line
 from tests.catalogue.sample_message import dsr_of, import_message
 
@@ -107,3 +108,30 @@ def test_facts_of_many_recordings_need_as_many_statements_as_those_of_one(tmp_pa
 
     # The DSRs in scope, the facts, and whether the DSRs are still there.
     assert statements("trk-1") == statements("trk-1", "trk-2", "trk-3", "rel-100") == 3
+
+
+# --- Sums by territory -----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("limit_bytes", [0, 1024**2], ids=["own partitions", "shared partition"])
+def test_sums_by_territory(tmp_path, settings, limit_bytes):
+    settings.DSRHUB_SHARED_PARTITION_BYTES = limit_bytes
+    reports = {
+        # Two lines of one DSR, and another DSR of the same territory.
+        "Tonbank_Duo_ES_EUR_20200101-20200131.tsv": [line("a", usages="4", revenue="0.1"), line("a", revenue="0.2")],
+        "Tonbank_Duo_ES_EUR_20200201-20200229.tsv": [line("a", usages="1", revenue="-0.05"), line("b", revenue="9")],
+        "Tonbank_Duo_FR_EUR_20200101-20200131.tsv": [line("a", usages="2")],
+        "Tonbank_Duo_IT_EUR_20200101-20200131.tsv": [line("b", revenue="9")],
+        "Deezer_Free_ES_EUR_20200101-20200131.tsv": [line("a", revenue="9")],
+    }
+    for name, lines in reports.items():
+        import_report(tmp_path, name, *lines)
+
+    def sums(dsp_id, **scope):
+        return resource_territories(resource=ResourceKey("Tonbank", dsp_id), scope=Scope(**scope))
+
+    spain, france = ResourceSums(5, Decimal("0.25"), 2), ResourceSums(2, None, 1)
+    assert sums("a") == SumsByTerritory(ResourceSums(7, Decimal("0.25"), 3), {"ES": spain, "FR": france})
+    assert sums("a", territory="FR") == SumsByTerritory(france, {"FR": france})
+    nothing = SumsByTerritory(ResourceSums(None, None, 0), {})
+    assert [sums("missing"), sums("a", dsp="Tidal")] == [nothing, nothing]
