@@ -248,6 +248,23 @@ def test_the_message_of_a_job_is_stored_in_english_whoever_works_on_it(
         assert ImportJob.objects.get().shown_message == "Already imported as DSR 1."
 
 
+@pytest.mark.django_db(transaction=True)
+def test_the_message_of_a_refused_job_explains_the_first_error_to_its_reader(
+    settings, tmp_path, admin_client, admin_user
+):
+    settings.DSRHUB_UPLOAD_DIR = tmp_path
+    path = write_report(tmp_path, NO_JANUARY, line("a", revenue="many"))
+    import_job_add(upload="u", path=path, name=NO_JANUARY, user=admin_user)
+    queue_drain()
+    explained = (
+        "The first: The cell must have a number, and has something else. (line 2, column 'revenue', value 'many')"
+    )
+    assert ImportJob.objects.get().message == f"{NO_JANUARY}: 1 error, nothing is loaded. {explained}"
+    pages = [admin_client.get(path, headers={"accept-language": "es"}).content.decode() for path in PAGES]
+    assert ["La celda debe contener un número y contiene otra cosa." in page for page in pages] == [True, True]
+    assert "not_a_number" not in pages[0]
+
+
 PAGES = ("/admin/catalogue/importjob/", "/admin/catalogue/dsr/import/u/")
 
 

@@ -37,6 +37,7 @@ from catalogue.reports.contexts import SalesContext
 from catalogue.reports.delivery import DamagedDelivery, Delivery, Progress
 from catalogue.reports.excerpts import excerpts_add
 from catalogue.reports.formats.interface import LineReader, ReportFormat
+from catalogue.reports.formats.registry import explanation
 from catalogue.reports.problems import LONGEST_AMOUNTS, CommonError, CommonWarning, Problem, ProblemLog, shown
 from catalogue.reports.totals import AMOUNTS, LastLine, is_totals_row
 from dsrhub.audit import audit_write
@@ -476,7 +477,7 @@ class DeliveryLoad:
 
 
 def refusal_of_errors(name: str, problems: ProblemLog) -> ReportRefused:
-    """The exception for a delivery with errors. Its message has the first one."""
+    """The exception for a delivery with errors. Its message explains the first one."""
     first, count = problems.errors[0], problems.error_count
     text = ngettext_lazy(
         "%(name)s: %(count)s error, nothing is loaded. The first: %(first)s",
@@ -487,7 +488,8 @@ def refusal_of_errors(name: str, problems: ProblemLog) -> ReportRefused:
 
 
 def _located(problem: Problem) -> str | Text:
-    """The code of a problem, and where it is."""
+    """What a problem means, and where it is. Its code is for programs: the problems of the exception have it."""
+    sentence = explanation(problem.code).sentence
     parts = (
         (_("file %(value)s"), problem.file),
         (_("line %(value)s"), problem.line),
@@ -496,8 +498,8 @@ def _located(problem: Problem) -> str | Text:
     )
     location = [text % {"value": quoted(value)} for text, value in parts if value is not None]
     if not location:
-        return str(problem.code)
-    return _("%(code)s at %(location)s") % {"code": problem.code, "location": joined(location)}
+        return sentence
+    return _("%(sentence)s (%(location)s)") % {"sentence": sentence, "location": joined(location)}
 
 
 def report_refused(text: Text, problems: ProblemLog) -> ReportRefused:

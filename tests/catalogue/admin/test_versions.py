@@ -143,4 +143,4 @@ def test_the_preview_of_a_delivery_offers_to_revert(admin_client, old, new, tmp_
         response = admin_client.post("/admin/catalogue/dsr/import/", {"import_file": file, "format": "0"}, follow=True)
     page = text(response)
     assert f"Revert to the earlier version that has just this content: DSR {old.pk}" in page
-    assert "content_superseded" in page
+    assert "An earlier version of the report has exactly this content." in page

@@ -169,7 +169,10 @@ def test_errors_have_their_location_value_and_code_and_nothing_is_loaded(uploade
     response = upload(uploader, ES_JANUARY, *lines)
     assert response.status_code == 400
     failed = DSR.objects.failed().get()
-    detail = "4 errors, nothing is loaded. The first: not_an_integer at line 3, column 'usages', value '1.5'"
+    detail = (
+        "4 errors, nothing is loaded. The first: The usages must be a whole number, and have a fraction. "
+        "(line 3, column 'usages', value '1.5')"
+    )
     answer = response.json()
     answer["problems"] = without_messages(answer["problems"])
     assert answer == {

@@ -63,10 +63,10 @@ def test_a_bad_file_does_not_stop_the_others(tmp_path, jobs):
 
     assert len(out) == 5
     assert err == [
-        f"refused: {NAMES[2]}: 1 error, nothing is loaded. The first: not_a_number at line 2, column 'revenue', "
-        "value '1e'",
+        f"refused: {NAMES[2]}: 1 error, nothing is loaded. The first: The cell must have a number, and has "
+        "something else. (line 2, column 'revenue', value '1e')",
         "  line 2, column revenue: not_a_number: '1e'",
-        f"refused: {NAMES[4]}: 1 error, nothing is loaded. The first: gzip_truncated",
+        f"refused: {NAMES[4]}: 1 error, nothing is loaded. The first: The packed file is cut off.",
         "  file: gzip_truncated",
         "2 of 7 files refused.",
     ]
@@ -145,8 +145,8 @@ def test_a_file_with_other_totals_is_refused_and_each_is_named(tmp_path):
     out, err = import_dsr(path, "--declared-lines=2", "--declared-usages=3", "--declared-revenue=1.5001")
     assert out == []
     assert err == [
-        f"refused: {NAMES[0]}: 2 errors, nothing is loaded. The first: totals_differ at value 'lines: 2 declared, 1 "
-        "found'",
+        f"refused: {NAMES[0]}: 2 errors, nothing is loaded. The first: The totals of the file are not those that "
+        "were declared. (value 'lines: 2 declared, 1 found')",
         "  file: totals_differ: 'lines: 2 declared, 1 found'",
         "  file: totals_differ: 'revenue: 1.5001 declared, 1.50 found'",
         "1 of 1 file refused.",
@@ -167,7 +167,7 @@ def test_totals_are_declared_of_one_delivery_alone(tmp_path):
 
 def test_totals_are_declared_of_all_files_of_a_message(tmp_path):
     paths = [write_message_file(tmp_path, **part) for part in (FIRST, SECOND)]
-    assert import_dsr(*paths, declared_lines=4)[1][0].endswith("totals_differ at value 'lines: 4 declared, 3 found'")
+    assert import_dsr(*paths, declared_lines=4)[1][0].endswith("(value 'lines: 4 declared, 3 found')")
     assert import_dsr(*paths, declared_lines=3, declared_usages=8)[1] == []
 
 

@@ -211,8 +211,8 @@ def test_a_report_with_other_totals_is_refused_and_kept_as_a_failed_dsr(tmp_path
     failed = DSR.objects.get()
     assert refusal.value.extra["problems"] == [Problem("totals_differ", value=value) for value in values]
     assert str(refusal.value).startswith(
-        f"{ES_JANUARY}: {len(values)} error{'s' * (len(values) > 1)}, nothing is loaded. The first: totals_differ at "
-        f"value '{values[0]}'"
+        f"{ES_JANUARY}: {len(values)} error{'s' * (len(values) > 1)}, nothing is loaded. The first: The totals of "
+        f"the file are not those that were declared. (value '{values[0]}'"
     )
     assert refusal.value.extra["dsr"] == failed.pk
     assert (failed.status, failed.error_count) == (DSR.Status.FAILED, len(values))

@@ -196,7 +196,8 @@ def test_an_incomplete_message_is_refused_and_names_what_is_missing(tmp_path):
 
     assert out == []
     assert err == [
-        f"refused: {file_name(2, 5)}: 1 error, nothing is loaded. The first: files_missing at value '1, 3, 5 of 5'",
+        f"refused: {file_name(2, 5)}: 1 error, nothing is loaded. The first: Files of the message are missing. "
+        "(value '1, 3, 5 of 5')",
         "  file: files_missing: '1, 3, 5 of 5'",
         "2 of 2 files refused.",
     ]

@@ -65,7 +65,8 @@ def test_rest_reports_it_and_keeps_it_with_the_failed_dsr(client):
     assert response.status_code == 400
     answer = response.json()
     assert answer["detail"] == (
-        f"{ES_JANUARY}: 4 errors, nothing is loaded. The first: too_many_errors at line 5, value '{THERE_MAY_BE_MORE}'"
+        f"{ES_JANUARY}: 4 errors, nothing is loaded. The first: Reading stopped here: the file has too many errors. "
+        f"(line 5, value '{THERE_MAY_BE_MORE}')"
     )
     assert fields_of(answer["problems"]) == PROBLEMS
     assert fields_of(client.get(f"/dsrs/{answer['dsr']}/problems").json()) == PROBLEMS

@@ -148,9 +148,7 @@ def test_a_dry_run_keeps_nothing(tmp_path):
 def test_errors_of_every_context_are_reported_and_nothing_is_loaded(tmp_path):
     before = line_storage()
     path = toy_file(tmp_path, "TOY", SPAIN, "a 5 x", NORWAY, "a 7 20", "b 8", "= Toybox Free FR EUR", "c 1 y")
-    with pytest.raises(
-        ReportRefused, match=r"3 errors, nothing is loaded\. The first: not_a_number at line 3"
-    ) as refusal:
+    with pytest.raises(ReportRefused, match=r"3 errors, .* The first: The cell .* \(line 3") as refusal:
         imported(path)
 
     assert [(one.code, one.line, one.context_number) for one in refusal.value.extra["problems"]] == [
@@ -172,11 +170,11 @@ def test_a_delivery_whose_contexts_cannot_be_read_is_a_rejected_delivery(tmp_pat
     path = toy_file(tmp_path, *TWO, name="january.toy.gz")
     path.write_bytes(path.read_bytes()[:-5])
 
-    with pytest.raises(ReportRefused, match="The first: gzip_truncated"):
+    with pytest.raises(ReportRefused, match="The first: The packed file is cut off"):
         imported(path)
 
     rejected = RejectedDelivery.objects.get()
-    assert rejected.reason == "january.toy.gz: 1 error, nothing is loaded. The first: gzip_truncated"
+    assert rejected.reason == "january.toy.gz: 1 error, nothing is loaded. The first: The packed file is cut off."
     assert [problem.code for problem in rejected.problems.all()] == ["gzip_truncated"]
     assert not DSR.objects.exists()
 
