@@ -4,6 +4,7 @@ import json
 from collections.abc import Collection, Iterable, Iterator
 from typing import Any
 
+from django.apps import apps
 from django.contrib import admin, messages
 from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
 from django.contrib.admin.utils import unquote
@@ -169,16 +170,24 @@ class AuditEntryAdmin(StreamingExportMixin, ReadOnlyAdmin):
     """Who did what. Nobody can change or delete an entry."""
 
     resource_classes = [AuditEntries]
-    list_display = ["at", "user_name", "door", "address", "action", "object_type", "object_name"]
+    list_display = ["at", "user_name", "door", "address", "action", "object_kind", "object_name"]
     list_filter = ["door", "action", "at"]
     lookups = ["id__in"]  # the action "Export selected"
     search_fields = ["user_name", "object_name", "=object_id", "=address", "=request_id"]
     search_help_text = _("User or object; or the whole id, address or request id")
     date_hierarchy = "at"
     show_full_result_count = False
-    fields = ["at", "user_name", "user_number", "door", "address", "action", "object_type", "object_id", "object_name"]
+    fields = ["at", "user_name", "user_number", "door", "address", "action", "object_kind", "object_id", "object_name"]
     fields += ["details_as_lines", "request_id"]
-    readonly_fields = ["at", "details_as_lines"]
+    readonly_fields = ["at", "object_kind", "details_as_lines"]
+
+    @admin.display(description=_("object type"), ordering="object_type")
+    def object_kind(self, entry: AuditEntry) -> Any:
+        """Return what people call the type of the object. A type of an earlier release may be gone."""
+        try:
+            return apps.get_model(entry.object_type)._meta.verbose_name
+        except LookupError:
+            return entry.object_type
 
     @admin.display(description=_("details"))
     def details_as_lines(self, entry: AuditEntry) -> SafeString:

@@ -139,8 +139,17 @@ def action_choices() -> list[tuple[str, Any]]:
     return list(Action.choices)
 
 
+DOORS = {
+    Door.ADMIN: _("admin"),
+    Door.REST: "REST",
+    Door.GRAPHQL: "GraphQL",
+    Door.COMMAND: _("command"),
+    Door.WORKER: _("worker"),
+}
+
+
 def door_choices() -> list[tuple[str, Any]]:
-    return [(door.value, door.value) for door in Door]
+    return [(door.value, DOORS[door]) for door in Door]
 
 
 class AuditEntry(models.Model):

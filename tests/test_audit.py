@@ -841,6 +841,28 @@ def test_the_list_is_filtered_and_searched(world):
     assert names(at__year="2000") == []
 
 
+@pytest.mark.parametrize(
+    ("language", "kind", "action", "door"),
+    [
+        ("en", "earlier version", "rate set", "command"),
+        ("es", "versión anterior", "tipo de cambio fijado", "comando"),
+        ("fr", "version antérieure", "taux de change défini", "commande"),
+    ],
+)
+def test_pages_call_types_actions_and_doors_as_their_reader_does(world, language, kind, action, door):
+    entry = recipes.audit_entry.make(object_type="catalogue.supersededdsr", action="rate_set", door="command")
+    for path in ("", f"{entry.pk}/change/"):
+        page = world.admin.get(f"/admin/dsrhub/auditentry/{path}", headers={"Accept-Language": language})
+        shown = re.sub("<[^>]*>", "\n", page.content.decode())
+        assert {kind, action, door} <= {line.strip() for line in shown.splitlines()}
+        assert not re.search("supersededdsr|rate_set", shown)
+
+
+def test_a_type_of_an_earlier_release_is_shown_by_its_code(world):
+    recipes.audit_entry.make(object_type="catalogue.gone")
+    assert ">catalogue.gone</td>" in world.admin.get("/admin/dsrhub/auditentry/").content.decode()
+
+
 def test_the_page_of_an_entry_has_its_time_and_its_details(world):
     entry = recipes.audit_entry.make(details={"old": {"path": "<b>é.tsv"}})
     text = world.admin.get(f"/admin/dsrhub/auditentry/{entry.pk}/change/").content.decode()

@@ -142,7 +142,7 @@ def test_people_import_files(walk: Walk, tmp_path: Path) -> None:
 
     with walk(clicks=3) as person:  # A file with an error
         upload(person, tmp_path / BAD)
-        person.sees("Refused", "The cell must have a number, and has something else.", "not_a_number: 1")
+        person.sees("Refused", "The cell must have a number, and has something else.", "1 error")
         expect(person.page.get_by_role("mark")).to_have_text("many")
 
     with walk(clicks=5) as person:  # A replacement

@@ -101,7 +101,6 @@ def _problem_row(dsr: DSR, counted: CodeCount, first: ReportProblem) -> dict[str
     return {
         "level": ReportProblem.Level(counted.level).label,
         "is_error": counted.level == ReportProblem.Level.ERROR,
-        "code": counted.code,
         "count": link(grouped(counted.problem_count), "reportproblem_changelist", dsr=dsr.pk, code=counted.code),
         "sentence": meaning.sentence,
         "remedy": meaning.remedy,

@@ -1,5 +1,6 @@
 """Filters of the lists of DSRs and of what belongs to them."""
 
+from collections.abc import Iterator
 from typing import Any, ClassVar
 
 from django.contrib import admin
@@ -10,6 +11,7 @@ from django.utils.translation import gettext_lazy as _
 
 from catalogue.dsrs.selectors import DSRSearch
 from catalogue.models import DSR, RejectedDelivery, ReportMessage, RevenueKind, UseTypeTotal
+from catalogue.reports.formats.registry import explanation
 from dsrhub.values import plain_id
 
 
@@ -65,6 +67,22 @@ class RejectionFilter(OwnerFilter):
     title = _("rejected delivery")
     parameter_name = "rejection"
     owners = RejectedDelivery
+
+
+class MeaningFilter(admin.AllValuesFieldListFilter):
+    """Problems by their codes, which it shows as sentences."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.title = _("meaning")
+
+    def choices(self, changelist: Any) -> Iterator[Any]:
+        everything, *of_codes = super().choices(changelist)
+        yield everything
+        for code, choice in zip(self.lookup_choices, of_codes, strict=True):
+            # With facets, the count follows the code.
+            sentence = explanation(code).translated().sentence
+            yield {**choice, "display": choice["display"].replace(code, sentence, 1)}
 
 
 class UseTypeFilter(admin.SimpleListFilter):

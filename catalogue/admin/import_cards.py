@@ -81,13 +81,17 @@ def _problem_groups(problems: Sequence[dict[str, Any]], counts: Mapping[str, int
         by_code.setdefault(problem["code"], []).append(problem)
     return [
         {
-            "code": code,
-            "count": grouped(counts.get(code, len(those))),
+            "count": _level_count(those[0]["level"], counts.get(code, len(those))),
             "explanation": explanation(code).translated(),
             "problems": [_problem_row(problem) for problem in those],
         }
         for code, those in by_code.items()
     ]
+
+
+def _level_count(level: str, count: int) -> str:
+    """The number of problems of a code, which all have the same level, such as "3 errors"."""
+    return problem_counts(count, 0) if level == ReportProblem.Level.ERROR else problem_counts(0, count)
 
 
 def _problem_row(problem: dict[str, Any]) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from django.utils.translation import gettext_lazy as _
 
 from catalogue.admin.cells import dsr_link, link, problem_counts
 from catalogue.admin.excerpts import delivered_line
-from catalogue.admin.filters import DSRFilter, ProblemMessageFilter, RejectionFilter
+from catalogue.admin.filters import DSRFilter, MeaningFilter, ProblemMessageFilter, RejectionFilter
 from catalogue.dsrs.problems import problem_counts_by_code
 from catalogue.dsrs.selectors import dsr_get
 from catalogue.exceptions import DSRNotFound
@@ -38,10 +38,10 @@ def first_problems(problems: QuerySet[ReportProblem], counts: SafeString | None)
 
 
 def _parts(problem: ReportProblem) -> tuple[Any, ...]:
-    """The file, the place, the value, the meaning and the delivered line of a problem."""
+    """The file, the meaning with the place, the value, the remedy and the delivered line of a problem."""
     file = f"{problem.file}: " if problem.file else ""
-    value = f": {value_text(problem.code, problem.value)}" if problem.value else ""
-    return file, problem, value, explanation(problem.code).translated(), delivered_line(problem.excerpt)
+    value = f" – {value_text(problem.code, problem.value)}" if problem.value else ""
+    return file, problem, value, explanation(problem.code).translated().remedy, delivered_line(problem.excerpt)
 
 
 class PartOfDSRAdmin(ReadOnlyAdmin):
@@ -71,7 +71,7 @@ class ReportProblemAdmin(ListTotalsAdmin, PartOfDSRAdmin):
         "dsr_link",
         "delivery",
     ]
-    list_filter = [DSRFilter, ProblemMessageFilter, RejectionFilter, "level", "code"]
+    list_filter = [DSRFilter, ProblemMessageFilter, RejectionFilter, "level", ("code", MeaningFilter)]
     list_select_related = ["dsr", "message", "rejection"]
     search_fields = ["value", "file", "dsr__path", "message__message_id", "rejection__name"]
     search_help_text = _("Value, file name, or message id")
@@ -88,15 +88,15 @@ class ReportProblemAdmin(ListTotalsAdmin, PartOfDSRAdmin):
         "dsr",
         "message",
         "rejection",
+        "code",
     ]
     readonly_fields = ["explained", "delivered_line"]
 
     def list_context(self, changes: ChangeList) -> dict[str, Any]:
-        """The problems of the list by code."""
+        """The problems of the list by what they mean."""
         return {
             "by_code": [
                 {
-                    "code": counted.code,
                     "level": ReportProblem.Level(counted.level).label,
                     "count": grouped(counted.problem_count),
                     "explanation": explanation(counted.code).translated(),
@@ -107,8 +107,8 @@ class ReportProblemAdmin(ListTotalsAdmin, PartOfDSRAdmin):
         }
 
     @admin.display(description=_("meaning"), ordering="code")
-    def explained(self, problem: ReportProblem) -> SafeString:
-        return format_html('{} <span class="note">{}</span>', explanation(problem.code).translated(), problem.code)
+    def explained(self, problem: ReportProblem) -> str:
+        return str(explanation(problem.code).translated())
 
     @admin.display(description=_("value"), ordering="value")
     def shown_value(self, problem: ReportProblem) -> str:

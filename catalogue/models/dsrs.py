@@ -6,13 +6,14 @@ from typing import ClassVar
 from django.conf import settings
 from django.db import models
 from django.db.models import F, Q
+from django.utils.translation import gettext, gettext_noop
 from django.utils.translation import gettext_lazy as _
-from django.utils.translation import gettext_noop
 
 from catalogue.models.currencies import Currency, RateMethod, Territory
 from catalogue.models.messages import ReportMessage
 from catalogue.querysets import DSRQuerySet
 from catalogue.reports.contexts import SalesContext
+from catalogue.reports.formats.registry import explanation
 from dsrhub.fields import NumericField
 from dsrhub.texts import text_read
 
@@ -340,5 +341,11 @@ class ReportProblem(models.Model):
         ordering = ["id"]
 
     def __str__(self) -> str:
-        place = "".join(f" {name} {value}" for name, value in (("line", self.line), ("column", self.column)) if value)
-        return f"{self.code}{place}"
+        sentence = explanation(self.code).translated().sentence
+        return f"{sentence} ({self.place})" if self.place else sentence
+
+    @property
+    def place(self) -> str:
+        """The line and the column, for people; "" for a problem of the whole delivery."""
+        parts = ((gettext("line %(value)s"), self.line), (gettext("column %(value)s"), self.column))
+        return ", ".join(text % {"value": value} for text, value in parts if value)

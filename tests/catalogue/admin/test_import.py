@@ -140,7 +140,7 @@ def test_a_file_with_errors_shows_the_first_100_and_cannot_be_confirmed(admin_cl
         "value": "much",
         "excerpt": ["id2\t\t\t\t\t", "much", ""],
     }
-    assert [(group["code"], group["count"]) for group in card["problem_groups"]] == [("not_a_number", "150")]
+    assert [group["count"] for group in card["problem_groups"]] == ["150 errors"]
     marked = '<code class="delivered-line">id2 ⇥  ⇥  ⇥  ⇥  ⇥ <mark>much</mark></code>'
     assert card["problem_groups"][0]["problems"][0]["delivered_line"] == marked
     assert (card["problem_counts"], card["more_problems"]) == ("150 errors, 1 warning", "51")

@@ -101,9 +101,7 @@ def test_errors_and_an_earlier_delivery_are_shown_before_the_import(admin, tmp_p
     bad = NO_JANUARY.replace("Duo", "Free")
     upload(admin, write_report(tmp_path, NO_JANUARY, line("b")), write_report(tmp_path, bad, line("b", usages="many")))
     expect_state(admin, "To be confirmed", "Refused")
-    meaning = (
-        "The cell must have a number, and has something else. Ask the service for a corrected file. not_a_number: 1"
-    )
+    meaning = "The cell must have a number, and has something else. Ask the service for a corrected file. 1 error"
     expect(admin.locator(".problems tbody th")).to_have_text(meaning)
     delivered = "Delivered line: b ⇥  ⇥  ⇥  ⇥ many ⇥ "
     expect(admin.locator(".problems tbody td")).to_have_text(["error", "2", "usages", "many", delivered])

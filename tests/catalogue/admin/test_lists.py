@@ -21,6 +21,7 @@ pytestmark = pytest.mark.django_db
 
 DSRS = "/admin/catalogue/dsr/"
 PROBLEMS = "/admin/catalogue/reportproblem/"
+NOT_A_NUMBER = "The cell must have a number, and has something else."
 CHANGES = "/admin/catalogue/ratechange/"
 FR_JANUARY = "Deezer_Premium_SACEM_FR_EUR_20200101-20200131.tsv"
 LISTS = [
@@ -265,8 +266,9 @@ def test_a_dsr_shows_exact_totals_of_its_contents(admin_client, dsr):
 
 
 def codes(response):
-    """The code of each problem of a list, which is behind its meaning."""
-    return [text.split()[-1] for text in shown(response, "explained")]
+    """The code of each problem of a list, which shows its meaning."""
+    page = response.context  # None where the list leads elsewhere
+    return [problem.code for problem in page["cl"].result_list] if page else []
 
 
 def test_the_problems_of_one_dsr_are_listed_with_its_name(admin_client, dsr, failed):
@@ -302,14 +304,34 @@ def test_filters_and_search_find_problems(admin_client, query, expected):
 def test_the_problems_of_a_list_are_counted_by_code(admin_client, dsr, failed):
     recipes.problem.make(dsr=failed, code="not_a_number", line=9)
     page = admin_client.get(f"{PROBLEMS}?dsr={failed.pk}")
-    found = [(one["code"], one["level"], one["count"], one["address"]) for one in page.context["by_code"]]
+    found = [
+        (one["explanation"].sentence, one["level"], one["count"], one["address"]) for one in page.context["by_code"]
+    ]
     assert found == [
-        ("not_a_number", "error", "2", f"?code=not_a_number&dsr={failed.pk}"),
-        ("dsp_id_missing", "error", "1", f"?code=dsp_id_missing&dsr={failed.pk}"),
+        (NOT_A_NUMBER, "error", "2", f"?code=not_a_number&dsr={failed.pk}"),
+        ("The line does not say which recording it is about.", "error", "1", f"?code=dsp_id_missing&dsr={failed.pk}"),
     ]
-    assert [one["code"] for one in admin_client.get(f"{PROBLEMS}?level__exact=warning").context["by_code"]] == [
-        *("dsp_id_repeated", "isrc_invalid"),
+    warnings = admin_client.get(f"{PROBLEMS}?level__exact=warning").context["by_code"]
+    assert [one["address"] for one in warnings] == [
+        "?code=dsp_id_repeated&level__exact=warning",
+        "?code=isrc_invalid&level__exact=warning",
     ]
+
+
+@pytest.mark.parametrize(("facets", "count"), [("", ""), ("&_facets=True", " (1)")])
+def test_the_filter_of_problems_says_what_they_mean(admin_client, failed, facets, count):
+    response = admin_client.get(f"{PROBLEMS}?code=not_a_number{facets}")
+    changes, page = response.context["cl"], response.content.decode()
+    choices = [(one["display"], one["selected"]) for one in changes.filter_specs[-1].choices(changes)]
+    missing = "The line does not say which recording it is about."
+    assert choices == [("All", False), (f"{missing}{count}", False), (f"{NOT_A_NUMBER}{count}", True)]
+    assert "By meaning" in page
+    # The code is on the page of the problem, for those who compare it with an export.
+    assert "not_a_number" not in re.sub('"[^"]*"', "", page)
+    problem = ReportProblem.objects.get(code="not_a_number")
+    page = admin_client.get(f"{PROBLEMS}{problem.pk}/change/").content.decode()
+    assert f"{NOT_A_NUMBER} (line 2, column revenue)" in page
+    assert '<div class="readonly">not_a_number</div>' in page
 
 
 def test_a_problem_shows_the_delivered_line_with_its_cell_marked(admin_client, failed):

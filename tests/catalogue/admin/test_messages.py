@@ -163,7 +163,7 @@ def test_the_page_shows_the_dsrs_with_declared_and_allocated_amounts(admin_clien
         strip_tags(text.partition('<table id="totals">')[2].replace("</td>", " ").replace("</th>", " ")).split()
     )
     assert "GBP 2 7 1,093 710.00 GBP 631.77 GBP 78.23 GBP" in totals
-    assert "<div>sender_unknown: Tonbank (PADPIDA2026000001A) <span" in text
+    assert "<div>No report of this service was imported before. – Tonbank (PADPIDA2026000001A) <span" in text
 
 
 def test_a_page_shows_the_first_hundred_dsrs_and_links_to_all(admin_client):
@@ -211,9 +211,8 @@ def test_a_message_that_does_not_exist_is_reported(admin_client, number):
 def test_the_problems_of_a_message_are_its_own_and_those_of_its_dsrs(admin_client, message, tmp_path):
     other = import_report(tmp_path, NO_JANUARY, line("a", isrc="bad"))
     response = admin_client.get(f"{PROBLEMS}?message={message.pk}")
-    assert sorted(said.split()[-1] for said in shown(response, "explained")) == [
-        *("isrc_repeated", "isrc_repeated", "sender_unknown")
-    ]
+    found = sorted(problem.code for problem in response.context["cl"].result_list)
+    assert found == ["isrc_repeated", "isrc_repeated", "sender_unknown"]
     assert shown(response, "delivery").count("Tonbank MSG-1") == 1
     everything = admin_client.get(PROBLEMS)
     assert len(shown(everything, "explained")) == 4
@@ -227,7 +226,8 @@ def test_a_rejected_delivery_shows_its_problems(admin_client, tmp_path):
     rejection = RejectedDelivery.objects.get()
     problem = ReportProblem.objects.get(level="error")
     page = admin_client.get(f"/admin/catalogue/rejecteddelivery/{rejection.pk}/change/").content.decode()
-    assert f"<div>{problem.code} line {problem.line} column {problem.column}: many <span" in page
+    meaning = "The cell must have a number, and has something else."
+    assert f"<div>{meaning} (line {problem.line}, column {problem.column}) – many <span" in page
     assert f'href="{PROBLEMS}?rejection={rejection.pk}"' in page
     response = admin_client.get(f"{PROBLEMS}?rejection={rejection.pk}&level__exact=error")
     assert shown(response, "shown_value") == ["many"]
