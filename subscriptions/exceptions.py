@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from dsrhub.exceptions import ConflictError, DsrhubError, NotFoundError
 from dsrhub.texts import Text, joined, ngettext_lazy, quoted, translated
 from dsrhub.texts import gettext_lazy as _
+from subscriptions.explanations import SENTENCES
 
 
 @dataclass(frozen=True)
@@ -29,8 +30,18 @@ class RecordProblem:
 
     @property
     def text(self) -> Text:
-        values = {"position": self.position, "field": self.field, "code": self.code, "value": quoted(self.value)}
-        return _("record %(position)s: %(field)s: %(code)s: %(value)s") % values
+        """What is wrong, for people. The code is for programs."""
+        values = {
+            "position": self.position,
+            "field": self.field,
+            "value": quoted(self.value),
+            "sentence": self.sentence,
+        }
+        return _("record %(position)s: %(field)s: %(value)s: %(sentence)s") % values
+
+    @property
+    def sentence(self) -> Text:
+        return SENTENCES[self.code]
 
     def __str__(self) -> str:
         return str(self.text)

@@ -128,20 +128,23 @@ def test_an_error_says_its_message_in_the_language_that_is_active_when_it_is_rea
     assert error.message == "There is no DSR 7."
 
 
+NOT_A_NUMBER = "The cell must have a number, and has something else."
+
+
 @pytest.mark.parametrize(
     ("count", "english", "said"),
     [
-        (1, "1 error, nothing was added. First error: record 2: price: invalid: 'x'", "1 error: registro 2"),
-        (3, "3 errors, nothing was added. First error: record 2: price: invalid: 'x'", "3 errores: registro 2"),
+        (1, f"1 error, nothing was added. First error: record 2: price: 'x': {NOT_A_NUMBER}", "1 error: registro 2"),
+        (3, f"3 errors, nothing was added. First error: record 2: price: 'x': {NOT_A_NUMBER}", "3 errores: registro 2"),
     ],
 )
 def test_a_text_in_a_text_and_a_plural_are_said_too(spanish, count, english, said):
-    error = InvalidUsage([RecordProblem(2, "price", "x", "invalid")], count)
+    error = InvalidUsage([RecordProblem(2, "price", "x", "not_a_number")], count)
     template = "%(count)s error, nothing was added. First error: %(first)s"
     sentences = {
         (template, 0): "%(count)s error: %(first)s",
         (template, 1): "%(count)s errores: %(first)s",
-        "record %(position)s: %(field)s: %(code)s: %(value)s": "registro %(position)s",
+        "record %(position)s: %(field)s: %(value)s: %(sentence)s": "registro %(position)s",
     }
     with spanish(sentences):
         assert (error.message, str(error)) == (said, english)

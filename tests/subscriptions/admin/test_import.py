@@ -128,6 +128,9 @@ def test_the_first_100_problems_are_shown_by_line_with_column_and_value(admin_cl
     assert (len(result.problems), result.error_count, result.more_problems) == (100, 150, 50)
     assert result.records[1] == [str(someone.pk), "2026-01-05T12:00:00Z", "much", "1", ""]
     assert "and 50 more" in page.content.decode()
+    # People read what the code means.
+    assert "<td>The cell must have a number, and has something else.</td>" in page.content.decode()
+    assert "not_a_number" not in page.content.decode()
     assert stored(uploads) == []
 
 
@@ -257,7 +260,7 @@ def test_a_file_of_voice_is_imported_among_voice(admin_client, someone):
 def test_a_checked_file_cannot_be_confirmed_as_another_type(admin_client, someone):
     page = upload(admin_client, usage(record(someone)))
     (message,) = shown_messages(admin_client, confirm(admin_client, page, at=VOICE))
-    assert "other_usage_type" in message
+    assert "records of the other usage type" in message
     assert not DataUsageRecord.objects.exists()
 
 

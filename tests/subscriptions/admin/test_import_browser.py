@@ -80,7 +80,9 @@ def test_errors_are_seen_and_nothing_can_be_confirmed(admin, tmp_path):
     someone = subscribe()
     upload(admin, tmp_path, f"{someone.pk},2026-01-05T12:00:00Z,1.5,many,")
     expect(admin.locator(".import-job > p > strong")).to_have_text("Refused")
-    expect(admin.locator(".problems tbody td")).to_have_text(["not_a_whole_number", "2", "kilobytes_used", "many"])
+    expect(admin.locator(".problems tbody td")).to_have_text(
+        ["The cell must have a whole number without a sign.", "2", "kilobytes_used", "many"]
+    )
     expect(admin.locator("text=Confirm import")).to_have_count(0)
     expect(admin.locator("#id_import_file")).to_be_visible()
 

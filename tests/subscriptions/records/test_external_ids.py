@@ -272,6 +272,6 @@ def test_repeated_records_stay_and_are_listed(someone):
 def test_a_subscription_that_is_created_meanwhile_is_unknown(someone):
     """The ids of a subscription that is not locked could be stored by another writer at the same time."""
     unknown = someone.pk + 1000
-    with transaction.atomic(), pytest.raises(InvalidUsage, match="unknown_subscription") as refusal:
+    with transaction.atomic(), pytest.raises(InvalidUsage, match="No subscription has this id") as refusal:
         add(event(someone, external_id="a"), event(someone, noon(5))._replace(subscription=unknown, external_id="b"))
     assert [(one.position, one.value) for one in refusal.value.extra["problems"]] == [(2, str(unknown))]

@@ -1,13 +1,16 @@
 """`usage_file_import` and its command: all records of a file are added, or none."""
 
 import gzip
+import re
 from datetime import UTC, date, datetime
 from decimal import Decimal
 
 import pytest
+from django.conf import settings
 from django.core.management import CommandError, call_command
 
 from subscriptions.exceptions import InvalidUsage, UsageConflict
+from subscriptions.explanations import SENTENCES
 from subscriptions.models import DataUsageRecord, VoiceUsageRecord
 from subscriptions.records.services import UsageAdded, usage_file_import
 from tests.subscriptions import recipes
@@ -356,3 +359,10 @@ def test_a_day_in_the_future_is_refused_beyond_the_setting(
     value = f"2026-01-{late.replace('T', ' ')}:00+14:00"
     assert problems(tmp_path, *usage(late))[0] == (2, "usage_date", value, "time_in_future")
     assert usage_file_import(path=write(tmp_path, *usage(last))).added == lines
+
+
+def test_every_documented_code_has_a_sentence():
+    table = (settings.BASE_DIR / "docs" / "subscriptions.md").read_text().partition("one of these codes")[2]
+    rows = re.findall(r"^\| (`.*?) \|", table.partition("In Python")[0], re.MULTILINE)
+    # A conflict is an error of its own, which the page of an import shows as a problem.
+    assert {*re.findall("`(.*?)`", " ".join(rows)), "usage_conflict"} == set(SENTENCES)
