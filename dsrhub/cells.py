@@ -61,6 +61,11 @@ def money(amount: Decimal | int | None, currency: str) -> SafeString | None:
     return rounded(amount, unit=currency)
 
 
+def counted(number: Decimal) -> SafeString:
+    """Return a count as a whole number; where it has a fraction, as a share of a count may have, rounded."""
+    return rounded(number, 0 if number == number.to_integral_value() else 2)
+
+
 def plain(number: Decimal | int | None) -> str | None:
     """Return all digits of a number without the trailing zeros that a sum may have. It is for usages and counts."""
     return None if number is None else grouped(Decimal(number).normalize(WIDE))

@@ -44,7 +44,7 @@ from catalogue.dsrs.sums import Sums, dsr_sums
 from catalogue.models import DSR, RateChange, ReportProblem, SupersededDSR
 from catalogue.rates.sources import source_text
 from dsrhub.admin import DeletedByServiceAdmin, UneditedAdmin
-from dsrhub.cells import grouped, money
+from dsrhub.cells import grouped, money, rounded
 from dsrhub.database.time_limits import OutOfTime, answered_within
 from dsrhub.import_export.button import StreamingExportMixin
 from dsrhub.list_totals import ListTotalsAdmin, Total
@@ -301,12 +301,12 @@ class DSRAdmin(
         return response
 
 
-def deleted_dsrs(request: HttpRequest, dsrs: Sequence[DSR]) -> tuple[list[str], dict[Any, Any]]:
+def deleted_dsrs(request: HttpRequest, dsrs: Sequence[DSR]) -> tuple[list[str | SafeString], dict[Any, Any]]:
     """Return the texts and the counts of a confirmation to delete DSRs. They are totals, so no line is loaded."""
     is_confirmed = "post" in request.POST  # Then the page is not shown again.
     kept = DSR.objects.filter(pk__in=[dsr.pk for dsr in dsrs])
     counts: dict[Any, Any] = {
-        _("DSRs"): len(dsrs),
+        _("DSRs"): grouped(len(dsrs)),
         _("lines"): grouped(sum(dsr.line_count for dsr in dsrs)),
         **({} if is_confirmed else {_("recordings that no other DSR reports"): _exclusive_recordings(dsrs)}),
         **_revenues(dsr_sums(kept.ingested())),
@@ -319,11 +319,11 @@ def deleted_dsrs(request: HttpRequest, dsrs: Sequence[DSR]) -> tuple[list[str], 
     return summaries, counts
 
 
-def _revenues(sums: Sums) -> dict[str, str]:
-    """Return all digits of the revenue of each currency, and of the revenue of several in EUR."""
-    revenues = {gettext("revenue in %s") % one.currency: grouped(one.revenue) for one in sums.currencies}
+def _revenues(sums: Sums) -> dict[str, SafeString]:
+    """Return the revenue of each currency, and the revenue of several in EUR."""
+    revenues = {gettext("revenue in %s") % one.currency: rounded(one.revenue) for one in sums.currencies}
     if len(sums.currencies) > 1:
-        revenues[gettext("revenue of all in EUR")] = grouped(sums.revenue_eur)
+        revenues[gettext("revenue of all in EUR")] = rounded(sums.revenue_eur)
     return revenues
 
 
@@ -344,9 +344,9 @@ def _exclusive_recordings(dsrs: Sequence[DSR]) -> str:
         return _("not counted: that takes more than %s seconds") % COUNT_SECONDS
 
 
-def _summary(dsr: DSR) -> str:
+def _summary(dsr: DSR) -> str | SafeString:
     if dsr.status == DSR.Status.FAILED:
         return f"{dsr.path}: {dsr.get_status_display()}"
     lines = ngettext("line", "lines", dsr.line_count)
-    amount = f"{grouped(dsr.total_revenue)} {dsr.currency_id} ({revenue_kind(dsr)})"
-    return f"{dsr_name(dsr)}: {grouped(dsr.line_count)} {lines}, {amount}"
+    amount = format_html("{} ({})", money(dsr.total_revenue, dsr.currency_id), revenue_kind(dsr))
+    return format_html("{}: {} {}, {}", dsr_name(dsr), grouped(dsr.line_count), lines, amount)

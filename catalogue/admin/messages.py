@@ -148,7 +148,7 @@ class ReportMessageAdmin(ListTotalsAdmin, UneditedAdmin, DeletedByServiceAdmin):
         self.note_shown(request, [*dsrs, *messages])
         summaries, of_dsrs = deleted_dsrs(request, dsrs)
         problems = ReportProblem.objects.filter(Q(message__in=numbers) | Q(dsr__message__in=numbers))
-        counts = {_("messages"): len(messages), **of_dsrs, _("problems"): grouped(problems.count())}
+        counts = {_("messages"): grouped(len(messages)), **of_dsrs, _("problems"): grouped(problems.count())}
         return [*map(str, messages), summaries], counts, set(), []
 
     def delete_model(self, request: HttpRequest, obj: ReportMessage) -> None:

@@ -152,7 +152,7 @@ class UsageRecordAdmin(
         sums = kept.aggregate(price=Sum("price"), amount=Sum(amount_column))
         counts: dict[str, Any] = {
             str(self.opts.verbose_name_plural): grouped(len(records)),
-            str(_("price")): grouped(sums["price"] or 0),
+            str(_("price")): rounded(sums["price"] or 0),
             str(label_for_field(amount_column, self.model)): grouped(sums["amount"] or 0),
         }
         names = [str(record) for record in records[:RECORDS_IN_A_CONFIRMATION]]

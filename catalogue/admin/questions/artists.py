@@ -13,7 +13,7 @@ from catalogue.admin.questions.page import QuestionPage, RankedForm, query_witho
 from catalogue.lines.scope import Scope
 from catalogue.ranking.artist_sums import Credit
 from catalogue.ranking.artists import ArtistRanking, RankedArtist, artist_ranking
-from dsrhub.cells import plain, rounded
+from dsrhub.cells import counted, plain, rounded
 from dsrhub.charts import Chart, Series
 from dsrhub.import_export.tables import PAGE_ROWS, Table
 
@@ -48,7 +48,7 @@ def artist_rows(rows: Sequence[RankedArtist]) -> list[dict[str, Any]]:
             "address": _recordings(row),
             "cells": [
                 plain(row.recording_count),
-                rounded(row.usages),
+                counted(row.usages),
                 rounded(row.revenue_eur),
                 rounded(row.revenue_percent),
                 rounded(row.cumulative_percent),

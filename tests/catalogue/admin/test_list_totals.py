@@ -1,5 +1,6 @@
 """The totals under the lists: of all rows that the filters find, in EUR and by currency, by one query."""
 
+import html
 import re
 from decimal import Decimal
 
@@ -237,3 +238,21 @@ def test_the_lists_of_territories_take_the_same_number_of_queries_for_1_and_for_
             admin_client.get(f"{CATALOGUE}territory/")
         counts.append(len(captured))
     assert counts[0] == counts[1]
+
+
+# --- The counts of Django --------------------------------------------------------------------------------------
+
+ENGLISH = {"1,001 results", "1,002 total", "1,001 DSRs", "All 1,001 selected", "Select all 1,001 DSRs"}
+SPANISH = {"1\xa0001 resultados", "1\xa0002 en total", "1\xa0001 DSR", "Seleccionar todos los 1\xa0001 DSR"}
+
+
+@pytest.mark.parametrize(("language", "expected"), [("en", ENGLISH), ("es", SPANISH)])
+def test_counts_of_a_list_have_the_separators_of_the_reader(admin_client, language, expected):
+    recipes.dsr.make(
+        offer=(f"Offer {number}" for number in range(1001)), path="a.tsv", _quantity=1001, _bulk_create=True
+    )
+    recipes.dsr.make(path="b.tsv")
+    page = admin_client.get(f"{DSRS}?q=a.tsv", headers={"Accept-Language": language}).content.decode()
+    texts = html.unescape(re.sub(r"<[^>]*>", "\n", page)).splitlines()
+    assert expected <= {text.strip(" (") for text in texts}
+    assert not [text for text in texts if re.search("100[12]", text)]
