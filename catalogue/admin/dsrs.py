@@ -292,13 +292,30 @@ class DSRAdmin(
         self.require_as_shown(request, numbers)
         for number in numbers:
             services.dsr_delete(dsr_number=number)
+        request.deleted = numbers  # type: ignore[attr-defined]
 
     def response_delete(self, request: HttpRequest, obj_display: str, obj_id: int) -> HttpResponse:
-        """Say that the DSR is deleted and, to users who may revert, how it comes back."""
         response = super().response_delete(request, obj_display, obj_id)
-        if may_revert(request) and SupersededDSR.objects.filter(pk=obj_id).exists():
-            messages.info(request, link(gettext("Take the DSR back"), "supersededdsr_revert", obj_id))
+        _say_way_back(request)
         return response
+
+    def response_action(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse | None:
+        response = super().response_action(request, *args, **kwargs)
+        _say_way_back(request)
+        return response
+
+
+def _say_way_back(request: HttpRequest) -> None:
+    """Say to users who may revert how deleted DSRs come back, as far as they are kept."""
+    if not (deleted := getattr(request, "deleted", None)) or not may_revert(request):
+        return
+    kept = list(SupersededDSR.objects.filter(pk__in=deleted).order_by("pk").values_list("pk", flat=True))
+    if len(kept) == 1:
+        messages.info(request, link(gettext("Take the DSR back"), "supersededdsr_revert", kept[0]))
+    elif kept:
+        # The list begins with the latest, so that of many needs no filter, whose address would be too long.
+        query = {"id__in": ",".join(map(str, kept))} if len(kept) <= DSRS_IN_A_CONFIRMATION else {}
+        messages.info(request, link(gettext("Take DSRs back"), "supersededdsr_changelist", **query))
 
 
 def deleted_dsrs(request: HttpRequest, dsrs: Sequence[DSR]) -> tuple[list[str | SafeString], dict[Any, Any]]:

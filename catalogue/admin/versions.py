@@ -62,6 +62,7 @@ class SupersededDSRAdmin(ListTotalsAdmin, UneditedAdmin, DeletedByServiceAdmin):
         ("currency", admin.RelatedOnlyFieldListFilter),
         "superseded_at",
     ]
+    lookups = ["id__in"]  # the message after DSRs were deleted
     search_fields = ["path", "sha256", "=id"]
     search_help_text = gettext_lazy("File name, SHA-256, or id")
     date_hierarchy = "superseded_at"

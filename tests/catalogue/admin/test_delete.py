@@ -28,6 +28,7 @@ from tests.confirming import confirm_action, confirm_deletion, shown_on
 from tests.waiting import PATIENCE, wait_for_lock_waiter
 
 DSRS = "/admin/catalogue/dsr/"
+VERSIONS = "/admin/catalogue/supersededdsr/"
 
 TRANSACTIONAL = pytest.mark.django_db(transaction=True)
 
@@ -336,6 +337,32 @@ def test_the_message_leads_to_the_way_back(admin_client, dsr):
     address = f"/admin/catalogue/supersededdsr/{dsr.pk}/revert/"
     assert f'<a href="{address}">Take the DSR back</a>' in page_messages(response)
     assert admin_client.get(address).status_code == 200
+
+
+@TRANSACTIONAL
+def test_the_message_of_the_action_leads_to_the_way_back_of_all_that_are_kept(admin_client, dsr, other):
+    failed = recipes.failed_dsr.make(path="failed.tsv")
+    response = confirm_action(admin_client, DSRS, action(dsr, other, failed, post="yes"), follow=True)
+    numbers = sorted((dsr.pk, other.pk))
+    address = f"{VERSIONS}?id__in={numbers[0]}%2C{numbers[1]}"
+    assert page_messages(response) == [
+        "Successfully deleted 3 DSRs.",
+        f'<a href="{address}">Take DSRs back</a>',
+    ]
+    assert sorted(one.pk for one in admin_client.get(address).context["cl"].result_list) == numbers
+
+
+@TRANSACTIONAL
+def test_the_message_of_the_action_on_one_or_many_dsrs(admin_client, dsr, other, tmp_path, monkeypatch):
+    response = confirm_action(admin_client, DSRS, action(dsr, post="yes"), follow=True)
+    assert page_messages(response)[1] == f'<a href="{VERSIONS}{dsr.pk}/revert/">Take the DSR back</a>'
+    # The list of all begins with the latest.
+    monkeypatch.setattr("catalogue.admin.dsrs.DSRS_IN_A_CONFIRMATION", 1)
+    third = import_report(tmp_path, NO_JANUARY, line("c"))
+    response = confirm_action(admin_client, DSRS, action(other, third, post="yes"), follow=True)
+    assert page_messages(response)[1] == f'<a href="{VERSIONS}">Take DSRs back</a>'
+    shown = [one.pk for one in admin_client.get(VERSIONS).context["cl"].result_list]
+    assert (set(shown[:2]), shown[2:]) == ({other.pk, third.pk}, [dsr.pk])
 
 
 @TRANSACTIONAL
