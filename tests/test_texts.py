@@ -429,9 +429,10 @@ def test_the_error_of_a_refused_file_says_what_kind_of_file_it_is(spanish, tmp_p
 
 def test_the_error_of_a_file_of_records_says_what_kind_of_file_it_is(spanish):
     problem = RecordProblem(0, "file", foreign_kind(b"%PDF-1.7"), "wrong_file_kind")
-    stored = "record 0: file: wrong_file_kind: 'This is a PDF document. Ask the sender for the text file.'"
+    value = "'This is a PDF document. Ask the sender for the text file.'"
+    stored = f"record 0: file: {value}: The file is of another kind than its name says."
     with spanish(SPANISH):
-        assert problem.text.translated() == "registro 0: file: wrong_file_kind: 'Es un PDF. Pida el texto.'"
+        assert problem.text.translated().startswith("registro 0: file: 'Es un PDF. Pida el texto.': El archivo es")
         assert problem.shown_value == "Es un PDF. Pida el texto."
     assert str(problem) == stored
 

@@ -69,7 +69,7 @@ def test_dsrs_are_deleted_by_the_action(admin, live_server, tmp_path):
         expect(admin.locator("#content")).to_contain_text("DSRs: 2")
         admin.click(f"text={answer}")
         expect(admin.locator("h1")).to_have_text("DSRs")
-    expect(admin.locator(".messagelist")).to_have_text("Successfully deleted 2 DSRs.")
+    expect(admin.locator(".messagelist li")).to_have_text(["Successfully deleted 2 DSRs.", "Take DSRs back"])
     assert not DSR.objects.exists()
 
 

@@ -153,7 +153,7 @@ def test_the_import_itself_compares_them_too(admin_client, settings, totals):
     queue_drain()
     page = admin_client.get(page.request["PATH_INFO"])
     assert states(page) == [(ES_JANUARY, "refused")]
-    assert "totals_differ" in message(page)
+    assert "The totals of the file are not those that were declared." in message(page)
     assert not DSR.objects.ingested().exists()
 
 

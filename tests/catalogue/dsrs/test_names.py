@@ -159,7 +159,7 @@ def test_a_delivery_whose_own_names_look_alike_is_refused(tmp_path, monkeypatch)
 
 
 def test_a_file_name_in_another_composition_replaces_the_failure(tmp_path):
-    with pytest.raises(Exception, match="not_a_number"):
+    with pytest.raises(Exception, match="The cell must have a number"):
         replayed(tmp_path, named(offer=NFC), "x")
     replayed(tmp_path, named(offer=NFD))
     assert list(DSR.objects.values_list("status", flat=True)) == ["ingested"]

@@ -95,7 +95,7 @@ def test_a_file_that_was_damaged_meanwhile_is_refused(tmp_path, monkeypatch):
         raise DamagedDelivery(Problem(CommonError.GZIP_CORRUPT))
 
     monkeypatch.setattr(Delivery, "content_again", damaged)
-    with pytest.raises(ReportRefused, match="The first: gzip_corrupt"):
+    with pytest.raises(ReportRefused, match="The first: The packed file is damaged"):
         dsr_import(path=write_report(tmp_path, ES_JANUARY, *[line("a")] * 2), name=ES_JANUARY)
 
 
