@@ -190,7 +190,7 @@ def test_a_waiting_usage_file_that_is_refused_by_now(strict):
     someone.delete()
     page = strict.get(address)
     assert "Refused" in text_of(page)
-    assert "unknown_subscription" in text_of(page)
+    assert "No subscription has this id." in text_of(page)
     assert f'<a href="{USAGE_IMPORT}">Import another file</a>' in page.content.decode()
 
 
