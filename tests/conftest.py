@@ -151,6 +151,15 @@ def in_thread(transactional_db):
         yield lambda function, *arguments, **options: pool.submit(on_own_connection, function, *arguments, **options)
 
 
+@pytest.fixture
+def in_other_session(transactional_db):
+    """Run a function in another thread, in the same session of the database each time. Return its result."""
+    with ThreadPoolExecutor(1) as pool:
+        yield lambda function, *arguments: pool.submit(function, *arguments).result(PATIENCE)
+        # Each thread has a connection of its own.
+        pool.submit(lambda: connection.close()).result(PATIENCE)  # noqa: PLW0108
+
+
 @pytest.fixture(scope="session")
 def browser():
     """Chromium, started once. From then on, Playwright occupies the event loop of the thread."""

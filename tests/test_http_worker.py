@@ -65,6 +65,13 @@ def has_answer(client):
         client.settimeout(PATIENCE)
 
 
+@pytest.fixture(scope="module")
+def server(django_db_setup, django_db_blocker):
+    """A server for tests that change nothing."""
+    with django_db_blocker.unblock(), serving(options="--workers 1") as server:
+        yield server
+
+
 @pytest.fixture
 def authorization():
     return f"Authorization: Token {recipes.token.make(user=recipes.superuser.make()).key}\r\n".encode()
@@ -133,11 +140,11 @@ def test_nothing_of_a_large_body_of_a_stranger_is_stored(tmp_path, private):
         assert list(tmp_path.iterdir()) == []
 
 
-def test_requests_in_pieces_and_one_after_the_other_are_answered():
+def test_requests_in_pieces_and_one_after_the_other_are_answered(server):
     query = b'{"query": "{ __typename }"}'
     first = post(b"/graphql", b"Content-Type: application/json\r\n", b"Content-Length: %d\r\n" % len(query)) + query
     health = b"GET /healthz HTTP/1.1\r\n" + HOST
-    with serving(options="--workers 1") as server, connection(server) as client:
+    with connection(server) as client:
         for position in range(len(first)):
             client.send(first[position : position + 1])
         client.sendall(health + b"\r\n" + health + b"Connection: close\r\n\r\n")
@@ -156,22 +163,21 @@ WRONG_LENGTHS = [
 ]
 
 
-def test_heads_and_bodies_have_their_bounds():
+def test_heads_and_bodies_have_their_bounds(server):
     json_type = b"Content-Type: application/json\r\nConnection: close\r\n"
-    with serving(options="--workers 1") as server:
-        assert status(exchange(server, b"\r\n\r\nGET /healthz HTTP/1.1\r\n")) == 400
-        many = [b"X-Large: " + b"a" * 8000 for _ in range(5)]
-        assert status(get(server, b"/healthz", *many[:3])) == 200
-        assert status(get(server, b"/healthz", *many)) == 431
-        # The answer is that of the view: the whole body has arrived.
-        small = post(b"/token/", json_type, b"Content-Length: %d\r\n" % SMALL_BODY)
-        answer = exchange(server, small + b" " * SMALL_BODY)
-        assert (status(answer), b"parse_error" in answer) == (400, True)
-        for length in WRONG_LENGTHS:
-            sent = post(b"/token/", json_type, b"Content-Length: %s\r\n" % length) + b"ab"
-            assert (length, status(exchange(server, sent))) == (length, 400)
-        larger = post(b"/token/", json_type, b"Content-Length: %d\r\n" % (SMALL_BODY + 1))
-        assert status(exchange(server, larger)) == 413
+    assert status(exchange(server, b"\r\n\r\nGET /healthz HTTP/1.1\r\n")) == 400
+    many = [b"X-Large: " + b"a" * 8000 for _ in range(5)]
+    assert status(get(server, b"/healthz", *many[:3])) == 200
+    assert status(get(server, b"/healthz", *many)) == 431
+    # The answer is that of the view: the whole body has arrived.
+    small = post(b"/token/", json_type, b"Content-Length: %d\r\n" % SMALL_BODY)
+    answer = exchange(server, small + b" " * SMALL_BODY)
+    assert (status(answer), b"parse_error" in answer) == (400, True)
+    for length in WRONG_LENGTHS:
+        sent = post(b"/token/", json_type, b"Content-Length: %s\r\n" % length) + b"ab"
+        assert (length, status(exchange(server, sent))) == (length, 400)
+    larger = post(b"/token/", json_type, b"Content-Length: %d\r\n" % (SMALL_BODY + 1))
+    assert status(exchange(server, larger)) == 413
 
 
 # --- Headers of clients ----------------------------------------------------------------------------------------

@@ -27,7 +27,7 @@ NO_FEBRUARY = "Spotify_SpotifyDuo_NO_NOK_20200201-20200229.tsv"
 
 
 @pytest.fixture(params=["few lines", "many lines"], autouse=True)
-def _few_or_many(request, monkeypatch, settings):
+def few_or_many(request, monkeypatch, settings):
     """A ranking of many lines has its own table, and so has a large DSR."""
     # A session that drops lines does not wait for a reader.
     monkeypatch.setattr(services, "DROP_LOCK_TIMEOUT", "1ms")
@@ -35,7 +35,7 @@ def _few_or_many(request, monkeypatch, settings):
     if request.param == "many lines":
         settings.DSRHUB_SHARED_PARTITION_BYTES = 0
         monkeypatch.setattr(adding_up, "MANY_LINES", 0)
-    yield
+    yield request.param
     settings.DSRHUB_KEPT_RANKING_ROWS = 0
     top_resources(percentile=1)
 
@@ -112,16 +112,20 @@ def restore_rate(ingest):
     [(import_february, delete_february), (change_rate, restore_rate), (replace_january, replace_january_again)],
 )
 @pytest.mark.usefixtures("without_versions")
-def test_a_change_while_a_ranking_is_built_is_in_it_completely_or_not_at_all(ingest, in_thread, change, undo):
-    """The change comes before each statement of the ranking in turn. Lines of deleted DSRs are dropped at once."""
+def test_a_change_while_a_ranking_is_built_is_in_it_completely_or_not_at_all(
+    ingest, in_other_session, change, undo, few_or_many
+):
+    """The change comes before one statement of the ranking after the other: each second one, of which few and many
+    lines take turns. Lines of deleted DSRs are dropped at once.
+    """
     nok_rate("4")
     ingest(ES_JANUARY, line("a", "Aurora", usages="1", revenue="3"))
     ingest(NO_JANUARY, line("a", "", usages="2", revenue="8"), line("b", usages="3", revenue="4"))
     catalogue_refresh()
     before = everything()
-    for number in count():
+    for number in count(start=few_or_many == "many lines", step=2):
         forget()
-        meanwhile = Meanwhile(number, lambda: in_thread(change, ingest).result(PATIENCE))
+        meanwhile = Meanwhile(number, lambda: in_other_session(change, ingest))
 
         with connection.execute_wrapper(meanwhile):
             answer = everything()
