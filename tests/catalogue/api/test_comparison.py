@@ -202,7 +202,7 @@ REPORTS = st.dictionaries(
 )
 
 
-@settings(max_examples=25)
+@settings(max_examples=15)
 @given(reports=REPORTS, by=st.sampled_from(["territory", "offer"]))
 def test_any_reports(client, tmp_path, reports, by):
     DSR.objects.all().delete()

@@ -219,7 +219,7 @@ KEYS = st.tuples(st.sampled_from(TERRITORIES), st.sampled_from(OFFERS), st.integ
 STEPS = st.lists(st.tuples(KEYS, st.none() | LINES), max_size=8)
 
 
-@settings(max_examples=30)
+@settings(max_examples=15)
 @given(steps=STEPS, group_by=st.sampled_from(["territory,month", "quarter", "offer,year", "offer,territory"]))
 def test_any_reports_add_up(client, tmp_path, steps, group_by):
     """Reports are imported, replaced and deleted; the sums are added up from the files that are left."""

@@ -96,7 +96,7 @@ def expected_use_types(context):
     return sums
 
 
-@settings(max_examples=25)
+@settings(max_examples=15)
 @given(files=messages(), chunk_bytes=st.sampled_from([7, 64 * 1024]), shared_bytes=st.sampled_from([0, 300, 10**6]))
 def test_random_messages_are_loaded_exactly(tmp_path, settings, files, chunk_bytes, shared_bytes):
     settings.DSRHUB_SHARED_PARTITION_BYTES = shared_bytes

@@ -90,7 +90,7 @@ def sums(lines, key):
     return found
 
 
-@settings(max_examples=25)
+@settings(max_examples=15)
 @given(steps=STEPS, own=st.booleans())
 def test_every_answer_is_that_of_the_files_that_stand(tmp_path_factory, steps, own):
     # As the transaction of a test: an import must be the outermost one of all others.

@@ -324,7 +324,7 @@ def percent(part, whole):
 
 
 @pytest.mark.parametrize("has_many_lines", [False, True])
-@settings(max_examples=40)
+@settings(max_examples=20)
 @given(deliveries=DELIVERIES, credit=st.sampled_from(Credit))
 def test_any_reports(deliveries, credit, has_many_lines):
     with transaction.atomic(), pytest.MonkeyPatch.context() as patch:

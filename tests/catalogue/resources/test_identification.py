@@ -175,7 +175,7 @@ def has(problem, isrc, isrcs):
     return {NO_ISRC: isrc is None, MALFORMED: isrc is not None and not is_well_formed, SEVERAL: len(isrcs) > 1}[problem]
 
 
-@settings(max_examples=40)
+@settings(max_examples=25)
 @given(
     deliveries=DELIVERIES,
     problem=st.sampled_from(IsrcProblem),

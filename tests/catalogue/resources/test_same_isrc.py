@@ -133,7 +133,7 @@ DELIVERIES = st.lists(
 )
 
 
-@settings(max_examples=40)
+@settings(max_examples=20)
 @given(deliveries=DELIVERIES)
 def test_any_reports(deliveries):
     with transaction.atomic():

@@ -409,7 +409,7 @@ def map_query(context, query):
     return query
 
 
-few_examples = settings(max_examples=20)
+few_examples = settings(max_examples=10)
 
 
 @pytest.fixture
