@@ -10,7 +10,7 @@ from itertools import pairwise
 from typing import NamedTuple
 
 from django.conf import settings
-from django.db.models import TextChoices
+from django.db.models import Max, TextChoices
 from django.utils import timezone, translation
 
 from catalogue.dsrs.selectors import EVERY_DSR, DSRSearch
@@ -129,6 +129,12 @@ def months_between(first: date, last: date) -> list[date]:
     """The first days of these months."""
     numbers = range(first.month - 1, first.month - 1 + month_count(first, last))
     return [date(first.year + number // 12, number % 12 + 1, 1) for number in numbers]
+
+
+def latest_month() -> date | None:
+    """The last month in which a period starts; None without a DSR."""
+    latest: date | None = DSR.objects.aggregate(latest=Max("period_start"))["latest"]
+    return latest and latest.replace(day=1)
 
 
 def month_name(day: date) -> str:

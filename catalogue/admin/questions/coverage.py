@@ -17,6 +17,8 @@ from catalogue.dsrs.coverage import (
     SeriesCoverage,
     State,
     coverage,
+    latest_month,
+    month_count,
     month_name,
     months_between,
     parse_month,
@@ -49,10 +51,15 @@ class CoverageForm(SearchForm):
     after = WholeNumberField(min_value=0, max_value=2**31, required=False, widget=forms.HiddenInput)
 
     def months(self) -> tuple[date, date]:
-        """The chosen range, or the months until now."""
-        last = self.cleaned_data["last"] or timezone.localdate().replace(day=1)
+        """The chosen range, or the months until now; if those have no DSR, the months until the latest one."""
+        last = self.cleaned_data["last"] or _last_month()
         number = last.year * 12 + last.month - MONTHS_SHOWN
         return self.cleaned_data["first"] or date(number // 12, number % 12 + 1, 1), last
+
+
+def _last_month() -> date:
+    now, latest = timezone.localdate(), latest_month()
+    return latest if latest and month_count(latest, now) > MONTHS_SHOWN else now.replace(day=1)
 
 
 def coverage_rows(series: Sequence[SeriesCoverage], months: Sequence[str]) -> list[dict[str, Any]]:

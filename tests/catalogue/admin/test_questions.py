@@ -374,6 +374,12 @@ def test_coverage_leads_to_dsrs_and_to_the_import(ask):
         assert "catalogue/dsr" in address
 
 
+def test_coverage_starts_where_the_latest_dsrs_are(ask):
+    recipes.dsr.make(dsp="Later", territory_id="NO", period_start="2021-03-05", period_end="2021-03-05")
+    headings = table_of(ask(COVERAGE), "coverage")[0]
+    assert [headings[3], headings[-1], len(headings)] == ["2020-04", "2021-03", 3 + 12]
+
+
 @pytest.mark.parametrize(
     ("query", "message"),
     [
