@@ -17,6 +17,7 @@ from django.test import TestCase
 from playwright.sync_api import expect, sync_playwright
 
 from tests import bakery  # noqa: F401 - registers generators
+from tests.processes import serving
 from tests.programs import program
 from tests.waiting import PATIENCE
 
@@ -158,6 +159,13 @@ def in_other_session(transactional_db):
         yield lambda function, *arguments: pool.submit(function, *arguments).result(PATIENCE)
         # Each thread has a connection of its own.
         pool.submit(lambda: connection.close()).result(PATIENCE)  # noqa: PLW0108
+
+
+@pytest.fixture(scope="session")
+def running_server(django_db_setup, django_db_blocker):
+    """A server as in the container, started once: it keeps nothing of a request but what the database has."""
+    with django_db_blocker.unblock(), serving() as server:
+        yield server
 
 
 @pytest.fixture(scope="session")

@@ -13,7 +13,6 @@ from django.conf import settings
 
 from tests import recipes
 from tests.catalogue.helpers import ES_JANUARY, HEADER, NO_JANUARY, import_report, line, write_report
-from tests.processes import serving
 from tests.programs import missing, program
 from tests.subscriptions.helpers import add, event, subscribe
 from tests.waiting import PATIENCE
@@ -22,13 +21,12 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 
 @pytest.fixture
-def server(tmp_path):
+def server(running_server, tmp_path):
     """A server with usage, and with a DSR in which one of two recordings has more than half of the revenue."""
     add(event(subscribe(), price="0.10", amount=2**53 - 1))
     import_report(tmp_path, ES_JANUARY, line("a", usages="3", revenue="0.75"), line("b", revenue="0.25"))
     recipes.superuser.make(username="admin")
-    with serving() as server:
-        yield server
+    return running_server
 
 
 # --- Generated clients -----------------------------------------------------------------------------------------

@@ -65,13 +65,6 @@ def has_answer(client):
         client.settimeout(PATIENCE)
 
 
-@pytest.fixture(scope="module")
-def server(django_db_setup, django_db_blocker):
-    """A server for tests that change nothing."""
-    with django_db_blocker.unblock(), serving(options="--workers 1") as server:
-        yield server
-
-
 @pytest.fixture
 def authorization():
     return f"Authorization: Token {recipes.token.make(user=recipes.superuser.make()).key}\r\n".encode()
@@ -140,11 +133,11 @@ def test_nothing_of_a_large_body_of_a_stranger_is_stored(tmp_path, private):
         assert list(tmp_path.iterdir()) == []
 
 
-def test_requests_in_pieces_and_one_after_the_other_are_answered(server):
+def test_requests_in_pieces_and_one_after_the_other_are_answered(running_server):
     query = b'{"query": "{ __typename }"}'
     first = post(b"/graphql", b"Content-Type: application/json\r\n", b"Content-Length: %d\r\n" % len(query)) + query
     health = b"GET /healthz HTTP/1.1\r\n" + HOST
-    with connection(server) as client:
+    with connection(running_server) as client:
         for position in range(len(first)):
             client.send(first[position : position + 1])
         client.sendall(health + b"\r\n" + health + b"Connection: close\r\n\r\n")
@@ -163,7 +156,8 @@ WRONG_LENGTHS = [
 ]
 
 
-def test_heads_and_bodies_have_their_bounds(server):
+def test_heads_and_bodies_have_their_bounds(running_server):
+    server = running_server
     json_type = b"Content-Type: application/json\r\nConnection: close\r\n"
     assert status(exchange(server, b"\r\n\r\nGET /healthz HTTP/1.1\r\n")) == 400
     many = [b"X-Large: " + b"a" * 8000 for _ in range(5)]
