@@ -7,12 +7,11 @@ import re
 import pytest
 from django.db import connection
 from openpyxl import load_workbook
-from playwright.sync_api import expect
 
 from catalogue.admin.questions import artists as page_of_artists
 from catalogue.exceptions import RankingNotReady
+from catalogue.models import DSR
 from catalogue.ranking import artists
-from tests.browser import signed_in
 from tests.catalogue.admin.test_questions import table_of
 from tests.catalogue.helpers import import_report, line, staff_with
 from tests.charts import charts
@@ -22,16 +21,17 @@ pytestmark = pytest.mark.django_db
 ARTISTS = "/admin/catalogue/dsr/artists/"
 
 
-@pytest.fixture
-def _reports(tmp_path):
+@pytest.fixture(scope="module", autouse=True)
+def _reports(module_db, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("reports")
     import_report(
-        tmp_path,
+        folder,
         "Spotify_Duo_ES_EUR_20200101-20200131.tsv",
         line("a", artists="Ana & Eva|Ben", usages="5", revenue="6"),
         line("b", artists="Ben", usages="4", revenue="2"),
         line("c", usages="2", revenue="0.50"),
     )
-    import_report(tmp_path, "Deezer_Free_FR_EUR_20200201-20200229.tsv", line("a", artists="Cleo", revenue="1"))
+    import_report(folder, "Deezer_Free_FR_EUR_20200201-20200229.tsv", line("a", artists="Cleo", revenue="1"))
 
 
 @pytest.fixture
@@ -46,7 +46,6 @@ def ask(client):
     return answer
 
 
-@pytest.mark.usefixtures("_reports")
 def test_the_table_and_the_summary(ask):
     response = ask(credit="split")
     assert table_of(response, "artists") == [
@@ -65,7 +64,6 @@ def test_the_table_and_the_summary(ask):
     assert charts(content)["revenue-by-artist"][:2] == [("Ben", 5, "5 EUR"), ("Ana & Eva", 3, "3 EUR")]
 
 
-@pytest.mark.usefixtures("_reports")
 def test_filters_and_pages(ask, monkeypatch):
     monkeypatch.setattr(page_of_artists, "ARTISTS_ON_A_PAGE", 1)
     response = ask(territory="ES")
@@ -79,7 +77,6 @@ def test_filters_and_pages(ask, monkeypatch):
     assert b'name="after"' not in response.content
 
 
-@pytest.mark.usefixtures("_reports")
 def test_all_artists_as_a_file(ask, monkeypatch):
     monkeypatch.setattr(page_of_artists, "PAGE_ROWS", 1)
     response = ask(format="csv", after=1)
@@ -96,7 +93,6 @@ def test_all_artists_as_a_file(ask, monkeypatch):
     assert dict(zip(heading, ben, strict=True))["revenue_percent_exact"] == "53.333333333333"
 
 
-@pytest.mark.usefixtures("_reports")
 def test_a_file_whose_rows_are_gone_breaks_off(ask):
     response = ask(format="csv")
     with connection.cursor() as cursor:
@@ -105,7 +101,6 @@ def test_a_file_whose_rows_are_gone_breaks_off(ask):
         b"".join(response.streaming_content)
 
 
-@pytest.mark.usefixtures("_reports")
 def test_a_file_needs_the_permission_to_export(client):
     client.force_login(staff_with("view_dsr"))
     assert b"format=csv" not in client.get(ARTISTS).content
@@ -124,7 +119,6 @@ def test_a_wrong_choice_is_explained(ask, query, message):
     assert message in ask(400, **query).content.decode()
 
 
-@pytest.mark.usefixtures("_reports")
 def test_a_ranking_that_is_not_ready(ask, monkeypatch):
     def not_ready(*args):
         raise RankingNotReady("Later.")
@@ -135,18 +129,5 @@ def test_a_ranking_that_is_not_ready(ask, monkeypatch):
 
 
 def test_without_dsrs(ask):
+    DSR.objects.all().delete()
     assert "No artists found." in ask().content.decode()
-
-
-@pytest.mark.browser
-@pytest.mark.django_db(transaction=True)
-@pytest.mark.usefixtures("_reports")
-def test_artists_in_a_browser(live_server, page, admin_user):
-    start = signed_in(page, f"{live_server.url}/admin/", "Digital Sales Reports")
-    start.locator("#nav-sidebar").get_by_role("link", name="Artists").click()
-    page.get_by_label("Credit").select_option("split")
-    page.get_by_role("button", name="Show").click()
-    expect(page.get_by_role("cell", name="5.00", exact=True)).to_be_visible()
-    page.wait_for_function("() => Array.from(document.querySelectorAll('canvas')).every(one => Chart.getChart(one))")
-    page.set_viewport_size({"width": 390, "height": 800})
-    page.wait_for_function("() => document.documentElement.scrollWidth <= 390")
