@@ -4,11 +4,12 @@ import re
 
 import pytest
 from django.db import connection
+from django.test import override_settings
 from django.test.utils import CaptureQueriesContext
 
 from catalogue.admin import dsr_lines
 from catalogue.exceptions import ReportRefused
-from catalogue.models import DSR
+from catalogue.models import DSR, SHARED_PARTITION
 from tests.catalogue.helpers import ES_JANUARY, NO_JANUARY, import_report, line, shown, staff_with
 
 pytestmark = pytest.mark.django_db
@@ -18,22 +19,58 @@ def lines_of(dsr, query=""):
     return f"/admin/catalogue/dsr/{dsr.pk}/lines/{query}"
 
 
-@pytest.fixture
-def dsr(tmp_path):
-    return import_report(
-        tmp_path,
-        NO_JANUARY,
-        line("a1", "One  two", "A|B", "NOABC2000001", "1234567", "1234567890.10"),
-        line("b2", "-", "", "", "0", "-0.5"),
-        line("c3"),
-    )
+def name_of(offer):
+    return f"Spotify_{offer}_NO_NOK_20200101-20200131.tsv"
+
+
+NEW = name_of("New")
+# The most bytes of a DSR whose lines lie in the shared partition.
+SIZES = {"shared partition": 1024**2, "own partition": 0}
+SHORT = [
+    line("a1", "One  two", "A|B", "NOABC2000001", "1234567", "1234567890.10"),
+    line("b2", "-", "", "", "0", "-0.5"),
+    line("c3"),
+]
+SEARCHED = [
+    line("a1", "Aurora", "Björk", "NOABC2000001"),
+    line("b2", "Aurora Borealis", "Cœur"),
+    line("a1", "Other", "Nobody", "NOABC2000002"),
+    line("aurora", "Title", "", "NOABC2000001"),
+]
+# The lines of another DSR have the same numbers, and some of the words.
+OTHERS = [line("a1", "Cœur de pirate", isrc="NOABC2000001"), *(line(f"other{number}") for number in range(3, 500))]
+
+
+@pytest.fixture(scope="module", autouse=True)
+def dsr(module_db, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("reports")
+    import_report(folder, ES_JANUARY, *OTHERS)
+    return import_report(folder, NO_JANUARY, *SHORT)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def longs(dsr, tmp_path_factory):
+    """By size, a DSR with the lines 2 to 451."""
+    return by_size(tmp_path_factory.mktemp("longs"), "Long", *(line(f"id{number}") for number in range(2, 452)))
+
+
+@pytest.fixture(scope="module", autouse=True)
+def searchable(dsr, tmp_path_factory):
+    return by_size(tmp_path_factory.mktemp("searchable"), "Searched", *SEARCHED)
+
+
+def by_size(folder, offer, *lines):
+    found = {}
+    for size, most in SIZES.items():
+        with override_settings(DSRHUB_SHARED_PARTITION_BYTES=most):
+            found[size] = import_report(folder, name_of(offer + size.split()[0]), *lines)
+    assert [found[size].partition for size in SIZES] == [SHARED_PARTITION, found["own partition"].pk]
+    return found
 
 
 @pytest.fixture
-def long(tmp_path):
-    """A DSR with the lines 2 to 451. Another DSR has lines with the same numbers."""
-    import_report(tmp_path, ES_JANUARY, *(line(f"other{number}") for number in range(2, 500)))
-    return import_report(tmp_path, NO_JANUARY, *(line(f"id{number}") for number in range(2, 452)))
+def long(longs):
+    return longs["shared partition"]
 
 
 def test_lines_are_shown_as_delivered_and_blank_cells_are_marked(admin_client, dsr):
@@ -50,24 +87,22 @@ def test_lines_are_shown_as_delivered_and_blank_cells_are_marked(admin_client, d
     assert page.count(' blank">blank</td>') == 7
 
 
-@pytest.mark.parametrize("size", ["shared partition", "own partition"])
-def test_pages_follow_each_other_without_a_gap_or_an_overlap(admin_client, settings, size, request):
-    settings.DSRHUB_SHARED_PARTITION_BYTES = 1024**2 if size == "shared partition" else 0
-    long = request.getfixturevalue("long")
-    pages, path = [], lines_of(long)
+@pytest.mark.parametrize("size", SIZES)
+def test_pages_follow_each_other_without_a_gap_or_an_overlap(admin_client, longs, size):
+    pages, path = [], lines_of(longs[size])
     while path:
         response = admin_client.get(path)
         pages.append(shown(response, "dsp_id"))
         following = response.context["next"]
         link = f'<a href="?after={following}" rel="next">'
         assert (link in response.content.decode()) == (following is not None)
-        path = following and lines_of(long, f"?after={following}")
+        path = following and lines_of(longs[size], f"?after={following}")
     assert [len(page) for page in pages] == [200, 200, 50]
     assert [dsp_id for page in pages for dsp_id in page] == [f"id{number}" for number in range(2, 452)]
 
 
 def test_a_full_last_page_has_no_next_page(admin_client, tmp_path):
-    dsr = import_report(tmp_path, NO_JANUARY, *(line(f"id{number}") for number in range(200)))
+    dsr = import_report(tmp_path, NEW, *(line(f"id{number}") for number in range(200)))
     response = admin_client.get(lines_of(dsr))
     assert len(shown(response, "dsp_id")) == 200
     assert 'rel="next"' not in response.content.decode()
@@ -112,9 +147,9 @@ def test_an_invalid_line_number_is_refused(admin_client, dsr, after, answer):
 
 
 def test_empty_and_failed_dsrs_have_no_lines(admin_client, tmp_path):
-    empty = import_report(tmp_path, ES_JANUARY)
+    empty = import_report(tmp_path, name_of("Empty"))
     with pytest.raises(ReportRefused) as refused:
-        import_report(tmp_path, NO_JANUARY, line("a"), line("", "No id"))
+        import_report(tmp_path, NEW, line("a"), line("", "No id"))
     failed = DSR.objects.get(pk=refused.value.extra["dsr"])
     for dsr in (empty, failed):
         response = admin_client.get(lines_of(dsr))
@@ -137,8 +172,7 @@ def test_lines_need_the_permission_to_view_dsrs(client, dsr):
     assert client.get(lines_of(dsr)).status_code == 200
 
 
-def test_a_page_takes_the_same_number_of_queries_for_3_and_for_200_lines(admin_client, dsr, tmp_path):
-    long = import_report(tmp_path, ES_JANUARY, *(line(f"id{number}") for number in range(300)))
+def test_a_page_takes_the_same_number_of_queries_for_3_and_for_200_lines(admin_client, dsr, long):
     counts = []
     for each in (dsr, long):
         with CaptureQueriesContext(connection) as captured:
@@ -179,18 +213,9 @@ def test_the_page_before_an_early_line_is_the_first_one(admin_client, long):
 # --- The search ------------------------------------------------------------------------------------------------
 
 
-@pytest.fixture(params=["shared partition", "own partition"])
-def searched(request, tmp_path, settings):
-    settings.DSRHUB_SHARED_PARTITION_BYTES = 1024**2 if request.param == "shared partition" else 0
-    import_report(tmp_path, ES_JANUARY, line("a1", "Cœur de pirate", isrc="NOABC2000001"))
-    return import_report(
-        tmp_path,
-        NO_JANUARY,
-        line("a1", "Aurora", "Björk", "NOABC2000001"),
-        line("b2", "Aurora Borealis", "Cœur"),
-        line("a1", "Other", "Nobody", "NOABC2000002"),
-        line("aurora", "Title", "", "NOABC2000001"),
-    )
+@pytest.fixture(params=SIZES)
+def searched(request, searchable):
+    return searchable[request.param]
 
 
 @pytest.mark.parametrize(
@@ -222,7 +247,7 @@ def test_a_search_without_a_result_says_so(admin_client, searched, text):
 def test_found_lines_have_pages_both_ways(admin_client, tmp_path, monkeypatch):
     monkeypatch.setattr(dsr_lines, "LINES_ON_A_PAGE", 2)
     titles = ["Song" if number % 2 else "Other" for number in range(10)]
-    dsr = import_report(tmp_path, NO_JANUARY, *(line(f"id{place}", title) for place, title in enumerate(titles)))
+    dsr = import_report(tmp_path, NEW, *(line(f"id{place}", title) for place, title in enumerate(titles)))
     pages = [admin_client.get(lines_of(dsr, "?q=song"))]
     while pages[-1].context["next_page"]:
         pages.append(follow(admin_client, dsr, pages[-1], "next_page"))
@@ -239,7 +264,7 @@ def test_found_lines_have_pages_both_ways(admin_client, tmp_path, monkeypatch):
 @pytest.mark.parametrize("page", ["", "&before=9"])
 def test_a_page_of_long_lines_ends_early_and_the_next_one_has_the_rest(admin_client, tmp_path, monkeypatch, page):
     monkeypatch.setattr("catalogue.lines.lookups.PAGE_BYTES", 25)
-    dsr = import_report(tmp_path, NO_JANUARY, *(line(f"id{number}", "Song " + 10 * "x") for number in range(4)))
+    dsr = import_report(tmp_path, NEW, *(line(f"id{number}", "Song " + 10 * "x") for number in range(4)))
     response = admin_client.get(lines_of(dsr, f"?q=song{page}"))
     found = shown(response, "line_number")
     while response.context["next_page"]:
