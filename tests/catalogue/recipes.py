@@ -5,7 +5,9 @@ Choices are fixed, because random values would violate the constraints of the ta
 
 from datetime import date
 from decimal import Decimal
+from typing import Any
 
+from django.db.models import Model
 from model_bakery.recipe import Recipe, foreign_key
 
 from catalogue.models import (
@@ -25,6 +27,16 @@ from catalogue.models import (
     UseTypeTotal,
 )
 from tests.catalogue.helpers import NO_JANUARY
+
+
+def make_many(recipe: Recipe, count: int, **values: Any) -> list[Model]:
+    """Many rows by one statement. Values are the same for all rows, or iterators.
+
+    With `_bulk_create`, a recipe would read the territory and the currency of each row.
+    """
+    rows = recipe.prepare(_quantity=count, **values)
+    return type(rows[0])._default_manager.bulk_create(rows)
+
 
 # Ingested, of NO_JANUARY, and without lines.
 dsr = Recipe(

@@ -159,8 +159,7 @@ def test_the_action_deletes_the_selected_dsrs_and_no_other(admin_client, dsr, ot
 def test_more_dsrs_than_the_limit_of_form_fields_can_be_deleted(admin_client, choice, settings, monkeypatch):
     settings.DATA_UPLOAD_MAX_NUMBER_FIELDS = 25
     monkeypatch.setattr("catalogue.admin.dsrs.DSRS_IN_A_CONFIRMATION", 25)
-    # `_bulk_create` of the recipe would read the territory and the currency of each row.
-    DSR.objects.bulk_create(recipes.failed_dsr.prepare(path=(f"{number}.tsv" for number in range(28)), _quantity=28))
+    recipes.make_many(recipes.failed_dsr, 28, path=(f"{number}.tsv" for number in range(28)))
     across = {"select_across": "1"} if choice == "all of the list" else {}
     shown = list(DSR.objects.all())[: 10 if across else 22]
     response = admin_client.post(DSRS, action(*shown, index="0", **across))

@@ -29,9 +29,8 @@ def totals(client, path):
 
 
 def make_many(count, **values):
-    """DSRs of as many offers. `_bulk_create` of the recipe would read the territory and the currency of each row."""
-    offers = (f"Offer {number}" for number in range(count))
-    DSR.objects.bulk_create(recipes.dsr.prepare(offer=offers, _quantity=count, **values))
+    """DSRs of as many offers."""
+    recipes.make_many(recipes.dsr, count, offer=(f"Offer {number}" for number in range(count)), **values)
 
 
 @pytest.fixture

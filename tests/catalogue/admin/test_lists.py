@@ -216,13 +216,12 @@ def queries(client, path):
 
 def test_lists_take_the_same_number_of_queries_for_1_and_for_100_dsrs(admin_client):
     def add(count):
-        many = {"_quantity": count, "_bulk_create": True}
         offers = (f"{count} {number}" for number in range(count))
-        dsrs = recipes.dsr.make(
-            offer=offers, territory_id=cycle(["NO", "ES"]), currency_id=cycle(["NOK", "EUR"]), **many
-        )
-        recipes.problem.make(dsr=iter(dsrs), level="warning", code="dsp_id_repeated", line=2, **many)
-        recipes.rate_change.make(dsr=iter(dsrs), **many)
+        places = {"territory_id": cycle(["NO", "ES"]), "currency_id": cycle(["NOK", "EUR"])}
+        dsrs = recipes.make_many(recipes.dsr, count, offer=offers, **places)
+        warning = {"level": "warning", "code": "dsp_id_repeated", "line": 2}
+        recipes.make_many(recipes.problem, count, dsr=iter(dsrs), **warning)
+        recipes.make_many(recipes.rate_change, count, dsr=iter(dsrs))
 
     DSR.objects.all().delete()
     add(1)

@@ -34,15 +34,13 @@ def queries(client, path):
 
 def test_lists_and_pages_take_the_same_number_of_queries_for_1_and_for_100(admin_client):
     def add(count):
-        many = {"_quantity": count, "_bulk_create": True}
-        messages = recipes.told_message.make(message_id=(f"{count}-{number}" for number in range(count)), **many)
-        dsrs = recipes.dsr_of_message.make(
-            message=iter(messages), offer=(f"{count} {number}" for number in range(count)), **many
-        )
-        rejections = recipes.rejected_delivery.make(name=(f"{count}-{number}" for number in range(count)), **many)
-        recipes.problem.make(dsr=iter(dsrs), level="warning", **many)
-        recipes.problem.make(dsr=None, message=iter(messages), level="warning", **many)
-        recipes.problem.make(dsr=None, rejection=iter(rejections), **many)
+        names = [f"{count}-{number}" for number in range(count)]
+        messages = recipes.make_many(recipes.told_message, count, message_id=iter(names))
+        dsrs = recipes.make_many(recipes.dsr_of_message, count, message=iter(messages), offer=iter(names))
+        rejections = recipes.make_many(recipes.rejected_delivery, count, name=iter(names))
+        recipes.make_many(recipes.problem, count, dsr=iter(dsrs), level="warning")
+        recipes.make_many(recipes.problem, count, dsr=None, message=iter(messages), level="warning")
+        recipes.make_many(recipes.problem, count, dsr=None, rejection=iter(rejections))
 
     add(1)
     paths = [MESSAGES, DSRS, PROBLEMS, "/admin/catalogue/rejecteddelivery/"]
@@ -59,9 +57,8 @@ def test_lists_and_pages_take_the_same_number_of_queries_for_1_and_for_100(admin
 
 def test_a_page_shows_the_first_hundred_dsrs_and_links_to_all(admin_client):
     first = recipes.dsr_of_message.make(offer="first")
-    recipes.dsr_of_message.make(
-        message=first.message, offer=(str(number) for number in range(119)), _quantity=119, _bulk_create=True
-    )
+    offers = (str(number) for number in range(119))
+    recipes.make_many(recipes.dsr_of_message, 119, message=first.message, offer=offers)
     response = details(admin_client, first.message)
     assert len(shown(response, "offer")) == 100
     assert "All 120 DSRs" in response.content.decode()

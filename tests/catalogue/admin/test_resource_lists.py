@@ -118,10 +118,8 @@ def test_pages_take_the_same_number_of_queries_for_1_and_for_100(admin_client):
     codes = iter(Territory.objects.values_list("pk", flat=True)[:100])
 
     def add(numbers):
-        many = {"_quantity": len(numbers), "_bulk_create": True}
-        dsrs = recipes.dsr.make(
-            territory_id=codes, offer=(f"Offer{number}" for number in numbers), line_count=2, **many
-        )
+        of = {"offer": (str(number) for number in numbers), "line_count": 2}
+        dsrs = recipes.make_many(recipes.dsr, len(numbers), territory_id=codes, **of)
         for number, dsr in zip(numbers, dsrs, strict=True):
             own = {"dsr": dsr, "partition": SHARED_PARTITION}
             yield UsageLine(line_number=2, dsp_id="a1", title=f"T{number}", isrc=f"ESABC20{number:05}", **own)

@@ -210,9 +210,9 @@ def test_it_takes_the_same_number_of_queries_for_1_and_for_100_dsrs(admin_client
 
     def add(count):
         names = [f"{count} {number}" for number in range(count)]
-        many = {"_quantity": count, "_bulk_create": True}
-        recipes.dsr.make(offer=iter(names), territory_id=cycle(["NO", "ES"]), total_revenue=1, **many)
-        recipes.failed_dsr.make(path=iter(names), **many)
+        territories = cycle(["NO", "ES"])
+        recipes.make_many(recipes.dsr, count, offer=iter(names), territory_id=territories, total_revenue=1)
+        recipes.make_many(recipes.failed_dsr, count, path=iter(names))
 
     add(1)
     for_one = len(queries())
