@@ -277,8 +277,8 @@ def test_data_and_the_schema_of_graphql_are_the_same_in_all_languages(client, ds
 def test_exports_are_the_same_in_all_languages(admin_client, dsr, usage, model, number):
     recipes.audit_entry.make()
     with marked_texts():
-        for file_format in (CSV, TSV, JSON):
-            assert len({export(admin_client, model, number, file_format, language) for language in LANGUAGES}) == 1
+        for file_format, languages in ((CSV, LANGUAGES), (TSV, ["en", "es"]), (JSON, ["en", "fr"])):
+            assert len({export(admin_client, model, number, file_format, language) for language in languages}) == 1
         sheets = [cells(export(admin_client, model, number, XLSX, language)) for language in ("en", "es")]
     assert sheets[0] == sheets[1]
 

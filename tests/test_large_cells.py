@@ -25,7 +25,7 @@ pytestmark = pytest.mark.django_db
 MEBIBYTE = 1024 * 1024
 # As in the report with which an adversary filled the memory of a server.
 LARGE = 750_000
-LINES = 60
+LINES = 40
 
 
 def text(number, size):

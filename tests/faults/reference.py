@@ -51,6 +51,8 @@ def rows(content: bytes) -> list[dict[str, str]]:
         header, *table = [_cells(line) for line in lines]
     except ValueError as error:  # no line, or a line that is not UTF-8
         raise NoReport(str(error)) from error
+    # In small or capital letters, with or without spaces around them.
+    header = [cell.strip(" \xa0\u3000").lower() for cell in header]
     if set(header) != COLUMNS or any(len(cells) != len(COLUMNS) for cells in (header, *table)):
         raise NoReport("other columns")
     found = [dict(zip(header, cells, strict=True)) for cells in table]

@@ -18,7 +18,7 @@ FOUND = [
 @pytest.mark.django_db(transaction=True)
 def test_no_field_of_the_admin_leads_to_an_internal_error(tmp_path, settings):
     settings.DSRHUB_UPLOAD_DIR = tmp_path
-    superuser, viewer = crawl(40, seed=1, pages=40)
+    superuser, viewer = crawl(15, seed=1, pages=40)
     assert (superuser.failures, viewer.failures) == ([], [])
     for request in FOUND:
         superuser.ask(request)

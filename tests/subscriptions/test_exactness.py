@@ -140,7 +140,7 @@ def assert_exact(books, start, end):
 
 
 @pytest.mark.parametrize("way", ["few", "many"])
-@settings(max_examples=20)
+@settings(max_examples=10)
 @given(sequence=st.lists(steps, min_size=1, max_size=12), bounds=st.tuples(days, days))
 def test_an_answer_is_always_the_sum_of_all_records(real_commits, monkeypatch, way, sequence, bounds):
     if way == "many":  # by COPY, and with marks of whole days

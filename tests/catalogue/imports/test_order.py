@@ -24,6 +24,8 @@ from tests.catalogue.reports.formats.toy import ToyFormat
 from tests.waiting import PATIENCE
 
 KEY = "(Spotify SpotifyDuo, NO, NOK, 2020-01-01 to 2020-01-31)"
+# The lines of a file that takes several times as long as one of a single line.
+MANY = 3_000
 
 
 def import_dsr(*paths, **options):
@@ -62,7 +64,7 @@ def _ids(dsr):
 @pytest.mark.parametrize("jobs", [1, 3])
 def test_the_last_file_named_wins_with_replace(tmp_path, jobs):
     # The first file is by far the largest: without an order, it would end last.
-    paths = {one: delivered(tmp_path, one, line_count=20_000 if one == "a" else 1) for one in "abc"}
+    paths = {one: delivered(tmp_path, one, line_count=MANY if one == "a" else 1) for one in "abc"}
     for order in (("a", "b", "c"), ("a", "c", "b"), ("b", "c", "a")):
         out, err = import_dsr(*(paths[one] for one in order), jobs=jobs, replace=True)
 
@@ -77,7 +79,7 @@ def test_the_last_file_named_wins_with_replace(tmp_path, jobs):
 @pytest.mark.django_db(transaction=True)
 @pytest.mark.parametrize("jobs", [1, 3])
 def test_without_replace_the_first_file_named_is_loaded_and_the_others_are_refused(tmp_path, jobs):
-    first, second = delivered(tmp_path, "a", line_count=20_000), delivered(tmp_path, "b")
+    first, second = delivered(tmp_path, "a", line_count=MANY), delivered(tmp_path, "b")
 
     out, err = import_dsr(first, second, jobs=jobs)
 
@@ -137,7 +139,7 @@ def test_only_files_of_one_key_wait_for_each_other(tmp_path, monkeypatch):
 @pytest.mark.django_db(transaction=True)
 def test_a_warning_of_an_overlap_does_not_depend_on_the_threads(tmp_path):
     """The second file waits for the first one, and only then looks for others."""
-    first = delivered(tmp_path, "a", line_count=20_000)
+    first = delivered(tmp_path, "a", line_count=MANY)
     second = delivered(tmp_path, "b", "Spotify_SpotifyDuo_NO_NOK_20200131-20200229.tsv")
 
     assert import_dsr(first, second, jobs=2)[1] == []
@@ -150,7 +152,7 @@ def test_a_warning_of_an_overlap_does_not_depend_on_the_threads(tmp_path):
 @pytest.mark.parametrize("is_first_large", [True, False])
 def test_a_comparison_with_the_previous_report_does_not_depend_on_the_threads(tmp_path, is_first_large):
     """All files are read at a time. Then each waits for the earlier ones of its series."""
-    sizes = [20_000, 1, 20_000] if is_first_large else [1, 20_000, 1]
+    sizes = [MANY, 1, MANY] if is_first_large else [1, MANY, 1]
     paths = []
     for days, usages, size in zip(("0301-20200331", "0201-20200229", "0401-20200430"), (1, 1, 100), sizes, strict=True):
         lines = (line(f"{number}", usages=str(0 if number else usages)) for number in range(size))

@@ -2,7 +2,6 @@
 
 from datetime import date
 from decimal import Decimal
-from itertools import permutations
 
 import pytest
 from django.db import connection
@@ -343,7 +342,8 @@ def test_each_of_a_hundred_equal_resources_is_one_per_cent(ingest):
     dsp_ids = [f"r{number:03}" for number in range(1, 101)]
     ingest(ES_JANUARY, *(line(dsp_id, revenue="0.01") for dsp_id in reversed(dsp_ids)))
 
-    for percentile in range(1, 101):
+    # Among them those at which doubles fail: 0.29 * 100 is less than 29, and 0.07 * 100 is more than 7.
+    for percentile in (1, 2, 3, 7, 10, 14, 28, 29, 33, 50, 55, 56, 57, 58, 66, 67, 90, 98, 99, 100):
         assert top(percentile) == dsp_ids[:percentile]
 
 
@@ -430,7 +430,20 @@ def described(**question):
     return resource.title, resource.artists, resource.isrc
 
 
-@pytest.mark.parametrize("order", list(permutations(range(4))))
+# Each report is once the first and once the last, in both directions.
+ORDERS = [
+    (0, 1, 2, 3),
+    (1, 2, 3, 0),
+    (2, 3, 0, 1),
+    (3, 0, 1, 2),
+    (3, 2, 1, 0),
+    (2, 1, 0, 3),
+    (1, 0, 3, 2),
+    (0, 3, 2, 1),
+]
+
+
+@pytest.mark.parametrize("order", ORDERS)
 def test_a_resource_is_described_by_its_most_recent_lines_in_any_order_of_imports(ingest, order):
     reports = [
         # The latest period end. It has an ISRC only.
@@ -525,7 +538,7 @@ def test_deletions_replacements_and_new_rates_are_in_the_next_answer(ingest):
     assert not DSR.objects.filter(pk=norway).exists()
 
 
-def test_a_hundred_dsrs_and_resources_take_no_more_statements_than_one():
+def test_twenty_dsrs_and_a_hundred_resources_take_no_more_statements_than_one():
     def size_and_statements():
         with CaptureQueriesContext(connection) as statements:
             resources = top_resources(percentile=100, territory="NO", period_start=date(2020, 1, 1))
@@ -534,7 +547,8 @@ def test_a_hundred_dsrs_and_resources_take_no_more_statements_than_one():
     add_lines(recipes.dsr.make(), line("r0", revenue="1"))
     resources, statements_for_one = size_and_statements()
     assert resources == 1
-    for number in range(1, 100):
-        add_lines(recipes.dsr.make(offer=f"Offer {number}"), line(f"r{number}", revenue="1"))
+    for number in range(0, 100, 5):
+        lines = (line(f"r{each}", revenue="1") for each in range(number, number + 5))
+        add_lines(recipes.dsr.make(offer=f"Offer {number}"), *lines)
 
     assert size_and_statements() == (100, statements_for_one)
