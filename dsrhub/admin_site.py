@@ -1,7 +1,7 @@
 """The site of the admin: changing one's own password is limited and audited, choices by searching are checked, and
 people choose the language."""
 
-from functools import update_wrapper
+from functools import partial, update_wrapper
 from typing import Any, cast
 
 from django import forms
@@ -15,6 +15,7 @@ from django.db import transaction
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.urls import path, reverse
+from django.utils.functional import SimpleLazyObject
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from django.views.i18n import set_language
@@ -48,6 +49,10 @@ class DsrhubAdminSite(AdminSite):
     def each_context(self, request: HttpRequest) -> dict[str, Any]:
         groups = navigation(request) if self.has_permission(request) else []
         return super().each_context(request) | {"navigation": groups}
+
+    def get_app_list(self, request: HttpRequest, app_label: str | None = None) -> Any:
+        """Django asks for this list for each page. It is made only where a page shows it."""
+        return SimpleLazyObject(partial(super().get_app_list, request, app_label))
 
     def get_urls(self) -> list[Any]:
         own = [

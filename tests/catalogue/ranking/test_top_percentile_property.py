@@ -200,7 +200,7 @@ def _way(request):
 
 @pytest.mark.django_db
 @pytest.mark.usefixtures("_way")
-@settings(max_examples=40)
+@settings(max_examples=25)
 @given(
     drawn=deliveries(),
     percentile=st.sampled_from(range(1, 100)),

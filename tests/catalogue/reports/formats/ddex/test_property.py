@@ -80,7 +80,7 @@ def expected_row(line):
     }
 
 
-@settings(max_examples=100)
+@settings(max_examples=60)
 @given(files=messages(), chunk_bytes=CHUNKS)
 def test_random_messages_are_read_exactly(tmp_path, files, chunk_bytes):
     expected = read_message(files)
