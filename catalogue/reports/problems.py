@@ -110,6 +110,8 @@ def _ending(text: bytes) -> str:
 
 
 def _visible(text: str) -> str:
+    if text.replace("\t", "").isprintable():
+        return text
     return "".join(one if one == "\t" or one.isprintable() else ascii(one)[1:-1] for one in text)
 
 
