@@ -30,3 +30,16 @@ def signed_in_by_form(page: Page, address: str, heading: str) -> Page:
 def _with_heading(page: Page, heading: str) -> Page:
     expect(page.locator("h1")).to_have_text(heading)
     return page
+
+
+WIDTHS = [1280, 390]
+
+
+def widths(page: Page) -> list[int]:
+    """The widths of a page on a large and on a small screen. A page that fits has the widths of the screens."""
+    found = []
+    for width in WIDTHS:
+        page.set_viewport_size({"width": width, "height": 800})
+        found.append(page.evaluate("document.documentElement.scrollWidth"))
+    page.set_viewport_size({"width": WIDTHS[0], "height": 800})
+    return found

@@ -23,7 +23,7 @@ SCALARS = {
 
 
 @pytest.mark.django_db
-@settings(max_examples=60, suppress_health_check=list(HealthCheck))
+@settings(max_examples=40, suppress_health_check=list(HealthCheck))
 @given(query=from_schema(str(schema), custom_scalars=SCALARS))
 def test_any_query_is_answered(client, query):
     answer = post(client, query)

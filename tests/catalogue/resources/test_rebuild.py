@@ -90,7 +90,7 @@ actions = st.lists(
 
 
 @given(steps=actions)
-@settings(max_examples=30)
+@settings(max_examples=20)
 def test_the_catalogue_follows_the_lines_after_any_steps_and_rebuilds(tmp_path_factory, steps):
     for action, name, report in steps:
         if action == "import":

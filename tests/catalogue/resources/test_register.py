@@ -213,7 +213,7 @@ steps = st.lists(
 
 
 @given(steps=steps, register_late=st.booleans())
-@settings(max_examples=30)
+@settings(max_examples=20)
 def test_the_catalogue_follows_the_lines_after_any_imports_and_deletions(
     tmp_path_factory, monkeypatch, steps, register_late
 ):

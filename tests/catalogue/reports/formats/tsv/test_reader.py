@@ -946,7 +946,7 @@ def cut(draw, content: st.SearchStrategy[bytes]) -> list[bytes]:
     return [whole[start:stop] for start, stop in zip([0, *cuts], [*cuts, len(whole)], strict=True)]
 
 
-@settings(max_examples=250)
+@settings(max_examples=120)
 @given(cut(reports(REWRITTEN, INVALID, with_garbage=True)))
 def test_the_reader_finds_the_problems_that_a_simple_reader_finds(chunks):
     reading = Reading(*chunks)
@@ -956,7 +956,7 @@ def test_the_reader_finds_the_problems_that_a_simple_reader_finds(chunks):
     assert reading.reader.line_count == len(values)
 
 
-@settings(max_examples=150)
+@settings(max_examples=80)
 @given(cut(reports(REWRITTEN)))
 def test_the_reader_passes_on_the_values_that_a_simple_reader_reads(chunks):
     reading = Reading(*chunks)
@@ -969,7 +969,7 @@ def test_the_reader_passes_on_the_values_that_a_simple_reader_reads(chunks):
 BLANK_ISRCS = [("isrc", " "), ("isrc", r"\u200b")]
 
 
-@settings(max_examples=100)
+@settings(max_examples=60)
 @given(cut(reports(REWRITTEN)))
 def test_output_that_is_read_again_stays_unchanged(chunks):
     first = Reading(*chunks)
@@ -983,7 +983,7 @@ def test_output_that_is_read_again_stays_unchanged(chunks):
     assert second.problems == kept
 
 
-@settings(max_examples=100)
+@settings(max_examples=60)
 @given(cut(reports()))
 def test_valid_lines_stay_unchanged(chunks):
     reading = Reading(*chunks)
