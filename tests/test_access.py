@@ -142,7 +142,7 @@ def test_each_route_admits_only_permitted_users_and_no_cache_stores_what_is_not_
     wrong = []
     for route in OTHER_ROUTES:
         needs = REST.get(route.rstrip("/") + "/")
-        # What a route does not offer at all is refused whoever asks.
+        # A method that a route does not offer is refused for every user, so it is sent for two kinds of them.
         others = {"HEAD", "PUT", "PATCH"} if kind in ("anonymous", "superuser") else set()
         for method in {"GET", "POST", "DELETE", *others}:
             response = client.generic(method, address(route))

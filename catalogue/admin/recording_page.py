@@ -1,7 +1,7 @@
 """The page of a recording: how it is reported, by which DSRs, and how much of it."""
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 from operator import attrgetter
@@ -114,6 +114,26 @@ def reported_on_page(key: ResourceKey, *, after: int | None) -> Reported:
     )
 
 
+def _chart(
+    chart_id: str,
+    title: str,
+    revenues: Sequence[tuple[str, Decimal | None]],
+    addresses: Sequence[str] = (),
+    *,
+    is_across: bool,
+) -> Chart:
+    """Return the revenue in EUR of each label as bars."""
+    return Chart(
+        chart_id=chart_id,
+        title=title,
+        labels=[label for label, _revenue_eur in revenues],
+        series=[Series(name=title, values=[revenue_eur for _label, revenue_eur in revenues])],
+        addresses=addresses,
+        is_across=is_across,
+        unit="EUR",
+    )
+
+
 # --- By territory ----------------------------------------------------------------------------------------------
 
 
@@ -144,11 +164,8 @@ def _territory_charts(sums: SumsByTerritory) -> list[Chart]:
     """Return the revenue of the first territories as bars. One bar would say nothing."""
     if len(sums.territories) <= 1:
         return []
-    shown = _by_revenue(sums)[:MOST_BARS]
-    title = _("Revenue in EUR by territory")
-    series = Series(name=title, values=[of_territory.revenue_eur for _code, of_territory in shown])
-    labels = [code for code, _sums in shown]
-    return [Chart(chart_id="own-by-territory", title=title, labels=labels, series=[series], is_across=True, unit="EUR")]
+    revenues = [(code, of_territory.revenue_eur) for code, of_territory in _by_revenue(sums)[:MOST_BARS]]
+    return [_chart("own-by-territory", _("Revenue in EUR by territory"), revenues, is_across=True)]
 
 
 # --- The same ISRC ---------------------------------------------------------------------------------------------
@@ -184,8 +201,8 @@ def same_isrc_elsewhere(known: FoundResource) -> SameIsrcElsewhere | None:
             (_("Month"), _("All of them by month"), months),
         ],
         charts=[
-            _chart("by-territory", _("Revenue in EUR of all of them by territory"), territories, is_across=True),
-            _chart("by-month", _("Revenue in EUR of all of them by month"), months),
+            _group_chart("by-territory", _("Revenue in EUR of all of them by territory"), territories, is_across=True),
+            _group_chart("by-month", _("Revenue in EUR of all of them by month"), months),
         ],
     )
 
@@ -217,16 +234,9 @@ def _group(sums: IsrcSums, name: str) -> dict[str, Any]:
     }
 
 
-def _chart(chart_id: str, title: str, groups: list[dict[str, Any]], *, is_across: bool = False) -> Chart:
-    return Chart(
-        chart_id=chart_id,
-        title=title,
-        labels=[group["name"] for group in groups],
-        series=[Series(name=title, values=[group["sums"].revenue_eur for group in groups])],
-        addresses=[group["address"] for group in groups],
-        is_across=is_across,
-        unit="EUR",
-    )
+def _group_chart(chart_id: str, title: str, groups: list[dict[str, Any]], *, is_across: bool = False) -> Chart:
+    revenues = [(group["name"], group["sums"].revenue_eur) for group in groups]
+    return _chart(chart_id, title, revenues, [group["address"] for group in groups], is_across=is_across)
 
 
 # --- The DSRs --------------------------------------------------------------------------------------------------

@@ -11,6 +11,8 @@ from pathlib import Path
 from django.contrib.auth.models import Permission, User
 from django.db import connection
 from django.http import HttpResponse
+from django.test import Client
+from django.test.utils import CaptureQueriesContext
 from django.utils.html import strip_tags
 
 from catalogue.imports.services import dsr_import
@@ -41,6 +43,13 @@ def write_report(folder: Path, name: str, *lines: str, header: str = HEADER, lin
 def import_report(folder: Path, name: str, *lines: str) -> DSR:
     """Import a report with the given lines. Return its DSR."""
     return dsr_import(path=write_report(folder, name, *lines), name=name).dsr
+
+
+def query_count(client: Client, path: str) -> int:
+    """The number of SQL queries of a page, which must be found."""
+    with CaptureQueriesContext(connection) as captured:
+        assert client.get(path).status_code == 200
+    return len(captured)
 
 
 def user_with(*permissions: str) -> User:

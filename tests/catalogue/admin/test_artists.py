@@ -3,6 +3,7 @@
 import csv
 import io
 import re
+from functools import partial
 
 import pytest
 from django.db import connection
@@ -12,7 +13,7 @@ from catalogue.admin.questions import artists as page_of_artists
 from catalogue.exceptions import RankingNotReady
 from catalogue.models import DSR
 from catalogue.ranking import artists
-from tests.catalogue.admin.test_questions import table_of
+from tests.catalogue.admin.test_questions import answer, table_of
 from tests.catalogue.helpers import import_report, line, staff_with
 from tests.charts import charts
 
@@ -37,13 +38,7 @@ def _reports(module_db, tmp_path_factory):
 @pytest.fixture
 def ask(client):
     client.force_login(staff_with("view_dsr", "export_dsr"))
-
-    def answer(expected_status=200, **query):
-        response = client.get(ARTISTS, query)
-        assert response.status_code == expected_status
-        return response
-
-    return answer
+    return partial(answer, client, ARTISTS)
 
 
 def test_the_table_and_the_summary(ask):

@@ -7,15 +7,13 @@ from itertools import cycle
 
 import pytest
 from django.contrib.admin.models import LogEntry
-from django.db import connection
-from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
 from catalogue.exceptions import InvalidReportName, ReportRefused
 from catalogue.models import DSR, EcbRate, OperatorRate, RateChange, RejectedDelivery, ReportProblem, UsageLine
 from catalogue.rates.services import operator_rate_set
 from tests.catalogue import recipes
-from tests.catalogue.helpers import ES_JANUARY, NO_JANUARY, import_report, line, shown, staff_with
+from tests.catalogue.helpers import ES_JANUARY, NO_JANUARY, import_report, line, query_count, shown, staff_with
 
 pytestmark = pytest.mark.django_db
 
@@ -208,12 +206,6 @@ def test_names_are_escaped(admin_client):
         assert "<script>alert(" not in page, path
 
 
-def queries(client, path):
-    with CaptureQueriesContext(connection) as captured:
-        assert client.get(path).status_code == 200
-    return len(captured)
-
-
 def test_lists_take_the_same_number_of_queries_for_1_and_for_100_dsrs(admin_client):
     def add(count):
         offers = (f"{count} {number}" for number in range(count))
@@ -225,10 +217,10 @@ def test_lists_take_the_same_number_of_queries_for_1_and_for_100_dsrs(admin_clie
 
     DSR.objects.all().delete()
     add(1)
-    for_one = [queries(admin_client, path) for path in (DSRS, PROBLEMS, CHANGES)]
+    for_one = [query_count(admin_client, path) for path in (DSRS, PROBLEMS, CHANGES)]
     add(99)
     assert len(found(admin_client, DSRS)) == 100
-    assert [queries(admin_client, path) for path in (DSRS, PROBLEMS, CHANGES)] == for_one
+    assert [query_count(admin_client, path) for path in (DSRS, PROBLEMS, CHANGES)] == for_one
 
 
 # --- The page of a DSR, and its links --------------------------------------------------------------------------

@@ -1,8 +1,7 @@
 """Messages in the admin that each test makes for itself: long lists, rejected ones, and deletions for good."""
 
 import pytest
-from django.db import connection, transaction
-from django.test.utils import CaptureQueriesContext
+from django.db import transaction
 
 from catalogue.dsrs.services import dsr_delete
 from catalogue.exceptions import ReportRefused
@@ -18,18 +17,12 @@ from tests.catalogue.admin.test_messages import (
     found,
     page_messages,
 )
-from tests.catalogue.helpers import NO_JANUARY, import_report, line, shown
+from tests.catalogue.helpers import NO_JANUARY, import_report, line, query_count, shown
 from tests.catalogue.sample_message import MESSAGE, import_message
 from tests.confirming import confirm_deletion, shown_on
 from tests.waiting import PATIENCE, wait_for_lock_waiter
 
 pytestmark = pytest.mark.django_db
-
-
-def queries(client, path):
-    with CaptureQueriesContext(connection) as captured:
-        assert client.get(path).status_code == 200
-    return len(captured)
 
 
 def test_lists_and_pages_take_the_same_number_of_queries_for_1_and_for_100(admin_client):
@@ -44,15 +37,15 @@ def test_lists_and_pages_take_the_same_number_of_queries_for_1_and_for_100(admin
 
     add(1)
     paths = [MESSAGES, DSRS, PROBLEMS, "/admin/catalogue/rejecteddelivery/"]
-    for_one = [queries(admin_client, path) for path in paths]
+    for_one = [query_count(admin_client, path) for path in paths]
     first = ReportMessage.objects.get()
     # The first page of all also looks up the type of its objects.
-    _, of_one_dsr = (queries(admin_client, f"{MESSAGES}{first.pk}/change/") for _ in range(2))
+    _, of_one_dsr = (query_count(admin_client, f"{MESSAGES}{first.pk}/change/") for _ in range(2))
     add(99)
     assert len(found(admin_client, MESSAGES)) == 100
-    assert [queries(admin_client, path) for path in paths] == for_one
+    assert [query_count(admin_client, path) for path in paths] == for_one
     DSR.objects.update(message=first)
-    assert queries(admin_client, f"{MESSAGES}{first.pk}/change/") == of_one_dsr
+    assert query_count(admin_client, f"{MESSAGES}{first.pk}/change/") == of_one_dsr
 
 
 def test_a_page_shows_the_first_hundred_dsrs_and_links_to_all(admin_client):

@@ -12,7 +12,7 @@ from catalogue.resources.services import catalogue_refresh
 from dsrhub.database.time_limits import OutOfTime, answered_within
 from tests.catalogue import recipes
 from tests.catalogue.admin.test_resources import RESOURCES, described, page_address, search
-from tests.catalogue.helpers import ES_JANUARY, import_report, line, shown
+from tests.catalogue.helpers import ES_JANUARY, import_report, line, query_count, shown
 
 pytestmark = pytest.mark.django_db
 
@@ -108,12 +108,6 @@ def test_texts_are_escaped(admin_client, tmp_path):
             assert "page/?dsp=Spotify&amp;dsp_id=%3Cb%3E%261" in text
 
 
-def queries(client, path):
-    with CaptureQueriesContext(connection) as captured:
-        assert client.get(path).status_code == 200
-    return len(captured)
-
-
 def test_pages_take_the_same_number_of_queries_for_1_and_for_100(admin_client):
     codes = iter(Territory.objects.values_list("pk", flat=True)[:100])
 
@@ -130,7 +124,7 @@ def test_pages_take_the_same_number_of_queries_for_1_and_for_100(admin_client):
     for numbers in (range(1), range(1, 100)):
         UsageLine.objects.bulk_create(add(numbers))
         catalogue_refresh()
-        counts.append([queries(admin_client, path) for path in paths])
+        counts.append([query_count(admin_client, path) for path in paths])
     assert counts[0] == counts[1]
     reported = admin_client.get(page_address()).context["reported"]
     assert (len(reported.isrcs), len(reported.territories)) == (100, 100)

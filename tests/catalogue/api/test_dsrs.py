@@ -3,9 +3,7 @@
 from itertools import cycle
 
 import pytest
-from django.db import connection
 from django.test import Client
-from django.test.utils import CaptureQueriesContext
 from rest_framework.renderers import JSONRenderer
 
 from catalogue.api.serializers import DSRSerializer
@@ -13,7 +11,7 @@ from catalogue.exceptions import ReportRefused
 from catalogue.models import DSR
 from tests import recipes as user_recipes
 from tests.catalogue import recipes
-from tests.catalogue.helpers import ES_JANUARY, NO_JANUARY, import_report, line, user_with
+from tests.catalogue.helpers import ES_JANUARY, NO_JANUARY, import_report, line, query_count, user_with
 
 pytestmark = pytest.mark.django_db
 
@@ -137,15 +135,9 @@ def test_the_answer_is_json_for_every_accept_header(client, dsr, accept):
         assert (response.status_code, response["Content-Type"]) == (200, "application/json")
 
 
-def queries(client, path):
-    with CaptureQueriesContext(connection) as captured:
-        assert client.get(path).status_code == 200
-    return len(captured)
-
-
 def test_the_number_of_queries_is_the_same_for_1_and_for_100_dsrs(client):
     recipes.dsr.make()
-    for_one = queries(client, "/dsrs/"), queries(client, "/dsrs/?limit=100")
+    for_one = query_count(client, "/dsrs/"), query_count(client, "/dsrs/?limit=100")
     recipes.dsr.make(
         offer=(f"{number}" for number in range(99)),
         territory_id=cycle(["NO", "ES", "FR"]),
@@ -154,7 +146,7 @@ def test_the_number_of_queries_is_the_same_for_1_and_for_100_dsrs(client):
         _bulk_create=True,
     )
     assert len(client.get("/dsrs/").json()) == 100
-    assert (queries(client, "/dsrs/"), queries(client, "/dsrs/?limit=100")) == for_one == (1, 1)
+    assert (query_count(client, "/dsrs/"), query_count(client, "/dsrs/?limit=100")) == for_one == (1, 1)
 
 
 # --- Methods ---------------------------------------------------------------------------------------------------
