@@ -12,7 +12,8 @@ from typing import Any, NamedTuple
 
 from catalogue.lines.lookups import DSRS, dsr_arrays, lines_of_dsrs
 from catalogue.lines.scope import IngestedDSR
-from catalogue.ranking.adding_up import HALVES, MANY_LINES, SUMS_ALONE, WORK_MEM
+from catalogue.ranking.adding_up import MANY_LINES
+from catalogue.ranking.parts import HALVES, SUMS_ALONE, WORK_MEM
 from dsrhub.database import locks
 from dsrhub.database.statements import execute, rows_of
 from dsrhub.invisible import SPACES

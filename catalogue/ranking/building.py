@@ -1,7 +1,7 @@
-"""Building a ranking, by the quicker of two ways.
+"""Building a ranking, by the quickest of three ways.
 
-`threshold` finds a small share from the highest lines of each DSR alone; where bounds cannot decide, `adding_up` adds
-up all lines. Both are exact.
+`threshold` finds a small share from the highest lines of each DSR alone. `hashed` adds up all lines coarsely, and
+exactly those of the resources that can be in the answer. `adding_up` adds up all lines exactly. The answer is the same.
 """
 
 from collections.abc import Sequence
@@ -9,10 +9,14 @@ from decimal import Decimal
 
 from catalogue.lines.scope import IngestedDSR
 from catalogue.ranking.adding_up import rank_by_adding_up
-from catalogue.ranking.bounds import FEW_LINES
-from catalogue.ranking.rows import SHARED_TABLE, BuiltRanking, describing_parameters
+from catalogue.ranking.bounds import share_bounds
+from catalogue.ranking.hashed import rank_by_hashed_sums
+from catalogue.ranking.rows import SHARED_TABLE, BuiltRanking, RankingTask, ranking_task
 from catalogue.ranking.threshold import rank_by_threshold
 from dsrhub.database.statements import execute
+
+# Fewer lines than these are added up as fast as they are searched.
+FEW_LINES = 20_000
 
 
 def ranking_build(number: int, dsrs: Sequence[IngestedDSR], percentile: int) -> BuiltRanking:
@@ -21,16 +25,19 @@ def ranking_build(number: int, dsrs: Sequence[IngestedDSR], percentile: int) -> 
     Runs in the caller's transaction, under a number that no other ranking has. `dsrs` are the DSRs in scope and those
     that describe the same resources.
     """
-    in_scope = [dsr for dsr in dsrs if dsr.in_scope]
-    if not in_scope:
+    task = ranking_task(number, percentile, dsrs)
+    if not task.dsrs:
         return BuiltRanking(SHARED_TABLE, 0, Decimal(0), [0] * percentile)
     # The statements cost little, though the planner expects much: to compile them would cost more.
     execute("SET LOCAL jit = off")
-    parameters = {"ranking": number, "percentile": percentile, **describing_parameters(dsrs)}
-    built = rank_by_threshold(in_scope, parameters) if _has_bounds(in_scope, percentile) else None
-    return built or rank_by_adding_up(in_scope, parameters)
+    return _rank_share(task) or rank_by_adding_up(task)
 
 
-def _has_bounds(dsrs: Sequence[IngestedDSR], percentile: int) -> bool:
-    """Whether the highest lines bound a share of the total, and are few."""
-    return percentile < 100 and sum(dsr.line_count for dsr in dsrs) >= FEW_LINES  # noqa: PLR2004 - all of it
+def _rank_share(task: RankingTask) -> BuiltRanking | None:
+    """The ranking of a share of the total without adding up all lines exactly, or None where that is no quicker."""
+    if task.percentile == 100 or task.line_count < FEW_LINES:  # noqa: PLR2004 - all of it
+        return None
+    share = share_bounds(task.dsrs, task.percentile)
+    if share is None:
+        return None
+    return rank_by_threshold(task, share) or rank_by_hashed_sums(task, share)

@@ -1,17 +1,44 @@
 """The rows of a ranking: what they hold of each resource, where they lie, and how ranks are found in them."""
 
-from collections import Counter
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any, NamedTuple
 
-from catalogue.lines.lookups import LATEST, RECENCY, lines_of_dsrs, lines_with_dsp_id, partitions_of
 from catalogue.lines.scope import IngestedDSR
 from dsrhub.database.statements import execute, rows_of
 
 # A small ranking lies in a table with others, a large one in a table of its own, which several processes fill and
 # which is dropped quickly.
 SHARED_TABLE = "catalogue_rankedresource"
+
+
+@dataclass(frozen=True)
+class RankingTask:
+    """A ranking to build: its number, its share of the total in per cent, and the DSRs of a state.
+
+    `describing` are all DSRs of the DSPs that have some in scope: these describe the resources.
+    """
+
+    number: int
+    percentile: int
+    dsrs: Sequence[IngestedDSR]
+    describing: Sequence[IngestedDSR]
+
+    @property
+    def line_count(self) -> int:
+        return sum(dsr.line_count for dsr in self.dsrs)
+
+    @property
+    def parameters(self) -> dict[str, Any]:
+        return {"ranking": self.number, "percentile": self.percentile}
+
+
+def ranking_task(number: int, percentile: int, state: Sequence[IngestedDSR]) -> RankingTask:
+    """The task for a state: the DSRs in scope and the other DSRs of their DSPs."""
+    in_scope = [dsr for dsr in state if dsr.in_scope]
+    dsps = {dsr.dsp for dsr in in_scope}
+    return RankingTask(number, percentile, in_scope, [dsr for dsr in state if dsr.dsp in dsps])
 
 
 class BuiltRanking(NamedTuple):
@@ -43,73 +70,6 @@ WINDOW ranking AS (ORDER BY revenue DESC, dsp_id COLLATE "C", dsp COLLATE "C" RO
 """
 
 ROW = "%(ranking)s::integer AS ranking, rank, dsp, dsp_id, title, artists, isrc, usages, revenue, running, dsrs"
-
-# --- Title, artists and ISRC -----------------------------------------------------------------------------------
-
-REPORT = f"""(
-    SELECT id, dsp, partition, row_number() OVER (ORDER BY {RECENCY}) AS recency
-    FROM catalogue_dsr WHERE id = ANY(%(describing)s)
-)"""  # noqa: S608 - no value is in it
-
-# The DSPs whose resources the catalogue describes by just the DSRs of the question: in the snapshot of the statement
-# the DSP has no other DSR, all of them are registered, and the resources of deleted and superseded ones are removed.
-CATALOGUED = """ARRAY(
-    SELECT described.dsp FROM unnest(%(described)s::text[], %(dsr_counts)s::bigint[]) AS described (dsp, dsr_count)
-    JOIN catalogue_dsr AS dsr ON dsr.dsp = described.dsp AND status = 'ingested'
-    WHERE NOT EXISTS (SELECT FROM catalogue_leftoverlines AS gone WHERE gone.dsp = described.dsp AND is_catalogued)
-        AND NOT EXISTS (SELECT FROM catalogue_supersededdsr AS gone WHERE gone.dsp = described.dsp AND is_catalogued)
-    GROUP BY described.dsp, dsr_count HAVING count(*) = dsr_count AND bool_and(is_catalogued)
-)"""
-
-# A few resources are described one by one, by an index.
-DESCRIBED_ONE_BY_ONE = f"""
-LEFT JOIN LATERAL (
-    SELECT title, artists, isrc FROM catalogue_resource AS known
-    WHERE known.dsp_id_hash = hashtextextended(ranked.dsp_id, 0) AND known.dsp_id = ranked.dsp_id
-        AND known.dsp = ranked.dsp AND known.dsp = ANY({CATALOGUED})
-    UNION ALL
-    SELECT {LATEST}
-    FROM (SELECT DISTINCT partition FROM {REPORT} AS report WHERE report.dsp = ranked.dsp) AS storage
-    CROSS JOIN LATERAL (
-        {
-    lines_with_dsp_id("dsr_id, line_number, title, artists, isrc", key="ranked", partitions="describing_partitions")
-}
-    ) AS line
-    JOIN {REPORT} AS report ON report.id = line.dsr_id AND report.dsp = ranked.dsp
-    HAVING ranked.dsp <> ALL({CATALOGUED})
-) AS described ON true
-"""  # noqa: S608 - no value is in it, here and below
-
-# Many are described all at once. Those of a DSP that is not catalogued take the lines of all its DSRs.
-DESCRIBED_ALL_AT_ONCE = f"""
-SELECT resource.*, coalesce(known.title, reported.title) AS title, coalesce(known.artists, reported.artists) AS artists,
-    coalesce(known.isrc, reported.isrc) AS isrc
-FROM {{sums}} AS resource
-LEFT JOIN catalogue_resource AS known
-    ON known.dsp_id_hash = hashtextextended(resource.dsp_id, 0) AND known.dsp_id = resource.dsp_id
-        AND known.dsp = resource.dsp AND known.dsp = ANY({CATALOGUED})
-LEFT JOIN (
-    SELECT report.dsp, dsp_id, {LATEST}
-    FROM ({lines_of_dsrs("*", partitions="describing_partitions", ids=None)}) AS line
-    JOIN {REPORT} AS report ON report.id = line.dsr_id
-    WHERE report.dsp <> ALL({CATALOGUED})
-    GROUP BY report.dsp, dsp_id
-) AS reported ON reported.dsp_id = resource.dsp_id AND reported.dsp = resource.dsp
-"""  # noqa: S608
-
-
-def describing_parameters(dsrs: Sequence[IngestedDSR]) -> dict[str, Any]:
-    """The parameters of both: all DSRs of the DSPs in scope."""
-    dsps = {dsr.dsp for dsr in dsrs if dsr.in_scope}
-    describing = [dsr for dsr in dsrs if dsr.dsp in dsps]
-    dsr_counts = Counter(dsr.dsp for dsr in describing)
-    return {
-        "describing": [dsr.id for dsr in describing],
-        "describing_partitions": partitions_of(describing),
-        "described": list(dsr_counts.keys()),
-        "dsr_counts": list(dsr_counts.values()),
-    }
-
 
 # --- The ends of the per cents ---------------------------------------------------------------------------------
 

@@ -27,27 +27,20 @@ from catalogue.lines.lookups import (
     lines_with_dsp_id,
 )
 from catalogue.lines.scope import IngestedDSR
-from catalogue.ranking.bounds import DOWN, SLACK, TOTAL_DIGITS, UP, has_negative, total_bounds
-from catalogue.ranking.rows import (
-    DESCRIBED_ONE_BY_ONE,
-    RANKED,
-    ROW,
-    SHARED_TABLE,
-    BuiltRanking,
-    percentile_ends,
-    ranking_drop,
-)
+from catalogue.ranking.bounds import DOWN, SLACK, UP, ShareBounds
+from catalogue.ranking.describing import DESCRIBED_ONE_BY_ONE, describing_parameters
+from catalogue.ranking.rows import RANKED, ROW, SHARED_TABLE, BuiltRanking, RankingTask, percentile_ends, ranking_drop
 from dsrhub.database.statements import execute, rows_of
 
 # Below this bound the slack does not cover that each amount is rounded to 40 decimals.
 LOWEST_BOUND = Decimal("1e-20")
 # How many highest lines are looked at in all at first, by how much more each time that the share is not reached, and
-# up to which part of all lines: beyond it, adding up all lines is faster.
+# up to which part of all lines: beyond it, other ways are quicker.
 FIRST_HEAD, HEAD_GROWTH, LARGEST_HEAD = 2_000, 6, Decimal("0.05")
-
-# The part of all lines that may be negative, and how many times the total the positive revenue may be: beyond it, 20
-# digits of the total are too few for the shares of it.
-MOST_NEGATIVE, LARGEST_TO_TOTAL = Decimal("0.05"), 1_000_000
+# Other ways are quicker too where so many lines reach less than this part of the share,
+ENOUGH_LINES, LEAST_REACHED = 10_000, Decimal("0.65")
+# and beyond these parts of all lines: those from the floors on, and the lookups of candidates.
+MOST_FROM_FLOOR, MOST_LOOKUPS, FEW_LOOKUPS = Decimal("0.05"), Decimal("0.03"), 5_000
 
 # What negative lines take away from each resource.
 NEGATIVE = f"""
@@ -58,20 +51,12 @@ negative AS MATERIALIZED (
     GROUP BY dsr.dsp, line.dsp_id
 )
 """  # noqa: S608 - no value is in it, here and below
-# The number of negative lines, of at most %(most)s, and their sum.
-NEGATIVE_SUM = f"""
-SELECT count(*), coalesce(sum(revenue), 0)
-FROM (
-    SELECT line.revenue / dsr.rate AS revenue FROM {DSRS} CROSS JOIN LATERAL ({NEGATIVE_LINES}) AS line
-    WHERE dsr.id = ANY(%(with_negative)s) LIMIT %(most)s
-) AS line
-"""  # noqa: S608
 # The bounds of a resource's sum: `seen` is what was seen of it, `unseen` the most that can be added.
 LOWER = "revenue * (1 - %(slack)s) + coalesce(negative.revenue, 0) * (1 + %(slack)s)"
 UPPER = "(seen.revenue + unseen) * (1 + %(slack)s) + coalesce(negative.revenue, 0) * (1 - %(slack)s)"
 
-# The lower bound that the highest %(head)s lines of every DSR give: the resources with at least this sum together have
-# the share. No row where the lines do not reach it.
+# What the highest %(head)s lines of every DSR come to, and the lower bound that they give: the resources with at least
+# this sum together have the share. It is NULL where the lines do not reach the share.
 FIRST_BOUND = f"""
 WITH dsr AS MATERIALIZED (SELECT * FROM {DSRS}),
 {NEGATIVE},
@@ -80,23 +65,29 @@ seen AS (
     FROM dsr CROSS JOIN LATERAL ({HIGHEST_LINES}) AS line
     GROUP BY dsr.dsp, line.dsp_id
 )
-SELECT revenue
+SELECT coalesce(max(running), 0), max(revenue) FILTER (WHERE running >= %(share)s)
 FROM (
     SELECT revenue, sum(revenue) OVER (ORDER BY revenue DESC ROWS UNBOUNDED PRECEDING) AS running
     FROM (SELECT seen.{LOWER} AS revenue FROM seen LEFT JOIN negative USING (dsp, dsp_id)) AS lower
 ) AS sums
-WHERE running >= %(share)s ORDER BY revenue DESC LIMIT 1
+"""  # noqa: S608
+
+# The rows `dsr` with the floors of their revenue.
+FLOORED = """
+unnest(
+    %(ids)s::integer[], %(dsps)s::text[], %(rates)s::numeric[], %(own)s::integer[],
+    %(floors)s::numeric[], %(eur_floors)s::numeric[], %(most_lines)s::integer[]
+) AS dsr (id, dsp, rate, partition, floor, eur_floor, most_lines)
+"""
+# How many lines have at least these floors, up to %(most)s.
+FROM_FLOOR_COUNT = f"""
+SELECT count(*) FROM (SELECT FROM {FLOORED} CROSS JOIN LATERAL ({LINES_FROM_FLOOR}) AS line LIMIT %(most)s) AS line
 """  # noqa: S608
 
 # The resources with a line of at least `floor` that could reach the bound which these lines give. A resource has at
 # most `most_repeats` lines in each DSR, and the lines that are not seen are below `floor`.
 CANDIDATES = f"""
-dsr AS MATERIALIZED (
-    SELECT * FROM unnest(
-        %(ids)s::integer[], %(dsps)s::text[], %(rates)s::numeric[], %(own)s::integer[],
-        %(floors)s::numeric[], %(eur_floors)s::numeric[], %(most_lines)s::integer[]
-    ) AS one (id, dsp, rate, partition, floor, eur_floor, most_lines)
-),
+dsr AS MATERIALIZED (SELECT * FROM {FLOORED}),
 {NEGATIVE},
 seen AS MATERIALIZED (
     SELECT dsr.dsp, line.dsp_id, sum(line.revenue / dsr.rate) AS revenue,
@@ -135,6 +126,8 @@ reported AS (
         OFFSET 0
     ) AS line
     JOIN dsr ON dsr.id = line.dsr_id AND dsr.dsp = line.dsp
+    -- Otherwise, other ways are quicker.
+    WHERE (SELECT count(*) FROM candidate JOIN storage USING (dsp)) <= %(most_lookups)s
     GROUP BY dsr.id, dsr.dsp, dsr.rate, line.dsp_id
 ),
 resource AS (
@@ -150,49 +143,47 @@ WHERE revenue >= (SELECT revenue FROM bound) AND running - revenue < %(reached)s
 """  # noqa: S608
 
 
-def rank_by_threshold(dsrs: Sequence[IngestedDSR], parameters: dict[str, Any]) -> BuiltRanking | None:
-    """The ranking, or None where bounds cannot find it at less than the cost of adding up all lines."""
-    lowest, highest = total_bounds(dsrs)
-    total = TOTAL_DIGITS.plus(lowest)
-    if lowest <= 0 or total != TOTAL_DIGITS.plus(highest):
-        return None
-    with_negative = [dsr.id for dsr in dsrs if has_negative([dsr])]
-    if with_negative and not _negative_are_few(dsrs, with_negative, lowest):
-        return None
+def rank_by_threshold(task: RankingTask, share: ShareBounds) -> BuiltRanking | None:
+    """The ranking, or None where the highest lines do not tell it, or only at a higher cost than other ways."""
     # The lines seen must come to a little more than the share, so that they surely reach it.
-    reached = UP.multiply(highest, Decimal(parameters["percentile"]).scaleb(-2))
-    share = UP.multiply(reached, 1 + SLACK)
-    searched = {**dsr_arrays(dsrs), "with_negative": with_negative, "share": share, "slack": SLACK}
-    bound = _first_bound(dsrs, searched)
+    seen = UP.multiply(share.reached, 1 + SLACK)
+    searched = {**dsr_arrays(task.dsrs), "with_negative": share.with_negative, "share": seen, "slack": SLACK}
+    bound = _first_bound(searched, task.line_count)
     if bound is None or bound < LOWEST_BOUND:
         return None
-    floors = _floors(dsrs, bound)
-    row_count = execute(RANK_CANDIDATES, **parameters, **searched, **floors, bound=bound, reached=reached)
-    number, percentile = parameters["ranking"], parameters["percentile"]
-    ends = percentile_ends(SHARED_TABLE, row_count, lowest, highest, ranking=number, percentile=percentile)
-    if ends[-1] is None:
-        ranking_drop(number, SHARED_TABLE)
+    floors = {**searched, **_floors(task.dsrs, bound)}
+    most_from_floor = max(int(task.line_count * MOST_FROM_FLOOR), FIRST_HEAD)
+    ((from_floor,),) = rows_of(FROM_FLOOR_COUNT, **floors, most=most_from_floor + 1)
+    if from_floor > most_from_floor:
         return None
-    return BuiltRanking(SHARED_TABLE, row_count, total, ends)
+    row_count = execute(
+        RANK_CANDIDATES,
+        **task.parameters,
+        **describing_parameters(task),
+        **floors,
+        bound=bound,
+        reached=share.reached,
+        most_lookups=max(int(task.line_count * MOST_LOOKUPS), FEW_LOOKUPS),
+    )
+    ends = percentile_ends(SHARED_TABLE, row_count, share.lowest, share.highest, **task.parameters)
+    if ends[-1] is None:
+        ranking_drop(task.number, SHARED_TABLE)
+        return None
+    return BuiltRanking(SHARED_TABLE, row_count, share.total, ends)
 
 
-def _negative_are_few(dsrs: Sequence[IngestedDSR], with_negative: Sequence[int], total: Decimal) -> bool:
-    """Whether negative lines are few, and do not nearly cancel the rest."""
-    most = int(sum(dsr.line_count for dsr in dsrs) * MOST_NEGATIVE)
-    ((count, negative),) = rows_of(NEGATIVE_SUM, **dsr_arrays(dsrs), with_negative=with_negative, most=most + 1)
-    return count <= most and UP.subtract(total, negative) <= UP.multiply(total, Decimal(LARGEST_TO_TOTAL))
-
-
-def _first_bound(dsrs: Sequence[IngestedDSR], searched: dict[str, Any]) -> Decimal | None:
-    most = max(int(sum(dsr.line_count for dsr in dsrs) * LARGEST_HEAD), FIRST_HEAD)
+def _first_bound(searched: dict[str, Any], line_count: int) -> Decimal | None:
+    most = max(int(line_count * LARGEST_HEAD), FIRST_HEAD)
     heads = [FIRST_HEAD]
     while heads[-1] < most:
         heads.append(min(heads[-1] * HEAD_GROWTH, most))
     for head in heads:
-        rows = rows_of(FIRST_BOUND, **searched, head=max(head // len(dsrs), 1))
-        if rows:
-            bound: Decimal = DOWN.multiply(rows[0][0], 1 - SLACK)
+        ((reached, revenue),) = rows_of(FIRST_BOUND, **searched, head=max(head // len(searched["ids"]), 1))
+        if revenue is not None:
+            bound: Decimal = DOWN.multiply(revenue, 1 - SLACK)
             return bound
+        if head >= ENOUGH_LINES and reached < LEAST_REACHED * searched["share"]:
+            return None
     return None
 
 

@@ -11,7 +11,7 @@ from django.db import transaction
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from catalogue.ranking import adding_up, building, threshold
+from catalogue.ranking import adding_up, bounds, building, hashed, threshold
 from catalogue.resources.services import catalogue_refresh
 from tests.catalogue import recipes
 from tests.catalogue.helpers import add_lines, line
@@ -172,26 +172,27 @@ def delivered(cells):
     scope="module",
     params=[
         "added up",
-        "added up, only resources that can be in the answer ranked",
         "added up, in its own table",
         "by threshold",
         "by threshold, from the first line on",
+        "by hashed sums",
+        "by hashed sums, in its own table",
     ],
 )
 def _way(request):
     """The way to build a ranking, which must not change the answer. Reports this small are usually added up."""
     with pytest.MonkeyPatch.context() as patch:
-        if request.param == "added up, in its own table":
+        if request.param.endswith("own table"):
             patch.setattr(adding_up, "MANY_LINES", 0)
-        if request.param.endswith("ranked"):
-            patch.setattr(adding_up, "FEW_LINES", 0)
-            patch.setattr(building, "_has_bounds", lambda dsrs, percentile: False)
-            # The last part makes the sample, here all resources, as wrong as a sample of many resources can be.
-            patch.setattr(adding_up, "PARTS_OF_TAIL", [Decimal("0.5"), Decimal(1), Decimal(3)])
-        if request.param.startswith("by threshold"):
+        if request.param.startswith("by"):
             patch.setattr(building, "FEW_LINES", 0)
+            patch.setattr(bounds, "MOST_NEGATIVE", Decimal(1))
+        if request.param.startswith("by hashed sums"):
+            patch.setattr(building, "rank_by_threshold", lambda *_: None)
+            patch.setattr(hashed, "LARGEST_SHARE", 99)
+        if request.param.startswith("by threshold"):
             patch.setattr(threshold, "LARGEST_HEAD", Decimal(4))
-            patch.setattr(threshold, "MOST_NEGATIVE", Decimal(1))
+            patch.setattr(threshold, "MOST_FROM_FLOOR", Decimal(4))
         if request.param.endswith("on"):
             patch.setattr(threshold, "FIRST_HEAD", 1)
             patch.setattr(threshold, "HEAD_GROWTH", 2)
