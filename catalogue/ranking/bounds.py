@@ -33,6 +33,10 @@ FROM (
 """  # noqa: S608 - no value is in it
 
 
+class Undecided(Exception):
+    """Bounds do not tell where a share ends: it depends on the last digits of the total."""
+
+
 @dataclass(frozen=True)
 class ShareBounds:
     """What is known of a share of the total, and of the total, in EUR, without adding up lines.

@@ -9,7 +9,7 @@ from decimal import Decimal
 
 from catalogue.lines.scope import IngestedDSR
 from catalogue.ranking.adding_up import rank_by_adding_up
-from catalogue.ranking.bounds import share_bounds
+from catalogue.ranking.bounds import Undecided, share_bounds
 from catalogue.ranking.hashed import rank_by_hashed_sums
 from catalogue.ranking.rows import SHARED_TABLE, BuiltRanking, RankingTask, ranking_task
 from catalogue.ranking.threshold import rank_by_threshold
@@ -30,11 +30,17 @@ def ranking_build(number: int, dsrs: Sequence[IngestedDSR], percentile: int) -> 
         return BuiltRanking(SHARED_TABLE, 0, Decimal(0), [0] * percentile)
     # The statements cost little, though the planner expects much: to compile them would cost more.
     execute("SET LOCAL jit = off")
-    return _rank_share(task) or rank_by_adding_up(task)
+    try:
+        return _rank_share(task) or rank_by_adding_up(task)
+    except Undecided:
+        return rank_by_adding_up(task)
 
 
 def _rank_share(task: RankingTask) -> BuiltRanking | None:
-    """The ranking of a share of the total without adding up all lines exactly, or None where that is no quicker."""
+    """The ranking of a share of the total without adding up all lines exactly, or None where that is no quicker.
+
+    Raises Undecided.
+    """
     if task.percentile == 100 or task.line_count < FEW_LINES:  # noqa: PLR2004 - all of it
         return None
     share = share_bounds(task.dsrs, task.percentile)

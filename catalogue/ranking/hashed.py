@@ -13,11 +13,11 @@ from typing import Any
 
 from catalogue.lines.lookups import lines_of_dsrs, partitions_of
 from catalogue.lines.scope import IngestedDSR
-from catalogue.ranking.adding_up import sums_create, table_for, take_turns
+from catalogue.ranking.adding_up import take_turns
 from catalogue.ranking.bounds import DOWN, UP, ShareBounds
-from catalogue.ranking.describing import ranked_insert
+from catalogue.ranking.candidates import rank_candidates
 from catalogue.ranking.parts import Part, parts_of, planned_as_usual, union_of_parts, workers_add_up
-from catalogue.ranking.rows import BuiltRanking, RankingTask, own_table, percentile_ends
+from catalogue.ranking.rows import BuiltRanking, RankingTask, own_table
 from dsrhub.database.statements import execute, rows_of
 
 # All positive revenue has at most so many units, so that no sum overflows 64 bits.
@@ -90,21 +90,21 @@ class Scale:
 
 
 def rank_by_hashed_sums(task: RankingTask, share: ShareBounds) -> BuiltRanking | None:
-    """The ranking, or None where it is found at less cost by adding up all lines, or where the guess was wrong."""
+    """The ranking, or None where adding up all lines finds it at less cost.
+
+    Raises Undecided, also where a guess was wrong.
+    """
     if task.percentile > LARGEST_SHARE or share.positive < LOWEST_TOTAL:
         return None
-    bounds, candidates, sums = (f"{own_table(task.number)}_{name}" for name in ("bounds", "candidates", "sums"))
+    bounds, candidates = (f"{own_table(task.number)}_{name}" for name in ("bounds", "candidates"))
     scale = Scale(task, share)
     take_turns(task)
     _bounds_create(bounds, task.dsrs, scale, with_negative=bool(share.with_negative))
     rows = rows_of(LEAST.format(bounds=bounds), share=scale.share)
     for (least,) in rows:
         execute(CANDIDATES.format(candidates=candidates, bounds=bounds), least=least - 2 * scale.most_off)
-        execute(f"ANALYZE {candidates}")
-        sums_create(sums, task.dsrs, candidates=candidates)
-        execute(f"DROP TABLE {candidates}")
     execute(f"DROP TABLE {bounds}")
-    return _ranked(task, share, sums, scale.amount(rows[0][0] - scale.most_off)) if rows else None
+    return rank_candidates(task, share, candidates, scale.amount(rows[0][0] - scale.most_off)) if rows else None
 
 
 def _bounds_create(bounds: str, dsrs: Sequence[IngestedDSR], scale: Scale, *, with_negative: bool) -> None:
@@ -123,17 +123,3 @@ def _part_units(part: Part, scale: Scale, is_adjusted: str) -> tuple[str, dict[s
         "dsps": [dsr.dsp for dsr in part.dsrs],
         "units": [scale.of(dsr) for dsr in part.dsrs],
     }
-
-
-def _ranked(task: RankingTask, share: ShareBounds, sums: str, least: Decimal) -> BuiltRanking | None:
-    """Rank the resources with `least` EUR, if together they have the share: then there are no others before them."""
-    members = f"(SELECT * FROM {sums} WHERE revenue >= {least})"  # noqa: S608 - a number is in it, here and below
-    ((revenue,),) = rows_of(f"SELECT coalesce(catalogue_sum(revenue), 0) FROM {members} AS member")  # noqa: S608
-    built = None
-    if revenue >= share.reached:
-        table = table_for(task)
-        row_count = ranked_insert(task, table, members, reached=share.reached)
-        ends = percentile_ends(table, row_count, share.lowest, share.highest, **task.parameters)
-        built = BuiltRanking(table, row_count, share.total, ends)
-    execute(f"DROP TABLE {sums}")
-    return built

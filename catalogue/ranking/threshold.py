@@ -7,7 +7,7 @@ index has it.
 1. The highest lines of every DSR give a lower bound of the revenue of the answer's last member.
 2. A resource that reaches the bound has a line of at least its share of it: only resources with such a line are looked
    at, and of these only the ones that could reach the bound together with lines that are not seen.
-3. Only these are added up, exactly.
+3. Only these are added up, exactly: few by lookups, many in one pass over all lines.
 
 Negative lines are adjustments, and few: what they take away from each resource is added up first, and every bound of a
 resource has it. The bounds are rounded to the safe side; the answer is not rounded.
@@ -27,9 +27,18 @@ from catalogue.lines.lookups import (
     lines_with_dsp_id,
 )
 from catalogue.lines.scope import IngestedDSR
+from catalogue.ranking.adding_up import take_turns
 from catalogue.ranking.bounds import DOWN, SLACK, UP, ShareBounds
+from catalogue.ranking.candidates import rank_candidates, ranking_ended
 from catalogue.ranking.describing import DESCRIBED_ONE_BY_ONE, describing_parameters
-from catalogue.ranking.rows import RANKED, ROW, SHARED_TABLE, BuiltRanking, RankingTask, percentile_ends, ranking_drop
+from catalogue.ranking.rows import (
+    RANKED,
+    ROW,
+    SHARED_TABLE,
+    BuiltRanking,
+    RankingTask,
+    own_table,
+)
 from dsrhub.database.statements import execute, rows_of
 
 # Below this bound the slack does not cover that each amount is rounded to 40 decimals.
@@ -37,10 +46,11 @@ LOWEST_BOUND = Decimal("1e-20")
 # How many highest lines are looked at in all at first, by how much more each time that the share is not reached, and
 # up to which part of all lines: beyond it, other ways are quicker.
 FIRST_HEAD, HEAD_GROWTH, LARGEST_HEAD = 2_000, 6, Decimal("0.05")
-# Other ways are quicker too where so many lines reach less than this part of the share,
+# Other ways are quicker too where so many lines reach less than this part of the share.
 ENOUGH_LINES, LEAST_REACHED = 10_000, Decimal("0.65")
-# and beyond these parts of all lines: those from the floors on, and the lookups of candidates.
-MOST_FROM_FLOOR, MOST_LOOKUPS, FEW_LOOKUPS = Decimal("0.05"), Decimal("0.03"), 5_000
+# The part of all lines that may have the floors, and how many lookups of candidates there may be for each line, or in
+# all.
+MOST_FROM_FLOOR, MOST_LOOKUPS, FEW_LOOKUPS = Decimal("0.05"), Decimal("0.01"), 5_000
 
 # What negative lines take away from each resource.
 NEGATIVE = f"""
@@ -126,7 +136,7 @@ reported AS (
         OFFSET 0
     ) AS line
     JOIN dsr ON dsr.id = line.dsr_id AND dsr.dsp = line.dsp
-    -- Otherwise, other ways are quicker.
+    -- Otherwise, one pass over all lines is quicker.
     WHERE (SELECT count(*) FROM candidate JOIN storage USING (dsp)) <= %(most_lookups)s
     GROUP BY dsr.id, dsr.dsp, dsr.rate, line.dsp_id
 ),
@@ -142,34 +152,47 @@ FROM ({RANKED.format("resource")}) AS ranked
 WHERE revenue >= (SELECT revenue FROM bound) AND running - revenue < %(reached)s
 """  # noqa: S608
 
+# The candidates, for one pass over all lines, with the revenue that each member of the answer has at least.
+CANDIDATES_KEPT = f"""
+CREATE UNLOGGED TABLE {{candidates}} AS
+WITH {CANDIDATES}
+SELECT dsp, hashtextextended(dsp_id, 0) AS hash, (SELECT revenue FROM bound) AS least FROM candidate
+"""  # noqa: S608
+
 
 def rank_by_threshold(task: RankingTask, share: ShareBounds) -> BuiltRanking | None:
-    """The ranking, or None where the highest lines do not tell it, or only at a higher cost than other ways."""
+    """The ranking, or None where the highest lines do not tell it, or only at a higher cost than other ways.
+
+    Raises Undecided.
+    """
     # The lines seen must come to a little more than the share, so that they surely reach it.
     seen = UP.multiply(share.reached, 1 + SLACK)
     searched = {**dsr_arrays(task.dsrs), "with_negative": share.with_negative, "share": seen, "slack": SLACK}
     bound = _first_bound(searched, task.line_count)
     if bound is None or bound < LOWEST_BOUND:
         return None
-    floors = {**searched, **_floors(task.dsrs, bound)}
+    searched |= {**_floors(task.dsrs, bound), "bound": bound}
     most_from_floor = max(int(task.line_count * MOST_FROM_FLOOR), FIRST_HEAD)
-    ((from_floor,),) = rows_of(FROM_FLOOR_COUNT, **floors, most=most_from_floor + 1)
+    ((from_floor,),) = rows_of(FROM_FLOOR_COUNT, **searched, most=most_from_floor + 1)
     if from_floor > most_from_floor:
         return None
-    row_count = execute(
-        RANK_CANDIDATES,
-        **task.parameters,
-        **describing_parameters(task),
-        **floors,
-        bound=bound,
-        reached=share.reached,
-        most_lookups=max(int(task.line_count * MOST_LOOKUPS), FEW_LOOKUPS),
-    )
-    ends = percentile_ends(SHARED_TABLE, row_count, share.lowest, share.highest, **task.parameters)
-    if ends[-1] is None:
-        ranking_drop(task.number, SHARED_TABLE)
-        return None
-    return BuiltRanking(SHARED_TABLE, row_count, share.total, ends)
+    return _rank_by_lookups(task, share, searched) or _rank_by_pass(task, share, searched)
+
+
+def _rank_by_lookups(task: RankingTask, share: ShareBounds, searched: dict[str, Any]) -> BuiltRanking | None:
+    """The ranking, or None where the lookups would be many."""
+    most_lookups = max(int(task.line_count * MOST_LOOKUPS), FEW_LOOKUPS)
+    parameters = {**task.parameters, **describing_parameters(task), **searched, "reached": share.reached}
+    row_count = execute(RANK_CANDIDATES, **parameters, most_lookups=most_lookups)
+    return ranking_ended(task, share, SHARED_TABLE, row_count) if row_count else None
+
+
+def _rank_by_pass(task: RankingTask, share: ShareBounds, searched: dict[str, Any]) -> BuiltRanking:
+    take_turns(task)
+    candidates = f"{own_table(task.number)}_candidates"
+    execute(CANDIDATES_KEPT.format(candidates=candidates), **searched)
+    ((least,),) = rows_of(f"SELECT max(least) FROM {candidates}")  # noqa: S608
+    return rank_candidates(task, share, candidates, least)
 
 
 def _first_bound(searched: dict[str, Any], line_count: int) -> Decimal | None:

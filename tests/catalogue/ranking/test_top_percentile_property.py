@@ -193,7 +193,7 @@ def _way(request):
         if request.param.startswith("by threshold"):
             patch.setattr(threshold, "LARGEST_HEAD", Decimal(4))
             patch.setattr(threshold, "MOST_FROM_FLOOR", Decimal(4))
-        if request.param.endswith("on"):
+        if request.param.endswith("line on"):
             patch.setattr(threshold, "FIRST_HEAD", 1)
             patch.setattr(threshold, "HEAD_GROWTH", 2)
         yield
