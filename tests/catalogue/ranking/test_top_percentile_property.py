@@ -11,7 +11,8 @@ from django.db import transaction
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from catalogue.ranking import adding_up, bounds, building, hashed, threshold
+from catalogue.dsrs.services import dsr_delete
+from catalogue.ranking import adding_up, bounds, building, hashed, parts, threshold
 from catalogue.resources.services import catalogue_refresh
 from tests.catalogue import recipes
 from tests.catalogue.helpers import add_lines, line
@@ -168,34 +169,50 @@ def delivered(cells):
     return line(**{column: "" if value is None else str(value) for column, value in cells.items()})
 
 
-@pytest.fixture(
-    scope="module",
-    params=[
-        "added up",
-        "added up, in its own table",
-        "by threshold",
-        "by threshold, from the first line on",
-        "by hashed sums",
-        "by hashed sums, in its own table",
+def reported(fields, lines, own_partition, **other):
+    dsr = recipes.dsr.make(**{**fields, **other})
+    add_lines(dsr, *(delivered(one) for one in lines), own_partition=own_partition)
+    return dsr
+
+
+def with_few_hashes(statement):
+    return statement.replace("hashtextextended(line.dsp_id, 0)", "(hashtextextended(line.dsp_id, 0) & 1)")
+
+
+# Reports this small are usually added up.
+BOUNDED = [(building, "FEW_LINES", 0), (bounds, "MOST_NEGATIVE", Decimal(1))]
+BY_THRESHOLD = [*BOUNDED, (threshold, "LARGEST_HEAD", Decimal(4))]
+BY_HASHED_SUMS = [*BOUNDED, (building, "rank_by_threshold", lambda *_: None), (hashed, "LARGEST_SHARE", 99)]
+# In parts of a few lines, several for each DSP.
+IN_OWN_TABLE = [(adding_up, "MANY_LINES", 0), (parts, "LINES_OF_PART", 2)]
+WAYS = {
+    "added up": [],
+    "added up, in its own table": IN_OWN_TABLE,
+    "by threshold": BY_THRESHOLD,
+    "by threshold, from the first line on": [
+        *BY_THRESHOLD,
+        (threshold, "FIRST_HEAD", 1),
+        (threshold, "HEAD_GROWTH", 2),
+        (threshold, "MOST_FROM_FLOOR", Decimal(4)),
     ],
-)
+    "by threshold, in one pass": [*BY_THRESHOLD, (threshold, "FEW_LOOKUPS", 0), (threshold, "MOST_LOOKUPS", 0)],
+    "by hashed sums": BY_HASHED_SUMS,
+    "by hashed sums, in its own table": [*BY_HASHED_SUMS, *IN_OWN_TABLE],
+    "by hashed sums, many with one hash": [
+        *BY_HASHED_SUMS,
+        (parts, "MOST_PARTS", 1),
+        (hashed, "UNITS", with_few_hashes(hashed.UNITS)),
+        (adding_up, "OF_CANDIDATES", with_few_hashes(adding_up.OF_CANDIDATES)),
+    ],
+}
+
+
+@pytest.fixture(scope="module", params=WAYS)
 def _way(request):
-    """The way to build a ranking, which must not change the answer. Reports this small are usually added up."""
+    """The way to build a ranking, which must not change the answer."""
     with pytest.MonkeyPatch.context() as patch:
-        if request.param.endswith("own table"):
-            patch.setattr(adding_up, "MANY_LINES", 0)
-        if request.param.startswith("by"):
-            patch.setattr(building, "FEW_LINES", 0)
-            patch.setattr(bounds, "MOST_NEGATIVE", Decimal(1))
-        if request.param.startswith("by hashed sums"):
-            patch.setattr(building, "rank_by_threshold", lambda *_: None)
-            patch.setattr(hashed, "LARGEST_SHARE", 99)
-        if request.param.startswith("by threshold"):
-            patch.setattr(threshold, "LARGEST_HEAD", Decimal(4))
-            patch.setattr(threshold, "MOST_FROM_FLOOR", Decimal(4))
-        if request.param.endswith("line on"):
-            patch.setattr(threshold, "FIRST_HEAD", 1)
-            patch.setattr(threshold, "HEAD_GROWTH", 2)
+        for module, name, value in WAYS[request.param]:
+            patch.setattr(module, name, value)
         yield
 
 
@@ -205,7 +222,8 @@ def _way(request):
 @given(
     drawn=deliveries(),
     percentile=st.sampled_from(range(1, 100)),
-    is_catalogued=st.booleans(),
+    catalogued=st.sampled_from(["none", "some", "all"]),
+    is_one_gone=st.booleans(),
     question=st.fixed_dictionaries(
         {
             "territory": st.sampled_from([None, None, None, "ES", "ES", "NO"]),
@@ -214,16 +232,18 @@ def _way(request):
         }
     ),
 )
-def test_the_answer_equals_that_of_a_simple_calculation(drawn, percentile, is_catalogued, question):
+def test_the_answer_equals_that_of_a_simple_calculation(drawn, percentile, catalogued, is_one_gone, question):
     with transaction.atomic():
+        gone = reported(*drawn[0], offer="Gone", status="ingested") if is_one_gone else None
         reports = []
-        for fields, lines, own_partition in drawn:
-            dsr = recipes.dsr.make(**fields)
-            add_lines(dsr, *(delivered(one) for one in lines), own_partition=own_partition)
-            reports.append((dsr, lines))
-
-        if is_catalogued:
+        for number, (fields, lines, own_partition) in enumerate(drawn):
+            reports.append((reported(fields, lines, own_partition), lines))
+            if catalogued == "some" and number == 0:
+                catalogue_refresh()
+        if catalogued == "all":
             catalogue_refresh()
+        if gone:
+            dsr_delete(dsr_number=gone.pk)
 
         everything = top_percentile(reports, 100, **question)
         # The ranking of the first share answers the third, and that of 100 answers those that are reached exactly.
