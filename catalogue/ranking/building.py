@@ -31,6 +31,15 @@ def ranking_build(number: int, dsrs: Sequence[IngestedDSR], percentile: int) -> 
     return built or rank_by_adding_up(in_scope, parameters)
 
 
+def ranking_build_from_highest_lines(number: int, dsrs: Sequence[IngestedDSR], percentile: int) -> BuiltRanking | None:
+    """The same ranking, or None where only adding up all lines finds it."""
+    in_scope = [dsr for dsr in dsrs if dsr.in_scope]
+    if not _has_bounds(in_scope, percentile):
+        return None
+    execute("SET LOCAL jit = off")
+    return rank_by_threshold(in_scope, {"ranking": number, "percentile": percentile, **describing_parameters(dsrs)})
+
+
 def _has_bounds(dsrs: Sequence[IngestedDSR], percentile: int) -> bool:
     """Whether the highest lines bound a share of the total, and are few."""
     return percentile < 100 and sum(dsr.line_count for dsr in dsrs) >= FEW_LINES  # noqa: PLR2004 - all of it
