@@ -22,6 +22,7 @@ from catalogue.imports.progress import Deadline, Interrupted, StepProgress, Work
 from catalogue.imports.selectors import WORKER, loads_before
 from catalogue.imports.services import DeliveredFile, delivery_import
 from catalogue.models import ImportJob
+from catalogue.ranking.services import wanted_rankings_wait
 from dsrhub.database import locks
 from dsrhub.database.statements import execute
 from dsrhub.exceptions import ConfirmationOutdated, DsrhubError
@@ -56,6 +57,11 @@ def queue_drain(*, is_alive: Callable[[], bool] = lambda: True) -> int:
     while is_alive() and any(_run_one(job, is_alive) for job in waiting.all()):
         done += 1
     return done
+
+
+def nothing_waits() -> bool:
+    """Whether no job and no ranking waits for a worker."""
+    return not ImportJob.objects.filter(state__in=ImportJob.WORK).exists() and not wanted_rankings_wait()
 
 
 def _run_one(job: ImportJob, is_alive: Callable[[], bool]) -> bool:

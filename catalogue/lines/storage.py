@@ -9,20 +9,20 @@ from decimal import Decimal
 from typing import Any
 
 from django.db import IntegrityError, transaction
+from django.db.models import Sum
 from psycopg2 import sql
 
-from catalogue.models import SHARED_PARTITION, AbstractDSR
+from catalogue.models import DSR, SHARED_PARTITION, AbstractDSR
 from catalogue.reports.problems import LONGEST_VALUE
 from dsrhub.database.copy import copy_blocks
+from dsrhub.database.planner import STATISTICS_TARGET, analyze_if_changed
 from dsrhub.database.statements import composed, execute, rows_of
 
 PARENT = sql.Identifier("catalogue_usageline")
-SHARED = sql.Identifier("catalogue_usageline_shared")
+SHARED_TABLE = "catalogue_usageline_shared"
+SHARED = sql.Identifier(SHARED_TABLE)
 # The header is line 1.
 FIRST_LINE = 2
-# A sample of 9,000 lines tells the planner enough of columns that are constant, counted up, or asked for by an index.
-STATISTICS_TARGET = 30
-
 
 # About the size of a line of the shared table, whose indexes have four entries for it.
 LINE_BYTES = 300
@@ -201,6 +201,12 @@ def own_table_attach(dsr_number: int) -> None:
             statistics=sql.Literal(STATISTICS_TARGET),
         )
     )
+
+
+def shared_lines_analyze() -> None:
+    """Let the planner look at the lines of small DSRs if many of them came or went since it did."""
+    shared = DSR.objects.ingested().filter(partition=SHARED_PARTITION)
+    analyze_if_changed(SHARED_TABLE, known_rows=shared.aggregate(count=Sum("line_count", default=0))["count"])
 
 
 def partition_name(dsr_number: int) -> str:

@@ -5,11 +5,12 @@ exactly those of the resources that can be in the answer. `adding_up` adds up al
 """
 
 from collections.abc import Sequence
+from contextlib import suppress
 from decimal import Decimal
 
 from catalogue.lines.scope import IngestedDSR
 from catalogue.ranking.adding_up import rank_by_adding_up
-from catalogue.ranking.bounds import Undecided, share_bounds
+from catalogue.ranking.bounds import ShareBounds, Undecided, share_bounds
 from catalogue.ranking.hashed import rank_by_hashed_sums
 from catalogue.ranking.rows import SHARED_TABLE, BuiltRanking, RankingTask, ranking_task
 from catalogue.ranking.threshold import rank_by_threshold
@@ -41,9 +42,20 @@ def _rank_share(task: RankingTask) -> BuiltRanking | None:
 
     Raises Undecided.
     """
+    share = _bounds(task)
+    return share and (rank_by_threshold(task, share) or rank_by_hashed_sums(task, share))
+
+
+def _bounds(task: RankingTask) -> ShareBounds | None:
     if task.percentile == 100 or task.line_count < FEW_LINES:  # noqa: PLR2004 - all of it
         return None
-    share = share_bounds(task.dsrs, task.percentile)
-    if share is None:
-        return None
-    return rank_by_threshold(task, share) or rank_by_hashed_sums(task, share)
+    return share_bounds(task.dsrs, task.percentile)
+
+
+def highest_lines_read(number: int, dsrs: Sequence[IngestedDSR], percentile: int) -> None:
+    """Read what a ranking needs that the highest lines tell, in the caller's transaction."""
+    task = ranking_task(number, percentile, dsrs)
+    if task.dsrs and (share := _bounds(task)):
+        execute("SET LOCAL jit = off")
+        with suppress(Undecided):
+            rank_by_threshold(task, share)

@@ -145,9 +145,15 @@ def _table(number: int, has_own_table: bool) -> str:
     return own_table(number) if has_own_table else SHARED_TABLE
 
 
+def next_number() -> int:
+    """A number that no other ranking has."""
+    ((number,),) = rows_of("SELECT nextval(pg_get_serial_sequence('catalogue_keptranking', 'id'))")
+    return int(number)
+
+
 def ranking_cache(key: str, percentile: int, dsrs: Sequence[IngestedDSR]) -> None:
     """Build and cache a ranking of this state, in the caller's transaction, which has locked the state."""
-    ((number,),) = rows_of("SELECT nextval(pg_get_serial_sequence('catalogue_keptranking', 'id'))")
+    number = next_number()
     built = ranking_build(number, dsrs, percentile)
     KeptRanking.objects.create(
         id=number,

@@ -18,3 +18,8 @@ def wanted_rankings_build() -> int:
         with artist_ranking(credit=Credit(artists.credit), scope=Scope(dsrs=tuple(artists.dsr_numbers))):
             artists.delete()
     return len(queued) + len(queued_artists)
+
+
+def wanted_rankings_wait() -> bool:
+    """Whether a ranking is queued."""
+    return WantedRanking.objects.exists() or WantedArtists.objects.exists()

@@ -13,12 +13,14 @@ only where all texts of a line are.
 from collections.abc import Sequence
 
 from catalogue.lines.lookups import LATEST, lines_of_dsrs, lines_with_dsp_id, partitions_of
-from catalogue.models import DSR, LeftoverLines, SupersededDSR
+from catalogue.models import DSR, LeftoverLines, Resource, SupersededDSR
 from dsrhub.database import locks
+from dsrhub.database.planner import analyze_if_changed
 from dsrhub.database.statements import execute
 
 # The memory of one sort before it goes to the disk. Sorted lines meet the index in its own order.
 WORK_MEM = "64MB"
+RESOURCES_TABLE = Resource._meta.db_table
 
 # The lines of the DSRs that differ from the known resource, or whose resource is not known.
 # LIMIT keeps the lookup a lookup: no plan reads all resources to compare them with one DSR.
@@ -145,6 +147,7 @@ def resources_register(dsrs: Sequence[DSR]) -> bool:
     execute(f"SET LOCAL work_mem = '{WORK_MEM}'")
     execute(NEWS, dsp=dsp, partitions=partitions_of(registered), registered=numbers)
     execute(NEW_RESOURCES, dsp=dsp)
+    analyze_if_changed(RESOURCES_TABLE)
     execute(CHANGED_RESOURCES, dsp=dsp, own=[report.partition for report in reports], **_dsr_parameters(reports))
     execute("DROP TABLE news")
     uncatalogued = DSR.objects.filter(pk__in=numbers, is_catalogued=False)
@@ -174,6 +177,7 @@ def resources_remove(dsp: str, gone: Sequence[Gone]) -> None:
     Runs in the caller's transaction, which has locked the DSP.
     """
     numbers = [one.dsr_number for one in gone]
+    analyze_if_changed(RESOURCES_TABLE)
     execute(f"SET LOCAL work_mem = '{WORK_MEM}'")
     execute(
         REMAINING,

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from django.db import OperationalError, transaction
 from django.db.models import Q, Sum
 
-from catalogue.lines.storage import lines_drop
+from catalogue.lines.storage import lines_drop, shared_lines_analyze
 from catalogue.models import DSR, SHARED_PARTITION, LeftoverLines, SupersededDSR
 from catalogue.resources.rebuild import resources_rebuild, resources_replace
 from catalogue.resources.register import dsp_lock, dsps_with_gone, gone_of, resources_register, resources_remove
@@ -48,6 +48,7 @@ def catalogue_refresh() -> None:
     there, and several sessions share the work. Where most lines are new, the whole catalogue is rebuilt at once. Lines
     that somebody is reading are left to a later run.
     """
+    shared_lines_analyze()
     for dsp in dsps_with_gone():
         _resources_remove(dsp)
     _leftovers_drop()

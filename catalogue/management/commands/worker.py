@@ -11,8 +11,9 @@ from django.db import Error, connection
 from catalogue.dsrs.differences import wanted_differences_find
 from catalogue.dsrs.superseding import versions_drop_surplus
 from catalogue.dsrs.totals import totals_complete
-from catalogue.imports.worker import queue_drain, uploads_clear, worker_lives
+from catalogue.imports.worker import nothing_waits, queue_drain, uploads_clear, worker_lives
 from catalogue.ranking.services import wanted_rankings_build
+from catalogue.ranking.warming import WarmUp
 from catalogue.resources.services import catalogue_refresh
 from catalogue.resources.words import words_index_build
 from dsrhub.commands import DsrhubCommand, whole_number
@@ -40,6 +41,7 @@ class Command(DsrhubCommand):
         # The current job stops and another worker takes it over. The process exits cleanly.
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: setattr(self, "is_stopping", True))
+        self.warm_up = WarmUp()
         self.stdout.write("Waiting for work.")
         while self._is_alive():
             try:
@@ -61,6 +63,7 @@ class Command(DsrhubCommand):
             if done or time.monotonic() - cleaned_up_at > CLEANUP_PAUSE:
                 self._clean_up()
                 cleaned_up_at = time.monotonic()
+            self.warm_up.go_on(is_idle=lambda: self._is_alive() and nothing_waits())
             time.sleep(PAUSE)
 
     def _run_once(self) -> None:

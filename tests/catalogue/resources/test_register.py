@@ -142,6 +142,18 @@ def test_a_replacement_replaces_the_description(tmp_path):
     assert catalogue() == [("a", None, "Ann", None), ("c", None, None, None)]
 
 
+@pytest.mark.parametrize("table", ["catalogue_usageline_shared", "catalogue_resource"])
+def test_the_planner_knows_how_many_lines_and_resources_there_are(tmp_path, monkeypatch, table):
+    # With the statistics of an empty table, it would join all lines with all resources.
+    monkeypatch.setattr("dsrhub.database.planner.FEW_CHANGES", 10)
+    with connection.cursor() as cursor:
+        cursor.execute(f"ANALYZE {table}")
+        import_report(tmp_path, ES_JANUARY, *(line(f"a{n}") for n in range(30)))
+        cursor.execute("SELECT reltuples FROM pg_class WHERE relname = %s", [table])
+
+        assert cursor.fetchone() == (30,)
+
+
 def test_a_dry_run_registers_nothing(tmp_path):
     dsr_import(path=write_report(tmp_path, ES_JANUARY, line("a")), name=ES_JANUARY, dry_run=True)
 
@@ -232,7 +244,10 @@ def test_the_catalogue_follows_the_lines_after_any_imports_and_deletions(
     assert_follows_the_lines_to_the_end()
 
 
-def test_as_many_queries_for_1_resource_as_for_300(tmp_path):
+def test_as_many_queries_for_1_resource_as_for_300(tmp_path, monkeypatch):
+    # Without those of statistics, which earlier tests may have made necessary.
+    monkeypatch.setattr("dsrhub.database.planner.FEW_CHANGES", 100_000)
+
     def queries_to_import(name, count):
         with CaptureQueriesContext(connection) as queries:
             import_report(tmp_path, name, *(line(f"{number}", name) for number in range(count)))
