@@ -61,17 +61,21 @@ class Ranking:
         """SQL expressions over the columns of the same resources. In `dsrs`, ids have no order."""
         last_rank = min(after_rank + limit, self.count)
         page = f"FROM {self.table} WHERE ranking = %(ranking)s AND rank > %(after)s AND rank <= "
-        # The texts are added up without the other columns, which PostgreSQL would store for it.
+        # The texts are added up without the other columns, which PostgreSQL would store for it; and one by one only
+        # where all together are too long.
         rows = rows_of(
             f"""
-            SELECT {expressions} {page} (
-                SELECT max(rank) FROM (
-                    SELECT rank, sum({bytes_of(*TEXTS)}) OVER (
-                        ORDER BY rank ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING
-                    ) AS bytes_before {page} %(last)s
-                ) AS page
-                WHERE coalesce(bytes_before, 0) < %(page_bytes)s
-            )
+            SELECT {expressions} {page} CASE
+                WHEN (SELECT sum({bytes_of(*TEXTS)}) {page} %(last)s) <= %(page_bytes)s THEN %(last)s
+                ELSE (
+                    SELECT max(rank) FROM (
+                        SELECT rank, sum({bytes_of(*TEXTS)}) OVER (
+                            ORDER BY rank ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING
+                        ) AS bytes_before {page} %(last)s
+                    ) AS page
+                    WHERE coalesce(bytes_before, 0) < %(page_bytes)s
+                )
+            END
             ORDER BY rank
             """,  # noqa: S608 - no value is in it
             ranking=self.number,
