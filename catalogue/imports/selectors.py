@@ -52,6 +52,11 @@ def queue_state() -> dict[str, Any]:
     }
 
 
+def jobs_wait() -> bool:
+    """Whether a job waits for a worker, or is in work."""
+    return ImportJob.objects.filter(state__in=ImportJob.WORK).exists()
+
+
 def loads_before(job: ImportJob) -> QuerySet[ImportJob]:
     """The jobs that are to be loaded before a job: they were uploaded earlier, and have one of its keys."""
     earlier = ImportJob.objects.filter(state=State.TO_LOAD, pk__lt=job.pk, keys__overlap=job.keys)

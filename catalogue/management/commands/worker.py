@@ -11,8 +11,9 @@ from django.db import Error, connection
 from catalogue.dsrs.differences import wanted_differences_find
 from catalogue.dsrs.superseding import versions_drop_surplus
 from catalogue.dsrs.totals import totals_complete
+from catalogue.imports.selectors import jobs_wait
 from catalogue.imports.worker import queue_drain, uploads_clear, worker_lives
-from catalogue.ranking.services import wanted_rankings_build
+from catalogue.ranking.services import rankings_prepare, wanted_rankings_build
 from catalogue.resources.services import catalogue_refresh
 from catalogue.resources.words import words_index_build
 from dsrhub.commands import DsrhubCommand, whole_number
@@ -75,3 +76,7 @@ class Command(DsrhubCommand):
         totals_complete(is_alive=self._is_alive)
         words_index_build()
         uploads_clear()
+        rankings_prepare(may_continue=self._is_idle)
+
+    def _is_idle(self) -> bool:
+        return self._is_alive() and not jobs_wait()
