@@ -48,8 +48,8 @@ def test_data_is_compressed_for_clients_that_accept_gzip(client, dsrs, accepted,
 
 
 def test_a_streamed_answer_stays_streamed_and_closes_its_ranking(client, tmp_path, monkeypatch):
-    for module in (serializers, views):
-        monkeypatch.setattr(module, "PIECE", 2)
+    for module, name in ((serializers, "FIRST_PIECE"), (serializers, "PIECE"), (views, "FIRST_PIECE")):
+        monkeypatch.setattr(module, name, 2)
     import_report(tmp_path, ES_JANUARY, *[line(f"id{n}", title="title" * 9, revenue="1") for n in range(9)])
     closed = []
     close = views.Pieces.__init__

@@ -208,8 +208,9 @@ class ResourceSerializer(WithoutEmpty):
     )
 
 
-# The number of resources that are read and sent at a time, at most.
-PIECE = 5_000
+# The number of resources that are read and sent at a time, at most. The first piece is small, so that the first byte
+# does not wait for many resources. An answer with no more resources than the first piece is sent whole.
+FIRST_PIECE, PIECE = 500, 2_000
 
 
 def resources_rendered(ranking: Ranking, *, exact: bool = False) -> Iterator[bytes]:
@@ -220,39 +221,44 @@ def resources_rendered(ranking: Ranking, *, exact: bool = False) -> Iterator[byt
     """
     if not ranking.count:
         yield b"[]"
-    rank, before = 0, "["
+    rank, before, limit = 0, "[", FIRST_PIECE
     while rank < ranking.count:
         # A piece has fewer resources where their texts are long.
-        rows = ranking.select(RENDERED_EXACTLY if exact else RENDERED, after_rank=rank, limit=PIECE)
+        rows = ranking.select(RENDERED_EXACTLY if exact else RENDERED, after_rank=rank, limit=limit)
         if not rows:
             # A crash of the database empties rankings. An answer that breaks off is not taken for a complete one.
             raise LookupError(f"The rows of ranking {ranking.number} are gone.")
         rank += len(rows)
         after = "]" if rank == ranking.count else ""
-        yield (before + _safe(",".join([_rendered(row) for row in rows])) + after).encode()
-        before = ","
+        yield (before + _safe(",".join(_rendered(rows, exact=exact))) + after).encode()
+        before, limit = ",", PIECE
 
 
-# Each number is JSON, as a number or as text.
-RENDERED = "dsp_id, title, artists, isrc, usages::text, revenue::float8, dsrs::text"
-RENDERED_EXACTLY = """
-dsp_id, title, artists, isrc, '"' || usages || '"', '"' || trim_scale(revenue) || '"', dsrs::text
+# The start of the object of a resource. PostgreSQL escapes the same characters as encode_basestring, in the same way.
+NAMED = """
+'{{"dsp_id":' || to_json(dsp_id) || coalesce(',"title":' || to_json(title), '')
+    || coalesce(',"artists":' || to_json(artists), '') || coalesce(',"isrc":' || to_json(isrc), '')
+    || coalesce(',"usages":' || {usages}, '') || ',"revenue":'
 """
+RENDERED = NAMED.format(usages="usages") + ", revenue::float8::text, dsrs::text"
+QUOTED = "'\"' || {} || '\"'"
+RENDERED_EXACTLY = (
+    NAMED.format(usages=QUOTED.format("usages")) + f", {QUOTED.format('trim_scale(revenue)')}, dsrs::text"
+)
 
 
-def _rendered(row: Sequence[Any]) -> str:
-    dsp_id, title, artists, isrc, usages, revenue, dsrs = row
-    text = '{"dsp_id":' + encode_basestring(dsp_id)
-    if title is not None:
-        text += ',"title":' + encode_basestring(title)
-    if artists is not None:
-        text += ',"artists":' + encode_basestring(artists)
-    if isrc is not None:
-        text += ',"isrc":' + encode_basestring(isrc)
-    if usages is not None:
-        text += ',"usages":' + usages
-    # The text of a float has all digits that tell it from other doubles.
-    return f'{text},"revenue":{revenue},"dsrs":{_ascending(dsrs)}}}'
+def _rendered(rows: Iterable[Sequence[str]], *, exact: bool) -> list[str]:
+    number = str if exact else _number
+    return [f'{named}{number(revenue)},"dsrs":{_ascending(dsrs)}}}' for named, revenue, dsrs in rows]
+
+
+def _number(double: str) -> str:
+    """Return the text of a double in PostgreSQL as Python writes it: with all digits that tell it from other doubles.
+
+    Python writes `5.0` where PostgreSQL writes `5`, and `1000000000000000.0` for `1e+15`. From there on, the digits can
+    differ, too. All others, such as `0.7` and `1.5e-07`, are the same.
+    """
+    return double if "." in double and "e+" not in double else repr(float(double))
 
 
 @lru_cache(maxsize=10_000)

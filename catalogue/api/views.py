@@ -25,7 +25,7 @@ from rest_framework.views import APIView
 
 from catalogue.api import paths
 from catalogue.api.serializers import (
-    PIECE,
+    FIRST_PIECE,
     ConflictSerializer,
     DeliverySerializer,
     DSRDetailsSerializer,
@@ -459,7 +459,7 @@ class TopPercentileView(APIView):
             # The ranking is read before the answer begins, so that an error can still set the status.
             ranking = reading.enter_context(resource_ranking(percentile=percentile, scope=scope))
             pieces = resources_rendered(ranking, exact=exact)
-            if request.method == "HEAD" and ranking.count > PIECE:
+            if request.method == "HEAD" and ranking.count > FIRST_PIECE:
                 return HttpResponse(content_type="application/json")
             first = next(pieces, b"")
             if first.endswith(b"]"):  # Every other piece ends with an object.

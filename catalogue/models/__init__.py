@@ -14,7 +14,7 @@ from catalogue.models.dsrs import (
 from catalogue.models.jobs import ImportJob, ImportJobManager
 from catalogue.models.lines import LeftoverLines, Resource, UsageLine
 from catalogue.models.messages import AbstractMessage, PartyAlias, ReportMessage
-from catalogue.models.rankings import KeptArtists, KeptRanking, WantedArtists, WantedRanking
+from catalogue.models.rankings import AskedScope, KeptArtists, KeptRanking, WantedArtists, WantedRanking
 from catalogue.models.versions import DSRDifference, SupersededDSR, SupersededManager, SupersededMessage
 
 __all__ = [
@@ -22,6 +22,7 @@ __all__ = [
     "SHARED_PARTITION",
     "AbstractDSR",
     "AbstractMessage",
+    "AskedScope",
     "Currency",
     "DSRDifference",
     "EcbRate",

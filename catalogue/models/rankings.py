@@ -51,6 +51,39 @@ class WantedRanking(models.Model):
         return f"{self.percentile} % of {len(self.dsr_numbers)} DSRs"
 
 
+class AskedScope(models.Model):
+    """A scope that people asked about, whose rankings of resources a worker prepares. See `catalogue.ranking.asked`.
+
+    The table is unlogged: a crash of the server empties it.
+    """
+
+    # Texts of any length, as questions have them. Only those of DSRs are stored.
+    territory = models.TextField(null=True)  # noqa: DJ001 - as in a Scope
+    period_start = models.DateField(null=True)
+    period_end = models.DateField(null=True)
+    dsp = models.TextField(null=True)  # noqa: DJ001
+    # When it was last asked about. It is written about once an hour.
+    asked_at = models.DateTimeField()
+    # The state of its DSRs whose ranking was prepared. Empty if none was.
+    key = models.CharField(max_length=64, blank=True)
+    # The state of all DSRs in which a worker considered it. Empty if it was asked about since then.
+    state = models.CharField(max_length=64, blank=True)
+
+    class Meta:
+        default_permissions = ()  # No page shows it.
+        constraints = [
+            models.UniqueConstraint(
+                fields=["territory", "period_start", "period_end", "dsp"],
+                nulls_distinct=False,
+                name="asked_scope_once",
+            )
+        ]
+
+    def __str__(self) -> str:
+        values = (self.territory, self.period_start, self.period_end, self.dsp)
+        return ", ".join(str(value) for value in values if value is not None) or "everything"
+
+
 class KeptArtists(models.Model):
     """A cached ranking of artists, in one state of the DSRs, with its totals in EUR. See `catalogue.ranking.kept`.
 

@@ -43,7 +43,9 @@ def _rank_share(task: RankingTask) -> BuiltRanking | None:
     Raises Undecided.
     """
     share = _bounds(task)
-    return share and (rank_by_threshold(task, share) or rank_by_hashed_sums(task, share))
+    if share is None:
+        return None
+    return rank_by_threshold(task, share) or rank_by_hashed_sums(task, share)
 
 
 def _bounds(task: RankingTask) -> ShareBounds | None:

@@ -8,14 +8,15 @@ from typing import Any, NamedTuple
 from django.utils import timezone
 
 from catalogue.lines.lookups import TEXTS
-from catalogue.lines.scope import IngestedDSR
+from catalogue.lines.scope import KEY, IngestedDSR, Scope
 from catalogue.models import KeptRanking
+from catalogue.ranking.asked import BOUNDS, remembering
 from catalogue.ranking.building import ranking_build
 from catalogue.ranking.kept import Question, drop_surplus, execute_apart
 from catalogue.ranking.rows import SHARED_TABLE, own_table, ranking_drop, resource_ranks
 from dsrhub.database import locks
 from dsrhub.database.pages import PAGE_BYTES, CutShort, bytes_of, converted
-from dsrhub.database.statements import rows_of
+from dsrhub.database.statements import execute, rows_of
 
 
 class RankedResource(NamedTuple):
@@ -61,17 +62,21 @@ class Ranking:
         """SQL expressions over the columns of the same resources. In `dsrs`, ids have no order."""
         last_rank = min(after_rank + limit, self.count)
         page = f"FROM {self.table} WHERE ranking = %(ranking)s AND rank > %(after)s AND rank <= "
-        # The texts are added up without the other columns, which PostgreSQL would store for it.
+        # The texts are added up without the other columns, which PostgreSQL would store for it; and one by one only
+        # where all together are too long.
         rows = rows_of(
             f"""
-            SELECT {expressions} {page} (
-                SELECT max(rank) FROM (
-                    SELECT rank, sum({bytes_of(*TEXTS)}) OVER (
-                        ORDER BY rank ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING
-                    ) AS bytes_before {page} %(last)s
-                ) AS page
-                WHERE coalesce(bytes_before, 0) < %(page_bytes)s
-            )
+            SELECT {expressions} {page} CASE
+                WHEN (SELECT sum({bytes_of(*TEXTS)}) {page} %(last)s) <= %(page_bytes)s THEN %(last)s
+                ELSE (
+                    SELECT max(rank) FROM (
+                        SELECT rank, sum({bytes_of(*TEXTS)}) OVER (
+                            ORDER BY rank ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING
+                        ) AS bytes_before {page} %(last)s
+                    ) AS page
+                    WHERE coalesce(bytes_before, 0) < %(page_bytes)s
+                )
+            END
             ORDER BY rank
             """,  # noqa: S608 - no value is in it
             ranking=self.number,
@@ -114,6 +119,11 @@ class TopQuestion(Question[Ranking]):
     building = locks.RANKING
     readers = locks.RANKING_READERS
 
+    def find(self, scope: Scope) -> Ranking | None:
+        """The same as for all questions. The scope is remembered, and a worker prepares its next rankings."""
+        state = f"WITH {scope.state()}{remembering(scope)}"
+        return self._opened(state, KEY, {**scope.parameters(), **BOUNDS})
+
     def kept(self, *columns: Any) -> Ranking:
         number, key, count, total, has_own_table, row_count = columns
         return Ranking(number, key, count, total, _table(number, has_own_table), row_count)
@@ -136,6 +146,15 @@ class TopQuestion(Question[Ranking]):
     def drop(cls, number: int) -> None:
         for (has_own_table,) in rows_of(DROP, number=number):
             ranking_drop(number, _table(number, has_own_table))
+
+
+@dataclass(frozen=True)
+class PreparedQuestion(TopQuestion):
+    """The same, of which nobody waits for the answer: it takes one core at most."""
+
+    def build(self, key: str, dsrs: Sequence[IngestedDSR]) -> None:
+        execute("SET LOCAL max_parallel_workers_per_gather = 0; SET LOCAL max_parallel_maintenance_workers = 0")
+        super().build(key, dsrs)
 
 
 DROP = "DELETE FROM catalogue_keptranking WHERE id = %(number)s RETURNING has_own_table"

@@ -123,7 +123,7 @@ def _build(question: Question[Kept], scope: Scope) -> Kept | None:
     """A ranking of this state, or None where the state has changed meanwhile."""
     key, dsrs = scope_state(scope)
     try:
-        return _build_now(question, key, dsrs)
+        return build_now(question, key, dsrs)
     except OperationalError as error:
         if not is_canceled(error):
             raise
@@ -131,7 +131,8 @@ def _build(question: Question[Kept], scope: Scope) -> Kept | None:
         raise RankingNotReady(_("The ranking is being built. Ask again in a minute.")) from error
 
 
-def _build_now(question: Question[Kept], key: str, dsrs: list[IngestedDSR]) -> Kept | None:
+def build_now(question: Question[Kept], key: str, dsrs: list[IngestedDSR]) -> Kept | None:
+    """The ranking of a state, built if it is not cached, or None where the state has passed. The caller closes it."""
     with transaction.atomic():
         # Others who need a ranking of this state wait until this transaction ends: then they find it.
         question.building.take(key=key)
@@ -147,8 +148,11 @@ def _build_now(question: Question[Kept], key: str, dsrs: list[IngestedDSR]) -> K
     return ranking
 
 
-def drop_surplus(kind: type[Question[Any]]) -> None:
-    """Keep the rankings that were used last, as many as the setting allows, and those that are being read."""
+def drop_surplus(kind: type[Question[Any]], *, passed: str = "") -> None:
+    """Keep the rankings that were used last, as many as the setting allows, and those that are being read.
+
+    `passed` is the key of a state that has passed, whose rankings nobody asks for any more.
+    """
     surplus = rows_of(
         f"""
         SELECT id
@@ -156,14 +160,18 @@ def drop_surplus(kind: type[Question[Any]]) -> None:
             SELECT *, sum(row_count + 1) FILTER (WHERE row_count < %(bound)s) OVER (ORDER BY used_at DESC, id) AS kept
             FROM {kind.table}
         ) AS ranking
-        WHERE (row_count >= %(bound)s OR kept > %(bound)s OR used_at < statement_timestamp() - %(kept_for)s)
+        WHERE (
+                row_count >= %(bound)s OR kept > %(bound)s OR key = %(passed)s
+                OR used_at < statement_timestamp() - %(kept_for)s
+            )
             AND NOT EXISTS (
                 SELECT FROM pg_locks
                 WHERE locktype = 'advisory' AND classid = %(readers)s AND objid = id AND pid = pg_backend_pid()
             )
         """,  # noqa: S608 - no value is in it
         bound=settings.DSRHUB_KEPT_RANKING_ROWS,
-        kept_for=KEPT_FOR,
+        kept_for=max(KEPT_FOR, timedelta(days=settings.DSRHUB_PREPARED_DAYS)),
+        passed=passed,
         readers=kind.readers.space,
     )
     for (number,) in surplus:

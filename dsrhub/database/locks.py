@@ -99,6 +99,8 @@ RANKING_READERS = SessionLock(0x72616E6B)
 # The same for a ranking of artists: while it is built, and while it is read.
 ARTISTS = TransactionLock("artists {key}")
 ARTIST_READERS = SessionLock(0x61727473)
+# The rankings that people will ask for: one worker at a time prepares them. The number is 0.
+PREPARING_RANKINGS = SessionLock(0x70726570)
 # The uploaded files of one user that wait for other files of their messages.
 WAITING_FILES = TransactionLock("dsrhub.waiting_files {user}")
 # One import job, whose number is its id, while a worker or a request works on it. 0 means that a worker is running.

@@ -59,7 +59,12 @@ def test_a_lock_with_a_cursor_has_the_same_key():
 
 @pytest.mark.parametrize(
     ("lock", "space"),
-    [(locks.IMPORT_JOBS, 1146311168), (locks.RANKING_READERS, 1918987883), (locks.ARTIST_READERS, 1634890867)],
+    [
+        (locks.IMPORT_JOBS, 1146311168),
+        (locks.RANKING_READERS, 1918987883),
+        (locks.ARTIST_READERS, 1634890867),
+        (locks.PREPARING_RANKINGS, 1886545264),
+    ],
 )
 def test_a_session_lock_keeps_its_space(lock, space):
     assert lock.try_take(7)

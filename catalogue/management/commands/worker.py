@@ -12,6 +12,7 @@ from catalogue.dsrs.differences import wanted_differences_find
 from catalogue.dsrs.superseding import versions_drop_surplus
 from catalogue.dsrs.totals import totals_complete
 from catalogue.imports.worker import nothing_waits, queue_drain, uploads_clear, worker_lives
+from catalogue.ranking.prepared import rankings_prepare
 from catalogue.ranking.services import wanted_rankings_build
 from catalogue.ranking.warming import WarmUp
 from catalogue.resources.services import catalogue_refresh
@@ -63,7 +64,7 @@ class Command(DsrhubCommand):
             if done or time.monotonic() - cleaned_up_at > CLEANUP_PAUSE:
                 self._clean_up()
                 cleaned_up_at = time.monotonic()
-            self.warm_up.go_on(is_idle=lambda: self._is_alive() and nothing_waits())
+            self.warm_up.go_on(is_idle=self._is_idle)
             time.sleep(PAUSE)
 
     def _run_once(self) -> None:
@@ -78,3 +79,7 @@ class Command(DsrhubCommand):
         totals_complete(is_alive=self._is_alive)
         words_index_build()
         uploads_clear()
+        rankings_prepare(may_continue=self._is_idle)
+
+    def _is_idle(self) -> bool:
+        return self._is_alive() and nothing_waits()

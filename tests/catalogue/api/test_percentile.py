@@ -3,6 +3,7 @@
 The tests of the selector cover which resources belong to the top.
 """
 
+from decimal import Decimal
 from urllib.parse import quote, urlencode
 
 import pytest
@@ -16,6 +17,7 @@ from catalogue.api import serializers, views
 from catalogue.exceptions import RankingNotReady
 from catalogue.models import KeptRanking
 from catalogue.ranking import cache
+from catalogue.ranking.rows import SHARED_TABLE
 from dsrhub.database import locks
 from tests.catalogue.helpers import ES_JANUARY, NO_JANUARY, import_report, line
 from tests.catalogue.ranking.helpers import top_resources
@@ -201,8 +203,8 @@ def test_the_number_of_queries_is_the_same_for_1_and_for_100_resources(client, t
 @pytest.fixture
 def _small_chunks(monkeypatch):
     """Send answers with more than two resources in chunks of two."""
-    for module in (serializers, views):
-        monkeypatch.setattr(module, "PIECE", 2)
+    for module, name in ((serializers, "FIRST_PIECE"), (serializers, "PIECE"), (views, "FIRST_PIECE")):
+        monkeypatch.setattr(module, name, 2)
 
 
 def rankings_read():
@@ -236,6 +238,72 @@ def test_an_answer_is_what_rest_framework_renders_byte_for_byte(client, tmp_path
 
     rendered = JSONRenderer().render(serializers.ResourceSerializer(resources, many=True).data)
     assert client.get(f"/resources/percentile/{number}").content == rendered
+
+
+# Every character but NUL and surrogates, which no text of the database has, in texts of different kinds.
+CHARACTERS = "".join(map(chr, [*range(1, 0xD800), *range(0xE000, 0x110000)]))
+TEXTS = ["", "\\u2028 \\", '"', *(CHARACTERS[start : start + 5_000] for start in range(0, len(CHARACTERS), 5_000))]
+# Whole numbers, exponents, digits that PostgreSQL and Python write differently, and doubles of few and of many digits.
+REVENUES = [
+    "5",
+    "0",
+    "-3",
+    "0.1",
+    "1e-40",
+    "1.5e-7",
+    "0.0001",
+    "0.00001",
+    "1920.628853737587630120984210",
+    "123456789012.99999999999999999",
+    "999999999999999.9",
+    "999999999999999.99",
+    "1e15",
+    "1.5e15",
+    "1053358988192182.25",
+    "9007199254740993",
+    "1e16",
+    "31807501995233512",
+    "-31807501995233512",
+    "1.5e22",
+    "5.684341886080801486968994140625e-14",
+    "0.333333333333333333333333333333333333333",
+]
+RANKED = """
+INSERT INTO catalogue_rankedresource
+SELECT 1, rank, 'dsp', left(text, 9) || rank, text, nullif(text, ''), left(text, rank::integer %% 50), nullif(rank, 3),
+    revenue, 0, CASE WHEN rank %% 2 = 0 THEN ARRAY[2] ELSE ARRAY[10, 9, 1] END
+FROM unnest(%s::text[], %s::numeric[]) WITH ORDINALITY AS resource (text, revenue, rank)
+"""
+
+
+def test_every_text_and_number_is_rendered_byte_for_byte_in_pieces_of_any_size(monkeypatch):
+    count = len(TEXTS)
+    with connection.cursor() as cursor:
+        cursor.execute(RANKED, [TEXTS, [REVENUES[place % len(REVENUES)] for place in range(count)]])
+    ranking = cache.Ranking(1, "key", count, Decimal(1), SHARED_TABLE, count)
+
+    rendered = JSONRenderer().render(serializers.ResourceSerializer(all_rows(ranking), many=True).data)
+    assert b"".join(serializers.resources_rendered(ranking)) == rendered
+    monkeypatch.setattr(serializers, "FIRST_PIECE", 1)
+    monkeypatch.setattr(serializers, "PIECE", 7)
+    assert b"".join(serializers.resources_rendered(ranking)) == rendered
+
+
+def all_rows(ranking):
+    rows = []
+    while len(rows) < ranking.count:
+        rows += ranking.rows(after_rank=len(rows), limit=ranking.count)
+    return rows
+
+
+def test_an_answer_begins_with_a_small_piece(client, tmp_path):
+    lines = [line(f"r{number:04}", revenue="1") for number in range(1_000)]
+    import_report(tmp_path, ES_JANUARY, *lines)
+
+    first, second = iter(client.get("/resources/percentile/100").streaming_content)
+    assert (first.count(b'"dsp_id"'), second.count(b'"dsp_id"')) == (500, 500)
+    whole = client.get("/resources/percentile/50")
+    assert (whole.streaming, len(whole.json()), "ETag" in whole) == (False, 500, True)
 
 
 @pytest.mark.usefixtures("_small_chunks")

@@ -231,8 +231,8 @@ def test_rankings_are_in_unlogged_tables(ingest):
     with connection.cursor() as cursor:
         cursor.execute(
             "SELECT relname, relpersistence FROM pg_class "
-            "WHERE relkind = 'r' AND relname ~ '^catalogue_(keptranking|rankedresource|ranking_)'"
+            "WHERE relkind = 'r' AND relname ~ '^catalogue_(keptranking|rankedresource|ranking_|askedscope)'"
         )
         kept = dict(cursor.fetchall())
-    assert {"catalogue_keptranking", "catalogue_rankedresource"} <= kept.keys()
+    assert {"catalogue_keptranking", "catalogue_rankedresource", "catalogue_askedscope"} <= kept.keys()
     assert set(kept.values()) == {"u"}

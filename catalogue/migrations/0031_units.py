@@ -8,6 +8,6 @@ CREATE AGGREGATE catalogue_units(bigint) (SFUNC = int8pl, STYPE = bigint, PARALL
 
 
 class Migration(migrations.Migration):
-    dependencies = [("catalogue", "0029_internal_names")]
+    dependencies = [("catalogue", "0030_asked_scopes")]
 
     operations = [migrations.RunSQL(AGGREGATE, "DROP AGGREGATE catalogue_units(bigint)")]
