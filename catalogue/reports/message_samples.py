@@ -21,7 +21,6 @@ from catalogue.reports.samples import (
     BLANK_ARTISTS,
     BLANK_ISRCS,
     DECIMAL_USAGES,
-    HITS,
     MARKETS,
     MONTHS,
     OTHER_ISRCS,
@@ -454,7 +453,7 @@ class _Blocks:
     def _sale(self, block: str, reference: str, rank: int, slot: Slot, *, has_release: bool) -> str:
         random, sender = self._random, self._sender
         sales, market = slot.context.sales, slot.context.market
-        usages = usages_at(random, rank, hit_usages=market.usages_of_a_hit * HITS)
+        usages = usages_at(random, rank, usages_of_a_hit=market.usages_of_a_hit)
         if sales.is_shop:
             usages = 1 + usages // 500
         if random() < self._adjustments:

@@ -1,7 +1,8 @@
 """Samples: DSRs of invented recordings, to try out dsrhub, for tests, and of any size for benchmarks.
 
 The same arguments give the same files on every machine: only `random()` of Python's generator is used, whose sequence
-never changes, and only float operations that IEEE 754 rounds exactly. The content of a file is generated line by line.
+never changes, and only float operations that IEEE 754 rounds exactly: `sqrt` is one of them, `**` is none. The content
+of a file is generated line by line.
 """
 
 import gzip
@@ -239,40 +240,66 @@ OTHER_ISRCS = 0.03
 DECIMAL_USAGES = 0.002
 # The residue of adding and subtracting doubles where the result should be zero.
 RESIDUES, RESIDUE = 0.001, sys.float_info.epsilon
-# About this many recordings are hits; after them, usages fall as 1 / rank.
+# About this many recordings are hits; after them, usages fall.
 HITS = 25
 
 
-def ranks(random: Callable[[], float], *, lines: int, recordings: int) -> Iterator[int]:
+class Shape(NamedTuple):
+    """Which recordings a DSR has, and how much they are used.
+
+    A rank of the catalogue is drawn as `random ** draw`. The usages of a rank are proportional to 1 / `fall(rank)`.
+    """
+
+    name: str
+    draw: int
+    fall: Callable[[float], float]
+
+
+def eleven_sixteenths(number: float) -> float:
+    """`number` to the power of 1/2 + 1/8 + 1/16 = 0.6875. Square roots have the same bits on every machine."""
+    half = sqrt(number)
+    eighth = sqrt(sqrt(half))
+    return half * eighth * sqrt(eighth)
+
+
+# Revenue is concentrated in hits, as usages fall as 1 / rank.
+CONCENTRATED = Shape("concentrated", 2, float)
+# Revenue is spread: it takes far more recordings to reach a share of it. For benchmarks.
+EVEN = Shape("even", 3, eleven_sixteenths)
+
+
+def ranks(random: Callable[[], float], *, lines: int, recordings: int, shape: Shape = CONCENTRATED) -> Iterator[int]:
     """As many ranks as `lines`, each a different one of the first `recordings` (at least `lines`) of a catalogue.
 
     The ranks are divided into as many ranges as there are lines, from short to long, and each line takes one rank of
     its own range: so hits are in every DSR, and rarely used recordings are in few.
     """
-    spare, squared = recordings - lines, lines**2
+    spare, draw, whole = recordings - lines, shape.draw, lines**shape.draw
     # Steps of about the golden section meet every stretch once, and spread the hits over the file.
     step = next(step for step in count(1 + int(lines * 0.618034)) if gcd(step, lines) == 1)
     stretch = int(random() * lines)
     for _ in range(lines):
         stretch = (stretch + step) % lines
-        start = stretch + spare * stretch**2 // squared
-        stop = stretch + 1 + spare * (stretch + 1) ** 2 // squared
+        start = stretch + spare * stretch**draw // whole
+        stop = stretch + 1 + spare * (stretch + 1) ** draw // whole
         yield start + int(random() * (stop - start))
 
 
-def usages_at(random: Callable[[], float], rank: int, *, hit_usages: int) -> int:
-    return 1 + int(hit_usages / (HITS + rank) / sqrt(1 - random()))
+def usages_at(random: Callable[[], float], rank: int, *, usages_of_a_hit: int, shape: Shape = CONCENTRATED) -> int:
+    return 1 + int(usages_of_a_hit * shape.fall(HITS) / shape.fall(HITS + rank) / sqrt(1 - random()))
 
 
-def sample_lines(sample: Sample, *, seed: int, lines: int, recordings: int) -> Iterator[str]:
+def sample_lines(
+    sample: Sample, *, seed: int, lines: int, recordings: int, shape: Shape = CONCENTRATED
+) -> Iterator[str]:
     """The lines of a DSR, each of a different recording: see `ranks`."""
     catalogue = f"{seed} {sample.service.dsp}"
     random = Random(f"{seed} {sample.name}").random  # noqa: S311 - nothing is kept secret by it
-    hit_usages = sample.market.usages_of_a_hit * HITS
+    usages_of_a_hit = sample.market.usages_of_a_hit
     revenue_per_usage = sample.service.eur_per_usage * sample.market.units_per_eur
-    for rank in ranks(random, lines=lines, recordings=recordings):
+    for rank in ranks(random, lines=lines, recordings=recordings, shape=shape):
         dsp_id, title, artists, isrc, other_isrc = recording(catalogue, rank)
-        usages = usages_at(random, rank, hit_usages=hit_usages)
+        usages = usages_at(random, rank, usages_of_a_hit=usages_of_a_hit, shape=shape)
         revenue = usages * revenue_per_usage * (0.8 + 0.4 * random())
         cells = (
             dsp_id,
@@ -285,7 +312,9 @@ def sample_lines(sample: Sample, *, seed: int, lines: int, recordings: int) -> I
         yield "\t".join(cells) + "\r\n"
 
 
-def sample_write(folder: Path, sample: Sample, *, seed: int, lines: int, recordings: int) -> Path:
+def sample_write(
+    folder: Path, sample: Sample, *, seed: int, lines: int, recordings: int, shape: Shape = CONCENTRATED
+) -> Path:
     """Write a DSR. The gzip header has no time, so the same content gives the same file."""
     path = folder / sample.name
     with (
@@ -293,13 +322,15 @@ def sample_write(folder: Path, sample: Sample, *, seed: int, lines: int, recordi
         io.TextIOWrapper(file, "utf-8", newline="") as text,
     ):
         text.write("\t".join(COLUMNS) + "\r\n")
-        text.writelines(sample_lines(sample, seed=seed, lines=lines, recordings=recordings))
+        text.writelines(sample_lines(sample, seed=seed, lines=lines, recordings=recordings, shape=shape))
     return path
 
 
-def samples_write(folder: Path, samples: list[Sample], *, seed: int, lines: int) -> Iterator[Path]:
+def samples_write(
+    folder: Path, samples: list[Sample], *, seed: int, lines: int, shape: Shape = CONCENTRATED
+) -> Iterator[Path]:
     """Write DSRs of `lines` lines each, one at each step. The more DSRs a DSP has, the larger is its catalogue."""
     dsrs_of_dsp = Counter(sample.service.dsp for sample in samples)
     for sample in samples:
         recordings = lines * (2 + dsrs_of_dsp[sample.service.dsp] // 6)
-        yield sample_write(folder, sample, seed=seed, lines=lines, recordings=recordings)
+        yield sample_write(folder, sample, seed=seed, lines=lines, recordings=recordings, shape=shape)

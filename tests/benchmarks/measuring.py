@@ -27,10 +27,11 @@ logging.disable(logging.INFO)
 import psutil
 from django.db import connection
 
-from catalogue.reports.samples import sample_list, samples_write
+from catalogue.reports.samples import CONCENTRATED, EVEN, Shape, sample_list, samples_write
 
 MEBIBYTE = 1024 * 1024
 TIMES = 5
+SHAPES = {shape.name: shape for shape in (CONCENTRATED, EVEN)}
 
 
 def say(text: str) -> None:
@@ -38,15 +39,16 @@ def say(text: str) -> None:
     sys.stdout.flush()
 
 
-def report_files(dsrs: int, lines: int) -> list[Path]:
+def report_files(dsrs: int, lines: int, shape: Shape = CONCENTRATED) -> list[Path]:
     """Reports with this number of lines each. They are generated once and kept in a temporary folder."""
-    folder = Path(tempfile.gettempdir()) / f"dsrhub-benchmark-{dsrs}x{lines}"
+    suffix = "" if shape is CONCENTRATED else f"-{shape.name}"
+    folder = Path(tempfile.gettempdir()) / f"dsrhub-benchmark-{dsrs}x{lines}{suffix}"
     if not folder.exists():
         say(f"generating {dsrs} reports of {lines:,} lines in {folder} ...")
         unfinished = folder.with_suffix(".unfinished")
         shutil.rmtree(unfinished, ignore_errors=True)
         unfinished.mkdir()
-        for _ in samples_write(unfinished, sample_list(dsrs), seed=1, lines=lines):
+        for _ in samples_write(unfinished, sample_list(dsrs), seed=1, lines=lines, shape=shape):
             pass
         unfinished.rename(folder)
     return sorted(folder.iterdir())

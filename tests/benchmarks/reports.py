@@ -1,19 +1,20 @@
 """Measure imports, rankings, lists and deletions of DSRs, each beside a reference of the same run.
 
-    python -m tests.benchmarks.reports [--dsrs 40] [--lines 1000000] [--small-dsrs 5000]
+    python -m tests.benchmarks.reports [--dsrs 40] [--lines 1000000] [--small-dsrs 5000] [--shape even]
 
 The benchmark creates its own database, on the embedded server or on that of DATABASE_URL, and removes it at the end.
-Reports are generated once for each pair of numbers and kept in a temporary folder. There is always other load on the
-machine: compare the ratios.
+Reports are generated once for each pair of numbers and each shape, and kept in a temporary folder. There is always
+other load on the machine: compare the ratios.
 """
 
 import argparse
 
 # Before models: it sets Django up.
-from tests.benchmarks.measuring import MEBIBYTE, peak_memory, report_files, say, server_version  # isort: skip
+from tests.benchmarks.measuring import MEBIBYTE, SHAPES, peak_memory, report_files, say, server_version  # isort: skip
 
 from django.db import connection
 
+from catalogue.reports.samples import CONCENTRATED
 from tests.benchmarks.many_reports import measure_many_reports
 from tests.benchmarks.report_imports import everything_delete, measure_dirt, measure_imports
 from tests.benchmarks.report_questions import (
@@ -32,12 +33,13 @@ def main() -> None:
     parser.add_argument("--dsrs", type=int, default=40)
     parser.add_argument("--lines", type=int, default=400_000, help="in all DSRs together")
     parser.add_argument("--small-dsrs", type=int, default=100, help="the number of additional DSRs of 1,000 lines")
+    parser.add_argument("--shape", choices=SHAPES, default=CONCENTRATED.name, help="how the revenue is spread")
     options = parser.parse_args()
-    files = report_files(options.dsrs, options.lines // options.dsrs)
+    files = report_files(options.dsrs, options.lines // options.dsrs, SHAPES[options.shape])
     name = connection.creation.create_test_db(verbosity=0, autoclobber=True)
     try:
         say(
-            f"{server_version()}, {options.dsrs} DSRs, {options.lines:,} lines, "
+            f"{server_version()}, {options.dsrs} DSRs, {options.lines:,} lines, {options.shape}, "
             f"{sum(path.stat().st_size for path in files) / MEBIBYTE:,.0f} MiB packed"
         )
         measure_imports(files)

@@ -2,9 +2,11 @@
 
 import csv
 import gzip
+import hashlib
 import io
 import tracemalloc
 from datetime import date
+from itertools import accumulate
 from pathlib import Path
 
 import pytest
@@ -18,7 +20,15 @@ from catalogue.models import DSR
 from catalogue.rates.services import exchange_rate
 from catalogue.reports.delivery import Delivery
 from catalogue.reports.formats.tsv.name import parse_report_name
-from catalogue.reports.samples import sample_lines, sample_list, sample_write
+from catalogue.reports.samples import (
+    CONCENTRATED,
+    EVEN,
+    Shape,
+    eleven_sixteenths,
+    sample_lines,
+    sample_list,
+    sample_write,
+)
 
 DATA = settings.BASE_DIR / "data"
 MESSAGE = "DSR_SGAE_Spotify_FamilyPlan-Duo_2020-03_ES_1of1_20200412T083000.tsv.gz"
@@ -27,9 +37,9 @@ LINES = 10_000
 SPAIN, NORWAY = 0, 7  # the positions of a Spotify DSR in EUR and of a Deezer DSR in NOK in the list
 
 
-def rows_of(place: int, *, lines: int = LINES, seed: int = 1) -> list[dict[str, str]]:
+def rows_of(place: int, *, lines: int = LINES, seed: int = 1, shape: Shape = CONCENTRATED) -> list[dict[str, str]]:
     sample = sample_list(8)[place]
-    text = "".join(sample_lines(sample, seed=seed, lines=lines, recordings=2 * lines))
+    text = "".join(sample_lines(sample, seed=seed, lines=lines, recordings=2 * lines, shape=shape))
     columns = ["dsp_id", "title", "artists", "isrc", "usages", "revenue"]
     return list(csv.DictReader(io.StringIO(text), columns, delimiter="\t", quoting=csv.QUOTE_NONE))
 
@@ -158,6 +168,42 @@ def test_the_gzip_header_has_the_name_of_the_file_and_no_time(tmp_path):
 
     assert Delivery(path, path.name).gzip_name == "Spotify_FamilyPlan_ES_EUR_20200101-20200131.tsv"
     assert path.read_bytes()[4:8] == b"\0\0\0\0"  # RFC 1952, section 2.3.1: MTIME
+
+
+# --- The even shape --------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("lines", [1, 2, 3, 610])
+def test_the_even_shape_has_each_recording_once_and_the_same_bytes_again(lines):
+    rows = rows_of(SPAIN, lines=lines, shape=EVEN)
+
+    assert len({row["dsp_id"] for row in rows}) == lines
+    assert rows == rows_of(SPAIN, lines=lines, shape=EVEN)
+
+
+def test_the_bytes_of_the_even_shape_stay(tmp_path):
+    path = sample_write(tmp_path, sample_list(1)[0], seed=1, lines=3, recordings=9, shape=EVEN)
+
+    digest = hashlib.sha256(gzip.decompress(path.read_bytes())).hexdigest()
+    assert digest == "5c1fec857e1f0f77e22a10c8783be74177e84a85b44fc960847060fdde954bf4"
+
+
+def test_the_even_shape_needs_more_recordings_for_half_of_the_usages():
+    # Usages fall as 1 / rank ** 0.6875 instead of 1 / rank, so that the sum of the first ranks is a smaller share.
+    concentrated, even = (half_of_usages(rows_of(SPAIN, lines=2000, shape=shape)) for shape in (CONCENTRATED, EVEN))
+
+    assert even > 2 * concentrated
+
+
+def half_of_usages(rows: list[dict[str, str]]) -> int:
+    """How many recordings it takes to have half of all usages."""
+    usages = sorted((int(float(row["usages"])) for row in rows if row["usages"]), reverse=True)
+    return next(place for place, running in enumerate(accumulate(usages), start=1) if 2 * running >= sum(usages))
+
+
+def test_a_power_of_eleven_sixteenths_is_made_of_square_roots():
+    assert eleven_sixteenths(2.0**16) == 2.0**11  # all of its roots are exact
+    assert eleven_sixteenths(1) == 1
 
 
 # --- The content -----------------------------------------------------------------------------------------------
