@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 from django.db import connection
 from psycopg2 import sql
 
-from catalogue.lines.storage import SHARED, LineTotals, Repeats, own_table_attach, partition_name
+from catalogue.lines.storage import SHARED, STATISTICS_TARGET, LineTotals, Repeats, own_table_attach, partition_name
 from catalogue.models import SHARED_PARTITION, UsageLine
 from catalogue.reports.problems import LONGEST_VALUE
 from dsrhub.database.copy import copy_blocks
@@ -22,7 +22,6 @@ from dsrhub.database.statements import composed, execute, rows_of
 # Before those of the reader.
 MARK_COLUMNS = ("dsr_id", "partition")
 LINE_COLUMNS = tuple(field.attname for field in UsageLine._meta.concrete_fields if field.attname not in MARK_COLUMNS)
-STATISTICS_TARGET = 10
 # Each table of its own takes several locks until the commit.
 MOST_OWN_TABLES = 200
 

@@ -50,7 +50,7 @@ FIRST_HEAD, HEAD_GROWTH, LARGEST_HEAD = 2_000, 6, Decimal("0.05")
 ENOUGH_LINES, LEAST_REACHED = 10_000, Decimal("0.65")
 # The part of all lines that may have the floors, and how many lookups of candidates there may be for each line, or in
 # all.
-MOST_FROM_FLOOR, MOST_LOOKUPS, FEW_LOOKUPS = Decimal("0.05"), Decimal("0.01"), 5_000
+MOST_FROM_FLOOR, MOST_LOOKUPS, FEW_LOOKUPS = Decimal("0.15"), Decimal("0.02"), 5_000
 
 # What negative lines take away from each resource.
 NEGATIVE = f"""

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from datetime import timedelta
 from functools import partial
+from pathlib import Path
 from statistics import median
 from typing import Any
 
@@ -23,7 +24,9 @@ from catalogue.dsrs.differences import recordings_difference
 from catalogue.dsrs.previous import previous_reports
 from catalogue.dsrs.selectors import dsr_lines
 from catalogue.dsrs.services import dsr_delete
+from catalogue.imports.loading import Choices
 from catalogue.imports.reverting import version_revert
+from catalogue.imports.services import DeliveredFile, delivery_import
 from catalogue.models import DSR, Resource, SupersededDSR
 from catalogue.ranking.artists import ArtistQuestion
 from catalogue.ranking.cache import rankings_drop_surplus
@@ -54,15 +57,21 @@ ASKED, ROUNDS = 100, 11
 CLIENT = Client(headers={"host": "localhost"})
 
 
-def measure_ranking() -> None:
+def scopes() -> list[tuple[str, str, str]]:
+    """The name, the parameters and the condition of each scope that is asked about."""
     first = DSR.objects.order_by("period_start").first()
     assert first is not None
     period = f"period_start={first.period_start}&period_end={first.period_end}"
-    for name, query, where in (
+    of_period = f"dsr.period_start = '{first.period_start}' AND dsr.period_end = '{first.period_end}'"
+    return [
         ("one territory", "territory=ES", "dsr.territory_id = 'ES'"),
-        ("one period", period, f"dsr.period_start = '{first.period_start}' AND dsr.period_end = '{first.period_end}'"),
+        ("one period", period, of_period),
         ("everything", "", "true"),
-    ):
+    ]
+
+
+def measure_ranking() -> None:
+    for name, query, where in scopes():
         all_up = median_seconds(partial(run, ALL_UP.format(where)), times=2)
         ranked = seconds_of(partial(run, RANKED.format(where)))
         say(f"{name}: a full GROUP BY {all_up:,.2f} s for revenue only, {ranked:,.2f} s for all sums of the answer")
@@ -77,6 +86,23 @@ def measure_ranking() -> None:
                 f"{built / ranked:>7.3f} of these; sent after {sent * 1000:>9,.1f} ms, "
                 f"cached {cached * 1000:>9,.1f} ms, {count:>9,.0f} resources"
             )
+
+
+def measure_behind(file: Path) -> None:
+    """Rankings while the catalogue of resources is one DSR behind."""
+    number = DSR.objects.get(path=file.name).pk
+    with override_settings(DSRHUB_SUPERSEDED_DAYS=0):
+        dsr_delete(dsr_number=number)
+        catalogue_refresh()
+    delivery_import(files=[DeliveredFile(file, file.name)], choices=Choices(), and_catalogue=False)
+    for name, query, where in scopes():
+        ranked = seconds_of(partial(run, RANKED.format(where)))
+        times = []
+        for percentile in (50, 90, 100):
+            built, _, _ = asked_uncached(f"/resources/percentile/{percentile}?{query}")
+            times.append(f"top {percentile} %: built in {built * 1000:,.1f} ms, {built / ranked:.3f}")
+        say(f"{name}, catalogue one DSR behind, beside all sums of the answer in {ranked:,.2f} s: {'; '.join(times)}")
+    catalogue_refresh()
 
 
 def run(statement: str) -> None:

@@ -18,6 +18,7 @@ from catalogue.reports.samples import CONCENTRATED
 from tests.benchmarks.many_reports import measure_many_reports
 from tests.benchmarks.report_imports import everything_delete, measure_dirt, measure_imports
 from tests.benchmarks.report_questions import (
+    measure_behind,
     measure_delete,
     measure_lists,
     measure_pages,
@@ -44,6 +45,7 @@ def main() -> None:
         )
         measure_imports(files)
         measure_ranking()
+        measure_behind(files[-1])
         measure_pages()
         measure_questions()
         measure_recordings()
