@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 from catalogue.lines.lookups import DSRS, dsr_arrays, lines_of_dsrs
 from catalogue.lines.scope import IngestedDSR
 from catalogue.ranking.adding_up import MANY_LINES
-from catalogue.ranking.parts import HALVES, SUMS_ALONE, WORK_MEM
+from catalogue.ranking.parts import WORK_MEM
 from dsrhub.database import locks
 from dsrhub.database.statements import execute, rows_of
 from dsrhub.invisible import SPACES
@@ -21,6 +21,10 @@ from dsrhub.invisible import SPACES
 SEPARATOR = "|"
 # What is trimmed from a name: the characters that look like a space.
 BLANKS = "".join(re.findall(f"[ {SPACES}]", "".join(map(chr, range(0x3001)))))
+# The planner's cost of a row that a parallel worker hands over: so high that workers hand over sums alone.
+SUMS_ALONE = 10
+# Each of two workers adds up one half of the recordings.
+HALVES = ("hashtextextended(line.dsp_id, 1) < 0", "hashtextextended(line.dsp_id, 1) >= 0")
 # How many artists the concentration names.
 TOP = 10
 

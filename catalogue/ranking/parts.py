@@ -19,8 +19,6 @@ LINES_OF_PART = 2_000_000
 # Several parts for each worker, so that none waits long for the last one. More parts would read the lines of one DSP
 # more often than they save.
 PARTS_OF_WORKER, MOST_PARTS = 2, 16
-# The planner's cost of a row that a parallel worker hands over: so high that workers hand over sums alone.
-SUMS_ALONE = 10
 # About the planner's cost of reading a line that two workers read instead of one.
 SAVED_PER_LINE = 0.025
 # So that a worker has a whole part: no table is large enough to be read by several. The leader only takes sums.
@@ -30,8 +28,6 @@ WHOLE_PARTS = {
     "parallel_leader_participation": "off",
     "enable_sort": "off",
 }
-# Of questions whose lines are not divided by DSP: two classes of hashes.
-HALVES = ("hashtextextended(line.dsp_id, 1) < 0", "hashtextextended(line.dsp_id, 1) >= 0")
 
 WORKERS = "SELECT current_setting('max_parallel_workers_per_gather')::integer"
 

@@ -3,9 +3,10 @@
 import pytest
 
 from catalogue.lines.scope import scope_state
-from catalogue.ranking import adding_up, building, parts, threshold
+from catalogue.ranking import adding_up, building, describing, parts, threshold
 from catalogue.ranking.parts import parts_of
 from catalogue.ranking.selectors import ALL
+from dsrhub.database.statements import rows_of
 from tests.catalogue import recipes
 from tests.catalogue.helpers import add_lines, line
 from tests.catalogue.ranking.helpers import top_resources
@@ -85,3 +86,19 @@ def test_parts_have_every_resource_once(monkeypatch):
         (["Tidal", "Qobuz"], 0, 1),
     ]
     assert len(top(100)) == 55
+
+
+@pytest.mark.usefixtures("_few_or_many")
+def test_a_catalogue_that_falls_behind_meanwhile_is_asked_again(monkeypatch):
+    """As if the DSR was not registered any more, after the catalogue was asked how far it is behind."""
+    add_lines(recipes.dsr.make(), line("a", "Aurora", revenue="1"))
+    answers = [[]]
+
+    def asked_too_early(*args, **parameters):
+        return answers.pop() if answers else rows_of(*args, **parameters)
+
+    monkeypatch.setattr(describing, "rows_of", asked_too_early)
+
+    (resource,) = top_resources(percentile=100)
+
+    assert (resource.title, answers) == ("Aurora", [])
