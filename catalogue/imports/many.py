@@ -8,13 +8,15 @@ second waits for the first one, with which it is compared.
 from collections import defaultdict, deque
 from collections.abc import Callable, Collection, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 from threading import Lock
 
 import psycopg2
-from django.db import Error, connection
+from django.db import DEFAULT_DB_ALIAS, Error, connection, connections
+from django.db.backends.base.base import BaseDatabaseWrapper
 
 from catalogue.imports.contexts import settled_contexts
 from catalogue.imports.grouping import FoundDelivery, deliveries_of
@@ -126,12 +128,12 @@ def dsrs_import(
     ) -> FileResult:
         # They began earlier, as the pool begins deliveries in their order: so no two wait for each other.
         wait(before)
-        try:
-            return importing(delivery, lambda: wait(of_series))
-        finally:
+        result = importing(delivery, lambda: wait(of_series))
+        if result.error is not None and not connection.is_usable():
             connection.close()
+        return result
 
-    with ThreadPoolExecutor(jobs) as pool:
+    with _threads(jobs) as pool:
         futures: list[Future[FileResult]] = []
         for one, *earlier in zip(planned, predecessors(planned), earlier_of_series(planned), strict=True):
             waits_for = ([futures[position] for position in positions] for positions in earlier)
@@ -146,6 +148,24 @@ def dsrs_import(
             importing.stop()
             pool.shutdown(wait=False, cancel_futures=True)
             raise
+
+
+@contextmanager
+def _threads(jobs: int) -> Iterator[ThreadPoolExecutor]:
+    """A pool of threads. Each has one connection for all of its files, which is closed at the end of the pool."""
+    opened: list[BaseDatabaseWrapper] = []
+
+    def share_connection() -> None:
+        own = connections[DEFAULT_DB_ALIAS]
+        own.inc_thread_sharing()
+        opened.append(own)
+
+    try:
+        with ThreadPoolExecutor(jobs, initializer=share_connection) as pool:
+            yield pool
+    finally:
+        for one in opened:
+            one.close()
 
 
 class _Importing:
