@@ -3,7 +3,9 @@
 import json
 import socket
 import time
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
+from functools import partial
 
 import pytest
 
@@ -101,11 +103,16 @@ def test_150_slow_connections_do_not_stop_the_server(authorization):
 
 def test_a_slow_connection_ends_after_its_time(authorization):
     with serving(options="--workers 1 --worker-class tests.slow_clients.Hasty") as server:
-        assert exchange(server, b"") == b""
-        assert status(exchange(server, b"GET / HTTP/1.1\r\n")) == 408
-        assert status(exchange(server, post(b"/token/", b"Content-Length: 9\r\n"))) == 408
-        answer = exchange(server, post(b"/dsrs/", LARGE, authorization) + b"--b\r\n")
-        assert status(answer) == 408
+        requests = (
+            b"",
+            b"GET / HTTP/1.1\r\n",
+            post(b"/token/", b"Content-Length: 9\r\n"),
+            post(b"/dsrs/", LARGE, authorization) + b"--b\r\n",
+        )
+        with ThreadPoolExecutor(len(requests)) as pool:
+            nothing, *answers = pool.map(partial(exchange, server), requests)
+        assert (nothing, [status(answer) for answer in answers]) == (b"", [408, 408, 408])
+        answer = answers[-1]
         assert json.loads(answer.partition(b"\r\n\r\n")[2])["code"] == "too_slow"
         with connection(server, post(b"/dsrs/", LARGE, authorization)) as client:
             begin = time.monotonic()

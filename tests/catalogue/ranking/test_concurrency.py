@@ -115,15 +115,15 @@ def restore_rate(ingest):
 def test_a_change_while_a_ranking_is_built_is_in_it_completely_or_not_at_all(
     ingest, in_other_session, change, undo, few_or_many
 ):
-    """The change comes before one statement of the ranking after the other: each second one, of which few and many
-    lines take turns. Lines of deleted DSRs are dropped at once.
+    """The change comes before one statement of the ranking after the other: each third one, and with many lines the
+    one behind it. Lines of deleted DSRs are dropped at once.
     """
     nok_rate("4")
     ingest(ES_JANUARY, line("a", "Aurora", usages="1", revenue="3"))
     ingest(NO_JANUARY, line("a", "", usages="2", revenue="8"), line("b", usages="3", revenue="4"))
     catalogue_refresh()
     before = everything()
-    for number in count(start=few_or_many == "many lines", step=2):
+    for number in count(start=few_or_many == "many lines", step=3):
         forget()
         meanwhile = Meanwhile(number, lambda: in_other_session(change, ingest))
 

@@ -218,7 +218,7 @@ def _way(request):
 
 @pytest.mark.django_db
 @pytest.mark.usefixtures("_way")
-@settings(max_examples=16)
+@settings(max_examples=12)
 @given(
     drawn=deliveries(),
     percentile=st.sampled_from(range(1, 100)),
