@@ -1,4 +1,4 @@
-"""Rankings by adding up lines: all of them, or those of the candidates that `hashed` finds."""
+"""Rankings by adding up lines: all of them, or those of candidates."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -57,7 +57,7 @@ JOIN {candidates} AS candidate ON candidate.hash = hashtextextended(line.dsp_id,
 
 def rank_by_adding_up(task: RankingTask) -> BuiltRanking:
     sums, table = f"{own_table(task.number)}_sums", table_for(task)
-    take_turns(task)
+    take_turns(task.dsrs)
     sums_create(sums, task.dsrs)
     ((total,),) = rows_of(f"SELECT coalesce(catalogue_sum(revenue), 0) FROM {sums}")  # noqa: S608
     row_count = ranked_insert(task, table, sums) if total > 0 else 0
@@ -71,9 +71,9 @@ def rank_by_adding_up(task: RankingTask) -> BuiltRanking:
     return BuiltRanking(table, row_count, total if has_negative(task.dsrs) else TOTAL_DIGITS.plus(total), ends)
 
 
-def take_turns(task: RankingTask) -> None:
+def take_turns(dsrs: Sequence[IngestedDSR]) -> None:
     """Wait for others who add up many lines: memory, disk and cores are enough for one at a time."""
-    if task.line_count >= MANY_LINES:
+    if sum(dsr.line_count for dsr in dsrs) >= MANY_LINES:
         locks.RANKING_BY_ADDING_UP.take()
 
 

@@ -12,9 +12,8 @@ from typing import Any, NamedTuple
 
 from catalogue.lines.lookups import DSRS, dsr_arrays, lines_of_dsrs
 from catalogue.lines.scope import IngestedDSR
-from catalogue.ranking.adding_up import MANY_LINES
+from catalogue.ranking.adding_up import take_turns
 from catalogue.ranking.parts import WORK_MEM
-from dsrhub.database import locks
 from dsrhub.database.statements import execute, rows_of
 from dsrhub.invisible import SPACES
 
@@ -149,9 +148,7 @@ def artists_rank(number: int, dsrs: Sequence[IngestedDSR], credit: Credit) -> To
     Runs in the caller's transaction.
     """
     in_scope = [dsr for dsr in dsrs if dsr.in_scope]
-    if sum(dsr.line_count for dsr in in_scope) >= MANY_LINES:
-        # Memory, disk and cores are enough for one at a time.
-        locks.RANKING_BY_ADDING_UP.take()
+    take_turns(in_scope)
     execute("SET LOCAL jit = off")
     execute(f"SET LOCAL work_mem = '{WORK_MEM}'")
     steps = _Steps(number)

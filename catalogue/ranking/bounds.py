@@ -1,6 +1,7 @@
 """Bounds of exact amounts, always rounded to the safe side. No bound ever enters an answer."""
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from decimal import MAX_PREC, ROUND_CEILING, ROUND_FLOOR, Context, Decimal
 
@@ -92,6 +93,14 @@ def total_bounds(dsrs: Sequence[IngestedDSR]) -> tuple[Decimal, Decimal]:
             total = context.add(total, context.divide(dsr.total_revenue, dsr.exchange_rate))
         totals.append(context.add(total, most))
     return totals[0], totals[1]
+
+
+def most_lines_by_dsp(dsrs: Iterable[IngestedDSR]) -> Counter[str]:
+    """How many lines of these DSRs one resource of each DSP can have."""
+    most_lines: Counter[str] = Counter()
+    for dsr in dsrs:
+        most_lines[dsr.dsp] += dsr.most_repeats
+    return most_lines
 
 
 def has_negative(dsrs: Sequence[IngestedDSR]) -> bool:

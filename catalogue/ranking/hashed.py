@@ -6,7 +6,6 @@ these sums are upper bounds. The highest of them, which together have the share,
 the lines of candidates are added up exactly. A guess that exact sums do not confirm is not used.
 """
 
-from collections import Counter
 from collections.abc import Sequence
 from decimal import Context, Decimal
 from typing import Any
@@ -14,13 +13,13 @@ from typing import Any
 from catalogue.lines.lookups import lines_of_dsrs, partitions_of
 from catalogue.lines.scope import IngestedDSR
 from catalogue.ranking.adding_up import take_turns
-from catalogue.ranking.bounds import DOWN, UP, ShareBounds
+from catalogue.ranking.bounds import DOWN, UP, ShareBounds, most_lines_by_dsp
 from catalogue.ranking.candidates import rank_candidates
 from catalogue.ranking.parts import Part, parts_of, planned_as_usual, union_of_parts, workers_add_up
 from catalogue.ranking.rows import BuiltRanking, RankingTask, own_table
 from dsrhub.database.statements import execute, rows_of
 
-# All positive revenue has at most so many units, so that no sum overflows 64 bits.
+# How many units all positive revenue has: a sum of more than 2^63 would overflow 64 bits.
 MOST_UNITS = 2**61
 # The digits of the units of a DSR: whatever its revenue, the product is off by far less than a unit.
 UNIT_DIGITS = Context(prec=30)
@@ -45,17 +44,17 @@ HAVING catalogue_units((line.revenue * dsr.units)::bigint) >= %(floor)s OR {{is_
 """  # noqa: S608 - no value is in it, here and below
 IS_ADJUSTED = "coalesce(bool_or(line.revenue < 0), false)"
 
-# The lowest sum of those that together have the share, to two per cent: sums are taken by their logarithm.
+# The lowest sum of those that together have the share, to two per cent: sums are taken by their logarithm. It is NULL
+# where all of them have not the share.
 LEAST = """
-SELECT least
+SELECT max(least)
 FROM (
     SELECT floor(ln(units::double precision) * 50) AS size, min(units) AS least,
         sum(sum(units)) OVER (ORDER BY floor(ln(units::double precision) * 50) DESC) AS running
     FROM {bounds} WHERE units > 0 GROUP BY size
 ) AS of_size
-WHERE running >= %(share)s ORDER BY size DESC LIMIT 1
+WHERE running >= %(share)s
 """
-
 
 CANDIDATES = """
 CREATE UNLOGGED TABLE {candidates} AS SELECT dsp, hash FROM {bounds} WHERE units >= %(least)s OR is_adjusted
@@ -66,12 +65,9 @@ class Scale:
     """The units of a question: as small as they can be without an overflow."""
 
     def __init__(self, task: RankingTask, share: ShareBounds) -> None:
-        most_lines: Counter[str] = Counter()
-        for dsr in task.dsrs:
-            most_lines[dsr.dsp] += dsr.most_repeats
         self._per_eur = DOWN.divide(Decimal(MOST_UNITS), share.positive)
         # The sum of a resource is off by less than a unit for each of its lines.
-        self.most_off = max(most_lines.values()) + 1
+        self.most_off = max(most_lines_by_dsp(task.dsrs).values()) + 1
         self.share = int(UP.multiply(share.reached, self._per_eur)) + 1 + task.line_count
         # The last resource of the answer and those behind it have more than what the answer leaves. None of them has
         # more than the last one, and they are no more than the lines.
@@ -85,7 +81,7 @@ class Scale:
         return UNIT_DIGITS.divide(self._per_eur, dsr.exchange_rate)
 
     def amount(self, units: int) -> Decimal:
-        """So many units in EUR."""
+        """What a number of units is in EUR."""
         return UP.divide(Decimal(units), self._per_eur)
 
 
@@ -98,13 +94,15 @@ def rank_by_hashed_sums(task: RankingTask, share: ShareBounds) -> BuiltRanking |
         return None
     bounds, candidates = (f"{own_table(task.number)}_{name}" for name in ("bounds", "candidates"))
     scale = Scale(task, share)
-    take_turns(task)
+    take_turns(task.dsrs)
     _bounds_create(bounds, task.dsrs, scale, with_negative=bool(share.with_negative))
-    rows = rows_of(LEAST.format(bounds=bounds), share=scale.share)
-    for (least,) in rows:
-        execute(CANDIDATES.format(candidates=candidates, bounds=bounds), least=least - 2 * scale.most_off)
+    ((least,),) = rows_of(LEAST.format(bounds=bounds), share=scale.share)
+    if least is None:
+        execute(f"DROP TABLE {bounds}")
+        return None
+    execute(CANDIDATES.format(candidates=candidates, bounds=bounds), least=least - 2 * scale.most_off)
     execute(f"DROP TABLE {bounds}")
-    return rank_candidates(task, share, candidates, scale.amount(rows[0][0] - scale.most_off)) if rows else None
+    return rank_candidates(task, share, candidates, scale.amount(least - scale.most_off))
 
 
 def _bounds_create(bounds: str, dsrs: Sequence[IngestedDSR], scale: Scale, *, with_negative: bool) -> None:

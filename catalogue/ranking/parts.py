@@ -14,7 +14,7 @@ from dsrhub.database.statements import execute, rows_of
 
 # The memory of one step of one process before it goes to the disk; a hash takes twice as much.
 WORK_MEM = "64MB"
-# The sums of about so many lines fit into that memory.
+# About how many lines have sums that fit into that memory.
 LINES_OF_PART = 2_000_000
 # Several parts for each worker, so that none waits long for the last one. More parts would read the lines of one DSP
 # more often than they save.

@@ -13,7 +13,6 @@ Negative lines are adjustments, and few: what they take away from each resource 
 resource has it. The bounds are rounded to the safe side; the answer is not rounded.
 """
 
-from collections import Counter
 from collections.abc import Sequence
 from decimal import Decimal
 from typing import Any
@@ -28,7 +27,7 @@ from catalogue.lines.lookups import (
 )
 from catalogue.lines.scope import IngestedDSR
 from catalogue.ranking.adding_up import take_turns
-from catalogue.ranking.bounds import DOWN, SLACK, UP, ShareBounds
+from catalogue.ranking.bounds import DOWN, SLACK, UP, ShareBounds, most_lines_by_dsp
 from catalogue.ranking.candidates import rank_candidates, ranking_ended
 from catalogue.ranking.describing import DESCRIBED_ONE_BY_ONE, describing_parameters
 from catalogue.ranking.rows import (
@@ -188,7 +187,7 @@ def _rank_by_lookups(task: RankingTask, share: ShareBounds, searched: dict[str, 
 
 
 def _rank_by_pass(task: RankingTask, share: ShareBounds, searched: dict[str, Any]) -> BuiltRanking:
-    take_turns(task)
+    take_turns(task.dsrs)
     candidates = f"{own_table(task.number)}_candidates"
     execute(CANDIDATES_KEPT.format(candidates=candidates), **searched)
     ((least,),) = rows_of(f"SELECT max(least) FROM {candidates}")  # noqa: S608
@@ -212,9 +211,7 @@ def _first_bound(searched: dict[str, Any], line_count: int) -> Decimal | None:
 
 def _floors(dsrs: Sequence[IngestedDSR], bound: Decimal) -> dict[str, list[Any]]:
     """The lowest revenue to look for in each DSR: a resource that reaches the bound has a line of its share or more."""
-    most_lines: Counter[str] = Counter()
-    for dsr in dsrs:
-        most_lines[dsr.dsp] += dsr.most_repeats
+    most_lines = most_lines_by_dsp(dsrs)
     eur_floors = [DOWN.multiply(DOWN.divide(bound, Decimal(most_lines[dsr.dsp])), 1 - SLACK) for dsr in dsrs]
     return {
         "eur_floors": eur_floors,
