@@ -7,13 +7,12 @@ asks the system to forget the server's files, which needs no rights. The disk ma
 question depends on them, the number of bytes that it reads does not.
 """
 
-import argparse
 import os
 from collections.abc import Callable
 from pathlib import Path
 
 # Before models: it sets Django up.
-from tests.benchmarks.measuring import MEBIBYTE, report_files, say, seconds_of, server_version  # isort: skip
+from tests.benchmarks.measuring import MEBIBYTE, parser_of, report_files, say, seconds_of, server_version  # isort: skip
 
 from django.conf import settings
 from django.db import connection
@@ -36,9 +35,7 @@ SELECT blks_read * current_setting('block_size')::integer FROM pg_stat_database 
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--dsrs", type=int, default=20)
-    parser.add_argument("--lines", type=int, default=200_000, help="in all DSRs together")
+    parser = parser_of(__doc__, dsrs=20, lines=200_000)
     options = parser.parse_args()
     if not settings.DATABASES["default"]["ENGINE"].startswith("dsrhub."):
         parser.error("only the embedded server can be restarted: unset DATABASE_URL")

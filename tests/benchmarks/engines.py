@@ -9,7 +9,6 @@ database are made as in tests.benchmarks.reports. dsrhub and the engines answer 
 on the machine: compare the ratios. A ratio is the figure of dsrhub divided by that of the engine.
 """
 
-import argparse
 import json
 import subprocess
 import sys
@@ -28,6 +27,8 @@ from tests.benchmarks.measuring import (  # isort: skip
     MEBIBYTE,
     SHAPES,
     TIMES,
+    add_shape,
+    parser_of,
     peak_memory,
     report_files,
     say,
@@ -40,7 +41,6 @@ from django.db import connection
 
 from catalogue.lines.lookups import RECENCY
 from catalogue.models import DSR
-from catalogue.reports.samples import CONCENTRATED
 from dsrhub.database.statements import rows_of
 from tests.benchmarks.engine_answers import answer_of_dsrhub, answer_of_engine, differences
 from tests.benchmarks.engine_process import CORES, ENGINES
@@ -78,10 +78,8 @@ def main() -> None:
     missing = [package for package in ENGINES if find_spec(package) is None]
     if missing:
         sys.exit(f"Not installed: {', '.join(missing)}. Run: pip install -r tests/benchmarks/requirements.txt")
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--dsrs", type=int, default=20)
-    parser.add_argument("--lines", type=int, default=100_000, help="in all DSRs together")
-    parser.add_argument("--shape", choices=SHAPES, default=CONCENTRATED.name, help="how the revenue is spread")
+    parser = parser_of(__doc__, dsrs=20, lines=100_000)
+    add_shape(parser)
     options = parser.parse_args()
     files = report_files(options.dsrs, options.lines // options.dsrs, SHAPES[options.shape])
     name = connection.creation.create_test_db(verbosity=0, autoclobber=True)

@@ -1,5 +1,6 @@
 """Helpers of the benchmarks of reports: times, memory and report files."""
 
+import argparse
 import contextlib
 import logging
 import os
@@ -52,6 +53,18 @@ def report_files(dsrs: int, lines: int, shape: Shape = CONCENTRATED) -> list[Pat
             pass
         unfinished.rename(folder)
     return sorted(folder.iterdir())
+
+
+def parser_of(description: str | None, *, dsrs: int, lines: int) -> argparse.ArgumentParser:
+    """The parser of a benchmark, with the size of its data."""
+    parser = argparse.ArgumentParser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--dsrs", type=int, default=dsrs)
+    parser.add_argument("--lines", type=int, default=lines, help="in all DSRs together")
+    return parser
+
+
+def add_shape(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--shape", choices=SHAPES, default=CONCENTRATED.name, help="how the revenue is spread")
 
 
 def seconds_of(step: Callable[[], Any]) -> float:

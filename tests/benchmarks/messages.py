@@ -8,14 +8,21 @@ that of DATABASE_URL, and removes it at the end. The files are generated once fo
 temporary folder.
 """
 
-import argparse
 import tempfile
 from functools import partial
 from pathlib import Path
 from statistics import median
 
 # Before models: it sets Django up.
-from tests.benchmarks.measuring import MEBIBYTE, TIMES, report_files, say, server_memory, server_version  # isort: skip
+from tests.benchmarks.measuring import (  # isort: skip
+    MEBIBYTE,
+    TIMES,
+    parser_of,
+    report_files,
+    say,
+    server_memory,
+    server_version,
+)
 
 from django.db import connection
 
@@ -31,9 +38,7 @@ PART = 10
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--dsrs", type=int, default=20)
-    parser.add_argument("--lines", type=int, default=50_000, help="in all DSRs together")
+    parser = parser_of(__doc__, dsrs=20, lines=50_000)
     options = parser.parse_args()
     reports = report_files(options.dsrs, options.lines // options.dsrs)
     message = message_file(options.dsrs, options.lines)

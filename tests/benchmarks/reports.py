@@ -7,14 +7,20 @@ Reports are generated once for each pair of numbers and each shape, and kept in 
 other load on the machine: compare the ratios.
 """
 
-import argparse
-
 # Before models: it sets Django up.
-from tests.benchmarks.measuring import MEBIBYTE, SHAPES, peak_memory, report_files, say, server_version  # isort: skip
+from tests.benchmarks.measuring import (  # isort: skip
+    MEBIBYTE,
+    SHAPES,
+    add_shape,
+    parser_of,
+    peak_memory,
+    report_files,
+    say,
+    server_version,
+)
 
 from django.db import connection
 
-from catalogue.reports.samples import CONCENTRATED
 from tests.benchmarks.many_reports import measure_many_reports
 from tests.benchmarks.report_imports import everything_delete, measure_dirt, measure_imports
 from tests.benchmarks.report_questions import (
@@ -30,11 +36,9 @@ from tests.benchmarks.report_questions import (
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--dsrs", type=int, default=40)
-    parser.add_argument("--lines", type=int, default=400_000, help="in all DSRs together")
+    parser = parser_of(__doc__, dsrs=40, lines=400_000)
     parser.add_argument("--small-dsrs", type=int, default=100, help="the number of additional DSRs of 1,000 lines")
-    parser.add_argument("--shape", choices=SHAPES, default=CONCENTRATED.name, help="how the revenue is spread")
+    add_shape(parser)
     options = parser.parse_args()
     files = report_files(options.dsrs, options.lines // options.dsrs, SHAPES[options.shape])
     name = connection.creation.create_test_db(verbosity=0, autoclobber=True)
