@@ -305,7 +305,7 @@ DSRHUB_GRAPHQL_INTROSPECTION = env_bool("DSRHUB_GRAPHQL_INTROSPECTION", default=
 # How many rows of rankings are cached, of about 250 bytes each. The least recently used rankings are dropped first.
 # 0: a ranking is dropped as soon as it is not read any more.
 DSRHUB_KEPT_RANKING_ROWS = env_int("DSRHUB_KEPT_RANKING_ROWS", default=5_000_000)
-# A worker prepares the rankings of what was asked for within so many days, as far as these rows allow. 0: none.
+# For how many days after a question a worker prepares its ranking, within these rows. 0: it prepares none.
 DSRHUB_PREPARED_DAYS = env_int("DSRHUB_PREPARED_DAYS", default=7, maximum=36_500)
 # The time zone whose midnight ends a day of usage. A change affects only records written afterwards.
 DSRHUB_USAGE_TIME_ZONE = env_time_zone("DSRHUB_USAGE_TIME_ZONE", default="UTC")

@@ -17,7 +17,7 @@ GROUP BY partition ORDER BY max(period_end) DESC, sum(total_revenue / exchange_r
 
 
 def partitions_within(size: int) -> list[int]:
-    """The partitions whose lines together take at most so many bytes on disk. One that is too large is left out."""
+    """The partitions whose lines together take at most `size` bytes on disk. Any that is too large is left out."""
     partitions = []
     for partition, partition_size in rows_of(PARTITIONS, shared=SHARED_PARTITION, shared_table=SHARED_TABLE):
         if partition_size <= size:

@@ -29,8 +29,9 @@ USED_FOR = REMEMBERED_FOR
 def rankings_prepare(*, may_continue: Callable[[], bool] = lambda: True, quiet_for: timedelta = QUIET_FOR) -> int:
     """Build the rankings of 100 per cent of what people asked about in the last days, and return how many.
 
-    Those of what was asked about last come first. Before each one, this stops if `may_continue` says so, if the newest
-    DSR is younger than `quiet_for`, or while the catalogue of resources is out of date. One worker at a time does it.
+    The scopes that were asked about last come first. Before each ranking, the function stops if `may_continue` returns
+    False, if the newest DSR is younger than `quiet_for`, or if the catalogue of resources is out of date. One worker at
+    a time prepares rankings.
     """
     scopes_forget()
     if not AskedScope.objects.exists() or not locks.PREPARING_RANKINGS.try_take(0):

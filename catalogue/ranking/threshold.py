@@ -45,7 +45,7 @@ LOWEST_BOUND = Decimal("1e-20")
 # How many highest lines are looked at in all at first, by how much more each time that the share is not reached, and
 # up to which part of all lines: beyond it, other ways are quicker.
 FIRST_HEAD, HEAD_GROWTH, LARGEST_HEAD = 2_000, 6, Decimal("0.05")
-# Other ways are quicker too where so many lines reach less than this part of the share.
+# If this many lines have less than this part of the share, other ways are quicker, too.
 ENOUGH_LINES, LEAST_REACHED = 10_000, Decimal("0.65")
 # The part of all lines that may have the floors, and how many lookups of candidates there may be for each line, or in
 # all.
