@@ -167,9 +167,17 @@ def _dsr_rendered(dsr: ListedDSR) -> str:
     )
 
 
+# Valid in JSON but not in JavaScript.
+SCRIPT_BREAKS = {"\u2028": "\\u2028", "\u2029": "\\u2029"}
+
+
 def _safe(json: str) -> str:
-    """Escape the two characters that are valid in JSON but not in JavaScript, as rest_framework does."""
-    return json.replace("\u2028", "\\u2028").replace("\u2029", "\\u2029")
+    """Escape what rest_framework escapes: see SCRIPT_BREAKS."""
+    # Nearly no text has one, and to look for it takes a tenth of the time that `replace` does.
+    for character, escaped in SCRIPT_BREAKS.items():
+        if character in json:
+            json = json.replace(character, escaped)
+    return json
 
 
 class WithoutEmpty(serializers.Serializer[Any]):
@@ -261,7 +269,7 @@ def _number(double: str) -> str:
     return double if "." in double and "e+" not in double else repr(float(double))
 
 
-@lru_cache(maxsize=10_000)
+@lru_cache(maxsize=30_000)
 def _ascending(ids: str) -> str:
     """Return a PostgreSQL array of ids as a sorted JSON array. Cached, as many resources are in the same DSRs."""
     return "[" + ",".join(sorted(ids[1:-1].split(","), key=int)) + "]"
