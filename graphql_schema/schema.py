@@ -1,9 +1,15 @@
 """The whole schema, joined from its domains. `manage.py graphql_schema` writes its text, `schema.graphql`."""
 
+from collections.abc import Callable
 from inspect import getdoc
+from typing import Any
 
 import graphene
+from graphene.utils.str_converters import to_camel_case
+from graphql import GraphQLResolveInfo
 
+from dsrhub.keys.scopes import Scope
+from graphql_schema.arguments import require_scope
 from graphql_schema.artists.queries import ArtistQueries
 from graphql_schema.dsrs.mutations import DeleteDSR
 from graphql_schema.dsrs.queries import DSRQueries
@@ -46,3 +52,18 @@ schema = graphene.Schema(query=Query, mutation=Mutation)
 # Graphene's scalars cannot have the address of a specification.
 for name, address in SPECIFICATIONS.items():
     schema.graphql_schema.type_map[name].specified_by_url = address
+
+
+def within_scope(scope: Scope, resolve: Callable[..., Any]) -> Callable[..., Any]:
+    """The resolver of a query, for which a key needs the scope."""
+
+    def resolved(root: Any, info: GraphQLResolveInfo, **arguments: Any) -> Any:
+        require_scope(info.context.user, scope)
+        return resolve(root, info, **arguments)
+
+    return resolved
+
+
+OF_USAGE = {to_camel_case(name) for name in SubscriptionQueries._meta.fields}
+for name, field in schema.graphql_schema.query_type.fields.items():
+    field.resolve = within_scope(Scope.READ_USAGE if name in OF_USAGE else Scope.READ_REPORTS, field.resolve)

@@ -23,7 +23,7 @@ from catalogue.models import DSR, EcbRate, OperatorRate, PartyAlias, SupersededD
 from catalogue.rates.services import operator_rate_delete
 from dsrhub import actors, tokens
 from dsrhub.audit import audit
-from dsrhub.models import Action, ApiToken, AuditEntry
+from dsrhub.models import Action, ApiKey, ApiToken, AuditEntry
 from subscriptions.models import DataUsageRecord, SealedDay, Subscription
 from tests import recipes
 from tests.catalogue import recipes as catalogue_recipes
@@ -610,6 +610,55 @@ def create_token_over_rest(world):
 def create_token_by_the_command(world):
     call_command("drf_create_token", "ada", stdout=io.StringIO())
     return "dsrhub.apitoken", ApiToken.objects.latest("pk").pk
+
+
+@doing("admin", "key_created")
+def create_key_in_the_admin(world):
+    form = {"user": world.ada.pk, "name": "meter", "scopes": ["write_usage"], "days": "30"}
+    assert "not shown again" in world.admin.post("/admin/dsrhub/apikey/add/", form).content.decode()
+    return "dsrhub.apikey", ApiKey.objects.get().pk
+
+
+@doing("command", "key_created")
+def create_key_by_the_command(world):
+    call_command("api_keys", "create", "ada", "meter", "--scope", "write_usage", stdout=io.StringIO())
+    return "dsrhub.apikey", ApiKey.objects.get().pk
+
+
+@doing("admin", "key_rotated")
+def rotate_key_in_the_admin(world):
+    key = recipes.key.make(user=world.ada)
+    page = world.admin.post(f"/admin/dsrhub/apikey/{key.pk}/rotate/", {"overlap_hours": "1"})
+    assert "not shown again" in page.content.decode()
+    return "dsrhub.apikey", key.pk
+
+
+@doing("command", "key_rotated")
+def rotate_key_by_the_command(world):
+    key = recipes.key.make(user=world.ada)
+    call_command("api_keys", "rotate", key.prefix, stdout=io.StringIO())
+    return "dsrhub.apikey", key.pk
+
+
+@doing("admin", "key_revoked")
+def revoke_key_in_the_admin(world):
+    key = recipes.key.make(user=world.ada)
+    world.delete(f"dsrhub/apikey/{key.pk}/delete/")
+    return "dsrhub.apikey", key.pk
+
+
+@doing("admin", "key_revoked")
+def revoke_key_in_the_list(world):
+    key = recipes.key.make(user=world.ada)
+    world.delete_selected("dsrhub/apikey/", key.pk)
+    return "dsrhub.apikey", key.pk
+
+
+@doing("command", "key_revoked")
+def revoke_key_by_the_command(world):
+    key = recipes.key.make(user=world.ada)
+    call_command("api_keys", "revoke", key.prefix, stdout=io.StringIO())
+    return "dsrhub.apikey", key.pk
 
 
 # What an action also does has an entry of its own.

@@ -18,9 +18,10 @@ class TokenScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-ca
             "type": "http",
             "scheme": "bearer",
             "description": (
-                "A key from `POST /token/` or from the admin: `Authorization: Bearer <key>`, or `Token <key>`. A key "
-                "that is wrong, expired or revoked is answered with 401, where anybody may read too. Any other scheme, "
-                "such as `Basic`, is ignored: a proxy may have asked for it."
+                "An API key or a token from the admin, or a token from `POST /token/`: `Authorization: Bearer <key>`, "
+                "or `Token <key>`. An API key also needs the scope of the operation: `scope_missing`. A key that is "
+                "wrong, expired or revoked is answered with 401, where anybody may read too. Any other scheme, such as "
+                "`Basic`, is ignored: a proxy may have asked for it."
             ),
         }
 
