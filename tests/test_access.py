@@ -110,6 +110,10 @@ REST = {
     "resources/percentile/": {"GET": READ},
     "resources/same-isrc/": {"GET": READ},
     "resources/percentile/<str:number>/": {"GET": READ},
+    "subscriptions/": {"GET": READ, "POST": "subscriptions.add_subscription"},
+    "subscriptions/<str:id>/": {"GET": READ, "PATCH": "subscriptions.change_subscription"},
+    "subscriptions/usage/carriers/": {"GET": READ},
+    "subscriptions/usage/carriers.csv/": {"GET": READ},
     "subscriptions/over-limit/": {"GET": READ},
     "subscriptions/usage/": {"GET": READ},
     "subscriptions/<str:id>/usage/": {"GET": READ},
@@ -222,6 +226,14 @@ MUTATIONS = {
     "revertToVersion": ("mutation { revertToVersion(id: 1) { dsrCount } }", {"catalogue.change_dsr"}),
     "deleteMessage": ("mutation { deleteMessage(id: 1) { id } }", {"catalogue.delete_dsr"}),
     "deleteDsr": ("mutation { deleteDsr(id: 1) { id } }", {"catalogue.delete_dsr"}),
+    "createSubscription": (
+        "mutation { createSubscription(carrier: att) { subscription { id } } }",
+        {"subscriptions.add_subscription"},
+    ),
+    "changeSubscription": (
+        "mutation { changeSubscription(id: 1, status: expired) { subscription { id } } }",
+        {"subscriptions.change_subscription"},
+    ),
     "setOperatorRate": (
         f"mutation {{ setOperatorRate({RATE}) {{ changedDsrCount }} }}",
         {"catalogue.add_operatorrate", "catalogue.change_operatorrate"},
@@ -302,6 +314,8 @@ SCOPES = {
     "catalogue.delete_dsr": "delete",
     "catalogue.add_operatorrate": "rates",
     "catalogue.change_operatorrate": "rates",
+    "subscriptions.add_subscription": "write_usage",
+    "subscriptions.change_subscription": "write_usage",
 }
 READS_OF_USAGE = {name for name in QUERIES if name.startswith(("subscription", "usage"))}
 

@@ -612,6 +612,33 @@ def create_token_by_the_command(world):
     return "dsrhub.apitoken", ApiToken.objects.latest("pk").pk
 
 
+@doing("rest", "subscription_added")
+def add_subscription_over_rest(world):
+    response = world.program.post("/subscriptions/", {"carrier": "att"}, content_type="application/json")
+    return "subscriptions.subscription", response.json()["id"]
+
+
+@doing("graphql", "subscription_added")
+def add_subscription_over_graphql(world):
+    world.graphql("mutation { createSubscription(carrier: sprint) { subscription { id } } }")
+    return "subscriptions.subscription", Subscription.objects.get().pk
+
+
+@doing("rest", "subscription_changed")
+def change_subscription_over_rest(world):
+    number = subscribe().pk
+    path = f"/subscriptions/{number}/"
+    assert world.program.patch(path, {"status": "expired"}, content_type="application/json").status_code == 200
+    return "subscriptions.subscription", number
+
+
+@doing("graphql", "subscription_changed")
+def change_subscription_over_graphql(world):
+    number = subscribe().pk
+    world.graphql(f"mutation {{ changeSubscription(id: {number}, status: expired) {{ subscription {{ id }} }} }}")
+    return "subscriptions.subscription", number
+
+
 @doing("admin", "key_created")
 def create_key_in_the_admin(world):
     form = {"user": world.ada.pk, "name": "meter", "scopes": ["write_usage"], "days": "30"}

@@ -154,7 +154,7 @@ def test_no_answer_has_two_types(document):
     assert [at for at, found in media_types.items() if len(found) > 1] == []
     exports = {at for at, found in media_types.items() if found == ["text/csv"]}
     assert exports == {("get", path, "200") for path in document["paths"] if path.endswith(".csv")}
-    assert len(exports) == 3
+    assert len(exports) == 4
 
 
 def test_the_dsrs_are_as_in_the_contract(document):
@@ -193,6 +193,8 @@ COUNTERS = {
     "ImportedDSR": ["line_count", "blank_count", "warning_count"],
     "Refusal": ["error_count", "warning_count"],
     "SubscriptionOverPrice": ["subscription_id"],
+    "Subscription": ["id"],
+    "CarrierUsage": ["subscription_count", "total_usage"],
     "UsageTotal": ["subscription_id", "total_usage"],
 }
 
@@ -227,6 +229,8 @@ def test_the_parameter_of_exact_numbers_is_described_in_words(document):
         "subscriptions_over_limit",
         "subscriptions_usage",
         "subscriptions_usage_of_one",
+        "subscriptions_usage_of_carriers",
+        "subscriptions_list",
     }
     assert [one["operationId"] for one in operations if "exact" in {given["name"] for given in one["parameters"]}] == []
 
@@ -254,6 +258,9 @@ def test_it_has_every_endpoint_once(document):
             "/resources/identification/": {"get"},
             "/resources/percentile/{number}": {"get"},
             "/resources/same-isrc/": {"get"},
+            "/subscriptions/": {"get", "post"},
+            "/subscriptions/{id}/": {"get", "patch"},
+            "/subscriptions/usage/carriers/": {"get"},
             "/token/": {"post"},
         }.items()
     )

@@ -17,6 +17,7 @@ from subscriptions.aggregates.ranges import (
     SUMS,
     TOTALS,
     VALUES,
+    Step,
     UsageRange,
     days_between,
     days_in,
@@ -54,6 +55,9 @@ FEW_MARKS = 100
 # If each subscription has only one row, nothing is grouped. If only some of them have marks, only those are grouped.
 NOT_GROUPED = "SELECT {key}, {type}::text AS usage_type, {values} FROM ({parts}) AS part"
 GROUPED = "SELECT {key}, {type}::text AS usage_type, {sums} FROM ({all_parts}) AS part GROUP BY {key}"
+BY_MONTH = """
+SELECT subscription_id, usage_type, date_trunc('month', day::timestamp)::date AS day, {values} FROM ({parts}) AS dated
+"""
 GROUPED_WHERE_MARKED = """
 SELECT {key}, {type}::text AS usage_type, {values} FROM ({parts}) AS part
 WHERE subscription_id NOT IN (SELECT subscription_id FROM key WHERE usage_type = {type})
@@ -85,12 +89,18 @@ class Marked:
 
 
 def read_exactly(
-    answer: Callable[..., sql.Composed], wanted: UsageRange, *, order: str, by_day: bool = False, few_rows: bool = False
+    answer: Callable[..., sql.Composed],
+    wanted: UsageRange,
+    *,
+    order: str,
+    by: Step | None = None,
+    few_rows: bool = False,
 ) -> tuple[datetime, list[tuple[Any, ...]]]:
     """The time of the snapshot, and the rows of a query. Each row starts with a column for internal use.
 
-    `answer(sums=...)` returns the query. `sums` has the columns subscription_id, usage_type, day (if `by_day`), price,
-    amount and record_count. The result includes every record that was accepted by the time of the snapshot.
+    `answer(sums=...)` returns the query. `sums` has the columns subscription_id, usage_type, day (the first one of each
+    month if `by` month, and none without `by`), price, amount and record_count. The result includes every record that
+    was accepted by the time of the snapshot.
     """
     marks = wanted.marks()
     while True:
@@ -101,7 +111,7 @@ def read_exactly(
         statement = READ.format(
             marks=marks,
             marked=MARKED,
-            answer=answer(sums=union_all([_sums(wanted, each, marked, by_day) for each in wanted.usage_types])),
+            answer=answer(sums=union_all([_sums(wanted, each, marked, by) for each in wanted.usage_types])),
             is_exact=_is_exact(marked, hints[0][3] if hints else None),
             order=sql.SQL(order),
         )
@@ -131,23 +141,34 @@ def _is_exact(marked: list[Marked], partitions: str | None) -> sql.Composable:
     )
 
 
-def _sums(wanted: UsageRange, usage_type: UsageType, marked: list[Marked], by_day: bool) -> sql.Composed:
+def _sums(wanted: UsageRange, usage_type: UsageType, marked: list[Marked], by: Step | None) -> sql.Composed:
     """The sums of each subscription for a usage type: aggregates, corrected for marked keys."""
-    parts = [_days_part(wanted, usage_type, wanted.start, wanted.end)] if by_day else _month_parts(wanted, usage_type)
+    parts = _parts(wanted, usage_type, by)
     marked = [each for each in marked if each.usage_type == usage_type]
     corrections = [correction for each in marked for correction in _corrections(wanted, each)]
-    has_single_rows = (by_day or wanted.is_one_level) and not any(each.whole_days for each in marked)
+    is_single = by is Step.DAY or (by is None and wanted.is_one_level)
+    has_single_rows = is_single and not any(each.whole_days for each in marked)
     template = GROUPED if not has_single_rows else GROUPED_WHERE_MARKED if marked else NOT_GROUPED
+    all_parts = union_all([*parts, *corrections])
     return composed(
         template,
-        key=sql.SQL("subscription_id, day" if by_day else "subscription_id"),
+        key=sql.SQL("subscription_id, day" if by else "subscription_id"),
         type=sql.Literal(usage_type.value),
         values=sql.SQL(VALUES),
         sums=sql.SQL(SUMS),
         parts=union_all(parts),
         corrections=union_all(corrections),
-        all_parts=union_all([*parts, *corrections]),
+        all_parts=composed(BY_MONTH, values=sql.SQL(VALUES), parts=all_parts) if by is Step.MONTH else all_parts,
     )
+
+
+def _parts(wanted: UsageRange, usage_type: UsageType, by: Step | None) -> list[sql.Composed]:
+    """The aggregates of a range, of a level that can be grouped by the step."""
+    if by is Step.DAY:
+        return [_days_part(wanted, usage_type, wanted.start, wanted.end)]
+    if wanted.is_unbounded:
+        return [wanted.aggregate_rows(usage_type, TOTALS if by is None else MONTHS)]
+    return _month_parts(wanted, usage_type)
 
 
 def _corrections(wanted: UsageRange, marked: Marked) -> list[sql.Composed]:
@@ -162,9 +183,7 @@ def _days_part(wanted: UsageRange, usage_type: UsageType, start: date, end: date
 
 
 def _month_parts(wanted: UsageRange, usage_type: UsageType) -> list[sql.Composed]:
-    """The whole months of a range, and the days before and after them. For all time, the totals."""
-    if wanted.is_unbounded:
-        return [wanted.aggregate_rows(usage_type, TOTALS)]
+    """The whole months of a range, and the days before and after them."""
     first, last = _month_number(wanted.start), _month_number(wanted.end)
     if wanted.start.day > 1:
         first += 1

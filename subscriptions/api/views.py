@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from drf_spectacular.types import OpenApiTypes
-from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema, extend_schema_view
+from drf_spectacular.utils import OpenApiParameter, extend_schema, extend_schema_view
 from rest_framework.negotiation import BaseContentNegotiation
 from rest_framework.renderers import BaseRenderer, JSONRenderer
 from rest_framework.request import Request
@@ -12,25 +12,24 @@ from rest_framework.response import Response
 from rest_framework.serializers import Serializer
 from rest_framework.views import APIView
 
-from dsrhub.api.errors import READS_CLOSED, WRONG_PARAMETERS, ErrorSerializer
+from dsrhub.api.errors import READS_CLOSED, WRONG_PARAMETERS
 from dsrhub.api.fields import EXACT_IN_WORDS
 from dsrhub.api.pages import page_response
-from dsrhub.api.parameters import id_in_path
 from dsrhub.negotiation import ByParameterOrHeader, OneFormat
-from dsrhub.texts import gettext_lazy as _
 from subscriptions.aggregates import selectors
 from subscriptions.aggregates.selectors import Answer
 from subscriptions.api.formats import CSVRenderer
 from subscriptions.api.serializers import (
-    LARGEST_ID,
     AnswerParameters,
+    CarriersParameters,
+    CarrierUsageSerializer,
     OverLimitParameters,
     SubscriptionOverPriceSerializer,
     UsageOfOneParameters,
     UsageParameters,
     UsageTotalSerializer,
 )
-from subscriptions.exceptions import SubscriptionNotFound
+from subscriptions.api.subscribers import NO_SUBSCRIPTION, SUBSCRIPTION_ID, subscription_number
 from subscriptions.subscribers.selectors import subscription_get
 
 JSON = JSONRenderer.media_type
@@ -46,12 +45,11 @@ HEADERS = [
         "Link", OpenApiTypes.STR, OpenApiParameter.HEADER, description="The next page, if there is one.", response=[200]
     ),
 ]
-SUBSCRIPTION_ID = OpenApiParameter("id", OpenApiTypes.INT64, OpenApiParameter.PATH)
 # An operation whose answer has one of two types gives generated clients a type that is neither. So the document has an
 # operation for JSON, without the parameter, and another for CSV.
 FORMAT = OpenApiParameter("format", exclude=True)
 REFUSALS = {(400, JSON): WRONG_PARAMETERS, (401, JSON): READS_CLOSED}
-NOT_FOUND = {(404, JSON): OpenApiResponse(ErrorSerializer, description="There is no such subscription.")}
+NOT_FOUND = {(404, JSON): NO_SUBSCRIPTION}
 
 
 def in_json(serializer: type[Serializer[Any]]) -> dict[Any, Any]:
@@ -135,6 +133,8 @@ class OverLimitView(AnswerView):
             price_limit=parameters["price_limit"],
             start=parameters.get("start"),
             end=parameters.get("end"),
+            usage_type=parameters.get("type"),
+            carrier=parameters.get("carrier"),
             after=parameters["cursor"],
             limit=limit + 1,
         )
@@ -165,14 +165,15 @@ class UsageView(AnswerView):
         return self.totals(self.parameters(UsageParameters))
 
     def totals(self, parameters: dict[str, Any]) -> Response:
-        by_day = "group_by" in parameters
-        self.csv_columns = [*KEY, "day", *SUMS] if by_day else [*KEY, *SUMS]
+        step = parameters.get("group_by")
+        self.csv_columns = [*KEY, *([step.value] if step else []), *SUMS]
         answer = selectors.subscription_usage_totals(
             start=parameters["start"],
             end=parameters["end"],
             usage_type=parameters.get("type"),
             subscription_id=parameters.get("subscription"),
-            by_day=by_day,
+            carrier=parameters.get("carrier"),
+            by=step,
             after=parameters.get("cursor"),
             limit=parameters["limit"] + 1,
         )
@@ -181,6 +182,41 @@ class UsageView(AnswerView):
 
 @csv_operation("subscriptions_usage_csv", "Export the usage of all subscriptions", IN_CSV)
 class UsageCSVView(CSVView, UsageView):
+    pass
+
+
+class CarriersView(AnswerView):
+    @extend_schema(
+        operation_id="subscriptions_usage_of_carriers",
+        summary="List the usage of carriers",
+        tags=["subscriptions"],
+        parameters=[CarriersParameters, FORMAT, EXACT_IN_WORDS, *HEADERS],
+        responses=in_json(CarrierUsageSerializer),
+    )
+    def get(self, request: Request) -> Response:
+        """The usage of all subscriptions of each carrier in a range of days, and how many subscriptions have usage.
+
+        With the parameter `exact=true`, `subscription_count` and `total_usage` are text, of which no client loses a
+        digit.
+        """
+        parameters = self.parameters(CarriersParameters)
+        step = parameters.get("group_by")
+        self.csv_columns = ["carrier", "usage_type", *([step.value] if step else []), "subscription_count", *SUMS]
+        answer = selectors.usage_metrics(
+            start=parameters["start"],
+            end=parameters["end"],
+            usage_type=parameters.get("type"),
+            carrier=parameters.get("carrier"),
+            by=step,
+            by_carrier=True,
+            after=parameters.get("cursor"),
+            limit=parameters["limit"] + 1,
+        )
+        return self.answer(answer, CarrierUsageSerializer, limit=parameters["limit"], exact=parameters["exact"])
+
+
+@csv_operation("subscriptions_usage_of_carriers_csv", "Export the usage of carriers", IN_CSV)
+class CarriersCSVView(CSVView, CarriersView):
     pass
 
 
@@ -198,16 +234,10 @@ class UsageOfOneView(UsageView):
         With the parameter `exact=true`, `subscription_id` and `total_usage` are text, of which no client loses a digit.
         """
         parameters = self.parameters(UsageOfOneParameters)
-        subscription = subscription_get(subscription_id=_subscription_id(id))
+        subscription = subscription_get(subscription_id=subscription_number(id))
         return self.totals(parameters | {"subscription": subscription.pk})
 
 
 @csv_operation("subscriptions_usage_of_one_csv", "Export the usage of a subscription", IN_CSV | NOT_FOUND)
 class UsageOfOneCSVView(CSVView, UsageOfOneView):
     pass
-
-
-def _subscription_id(text: str) -> int:
-    return id_in_path(
-        text, largest=LARGEST_ID, missing=SubscriptionNotFound, reason=_("There is no subscription %(id)s.")
-    )

@@ -9,6 +9,7 @@ import pytest
 from django.db import connection, transaction
 from psycopg2 import sql
 
+from subscriptions.aggregates.ranges import Step
 from subscriptions.aggregates.selectors import subscription_list_over_price
 from subscriptions.aggregates.services import daily_usage_check, daily_usage_refresh
 from subscriptions.exceptions import DaySealed, UsageConflict, UsageRecordNotFound
@@ -126,7 +127,7 @@ def test_two_who_edit_a_record_and_one_who_deletes_it_take_turns(in_thread):
     assert only_price(someone) == "1.00"
     first.commit()
     second.result(PATIENCE)
-    assert sums(by_day=True) == {(someone.pk, "data", date(2026, 1, 7)): ("4.00", 1)}
+    assert sums(by=Step.DAY) == {(someone.pk, "data", date(2026, 1, 7)): ("4.00", 1)}
 
     delete = HeldOpen(in_thread, lambda: usage_records_delete(usage_type=DATA, record_ids=[number]))
     third = in_thread(edit, 8, "8")
@@ -169,9 +170,9 @@ def test_an_edit_and_a_delete_that_are_open_across_a_refresh_are_not_lost(in_thr
     edit.commit()
     assert only_price(someone) == "6.00"
     delete.commit()
-    assert sums(by_day=True) == {(someone.pk, "data", date(2026, 2, 1)): ("4.00", 1)}
+    assert sums(by=Step.DAY) == {(someone.pk, "data", date(2026, 2, 1)): ("4.00", 1)}
     daily_usage_refresh()
-    assert sums(by_day=True) == {(someone.pk, "data", date(2026, 2, 1)): ("4.00", 1)}
+    assert sums(by=Step.DAY) == {(someone.pk, "data", date(2026, 2, 1)): ("4.00", 1)}
     assert daily_usage_check().differences == []
 
 
@@ -382,7 +383,7 @@ def test_no_answer_shows_an_intermediate_state(in_thread, monkeypatch):
     try:
         for _ in range(50):
             totals.add(sum(Decimal(price) for price, _ in sums().values()))
-            totals.add(sum(Decimal(price) for price, _ in sums(by_day=True).values()))
+            totals.add(sum(Decimal(price) for price, _ in sums(by=Step.DAY).values()))
             over = subscription_list_over_price(price_limit=Decimal(0)).rows
             totals.add(sum(reached.total_price for row in over for reached in row.exceeded))
     finally:
