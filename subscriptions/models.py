@@ -42,7 +42,10 @@ class Subscription(models.Model):
         verbose_name = _("subscription")
         verbose_name_plural = _("subscriptions")
         ordering = ["id"]
-        permissions = [("export_subscription", gettext_noop("Can export subscriptions and their daily usage"))]
+        permissions = [
+            ("export_subscription", gettext_noop("Can export subscriptions and their daily usage")),
+            ("ingest_usage", gettext_noop("Can send usage records over the REST API")),
+        ]
         constraints = [
             models.CheckConstraint(condition=Q(carrier__in=["att", "sprint"]), name="subscription_carrier_known"),
             models.CheckConstraint(

@@ -111,6 +111,7 @@ REST = {
     "resources/same-isrc/": {"GET": READ},
     "resources/percentile/<str:number>/": {"GET": READ},
     "subscriptions/": {"GET": READ, "POST": "subscriptions.add_subscription"},
+    "subscriptions/records/": {"POST": "subscriptions.ingest_usage"},
     "subscriptions/<str:id>/": {"GET": READ, "PATCH": "subscriptions.change_subscription"},
     "subscriptions/usage/carriers/": {"GET": READ},
     "subscriptions/usage/carriers.csv/": {"GET": READ},
@@ -315,6 +316,7 @@ SCOPES = {
     "catalogue.add_operatorrate": "rates",
     "catalogue.change_operatorrate": "rates",
     "subscriptions.add_subscription": "write_usage",
+    "subscriptions.ingest_usage": "write_usage",
     "subscriptions.change_subscription": "write_usage",
 }
 READS_OF_USAGE = {name for name in QUERIES if name.startswith(("subscription", "usage"))}

@@ -1,10 +1,11 @@
 """The routes of the REST endpoints of subscriptions and their usage."""
 
 from dsrhub.api.routes import either_slash
-from subscriptions.api import subscribers, views
+from subscriptions.api import records, subscribers, views
 
 urlpatterns = [
     *either_slash("subscriptions/", subscribers.SubscriptionListView.as_view(), "subscription-list"),
+    *either_slash("subscriptions/records/", records.RecordsView.as_view(), "subscription-records"),
     *either_slash("subscriptions/over-limit/", views.OverLimitView.as_view(), "subscription-over-limit"),
     *either_slash("subscriptions/over-limit.csv", views.OverLimitCSVView.as_view(), "subscription-over-limit-csv"),
     *either_slash("subscriptions/usage/", views.UsageView.as_view(), "subscription-usage"),
