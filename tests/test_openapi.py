@@ -16,7 +16,7 @@ from hypothesis import settings
 from markdown_it import MarkdownIt
 from openapi_spec_validator import validate
 from playwright.sync_api import expect
-from schemathesis.specs.openapi.checks import positive_data_acceptance
+from schemathesis.specs.openapi.checks import negative_data_rejection, positive_data_acceptance
 from werkzeug import Client as WSGIClient
 
 from dsrhub.bodies import BoundedBody
@@ -347,7 +347,11 @@ def test_reads_match_the_document(case, app):
 @few_examples
 def test_writes_match_the_document(case, app, headers):
     # No schema can express what a valid report or password is, so the application refuses much that looks valid.
-    case.call_and_validate(headers=headers | PLAIN, excluded_checks=[positive_data_acceptance])
+    excluded = [positive_data_acceptance]
+    if case.operation.path == "/subscriptions/records/":
+        # It takes numbers as texts and as numbers, and with `partial` it answers what became of wrong records.
+        excluded.append(negative_data_rejection)
+    case.call_and_validate(headers=headers | PLAIN, excluded_checks=excluded)
 
 
 def is_documented(response, status, path):

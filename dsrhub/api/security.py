@@ -5,7 +5,9 @@ from typing import Any
 from django.conf import settings
 from drf_spectacular.extensions import OpenApiAuthenticationExtension
 from drf_spectacular.openapi import AutoSchema
+from drf_spectacular.utils import OpenApiResponse
 
+from dsrhub.api.errors import ErrorSerializer
 from dsrhub.permissions import only_reads
 
 
@@ -44,6 +46,15 @@ class SessionScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-
 
 class OperationSchema(AutoSchema):
     """An operation, with the schemes of its view. Reads need none of them, unless DSRHUB_PRIVATE is on."""
+
+    def get_operation(self, *args: Any, **kwargs: Any) -> Any:
+        operation = super().get_operation(*args, **kwargs)
+        if operation and operation.get("security"):
+            lacking = OpenApiResponse(ErrorSerializer, description="Signed in by an API key without the scope.")
+            operation["responses"].setdefault(
+                "403", self._get_response_for_code(lacking, "403", media_types=["application/json"])
+            )
+        return operation
 
     def get_auth(self) -> list[dict[str, Any]]:
         schemes: list[dict[str, Any]] = super().get_auth()

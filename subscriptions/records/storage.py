@@ -77,12 +77,17 @@ GIVEN = sql.SQL(
     """
 )
 STAGED = sql.SQL("SELECT * FROM usage_staged")
+# The table stays with the session, and is empty after each transaction. Creating it anew for each request would take a
+# tenth of the time of 1,000 records, and leave dead rows in the catalog of the database.
 CREATE_STAGED = """
-CREATE TEMP TABLE usage_staged (
+CREATE TEMP TABLE IF NOT EXISTS usage_staged (
     subscription_id bigint, usage_date timestamptz, day date, price numeric, amount bigint,
     external_id varchar(255) COLLATE "C", position bigint
-)
+) ON COMMIT DELETE ROWS;
+DELETE FROM usage_staged
 """
+# The planner needs no statistics of fewer staged records than this.
+FEW_STAGED = 10_000
 
 # Writers of external ids lock the subscription until they commit. So the second of two writers of one id finds the
 # record of the first, whatever the day: no unique index can span the partitions. Earlier releases take the same lock.
@@ -181,7 +186,6 @@ def records_load(
             _remove_staged_repeats(usage_type, load)
             partitions_create(usage_type, _staged_days(load.staged_days - load.partitioned_days))
             added += _add(usage_type, STAGED, {}, load.staged_days, backfill=backfill)
-            execute("DROP TABLE usage_staged")
     return load.count, added
 
 
@@ -199,15 +203,16 @@ def records_check(
         ((count, *totals),) = rows_of(STAGED_TOTALS)
         _remove_staged_repeats(usage_type, load)
         ((new,),) = rows_of(STAGED_NEW)
-        execute("DROP TABLE usage_staged")
     return count, new, *totals
 
 
 def _stage(load: RecordLoad) -> None:
     """Copy the remaining records into the staging table."""
     execute(CREATE_STAGED)
+    before = load.count
     copy_blocks("COPY usage_staged FROM STDIN", blocks(load.staged_lines()))
-    execute("ANALYZE usage_staged")
+    if load.count - before > FEW_STAGED:
+        execute("ANALYZE usage_staged")
 
 
 def _remove_staged_repeats(usage_type: UsageType, load: RecordLoad) -> None:
