@@ -89,6 +89,12 @@ class TooManyUsageRecords(DsrhubError):
     code = "too_many_records"
 
 
+class ExportGone(ConflictError):
+    """The export is not kept any more, or it is of another question. Begin a new one."""
+
+    code = "export_gone"
+
+
 class UsageBusy(BusyError):
     """Other writers hold what the records need."""
 

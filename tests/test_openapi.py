@@ -323,7 +323,8 @@ def app(db):
 
 
 @pytest.fixture
-def headers(db):
+def headers(db, settings):
+    settings.DSRHUB_SIGN_IN_FAILURES = 1000  # the checks of a document send invalid keys
     return {"Authorization": f"Token {recipes.token.make(user=recipes.superuser.make()).key}"}
 
 

@@ -51,9 +51,10 @@ class OperationSchema(AutoSchema):
         operation = super().get_operation(*args, **kwargs)
         if operation and operation.get("security"):
             lacking = OpenApiResponse(ErrorSerializer, description="Signed in by an API key without the scope.")
-            operation["responses"].setdefault(
-                "403", self._get_response_for_code(lacking, "403", media_types=["application/json"])
+            answer = self._get_response_for_code(  # type: ignore[no-untyped-call]
+                lacking, "403", media_types=["application/json"]
             )
+            operation["responses"].setdefault("403", answer)
         return operation
 
     def get_auth(self) -> list[dict[str, Any]]:

@@ -1,8 +1,9 @@
 """Reads exact sums: aggregates, corrected for marked keys."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
+from functools import partial
 from typing import Any
 
 from django.db import connection
@@ -45,6 +46,18 @@ READ = sql.SQL(
     WITH mark AS MATERIALIZED ({marks}), {marked}, answer AS ({answer})
     SELECT CASE WHEN row_number() OVER () = 1 AND {is_exact} THEN statement_timestamp() END, answer.*
     FROM (VALUES (1)) AS always LEFT JOIN answer ON true ORDER BY {order}
+    """
+)
+# Stores the answer instead of returning it, and returns the time, the number of rows and the last place. The condition
+# is in the INSERT too, so that nothing is stored if the hints are out of date.
+STORE = sql.SQL(
+    """
+    WITH mark AS MATERIALIZED ({marks}), {marked}, answer ({columns}) AS ({answer}),
+    stored AS (
+        INSERT INTO subscriptions_exportedusage (export_id, place, {columns})
+        SELECT {export}, {place}, {columns} FROM answer WHERE {is_exact} RETURNING place
+    )
+    SELECT CASE WHEN {is_exact} THEN statement_timestamp() END, count(*), coalesce(max(place), 0) FROM stored
     """
 )
 NO_PARALLEL = sql.SQL("SET LOCAL max_parallel_workers_per_gather = 0;")
@@ -98,6 +111,43 @@ def read_exactly(
 ) -> tuple[datetime, list[tuple[Any, ...]]]:
     """The time of the snapshot, and the rows of a query. Each row starts with a column for internal use.
 
+    See `_run_exactly`.
+    """
+    as_of, rows = _run_exactly(partial(READ.format, order=sql.SQL(order)), answer, wanted, by=by, few_rows=few_rows)
+    # The second column is NULL only in the row that the outer join adds to an empty result.
+    return as_of, rows if rows[0][1] is not None else []
+
+
+def store_exactly(
+    answer: Callable[..., sql.Composed],
+    wanted: UsageRange,
+    *,
+    columns: Sequence[str],
+    export: int,
+    place: str,
+    by: Step | None = None,
+) -> tuple[datetime, int, int]:
+    """Store the rows of a query in an export: the time of the snapshot, their number, and their last place.
+
+    See `_run_exactly`. `columns` are those of the answer, and `place` is the place of a row as SQL.
+    """
+    statement = partial(
+        STORE.format, columns=sql.SQL(", ".join(columns)), export=sql.Literal(export), place=sql.SQL(place)
+    )
+    as_of, rows = _run_exactly(statement, answer, wanted, by=by)
+    return as_of, rows[0][1], rows[0][2]
+
+
+def _run_exactly(
+    statement: Callable[..., sql.Composed],
+    answer: Callable[..., sql.Composed],
+    wanted: UsageRange,
+    *,
+    by: Step | None,
+    few_rows: bool = False,
+) -> tuple[datetime, list[tuple[Any, ...]]]:
+    """The time of the snapshot, and the rows of a statement whose first column is this time.
+
     `answer(sums=...)` returns the query. `sums` has the columns subscription_id, usage_type, day (the first one of each
     month if `by` month, and none without `by`), price, amount and record_count. The result includes every record that
     was accepted by the time of the snapshot.
@@ -108,18 +158,16 @@ def read_exactly(
         marked = [Marked(UsageType(usage_type), whole_days, days) for usage_type, whole_days, days, *_ in hints]
         if marked:
             partitions_reload()
-        statement = READ.format(
+        composed_statement = statement(
             marks=marks,
             marked=MARKED,
             answer=answer(sums=union_all([_sums(wanted, each, marked, by) for each in wanted.usage_types])),
             is_exact=_is_exact(marked, hints[0][3] if hints else None),
-            order=sql.SQL(order),
         )
-        rows = rows_of(_settings(few_rows=few_rows, mark_count=sum(hint[4] for hint in hints)) + statement)
+        rows = rows_of(_settings(few_rows=few_rows, mark_count=sum(hint[4] for hint in hints)) + composed_statement)
         as_of = next((row[0] for row in rows if row[0] is not None), None)
         if as_of is not None:
-            # The second column is NULL only in the row that the outer join adds to an empty result.
-            return as_of, rows if rows[0][1] is not None else []
+            return as_of, rows
 
 
 def _settings(*, few_rows: bool, mark_count: int) -> sql.Composed:

@@ -220,12 +220,12 @@ def subscription_list_over_price(
         price=AMOUNT.format(sql.SQL("price")),
         excess=AMOUNT.format(sql.SQL("price - ") + sql.Literal(price_limit)),
         price_limit=sql.Literal(price_limit),
-        of_carrier=_of_carrier(carrier),
+        of_carrier=of_carrier(carrier),
         # Each subscription has at most one row for each usage type.
         limit=sql.Literal(limit and limit * len(UsageType)),
     )
     first = None if after is None else after + 1
-    wanted = UsageRange(start or date.min, end or date.max, _types(usage_type), first)
+    wanted = UsageRange(start or date.min, end or date.max, types_of(usage_type), first)
     as_of, rows = read_exactly(answer, wanted, order="subscription_id, usage_type", few_rows=limit is not None)
     over = (
         SubscriptionOverPrice(subscription_id, [ReachedPrice(TYPES[name], *prices) for _, _, name, *prices in reached])
@@ -244,8 +244,8 @@ def subscription_count_over_price(
 ) -> int:
     """The number of subscriptions of `subscription_list_over_price` on all pages."""
     refuse_negative(price_limit)
-    answer = partial(COUNT_OVER_PRICE.format, price_limit=sql.Literal(price_limit), of_carrier=_of_carrier(carrier))
-    wanted = UsageRange(start or date.min, end or date.max, _types(usage_type))
+    answer = partial(COUNT_OVER_PRICE.format, price_limit=sql.Literal(price_limit), of_carrier=of_carrier(carrier))
+    wanted = UsageRange(start or date.min, end or date.max, types_of(usage_type))
     _, rows = read_exactly(answer, wanted, order="reached")
     return int(rows[0][1])
 
@@ -271,13 +271,13 @@ def subscription_usage_totals(
         TOTALS.format,
         key=sql.SQL(", ".join(key)),
         price=AMOUNT.format(sql.SQL("price")),
-        of_carrier=_of_carrier(carrier),
+        of_carrier=of_carrier(carrier),
         after=_after_condition(key, after) if after else sql.SQL(""),
         limit=sql.Literal(limit),
     )
     last = subscription_id
     first = max((one for one in (after and after.subscription_id, subscription_id) if one is not None), default=None)
-    usage_types = _types(usage_type)
+    usage_types = types_of(usage_type)
     # Enough for a page if half of the subscriptions have usage of each type and day. If not, the loop reads more.
     rows_of_one = len(usage_types) * _steps(start, end, by)
     count = max(2 * limit // rows_of_one, FEWEST_SUBSCRIPTIONS) if limit else None
@@ -335,7 +335,7 @@ def usage_counts_by_subscription(
 
 
 def _range_of(subscription_ids: Collection[int], start: date, end: date, usage_type: UsageType | None) -> UsageRange:
-    return UsageRange(start, end, _types(usage_type), min(subscription_ids), max(subscription_ids))
+    return UsageRange(start, end, types_of(usage_type), min(subscription_ids), max(subscription_ids))
 
 
 def usage_metrics(
@@ -362,11 +362,11 @@ def usage_metrics(
         key=sql.SQL(key),
         price=AMOUNT.format(sql.SQL("sum(price)")),
         carriers=CARRIERS if by_carrier else sql.SQL(""),
-        of_carrier=_of_carrier(carrier),
+        of_carrier=of_carrier(carrier),
         after=_after_condition(names, after if by_carrier else after[1:]) if after else sql.SQL(""),
         limit=sql.Literal(limit),
     )
-    wanted = UsageRange(start, end, _types(usage_type), first=subscription_id, last=subscription_id)
+    wanted = UsageRange(start, end, types_of(usage_type), first=subscription_id, last=subscription_id)
     as_of, rows = read_exactly(answer, wanted, order=key, by=by, few_rows=subscription_id is not None)
     return Answer(as_of, [_metric(dict(zip(names, row[1:], strict=False)), row[-3:], by) for row in rows])
 
@@ -385,7 +385,7 @@ def refuse_negative(price_limit: Decimal) -> None:
         )
 
 
-def _types(usage_type: UsageType | None) -> tuple[UsageType, ...]:
+def types_of(usage_type: UsageType | None) -> tuple[UsageType, ...]:
     return (usage_type,) if usage_type else tuple(UsageType)
 
 
@@ -397,7 +397,7 @@ def _steps(start: date, end: date, by: Step | None) -> int:
     return months if by is Step.MONTH else (end - start).days + 1
 
 
-def _of_carrier(carrier: str | None) -> sql.Composable:
+def of_carrier(carrier: str | None) -> sql.Composable:
     return composed(OF_CARRIER, sql.Literal(carrier)) if carrier else sql.SQL("")
 
 

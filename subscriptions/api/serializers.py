@@ -121,6 +121,38 @@ class AnswerParameters(PageParameters):
         return attrs
 
 
+NEW_EXPORT = "new"
+EXPORT_PATTERN = "^(new|[1-9][0-9]{0,17})$"
+
+
+@extend_schema_field({"type": "string", "pattern": EXPORT_PATTERN})
+class ExportField(serializers.Field):
+    """An export: `new`, or its number."""
+
+    default_error_messages = {"invalid": _("Must be `new`, or from the `Link` header of the previous page.")}
+
+    def to_internal_value(self, data: Any) -> str | int:
+        if not _matches(EXPORT_PATTERN, data):
+            self.fail("invalid")
+        return NEW_EXPORT if data == NEW_EXPORT else int(data)
+
+
+class ExportParameters(PageParameters):
+    """Selects a page of an export."""
+
+    export = ExportField(
+        required=False,
+        help_text="With `new`, all pages are of the time of the first one: the answer is stored for an hour. The "
+        "`Link` header then has the number of the export.",
+    )
+    place = WholeNumberField(
+        min_value=0,
+        max_value=LARGEST_ID,
+        default=0,
+        help_text="Of an export, from the `Link` header of the previous page.",
+    )
+
+
 class TypedParameters(AnswerParameters):
     type = serializers.ChoiceField(UsageType.choices, required=False, help_text="The usage type. Without it, both.")
 
@@ -134,29 +166,34 @@ def carrier_field() -> serializers.ChoiceField:
     )
 
 
-class OverLimitParameters(TypedParameters):
+class OverLimitParameters(ExportParameters, TypedParameters):
     price_limit = PriceField(help_text="Only usage types whose price reached it are listed.")
     carrier = carrier_field()
 
 
-class UsageOfOneParameters(TypedParameters):
+class GroupedParameters(TypedParameters):
     range_required = True
 
     group_by = serializers.ChoiceField(
         [step.value for step in Step], required=False, help_text="A row for each day or month with usage."
-    )
-    # These rows are not sorted by a whole number.
-    cursor = UsageCursorField(  # type: ignore[assignment]
-        required=False, help_text="From the `Link` header of the previous page."
     )
 
     def validate_group_by(self, value: str) -> Step:
         return Step(value)
 
 
-class CarriersParameters(UsageOfOneParameters):
+class UsageOfOneParameters(ExportParameters, GroupedParameters):
+    # These rows are not sorted by a whole number.
+    cursor = UsageCursorField(  # type: ignore[assignment]
+        required=False, help_text="From the `Link` header of the previous page."
+    )
+
+
+class CarriersParameters(GroupedParameters):
     carrier = carrier_field()
-    cursor = CarriersCursorField(required=False, help_text="From the `Link` header of the previous page.")
+    cursor = CarriersCursorField(  # type: ignore[assignment]
+        required=False, help_text="From the `Link` header of the previous page."
+    )
 
 
 class UsageParameters(UsageOfOneParameters):

@@ -256,6 +256,46 @@ def test_pages_follow_each_other(client, refresh, path, query, limit):
     assert 1 <= len(found[-1]) <= limit
 
 
+@pytest.mark.parametrize(
+    ("path", "query"),
+    [
+        (OVER, {"price_limit": "1"}),
+        (USAGE, {"group_by": "day", **JANUARY}),
+        ("/subscriptions/{id}/usage/", {"group_by": "day", **JANUARY}),
+    ],
+)
+def test_all_pages_of_an_export_are_of_one_time(client, path, query):
+    someone, *_others = many = subscribe(4)
+    add(*(event(one, day) for one in many for day in (5, 6)))
+    path = path.format(id=someone.pk)
+    whole = answer(client, path, **query)
+    response, found, times = client.get(path, query | {"export": "new", "limit": 1}), [], set()
+    while True:
+        assert response.status_code == 200, response.content
+        found += response.json()
+        times.add(response["as_of"])
+        add(event(many[-1], 7), event(someone, 7))
+        if "Link" not in response:
+            break
+        response = client.get(response["Link"].removeprefix("<").removesuffix('>; rel="next"'))
+    assert found == whole
+    assert len(times) == 1
+
+
+def test_an_export_as_csv(client, someone):
+    response = client.get("/subscriptions/usage.csv", JANUARY | {"export": "new", "limit": "1"})
+    assert response.content.decode().splitlines()[1] == f"{someone.pk},data,12.50,2048,kilobytes"
+    following = client.get(response["Link"].removeprefix("<").removesuffix('>; rel="next"'))
+    assert following.content.decode().splitlines()[1] == f"{someone.pk},voice,3.00,61,seconds"
+    assert "Link" not in following
+
+
+def test_an_export_that_is_not_kept_is_a_conflict(client, someone):
+    for path, query in ((USAGE, JANUARY), (OVER, {"price_limit": "1"})):
+        response = client.get(path, query | {"export": "7"})
+        assert (response.status_code, response.json()["code"]) == (409, "export_gone")
+
+
 # Beside 0, which stands for all subscriptions.
 EVERY_KIND_OF_ID = [-(2**63), -5, -1, 1, 2**31, 2**53 + 1, 10**18, 2**63 - 1]
 
@@ -396,6 +436,9 @@ def test_the_parameter_wins_over_the_header(client, someone):
         ],
         (USAGE, {"from": "2026-02-01", "to": "2026-01-31"}, {"to": ["before_from"]}),
         (USAGE, {**JANUARY, "type": "sms"}, {"type": ["invalid_choice"]}),
+        (USAGE, {**JANUARY, "export": "old"}, {"export": ["invalid"]}),
+        (USAGE, {**JANUARY, "export": "0"}, {"export": ["invalid"]}),
+        (USAGE, {**JANUARY, "export": "1", "place": "-1"}, {"place": ["min_value"]}),
         (USAGE, {**JANUARY, "group_by": "year"}, {"group_by": ["invalid_choice"]}),
         (USAGE, {**JANUARY, "carrier": "verizon"}, {"carrier": ["invalid_choice"]}),
         (USAGE, {**JANUARY, "subscription": "x"}, {"subscription": ["invalid"]}),
