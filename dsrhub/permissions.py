@@ -35,7 +35,7 @@ class ReadOpenWriteByPermission(BasePermission):
             to_read: str | None = getattr(view, "read_permission", None)
             if to_read is not None:
                 return _has(request.user, to_read)
-            _require_scope(request.user, READS[_application(view)])
+            _require_scope(request.user, READS.get(_application(view), Scope.ADMIN))
             return not settings.DSRHUB_PRIVATE or bool(request.user and request.user.is_authenticated)
         needed = getattr(view, "write_permissions", {}).get(request.method)
         if needed is None:
