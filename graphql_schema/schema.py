@@ -20,7 +20,7 @@ from graphql_schema.rates.queries import RateQueries
 from graphql_schema.resources.queries import ResourceQueries
 from graphql_schema.scalars import SPECIFICATIONS
 from graphql_schema.statistics.queries import StatisticQueries
-from graphql_schema.subscriptions.mutations import ChangeSubscription, CreateSubscription
+from graphql_schema.subscriptions.mutations import ChangeSubscription, CreateSubscription, SendUsageRecords
 from graphql_schema.subscriptions.queries import SubscriptionQueries
 from graphql_schema.versions.mutations import DeleteVersion, RevertToVersion
 from graphql_schema.versions.queries import VersionQueries
@@ -47,6 +47,7 @@ class Mutation(graphene.ObjectType):
     revert_to_version = RevertToVersion.Field(description=getdoc(RevertToVersion))
     delete_message = DeleteMessage.Field(description=getdoc(DeleteMessage))
     create_subscription = CreateSubscription.Field(description=getdoc(CreateSubscription))
+    send_usage_records = SendUsageRecords.Field(description=getdoc(SendUsageRecords))
     change_subscription = ChangeSubscription.Field(description=getdoc(ChangeSubscription))
     set_operator_rate = SetOperatorRate.Field(description=getdoc(SetOperatorRate))
 

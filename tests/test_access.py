@@ -235,6 +235,10 @@ MUTATIONS = {
         "mutation { changeSubscription(id: 1, status: expired) { subscription { id } } }",
         {"subscriptions.change_subscription"},
     ),
+    "sendUsageRecords": (
+        "mutation { sendUsageRecords(records: []) { added } }",
+        {"subscriptions.ingest_usage"},
+    ),
     "setOperatorRate": (
         f"mutation {{ setOperatorRate({RATE}) {{ changedDsrCount }} }}",
         {"catalogue.add_operatorrate", "catalogue.change_operatorrate"},

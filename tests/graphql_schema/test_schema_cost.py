@@ -225,6 +225,9 @@ def test_the_queries_above_contain_every_field():
     mutations |= {f"SetOperatorRate.{field}" for field in ("rate", "replacedRate", "changedDsrCount")}
     mutations |= {"Mutation.deleteVersion", "Mutation.revertToVersion", "DeleteVersion.id"}
     mutations |= {"RevertToVersion.id", "RevertToVersion.dsrCount"}
+    mutations |= {"Mutation.sendUsageRecords"}
+    mutations |= {f"SendUsageRecords.{field}" for field in ("added", "repeated", "refused", "results")}
+    mutations |= {name for name in every if name.startswith("UsageRecordResult.")}
     for name in ("createSubscription", "changeSubscription"):
         mutations |= {f"Mutation.{name}", f"{name[0].upper()}{name[1:]}.subscription"}
     # Not a list: its two DSRs are compared.

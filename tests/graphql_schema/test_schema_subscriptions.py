@@ -9,7 +9,7 @@ from subscriptions.models import Subscription
 from tests import recipes as dsrhub_recipes
 from tests.graphql_schema.helpers import ask, nodes, pages, refusal
 from tests.subscriptions import recipes
-from tests.subscriptions.helpers import VOICE, add, event, subscribe
+from tests.subscriptions.helpers import VOICE, add, event, subscribe, sums
 
 pytestmark = pytest.mark.django_db
 
@@ -251,6 +251,43 @@ def test_a_range_that_ends_before_it_starts_is_refused(field):
     }[field]
     subscribe()
     assert refusal(query) == ("invalid_argument", {"argument": "to"})
+
+
+# --- Records ---------------------------------------------------------------------------------------------------
+
+SEND = """mutation ($records: [UsageRecordInput!]!, $partial: Boolean! = false) {
+    sendUsageRecords(records: $records, partial: $partial) {
+        added repeated refused results { position outcome code field message }
+    }
+}"""
+
+
+def test_records_are_added_by_the_rules_of_rest():
+    someone, ada = subscribe(), dsrhub_recipes.superuser.make()
+    data = {"subscriptionId": str(someone.pk), "usageDate": "2026-01-05T12:00:00Z", "price": "0.0000001"}
+    records = [
+        data | {"kilobytesUsed": "9007199254740993", "externalId": "a"},
+        data | {"secondsUsed": "60"},
+    ]
+    whole = ask(SEND, user=ada, records=records)["sendUsageRecords"]
+    assert whole == {"added": 2, "repeated": 0, "refused": 0, "results": None}
+    assert sums() == {
+        (someone.pk, "data"): ("0.0000001", 9007199254740993),
+        (someone.pk, "voice"): ("0.0000001", 60),
+    }
+    assert refusal(SEND, user=ada, records=[data])[0] == "invalid_usage"
+    said = ask(SEND, user=ada, records=[records[0], data], partial=True)["sendUsageRecords"]
+    assert (said["added"], said["repeated"], said["refused"]) == (0, 1, 1)
+    assert [tuple(one.values()) for one in said["results"]] == [
+        (1, "repeated", None, None, None),
+        (
+            2,
+            "refused",
+            "one_amount_needed",
+            "kilobytes_used or seconds_used",
+            "A record must have exactly one of these properties.",
+        ),
+    ]
 
 
 # --- Over the limit --------------------------------------------------------------------------------------------
