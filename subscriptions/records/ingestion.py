@@ -29,7 +29,7 @@ from subscriptions.records import storage
 from subscriptions.records.documents import Sent
 from subscriptions.records.events import UsageEvent, day_sealed, plain_event, record_problem, refuse, usage_day
 from subscriptions.records.loading import PROBLEM_LIMIT
-from subscriptions.records.partitions import records_write_lock, sealed_days
+from subscriptions.records.partitions import partitions_reload, records_write_lock, sealed_days
 
 logger = logging.getLogger(__name__)
 
@@ -203,6 +203,7 @@ def _judged_of_type(
 ) -> tuple[dict[int, RecordProblem], set[int]]:
     """The problems of valid records by their positions, and the positions of those that are stored already."""
     records_write_lock(usage_type)
+    partitions_reload()
     unknown = storage.subscriptions_missing(record.subscription for _, record in given)
     sealed = set() if backfill else sealed_days(usage_type)
     stored = storage.stored_positions(usage_type, given)

@@ -120,7 +120,9 @@ def measure(count: int, folder: Path) -> None:
     sample = usage_events(usage_type=UsageType.DATA, subscriptions=ids, count=count, first_day=FIRST_DAY, days=DAYS)
     plain = list(sample)
     named = [event._replace(external_id=f"event-{number}") for number, event in enumerate(plain)]
-    with serving(options="--workers 2") as server:
+    # The tests' own settings open a connection for each request.
+    as_usual = {"DJANGO_SETTINGS_MODULE": "dsrhub.settings", "DSRHUB_ALLOWED_HOSTS": "127.0.0.1"}
+    with serving(options="--workers 2", DSRHUB_HTTPS="false", **as_usual) as server:
         for title, events in (("without external ids", plain), ("with external ids", named)):
             some = events[: count // 20]
             ways = {
