@@ -26,12 +26,14 @@ class Door(StrEnum):
 
 @dataclass(frozen=True)
 class Actor:
-    """The user who does the current work. `system_user` is the user of the machine who runs a command."""
+    """The user who does the current work. `system_user` is the user of the machine who runs a command, and `key` the
+    first part of the key that a request came with."""
 
     door: Door
     user: Any = None
     address: str = ""
     system_user: str = ""
+    key: str = ""
 
 
 # The user of a request is known only after its view has begun, so the request itself is kept.
@@ -57,7 +59,8 @@ def current_actor() -> Actor:
         return source
     user = getattr(source, "user", None)
     is_known = user is not None and user.is_authenticated
-    return Actor(_door(source.path_info), user if is_known else None, client_address(source))
+    key = getattr(user, "key", "") if is_known else ""
+    return Actor(_door(source.path_info), user if is_known else None, client_address(source), key=key)
 
 
 def current_request() -> HttpRequest | None:

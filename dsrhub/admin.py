@@ -22,6 +22,7 @@ from dsrhub.confirmation import require_as_shown, shown_digest
 from dsrhub.exceptions import ConfirmationOutdated, DsrhubError
 from dsrhub.import_export.button import StreamingExportMixin
 from dsrhub.import_export.tables import StreamedResource, rows_by_id
+from dsrhub.keys import pages as _pages_of_keys  # noqa: F401 - registers them
 from dsrhub.lookups import ChosenLookupsAdmin
 from dsrhub.models import AuditEntry
 

@@ -20,8 +20,9 @@ SMALL_BODY = 64 * 1024
 FORM_OVERHEAD = 64 * 1024
 # What Content-Encoding may say.
 PLAIN, PACKED = {"", "identity"}, {"gzip", "x-gzip"}
-# How many larger bodies one process receives at a time. The server has more threads, which answer other requests.
-LARGE_BODIES_AT_ONCE = 2
+# How many larger bodies one process receives at a time, and beside them how many requests with records, small ones
+# too. The server has more threads, which answer other requests.
+LARGE_BODIES_AT_ONCE, RECORDS_AT_ONCE = 2, 2
 
 
 class BodyRefused(BadRequest):
@@ -61,15 +62,23 @@ class TooManyBodies(BodyRefused):
     status_code, code, headers = 503, "busy", {"Retry-After": "10"}
 
 
+class TooManyRecords(BodyRefused):
+    status_code, code, headers = 429, "busy", {"Retry-After": "1"}
+
+
 def body_limit(request: HttpRequest) -> int:
     """The number of bytes that the user of a request may send to its address."""
     user = getattr(request, "user", None)
     if user is None or not user.is_authenticated:
         return SMALL_BODY
-    needed = settings.UPLOAD_PERMISSIONS.get(request.path_info.strip("/"))
-    if needed is not None and user.has_perm(needed):
-        limit: int = settings.DSRHUB_UPLOAD_LIMIT_BYTES + FORM_OVERHEAD
-        return limit
+    path = request.path_info.strip("/")
+    limits = (
+        (settings.RECORDS_PERMISSIONS, settings.DSRHUB_RECORDS_BYTES),
+        (settings.UPLOAD_PERMISSIONS, settings.DSRHUB_UPLOAD_LIMIT_BYTES + FORM_OVERHEAD),
+    )
+    for permissions, limit in limits:
+        if path in permissions and user.has_perm(permissions[path]):
+            return int(limit)
     return max(SMALL_BODY, settings.DATA_UPLOAD_MAX_MEMORY_SIZE)
 
 
@@ -89,12 +98,15 @@ class BoundedBody:
     """
 
     _slots = BoundedSemaphore(LARGE_BODIES_AT_ONCE)
+    _record_slots = BoundedSemaphore(RECORDS_AT_ONCE)
 
     def __init__(self, request: HttpRequest, *, is_packed: bool) -> None:
         self._request = request
         self._stream: BinaryIO | UnpackedBody = request._stream
         self._is_packed = is_packed
-        self._is_admitted = self._has_slot = False
+        self._is_admitted = False
+        self._slot: BoundedSemaphore | None = None
+        self._has_records = request.path_info.strip("/") in settings.RECORDS_PERMISSIONS
 
     def read(self, size: int = -1) -> bytes:
         self._admit()
@@ -109,23 +121,31 @@ class BoundedBody:
 
     def _admit(self) -> None:
         length = content_length(self._request)
-        if self._is_admitted or (length <= SMALL_BODY and not self._is_packed):
+        is_small = length <= SMALL_BODY and not self._is_packed and not self._has_records
+        if self._is_admitted or is_small:
             return
         limit = body_limit(self._request)
         if length > limit:
             raise too_large(limit)
-        if length > SMALL_BODY:
-            if not self._slots.acquire(blocking=False):
-                raise TooManyBodies(_("The server is busy with other uploads. Try again in a few seconds."))
-            self._has_slot = True
+        if self._has_records:
+            self._take(self._record_slots, TooManyRecords(_("The server is busy with other records. Try again soon.")))
+        elif length > SMALL_BODY:
+            busy = _("The server is busy with other uploads. Try again in a few seconds.")
+            self._take(self._slots, TooManyBodies(busy))
         if self._is_packed:
             self._stream = UnpackedBody(self._stream, limit)
         self._is_admitted = True
 
+    def _take(self, slots: BoundedSemaphore, refusal: BodyRefused) -> None:
+        """Take a slot until the end of the request."""
+        if not slots.acquire(blocking=False):
+            raise refusal
+        self._slot = slots
+
     def release(self) -> None:
-        if self._has_slot:
-            self._has_slot = False
-            self._slots.release()
+        if self._slot is not None:
+            self._slot.release()
+            self._slot = None
 
 
 class UnpackedBody:

@@ -55,6 +55,13 @@ class ConfirmationOutdated(ConflictError):
     code = "confirmation_outdated"
 
 
+class BusyError(DsrhubError):
+    """Too much of the same is in work, and nothing was changed. Retry after a moment, as often as it is raised."""
+
+    code = "busy"
+    retry_seconds: ClassVar[int] = 1
+
+
 class NotReadyError(DsrhubError):
     """The requested data is being built. Retry later."""
 

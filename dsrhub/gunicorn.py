@@ -3,9 +3,9 @@
 from dsrhub.settings import LOGGING
 
 bind = "0.0.0.0:8000"
-# 12 requests at a time, with 12 database connections.
+# 18 requests at a time, with 18 database connections.
 workers = 3
-threads = 4
+threads = 6
 # The application is loaded before the workers are forked: wrong settings stop the start, and workers share memory.
 preload_app = True
 # With threads, `timeout` (seconds) restarts only a worker that hangs as a whole: an upload may take longer.

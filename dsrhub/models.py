@@ -1,8 +1,9 @@
-"""Models that all applications share: counters for rate limits, API tokens, languages, and the audit log."""
+"""Models that all applications share: counters for rate limits, API tokens and keys, languages, and the audit log."""
 
 from typing import Any
 
 from django.contrib.auth.models import User
+from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.utils import timezone
 from django.utils.translation import gettext, gettext_noop
@@ -10,6 +11,7 @@ from django.utils.translation import gettext_lazy as _
 from rest_framework.authtoken.models import Token
 
 from dsrhub.actors import Door
+from dsrhub.keys.scopes import scope_of
 
 
 class Tally(models.Model):
@@ -83,6 +85,65 @@ def _name_of_old_token(token: Token) -> str:
 Token.__str__ = _name_of_old_token  # type: ignore[method-assign,assignment]
 
 
+class ApiKey(models.Model):
+    """A key with which a program acts for its owner, within its scopes: see `dsrhub.keys`.
+
+    It has a table of its own: servers of the release before know only tokens, which have no scopes, and refuse keys.
+    The constraints of both foreign keys are in the migration, as those of ApiToken.
+    """
+
+    user = models.ForeignKey(
+        User, on_delete=models.CASCADE, db_constraint=False, related_name="api_keys", verbose_name=_("owner")
+    )
+    name = models.CharField(_("name"), max_length=100, help_text=_("The program that uses the key."))
+    # The first part of the secret, by which it is found. It is no secret itself.
+    prefix = models.CharField(_("starts with"), max_length=20, unique=True)
+    # Of the whole secret, which has 256 random bits: nobody can guess one from a plain SHA-256.
+    hash = models.CharField(max_length=64)
+    scopes = ArrayField(models.CharField(max_length=20), verbose_name=_("scopes"))
+    created_at = models.DateTimeField(_("created at"))
+    created_by = models.ForeignKey(
+        User,
+        on_delete=models.SET_NULL,
+        db_constraint=False,
+        null=True,
+        related_name="+",
+        verbose_name=_("created by"),
+    )
+    expires_at = models.DateTimeField(_("expires at"))
+    # When another key took its place. It works on until it expires, which rotating brings forward.
+    rotated_at = models.DateTimeField(_("rotated at"), null=True)
+    # Updated once a minute at most.
+    last_used_at = models.DateTimeField(_("last used at"), null=True)
+
+    # The whole secret, on the object that `key_create` or `key_rotate` returns.
+    secret: str
+
+    class Meta:
+        default_permissions = ("add", "delete", "view")
+        verbose_name = _("API key")
+        verbose_name_plural = _("API keys")
+
+    def __str__(self) -> str:
+        text: str = gettext("API key %(prefix)s… of %(user)s") % {"prefix": self.prefix, "user": self.user}
+        return text
+
+
+class KeyUser(User):
+    """The owner of a key in a request with this key. Both must allow what the request does."""
+
+    # The prefix and the scopes of the key.
+    key: str
+    scopes: frozenset[str]
+
+    class Meta:
+        proxy = True
+        default_permissions = ()  # it is no other user
+
+    def has_perm(self, perm: str, obj: Any = None) -> bool:
+        return scope_of(perm) in self.scopes and super().has_perm(perm, obj)
+
+
 class UserLanguage(models.Model):
     """The language that a user has chosen: see `dsrhub.languages`.
 
@@ -124,6 +185,9 @@ class Action(models.TextChoices):
     TOKEN_CREATED = "token_created", _("token created")
     TOKEN_DELETED = "token_deleted", _("token deleted")
     TOKEN_REVOKED = "token_revoked", _("token revoked")
+    KEY_CREATED = "key_created", _("API key created")
+    KEY_ROTATED = "key_rotated", _("API key rotated")
+    KEY_REVOKED = "key_revoked", _("API key revoked")
     USER_ADDED = "user_added", _("user added")
     USER_CHANGED = "user_changed", _("user changed")
     USER_DELETED = "user_deleted", _("user deleted")

@@ -94,6 +94,7 @@ GROUPS: tuple[tuple[Promise, tuple[Page, ...]], ...] = (
         (
             _list(_("Users"), "auth.user"),
             _list(_("Groups"), "auth.group"),
+            _list(_("API keys"), "dsrhub.apikey"),
             _list(_("Tokens"), "dsrhub.apitoken"),
             _list(_("Aliases"), "catalogue.partyalias"),
             _list(_("Audit log"), "dsrhub.auditentry"),

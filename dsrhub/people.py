@@ -21,7 +21,7 @@ from dsrhub.audited import AuditedAdmin
 from dsrhub.autocomplete import AutocompleteMixin
 from dsrhub.languages import in_english
 from dsrhub.lookups import ChosenLookupsAdmin
-from dsrhub.models import Action, ApiToken
+from dsrhub.models import Action, ApiKey, ApiToken
 from dsrhub.tokens import password_changed, token_create, token_revoke
 
 # --- Rights ----------------------------------------------------------------------------------------------------
@@ -140,9 +140,9 @@ class UserAdmin(AuditedPeopleAdmin, OwnRightsAdmin, auth_admin.UserAdmin):
         return readonly if _user(request).is_superuser else [*readonly, "is_superuser"]
 
     def get_deleted_objects(self, objs: Any, request: HttpRequest) -> Any:
-        """Deleting a user needs no permission to delete the tokens of the user."""
+        """Deleting a user needs no permission to delete the tokens and keys of the user."""
         deleted, counts, lacking, protected = super().get_deleted_objects(objs, request)
-        return deleted, counts, lacking - {ApiToken._meta.verbose_name}, protected
+        return deleted, counts, lacking - {ApiToken._meta.verbose_name, ApiKey._meta.verbose_name}, protected
 
 
 class GroupAdmin(AuditedPeopleAdmin, OwnRightsAdmin, auth_admin.GroupAdmin):  # type: ignore[misc]
@@ -150,29 +150,63 @@ class GroupAdmin(AuditedPeopleAdmin, OwnRightsAdmin, auth_admin.GroupAdmin):  # 
     audited_values = ("name", "permissions")
 
 
-class ApiTokenAdmin(AutocompleteMixin, OwnRightsAdmin):
-    """Creates and revokes tokens. A key is shown once, to the user who creates the token."""
+class RevocableAdmin(AutocompleteMixin, OwnRightsAdmin):
+    """Rows with which a program acts for a user. Services create and revoke them. A secret is shown once, to the user
+    who creates the row."""
 
-    list_display = ["prefix", "name", "user", "created_at", "expires_at", "last_used_at", "created_by"]
-    list_filter = ["created_at", "last_used_at"]
     list_select_related = ["user", "created_by"]
-    search_fields = ["name", "user__username"]
-    search_help_text = _("Name of the token or of the user")
     ordering = ["-id"]
     autocomplete_fields = ["user"]
-    shown: ClassVar = ["prefix", "name", "user", "created_at", "created_by", "expires_at", "last_used_at"]
+    # The fields of the page of one, and those of a new one besides its owner.
+    shown: ClassVar[list[str]]
+    entered: ClassVar[list[str]]
 
-    def owner(self, obj: ApiToken) -> User:
-        return obj.user
+    def revoke(self, obj: Any) -> None:
+        raise NotImplementedError
+
+    def owner(self, obj: Any) -> User:
+        owner: User = obj.user
+        return owner
 
     def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return False
 
-    def get_fields(self, request: HttpRequest, obj: ApiToken | None = None) -> Any:
-        """Only superusers create tokens for other users."""
+    def get_fields(self, request: HttpRequest, obj: Any = None) -> Any:
+        """Only superusers create them for other users."""
         if obj is not None:
             return self.shown
-        return ["user", "name"] if _user(request).is_superuser else ["name"]
+        return ["user", *self.entered] if _user(request).is_superuser else self.entered
+
+    def log_addition(self, request: HttpRequest, obj: Any, message: Any) -> Any:
+        # An entry keeps the name of the object, which is a text of pages otherwise.
+        return in_english(super().log_addition)(request, obj, message)
+
+    def log_deletions(self, request: HttpRequest, queryset: Any) -> Any:
+        return in_english(super().log_deletions)(request, queryset)
+
+    def delete_model(self, request: HttpRequest, obj: Any) -> None:
+        self.revoke(obj)
+
+    def response_action(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse | None:
+        # Django runs an action without a transaction.
+        with transaction.atomic():
+            return super().response_action(request, *args, **kwargs)
+
+    def delete_queryset(self, request: HttpRequest, queryset: QuerySet) -> None:
+        for obj in queryset:
+            self.revoke(obj)
+
+
+class ApiTokenAdmin(RevocableAdmin):
+    list_display = ["prefix", "name", "user", "created_at", "expires_at", "last_used_at", "created_by"]
+    list_filter = ["created_at", "last_used_at"]
+    search_fields = ["name", "user__username"]
+    search_help_text = _("Name of the token or of the user")
+    shown: ClassVar = ["prefix", "name", "user", "created_at", "created_by", "expires_at", "last_used_at"]
+    entered: ClassVar = ["name"]
+
+    def revoke(self, obj: ApiToken) -> None:
+        token_revoke(obj)
 
     def save_model(self, request: HttpRequest, obj: ApiToken, form: Any, change: bool) -> None:
         owner = form.cleaned_data.get("user", request.user)
@@ -189,25 +223,6 @@ class ApiTokenAdmin(AutocompleteMixin, OwnRightsAdmin):
             "token": obj,
         }
         return TemplateResponse(request, "admin/dsrhub/apitoken/created.html", context)
-
-    def log_addition(self, request: HttpRequest, obj: ApiToken, message: Any) -> Any:
-        # An entry keeps the name of the token, which is a text of pages otherwise.
-        return in_english(super().log_addition)(request, obj, message)
-
-    def log_deletions(self, request: HttpRequest, queryset: Any) -> Any:
-        return in_english(super().log_deletions)(request, queryset)
-
-    def delete_model(self, request: HttpRequest, obj: ApiToken) -> None:
-        token_revoke(obj)
-
-    def response_action(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse | None:
-        # Django runs an action without a transaction.
-        with transaction.atomic():
-            return super().response_action(request, *args, **kwargs)
-
-    def delete_queryset(self, request: HttpRequest, queryset: QuerySet) -> None:
-        for token in queryset:
-            token_revoke(token)
 
 
 def register(site: admin.AdminSite) -> None:

@@ -63,6 +63,7 @@ INSTALLED_APPS = [
     "csp",
     "rest_framework",
     "rest_framework.authtoken",
+    "django_filters",
     "drf_spectacular",
     "drf_spectacular_sidecar",
     "graphene_django",
@@ -173,6 +174,9 @@ UPLOAD_PERMISSIONS = {
     "admin/subscriptions/voiceusagerecord/import": "subscriptions.import_voiceusagerecord",
 }
 
+# The addresses that accept records, and the permission that each requires.
+RECORDS_PERMISSIONS = {"subscriptions/records": "subscriptions.ingest_usage"}
+
 # --- Security --------------------------------------------------------------------------------------------------
 SECURE_SSL_REDIRECT = SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = DSRHUB_HTTPS
 SECURE_HSTS_SECONDS = 365 * 24 * 3600 if DSRHUB_HTTPS else 0
@@ -243,6 +247,13 @@ SPECTACULAR_SETTINGS = {
     "COMPONENT_SPLIT_REQUEST": True,
     # The choices repeat the values as they are.
     "ENUM_GENERATE_CHOICE_DESCRIPTION": False,
+    # Choices whose properties have the same name.
+    "ENUM_NAME_OVERRIDES": {
+        "StatusEnum": "catalogue.models.DSR.Status",
+        "SubscriptionStatusEnum": "subscriptions.models.Subscription.Status",
+        "OutcomeEnum": ["loaded", "replaced", "reverted", "unchanged"],
+        "RecordOutcomeEnum": ["added", "repeated", "refused"],
+    },
     "SWAGGER_UI_DIST": "SIDECAR",
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
 }
@@ -307,6 +318,8 @@ DSRHUB_GRAPHQL_INTROSPECTION = env_bool("DSRHUB_GRAPHQL_INTROSPECTION", default=
 DSRHUB_KEPT_RANKING_ROWS = env_int("DSRHUB_KEPT_RANKING_ROWS", default=5_000_000)
 # For how many days after a question a worker prepares its ranking, within these rows. 0: it prepares none.
 DSRHUB_PREPARED_DAYS = env_int("DSRHUB_PREPARED_DAYS", default=7, maximum=36_500)
+# The maximum size of a request with records of usage, also of its unpacked content, in bytes.
+DSRHUB_RECORDS_BYTES = env_int("DSRHUB_RECORDS_BYTES", default=4 * 1024**2, minimum=1024, maximum=64 * 1024**2)
 # The time zone whose midnight ends a day of usage. A change affects only records written afterwards.
 DSRHUB_USAGE_TIME_ZONE = env_time_zone("DSRHUB_USAGE_TIME_ZONE", default="UTC")
 # How many days after today a record of usage may be. Clocks and time zones differ; more is a mistake.

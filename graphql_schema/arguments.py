@@ -4,6 +4,7 @@ import re
 from typing import Any
 
 from dsrhub.exceptions import DsrhubError, InvalidArgument
+from dsrhub.keys.scopes import Scope, missing_scope, scope_of
 from dsrhub.texts import gettext_lazy as _
 from dsrhub.values import plain_whole_number
 
@@ -19,6 +20,10 @@ class NotSignedIn(DsrhubError):
 
 class NotAllowed(DsrhubError):
     code = "permission_denied"
+
+
+class ScopeMissing(NotAllowed):
+    code = "scope_missing"
 
 
 def check_argument(argument: str, value: Any) -> Any:
@@ -49,12 +54,20 @@ def parse_code(argument: str, text: str | None, *, length: int) -> str | None:
 
 
 def require_permissions(user: Any, *permissions: str) -> Any:
-    """Return the user if they have the permissions. Raises NotSignedIn or NotAllowed."""
+    """Return the user if they have the permissions. Raises NotSignedIn, ScopeMissing or NotAllowed."""
     if user is None or not user.is_authenticated:
         raise NotSignedIn(_("Not signed in."))
+    for permission in permissions:
+        require_scope(user, scope_of(permission))
     if not user.has_perms(permissions):
         raise NotAllowed(
             _("You don't have permission to do this (needs: %(permissions)s).")
             % {"permissions": ", ".join(permissions)}
         )
     return user
+
+
+def require_scope(user: Any, scope: Scope) -> None:
+    """Raises ScopeMissing for the owner of a key that lacks the scope."""
+    if missing_scope(user, scope):
+        raise ScopeMissing(_("The API key lacks the scope %(scope)s.") % {"scope": scope.value}, scope=scope.value)

@@ -1,9 +1,15 @@
 """The whole schema, joined from its domains. `manage.py graphql_schema` writes its text, `schema.graphql`."""
 
+from collections.abc import Callable
 from inspect import getdoc
+from typing import Any
 
 import graphene
+from graphene.utils.str_converters import to_camel_case
+from graphql import GraphQLResolveInfo
 
+from dsrhub.keys.scopes import Scope
+from graphql_schema.arguments import require_scope
 from graphql_schema.artists.queries import ArtistQueries
 from graphql_schema.dsrs.mutations import DeleteDSR
 from graphql_schema.dsrs.queries import DSRQueries
@@ -14,6 +20,7 @@ from graphql_schema.rates.queries import RateQueries
 from graphql_schema.resources.queries import ResourceQueries
 from graphql_schema.scalars import SPECIFICATIONS
 from graphql_schema.statistics.queries import StatisticQueries
+from graphql_schema.subscriptions.mutations import ChangeSubscription, CreateSubscription, SendUsageRecords
 from graphql_schema.subscriptions.queries import SubscriptionQueries
 from graphql_schema.versions.mutations import DeleteVersion, RevertToVersion
 from graphql_schema.versions.queries import VersionQueries
@@ -39,6 +46,9 @@ class Mutation(graphene.ObjectType):
     delete_version = DeleteVersion.Field(description=getdoc(DeleteVersion))
     revert_to_version = RevertToVersion.Field(description=getdoc(RevertToVersion))
     delete_message = DeleteMessage.Field(description=getdoc(DeleteMessage))
+    create_subscription = CreateSubscription.Field(description=getdoc(CreateSubscription))
+    send_usage_records = SendUsageRecords.Field(description=getdoc(SendUsageRecords))
+    change_subscription = ChangeSubscription.Field(description=getdoc(ChangeSubscription))
     set_operator_rate = SetOperatorRate.Field(description=getdoc(SetOperatorRate))
 
 
@@ -46,3 +56,18 @@ schema = graphene.Schema(query=Query, mutation=Mutation)
 # Graphene's scalars cannot have the address of a specification.
 for name, address in SPECIFICATIONS.items():
     schema.graphql_schema.type_map[name].specified_by_url = address
+
+
+def within_scope(scope: Scope, resolve: Callable[..., Any]) -> Callable[..., Any]:
+    """The resolver of a query, for which a key needs the scope."""
+
+    def resolved(root: Any, info: GraphQLResolveInfo, **arguments: Any) -> Any:
+        require_scope(info.context.user, scope)
+        return resolve(root, info, **arguments)
+
+    return resolved
+
+
+OF_USAGE = {to_camel_case(name) for name in SubscriptionQueries._meta.fields}
+for name, field in schema.graphql_schema.query_type.fields.items():
+    field.resolve = within_scope(Scope.READ_USAGE if name in OF_USAGE else Scope.READ_REPORTS, field.resolve)

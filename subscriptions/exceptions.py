@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from dsrhub.exceptions import ConflictError, DsrhubError, NotFoundError
+from dsrhub.exceptions import BusyError, ConflictError, DsrhubError, NotFoundError
 from dsrhub.texts import Text, joined, ngettext_lazy, quoted, translated
 from dsrhub.texts import gettext_lazy as _
 from subscriptions.explanations import SENTENCES
@@ -81,6 +81,22 @@ class DaySealed(ConflictError):
             error_count=count,
             problems=list(problems),
         )
+
+
+class TooManyUsageRecords(DsrhubError):
+    """A request has more records than one may have. `extra` has this number as `most`."""
+
+    code = "too_many_records"
+
+
+class ExportGone(ConflictError):
+    """The export is not kept any more, or it is of another question. Begin a new one."""
+
+    code = "export_gone"
+
+
+class UsageBusy(BusyError):
+    """Other writers hold what the records need."""
 
 
 class UsageConflict(ConflictError):

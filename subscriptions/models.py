@@ -42,7 +42,10 @@ class Subscription(models.Model):
         verbose_name = _("subscription")
         verbose_name_plural = _("subscriptions")
         ordering = ["id"]
-        permissions = [("export_subscription", gettext_noop("Can export subscriptions and their daily usage"))]
+        permissions = [
+            ("export_subscription", gettext_noop("Can export subscriptions and their daily usage")),
+            ("ingest_usage", gettext_noop("Can send usage records over the REST API")),
+        ]
         constraints = [
             models.CheckConstraint(condition=Q(carrier__in=["att", "sprint"]), name="subscription_carrier_known"),
             models.CheckConstraint(
@@ -231,6 +234,47 @@ class TotalUsage(UsageSum):
 
     def __str__(self) -> str:
         return f"subscription {self.subscription_id}, {self.usage_type}"
+
+
+class UsageExport(models.Model):
+    """An answer about usage that was stored as a whole, so that all its pages are of the same time.
+
+    Its rows are in ExportedUsage. Both tables are unlogged: after a crash of the database, both are empty.
+    """
+
+    # A hash of the question. Pages of another one are refused.
+    question = models.CharField(max_length=64)
+    as_of = models.DateTimeField(null=True)
+    row_count = models.BigIntegerField(default=0)
+    # The last place: pages are counted in rows, or in subscriptions.
+    last_place = models.BigIntegerField(default=0)
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        verbose_name = _("usage export")
+        default_permissions = ()  # No page shows it.
+
+    def __str__(self) -> str:
+        return f"{self.pk}"
+
+
+class ExportedUsage(models.Model):
+    """A row of an export. Rows of one place are on the same page."""
+
+    pk = models.CompositePrimaryKey("export", "place", "usage_type")
+    export = models.ForeignKey(UsageExport, models.DO_NOTHING, related_name="+", db_constraint=False, db_index=False)
+    place = models.BigIntegerField()
+    subscription = _subscription_key()
+    usage_type = _usage_type()
+    day = models.DateField(null=True)
+    price = NumericField()
+    amount = NumericField()
+
+    class Meta:
+        default_permissions = ()  # No page shows it.
+
+    def __str__(self) -> str:
+        return f"{self.export_id}: {self.place}"
 
 
 class PurgedUsage(UsageSum):

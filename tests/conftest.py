@@ -43,6 +43,8 @@ BOUNDS = {
     "dsrhub.readiness.SECONDS": PATIENCE,
     "subscriptions.admin.imports.AT_ONCE_SECONDS": PATIENCE,
     "subscriptions.admin.questions.page.QUESTION_SECONDS": PATIENCE,
+    "subscriptions.aggregates.exports.SECONDS": PATIENCE,
+    "subscriptions.records.ingestion.LOCK_TIMEOUT": f"{PATIENCE}s",
     "subscriptions.records.partitions.FREEZE_LOCK_TIMEOUT": f"{PATIENCE}s",
     "subscriptions.records.partitions.OPEN_LOCK_TIMEOUT": f"{PATIENCE}s",
     "subscriptions.retention.services.DROP_TRIES": 10 * PATIENCE,

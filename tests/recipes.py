@@ -1,4 +1,4 @@
-"""Recipes of model-bakery for users, their groups and their tokens, and for entries of the audit log."""
+"""Recipes of model-bakery for users, their groups, tokens and keys, and for entries of the audit log."""
 
 from typing import Any
 
@@ -7,7 +7,9 @@ from django.contrib.auth.models import Group, User
 from model_bakery.recipe import Recipe, foreign_key
 from rest_framework.authtoken.models import Token
 
-from dsrhub.models import Action, ApiToken, AuditEntry
+from dsrhub.keys.scopes import Scope
+from dsrhub.keys.services import new_key
+from dsrhub.models import Action, ApiKey, ApiToken, AuditEntry
 from dsrhub.tokens import new_token
 
 # The password of every user of the recipes.
@@ -43,5 +45,22 @@ class TokenRecipe(Recipe):
 
 
 token = TokenRecipe(ApiToken)
+
+
+class KeyRecipe(Recipe):
+    """Makes a key as the product does, with its `secret`, which is in no column, but without an audit entry."""
+
+    def make(self, **attributes: Any) -> ApiKey:
+        owner = attributes.pop("user", None) or user.make()
+        scopes = attributes.pop("scopes", Scope.values)
+        key = new_key(user=owner, name="a program", scopes=scopes, days=30, created_by=owner)
+        for name, value in attributes.items():
+            setattr(key, name, value)
+        key.save()
+        return key
+
+
+# A key with all scopes.
+key = KeyRecipe(ApiKey)
 # A token of the table that the releases before used.
 old_token = Recipe(Token, key=Token.generate_key, user=foreign_key(user))

@@ -6,17 +6,20 @@ from datetime import timedelta
 
 import pytest
 from django.contrib.auth.models import Permission, User
+from django.core.files.uploadedfile import SimpleUploadedFile
 from django.db import connection
 from django.test import Client
 from django.urls import URLPattern, get_resolver, resolve
 from django.utils import timezone
 from rest_framework.authtoken.models import Token
 
+from dsrhub.keys.scopes import Scope
 from dsrhub.models import ApiToken, Tally
 from graphql_schema.schema import schema
 from tests import recipes
 from tests.catalogue import recipes as catalogue_recipes
 from tests.catalogue.admin.test_permissions import NEEDS as CATALOGUE_NEEDS
+from tests.catalogue.helpers import NO_JANUARY
 from tests.subscriptions.admin.test_permissions import NEEDS as SUBSCRIPTIONS_NEEDS
 
 pytestmark = pytest.mark.django_db
@@ -62,12 +65,21 @@ def client_of(kind, permission=None):
     if kind == "token":
         key = recipes.token.make(user=user_of(kind, permission)).key
         return Client(enforce_csrf_checks=True, headers={"Authorization": f"Token {key}"})
+    if kind == "key of a superuser":
+        return client_with_key(user_of("superuser"), Scope.values)
+    if kind == "key":
+        return client_with_key(user_of(kind, permission), Scope.values)
     client = Client()
     client.force_login(user_of(kind, permission))
     return client
 
 
-KINDS = ["anonymous", "signed_in", "staff", "token", "superuser"]
+def client_with_key(user, scopes):
+    secret = recipes.key.make(user=user, scopes=scopes).secret
+    return Client(enforce_csrf_checks=True, headers={"Authorization": f"Bearer {secret}"})
+
+
+KINDS = ["anonymous", "signed_in", "staff", "token", "key", "superuser"]
 
 # --- REST ------------------------------------------------------------------------------------------------------
 
@@ -98,6 +110,11 @@ REST = {
     "resources/percentile/": {"GET": READ},
     "resources/same-isrc/": {"GET": READ},
     "resources/percentile/<str:number>/": {"GET": READ},
+    "subscriptions/": {"GET": READ, "POST": "subscriptions.add_subscription"},
+    "subscriptions/records/": {"POST": "subscriptions.ingest_usage"},
+    "subscriptions/<str:id>/": {"GET": READ, "PATCH": "subscriptions.change_subscription"},
+    "subscriptions/usage/carriers/": {"GET": READ},
+    "subscriptions/usage/carriers.csv/": {"GET": READ},
     "subscriptions/over-limit/": {"GET": READ},
     "subscriptions/usage/": {"GET": READ},
     "subscriptions/<str:id>/usage/": {"GET": READ},
@@ -210,6 +227,18 @@ MUTATIONS = {
     "revertToVersion": ("mutation { revertToVersion(id: 1) { dsrCount } }", {"catalogue.change_dsr"}),
     "deleteMessage": ("mutation { deleteMessage(id: 1) { id } }", {"catalogue.delete_dsr"}),
     "deleteDsr": ("mutation { deleteDsr(id: 1) { id } }", {"catalogue.delete_dsr"}),
+    "createSubscription": (
+        "mutation { createSubscription(carrier: att) { subscription { id } } }",
+        {"subscriptions.add_subscription"},
+    ),
+    "changeSubscription": (
+        "mutation { changeSubscription(id: 1, status: expired) { subscription { id } } }",
+        {"subscriptions.change_subscription"},
+    ),
+    "sendUsageRecords": (
+        "mutation { sendUsageRecords(records: []) { added } }",
+        {"subscriptions.ingest_usage"},
+    ),
     "setOperatorRate": (
         f"mutation {{ setOperatorRate({RATE}) {{ changedDsrCount }} }}",
         {"catalogue.add_operatorrate", "catalogue.change_operatorrate"},
@@ -278,6 +307,67 @@ def test_a_mutation_needs_each_of_its_permissions_and_no_other(kind, name):
         assert codes(client, operation) == {"permission_denied"}
     user.user_permissions.set([every[name] for name in needed])
     assert codes(client, operation) & CLOSED == set()
+
+
+# --- Scopes of keys --------------------------------------------------------------------------------------------
+
+# The scope that a key needs beside the permission of its owner.
+SCOPES = {
+    "catalogue.view_dsr": "read_reports",
+    "catalogue.add_dsr": "import",
+    "catalogue.change_dsr": "import",
+    "catalogue.delete_dsr": "delete",
+    "catalogue.add_operatorrate": "rates",
+    "catalogue.change_operatorrate": "rates",
+    "subscriptions.add_subscription": "write_usage",
+    "subscriptions.ingest_usage": "write_usage",
+    "subscriptions.change_subscription": "write_usage",
+}
+READS_OF_USAGE = {name for name in QUERIES if name.startswith(("subscription", "usage"))}
+
+
+def scope_of_route(route, method):
+    need = REST[route][method]
+    if need == READ:
+        return "read_usage" if route.startswith("subscriptions/") else "read_reports"
+    return None if need == OPEN else SCOPES[need]
+
+
+def scope_of_field(name):
+    if name in MUTATIONS:
+        (scope,) = {SCOPES[permission] for permission in MUTATIONS[name][1]}
+        return scope
+    return SCOPES.get(FIELD_NEEDS.get(name)) or ("read_usage" if name in READS_OF_USAGE else "read_reports")
+
+
+@pytest.mark.parametrize("is_private", [False, True], ids=["public", "private"])
+@pytest.mark.parametrize("scope", Scope.values)
+def test_a_scope_allows_only_what_needs_it(scope, is_private, settings):
+    """Also what everybody may read, so that a program finds out at once what its key lacks."""
+    settings.DSRHUB_PRIVATE = is_private
+    client = client_with_key(user_of("superuser"), [scope])
+    rows = [(route, method) for route, methods in REST.items() for method in methods if route != "token/"]
+    said = {row: client.generic(row[1], address(row[0])) for row in rows}
+    refused = {row for row, response in said.items() if response.status_code == 403}
+    assert refused == {row for row in rows if scope_of_route(*row) not in (None, scope)}
+    assert {said[row].json()["code"] for row in refused} == {"scope_missing"}
+    operations = QUERIES | {name: operation for name, (operation, _) in MUTATIONS.items()}
+    lacking = {name for name, operation in operations.items() if "scope_missing" in codes(client, operation)}
+    assert lacking == {name for name in operations if scope_of_field(name) != scope}
+
+
+def test_a_scope_gives_no_permission():
+    client = client_with_key(user_of("signed_in"), Scope.values)
+    assert {ask(client, method, address(route)) for route, method, _ in PERMITTED} == {403}
+    assert {code for operation, _ in MUTATIONS.values() for code in codes(client, operation)} == {"permission_denied"}
+
+
+@pytest.mark.parametrize(("dropping", "status"), [({}, 400), ({"drop_missing": "true"}, 403)])
+def test_a_further_permission_of_a_request_needs_its_scope_too(dropping, status):
+    """Replacing a report is an import, but dropping contexts that are missing in it is a deletion."""
+    client = client_with_key(user_of("superuser"), ["import"])
+    form = {"file": SimpleUploadedFile(NO_JANUARY, b"x"), "replace": "true"} | dropping
+    assert client.post("/dsrs/", form).status_code == status
 
 
 # --- Cells of refused files ------------------------------------------------------------------------------------
@@ -373,6 +463,13 @@ PEOPLE = {
     "auth/group/1/change/": {"view_group", "change_group"},
     "auth/group/1/history/": {"view_group", "change_group"},
     "auth/group/1/delete/": {"delete_group"},
+    "dsrhub/apikey/": {"view_apikey"},
+    "dsrhub/apikey/add/": {"add_apikey"},
+    "dsrhub/apikey/1/change/": {"view_apikey"},
+    "dsrhub/apikey/1/history/": {"view_apikey"},
+    "dsrhub/apikey/1/delete/": {"delete_apikey"},
+    # Needs the permissions to view and to add keys: see tests/keys/test_pages.py.
+    "dsrhub/apikey/1/rotate/": set(),
     "dsrhub/apitoken/": {"view_apitoken"},
     "dsrhub/apitoken/add/": {"add_apitoken"},
     "dsrhub/apitoken/1/change/": {"view_apitoken"},
@@ -388,7 +485,7 @@ PEOPLE = {
 }
 
 
-@pytest.mark.parametrize("kind", ["anonymous", "signed_in", "token"])
+@pytest.mark.parametrize("kind", ["anonymous", "signed_in", "token", "key of a superuser"])
 def test_only_staff_may_enter_the_admin(kind):
     client = client_of(kind)
     for route in ADMIN_ROUTES:
@@ -424,10 +521,10 @@ def redirects_to_a_page(response):
 @pytest.fixture
 def people_addresses():
     bob, group = recipes.user.make(), recipes.group.make()
-    token, entry = recipes.token.make(user=bob), recipes.audit_entry.make()
+    token, key, entry = recipes.token.make(user=bob), recipes.key.make(user=bob), recipes.audit_entry.make()
 
     def at(path):
-        found = {"user": bob, "group": group, "apitoken": token, "auditentry": entry}
+        found = {"user": bob, "group": group, "apitoken": token, "apikey": key, "auditentry": entry}
         return "/admin/" + path.replace("1", str(found[path.split("/")[1]].pk))
 
     return at
@@ -456,7 +553,7 @@ def test_every_page_of_users_and_tokens_has_a_row():
     of_people = {
         address(route).removeprefix("/admin/") for route in ADMIN_ROUTES if re.search("admin/(auth|dsrhub)/", route)
     }
-    redirecting = {"auth/user/1/", "auth/group/1/", "dsrhub/apitoken/1/", "dsrhub/auditentry/1/"}
+    redirecting = {"auth/user/1/", "auth/group/1/", "dsrhub/apikey/1/", "dsrhub/apitoken/1/", "dsrhub/auditentry/1/"}
     assert of_people - redirecting == PEOPLE.keys()
 
 

@@ -11,8 +11,10 @@ from django.urls import reverse
 from catalogue.dsrs.services import dsr_delete
 from catalogue.exceptions import ReportRefused
 from catalogue.models import DSR, ImportJob, OperatorRate, ReportMessage, SupersededDSR
+from dsrhub.models import ApiKey
 from dsrhub.navigation import GROUPS
 from subscriptions.models import Subscription
+from tests import recipes as dsrhub_recipes
 from tests.browser import signed_in
 from tests.catalogue import recipes
 from tests.catalogue.helpers import import_report, line, write_report
@@ -60,6 +62,8 @@ def addresses():
         reverse("admin:catalogue_dsr_breakdown", query={"by": "territory", "then_by": "month"}),
         reverse("admin:subscriptions_subscription_change", args=[Subscription.objects.all()[0].pk]),
         reverse("admin:auth_user_add"),
+        reverse("admin:dsrhub_apikey_add"),
+        reverse("admin:dsrhub_apikey_rotate", args=[ApiKey.objects.all()[0].pk]),
         reverse("admin:password_change"),
         reverse("admin:search", query={"q": "a"}),
         "/admin/no-such-page/",
@@ -77,6 +81,7 @@ def _rows(tmp_path, admin_client):
     dsr_delete(dsr_number=import_report(tmp_path, "Spotify_Kids_PT_EUR_20200101-20200131.tsv", line("a")).pk)
     recipes.operator_rate.make()
     usage_recipes.daily_usage.make()
+    dsrhub_recipes.key.make()
     files = [
         write_report(tmp_path, "Spotify_Kids_FR_EUR_20200101-20200131.tsv", line("a", "Zebra", "Ana", "", "11", "16")),
         write_report(tmp_path, "Spotify_Kids_FR_EUR_20200201-20200229.tsv", line("b", usages="x")),

@@ -23,7 +23,7 @@ from catalogue.models import DSR, EcbRate, OperatorRate, PartyAlias, SupersededD
 from catalogue.rates.services import operator_rate_delete
 from dsrhub import actors, tokens
 from dsrhub.audit import audit
-from dsrhub.models import Action, ApiToken, AuditEntry
+from dsrhub.models import Action, ApiKey, ApiToken, AuditEntry
 from subscriptions.models import DataUsageRecord, SealedDay, Subscription
 from tests import recipes
 from tests.catalogue import recipes as catalogue_recipes
@@ -610,6 +610,82 @@ def create_token_over_rest(world):
 def create_token_by_the_command(world):
     call_command("drf_create_token", "ada", stdout=io.StringIO())
     return "dsrhub.apitoken", ApiToken.objects.latest("pk").pk
+
+
+@doing("rest", "subscription_added")
+def add_subscription_over_rest(world):
+    response = world.program.post("/subscriptions/", {"carrier": "att"}, content_type="application/json")
+    return "subscriptions.subscription", response.json()["id"]
+
+
+@doing("graphql", "subscription_added")
+def add_subscription_over_graphql(world):
+    world.graphql("mutation { createSubscription(carrier: sprint) { subscription { id } } }")
+    return "subscriptions.subscription", Subscription.objects.get().pk
+
+
+@doing("rest", "subscription_changed")
+def change_subscription_over_rest(world):
+    number = subscribe().pk
+    path = f"/subscriptions/{number}/"
+    assert world.program.patch(path, {"status": "expired"}, content_type="application/json").status_code == 200
+    return "subscriptions.subscription", number
+
+
+@doing("graphql", "subscription_changed")
+def change_subscription_over_graphql(world):
+    number = subscribe().pk
+    world.graphql(f"mutation {{ changeSubscription(id: {number}, status: expired) {{ subscription {{ id }} }} }}")
+    return "subscriptions.subscription", number
+
+
+@doing("admin", "key_created")
+def create_key_in_the_admin(world):
+    form = {"user": world.ada.pk, "name": "meter", "scopes": ["write_usage"], "days": "30"}
+    assert "not shown again" in world.admin.post("/admin/dsrhub/apikey/add/", form).content.decode()
+    return "dsrhub.apikey", ApiKey.objects.get().pk
+
+
+@doing("command", "key_created")
+def create_key_by_the_command(world):
+    call_command("api_keys", "create", "ada", "meter", "--scope", "write_usage", stdout=io.StringIO())
+    return "dsrhub.apikey", ApiKey.objects.get().pk
+
+
+@doing("admin", "key_rotated")
+def rotate_key_in_the_admin(world):
+    key = recipes.key.make(user=world.ada)
+    page = world.admin.post(f"/admin/dsrhub/apikey/{key.pk}/rotate/", {"overlap_hours": "1"})
+    assert "not shown again" in page.content.decode()
+    return "dsrhub.apikey", key.pk
+
+
+@doing("command", "key_rotated")
+def rotate_key_by_the_command(world):
+    key = recipes.key.make(user=world.ada)
+    call_command("api_keys", "rotate", key.prefix, stdout=io.StringIO())
+    return "dsrhub.apikey", key.pk
+
+
+@doing("admin", "key_revoked")
+def revoke_key_in_the_admin(world):
+    key = recipes.key.make(user=world.ada)
+    world.delete(f"dsrhub/apikey/{key.pk}/delete/")
+    return "dsrhub.apikey", key.pk
+
+
+@doing("admin", "key_revoked")
+def revoke_key_in_the_list(world):
+    key = recipes.key.make(user=world.ada)
+    world.delete_selected("dsrhub/apikey/", key.pk)
+    return "dsrhub.apikey", key.pk
+
+
+@doing("command", "key_revoked")
+def revoke_key_by_the_command(world):
+    key = recipes.key.make(user=world.ada)
+    call_command("api_keys", "revoke", key.prefix, stdout=io.StringIO())
+    return "dsrhub.apikey", key.pk
 
 
 # What an action also does has an entry of its own.

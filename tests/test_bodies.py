@@ -11,7 +11,7 @@ from django.urls import resolve
 
 from catalogue.models import DSR
 from dsrhub import gunicorn
-from dsrhub.bodies import FORM_OVERHEAD, LARGE_BODIES_AT_ONCE, SMALL_BODY, BoundedBody
+from dsrhub.bodies import FORM_OVERHEAD, LARGE_BODIES_AT_ONCE, RECORDS_AT_ONCE, SMALL_BODY, BoundedBody
 from tests.catalogue.helpers import ES_JANUARY, HEADER, line
 from tests.test_access import ADMIN_ROUTES, OTHER_ROUTES, address, client_of
 
@@ -50,9 +50,9 @@ def send(client, path, length, *, stream, content_type=FORM):
     return client.generic("POST", path, **extra)
 
 
-def is_read(client, path, length):
+def is_read(client, path, length, **options):
     try:
-        send(client, path, length, stream=Noted())
+        send(client, path, length, stream=Noted(), **options)
     except Read:
         return True
     return False
@@ -89,8 +89,16 @@ def test_only_addresses_of_uploads_read_a_huge_body(settings, kind):
         User.objects.all().delete()
 
 
-def test_the_addresses_of_uploads_have_routes(settings):
-    for path in settings.UPLOAD_PERMISSIONS:
+def test_only_the_address_of_records_reads_a_larger_body_with_its_permission(settings):
+    settings.DSRHUB_RECORDS_BYTES = settings.DATA_UPLOAD_MAX_MEMORY_SIZE + 2
+    client, as_json = client_of("token", "subscriptions.ingest_usage"), {"content_type": "application/json"}
+    assert is_read(client, "/subscriptions/records/", settings.DSRHUB_RECORDS_BYTES, **as_json)
+    assert not is_read(client, "/subscriptions/records/", settings.DSRHUB_RECORDS_BYTES + 1, **as_json)
+    assert not is_read(client, REST_UPLOAD, settings.DSRHUB_RECORDS_BYTES)
+
+
+def test_the_addresses_of_uploads_and_records_have_routes(settings):
+    for path in settings.UPLOAD_PERMISSIONS | settings.RECORDS_PERMISSIONS:
         assert resolve(f"/{path}/").route.strip("/") == path
 
 
@@ -130,7 +138,7 @@ def test_further_large_bodies_are_refused_while_others_arrive(monkeypatch, setti
 
 
 def test_large_bodies_leave_threads_for_other_requests():
-    assert gunicorn.threads > LARGE_BODIES_AT_ONCE
+    assert gunicorn.threads > LARGE_BODIES_AT_ONCE + RECORDS_AT_ONCE
 
 
 # --- Compressed bodies -----------------------------------------------------------------------------------------

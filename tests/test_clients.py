@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 from django.conf import settings
+from django.contrib.auth.models import User
 
 from tests import recipes
 from tests.catalogue.helpers import ES_JANUARY, HEADER, NO_JANUARY, import_report, line, write_report
@@ -41,8 +42,21 @@ PRINTED = [
     "Invalid token.",
     "401",
     "204",
+    "201 sprint new",
+    "expired",
+    "1 0 0",
+    "1 1 usage_conflict",
+    "sprint 2026-01 1 5.50",
+    "sprint",
+    "scope_missing",
 ]
 REPORT = "\n".join((HEADER, line("a", revenue="10"), ""))
+
+
+def meter_key():
+    """The secret of a key that may read and write usage only."""
+    admin = User.objects.get(username="admin")
+    return recipes.key.make(user=admin, scopes=["read_usage", "write_usage"]).secret
 
 
 def output(command, folder, **environment):
@@ -70,11 +84,28 @@ from client import AuthenticatedClient, Client
 from client.api.dsrs import dsrs_create, dsrs_delete, dsrs_list, dsrs_read
 from client.api.resources import resources_percentile
 from client.api.session import token_create
-from client.api.subscriptions import subscriptions_usage, subscriptions_usage_csv
-from client.models import AuthTokenRequest, UploadParametersRequest
+from client.api.subscriptions import (
+    subscriptions_change,
+    subscriptions_create,
+    subscriptions_list,
+    subscriptions_records_create,
+    subscriptions_usage,
+    subscriptions_usage_csv,
+    subscriptions_usage_of_carriers,
+)
+from client.models import (
+    AuthTokenRequest,
+    CarrierEnum,
+    NewSubscriptionRequest,
+    PatchedChangedSubscriptionRequest,
+    RecordRequest,
+    SubscriptionStatusEnum,
+    SubscriptionsUsageOfCarriersGroupBy,
+    UploadParametersRequest,
+)
 from client.types import File
 
-url, name, report = sys.argv[1:]
+url, name, report, key = sys.argv[1:]
 anybody = Client(base_url=url)
 for resource in resources_percentile.sync(50, client=anybody, territory="ES"):
     print(resource.dsp_id, resource.revenue, resource.usages)
@@ -95,6 +126,28 @@ wrong = AuthenticatedClient(base_url=url, token=f"{token}0")
 print(dsrs_read.sync(report.dsr.id, client=wrong).detail)
 print(dsrs_delete.sync_detailed(report.dsr.id, client=anybody).status_code.value)
 print(dsrs_delete.sync_detailed(report.dsr.id, client=admin).status_code.value)
+
+meter = AuthenticatedClient(base_url=url, token=key)
+created = subscriptions_create.sync_detailed(client=meter, body=NewSubscriptionRequest(CarrierEnum("sprint")))
+one = created.parsed
+print(created.status_code.value, one.carrier.value, one.status.value)
+ended = PatchedChangedSubscriptionRequest(status=SubscriptionStatusEnum("expired"))
+print(subscriptions_change.sync(one.id, client=meter, body=ended).status.value)
+record = {"subscription_id": one.id, "usage_date": "2026-01-05T12:00:00Z", "kilobytes_used": 7}
+first, other, new = (
+    RecordRequest.from_dict(record | {"external_id": external_id, "price": price})
+    for external_id, price in (("a", "2.50"), ("a", "3"), ("b", "3"))
+)
+done = subscriptions_records_create.sync(client=meter, body=[first])
+print(done.added, done.repeated, done.refused)
+done = subscriptions_records_create.sync(client=meter, body=[other, new], partial=True)
+print(done.added, done.refused, done.results[0].problem.code)
+month = SubscriptionsUsageOfCarriersGroupBy("month")
+days = {"from_": date(2026, 1, 1), "to": date(2026, 1, 5)}
+(row,) = subscriptions_usage_of_carriers.sync(client=meter, carrier=CarrierEnum("sprint"), group_by=month, **days)
+print(row.carrier.value, row.month, row.subscription_count, row.total_price)
+print(subscriptions_list.sync(client=meter, id=str(one.id))[0].carrier.value)
+print(dsrs_read.sync(1, client=meter).code)
 """
 
 
@@ -103,7 +156,7 @@ def test_a_python_client_queries_exports_signs_in_uploads_and_deletes(server, tm
     path = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
     generate = ["openapi-python-client", "generate", "--url", f"{server.url}/openapi.json", "--meta", "none"]
     output([*generate, "--output-path", "client"], tmp_path, PATH=path)
-    printed = output([sys.executable, "-c", PYTHON, server.url, NO_JANUARY, REPORT], tmp_path)
+    printed = output([sys.executable, "-c", PYTHON, server.url, NO_JANUARY, REPORT, meter_key()], tmp_path)
     assert printed.splitlines() == PRINTED
 
 
@@ -121,7 +174,7 @@ def test_a_typescript_client_compiles_and_does_the_same(server, tmp_path):
     generate = [packages / ".bin" / "openapi-typescript", f"{server.url}/openapi.json", "--output", "schema.ts"]
     output(generate, tmp_path)
     output([packages / ".bin" / "tsc", "--project", "."], tmp_path)
-    printed = output([node, "client.js", server.url, NO_JANUARY, REPORT], tmp_path)
+    printed = output([node, "client.js", server.url, NO_JANUARY, REPORT, meter_key()], tmp_path)
     assert printed.splitlines() == PRINTED
 
 

@@ -18,7 +18,7 @@ from rest_framework.authtoken.models import Token
 
 from catalogue.models import OperatorRate
 from dsrhub.lookups import ChosenLookupsAdmin
-from dsrhub.models import ApiToken
+from dsrhub.models import ApiKey, ApiToken
 from tests import recipes
 from tests.catalogue import recipes as catalogue_recipes
 from tests.catalogue.helpers import NO_JANUARY, import_report, line
@@ -28,6 +28,7 @@ pytestmark = pytest.mark.django_db
 
 SECRETS = {
     (User, "password"),
+    (ApiKey, "hash"),
     (ApiToken, "hash"),
     (ApiToken, "fingerprint"),
     (Token, "key"),

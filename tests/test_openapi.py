@@ -16,7 +16,7 @@ from hypothesis import settings
 from markdown_it import MarkdownIt
 from openapi_spec_validator import validate
 from playwright.sync_api import expect
-from schemathesis.specs.openapi.checks import positive_data_acceptance
+from schemathesis.specs.openapi.checks import negative_data_rejection, positive_data_acceptance
 from werkzeug import Client as WSGIClient
 
 from dsrhub.bodies import BoundedBody
@@ -154,7 +154,7 @@ def test_no_answer_has_two_types(document):
     assert [at for at, found in media_types.items() if len(found) > 1] == []
     exports = {at for at, found in media_types.items() if found == ["text/csv"]}
     assert exports == {("get", path, "200") for path in document["paths"] if path.endswith(".csv")}
-    assert len(exports) == 3
+    assert len(exports) == 4
 
 
 def test_the_dsrs_are_as_in_the_contract(document):
@@ -193,6 +193,8 @@ COUNTERS = {
     "ImportedDSR": ["line_count", "blank_count", "warning_count"],
     "Refusal": ["error_count", "warning_count"],
     "SubscriptionOverPrice": ["subscription_id"],
+    "Subscription": ["id"],
+    "CarrierUsage": ["subscription_count", "total_usage"],
     "UsageTotal": ["subscription_id", "total_usage"],
 }
 
@@ -227,6 +229,8 @@ def test_the_parameter_of_exact_numbers_is_described_in_words(document):
         "subscriptions_over_limit",
         "subscriptions_usage",
         "subscriptions_usage_of_one",
+        "subscriptions_usage_of_carriers",
+        "subscriptions_list",
     }
     assert [one["operationId"] for one in operations if "exact" in {given["name"] for given in one["parameters"]}] == []
 
@@ -254,6 +258,10 @@ def test_it_has_every_endpoint_once(document):
             "/resources/identification/": {"get"},
             "/resources/percentile/{number}": {"get"},
             "/resources/same-isrc/": {"get"},
+            "/subscriptions/": {"get", "post"},
+            "/subscriptions/{id}/": {"get", "patch"},
+            "/subscriptions/usage/carriers/": {"get"},
+            "/subscriptions/records/": {"post"},
             "/token/": {"post"},
         }.items()
     )
@@ -315,7 +323,8 @@ def app(db):
 
 
 @pytest.fixture
-def headers(db):
+def headers(db, settings):
+    settings.DSRHUB_SIGN_IN_FAILURES = 1000  # the checks of a document send invalid keys
     return {"Authorization": f"Token {recipes.token.make(user=recipes.superuser.make()).key}"}
 
 
@@ -339,7 +348,11 @@ def test_reads_match_the_document(case, app):
 @few_examples
 def test_writes_match_the_document(case, app, headers):
     # No schema can express what a valid report or password is, so the application refuses much that looks valid.
-    case.call_and_validate(headers=headers | PLAIN, excluded_checks=[positive_data_acceptance])
+    excluded = [positive_data_acceptance]
+    if case.operation.path == "/subscriptions/records/":
+        # It takes numbers as texts and as numbers, and with `partial` it answers what became of wrong records.
+        excluded.append(negative_data_rejection)
+    case.call_and_validate(headers=headers | PLAIN, excluded_checks=excluded)
 
 
 def is_documented(response, status, path):

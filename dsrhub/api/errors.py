@@ -14,7 +14,7 @@ from rest_framework import exceptions, serializers, status, views
 from rest_framework.response import Response
 
 from dsrhub.bodies import BodyRefused, refusal
-from dsrhub.exceptions import ConflictError, DsrhubError, InvalidArgument, NotFoundError, NotReadyError
+from dsrhub.exceptions import BusyError, ConflictError, DsrhubError, InvalidArgument, NotFoundError, NotReadyError
 from dsrhub.refusals import form_refused
 
 
@@ -79,6 +79,7 @@ TRANSLATED: tuple[tuple[type[Exception], type[exceptions.APIException]], ...] = 
 
 # The status of dsrhub's errors; for the others it is 400.
 STATUS = (
+    (BusyError, status.HTTP_429_TOO_MANY_REQUESTS),
     (ConflictError, status.HTTP_409_CONFLICT),
     (NotReadyError, status.HTTP_503_SERVICE_UNAVAILABLE),
 )
@@ -96,7 +97,9 @@ def exception_handler(error: Exception, context: Mapping[str, Any]) -> Response 
         return Response({error.extra["argument"]: [{"message": error.message, "code": error.code}]}, status=400)
     if isinstance(error, DsrhubError):
         status_code = next((number for kind, number in STATUS if isinstance(error, kind)), status.HTTP_400_BAD_REQUEST)
-        return Response({"detail": error.message, "code": error.code, **_plain(error.extra)}, status=status_code)
+        headers = {"Retry-After": str(error.retry_seconds)} if isinstance(error, BusyError) else None
+        content = {"detail": error.message, "code": error.code, **_plain(error.extra)}
+        return Response(content, status=status_code, headers=headers)
     if isinstance(error, BodyRefused):
         return Response({"detail": error.message, "code": error.code}, status=error.status_code, headers=error.headers)
     error = next((translated() for kind, translated in TRANSLATED if isinstance(error, kind)), error)

@@ -52,5 +52,10 @@ def page_response(
 
 def link_to_next(request: Request, *, limit: int, cursor: Any) -> str:
     """The value of the header `Link` (RFC 8288): the address of the page that starts after the cursor."""
-    query = request.query_params.dict() | {"limit": limit, "cursor": cursor}
+    return link_to(request, limit=limit, cursor=cursor)
+
+
+def link_to(request: Request, **parameters: Any) -> str:
+    """The same for the address of the request with other values of some parameters."""
+    query = request.query_params.dict() | parameters
     return f'<{request.build_absolute_uri(request.path)}?{urlencode(query)}>; rel="next"'

@@ -1,5 +1,6 @@
 """What a request may contain: its parameters, and the ids in its path."""
 
+from collections.abc import Collection
 from functools import cache
 from typing import Any, Self
 
@@ -16,17 +17,23 @@ class Parameters(serializers.Serializer[Any]):
     """Parameters of a request. A parameter that is sent twice is refused, as either value could be meant."""
 
     @classmethod
-    def of(cls, sent: Any, *, ignore_unknown: bool = False, **in_path: str) -> dict[str, Any]:
-        """The validated values of a query or a form. Raises ValidationError, which names the parameter."""
+    def of(
+        cls, sent: Any, *, ignore_unknown: bool = False, beside: Collection[str] = (), **in_path: str
+    ) -> dict[str, Any]:
+        """The validated values of a query or a form. Raises ValidationError, which names the parameter.
+
+        Something else reads the parameters `beside`, such as filters of a list.
+        """
         parameters = cls._shared()
-        known = sent.keys() & parameters.fields.keys() - in_path.keys()
+        known = sent.keys() & (parameters.fields.keys() - in_path.keys() | {*beside})
         refused = {name: [_("Send this parameter once."), "repeated"] for name in known if len(sent.getlist(name)) > 1}
         if not ignore_unknown:
             refused |= {name: [_("This endpoint has no such parameter."), "unknown"] for name in sent.keys() - known}
         if refused:
             raise serializers.ValidationError({name: [ErrorDetail(*why)] for name, why in refused.items()})
         # A plain dict: DRF takes a blank value in a form's data for a missing one.
-        return dict(parameters.run_validation(dict(sent.items()) | in_path))
+        own = {name: value for name, value in sent.items() if name not in beside}
+        return dict(parameters.run_validation(own | in_path))
 
     @classmethod
     @cache

@@ -5,7 +5,9 @@ from typing import Any
 from django.conf import settings
 from drf_spectacular.extensions import OpenApiAuthenticationExtension
 from drf_spectacular.openapi import AutoSchema
+from drf_spectacular.utils import OpenApiResponse
 
+from dsrhub.api.errors import ErrorSerializer
 from dsrhub.permissions import only_reads
 
 
@@ -18,9 +20,10 @@ class TokenScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-ca
             "type": "http",
             "scheme": "bearer",
             "description": (
-                "A key from `POST /token/` or from the admin: `Authorization: Bearer <key>`, or `Token <key>`. A key "
-                "that is wrong, expired or revoked is answered with 401, where anybody may read too. Any other scheme, "
-                "such as `Basic`, is ignored: a proxy may have asked for it."
+                "An API key or a token from the admin, or a token from `POST /token/`: `Authorization: Bearer <key>`, "
+                "or `Token <key>`. An API key also needs the scope of the operation: `scope_missing`. A key that is "
+                "wrong, expired or revoked is answered with 401, where anybody may read too. Any other scheme, such as "
+                "`Basic`, is ignored: a proxy may have asked for it."
             ),
         }
 
@@ -43,6 +46,16 @@ class SessionScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-
 
 class OperationSchema(AutoSchema):
     """An operation, with the schemes of its view. Reads need none of them, unless DSRHUB_PRIVATE is on."""
+
+    def get_operation(self, *args: Any, **kwargs: Any) -> Any:
+        operation = super().get_operation(*args, **kwargs)
+        if operation and operation.get("security"):
+            lacking = OpenApiResponse(ErrorSerializer, description="Signed in by an API key without the scope.")
+            answer = self._get_response_for_code(  # type: ignore[no-untyped-call]
+                lacking, "403", media_types=["application/json"]
+            )
+            operation["responses"].setdefault("403", answer)
+        return operation
 
     def get_auth(self) -> list[dict[str, Any]]:
         schemes: list[dict[str, Any]] = super().get_auth()

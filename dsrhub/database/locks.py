@@ -114,5 +114,7 @@ USAGE_AGGREGATES = TransactionLock("dsrhub.usage.{usage_type}")
 USAGE_RECORDS = TransactionLock("dsrhub.usage.{usage_type}.records")
 # One record: a second writer gets an error if the row moves to another partition meanwhile.
 USAGE_RECORD = TransactionLock("dsrhub.usage.{usage_type}.{record_id}")
+# The exports of usage: one request at a time makes one. The number is 0.
+USAGE_EXPORTS = SessionLock(0x75657870)
 # A partition of records, named by its table, while it is created: a second creator waits, then finds it.
 USAGE_PARTITION = TransactionLock("{table}")

@@ -22,6 +22,7 @@ from graphql_schema.subscriptions.types import (
     SubscriptionOverLimit,
     SubscriptionStatus,
     UsageMetric,
+    UsageType,
     parse_usage_filter,
     range_arguments,
     usage_arguments,
@@ -29,6 +30,8 @@ from graphql_schema.subscriptions.types import (
 from subscriptions import models
 from subscriptions.aggregates import selectors
 from subscriptions.subscribers.selectors import subscription_get, subscription_list
+
+MOST_IDS = 1000
 
 
 class SubscriptionQueries(graphene.ObjectType):
@@ -41,17 +44,26 @@ class SubscriptionQueries(graphene.ObjectType):
         Subscription,
         carrier=Carrier(description="Only subscriptions of this carrier."),
         status=SubscriptionStatus(description="Only subscriptions of this status."),
+        ids=graphene.List(
+            graphene.NonNull(graphene.ID), description=f"Only subscriptions with these ids: at most {MOST_IDS}."
+        ),
         description="All subscriptions, ordered by id.",
     )
     usage_metrics = KeysetField(
         UsageMetric,
         **usage_arguments(),
-        description="The usage of all subscriptions together in a range of days, ordered by type and day.",
+        carrier=Carrier(description="Only usage of subscriptions of this carrier."),
+        by_carrier=graphene.Boolean(
+            required=True, default_value=False, description="Whether each carrier has rows of its own."
+        ),
+        description="The usage of subscriptions together in a range of days, by carrier, type, and day or month.",
     )
     subscriptions_over_limit = KeysetField(
         SubscriptionOverLimit,
         price_limit=Decimal(required=True, description="The price limit: subscriptions that reached it are listed."),
         **range_arguments(required=False),
+        usage_type=UsageType(name="type", description="Only prices of this usage type."),
+        carrier=Carrier(description="Only subscriptions of this carrier."),
         description="The subscriptions whose total price for data, or for voice, reached the limit, ordered by id.",
     )
 
@@ -61,27 +73,52 @@ class SubscriptionQueries(graphene.ObjectType):
         return batched([subscription_get(subscription_id=number)])[0]
 
     @staticmethod
-    def resolve_subscriptions(root: Any, info: GraphQLResolveInfo, carrier: Any = None, status: Any = None) -> Keyset:
-        found = subscription_list(carrier=carrier and carrier.value, status=status and status.value)
+    def resolve_subscriptions(
+        root: Any,
+        info: GraphQLResolveInfo,
+        carrier: Any = None,
+        status: Any = None,
+        ids: list[str] | None = None,
+    ) -> Keyset:
+        numbers = None if ids is None else parse_ids(ids)
+        found = subscription_list(carrier=carrier and carrier.value, status=status and status.value, ids=numbers)
         return queryset_keyset(found, id=int)
 
     @staticmethod
-    def resolve_usage_metrics(root: Any, info: GraphQLResolveInfo, **arguments: Any) -> Keyset:
+    def resolve_usage_metrics(
+        root: Any, info: GraphQLResolveInfo, by_carrier: bool, carrier: Any = None, **arguments: Any
+    ) -> Keyset:
         filters = parse_usage_filter(**arguments)
-        key: dict[str, type] = {"usage_type": str, "day": date} if filters.by_day else {"usage_type": str}
-        return memory_keyset(f"metrics by {' '.join(key)}", selectors.usage_metrics(**asdict(filters)).rows, **key)
+        search = asdict(filters) | {"carrier": carrier and carrier.value, "by_carrier": by_carrier}
+        key: dict[str, type] = {"carrier": str} if by_carrier else {}
+        key |= {"usage_type": str, "first_day": date} if filters.by else {"usage_type": str}
+        return memory_keyset(f"metrics by {' '.join(key)} {filters.by}", selectors.usage_metrics(**search).rows, **key)
 
     @staticmethod
     def resolve_subscriptions_over_limit(root: Any, info: GraphQLResolveInfo, **arguments: Any) -> Keyset:
         return over_limit_keyset(**arguments)
 
 
-def over_limit_keyset(price_limit: Number, start: date | None = None, end: date | None = None) -> Keyset:
+def parse_ids(ids: list[str]) -> list[int]:
+    """The numbers of some ids. Raises InvalidArgument."""
+    if len(ids) > MOST_IDS:
+        raise InvalidArgument(_("More than %(most)s ids.") % {"most": MOST_IDS}, argument="ids")
+    return [parse_id("ids", one, largest=LARGEST_ID) for one in ids]
+
+
+def over_limit_keyset(
+    price_limit: Number,
+    start: date | None = None,
+    end: date | None = None,
+    usage_type: Any = None,
+    carrier: Any = None,
+) -> Keyset:
     if price_limit < 0:
         raise InvalidArgument(_("Must be zero or more."), argument="priceLimit")
     if (start or date.min) > (end or date.max):
         raise InvalidArgument(_("The range ends before it starts."), argument="to")
     search: dict[str, Any] = {"price_limit": price_limit, "start": start, "end": end}
+    search |= {"usage_type": usage_type and usage_type.value, "carrier": carrier and carrier.value}
 
     def rows(after: Key | None, limit: int) -> list[OverLimit]:
         answer = selectors.subscription_list_over_price(**search, after=after[0] if after else None, limit=limit)

@@ -17,6 +17,7 @@ from graphql_schema.connections import Key, Keyset, KeysetField
 from graphql_schema.model_types import ModelType
 from graphql_schema.scalars import BigInt, Date, Decimal, choices_enum, names_enum
 from subscriptions import models
+from subscriptions.aggregates.ranges import Step
 from subscriptions.aggregates.selectors import (
     ReachedPrice,
     UsageTotal,
@@ -46,6 +47,7 @@ UsageGroup = names_enum(
     "What usage is grouped by.",
     TYPE="One row per usage type.",
     DAY="One row per usage type and day.",
+    MONTH="One row per usage type and month.",
 )
 
 
@@ -73,13 +75,14 @@ class UsageFilter:
     start: date
     end: date
     usage_type: models.UsageType | None
-    by_day: bool
+    by: Step | None
 
 
 def parse_usage_filter(start: date, end: date, group_by: Any, usage_type: Any = None) -> UsageFilter:
     if end < start:
         raise InvalidArgument(_("The range ends before it starts."), argument="to")
-    return UsageFilter(start, end, usage_type and usage_type.value, group_by.name == "DAY")
+    by = None if group_by.name == "TYPE" else Step[group_by.name]
+    return UsageFilter(start, end, usage_type and usage_type.value, by)
 
 
 def usage_type_field() -> graphene.Field:
@@ -87,20 +90,23 @@ def usage_type_field() -> graphene.Field:
 
 
 class Usage(graphene.ObjectType):
-    """The usage of one subscription and one type, in the whole range or on one day."""
+    """The usage of one subscription and one type, in the whole range, on one day or in one month."""
 
     usage_type = usage_type_field()
     day = Date(description="The day, if usage is grouped by day.")
+    month = graphene.String(description="The month, such as 2026-01, if usage is grouped by month.")
     total_price = Decimal(required=True, description="The total price.")
     total_usage = BigInt(required=True, description="The total usage in the unit of the type.")
     unit = graphene.String(required=True, description="The unit: `kilobytes` or `seconds`.")
 
 
 class UsageMetric(graphene.ObjectType):
-    """The usage of all subscriptions and one type, in the whole range or on one day."""
+    """The usage of subscriptions and one type, in the whole range, on one day or in one month."""
 
+    carrier = EnumValueField(Carrier, description="The carrier of the subscriptions, if usage is grouped by it.")
     usage_type = usage_type_field()
     day = Date(description="The day, if usage is grouped by day.")
+    month = graphene.String(description="The month, such as 2026-01, if usage is grouped by month.")
     subscription_count = BigInt(required=True, description="The number of subscriptions with such usage.")
     total_price = Decimal(required=True, description="The total price.")
     total_usage = BigInt(required=True, description="The total usage in the unit of the type.")
@@ -129,8 +135,9 @@ class Subscription(ModelType):
         filters = parse_usage_filter(**arguments)
         rows = partial(load_usage, subscription, filters)
         count = partial(load_usage_count, subscription, filters)
-        if filters.by_day:
-            return Keyset("usage by day", (str, date), rows, lambda usage: (usage.usage_type, usage.day), count)
+        if filters.by:
+            kind = f"usage by {filters.by}"
+            return Keyset(kind, (str, date), rows, lambda usage: (usage.usage_type, usage.first_day), count)
         return Keyset("usage by type", (str,), rows, lambda usage: (usage.usage_type,), count)
 
 
@@ -186,7 +193,7 @@ def _usage(
     filters: UsageFilter, after: Key | None, limit: int, subscriptions: Sequence[models.Subscription]
 ) -> Mapping[int, list[UsageTotal]]:
     ids = [subscription.pk for subscription in subscriptions]
-    key = (after[0], after[1] if filters.by_day else None) if after else None
+    key = (after[0], after[1] if filters.by else None) if after else None
     return usage_by_subscription(subscription_ids=ids, after=key, limit=limit, **asdict(filters))
 
 

@@ -14,6 +14,7 @@ from import_export.forms import ExportForm
 from dsrhub.import_export.button import StreamedExportForm
 from dsrhub.import_export.tables import Filter, StreamedResource, rows_by_id
 from subscriptions.aggregates import selectors
+from subscriptions.aggregates.ranges import Step
 from subscriptions.models import UsageType
 from subscriptions.records.events import usage_day
 from subscriptions.records.files import usage_file_columns
@@ -73,7 +74,7 @@ class DailyUsage(StreamedResource):
                 start=start,
                 end=end,
                 usage_type=UsageType(chosen) if chosen else None,
-                by_day=True,
+                by=Step.DAY,
                 limit=rows_each,
             )
             for subscription in ids:

@@ -15,6 +15,7 @@ from dsrhub.database.time_limits import OutOfTime, answered_within
 from dsrhub.permissions import may_view
 from dsrhub.start_page import StartPart, start_part
 from subscriptions.aggregates.daily import usage_latest_day
+from subscriptions.aggregates.ranges import Step
 from subscriptions.aggregates.selectors import UsageMetric, usage_metrics
 from subscriptions.models import RECORD_MODELS, Subscription, UsageType
 from subscriptions.subscribers.selectors import subscription_list
@@ -84,7 +85,7 @@ def _usage(types: Sequence[UsageType]) -> dict[str, Any]:
         return {}
     days = [last - timedelta(days=DAYS - 1 - place) for place in range(DAYS)]
     wanted = types[0] if len(types) == 1 else None
-    by_day = usage_metrics(start=days[0], end=last, usage_type=wanted, by_day=True).rows
+    by_day = usage_metrics(start=days[0], end=last, usage_type=wanted, by=Step.DAY).rows
     together = usage_metrics(start=days[0], end=last, usage_type=wanted).rows
     found = {(one.usage_type, one.day): one for one in [*by_day, *together]}
     columns = [column for usage_type in types for column in _columns(usage_type)]

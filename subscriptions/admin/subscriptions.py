@@ -3,7 +3,6 @@
 from typing import Any
 
 from django.contrib import admin
-from django.contrib.admin.models import ADDITION, CHANGE
 from django.http import HttpRequest
 from django.urls import reverse
 from django.utils.html import format_html
@@ -11,18 +10,15 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 
 from dsrhub.admin import ChangedAsShownAdmin, ReadOnlyAdmin
-from dsrhub.audited import AuditedAdmin
 from dsrhub.import_export.button import StreamingExportMixin
-from dsrhub.models import Action
 from subscriptions.admin.exports import EXPORTS_OF_SUBSCRIPTIONS, SubscriptionExportForm
 from subscriptions.admin.questions import QuestionPages
 from subscriptions.models import SealedDay, Subscription
+from subscriptions.subscribers.services import subscription_change, subscription_create
 
 
 @admin.register(Subscription)
-class SubscriptionAdmin(QuestionPages, StreamingExportMixin, AuditedAdmin, ChangedAsShownAdmin):
-    audited = {ADDITION: Action.SUBSCRIPTION_ADDED, CHANGE: Action.SUBSCRIPTION_CHANGED}
-    audited_values = ("carrier", "status")
+class SubscriptionAdmin(QuestionPages, StreamingExportMixin, ChangedAsShownAdmin):
     resource_classes = EXPORTS_OF_SUBSCRIPTIONS
     export_form_class = SubscriptionExportForm
     list_display = ["id", "carrier", "status", "usage_link"]
@@ -30,6 +26,11 @@ class SubscriptionAdmin(QuestionPages, StreamingExportMixin, AuditedAdmin, Chang
     lookups = ["id__in"]  # the action "Export selected"
     search_fields = ["=id"]
     search_help_text = _("Id")
+
+    def save_model(self, request: HttpRequest, obj: Subscription, form: Any, change: bool) -> None:
+        values = {"carrier": obj.carrier, "status": obj.status}
+        saved = subscription_change(subscription_id=obj.pk, **values) if change else subscription_create(**values)
+        obj.pk = saved.pk
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         # Its usage stays. A subscription ends by its status.

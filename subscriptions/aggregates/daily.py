@@ -9,7 +9,7 @@ from psycopg2 import sql
 
 from dsrhub.database.statements import rows_of
 from dsrhub.values import WIDE
-from subscriptions.aggregates.ranges import UsageRange
+from subscriptions.aggregates.ranges import Step, UsageRange
 from subscriptions.aggregates.reading import read_exactly
 from subscriptions.aggregates.selectors import UsageMetric, refuse_negative
 from subscriptions.models import UsageType
@@ -53,7 +53,7 @@ def usage_latest_day(*, subscription_id: int | None = None) -> date | None:
         ((latest,),) = rows_of(LATEST_DAY)
     else:
         wanted = UsageRange(first=subscription_id, last=subscription_id)
-        _, rows = read_exactly(LATEST_DAY_OF_ONE.format, wanted, order="latest", by_day=True, few_rows=True)
+        _, rows = read_exactly(LATEST_DAY_OF_ONE.format, wanted, order="latest", by=Step.DAY, few_rows=True)
         latest = rows[0][1] if rows else None
     found: date | None = latest
     return found

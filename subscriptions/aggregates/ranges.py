@@ -4,6 +4,7 @@ from calendar import monthrange
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from datetime import date, timedelta
+from enum import StrEnum
 
 from psycopg2 import sql
 
@@ -27,6 +28,13 @@ NOTHING = sql.Composed([])
 # Months and totals, with the columns of DailyUsage.
 MONTHS = "(SELECT *, month AS day FROM subscriptions_monthlyusage) AS monthly"
 TOTALS = "(SELECT *, NULL::date AS day FROM subscriptions_totalusage) AS total"
+
+
+class Step(StrEnum):
+    """What the sums of a range are grouped by, beside subscription and usage type."""
+
+    DAY = "day"
+    MONTH = "month"
 
 
 def require_order(start: date, end: date) -> None:

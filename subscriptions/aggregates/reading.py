@@ -1,8 +1,9 @@
 """Reads exact sums: aggregates, corrected for marked keys."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
+from functools import partial
 from typing import Any
 
 from django.db import connection
@@ -17,6 +18,7 @@ from subscriptions.aggregates.ranges import (
     SUMS,
     TOTALS,
     VALUES,
+    Step,
     UsageRange,
     days_between,
     days_in,
@@ -46,6 +48,18 @@ READ = sql.SQL(
     FROM (VALUES (1)) AS always LEFT JOIN answer ON true ORDER BY {order}
     """
 )
+# Stores the answer instead of returning it, and returns the time, the number of rows and the last place. The condition
+# is in the INSERT too, so that nothing is stored if the hints are out of date.
+STORE = sql.SQL(
+    """
+    WITH mark AS MATERIALIZED ({marks}), {marked}, answer ({columns}) AS ({answer}),
+    stored AS (
+        INSERT INTO subscriptions_exportedusage (export_id, place, {columns})
+        SELECT {export}, {place}, {columns} FROM answer WHERE {is_exact} RETURNING place
+    )
+    SELECT CASE WHEN {is_exact} THEN statement_timestamp() END, count(*), coalesce(max(place), 0) FROM stored
+    """
+)
 NO_PARALLEL = sql.SQL("SET LOCAL max_parallel_workers_per_gather = 0;")
 # New rows have no statistics yet. Without them, the planner would look up each marked key in every partition.
 NO_NESTED_LOOPS = sql.SQL("SET LOCAL enable_nestloop = off;")
@@ -54,6 +68,9 @@ FEW_MARKS = 100
 # If each subscription has only one row, nothing is grouped. If only some of them have marks, only those are grouped.
 NOT_GROUPED = "SELECT {key}, {type}::text AS usage_type, {values} FROM ({parts}) AS part"
 GROUPED = "SELECT {key}, {type}::text AS usage_type, {sums} FROM ({all_parts}) AS part GROUP BY {key}"
+BY_MONTH = """
+SELECT subscription_id, usage_type, date_trunc('month', day::timestamp)::date AS day, {values} FROM ({parts}) AS dated
+"""
 GROUPED_WHERE_MARKED = """
 SELECT {key}, {type}::text AS usage_type, {values} FROM ({parts}) AS part
 WHERE subscription_id NOT IN (SELECT subscription_id FROM key WHERE usage_type = {type})
@@ -85,12 +102,55 @@ class Marked:
 
 
 def read_exactly(
-    answer: Callable[..., sql.Composed], wanted: UsageRange, *, order: str, by_day: bool = False, few_rows: bool = False
+    answer: Callable[..., sql.Composed],
+    wanted: UsageRange,
+    *,
+    order: str,
+    by: Step | None = None,
+    few_rows: bool = False,
 ) -> tuple[datetime, list[tuple[Any, ...]]]:
     """The time of the snapshot, and the rows of a query. Each row starts with a column for internal use.
 
-    `answer(sums=...)` returns the query. `sums` has the columns subscription_id, usage_type, day (if `by_day`), price,
-    amount and record_count. The result includes every record that was accepted by the time of the snapshot.
+    See `_run_exactly`.
+    """
+    as_of, rows = _run_exactly(partial(READ.format, order=sql.SQL(order)), answer, wanted, by=by, few_rows=few_rows)
+    # The second column is NULL only in the row that the outer join adds to an empty result.
+    return as_of, rows if rows[0][1] is not None else []
+
+
+def store_exactly(
+    answer: Callable[..., sql.Composed],
+    wanted: UsageRange,
+    *,
+    columns: Sequence[str],
+    export: int,
+    place: str,
+    by: Step | None = None,
+) -> tuple[datetime, int, int]:
+    """Store the rows of a query in an export: the time of the snapshot, their number, and their last place.
+
+    See `_run_exactly`. `columns` are those of the answer, and `place` is the place of a row as SQL.
+    """
+    statement = partial(
+        STORE.format, columns=sql.SQL(", ".join(columns)), export=sql.Literal(export), place=sql.SQL(place)
+    )
+    as_of, rows = _run_exactly(statement, answer, wanted, by=by)
+    return as_of, rows[0][1], rows[0][2]
+
+
+def _run_exactly(
+    statement: Callable[..., sql.Composed],
+    answer: Callable[..., sql.Composed],
+    wanted: UsageRange,
+    *,
+    by: Step | None,
+    few_rows: bool = False,
+) -> tuple[datetime, list[tuple[Any, ...]]]:
+    """The time of the snapshot, and the rows of a statement whose first column is this time.
+
+    `answer(sums=...)` returns the query. `sums` has the columns subscription_id, usage_type, day (the first one of each
+    month if `by` month, and none without `by`), price, amount and record_count. The result includes every record that
+    was accepted by the time of the snapshot.
     """
     marks = wanted.marks()
     while True:
@@ -98,18 +158,16 @@ def read_exactly(
         marked = [Marked(UsageType(usage_type), whole_days, days) for usage_type, whole_days, days, *_ in hints]
         if marked:
             partitions_reload()
-        statement = READ.format(
+        composed_statement = statement(
             marks=marks,
             marked=MARKED,
-            answer=answer(sums=union_all([_sums(wanted, each, marked, by_day) for each in wanted.usage_types])),
+            answer=answer(sums=union_all([_sums(wanted, each, marked, by) for each in wanted.usage_types])),
             is_exact=_is_exact(marked, hints[0][3] if hints else None),
-            order=sql.SQL(order),
         )
-        rows = rows_of(_settings(few_rows=few_rows, mark_count=sum(hint[4] for hint in hints)) + statement)
+        rows = rows_of(_settings(few_rows=few_rows, mark_count=sum(hint[4] for hint in hints)) + composed_statement)
         as_of = next((row[0] for row in rows if row[0] is not None), None)
         if as_of is not None:
-            # The second column is NULL only in the row that the outer join adds to an empty result.
-            return as_of, rows if rows[0][1] is not None else []
+            return as_of, rows
 
 
 def _settings(*, few_rows: bool, mark_count: int) -> sql.Composed:
@@ -131,23 +189,34 @@ def _is_exact(marked: list[Marked], partitions: str | None) -> sql.Composable:
     )
 
 
-def _sums(wanted: UsageRange, usage_type: UsageType, marked: list[Marked], by_day: bool) -> sql.Composed:
+def _sums(wanted: UsageRange, usage_type: UsageType, marked: list[Marked], by: Step | None) -> sql.Composed:
     """The sums of each subscription for a usage type: aggregates, corrected for marked keys."""
-    parts = [_days_part(wanted, usage_type, wanted.start, wanted.end)] if by_day else _month_parts(wanted, usage_type)
+    parts = _parts(wanted, usage_type, by)
     marked = [each for each in marked if each.usage_type == usage_type]
     corrections = [correction for each in marked for correction in _corrections(wanted, each)]
-    has_single_rows = (by_day or wanted.is_one_level) and not any(each.whole_days for each in marked)
+    is_single = by is Step.DAY or (by is None and wanted.is_one_level)
+    has_single_rows = is_single and not any(each.whole_days for each in marked)
     template = GROUPED if not has_single_rows else GROUPED_WHERE_MARKED if marked else NOT_GROUPED
+    all_parts = union_all([*parts, *corrections])
     return composed(
         template,
-        key=sql.SQL("subscription_id, day" if by_day else "subscription_id"),
+        key=sql.SQL("subscription_id, day" if by else "subscription_id"),
         type=sql.Literal(usage_type.value),
         values=sql.SQL(VALUES),
         sums=sql.SQL(SUMS),
         parts=union_all(parts),
         corrections=union_all(corrections),
-        all_parts=union_all([*parts, *corrections]),
+        all_parts=composed(BY_MONTH, values=sql.SQL(VALUES), parts=all_parts) if by is Step.MONTH else all_parts,
     )
+
+
+def _parts(wanted: UsageRange, usage_type: UsageType, by: Step | None) -> list[sql.Composed]:
+    """The aggregates of a range, of a level that can be grouped by the step."""
+    if by is Step.DAY:
+        return [_days_part(wanted, usage_type, wanted.start, wanted.end)]
+    if wanted.is_unbounded:
+        return [wanted.aggregate_rows(usage_type, TOTALS if by is None else MONTHS)]
+    return _month_parts(wanted, usage_type)
 
 
 def _corrections(wanted: UsageRange, marked: Marked) -> list[sql.Composed]:
@@ -162,9 +231,7 @@ def _days_part(wanted: UsageRange, usage_type: UsageType, start: date, end: date
 
 
 def _month_parts(wanted: UsageRange, usage_type: UsageType) -> list[sql.Composed]:
-    """The whole months of a range, and the days before and after them. For all time, the totals."""
-    if wanted.is_unbounded:
-        return [wanted.aggregate_rows(usage_type, TOTALS)]
+    """The whole months of a range, and the days before and after them."""
     first, last = _month_number(wanted.start), _month_number(wanted.end)
     if wanted.start.day > 1:
         first += 1

@@ -1,7 +1,7 @@
 """The selectors for usage. REST, GraphQL and the admin call them. Every answer is exact at one point in time."""
 
 from collections import defaultdict
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
@@ -15,7 +15,7 @@ from psycopg2 import sql
 from dsrhub.database.statements import composed
 from dsrhub.texts import gettext_lazy as _
 from dsrhub.values import difference, ratio
-from subscriptions.aggregates.ranges import UsageRange
+from subscriptions.aggregates.ranges import Step, UsageRange
 from subscriptions.aggregates.reading import read_exactly
 from subscriptions.exceptions import InvalidUsageQuestion
 from subscriptions.models import Subscription, UsageType
@@ -54,21 +54,32 @@ class SubscriptionOverPrice(NamedTuple):
 
 
 class UsageKey(NamedTuple):
-    """The sort key of a row of usage totals. If rows are not grouped by day, `day` is None."""
+    """The sort key of a row of usage totals. `first_day` is the day, or the first one of the month, that rows are
+    grouped by, if they are."""
 
     subscription_id: int
     usage_type: UsageType
-    day: date | None = None
+    first_day: date | None = None
 
 
 class UsageTotal(NamedTuple):
-    """The usage of a subscription and type: in the range, or on one day of it."""
+    """The usage of a subscription and type: in the range, or on one day or in one month of it."""
 
     subscription_id: int
     usage_type: UsageType
-    day: date | None
+    first_day: date | None
     total_price: Decimal
     total_usage: int
+    by: Step | None = None
+
+    @property
+    def day(self) -> date | None:
+        return self.first_day if self.by is Step.DAY else None
+
+    @property
+    def month(self) -> str | None:
+        """Such as `2026-01`."""
+        return month_text(self)
 
     @property
     def unit(self) -> str:
@@ -81,22 +92,58 @@ class UsageTotal(NamedTuple):
     @property
     def cursor(self) -> str:
         """The key as text, for the parameter `cursor`."""
-        day = [] if self.day is None else [self.day.toordinal()]
-        return "-".join(str(part) for part in (self.subscription_id, self.usage_type, *day))
+        return cursor_text(*self.key)
+
+
+class MetricKey(NamedTuple):
+    """The sort key of a row of usage metrics. What rows are not grouped by is left out of a comparison."""
+
+    carrier: str | None
+    usage_type: UsageType
+    first_day: date
 
 
 class UsageMetric(NamedTuple):
-    """The usage of subscriptions for a type, in the range or on one day of it, and their number."""
+    """The usage of subscriptions for a type, in the range or on one day or in one month of it, and their number.
+
+    `carrier` is that of the subscriptions if rows are grouped by it.
+    """
 
     usage_type: UsageType
-    day: date | None
+    first_day: date | None
     subscription_count: int
     total_price: Decimal
     total_usage: int
+    by: Step | None = None
+    carrier: str | None = None
+
+    @property
+    def day(self) -> date | None:
+        return self.first_day if self.by is Step.DAY else None
+
+    @property
+    def month(self) -> str | None:
+        """Such as `2026-01`."""
+        return month_text(self)
 
     @property
     def unit(self) -> str:
         return self.usage_type.unit
+
+    @property
+    def cursor(self) -> str:
+        """The key as text, for the parameter `cursor`."""
+        return cursor_text(self.carrier, self.usage_type, self.first_day)
+
+
+def month_text(row: UsageTotal | UsageMetric) -> str | None:
+    return f"{row.first_day:%Y-%m}" if row.by is Step.MONTH else None
+
+
+def cursor_text(*key: object) -> str:
+    """A sort key as text: its parts that are not None. Days are numbers."""
+    parts = (part.toordinal() if isinstance(part, date) else part for part in key if part is not None)
+    return "-".join(str(part) for part in parts)
 
 
 # A page first reads this many subscriptions. If they have too few rows, it reads this many times more.
@@ -110,19 +157,19 @@ AMOUNT = sql.SQL("round({0}, greatest(2, min_scale({0})))")
 OVER_PRICE = sql.SQL(
     """
     SELECT subscription_id, usage_type, {price}, {excess} FROM ({sums}) AS total
-    WHERE price >= {price_limit} AND record_count > 0 ORDER BY subscription_id, usage_type LIMIT {limit}
+    WHERE price >= {price_limit} AND record_count > 0{of_carrier} ORDER BY subscription_id, usage_type LIMIT {limit}
     """
 )
 COUNT_OVER_PRICE = sql.SQL(
     """
     SELECT count(DISTINCT subscription_id) AS reached FROM ({sums}) AS total
-    WHERE price >= {price_limit} AND record_count > 0
+    WHERE price >= {price_limit} AND record_count > 0{of_carrier}
     """
 )
 TOTALS = sql.SQL(
     """
     SELECT {key}, {price}, amount FROM ({sums}) AS total
-    WHERE record_count > 0{after} ORDER BY {key} LIMIT {limit}
+    WHERE record_count > 0{of_carrier}{after} ORDER BY {key} LIMIT {limit}
     """
 )
 OF_SOME = sql.SQL(
@@ -143,10 +190,11 @@ COUNTS_OF_SOME = sql.SQL(
 )
 METRICS = sql.SQL(
     """
-    SELECT {key}, count(*), {price}, sum(amount) FROM ({sums}) AS total
-    WHERE record_count > 0{of_carrier} GROUP BY {key}
+    SELECT {key}, count(*), {price}, sum(amount) FROM ({sums}) AS total{carriers}
+    WHERE record_count > 0{of_carrier}{after} GROUP BY {key} ORDER BY {key} LIMIT {limit}
     """
 )
+CARRIERS = sql.SQL(" JOIN subscriptions_subscription AS subscriber ON subscriber.id = subscription_id")
 OF_CARRIER = " AND subscription_id IN (SELECT id FROM subscriptions_subscription WHERE carrier = {})"
 
 
@@ -155,10 +203,13 @@ def subscription_list_over_price(
     price_limit: Decimal,
     start: date | None = None,
     end: date | None = None,
+    usage_type: UsageType | None = None,
+    carrier: str | None = None,
     after: int | None = None,
     limit: int | None = None,
 ) -> Answer[SubscriptionOverPrice]:
-    """The subscriptions whose price for data or for voice reached a limit from `start` to `end`, both inclusive.
+    """The subscriptions whose price for data or for voice, or for the `usage_type`, reached a limit from `start` to
+    `end`, both inclusive.
 
     Sorted by id, starting after `after`. A subscription needs a record in the range: a limit of 0 lists all that have
     one. Raises InvalidUsageQuestion.
@@ -169,11 +220,12 @@ def subscription_list_over_price(
         price=AMOUNT.format(sql.SQL("price")),
         excess=AMOUNT.format(sql.SQL("price - ") + sql.Literal(price_limit)),
         price_limit=sql.Literal(price_limit),
+        of_carrier=of_carrier(carrier),
         # Each subscription has at most one row for each usage type.
         limit=sql.Literal(limit and limit * len(UsageType)),
     )
     first = None if after is None else after + 1
-    wanted = UsageRange(start=start or date.min, end=end or date.max, first=first)
+    wanted = UsageRange(start or date.min, end or date.max, types_of(usage_type), first)
     as_of, rows = read_exactly(answer, wanted, order="subscription_id, usage_type", few_rows=limit is not None)
     over = (
         SubscriptionOverPrice(subscription_id, [ReachedPrice(TYPES[name], *prices) for _, _, name, *prices in reached])
@@ -182,11 +234,19 @@ def subscription_list_over_price(
     return Answer(as_of, list(islice(over, limit)))
 
 
-def subscription_count_over_price(*, price_limit: Decimal, start: date | None = None, end: date | None = None) -> int:
+def subscription_count_over_price(
+    *,
+    price_limit: Decimal,
+    start: date | None = None,
+    end: date | None = None,
+    usage_type: UsageType | None = None,
+    carrier: str | None = None,
+) -> int:
     """The number of subscriptions of `subscription_list_over_price` on all pages."""
     refuse_negative(price_limit)
-    answer = partial(COUNT_OVER_PRICE.format, price_limit=sql.Literal(price_limit))
-    _, rows = read_exactly(answer, UsageRange(start=start or date.min, end=end or date.max), order="reached")
+    answer = partial(COUNT_OVER_PRICE.format, price_limit=sql.Literal(price_limit), of_carrier=of_carrier(carrier))
+    wanted = UsageRange(start or date.min, end or date.max, types_of(usage_type))
+    _, rows = read_exactly(answer, wanted, order="reached")
     return int(rows[0][1])
 
 
@@ -196,35 +256,37 @@ def subscription_usage_totals(
     end: date,
     usage_type: UsageType | None = None,
     subscription_id: int | None = None,
-    by_day: bool = False,
+    carrier: str | None = None,
+    by: Step | None = None,
     after: UsageKey | None = None,
     limit: int | None = None,
 ) -> Answer[UsageTotal]:
-    """The usage of subscriptions from `start` to `end`, both inclusive: a row for each usage type, and day if `by_day`.
+    """The usage of subscriptions from `start` to `end`, both inclusive: a row for each usage type, and day or month.
 
     Sorted by subscription, usage type and day, starting after `after`. Only keys with a record in the range have rows.
     Raises InvalidUsageQuestion.
     """
-    key = ["subscription_id", "usage_type", "day"] if by_day else ["subscription_id", "usage_type"]
+    key = ["subscription_id", "usage_type", "day"] if by else ["subscription_id", "usage_type"]
     answer = partial(
         TOTALS.format,
         key=sql.SQL(", ".join(key)),
         price=AMOUNT.format(sql.SQL("price")),
+        of_carrier=of_carrier(carrier),
         after=_after_condition(key, after) if after else sql.SQL(""),
         limit=sql.Literal(limit),
     )
     last = subscription_id
     first = max((one for one in (after and after.subscription_id, subscription_id) if one is not None), default=None)
-    usage_types = (usage_type,) if usage_type else tuple(UsageType)
+    usage_types = types_of(usage_type)
     # Enough for a page if half of the subscriptions have usage of each type and day. If not, the loop reads more.
-    rows_of_one = len(usage_types) * ((end - start).days + 1 if by_day else 1)
+    rows_of_one = len(usage_types) * _steps(start, end, by)
     count = max(2 * limit // rows_of_one, FEWEST_SUBSCRIPTIONS) if limit else None
     while True:
-        until = _nth_subscription(first, last, count)
+        until = _nth_subscription(first, last, count, carrier)
         wanted = UsageRange(start, end, usage_types, first, until)
-        as_of, rows = read_exactly(answer, wanted, order=", ".join(key), by_day=by_day, few_rows=limit is not None)
+        as_of, rows = read_exactly(answer, wanted, order=", ".join(key), by=by, few_rows=limit is not None)
         if count is None or len(rows) == limit or until == last:
-            return Answer(as_of, _usage_totals(rows, by_day))
+            return Answer(as_of, _usage_totals(rows, by))
         count *= MORE_SUBSCRIPTIONS
 
 
@@ -234,12 +296,12 @@ def usage_by_subscription(
     start: date,
     end: date,
     usage_type: UsageType | None = None,
-    by_day: bool = False,
+    by: Step | None = None,
     after: tuple[str, date | None] | None = None,
     limit: int,
 ) -> Mapping[int, list[UsageTotal]]:
     """The usage of some subscriptions: for each, the next `limit` rows after a usage type and day."""
-    own_key = ["usage_type", "day"] if by_day else ["usage_type"]
+    own_key = ["usage_type", "day"] if by else ["usage_type"]
     answer = partial(
         OF_SOME.format,
         key=sql.SQL(", ".join(["subscription_id", *own_key])),
@@ -250,9 +312,9 @@ def usage_by_subscription(
     )
     wanted = _range_of(subscription_ids, start, end, usage_type)
     order = ", ".join(["subscription_id", *own_key])
-    _, rows = read_exactly(answer, wanted, order=order, by_day=by_day, few_rows=True)
+    _, rows = read_exactly(answer, wanted, order=order, by=by, few_rows=True)
     totals = defaultdict(list)
-    for total in _usage_totals(rows, by_day):
+    for total in _usage_totals(rows, by):
         totals[total.subscription_id].append(total)
     return totals
 
@@ -263,18 +325,17 @@ def usage_counts_by_subscription(
     start: date,
     end: date,
     usage_type: UsageType | None = None,
-    by_day: bool = False,
+    by: Step | None = None,
 ) -> Mapping[int, int]:
     """The number of rows of `usage_by_subscription` for each subscription."""
     answer = partial(COUNTS_OF_SOME.format, ids=sql.Literal(list(subscription_ids)))
     wanted = _range_of(subscription_ids, start, end, usage_type)
-    _, rows = read_exactly(answer, wanted, order="subscription_id", by_day=by_day, few_rows=True)
+    _, rows = read_exactly(answer, wanted, order="subscription_id", by=by, few_rows=True)
     return {subscription_id: count for _, subscription_id, count in rows}
 
 
 def _range_of(subscription_ids: Collection[int], start: date, end: date, usage_type: UsageType | None) -> UsageRange:
-    usage_types = (usage_type,) if usage_type else tuple(UsageType)
-    return UsageRange(start, end, usage_types, min(subscription_ids), max(subscription_ids))
+    return UsageRange(start, end, types_of(usage_type), min(subscription_ids), max(subscription_ids))
 
 
 def usage_metrics(
@@ -284,29 +345,36 @@ def usage_metrics(
     usage_type: UsageType | None = None,
     carrier: str | None = None,
     subscription_id: int | None = None,
-    by_day: bool = False,
+    by: Step | None = None,
+    by_carrier: bool = False,
+    after: MetricKey | None = None,
+    limit: int | None = None,
 ) -> Answer[UsageMetric]:
     """The usage of all subscriptions, or those of a carrier, or of one, from `start` to `end`, both inclusive.
 
-    A row for each usage type, and day if `by_day`. Raises InvalidUsageQuestion.
+    A row for each usage type, and day or month, and carrier if `by_carrier`. Sorted by carrier, usage type and day,
+    starting after `after`. Raises InvalidUsageQuestion.
     """
-    key = "usage_type, day" if by_day else "usage_type"
+    names = [*(["carrier"] if by_carrier else []), "usage_type", *(["day"] if by else [])]
+    key = ", ".join(names)
     answer = partial(
         METRICS.format,
         key=sql.SQL(key),
         price=AMOUNT.format(sql.SQL("sum(price)")),
-        of_carrier=composed(OF_CARRIER, sql.Literal(carrier)) if carrier else sql.SQL(""),
+        carriers=CARRIERS if by_carrier else sql.SQL(""),
+        of_carrier=of_carrier(carrier),
+        after=_after_condition(names, after if by_carrier else after[1:]) if after else sql.SQL(""),
+        limit=sql.Literal(limit),
     )
-    usage_types = (usage_type,) if usage_type else tuple(UsageType)
-    wanted = UsageRange(start, end, usage_types, first=subscription_id, last=subscription_id)
-    as_of, rows = read_exactly(answer, wanted, order=key, by_day=by_day, few_rows=subscription_id is not None)
-    return Answer(
-        as_of,
-        [
-            UsageMetric(TYPES[name], day[0] if day else None, count, price, int(amount))
-            for _, name, *day, count, price, amount in rows
-        ],
-    )
+    wanted = UsageRange(start, end, types_of(usage_type), first=subscription_id, last=subscription_id)
+    as_of, rows = read_exactly(answer, wanted, order=key, by=by, few_rows=subscription_id is not None)
+    return Answer(as_of, [_metric(dict(zip(names, row[1:], strict=False)), row[-3:], by) for row in rows])
+
+
+def _metric(key: Mapping[str, Any], sums: tuple[Any, ...], by: Step | None) -> UsageMetric:
+    count, price, amount = sums
+    usage_type = TYPES[key["usage_type"]]
+    return UsageMetric(usage_type, key.get("day"), count, price, int(amount), by, key.get("carrier"))
 
 
 def refuse_negative(price_limit: Decimal) -> None:
@@ -317,21 +385,39 @@ def refuse_negative(price_limit: Decimal) -> None:
         )
 
 
-def _after_condition(key: list[str], after: tuple[Any, ...]) -> sql.Composed:
+def types_of(usage_type: UsageType | None) -> tuple[UsageType, ...]:
+    return (usage_type,) if usage_type else tuple(UsageType)
+
+
+def _steps(start: date, end: date, by: Step | None) -> int:
+    """How many rows of a usage type a subscription has at most in a range."""
+    if by is None:
+        return 1
+    months = (end.year - start.year) * 12 + end.month - start.month + 1
+    return months if by is Step.MONTH else (end - start).days + 1
+
+
+def of_carrier(carrier: str | None) -> sql.Composable:
+    return composed(OF_CARRIER, sql.Literal(carrier)) if carrier else sql.SQL("")
+
+
+def _after_condition(key: list[str], after: Sequence[Any]) -> sql.Composed:
     values = sql.SQL(", ").join(sql.Literal(value) for value in after[: len(key)])
     return composed(" AND ({}) > ({})", sql.SQL(", ".join(key)), values)
 
 
-def _nth_subscription(first: int | None, last: int | None, count: int | None) -> int | None:
-    """The id of the subscription that is `count` places after `first`, or else `last`."""
+def _nth_subscription(first: int | None, last: int | None, count: int | None, carrier: str | None) -> int | None:
+    """The id of the subscription (of a carrier) that is `count` places after `first`, or else `last`."""
     if count is None or last is not None:
         return last
-    subscriptions = Subscription.objects.all() if first is None else Subscription.objects.filter(pk__gte=first)
+    subscriptions = Subscription.objects.all() if carrier is None else Subscription.objects.filter(carrier=carrier)
+    if first is not None:
+        subscriptions = subscriptions.filter(pk__gte=first)
     ids = subscriptions.order_by("pk").values_list("pk", flat=True)
     return next(iter(ids[count : count + 1]), None)
 
 
-def _usage_totals(rows: list[tuple[Any, ...]], by_day: bool) -> list[UsageTotal]:
-    if by_day:
-        return [UsageTotal(one, TYPES[name], day, price, int(amount)) for _, one, name, day, price, amount in rows]
+def _usage_totals(rows: list[tuple[Any, ...]], by: Step | None) -> list[UsageTotal]:
+    if by:
+        return [UsageTotal(one, TYPES[name], day, price, int(amount), by) for _, one, name, day, price, amount in rows]
     return [UsageTotal(one, TYPES[name], None, price, int(amount)) for _, one, name, price, amount in rows]

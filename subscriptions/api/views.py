@@ -1,10 +1,17 @@
 """The endpoints of usage. Each reads its parameters, calls one selector and returns the answer."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from functools import partial
 from typing import Any
 
 from drf_spectacular.types import OpenApiTypes
-from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema, extend_schema_view
+from drf_spectacular.utils import (
+    OpenApiParameter,
+    OpenApiResponse,
+    PolymorphicProxySerializer,
+    extend_schema,
+    extend_schema_view,
+)
 from rest_framework.negotiation import BaseContentNegotiation
 from rest_framework.renderers import BaseRenderer, JSONRenderer
 from rest_framework.request import Request
@@ -12,25 +19,26 @@ from rest_framework.response import Response
 from rest_framework.serializers import Serializer
 from rest_framework.views import APIView
 
-from dsrhub.api.errors import READS_CLOSED, WRONG_PARAMETERS, ErrorSerializer
+from dsrhub.api.errors import READS_CLOSED, WRONG_PARAMETERS, ErrorSerializer, WrongParametersSerializer
 from dsrhub.api.fields import EXACT_IN_WORDS
-from dsrhub.api.pages import page_response
-from dsrhub.api.parameters import id_in_path
+from dsrhub.api.pages import link_to, page_response
 from dsrhub.negotiation import ByParameterOrHeader, OneFormat
-from dsrhub.texts import gettext_lazy as _
 from subscriptions.aggregates import selectors
+from subscriptions.aggregates.exports import ExportPage, over_price_export, usage_totals_export
 from subscriptions.aggregates.selectors import Answer
 from subscriptions.api.formats import CSVRenderer
 from subscriptions.api.serializers import (
-    LARGEST_ID,
+    NEW_EXPORT,
     AnswerParameters,
+    CarriersParameters,
+    CarrierUsageSerializer,
     OverLimitParameters,
     SubscriptionOverPriceSerializer,
     UsageOfOneParameters,
     UsageParameters,
     UsageTotalSerializer,
 )
-from subscriptions.exceptions import SubscriptionNotFound
+from subscriptions.api.subscribers import NO_SUBSCRIPTION, SUBSCRIPTION_ID, subscription_number
 from subscriptions.subscribers.selectors import subscription_get
 
 JSON = JSONRenderer.media_type
@@ -46,12 +54,19 @@ HEADERS = [
         "Link", OpenApiTypes.STR, OpenApiParameter.HEADER, description="The next page, if there is one.", response=[200]
     ),
 ]
-SUBSCRIPTION_ID = OpenApiParameter("id", OpenApiTypes.INT64, OpenApiParameter.PATH)
 # An operation whose answer has one of two types gives generated clients a type that is neither. So the document has an
 # operation for JSON, without the parameter, and another for CSV.
 FORMAT = OpenApiParameter("format", exclude=True)
 REFUSALS = {(400, JSON): WRONG_PARAMETERS, (401, JSON): READS_CLOSED}
-NOT_FOUND = {(404, JSON): OpenApiResponse(ErrorSerializer, description="There is no such subscription.")}
+OF_EXPORTS = {
+    (400, JSON): OpenApiResponse(
+        PolymorphicProxySerializer("NotExported", [WrongParametersSerializer, ErrorSerializer], None),
+        description="The errors of each parameter, by its name; or the export would be too large.",
+    ),
+    (409, JSON): OpenApiResponse(ErrorSerializer, description="The export is not kept any more."),
+    (429, JSON): OpenApiResponse(ErrorSerializer, description="Another export is being made. Retry soon."),
+}
+NOT_FOUND = {(404, JSON): NO_SUBSCRIPTION}
 
 
 def in_json(serializer: type[Serializer[Any]]) -> dict[Any, Any]:
@@ -95,6 +110,19 @@ class AnswerView(APIView):
         self.request.accepted_renderer = JSONRenderer()
         self.request.accepted_media_type = JSON
 
+    def exported(
+        self, page: Callable[..., ExportPage[Any]], parameters: dict[str, Any], serializer: type[Serializer[Any]]
+    ) -> Response:
+        """A page of an export: the first one of a new export, or the one that a `Link` leads to."""
+        number = None if parameters["export"] == NEW_EXPORT else parameters["export"]
+        limit = parameters["limit"]
+        found = page(export=number, after=parameters["place"], limit=limit)
+        response = Response(serializer(found.rows, many=True, context={"exact": parameters["exact"]}).data)
+        response["as_of"] = found.as_of.isoformat()
+        if found.next_place is not None:
+            response["Link"] = link_to(self.request, limit=limit, export=found.export, place=found.next_place)
+        return response
+
     def answer(self, answer: Answer[Any], serializer: type[Serializer[Any]], *, limit: int, exact: bool) -> Response:
         response = page_response(self.request, answer.rows, serializer, limit=limit, exact=exact, key="cursor")
         response["as_of"] = answer.as_of.isoformat()
@@ -122,7 +150,7 @@ class OverLimitView(AnswerView):
         summary="List the subscriptions whose price reached a limit",
         tags=["subscriptions"],
         parameters=[OverLimitParameters, FORMAT, EXACT_IN_WORDS, *HEADERS],
-        responses=in_json(SubscriptionOverPriceSerializer),
+        responses=in_json(SubscriptionOverPriceSerializer) | OF_EXPORTS,
     )
     def get(self, request: Request) -> Response:
         """The subscriptions whose price for data or for voice reached the limit, and by how much.
@@ -131,17 +159,22 @@ class OverLimitView(AnswerView):
         """
         parameters = self.parameters(OverLimitParameters)
         limit = parameters["limit"]
-        answer = selectors.subscription_list_over_price(
-            price_limit=parameters["price_limit"],
-            start=parameters.get("start"),
-            end=parameters.get("end"),
-            after=parameters["cursor"],
-            limit=limit + 1,
-        )
+        question = {
+            "price_limit": parameters["price_limit"],
+            "start": parameters.get("start"),
+            "end": parameters.get("end"),
+            "usage_type": parameters.get("type"),
+            "carrier": parameters.get("carrier"),
+        }
+        if "export" in parameters:
+            return self.exported(partial(over_price_export, **question), parameters, SubscriptionOverPriceSerializer)
+        answer = selectors.subscription_list_over_price(**question, after=parameters["cursor"], limit=limit + 1)
         return self.answer(answer, SubscriptionOverPriceSerializer, limit=limit, exact=parameters["exact"])
 
 
-@csv_operation("subscriptions_over_limit_csv", "Export the subscriptions whose price reached a limit", IN_CSV)
+@csv_operation(
+    "subscriptions_over_limit_csv", "Export the subscriptions whose price reached a limit", IN_CSV | OF_EXPORTS
+)
 class OverLimitCSVView(CSVView, OverLimitView):
     pass
 
@@ -155,7 +188,7 @@ class UsageView(AnswerView):
         summary="List the usage of all subscriptions",
         tags=["subscriptions"],
         parameters=[UsageParameters, FORMAT, EXACT_IN_WORDS, *HEADERS],
-        responses=in_json(UsageTotalSerializer),
+        responses=in_json(UsageTotalSerializer) | OF_EXPORTS,
     )
     def get(self, request: Request) -> Response:
         """The usage of each subscription in a range of days: a row for each usage type with a record in the range.
@@ -165,22 +198,61 @@ class UsageView(AnswerView):
         return self.totals(self.parameters(UsageParameters))
 
     def totals(self, parameters: dict[str, Any]) -> Response:
-        by_day = "group_by" in parameters
-        self.csv_columns = [*KEY, "day", *SUMS] if by_day else [*KEY, *SUMS]
+        step = parameters.get("group_by")
+        self.csv_columns = [*KEY, *([step.value] if step else []), *SUMS]
+        question = {
+            "start": parameters["start"],
+            "end": parameters["end"],
+            "usage_type": parameters.get("type"),
+            "subscription_id": parameters.get("subscription"),
+            "carrier": parameters.get("carrier"),
+            "by": step,
+        }
+        if "export" in parameters:
+            return self.exported(partial(usage_totals_export, **question), parameters, UsageTotalSerializer)
         answer = selectors.subscription_usage_totals(
-            start=parameters["start"],
-            end=parameters["end"],
-            usage_type=parameters.get("type"),
-            subscription_id=parameters.get("subscription"),
-            by_day=by_day,
-            after=parameters.get("cursor"),
-            limit=parameters["limit"] + 1,
+            **question, after=parameters.get("cursor"), limit=parameters["limit"] + 1
         )
         return self.answer(answer, UsageTotalSerializer, limit=parameters["limit"], exact=parameters["exact"])
 
 
-@csv_operation("subscriptions_usage_csv", "Export the usage of all subscriptions", IN_CSV)
+@csv_operation("subscriptions_usage_csv", "Export the usage of all subscriptions", IN_CSV | OF_EXPORTS)
 class UsageCSVView(CSVView, UsageView):
+    pass
+
+
+class CarriersView(AnswerView):
+    @extend_schema(
+        operation_id="subscriptions_usage_of_carriers",
+        summary="List the usage of carriers",
+        tags=["subscriptions"],
+        parameters=[CarriersParameters, FORMAT, EXACT_IN_WORDS, *HEADERS],
+        responses=in_json(CarrierUsageSerializer),
+    )
+    def get(self, request: Request) -> Response:
+        """The usage of all subscriptions of each carrier in a range of days, and how many subscriptions have usage.
+
+        With the parameter `exact=true`, `subscription_count` and `total_usage` are text, of which no client loses a
+        digit.
+        """
+        parameters = self.parameters(CarriersParameters)
+        step = parameters.get("group_by")
+        self.csv_columns = ["carrier", "usage_type", *([step.value] if step else []), "subscription_count", *SUMS]
+        answer = selectors.usage_metrics(
+            start=parameters["start"],
+            end=parameters["end"],
+            usage_type=parameters.get("type"),
+            carrier=parameters.get("carrier"),
+            by=step,
+            by_carrier=True,
+            after=parameters.get("cursor"),
+            limit=parameters["limit"] + 1,
+        )
+        return self.answer(answer, CarrierUsageSerializer, limit=parameters["limit"], exact=parameters["exact"])
+
+
+@csv_operation("subscriptions_usage_of_carriers_csv", "Export the usage of carriers", IN_CSV)
+class CarriersCSVView(CSVView, CarriersView):
     pass
 
 
@@ -190,7 +262,7 @@ class UsageOfOneView(UsageView):
         summary="List the usage of a subscription",
         tags=["subscriptions"],
         parameters=[SUBSCRIPTION_ID, UsageOfOneParameters, FORMAT, EXACT_IN_WORDS, *HEADERS],
-        responses=in_json(UsageTotalSerializer) | NOT_FOUND,
+        responses=in_json(UsageTotalSerializer) | NOT_FOUND | OF_EXPORTS,
     )
     def get(self, request: Request, id: str) -> Response:  # type: ignore[override]
         """The usage of one subscription in a range of days.
@@ -198,16 +270,10 @@ class UsageOfOneView(UsageView):
         With the parameter `exact=true`, `subscription_id` and `total_usage` are text, of which no client loses a digit.
         """
         parameters = self.parameters(UsageOfOneParameters)
-        subscription = subscription_get(subscription_id=_subscription_id(id))
+        subscription = subscription_get(subscription_id=subscription_number(id))
         return self.totals(parameters | {"subscription": subscription.pk})
 
 
-@csv_operation("subscriptions_usage_of_one_csv", "Export the usage of a subscription", IN_CSV | NOT_FOUND)
+@csv_operation("subscriptions_usage_of_one_csv", "Export the usage of a subscription", IN_CSV | NOT_FOUND | OF_EXPORTS)
 class UsageOfOneCSVView(CSVView, UsageOfOneView):
     pass
-
-
-def _subscription_id(text: str) -> int:
-    return id_in_path(
-        text, largest=LARGEST_ID, missing=SubscriptionNotFound, reason=_("There is no subscription %(id)s.")
-    )

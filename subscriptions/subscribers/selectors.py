@@ -1,5 +1,7 @@
 """The selectors for subscriptions."""
 
+from collections.abc import Collection
+
 from django.db.models import QuerySet
 
 from dsrhub.texts import gettext_lazy as _
@@ -7,17 +9,29 @@ from subscriptions.exceptions import SubscriptionNotFound
 from subscriptions.models import Subscription
 
 
-def subscription_list(*, carrier: str | None = None, status: str | None = None) -> QuerySet[Subscription]:
-    """The subscriptions of a carrier or status, unordered."""
-    filters = {"carrier": carrier, "status": status}
+def subscription_list(
+    *, carrier: str | None = None, status: str | None = None, ids: Collection[int] | None = None
+) -> QuerySet[Subscription]:
+    """The subscriptions of a carrier or status, or with some ids, unordered."""
+    filters = {"carrier": carrier, "status": status, "pk__in": ids}
     return Subscription.objects.filter(
         **{name: value for name, value in filters.items() if value is not None}
     ).order_by()
+
+
+def subscription_page(found: QuerySet[Subscription], *, after: int | None = None, limit: int) -> list[Subscription]:
+    """The first of some subscriptions behind an id, by id."""
+    following = found if after is None else found.filter(pk__gt=after)
+    return list(following.order_by("pk")[:limit])
 
 
 def subscription_get(*, subscription_id: int) -> Subscription:
     """Raises SubscriptionNotFound."""
     subscription = Subscription.objects.filter(pk=subscription_id).first()
     if subscription is None:
-        raise SubscriptionNotFound(_("There is no subscription %(id)s.") % {"id": subscription_id}, id=subscription_id)
+        raise no_subscription(subscription_id)
     return subscription
+
+
+def no_subscription(number: int) -> SubscriptionNotFound:
+    return SubscriptionNotFound(_("There is no subscription %(id)s.") % {"id": number}, id=number)

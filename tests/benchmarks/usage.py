@@ -23,6 +23,7 @@ django.setup()
 from django.db import connection
 
 from dsrhub.database.copy import copy_blocks
+from subscriptions.aggregates.ranges import Step
 from subscriptions.aggregates.selectors import subscription_list_over_price, subscription_usage_totals
 from subscriptions.aggregates.services import daily_usage_check, daily_usage_refresh
 from subscriptions.models import UsageType
@@ -249,7 +250,7 @@ def measure_reading(state):
         f"usage of one subscription, {state}, all its days",
         {
             "aggregates": lambda: subscription_usage_totals(
-                start=FIRST_DAY, end=FIRST_DAY + timedelta(days=DAYS), subscription_id=77, by_day=True
+                start=FIRST_DAY, end=FIRST_DAY + timedelta(days=DAYS), subscription_id=77, by=Step.DAY
             )
         },
         runs=7,

@@ -74,7 +74,9 @@ def test_every_list_is_paginated():
     }
     # At most two rows, data and voice; at most twelve months; and at most twenty recordings.
     months = {"IncompleteMonths.now", "IncompleteMonths.before"}
-    assert lists == {"SubscriptionOverLimit.exceeded", "DifferentRecordings.largest", *months}
+    # As many results as records were sent.
+    results = {"SendUsageRecords.results"}
+    assert lists == {"SubscriptionOverLimit.exceeded", "DifferentRecordings.largest", *months, *results}
     pages = [
         each
         for of_type in TYPES.values()

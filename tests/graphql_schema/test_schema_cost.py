@@ -54,11 +54,12 @@ RESOURCE = f"""
     dsp dspId title artists isrc isrcs iswc composers label icpn usages revenueEur
     reports(first: 2) {{ {PAGE_INFO} edges {{ cursor node {{ dsr {{ {DSR} }} usages revenue revenueEur }} }} }}
 """
-USAGE = f"{PAGE_INFO} edges {{ cursor node {{ usageType day totalPrice totalUsage unit }} }}"
+USAGE = f"{PAGE_INFO} edges {{ cursor node {{ usageType day month totalPrice totalUsage unit }} }}"
 RANGE = 'from: "2026-01-01", to: "2026-02-28"'
 SUBSCRIPTION = f"""
     id carrier status
     byType: usage({RANGE}) {{ {USAGE} }} byDay: usage({RANGE}, groupBy: DAY, first: 1) {{ {USAGE} }}
+    byMonth: usage({RANGE}, groupBy: MONTH, first: 1) {{ {USAGE} }}
 """
 
 QUERIES = {
@@ -133,7 +134,7 @@ QUERIES = {
     ),
     "usage metrics": (
         f"usageMetrics({RANGE}, groupBy: DAY)",
-        "usageType day subscriptionCount totalPrice totalUsage unit",
+        "carrier usageType day month subscriptionCount totalPrice totalUsage unit",
     ),
     "over the limit": (
         'subscriptionsOverLimit(priceLimit: "0")',
@@ -224,6 +225,11 @@ def test_the_queries_above_contain_every_field():
     mutations |= {f"SetOperatorRate.{field}" for field in ("rate", "replacedRate", "changedDsrCount")}
     mutations |= {"Mutation.deleteVersion", "Mutation.revertToVersion", "DeleteVersion.id"}
     mutations |= {"RevertToVersion.id", "RevertToVersion.dsrCount"}
+    mutations |= {"Mutation.sendUsageRecords"}
+    mutations |= {f"SendUsageRecords.{field}" for field in ("added", "repeated", "refused", "results")}
+    mutations |= {name for name in every if name.startswith("UsageRecordResult.")}
+    for name in ("createSubscription", "changeSubscription"):
+        mutations |= {f"Mutation.{name}", f"{name[0].upper()}{name[1:]}.subscription"}
     # Not a list: its two DSRs are compared.
     version = {"Query.version", "VersionWithRecordings.version", "VersionWithRecordings.recordings"}
     version |= {f"RecordingsDifference.{kind}" for kind in ("came", "went", "changed")}

@@ -5,9 +5,11 @@ from datetime import date
 import pytest
 
 from subscriptions.aggregates.services import daily_usage_refresh
+from subscriptions.models import Subscription
+from tests import recipes as dsrhub_recipes
 from tests.graphql_schema.helpers import ask, nodes, pages, refusal
 from tests.subscriptions import recipes
-from tests.subscriptions.helpers import VOICE, add, event, subscribe
+from tests.subscriptions.helpers import VOICE, add, event, subscribe, sums
 
 pytestmark = pytest.mark.django_db
 
@@ -75,6 +77,29 @@ def test_pages_have_every_id_that_the_column_can_hold():
     for number in ids:
         found = ask(f"query ($id: ID!) {{ subscription(id: $id) {{ id {usage} }} }}", id=number)["subscription"]
         assert found == {"id": number, "usage": {"edges": [{"node": {"totalUsage": "9223372036854775808"}}]}}
+
+
+def test_several_ids():
+    ids = [recipes.subscription.make().pk for _ in range(3)]
+    query = "query ($ids: [ID!]) { subscriptions(ids: $ids) { edges { node { id } } } }"
+    assert [node["id"] for node in nodes(query, ids=[ids[2], str(ids[0])])] == [str(ids[0]), str(ids[2])]
+    assert nodes(query, ids=[]) == []
+    for wrong in (["x"], ["1"] * 1001):
+        assert refusal(query, ids=wrong) == ("invalid_argument", {"argument": "ids"})
+
+
+def test_a_subscription_is_created_and_changed():
+    ada = dsrhub_recipes.superuser.make()
+    create = "mutation { createSubscription(carrier: sprint) { subscription { id carrier status } } }"
+    created = ask(create, user=ada)["createSubscription"]["subscription"]
+    number = Subscription.objects.get().pk
+    assert created == {"id": str(number), "carrier": "sprint", "status": "new"}
+    change = """mutation ($id: ID!, $carrier: Carrier, $status: SubscriptionStatus) {
+        changeSubscription(id: $id, carrier: $carrier, status: $status) { subscription { id carrier status } }
+    }"""
+    changed = ask(change, user=ada, id=number, status="active")["changeSubscription"]["subscription"]
+    assert changed == {"id": str(number), "carrier": "sprint", "status": "active"}
+    assert refusal(change, user=ada, id=number + 1) == ("subscription_not_found", {"id": number + 1})
 
 
 def test_one_subscription():
@@ -154,6 +179,39 @@ def test_usage_is_the_same_as_in_rest(client, three):
         ]
 
 
+def test_usage_by_month(three):
+    query = f"""query ($id: ID!) {{ subscription(id: $id) {{ usage({WINTER}, groupBy: MONTH) {{
+        edges {{ node {{ usageType day month totalPrice }} }}
+    }} }} }}"""
+    found = ask(query, id=three[0].pk)["subscription"]["usage"]["edges"]
+    assert [tuple(edge["node"].values()) for edge in found] == [
+        ("data", None, "2026-01", "2.50"),
+        ("data", None, "2026-02", "10.00"),
+        ("voice", None, "2026-01", "12.50"),
+    ]
+
+
+def test_metrics_by_carrier(three):
+    Subscription.objects.filter(pk=three[1].pk).update(carrier="sprint")
+
+    def found(arguments):
+        query = (
+            f"{{ usageMetrics({WINTER}, {arguments}) {{ edges {{ node {{ carrier usageType month totalPrice }} }} }} }}"
+        )
+        return [tuple(node.values()) for node in nodes(query)]
+
+    assert found("byCarrier: true") == [
+        ("att", "data", None, "12.50"),
+        ("att", "voice", None, "12.50"),
+        ("sprint", "data", None, "7.00"),
+    ]
+    assert found("byCarrier: true, groupBy: MONTH, carrier: att, type: data") == [
+        ("att", "data", "2026-01", "2.50"),
+        ("att", "data", "2026-02", "10.00"),
+    ]
+    assert found("carrier: sprint") == [(None, "data", None, "7.00")]
+
+
 METRICS = "edges { node { usageType day subscriptionCount totalPrice totalUsage unit } }"
 
 
@@ -195,6 +253,43 @@ def test_a_range_that_ends_before_it_starts_is_refused(field):
     assert refusal(query) == ("invalid_argument", {"argument": "to"})
 
 
+# --- Records ---------------------------------------------------------------------------------------------------
+
+SEND = """mutation ($records: [UsageRecordInput!]!, $partial: Boolean! = false) {
+    sendUsageRecords(records: $records, partial: $partial) {
+        added repeated refused results { position outcome code field message }
+    }
+}"""
+
+
+def test_records_are_added_by_the_rules_of_rest():
+    someone, ada = subscribe(), dsrhub_recipes.superuser.make()
+    data = {"subscriptionId": str(someone.pk), "usageDate": "2026-01-05T12:00:00Z", "price": "0.0000001"}
+    records = [
+        data | {"kilobytesUsed": "9007199254740993", "externalId": "a"},
+        data | {"secondsUsed": "60"},
+    ]
+    whole = ask(SEND, user=ada, records=records)["sendUsageRecords"]
+    assert whole == {"added": 2, "repeated": 0, "refused": 0, "results": None}
+    assert sums() == {
+        (someone.pk, "data"): ("0.0000001", 9007199254740993),
+        (someone.pk, "voice"): ("0.0000001", 60),
+    }
+    assert refusal(SEND, user=ada, records=[data])[0] == "invalid_usage"
+    said = ask(SEND, user=ada, records=[records[0], data], partial=True)["sendUsageRecords"]
+    assert (said["added"], said["repeated"], said["refused"]) == (0, 1, 1)
+    assert [tuple(one.values()) for one in said["results"]] == [
+        (1, "repeated", None, None, None),
+        (
+            2,
+            "refused",
+            "one_amount_needed",
+            "kilobytes_used or seconds_used",
+            "A record must have exactly one of these properties.",
+        ),
+    ]
+
+
 # --- Over the limit --------------------------------------------------------------------------------------------
 
 OVER = """query ($limit: Decimal!, $from: Date, $to: Date, $after: String) {
@@ -203,6 +298,21 @@ OVER = """query ($limit: Decimal!, $from: Date, $to: Date, $after: String) {
         edges { cursor node { subscription { id carrier } exceeded { usageType totalPrice exceededBy } } }
     }
 }"""
+
+
+def test_subscriptions_over_a_limit_of_a_type_and_a_carrier(three):
+    Subscription.objects.filter(pk=three[1].pk).update(carrier="sprint")
+
+    def found(arguments):
+        over = f'subscriptionsOverLimit(priceLimit: "7", {arguments})'
+        answer = ask(f"{{ {over} {{ totalCount edges {{ node {{ subscription {{ id }} }} }} }} }}")
+        rows = answer["subscriptionsOverLimit"]
+        assert rows["totalCount"] == len(rows["edges"])
+        return [edge["node"]["subscription"]["id"] for edge in rows["edges"]]
+
+    assert found("type: voice") == [str(three[0].pk)]
+    assert found("carrier: sprint") == [str(three[1].pk)]
+    assert found("type: voice, carrier: sprint") == []
 
 
 def test_subscriptions_over_a_limit_are_the_same_as_in_rest(client, three):

@@ -6,6 +6,7 @@ from decimal import Decimal
 
 from django.db import connection
 
+from subscriptions.aggregates.ranges import Step
 from subscriptions.aggregates.selectors import subscription_usage_totals
 from subscriptions.models import UsageType
 from subscriptions.records.events import UsageEvent
@@ -38,10 +39,10 @@ def add(*events, usage_type=DATA, **options):
 
 
 def sums(start=ALWAYS[0], end=ALWAYS[1], **options):
-    """The answer of the selector, as {(subscription, type[, day]): (price, usage)}; prices as texts."""
+    """The answer of the selector, as {(subscription, type[, first day]): (price, usage)}; prices as texts."""
     rows = subscription_usage_totals(start=start, end=end, **options).rows
     return {
-        (row.subscription_id, str(row.usage_type), *([row.day] if row.day else [])): (
+        (row.subscription_id, str(row.usage_type), *([row.first_day] if row.first_day else [])): (
             f"{row.total_price:f}",
             row.total_usage,
         )
@@ -49,12 +50,13 @@ def sums(start=ALWAYS[0], end=ALWAYS[1], **options):
     }
 
 
-def naive_sums(records, start=ALWAYS[0], end=ALWAYS[1], *, by_day=False):
+def naive_sums(records, start=ALWAYS[0], end=ALWAYS[1], *, by=None):
     """The same, summed in Python from (subscription, type, day, price, amount) of all records."""
     totals = defaultdict(lambda: (Decimal(0), 0))
     for subscription, usage_type, day, price, amount in records:
         if start <= day <= end:
-            key = (subscription, str(usage_type), *([day] if by_day else []))
+            first_day = day.replace(day=1) if by is Step.MONTH else day
+            key = (subscription, str(usage_type), *([first_day] if by else []))
             totals[key] = (totals[key][0] + price, totals[key][1] + amount)
     return {key: (as_text(price), amount) for key, (price, amount) in totals.items()}
 

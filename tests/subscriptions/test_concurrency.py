@@ -9,11 +9,14 @@ import pytest
 from django.db import connection, transaction
 from psycopg2 import sql
 
+from subscriptions.aggregates.ranges import Step
 from subscriptions.aggregates.selectors import subscription_list_over_price
 from subscriptions.aggregates.services import daily_usage_check, daily_usage_refresh
-from subscriptions.exceptions import DaySealed, UsageConflict, UsageRecordNotFound
+from subscriptions.exceptions import DaySealed, UsageBusy, UsageConflict, UsageRecordNotFound
 from subscriptions.models import DataUsageRecord
+from subscriptions.records import ingestion
 from subscriptions.records import partitions as partitions_module
+from subscriptions.records.ingestion import usage_records_ingest
 from subscriptions.records.services import usage_record_edit, usage_records_delete
 from subscriptions.retention import services
 from subscriptions.retention.services import usage_records_purge
@@ -126,7 +129,7 @@ def test_two_who_edit_a_record_and_one_who_deletes_it_take_turns(in_thread):
     assert only_price(someone) == "1.00"
     first.commit()
     second.result(PATIENCE)
-    assert sums(by_day=True) == {(someone.pk, "data", date(2026, 1, 7)): ("4.00", 1)}
+    assert sums(by=Step.DAY) == {(someone.pk, "data", date(2026, 1, 7)): ("4.00", 1)}
 
     delete = HeldOpen(in_thread, lambda: usage_records_delete(usage_type=DATA, record_ids=[number]))
     third = in_thread(edit, 8, "8")
@@ -169,9 +172,9 @@ def test_an_edit_and_a_delete_that_are_open_across_a_refresh_are_not_lost(in_thr
     edit.commit()
     assert only_price(someone) == "6.00"
     delete.commit()
-    assert sums(by_day=True) == {(someone.pk, "data", date(2026, 2, 1)): ("4.00", 1)}
+    assert sums(by=Step.DAY) == {(someone.pk, "data", date(2026, 2, 1)): ("4.00", 1)}
     daily_usage_refresh()
-    assert sums(by_day=True) == {(someone.pk, "data", date(2026, 2, 1)): ("4.00", 1)}
+    assert sums(by=Step.DAY) == {(someone.pk, "data", date(2026, 2, 1)): ("4.00", 1)}
     assert daily_usage_check().differences == []
 
 
@@ -382,7 +385,7 @@ def test_no_answer_shows_an_intermediate_state(in_thread, monkeypatch):
     try:
         for _ in range(50):
             totals.add(sum(Decimal(price) for price, _ in sums().values()))
-            totals.add(sum(Decimal(price) for price, _ in sums(by_day=True).values()))
+            totals.add(sum(Decimal(price) for price, _ in sums(by=Step.DAY).values()))
             over = subscription_list_over_price(price_limit=Decimal(0)).rows
             totals.add(sum(reached.total_price for row in over for reached in row.exceeded))
     finally:
@@ -471,3 +474,60 @@ def test_two_purges_at_once_purge_each_day_once(in_thread):
     assert sum(day.record_count for report in reports for day in report.purged) == 10
     assert only_price(someone) == "10.00"
     assert fetch("SELECT count(*), max(purges) FROM subscriptions_sealedday") == [(10, 1)]
+
+
+# --- Records that programs send --------------------------------------------------------------------------------
+
+
+def sent(*events, usage_type=DATA):
+    return [(usage_type, one) for one in events]
+
+
+def test_of_two_requests_with_the_same_id_the_second_finds_the_record(in_thread):
+    someone = subscribe()
+    records = sent(event(someone, external_id="a"), event(someone, 6, external_id="b"))
+    first = HeldOpen(in_thread, lambda: usage_records_ingest(records=records))
+    second = in_thread(usage_records_ingest, records=records, partial=True)
+    wait_for_lock_waiter("transactionid")
+    first.commit()
+    done = second.result(PATIENCE)
+    assert (done.added, done.repeated, done.refused) == (0, 2, 0)
+    assert sums() == {(someone.pk, "data"): ("2.00", 2)}
+
+
+def test_a_request_that_would_wait_long_gives_up_and_changes_nothing(in_thread, monkeypatch):
+    someone = subscribe()
+    first = HeldOpen(in_thread, lambda: add(event(someone, external_id="a")))
+    monkeypatch.setattr(ingestion, "LOCK_TIMEOUT", "1ms")
+    for partial in (False, True):
+        with pytest.raises(UsageBusy) as busy:
+            usage_records_ingest(records=sent(event(someone), event(someone, external_id="b")), partial=partial)
+        assert busy.value.retry_seconds > 0
+    first.commit()
+    assert sums() == {(someone.pk, "data"): ("1.00", 1)}
+
+
+def test_a_request_that_meets_a_purge_gives_up_and_changes_nothing(in_thread, monkeypatch):
+    """COPY waits for the lock of a partition, and tells by the error of the driver."""
+    someone = subscribe()
+    add(event(someone))
+    monkeypatch.setattr(ingestion, "FEW_RECORDS", 0)
+    first = HeldOpen(in_thread, lambda: partitions_module.partition_lock(DATA, date(2026, 1, 5)))
+    monkeypatch.setattr(ingestion, "LOCK_TIMEOUT", "1ms")
+    with pytest.raises(UsageBusy):
+        usage_records_ingest(records=sent(event(someone)))
+    first.commit()
+    assert sums() == {(someone.pk, "data"): ("1.00", 1)}
+
+
+def test_requests_with_both_usage_types_do_not_block_each_other(in_thread):
+    """Each would hold what the other waits for, if it locked one usage type after the other."""
+    one, other = subscribe(2)
+    there = sent(event(one, external_id="a")) + sent(event(other, external_id="a"), usage_type=VOICE)
+    back = sent(event(other, external_id="b")) + sent(event(one, external_id="b"), usage_type=VOICE)
+    writers = [
+        in_thread(lambda records=records: [usage_records_ingest(records=records) for _ in range(10)])
+        for records in (there, back, there, back)
+    ]
+    assert sum(done.added for writer in writers for done in writer.result(PATIENCE)) == 4
+    assert set(sums().values()) == {("1.00", 1)}

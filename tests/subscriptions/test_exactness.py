@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from subscriptions.aggregates.ranges import Step
 from subscriptions.aggregates.selectors import subscription_list_over_price
 from subscriptions.aggregates.services import daily_usage_check, daily_usage_refresh
 from subscriptions.exceptions import DaySealed, UsageRecordNotFound
@@ -128,7 +129,8 @@ def assert_exact(books, start, end):
     for bounds in ((date.min, date.max), ALWAYS, FEBRUARY, (start, end), (end, end)):
         expected = naive_sums(records, *bounds)
         assert sums(*bounds) == expected
-        assert sums(*bounds, by_day=True) == naive_sums(records, *bounds, by_day=True)
+        for by in Step:
+            assert sums(*bounds, by=by) == naive_sums(records, *bounds, by=by)
         # A query for one subscription must give the same.
         assert sums(*bounds, subscription_id=books.ids[0]) == {
             key: value for key, value in expected.items() if key[0] == books.ids[0]

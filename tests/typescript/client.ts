@@ -3,7 +3,7 @@ import createClient from "openapi-fetch";
 import type { components, paths } from "./schema.js";
 
 declare const process: { argv: string[] };
-const [baseUrl = "", name = "", line = ""] = process.argv.slice(2);
+const [baseUrl = "", name = "", line = "", key = ""] = process.argv.slice(2);
 type Schemas = components["schemas"];
 
 function answered<Data>({ data, response }: { data?: Data; response: Response }): NonNullable<Data> {
@@ -42,3 +42,39 @@ const refused: Schemas["Error"] | undefined = (await wrong.GET("/dsrs/{id}", of)
 console.log(refused?.detail);
 console.log((await anybody.DELETE("/dsrs/{id}", of)).response.status);
 console.log((await admin.DELETE("/dsrs/{id}", of)).response.status);
+
+const meter = createClient<paths>({ baseUrl, headers: { Authorization: `Bearer ${key}` } });
+const created = await meter.POST("/subscriptions/", { body: { carrier: "sprint", status: "new" } });
+const one: Schemas["Subscription"] = answered(created);
+console.log(created.response.status, one.carrier, one.status);
+const path = { id: one.id };
+console.log(answered(await meter.PATCH("/subscriptions/{id}/", { params: { path }, body: { status: "expired" } })).status);
+const record: Schemas["RecordRequest"] = {
+  subscription_id: one.id,
+  usage_date: "2026-01-05T12:00:00Z",
+  price: "2.50",
+  kilobytes_used: 7,
+  external_id: "a",
+};
+const first: Schemas["Ingested"] = answered(await meter.POST("/subscriptions/records/", { body: [record] }));
+console.log(first.added, first.repeated, first.refused);
+const body = [
+  { ...record, price: "3" },
+  { ...record, price: "3", external_id: "b" },
+];
+const second: Schemas["Ingested"] = answered(
+  await meter.POST("/subscriptions/records/", { params: { query: { partial: true } }, body }),
+);
+console.log(second.added, second.refused, second.results?.[0]?.problem?.code);
+const rows: Schemas["CarrierUsage"][] = answered(
+  await meter.GET("/subscriptions/usage/carriers/", {
+    params: { query: { from: "2026-01-01", to: "2026-01-05", carrier: "sprint", group_by: "month" } },
+  }),
+);
+for (const { carrier, month, subscription_count, total_price } of rows) {
+  console.log(carrier, month, subscription_count, total_price);
+}
+const listed = answered(await meter.GET("/subscriptions/", { params: { query: { id: `${one.id}` } } }));
+for (const { carrier } of listed) console.log(carrier);
+const closed: Schemas["Error"] | undefined = (await meter.GET("/dsrs/{id}", { params: { path: { id: 1 } } })).error;
+console.log(closed?.code);

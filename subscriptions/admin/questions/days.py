@@ -13,6 +13,7 @@ from dsrhub.charts import Chart, Series
 from dsrhub.import_export.tables import Table
 from subscriptions.admin.questions.forms import DayRange, DaysForm
 from subscriptions.aggregates.daily import TypeTotal, day_totals
+from subscriptions.aggregates.ranges import Step
 from subscriptions.aggregates.selectors import UsageMetric, usage_metrics
 from subscriptions.models import RECORD_MODELS, UsageType
 
@@ -43,7 +44,7 @@ class DayTable(NamedTuple):
 def usage_by_day(form: DaysForm, *, subscription_id: int | None, **filters: Any) -> UsageByDay:
     """The usage of the days of a valid form."""
     days = form.days(subscription_id=subscription_id)
-    answer = usage_metrics(start=days.start, end=days.end, subscription_id=subscription_id, by_day=True, **filters)
+    answer = usage_metrics(start=days.start, end=days.end, subscription_id=subscription_id, by=Step.DAY, **filters)
     return UsageByDay(days, answer.rows)
 
 

@@ -11,6 +11,7 @@ from django.db import OperationalError
 from psycopg2.errors import LockNotAvailable
 
 from subscriptions.admin import imports
+from subscriptions.aggregates.ranges import Step
 from subscriptions.models import DataUsageRecord, VoiceUsageRecord
 from subscriptions.records import services
 from tests.subscriptions import recipes
@@ -238,7 +239,7 @@ def test_a_confirmed_file_is_added_and_logged_and_deleted(admin_client, someone,
     response = confirm(admin_client, page)
     assert response["Location"] == DATA
     assert shown_messages(admin_client, response) == [f"Imported {name}: 1 records added, 1 already stored."]
-    assert sums(by_day=True) == {
+    assert sums(by=Step.DAY) == {
         (someone.pk, "data", date(2026, 1, 5)): ("2.00", 3),
         (someone.pk, "data", date(2026, 1, 6)): ("0.001", 10),
     }

@@ -12,6 +12,7 @@ from django.urls import reverse
 from django.utils.html import strip_tags
 
 from subscriptions.admin import records as record_admin
+from subscriptions.aggregates.ranges import Step
 from subscriptions.aggregates.services import daily_usage_refresh
 from subscriptions.models import DataUsageRecord, Subscription, VoiceUsageRecord
 from tests import recipes as user_recipes
@@ -78,7 +79,7 @@ def test_an_edit_moves_the_usage(ada):
     record = DataUsageRecord.objects.get()
     assert ada.get(change(record)).status_code == 200
     assert save(ada, change(record), form(other, "2026-02-01", "3")).status_code == 302
-    assert sums(by_day=True) == {(other.pk, "data", date(2026, 2, 1)): ("3.00", 2048)}
+    assert sums(by=Step.DAY) == {(other.pk, "data", date(2026, 2, 1)): ("3.00", 2048)}
     assert DataUsageRecord.objects.get().usage_date == datetime(2026, 2, 1, 12, tzinfo=UTC)
 
 
@@ -126,7 +127,7 @@ def test_one_is_deleted_through_the_service(ada):
     daily_usage_refresh()
     page = reverse("admin:subscriptions_datausagerecord_delete", args=[DataUsageRecord.objects.earliest("pk").pk])
     assert confirm_deletion(ada, page).status_code == 302
-    assert sums(by_day=True) == {(someone.pk, "data", date(2026, 1, 6)): ("1.00", 1)}
+    assert sums(by=Step.DAY) == {(someone.pk, "data", date(2026, 1, 6)): ("1.00", 1)}
 
 
 def test_many_are_deleted_through_the_service(ada):
@@ -138,7 +139,7 @@ def test_many_are_deleted_through_the_service(ada):
     assert ada.post(LIST, action).status_code == 200
     assert DataUsageRecord.objects.count() == 3
     assert confirm_action(ada, LIST, action | {"post": "yes"}).status_code == 302
-    assert sums(by_day=True) == {(someone.pk, "data", date(2026, 1, 7)): ("1.00", 1)}
+    assert sums(by=Step.DAY) == {(someone.pk, "data", date(2026, 1, 7)): ("1.00", 1)}
 
 
 def test_the_confirmation_of_a_deletion_shows_totals_and_records(ada):

@@ -8,6 +8,7 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from subscriptions.aggregates.daily import LimitOfDays, TypeTotal, day_totals, price_limit_by_days, usage_latest_day
+from subscriptions.aggregates.ranges import Step
 from subscriptions.aggregates.selectors import usage_metrics
 from subscriptions.aggregates.services import daily_usage_refresh
 from subscriptions.exceptions import InvalidUsageQuestion
@@ -47,11 +48,11 @@ def january(state):
     return one, other, third
 
 
-def rows(start=JANUARY[0], end=JANUARY[1], *, by_day=True, **filters):
+def rows(start=JANUARY[0], end=JANUARY[1], *, by=Step.DAY, **filters):
     """(type, day of the month or None, subscriptions, price, usage) of each row."""
     return [
         (str(row.usage_type), row.day and row.day.day, row.subscription_count, f"{row.total_price:f}", row.total_usage)
-        for row in usage_metrics(start=start, end=end, by_day=by_day, **filters).rows
+        for row in usage_metrics(start=start, end=end, by=by, **filters).rows
     ]
 
 
@@ -67,11 +68,11 @@ def test_filters(january):
     assert rows(subscription_id=one.pk) == [("data", 5, 1, "0.30", 3), ("data", 6, 1, "4.00", 4), VOICE_ROW]
     assert rows(subscription_id=third.pk, carrier="att") == []
     # The sums of a range without its days come from months.
-    assert rows(carrier="att", by_day=False)[0] == ("data", None, 2, "12.30", 15)
+    assert rows(carrier="att", by=None)[0] == ("data", None, 2, "12.30", 15)
 
 
 def test_the_totals_are_the_sums_of_the_days(january):
-    days = usage_metrics(start=JANUARY[0], end=JANUARY[1], by_day=True).rows
+    days = usage_metrics(start=JANUARY[0], end=JANUARY[1], by=Step.DAY).rows
     assert day_totals(days=days) == [
         TypeTotal(DATA, Decimal("28.30"), 31),
         TypeTotal(VOICE, Decimal("0.0000000001"), 60),
@@ -82,7 +83,7 @@ def test_the_totals_are_the_sums_of_the_days(january):
 def test_totals_are_exact():
     someone = subscribe()
     add(event(someone, 5, "9" * 30), event(someone, 6, "0." + "0" * 59 + "1"))
-    days = usage_metrics(start=JANUARY[0], end=JANUARY[1], by_day=True).rows
+    days = usage_metrics(start=JANUARY[0], end=JANUARY[1], by=Step.DAY).rows
     assert f"{day_totals(days=days)[0].total_price:f}" == "9" * 30 + "." + "0" * 59 + "1"
 
 
@@ -134,7 +135,7 @@ def test_deleted_records_have_no_latest_day(state):
 
 
 def reached(limit):
-    days = usage_metrics(start=JANUARY[0], end=JANUARY[1], by_day=True).rows
+    days = usage_metrics(start=JANUARY[0], end=JANUARY[1], by=Step.DAY).rows
     return price_limit_by_days(days=days, price_limit=Decimal(limit))
 
 

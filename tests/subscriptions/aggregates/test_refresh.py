@@ -6,6 +6,7 @@ from decimal import Decimal
 import pytest
 
 from subscriptions.aggregates.comparing import Difference
+from subscriptions.aggregates.ranges import Step
 from subscriptions.aggregates.refreshing import RefreshedMonth
 from subscriptions.aggregates.services import daily_usage_check, daily_usage_refresh
 from subscriptions.models import DailyUsage, DataUsageRecord, MonthlyUsage, TotalUsage
@@ -116,9 +117,9 @@ def test_a_rebuild_builds_all_aggregates_again():
 def test_a_rebuild_forgets_sums_of_days_without_records():
     someone = subscribe()
     recipes.daily_usage.make(subscription=someone, day=date(2026, 1, 9))
-    assert sums(by_day=True) != {}
+    assert sums(by=Step.DAY) != {}
     daily_usage_refresh(rebuild=True)
-    assert sums() == sums(by_day=True) == {}
+    assert sums() == sums(by=Step.DAY) == {}
 
 
 # --- The check -------------------------------------------------------------------------------------------------

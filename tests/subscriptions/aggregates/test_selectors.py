@@ -8,7 +8,10 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
+from subscriptions.aggregates import selectors
+from subscriptions.aggregates.ranges import Step
 from subscriptions.aggregates.selectors import (
+    MetricKey,
     ReachedPrice,
     SubscriptionOverPrice,
     UsageKey,
@@ -21,7 +24,7 @@ from subscriptions.aggregates.selectors import (
 )
 from subscriptions.aggregates.services import daily_usage_refresh
 from subscriptions.exceptions import InvalidUsageQuestion
-from subscriptions.models import UsageType
+from subscriptions.models import Subscription, UsageType
 from subscriptions.records import storage
 from tests.subscriptions.helpers import DATA, VOICE, add, event, marks, subscribe, sums
 
@@ -114,7 +117,7 @@ def test_usage_of_one_type_and_of_one_subscription(winter):
 
 def test_usage_by_day(winter):
     one, other = winter
-    assert sums(date(2026, 1, 31), date(2026, 2, 15), by_day=True) == {
+    assert sums(date(2026, 1, 31), date(2026, 2, 15), by=Step.DAY) == {
         (one.pk, "data", date(2026, 1, 31)): ("0.04", 4),
         (one.pk, "data", date(2026, 2, 1)): ("0.08", 8),
         (one.pk, "data", date(2026, 2, 15)): ("0.16", 16),
@@ -123,8 +126,91 @@ def test_usage_by_day(winter):
     }
 
 
+@pytest.mark.parametrize(
+    ("start", "end", "expected"),
+    [
+        ((1, 31), (3, 2), [("data", 1, "0.04", 4), ("data", 2, "0.56", 56), ("data", 3, "0.64", 64)]),
+        ((2, 1), (2, 28), [("data", 2, "0.56", 56)]),
+        ((2, 15), (2, 15), [("data", 2, "0.16", 16)]),
+        ((1, 1), (2, 27), [("data", 1, "0.05", 5), ("data", 2, "0.24", 24)]),
+    ],
+)
+def test_usage_by_month(winter, start, end, expected):
+    one = winter[0]
+    found = sums(date(2026, *start), date(2026, *end), subscription_id=one.pk, usage_type=DATA, by=Step.MONTH)
+    assert found == {(one.pk, kind, date(2026, month, 1)): (price, usage) for kind, month, price, usage in expected}
+
+
+def test_usage_by_month_of_all_time(winter):
+    one, other = winter
+    assert sums(date.min, date.max, by=Step.MONTH) == {
+        (one.pk, "data", date(2026, 1, 1)): ("0.05", 5),
+        (one.pk, "data", date(2026, 2, 1)): ("0.56", 56),
+        (one.pk, "data", date(2026, 3, 1)): ("0.64", 64),
+        (one.pk, "voice", date(2026, 2, 1)): ("100.00", 3600),
+        (other.pk, "data", date(2026, 2, 1)): ("5.00", 5),
+    }
+
+
+@pytest.fixture
+def carriers(state):
+    """AT&T has data for 3 on two days of January and 5 in February, Sprint voice for 7, and no data."""
+    one, two, sprint = subscribe(3)
+    Subscription.objects.filter(pk=sprint.pk).update(carrier="sprint")
+    add(event(one, 5, "1", 10), event(two, 31, "2", 20), event(one, 1, "5", 50, month=2))
+    add(event(sprint, 31, "7", 70), usage_type=VOICE)
+    state()
+    return one, two, sprint
+
+
+def metrics(**options):
+    rows = usage_metrics(start=date(2026, 1, 1), end=date(2026, 2, 28), **options).rows
+    return [
+        (one.carrier, str(one.usage_type), one.month, one.subscription_count, f"{one.total_price:f}", one.total_usage)
+        for one in rows
+    ]
+
+
+def test_metrics_by_carrier_and_month(carriers):
+    assert metrics(by_carrier=True) == [
+        ("att", "data", None, 2, "8.00", 80),
+        ("sprint", "voice", None, 1, "7.00", 70),
+    ]
+    by_month = [
+        ("att", "data", "2026-01", 2, "3.00", 30),
+        ("att", "data", "2026-02", 1, "5.00", 50),
+        ("sprint", "voice", "2026-01", 1, "7.00", 70),
+    ]
+    assert metrics(by_carrier=True, by=Step.MONTH) == by_month
+    assert metrics(by_carrier=True, by=Step.MONTH, carrier="sprint") == by_month[2:]
+    keys = [MetricKey("att", DATA, date(2026, 1, 1)), MetricKey("att", DATA, date(2026, 2, 1))]
+    for place, after in enumerate(keys, 1):
+        assert metrics(by_carrier=True, by=Step.MONTH, after=after, limit=1) == by_month[place : place + 1]
+
+
+def test_usage_and_prices_of_one_carrier(carriers):
+    one, two, sprint = carriers
+    year = date(2026, 1, 1), date(2026, 12, 31)
+    assert sums(*year, carrier="sprint") == {(sprint.pk, "voice"): ("7.00", 70)}
+    assert sums(*year, carrier="att") == {(one.pk, "data"): ("6.00", 60), (two.pk, "data"): ("2.00", 20)}
+    assert over("2", carrier="att").keys() == {one.pk, two.pk}
+    assert over("2", usage_type=VOICE).keys() == {sprint.pk}
+    assert over("2", usage_type=VOICE, carrier="att") == {}
+    assert subscription_count_over_price(price_limit=Decimal(2), usage_type=DATA, carrier="att") == 2
+    assert subscription_count_over_price(price_limit=Decimal(2), usage_type=DATA, carrier="sprint") == 0
+
+
+def test_pages_of_one_carrier_do_not_stop_at_subscriptions_of_others(monkeypatch):
+    monkeypatch.setattr(selectors, "FEWEST_SUBSCRIPTIONS", 1)
+    many = subscribe(6)
+    Subscription.objects.filter(pk__in=[one.pk for one in many[1:]]).update(carrier="sprint")
+    add(*(event(one, 5) for one in many))
+    rows = subscription_usage_totals(start=date(2026, 1, 1), end=date(2026, 1, 31), carrier="sprint", limit=2).rows
+    assert [row.subscription_id for row in rows] == [many[1].pk, many[2].pk]
+
+
 def test_days_of_more_than_two_months_by_day(winter):
-    assert len(sums(date(2026, 1, 1), date(2026, 12, 31), by_day=True)) == 8
+    assert len(sums(date(2026, 1, 1), date(2026, 12, 31), by=Step.DAY)) == 8
 
 
 def test_rows_come_by_subscription_type_and_day(winter):
@@ -136,15 +222,15 @@ def test_rows_come_by_subscription_type_and_day(winter):
         (other.pk, DATA),
     ]
     assert [row.unit for row in rows] == ["kilobytes", "seconds", "kilobytes"]
-    days = subscription_usage_totals(start=date(2026, 1, 1), end=date(2026, 3, 31), by_day=True).rows
+    days = subscription_usage_totals(start=date(2026, 1, 1), end=date(2026, 3, 31), by=Step.DAY).rows
     keys = [(row.subscription_id, str(row.usage_type), row.day) for row in days]
     assert keys == sorted(keys)
 
 
-@pytest.mark.parametrize("by_day", [False, True])
+@pytest.mark.parametrize("by", [None, *Step])
 @pytest.mark.parametrize("limit", [1, 2, 3, 100])
-def test_pages_of_any_size_make_the_whole(winter, by_day, limit):
-    question = {"start": date(2026, 1, 1), "end": date(2026, 3, 31), "by_day": by_day}
+def test_pages_of_any_size_make_the_whole(winter, by, limit):
+    question = {"start": date(2026, 1, 1), "end": date(2026, 3, 31), "by": by}
     whole = subscription_usage_totals(**question).rows
     pages, after = [], None
     while rows := subscription_usage_totals(**question, after=after, limit=limit).rows:
@@ -184,7 +270,7 @@ def test_a_key_that_is_marked_more_than_once_counts_once(monkeypatch, singly):
     add(event(someone, price="8"), event(someone, price="16"))
     assert len(marks()) == 3
     assert sums() == {(someone.pk, "data"): ("31.00", 5)}
-    assert sums(by_day=True) == {(someone.pk, "data", date(2026, 1, 5)): ("31.00", 5)}
+    assert sums(by=Step.DAY) == {(someone.pk, "data", date(2026, 1, 5)): ("31.00", 5)}
     assert over("31") == {someone.pk: {"data": ("31.00", "0.00")}}
     daily_usage_refresh()
     assert sums() == {(someone.pk, "data"): ("31.00", 5)}
@@ -321,7 +407,7 @@ def test_an_answer_has_the_time_of_its_snapshot(state):
 def test_a_hundred_subscriptions_take_as_many_statements_as_one(state):
     def statements():
         with CaptureQueriesContext(connection) as queries:
-            sums(by_day=True)
+            sums(by=Step.DAY)
             sums(limit=500)
             over("1", limit=500)
         return len(queries)

@@ -114,6 +114,83 @@ def test_usage_by_day(client, someone):
     ]
 
 
+def test_usage_by_month(client, someone):
+    query = {"from": "2026-01-06", "to": "2026-02-28", "group_by": "month"}
+    row = {"subscription_id": someone.pk, "usage_type": "data", "unit": "kilobytes"}
+    assert answer(client, USAGE, type="data", **query) == [
+        row | {"month": "2026-01", "total_price": "2.50", "total_usage": 48},
+        row | {"month": "2026-02", "total_price": "100.00", "total_usage": 1},
+    ]
+    text = client.get("/subscriptions/usage.csv", query | {"type": "data"}).content.decode()
+    assert [row["month"] for row in csv.DictReader(io.StringIO(text))] == ["2026-01", "2026-02"]
+
+
+@pytest.fixture
+def two_carriers(someone):
+    sprint = usage_recipes.subscription.make(carrier="sprint")
+    add(event(sprint, 7, "4", 100), event(sprint, 7, "1", 1, month=2))
+    return someone, sprint
+
+
+def test_usage_and_limits_of_a_carrier_and_a_type(client, two_carriers):
+    someone, sprint = two_carriers
+
+    def found(path, **query):
+        return [row["subscription_id"] for row in answer(client, path, **query)]
+
+    assert found(USAGE, carrier="sprint", **JANUARY) == [sprint.pk]
+    assert found(USAGE, carrier="att", type="voice", **JANUARY) == [someone.pk]
+    assert found(OVER, price_limit="3", carrier="sprint") == [sprint.pk]
+    assert found(OVER, price_limit="3", type="voice") == [someone.pk]
+    assert found(OVER, price_limit="3", type="voice", carrier="sprint") == []
+    (row,) = answer(client, OVER, price_limit="3", type="voice")
+    assert [one["usage_type"] for one in row["exceeded"]] == ["voice"]
+
+
+CARRIERS = "/subscriptions/usage/carriers/"
+
+
+def test_usage_of_carriers(client, two_carriers):
+    add(event(subscribe(), 31, "0.50", 2))
+    att = {"carrier": "att", "usage_type": "data", "unit": "kilobytes"}
+    voice = {"carrier": "att", "usage_type": "voice", "unit": "seconds"}
+    sprint = {"carrier": "sprint", "usage_type": "data", "unit": "kilobytes"}
+    rows = [
+        att | {"subscription_count": 2, "total_price": "13.00", "total_usage": 2050},
+        voice | {"subscription_count": 1, "total_price": "3.00", "total_usage": 61},
+        sprint | {"subscription_count": 1, "total_price": "4.00", "total_usage": 100},
+    ]
+    assert answer(client, CARRIERS, **JANUARY) == rows
+    assert answer(client, CARRIERS, carrier="sprint", **JANUARY) == rows[2:]
+    assert answer(client, CARRIERS, type="voice", **JANUARY) == rows[1:2]
+    by_day = answer(client, CARRIERS, carrier="att", type="data", group_by="day", **JANUARY)
+    assert [(row["day"], row["subscription_count"], row["total_price"]) for row in by_day] == [
+        ("2026-01-05", 1, "10.00"),
+        ("2026-01-06", 1, "2.50"),
+        ("2026-01-31", 1, "0.50"),
+    ]
+    text = client.get("/subscriptions/usage/carriers.csv", JANUARY | {"group_by": "month"}).content.decode()
+    assert text.splitlines()[:2] == [
+        "carrier,usage_type,month,subscription_count,total_price,total_usage,unit",
+        "att,data,2026-01,2,13.00,2050,kilobytes",
+    ]
+
+
+@pytest.mark.parametrize("query", [{}, {"group_by": "day"}, {"group_by": "month"}])
+@pytest.mark.parametrize("limit", [1, 2])
+def test_pages_of_carriers_follow_each_other(client, two_carriers, query, limit):
+    range_ = {"from": "2026-01-01", "to": "2026-02-28"}
+    whole = answer(client, CARRIERS, **range_, **query)
+    found = pages(client, CARRIERS, limit=limit, **range_, **query)
+    assert [row for page in found for row in page] == whole
+    assert len(found) > 1
+
+
+@pytest.mark.parametrize("cursor", ["", "att", "verizon-data", "att-data-0", "1-data", "att-data-12345678"])
+def test_a_wrong_cursor_of_carriers_is_refused(client, cursor):
+    assert refusal(client, CARRIERS, cursor=cursor, **JANUARY) == {"cursor": ["invalid"]}
+
+
 @pytest.mark.parametrize("end", ["/", ""])
 def test_usage_of_one_subscription(client, someone, end):
     other = subscribe()
@@ -177,6 +254,46 @@ def test_pages_follow_each_other(client, refresh, path, query, limit):
     assert [row for page in found for row in page] == whole
     assert {len(page) for page in found[:-1]} <= {limit}
     assert 1 <= len(found[-1]) <= limit
+
+
+@pytest.mark.parametrize(
+    ("path", "query"),
+    [
+        (OVER, {"price_limit": "1"}),
+        (USAGE, {"group_by": "day", **JANUARY}),
+        ("/subscriptions/{id}/usage/", {"group_by": "day", **JANUARY}),
+    ],
+)
+def test_all_pages_of_an_export_are_of_one_time(client, path, query):
+    someone, *_others = many = subscribe(4)
+    add(*(event(one, day) for one in many for day in (5, 6)))
+    path = path.format(id=someone.pk)
+    whole = answer(client, path, **query)
+    response, found, times = client.get(path, query | {"export": "new", "limit": 1}), [], set()
+    while True:
+        assert response.status_code == 200, response.content
+        found += response.json()
+        times.add(response["as_of"])
+        add(event(many[-1], 7), event(someone, 7))
+        if "Link" not in response:
+            break
+        response = client.get(response["Link"].removeprefix("<").removesuffix('>; rel="next"'))
+    assert found == whole
+    assert len(times) == 1
+
+
+def test_an_export_as_csv(client, someone):
+    response = client.get("/subscriptions/usage.csv", JANUARY | {"export": "new", "limit": "1"})
+    assert response.content.decode().splitlines()[1] == f"{someone.pk},data,12.50,2048,kilobytes"
+    following = client.get(response["Link"].removeprefix("<").removesuffix('>; rel="next"'))
+    assert following.content.decode().splitlines()[1] == f"{someone.pk},voice,3.00,61,seconds"
+    assert "Link" not in following
+
+
+def test_an_export_that_is_not_kept_is_a_conflict(client, someone):
+    for path, query in ((USAGE, JANUARY), (OVER, {"price_limit": "1"})):
+        response = client.get(path, query | {"export": "7"})
+        assert (response.status_code, response.json()["code"]) == (409, "export_gone")
 
 
 # Beside 0, which stands for all subscriptions.
@@ -307,7 +424,9 @@ def test_the_parameter_wins_over_the_header(client, someone):
         (OVER, {"price_limit": "1", "cursor": "1-data"}, {"cursor": ["invalid"]}),
         (OVER, {"price_limit": "1", "limit": "0"}, {"limit": ["min_value"]}),
         (OVER, {"price_limit": "1", "limit": "10001"}, {"limit": ["max_value"]}),
-        (OVER, {"price_limit": "1", "type": "data"}, {"type": ["unknown"]}),
+        (OVER, {"price_limit": "1", "type": "sms"}, {"type": ["invalid_choice"]}),
+        (OVER, {"price_limit": "1", "group_by": "day"}, {"group_by": ["unknown"]}),
+        (OVER, {"price_limit": "1", "carrier": ""}, {"carrier": ["invalid_choice"]}),
         (OVER, {"price_limit": ["1", "2"]}, {"price_limit": ["repeated"]}),
         (OVER, {"price_limit": "1", "format": "xml"}, {"format": ["invalid_choice"]}),
         (USAGE, {}, {"from": ["required"], "to": ["required"]}),
@@ -317,7 +436,11 @@ def test_the_parameter_wins_over_the_header(client, someone):
         ],
         (USAGE, {"from": "2026-02-01", "to": "2026-01-31"}, {"to": ["before_from"]}),
         (USAGE, {**JANUARY, "type": "sms"}, {"type": ["invalid_choice"]}),
-        (USAGE, {**JANUARY, "group_by": "month"}, {"group_by": ["invalid_choice"]}),
+        (USAGE, {**JANUARY, "export": "old"}, {"export": ["invalid"]}),
+        (USAGE, {**JANUARY, "export": "0"}, {"export": ["invalid"]}),
+        (USAGE, {**JANUARY, "export": "1", "place": "-1"}, {"place": ["min_value"]}),
+        (USAGE, {**JANUARY, "group_by": "year"}, {"group_by": ["invalid_choice"]}),
+        (USAGE, {**JANUARY, "carrier": "verizon"}, {"carrier": ["invalid_choice"]}),
         (USAGE, {**JANUARY, "subscription": "x"}, {"subscription": ["invalid"]}),
         (USAGE, {**JANUARY, "subscription": str(-(2**63) - 1)}, {"subscription": ["min_value"]}),
         (USAGE, {**JANUARY, "subscription": str(2**63)}, {"subscription": ["max_value"]}),
@@ -423,7 +546,7 @@ def app(someone):
 
 
 # The other paths of CSV have the views of their JSON, and what makes them CSV is that of this one.
-@DOCUMENT.include(path_regex="^/subscriptions/.*/$|^/subscriptions/usage.csv$").parametrize()
+@DOCUMENT.include(method="GET", path_regex="^/subscriptions/(.*/)?$|^/subscriptions/usage.csv$").parametrize()
 @few_examples
 def test_answers_are_as_the_document_says(case, app):
     case.call_and_validate(headers={"Accept-Encoding": "identity"})  # The WSGI client unpacks no answers.
@@ -434,10 +557,17 @@ def test_answers_that_have_content_are_as_the_document_says(app, someone):
         (OVER, {"price_limit": "0"}),
         (USAGE, JANUARY),
         (USAGE, {"group_by": "day", **JANUARY}),
+        (USAGE, {"group_by": "month", **JANUARY}),
         ("/subscriptions/{id}/usage/", JANUARY),
+        (CARRIERS, JANUARY),
+        (CARRIERS, {"group_by": "month", **JANUARY}),
     ]:
         for operation in (path, path.removesuffix("/") + ".csv"):
             response = app.get(operation.format(id=someone.pk), query_string=query)
             # A row of JSON, or a row under a header of CSV.
             assert (response.status_code, "data" in response.text) == (200, True)
             DOCUMENT[operation]["GET"].validate_response(response)
+    for path in ("/subscriptions/", "/subscriptions/{id}/"):
+        response = app.get(path.format(id=someone.pk))
+        assert (response.status_code, "att" in response.text) == (200, True)
+        DOCUMENT[path]["GET"].validate_response(response)

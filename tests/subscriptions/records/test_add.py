@@ -7,6 +7,7 @@ import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
+from subscriptions.aggregates.ranges import Step
 from subscriptions.exceptions import DaySealed, InvalidUsage, UsageConflict
 from subscriptions.models import DataUsageRecord, VoiceUsageRecord
 from subscriptions.records import loading, services, storage
@@ -89,7 +90,7 @@ def test_midnight_is_that_of_the_zone_whatever_the_zone_of_the_record(settings):
         event(someone, datetime(2026, 3, 9, 3, 59, tzinfo=UTC), "8"),
         event(someone, datetime(2026, 3, 9, 4, 0, tzinfo=UTC), "16"),
     )
-    assert sums(by_day=True) == {
+    assert sums(by=Step.DAY) == {
         (someone.pk, "data", date(2026, 1, 1)): ("1.00", 1),
         (someone.pk, "data", date(2026, 1, 2)): ("6.00", 2),
         (someone.pk, "data", date(2026, 3, 8)): ("8.00", 1),

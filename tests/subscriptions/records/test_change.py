@@ -5,6 +5,7 @@ from decimal import Decimal
 
 import pytest
 
+from subscriptions.aggregates.ranges import Step
 from subscriptions.aggregates.services import daily_usage_refresh
 from subscriptions.exceptions import DaySealed, InvalidUsage, UsageConflict, UsageRecordNotFound
 from subscriptions.models import DataUsageRecord
@@ -42,9 +43,9 @@ def test_an_edit_to_another_day_moves_the_usage(someone):
     edit(event(someone, 1, "1.50", 10, month=2))
     assert DataUsageRecord.objects.get().day == date(2026, 2, 1)
     expected = {(someone.pk, "data", date(2026, 2, 1)): ("1.50", 10)}
-    assert sums(by_day=True) == expected
+    assert sums(by=Step.DAY) == expected
     daily_usage_refresh()
-    assert sums(by_day=True) == expected
+    assert sums(by=Step.DAY) == expected
     assert sums(date(2026, 1, 1), date(2026, 1, 31)) == {}
 
 
@@ -115,7 +116,7 @@ def test_deleting_all_records_leaves_no_usage(someone):
     assert sums() == {}
     daily_usage_refresh()
     assert sums() == {}
-    assert sums(by_day=True) == {}
+    assert sums(by=Step.DAY) == {}
 
 
 def test_a_deletion_of_very_many_fits_into_the_memory_for_locks():

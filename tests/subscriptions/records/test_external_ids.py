@@ -9,6 +9,7 @@ from django.apps import apps
 from django.core.management import call_command
 from django.db import connection, transaction
 
+from subscriptions.aggregates.ranges import Step
 from subscriptions.exceptions import DaySealed, InvalidUsage, UsageConflict
 from subscriptions.models import DataUsageRecord, SealedDay, UnplainExternalId
 from subscriptions.records import services
@@ -72,7 +73,7 @@ def test_a_record_sent_again_in_another_time_zone_counts_once(someone, settings)
     add(records[0])
     in_new_york(settings)
     assert add(*records) == UsageAdded(added=1, repeated=1)
-    assert sums(by_day=True) == {
+    assert sums(by=Step.DAY) == {
         (someone.pk, "data", date(2026, 1, 2)): ("1.50", 7),
         (someone.pk, "data", date(2026, 1, 1)): ("2.00", 1),
     }

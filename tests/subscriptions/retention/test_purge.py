@@ -6,6 +6,7 @@ from decimal import Decimal
 import pytest
 from django.utils import timezone
 
+from subscriptions.aggregates.ranges import Step
 from subscriptions.aggregates.services import daily_usage_check, daily_usage_refresh
 from subscriptions.exceptions import AggregateDiffers, DaySealed, InvalidPurge, UsageRecordNotFound
 from subscriptions.models import DailyUsage, DataUsageRecord, MonthlyUsage, SealedDay
@@ -29,7 +30,7 @@ def test_days_before_the_day_are_purged_and_their_sums_kept():
     add(event(one, 5, "1.5", 2), event(one, 5, "2", 3), event(other, 5, "4", 5), event(one, 6, "8", 7))
     add(event(one, 7, "16", 11), event(one, 5, "32", 13, month=2))
     add(event(one, 6, "64", 17), usage_type=VOICE)
-    before = sums(), sums(by_day=True)
+    before = sums(), sums(by=Step.DAY)
 
     assert usage_records_purge(before=BEFORE).purged == [
         PurgedDay(DATA, date(2026, 1, 5), 3),
@@ -43,7 +44,7 @@ def test_days_before_the_day_are_purged_and_their_sums_kept():
         (one.pk, "voice", date(2026, 1, 6), 1, Decimal(64), 17, 1),
     ]
     assert partitions() == ["subscriptions_datausagerecord_20260107", "subscriptions_datausagerecord_20260205"]
-    assert (sums(), sums(by_day=True)) == before
+    assert (sums(), sums(by=Step.DAY)) == before
     assert before[0] == {
         (one.pk, "data"): ("59.50", 36),
         (one.pk, "voice"): ("64.00", 17),
@@ -59,7 +60,7 @@ def test_after_any_refresh_history_is_as_it_was():
     usage_records_purge(before=BEFORE)
     for rebuild in (False, True):
         daily_usage_refresh(rebuild=rebuild)
-        assert sums(by_day=True) == {
+        assert sums(by=Step.DAY) == {
             (someone.pk, "data", date(2026, 1, 5)): ("3.00", 1),
             (someone.pk, "data", date(2026, 1, 6)): ("4.00", 1),
         }
