@@ -9,6 +9,8 @@ from graphql_schema.dsrs.mutations import DeleteDSR
 from graphql_schema.dsrs.queries import DSRQueries
 from graphql_schema.messages.mutations import DeleteMessage
 from graphql_schema.messages.queries import MessageQueries
+from graphql_schema.price_limits.mutations import DeletePriceLimit, SetPriceLimit
+from graphql_schema.price_limits.queries import PriceLimitQueries
 from graphql_schema.rates.mutations import SetOperatorRate
 from graphql_schema.rates.queries import RateQueries
 from graphql_schema.resources.queries import ResourceQueries
@@ -28,6 +30,7 @@ class Query(
     ArtistQueries,
     RateQueries,
     SubscriptionQueries,
+    PriceLimitQueries,
 ):
     """All queries. Amounts are exact decimals as strings. Lists are paginated."""
 
@@ -39,6 +42,8 @@ class Mutation(graphene.ObjectType):
     delete_version = DeleteVersion.Field(description=getdoc(DeleteVersion))
     revert_to_version = RevertToVersion.Field(description=getdoc(RevertToVersion))
     delete_message = DeleteMessage.Field(description=getdoc(DeleteMessage))
+    set_price_limit = SetPriceLimit.Field(description=getdoc(SetPriceLimit))
+    delete_price_limit = DeletePriceLimit.Field(description=getdoc(DeletePriceLimit))
     set_operator_rate = SetOperatorRate.Field(description=getdoc(SetOperatorRate))
 
 

@@ -16,6 +16,7 @@ from dsrhub.import_export.button import StreamingExportMixin
 from dsrhub.models import Action
 from subscriptions.admin.exports import EXPORTS_OF_SUBSCRIPTIONS, SubscriptionExportForm
 from subscriptions.admin.questions import QuestionPages
+from subscriptions.limits.services import limits_apply_anew
 from subscriptions.models import SealedDay, Subscription
 
 
@@ -34,6 +35,11 @@ class SubscriptionAdmin(QuestionPages, StreamingExportMixin, AuditedAdmin, Chang
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         # Its usage stays. A subscription ends by its status.
         return False
+
+    def save_model(self, request: HttpRequest, obj: Subscription, form: Any, change: bool) -> None:
+        super().save_model(request, obj, form, change)
+        if change and "carrier" in form.changed_data:
+            limits_apply_anew(subscription_id=obj.pk)
 
     @admin.display(description=_("usage"))
     def usage_link(self, subscription: Subscription) -> SafeString:

@@ -1,9 +1,12 @@
 """The routes of the REST endpoints of usage."""
 
 from dsrhub.api.routes import either_slash
-from subscriptions.api import views
+from subscriptions.api import limits, views
 
 urlpatterns = [
+    *either_slash("subscriptions/limits/", limits.PriceLimitListView.as_view(), "price-limit-list"),
+    *either_slash("subscriptions/limits/<str:id>/", limits.PriceLimitView.as_view(), "price-limit"),
+    *either_slash("subscriptions/crossings/", limits.LimitCrossingListView.as_view(), "limit-crossing-list"),
     *either_slash("subscriptions/over-limit/", views.OverLimitView.as_view(), "subscription-over-limit"),
     *either_slash("subscriptions/over-limit.csv", views.OverLimitCSVView.as_view(), "subscription-over-limit-csv"),
     *either_slash("subscriptions/usage/", views.UsageView.as_view(), "subscription-usage"),
