@@ -4,6 +4,7 @@ from ipaddress import ip_network
 
 import pytest
 
+from tests.subscriptions.conftest import real_commits  # noqa: F401 - a fixture
 from tests.webhooks import recipes
 from tests.webhooks.receiver import Receiver
 
