@@ -17,6 +17,8 @@ from dsrhub.webhooks.targets import Address, Target, addresses_of, target_of
 
 # How long an attempt may take, in seconds: to connect to an address, and from then on.
 CONNECT_SECONDS, ANSWER_SECONDS = 5, 15
+# A host has some addresses, in case that one does not answer.
+MOST_ADDRESSES = 2
 # How much of an answer is kept, and read.
 LONGEST_ANSWER = 1000
 # A receiver may ask for a pause of so many seconds.
@@ -48,12 +50,12 @@ def post(url: str, body: str, headers: Mapping[str, str]) -> Answer:
     started = time.monotonic()
     try:
         target = target_of(url)
-        with _connection(target, addresses_of(target)) as connection:
+        with _connection(target, addresses_of(target)[:MOST_ADDRESSES]) as connection:
             connection.request("POST", target.path, body.encode(), {"Host": target.authority, **headers})
             found = _found(connection.getresponse())
     except AddressRefused as error:
         return Answer(error=printable(str(error.text), LONGEST_ANSWER))
-    except (OSError, HTTPException) as error:
+    except (OSError, HTTPException, ValueError) as error:  # A host that TLS cannot name is a ValueError.
         return Answer(error=_error_text(error), seconds=_since(started))
     status, text, pause = found
     return Answer(status=status, body=text, seconds=_since(started), pause=pause)
@@ -62,12 +64,9 @@ def post(url: str, body: str, headers: Mapping[str, str]) -> Answer:
 @contextmanager
 def _connection(target: Target, addresses: list[Address]) -> Iterator[HTTPConnection]:
     """A connection to one of the addresses, which is cut when its time is over."""
-    plain = _connected(addresses, target.port)
-    own = (
-        TLS.wrap_socket(plain, server_hostname=target.host, do_handshake_on_connect=False)
-        if target.is_secure
-        else plain
-    )
+    own = _connected(addresses, target.port)
+    if target.is_secure:
+        own = _with_tls(own, target.host)
     timer, is_cut = Timer(ANSWER_SECONDS, lambda: _cut(own, is_cut)), Event()
     timer.daemon = True
     timer.start()
@@ -96,6 +95,15 @@ def _connected(addresses: list[Address], port: int) -> socket:
             if number == len(addresses):
                 raise
     raise OSError("The host has no address.")
+
+
+def _with_tls(plain: socket, host: str) -> ssl.SSLSocket:
+    """The socket for TLS, before the handshake: that may last, too."""
+    try:
+        return TLS.wrap_socket(plain, server_hostname=host, do_handshake_on_connect=False)
+    except (OSError, ValueError):
+        plain.close()
+        raise
 
 
 def _cut(own: socket, is_cut: Event) -> None:

@@ -5,9 +5,7 @@ from typing import Any
 
 from django.db.models import QuerySet
 
-from dsrhub.texts import gettext_lazy as _
 from subscriptions.aggregates.ranges import require_order
-from subscriptions.exceptions import LimitNotFound
 from subscriptions.models import LimitCrossing, LimitMark, LimitSpan, PriceLimit, UsageMark, UsageType
 
 
@@ -17,14 +15,6 @@ def price_limit_list(
     """The price limits themselves: those of a subscription, of a carrier, or all."""
     filters = {"subscription": subscription_id, "carrier": carrier, "usage_type": usage_type}
     return PriceLimit.objects.filter(**_given(filters)).order_by()
-
-
-def price_limit_get(*, limit_number: int) -> PriceLimit:
-    """Raises LimitNotFound."""
-    limit = PriceLimit.objects.filter(pk=limit_number).first()
-    if limit is None:
-        raise LimitNotFound(_("There is no price limit %(id)s.") % {"id": limit_number}, id=limit_number)
-    return limit
 
 
 def limit_crossing_list(

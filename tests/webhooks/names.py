@@ -7,6 +7,7 @@ PUBLIC = "198.41.0.4"
 HOSTS = {
     "receiver.example": [PUBLIC],
     "receiver.test": ["127.0.0.1"],
+    ".receiver.test": ["127.0.0.1"],
     "mixed.example": [PUBLIC, "10.0.0.1"],
     "mapped.example": ["::ffff:127.0.0.1"],
 }

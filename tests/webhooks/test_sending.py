@@ -80,6 +80,11 @@ def test_a_receiver_without_tls_is_an_error(receiver):
     assert receiver.received == []
 
 
+def test_a_host_that_tls_cannot_name_is_an_error(receiver):
+    answer = post(f"https://.receiver.test:{receiver.port}/", "{}", HEADERS)
+    assert answer.error.startswith("UnicodeError")
+
+
 @pytest.mark.parametrize("sent", [b"", b"nonsense\r\n\r\n", b"HTTP/1.1 2"])
 def test_an_answer_that_is_cut_off_or_none_is_an_error(loopback, sent):
     def answer(connection):

@@ -87,7 +87,7 @@ class AnswerSerializer(serializers.Serializer[Any]):
     seconds = serializers.FloatField()
 
 
-class DeliverySerializer(serializers.Serializer[Delivery]):
+class WebhookDeliverySerializer(serializers.Serializer[Delivery]):
     """An event on its way to a webhook."""
 
     id = Int64Field()

@@ -24,9 +24,9 @@ from dsrhub.texts import gettext_lazy as _
 from dsrhub.webhooks import selectors, services
 from dsrhub.webhooks.api.serializers import (
     DeliveryParameters,
-    DeliverySerializer,
     WebhookBody,
     WebhookChangeBody,
+    WebhookDeliverySerializer,
     WebhookSecretSerializer,
     WebhookSerializer,
 )
@@ -160,12 +160,12 @@ class WebhookTestView(APIView):
         tags=["webhooks"],
         parameters=[ID],
         request=None,
-        responses={202: DeliverySerializer, **REFUSED, **NOT_FOUND, **DISABLED},
+        responses={202: WebhookDeliverySerializer, **REFUSED, **NOT_FOUND, **DISABLED},
     )
     def post(self, request: Request, id: str) -> Response:
         """Let a worker send an event of the type `webhook.test`. Needs the permission `change_webhook`."""
         delivery = services.webhook_test(webhook_number=webhook_number(id))
-        return Response(DeliverySerializer(delivery).data, status.HTTP_202_ACCEPTED)
+        return Response(WebhookDeliverySerializer(delivery).data, status.HTTP_202_ACCEPTED)
 
 
 class DeliveryListView(APIView):
@@ -176,7 +176,7 @@ class DeliveryListView(APIView):
         summary="List the deliveries to a webhook",
         tags=["webhooks"],
         parameters=[ID, DeliveryParameters, EXACT_IN_WORDS],
-        responses={200: DeliverySerializer(many=True), 400: WRONG_PARAMETERS, **REFUSED, **NOT_FOUND},
+        responses={200: WebhookDeliverySerializer(many=True), 400: WRONG_PARAMETERS, **REFUSED, **NOT_FOUND},
     )
     def get(self, request: Request, id: str) -> Response:
         """List the events that were sent to a webhook, or wait for it, with the last answers of the receiver.
@@ -189,7 +189,7 @@ class DeliveryListView(APIView):
         rows = selectors.delivery_list(
             webhook_number=webhook_number(id), state=asked.get("state"), before=asked["cursor"], limit=limit + 1
         )
-        return page_response(request, rows, DeliverySerializer, limit=limit, exact=exact, key="pk")
+        return page_response(request, rows, WebhookDeliverySerializer, limit=limit, exact=exact, key="pk")
 
 
 class DeliveryResendView(APIView):
@@ -201,12 +201,12 @@ class DeliveryResendView(APIView):
         tags=["webhooks"],
         parameters=[ID, DELIVERY_ID],
         request=None,
-        responses={202: DeliverySerializer, **REFUSED, **NOT_FOUND, **DISABLED},
+        responses={202: WebhookDeliverySerializer, **REFUSED, **NOT_FOUND, **DISABLED},
     )
     def post(self, request: Request, id: str, delivery: str) -> Response:
         """Let a worker send an event again, with the same id and content. Needs the permission `change_webhook`."""
         resent = services.delivery_resend(webhook_number=webhook_number(id), delivery_number=delivery_number(delivery))
-        return Response(DeliverySerializer(resent).data, status.HTTP_202_ACCEPTED)
+        return Response(WebhookDeliverySerializer(resent).data, status.HTTP_202_ACCEPTED)
 
 
 def _with_secret(webhook: object, secret: str, status_code: int) -> Response:
