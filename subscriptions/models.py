@@ -357,7 +357,14 @@ class PriceLimit(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.scope.label}, {self.get_usage_type_display()}, {self.get_span_display()}"
+        return f"{self.whose}, {self.get_usage_type_display()}, {self.get_span_display()}"
+
+    @property
+    def whose(self) -> str:
+        """Whom it is for, in the language of the reader."""
+        if self.scope == LimitScope.ALL:
+            return str(LimitScope.ALL.label)
+        return str(self.subscription or self.get_carrier_display())
 
     @property
     def scope(self) -> LimitScope:

@@ -6,7 +6,7 @@ from typing import NamedTuple
 from django.db import transaction
 from django.utils import timezone
 
-from catalogue.dsrs.coverage import GAPS, MOST_MONTHS, State, coverage, latest_month, month_name
+from catalogue.dsrs.coverage import GAPS, MOST_MONTHS, SeriesCoverage, State, coverage, latest_month, month_name
 from catalogue.models import ToldGap
 from dsrhub.database.statements import rows_of
 from dsrhub.webhooks.models import EventType
@@ -54,11 +54,16 @@ def _gaps() -> dict[Gap, State]:
     months = last.year * 12 + last.month - MOST_MONTHS
     first = date(months // 12, months % 12 + 1, 1)
     return {
-        Gap(*(getattr(series, name) for name in Gap._fields[:-1]), date.fromisoformat(f"{name}-01")): month.state
+        _gap(series, name): month.state
         for series in coverage(first=first, last=last)
         for name, month in series.months.items()
         if month.state in GAPS
     }
+
+
+def _gap(series: SeriesCoverage, month: str) -> Gap:
+    first = date.fromisoformat(f"{month}-01")
+    return Gap(series.dsp, series.offer, series.society, series.territory, series.currency, first)
 
 
 def _inserted(gaps: list[Gap]) -> list[Gap]:

@@ -11,8 +11,11 @@ from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
+from django.utils.formats import localize
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
+from django.utils.text import Truncator
+from django.utils.timezone import template_localtime
 from django.utils.translation import gettext as translated
 from django.utils.translation import gettext_lazy as _
 
@@ -21,13 +24,19 @@ from dsrhub.exceptions import DsrhubError
 from dsrhub.webhooks import services
 from dsrhub.webhooks.models import Delivery, EventType, Webhook
 
+# How much of an answer the list of the log shows.
+LONGEST_ANSWER = 60
+
+
+def event_choices() -> list[tuple[str, str]]:
+    """The types of events, with the codes that their receivers know."""
+    return [(kind.value, f"{kind.label} ({kind.value})") for kind in EventType]
+
 
 class WebhookForm(forms.ModelForm):
     """A webhook that the service writes when the form is valid, so that its errors appear in the form."""
 
-    events = forms.MultipleChoiceField(
-        label=_("events"), choices=EventType.choices, widget=forms.CheckboxSelectMultiple
-    )
+    events = forms.MultipleChoiceField(label=_("Events"), choices=event_choices, widget=forms.CheckboxSelectMultiple)
 
     # That of a new webhook.
     secret = ""
@@ -143,7 +152,7 @@ class DeliveryAdmin(ReadOnlyAdmin):
     """The log, for users who may view webhooks."""
 
     change_form_template = "admin/webhooks/delivery/change_form.html"
-    list_display = ["id", "event_type", "webhook", "subject", "state", "attempts", "event_at", "due_at", "last_answer"]
+    list_display = ["id", "event_type", "webhook", "subject", "state", "attempts", "event_at", "last_answer"]
     list_filter = ["state", "webhook", "event__type"]
     list_select_related = ["webhook", "event"]
     search_fields = ["=subject"]
@@ -181,13 +190,13 @@ class DeliveryAdmin(ReadOnlyAdmin):
         return delivery.event.message_id
 
     @admin.display(description=_("time"), ordering="event__at")
-    def event_at(self, delivery: Delivery) -> Any:
-        return delivery.event.at
+    def event_at(self, delivery: Delivery) -> str:
+        return str(localize(template_localtime(delivery.event.at)))
 
     @admin.display(description=_("last answer"))
     def last_answer(self, delivery: Delivery) -> str | None:
         last = delivery.answers[-1] if delivery.answers else {}
-        return last.get("error") or last.get("status")
+        return Truncator(last.get("error") or last.get("status")).chars(LONGEST_ANSWER) if last else None
 
     @admin.display(description=_("content"))
     def content(self, delivery: Delivery) -> SafeString:

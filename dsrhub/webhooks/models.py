@@ -130,8 +130,8 @@ class Delivery(models.Model):
 
     class Meta:
         default_permissions = ()  # Who may view a webhook may view its log.
-        verbose_name = _("delivery")
-        verbose_name_plural = _("deliveries")
+        verbose_name = _("delivery to a webhook")
+        verbose_name_plural = _("deliveries to webhooks")
         ordering = ["-id"]
         constraints = [
             models.UniqueConstraint(fields=["webhook", "event"], name="delivery_once"),
@@ -151,4 +151,4 @@ class Delivery(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.webhook_id}: {self.event_id}"
+        return str(self.pk)

@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Iterable
 from datetime import date
+from decimal import Decimal
 from typing import Any, ClassVar
 
 from django import forms
@@ -9,6 +10,7 @@ from django.contrib import admin
 from django.db.models import Model, QuerySet
 from django.http import HttpRequest
 from django.utils import timezone
+from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 
 from dsrhub.admin import ChangedAsShownAdmin, DeletedByServiceAdmin, ReadOnlyAdmin
@@ -18,7 +20,7 @@ from dsrhub.exceptions import DsrhubError
 from dsrhub.languages import in_english
 from subscriptions.admin.questions.forms import DayField
 from subscriptions.limits.services import limits_lock, price_limit_delete, price_limit_set
-from subscriptions.models import LimitCrossing, LimitScope, LimitSpan, PriceLimit, UsageType
+from subscriptions.models import LimitCrossing, LimitSpan, PriceLimit, UsageType
 from subscriptions.records.events import usage_day
 
 
@@ -26,7 +28,7 @@ class PriceLimitForm(forms.ModelForm):
     """A limit that the service writes when the form is valid, so that its errors appear in the form."""
 
     since = DayField(
-        label=_("since"),
+        label=_("Since"),
         required=False,
         help_text=_("A day of the first month that has the limit. A limit of the total has none."),
     )
@@ -106,17 +108,16 @@ class PriceLimitAdmin(AutocompleteMixin, ChangedAsShownAdmin, DeletedByServiceAd
 
     @admin.display(description=_("limit of"), ordering="subscription")
     def limit_of(self, limit: PriceLimit) -> str:
-        if limit.scope == LimitScope.ALL:
-            return str(LimitScope.ALL.label)
-        return str(limit.subscription or limit.get_carrier_display())
+        return limit.whose
 
     @admin.display(description=_("since"), ordering="since")
     def since_month(self, limit: PriceLimit) -> str | None:
-        return limit.since and f"{limit.since:%Y-%m}"
+        return f"{limit.since:%Y-%m}" if limit.since else None
 
     @admin.display(description=_("price limit"), ordering="price")
-    def rounded_price(self, limit: PriceLimit) -> str:
-        return rounded(limit.price)
+    def rounded_price(self, limit: PriceLimit) -> SafeString:
+        price: Decimal = limit.price
+        return rounded(price)
 
 
 @admin.register(LimitCrossing)
@@ -138,8 +139,9 @@ class LimitCrossingAdmin(ReadOnlyAdmin):
 
     @admin.display(description=_("month"), ordering="month")
     def month_name(self, crossing: LimitCrossing) -> str | None:
-        return crossing.month and f"{crossing.month:%Y-%m}"
+        return f"{crossing.month:%Y-%m}" if crossing.month else None
 
     @admin.display(description=_("price limit"), ordering="price_limit")
-    def rounded_limit(self, crossing: LimitCrossing) -> str:
-        return rounded(crossing.price_limit)
+    def rounded_limit(self, crossing: LimitCrossing) -> SafeString:
+        price: Decimal = crossing.price_limit
+        return rounded(price)

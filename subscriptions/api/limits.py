@@ -138,7 +138,7 @@ class PriceLimitSerializer(serializers.Serializer[PriceLimit]):
     since = serializers.SerializerMethodField(help_text="The first month that has the limit, such as 2026-01.")
 
     def get_since(self, limit: PriceLimit) -> str | None:
-        return limit.since and f"{limit.since:%Y-%m}"
+        return f"{limit.since:%Y-%m}" if limit.since else None
 
 
 class LimitCrossingSerializer(serializers.Serializer[LimitCrossing]):
@@ -158,7 +158,7 @@ class LimitCrossingSerializer(serializers.Serializer[LimitCrossing]):
     )
 
     def get_month(self, crossing: LimitCrossing) -> str | None:
-        return crossing.month and f"{crossing.month:%Y-%m}"
+        return f"{crossing.month:%Y-%m}" if crossing.month else None
 
 
 # --- Views -----------------------------------------------------------------------------------------------------

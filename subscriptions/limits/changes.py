@@ -109,16 +109,22 @@ ORDER BY subscription_id, span, starts
 """
 
 
+class Reached(NamedTuple):
+    """The day on which a limit was first reached."""
+
+    day: date
+    price_limit: Decimal
+    scope: LimitScope
+
+
 class Change(NamedTuple):
-    """A crossing that is to be withdrawn, by its id, or to be written, with its day and limit; or one for another."""
+    """A crossing that is to be withdrawn, by its id, or one that is to be written, or one in place of the other."""
 
     subscription_id: int
     span: LimitSpan
     month: date | None
     withdrawn: int | None
-    day: date | None
-    price_limit: Decimal | None
-    scope: LimitScope | None
+    reached: Reached | None
 
 
 def marks_take(usage_type: UsageType) -> list[Change] | None:
@@ -139,7 +145,7 @@ def marks_take(usage_type: UsageType) -> list[Change] | None:
         applies_to_total=composed(APPLIES, keys=sql.SQL("key_of_total"), type=kind, span=sql.Literal("total")),
     )
     return [
-        Change(number, LimitSpan(span), month, crossing, day, price_limit, scope and LimitScope(scope))
+        Change(number, LimitSpan(span), month, crossing, day and Reached(day, price_limit, LimitScope(scope)))
         for number, span, month, crossing, day, price_limit, scope in rows_of(statement)
     ]
 

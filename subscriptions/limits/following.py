@@ -56,7 +56,7 @@ def _marks_follow(usage_type: UsageType) -> list[Change] | None:
         changes = marks_take(usage_type)
         if changes:
             _withdraw([change.withdrawn for change in changes if change.withdrawn is not None])
-            _write(usage_type, [change for change in changes if change.day is not None])
+            _write(usage_type, changes)
     return changes
 
 
@@ -75,12 +75,11 @@ def _write(usage_type: UsageType, changes: Sequence[Change]) -> None:
                 usage_type=usage_type,
                 span=change.span,
                 month=change.month,
-                day=change.day,
-                price_limit=change.price_limit,
-                scope=change.scope,
                 found_at=now,
+                **change.reached._asdict(),
             )
             for change in changes
+            if change.reached is not None
         ],
         batch_size=BATCH,
     )

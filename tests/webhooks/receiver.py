@@ -94,6 +94,14 @@ def listening_raw(answer):
         thread.join()
 
 
+def whole_request(connection):
+    """The bytes of a request whose body is an empty object. It comes in pieces."""
+    received = b""
+    while not received.endswith(b"\r\n\r\n{}"):
+        received += connection.recv(10_000)
+    return received
+
+
 def certificate_of(host, folder):
     """The files of a key and of a certificate that signs itself."""
     key = ec.generate_private_key(ec.SECP256R1())

@@ -9,7 +9,7 @@ import pytest
 
 from dsrhub.webhooks import sending
 from dsrhub.webhooks.sending import post
-from tests.webhooks.receiver import certificate_of, listening_raw, status
+from tests.webhooks.receiver import certificate_of, listening_raw, status, whole_request
 
 HEADERS = {"Content-Type": "application/json", "webhook-id": "msg_1"}
 
@@ -88,7 +88,7 @@ def test_a_host_that_tls_cannot_name_is_an_error(receiver):
 @pytest.mark.parametrize("sent", [b"", b"nonsense\r\n\r\n", b"HTTP/1.1 2"])
 def test_an_answer_that_is_cut_off_or_none_is_an_error(loopback, sent):
     def answer(connection):
-        connection.recv(10_000)
+        whole_request(connection)
         connection.sendall(sent)
 
     with listening_raw(answer) as port:
@@ -141,9 +141,9 @@ def test_over_tls_the_checked_address_is_asked_by_the_name_of_the_host(loopback,
 
     def answer(connection):
         with context.wrap_socket(connection, server_side=True) as own:
-            own.recv(10_000)
+            asked.append(whole_request(own)[-2:])
             own.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")
 
     with listening_raw(answer) as port:
         found = post(f"https://receiver.test:{port}/", "{}", HEADERS)
-    assert (found.status, found.body, found.error, asked) == (200, "ok", "", ["receiver.test"])
+    assert (found.status, found.body, found.error, asked) == (200, "ok", "", ["receiver.test", b"{}"])

@@ -10,7 +10,7 @@ from rest_framework import serializers
 from dsrhub.api.fields import Int64Field, TextField, TruthField, WholeNumberField
 from dsrhub.api.pages import PageParameters
 from dsrhub.api.parameters import Body
-from dsrhub.webhooks.models import Delivery, EventType, Webhook
+from dsrhub.webhooks.models import Delivery, EventType
 from dsrhub.webhooks.services import LONGEST_NAME
 from dsrhub.webhooks.targets import LONGEST_URL
 
@@ -20,9 +20,14 @@ LARGEST_PAGE = 100
 # --- Parameters ------------------------------------------------------------------------------------------------
 
 
-def _events(*, required: bool) -> serializers.ListField:
-    child = serializers.ChoiceField(EventType.choices)
-    return serializers.ListField(child=child, allow_empty=False, max_length=len(EventType), required=required)
+class EventsField(serializers.MultipleChoiceField):
+    """A list of types of events, in their own order. Unlike those of a list field, its errors name no positions."""
+
+    def to_internal_value(self, data: Any) -> Any:
+        if not isinstance(data, list):
+            self.fail("not_a_list", input_type=type(data).__name__)
+        chosen = super().to_internal_value(data)
+        return [kind for kind in EventType.values if kind in chosen]
 
 
 class WebhookBody(Body):
@@ -30,7 +35,7 @@ class WebhookBody(Body):
 
     name = TextField(max_length=LONGEST_NAME, help_text="Who receives the events, and what for.")
     url = TextField(max_length=LONGEST_URL, help_text="An address with https, at a public host.")
-    events = _events(required=True)
+    events = EventsField(choices=EventType.choices, allow_empty=False)
 
 
 class WebhookChangeBody(Body):
@@ -38,7 +43,7 @@ class WebhookChangeBody(Body):
 
     name = TextField(max_length=LONGEST_NAME, required=False)
     url = TextField(max_length=LONGEST_URL, required=False)
-    events = _events(required=False)
+    events = EventsField(choices=EventType.choices, allow_empty=False, required=False)
     enabled = TruthField(source="is_enabled", required=False)
 
 
@@ -52,7 +57,7 @@ class DeliveryParameters(PageParameters):
 # --- Answers ---------------------------------------------------------------------------------------------------
 
 
-class WebhookSerializer(serializers.Serializer[Webhook]):
+class WebhookSerializer(serializers.Serializer[Any]):
     """An address that is told of what happens. Its secret is never shown again."""
 
     id = serializers.IntegerField()
@@ -87,7 +92,7 @@ class AnswerSerializer(serializers.Serializer[Any]):
     seconds = serializers.FloatField()
 
 
-class WebhookDeliverySerializer(serializers.Serializer[Delivery]):
+class WebhookDeliverySerializer(serializers.Serializer[Any]):
     """An event on its way to a webhook."""
 
     id = Int64Field()

@@ -137,8 +137,8 @@ class Migration(migrations.Migration):
                 ),
             ],
             options={
-                "verbose_name": "delivery",
-                "verbose_name_plural": "deliveries",
+                "verbose_name": "delivery to a webhook",
+                "verbose_name_plural": "deliveries to webhooks",
                 "ordering": ["-id"],
                 "default_permissions": (),
                 "indexes": [

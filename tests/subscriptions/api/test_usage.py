@@ -423,7 +423,7 @@ def app(someone):
 
 
 # The other paths of CSV have the views of their JSON, and what makes them CSV is that of this one.
-@DOCUMENT.include(path_regex="^/subscriptions/.*/$|^/subscriptions/usage.csv$").parametrize()
+@DOCUMENT.include(path_regex="^/subscriptions/.*/$|^/subscriptions/usage.csv$", method="GET").parametrize()
 @few_examples
 def test_answers_are_as_the_document_says(case, app):
     case.call_and_validate(headers={"Accept-Encoding": "identity"})  # The WSGI client unpacks no answers.
