@@ -91,6 +91,8 @@ class Trial:
             "DSRHUB_ALLOWED_HOSTS": "localhost,127.0.0.1",
             "DSRHUB_HTTPS": "false",
             "DSRHUB_SHARED_PARTITION_BYTES": str(SHARED_PARTITION_BYTES),
+            # What is replaced is dropped: then every line belongs to a DSR, or is to be dropped.
+            "DSRHUB_SUPERSEDED_DAYS": "0",
             "DSRHUB_DATA_DIR": str(folder / "data"),
         }
         os.environ |= self.environment

@@ -24,7 +24,8 @@ class Outbox:
         self.receiver = receiver
         self.receiver.answers.extend([_slowly(random.uniform(0, 0.02)) for _ in range(EVENTS)])
         Webhook.objects.all().delete()
-        recipes.webhook.make(url=f"http://127.0.0.1:{receiver.port}/")
+        # Workers tell of missing reports, too.
+        recipes.webhook.make(url=f"http://127.0.0.1:{receiver.port}/", events=[EventType.DSR_INGESTED])
         for number in range(EVENTS):
             with transaction.atomic():
                 subject = f"dsp:{number % SUBJECTS}"

@@ -24,13 +24,19 @@ class Received(NamedTuple):
         return self.headers["webhook-id"]
 
 
+class Server(ThreadingHTTPServer):
+    daemon_threads = True
+
+    def handle_error(self, *_):
+        """Say nothing of a client that was killed."""
+
+
 class Receiver:
     """Keeps what came in `received`. `answers` are functions of the handler that answer the next requests; then 204."""
 
     def __init__(self):
         self.received, self.answers = [], deque()
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
-        self._server.daemon_threads = True
+        self._server = Server(("127.0.0.1", 0), self._handler())
         self.port = self._server.server_port
         self.url = f"http://receiver.test:{self.port}/events?for=tests"
         self._thread = Thread(target=self._server.serve_forever, args=[0.01])
