@@ -6,7 +6,7 @@ from typing import NamedTuple
 from django.db import transaction
 from django.utils import timezone
 
-from catalogue.dsrs.coverage import GAPS, MOST_MONTHS, SeriesCoverage, State, coverage, latest_month, month_name
+from catalogue.dsrs.coverage import GAPS, MOST_MONTHS, SeriesCoverage, State, coverage, month_name
 from catalogue.models import ToldGap
 from dsrhub.database.statements import rows_of
 from dsrhub.webhooks.models import EventType
@@ -50,7 +50,8 @@ def missing_reports_tell() -> int:
 
 
 def _gaps() -> dict[Gap, State]:
-    last = max(timezone.localdate().replace(day=1), latest_month() or date.min)
+    # Not up to the latest DSR: of a month that is still to come, nothing is missing.
+    last = timezone.localdate()
     months = last.year * 12 + last.month - MOST_MONTHS
     first = date(months // 12, months % 12 + 1, 1)
     return {

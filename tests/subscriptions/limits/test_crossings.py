@@ -10,6 +10,7 @@ from django.core.management import call_command
 from dsrhub.webhooks.models import Event
 from subscriptions.aggregates.services import daily_usage_refresh
 from subscriptions.exceptions import InvalidLimit, LimitNotFound, SubscriptionNotFound
+from subscriptions.limits import changes
 from subscriptions.limits.following import limits_follow
 from subscriptions.limits.selectors import limit_crossing_list, limits_are_current
 from subscriptions.limits.services import price_limit_delete, price_limit_set
@@ -153,6 +154,37 @@ def test_a_late_record_of_an_earlier_month_moves_the_day_of_the_total():
     assert withdrawn() == ["03-05"]
 
 
+def test_the_total_counts_each_month_once():
+    someone = subscribe()
+    limit("10", TOTAL)
+    assert reached() == []
+    add(event(someone, 5, "4"))
+    assert reached() == []
+    add(event(someone, 5, "4", month=2))
+    assert reached() == []
+    add(event(someone, 6, "2", month=2))
+    assert reached() == [("02-06", "10", "all")]
+
+
+def test_the_earliest_of_several_months_decides_about_the_total():
+    someone = subscribe()
+    limit("10", TOTAL)
+    assert reached() == []
+    add(event(someone, 5, "10"), event(someone, 5, "10", month=2))
+    assert reached() == [("01-05", "10", "all")]
+
+
+def test_what_was_withdrawn_can_be_reached_again_later():
+    someone = subscribe()
+    limit("10", TOTAL)
+    add(event(someone, 20, "10"))
+    assert reached() == [("01-20", "10", "all")]
+    usage_records_delete(usage_type=DATA, record_ids=[DataUsageRecord.objects.get().pk])
+    assert reached() == []
+    add(event(someone, 5, "10", month=2))
+    assert reached() == [("02-05", "10", "all")]
+
+
 def test_a_deleted_record_withdraws_what_it_reached():
     someone = subscribe()
     limit("10")
@@ -269,6 +301,29 @@ def test_a_refresh_marks_only_what_it_changed():
     assert [(mark.first, mark.last, mark.month) for mark in LimitMark.objects.all()] == [
         (someone.pk, someone.pk, JANUARY)
     ]
+
+
+def test_another_limit_is_followed_from_the_beginning_also_beside_a_mark_of_a_month():
+    someone = subscribe()
+    limit("30", TOTAL)
+    add(event(someone, 5, "10"))
+    assert reached() == []
+    add(event(someone, 5, "1", month=2))
+    daily_usage_refresh()
+    limit("10", TOTAL)
+    assert reached() == [("01-05", "10", "all")]
+
+
+def test_all_subscriptions_are_looked_at_however_few_at_a_time(monkeypatch):
+    monkeypatch.setattr(changes, "BATCH", 2)
+    everybody = subscribe(5)
+    add(*[event(someone, 5, "10") for someone in everybody])
+    daily_usage_refresh()
+    limit("10")
+    assert limits_follow() == 5
+    add(*[event(someone, 3, "10") for someone in everybody])
+    assert limits_follow() == 5
+    assert reached() == [("01-03", "10", "all")] * 5
 
 
 def test_it_stops_when_it_may_not_continue_and_says_what_waits():
