@@ -4,6 +4,7 @@ import re
 
 import pytest
 from django.contrib.auth.models import Permission
+from django.db import transaction
 
 from dsrhub.webhooks.models import Delivery, Webhook
 from dsrhub.webhooks.running import events_deliver
@@ -75,6 +76,17 @@ def test_a_page_that_was_opened_before_another_edit_changes_nothing(admin_client
     assert admin_client.post(path, FORM | {"shown": "0" * 64}).status_code == 302
     webhook.refresh_from_db()
     assert webhook.url == "https://receiver.example/events"
+
+
+@pytest.mark.django_db(transaction=True)
+def test_an_edit_does_not_wait_for_a_writer_of_events(admin_client, in_thread):
+    webhook = recipes.webhook.make()
+    path = f"/admin/webhooks/webhook/{webhook.pk}/change/"
+    with transaction.atomic():
+        write()
+        assert in_thread(save, admin_client, path, FORM | {"is_enabled": "on"}).result().status_code == 302
+    webhook.refresh_from_db()
+    assert webhook.events == FORM["events"]
 
 
 def test_a_deletion_does_not_list_the_log(admin_client):
