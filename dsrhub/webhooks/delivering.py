@@ -130,12 +130,14 @@ def answer_note(webhook_number: int, delivery_number: int, answer: Answer) -> No
         now = timezone.now()
         delivery.attempts += 1
         delivery.answers = [*delivery.answers, _noted(answer, now)][-MOST_ANSWERS:]
+        _webhook_note(webhook, answer, now)
         if answer.is_success:
             _delivered(delivery, now)
+        elif delivery.attempts > len(PAUSES) and webhook.is_enabled:
+            _given_up(delivery, now)
         else:
             _failed(delivery, answer, now)
         delivery.save()
-        _webhook_note(webhook, answer, now)
         execute(PASSED_OVER, delivery=delivery.pk, now=now)
 
 
@@ -148,11 +150,14 @@ def _delivered(delivery: Delivery, now: datetime) -> None:
     delivery.state, delivery.due_at, delivery.ended_at = Delivery.State.DELIVERED, None, now
 
 
+def _given_up(delivery: Delivery, now: datetime) -> None:
+    delivery.state, delivery.due_at, delivery.ended_at = Delivery.State.GIVEN_UP, None, now
+
+
 def _failed(delivery: Delivery, answer: Answer, now: datetime) -> None:
-    if delivery.attempts > len(PAUSES):
-        delivery.state, delivery.due_at, delivery.ended_at = Delivery.State.GIVEN_UP, None, now
-        return
-    pause = PAUSES[delivery.attempts - 1] * (1 + random.uniform(0, JITTER))  # noqa: S311 - not a secret
+    """Send it again later. What a disabled webhook could not take is not given up, but waits with the others."""
+    pause = PAUSES[min(delivery.attempts, len(PAUSES)) - 1]
+    pause *= 1 + random.uniform(0, JITTER)  # noqa: S311 - not a secret
     delivery.due_at = now + max(pause, answer.pause)
     delivery.holds_until = delivery.holds_until or now + HOLD
 

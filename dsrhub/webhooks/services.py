@@ -129,6 +129,9 @@ def _enable_or_disable(webhook: Webhook, *, is_enabled: bool) -> None:
     if is_enabled and not webhook.is_enabled:
         webhook.is_enabled, webhook.disabled_reason, webhook.disabled_at = True, "", None
         webhook.failures, webhook.failing_since, webhook.rests_until = 0, None, None
+        # As if nothing had been sent yet.
+        waiting = webhook.deliveries.filter(state=Delivery.State.WAITING)
+        waiting.update(due_at=timezone.now(), attempts=0, holds_until=None)
     elif webhook.is_enabled and not is_enabled:
         webhook_disable(webhook, Webhook.Reason.USER)
 

@@ -207,7 +207,6 @@ def test_a_webhook_is_disabled_when_all_failed_for_three_days_and_nothing_is_los
     webhook.refresh_from_db()
     assert (webhook.is_enabled, webhook.disabled_reason) == (False, "failing")
     meanwhile = write(2)
-    later(days=2)
     assert events_deliver() == 0
 
     webhook_change(webhook_number=webhook.pk, is_enabled=True)
@@ -215,6 +214,19 @@ def test_a_webhook_is_disabled_when_all_failed_for_three_days_and_nothing_is_los
     webhook.refresh_from_db()
     assert (webhook.is_enabled, webhook.disabled_reason, webhook.failures) == (True, "", 0)
     assert receiver.message_ids == [event.message_id] * 3 + [meanwhile.message_id]
+
+
+def test_what_a_hopeless_webhook_could_not_take_is_not_given_up(webhook, receiver):
+    event = write()
+    for _ in range(len(PAUSES)):
+        answer_note(webhook.pk, delivery_of(event).pk, Answer(status=500))
+    later(days=3, seconds=1)
+    answer_note(webhook.pk, delivery_of(event).pk, Answer(status=500))
+    webhook.refresh_from_db()
+    assert (webhook.disabled_reason, delivery_of(event).state) == ("failing", "waiting")
+    webhook_change(webhook_number=webhook.pk, is_enabled=True)
+    assert events_deliver() == 1
+    assert receiver.message_ids == [event.message_id]
 
 
 def test_a_success_in_between_keeps_a_webhook_enabled(webhook, receiver):
