@@ -12,6 +12,9 @@ from catalogue.dsrs.services import dsr_delete
 from catalogue.exceptions import ReportRefused
 from catalogue.models import DSR, ImportJob, OperatorRate, ReportMessage, SupersededDSR
 from dsrhub.navigation import GROUPS
+from dsrhub.webhooks.delivering import answer_note
+from dsrhub.webhooks.models import Delivery, Webhook
+from dsrhub.webhooks.sending import Answer
 from subscriptions.models import Subscription
 from tests.browser import signed_in
 from tests.catalogue import recipes
@@ -19,6 +22,8 @@ from tests.catalogue.helpers import import_report, line, write_report
 from tests.programs import missing
 from tests.subscriptions import recipes as usage_recipes
 from tests.waiting import PATIENCE
+from tests.webhooks import recipes as webhook_recipes
+from tests.webhooks.helpers import delivery_of, write
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 
@@ -59,6 +64,8 @@ def addresses():
         reverse("admin:catalogue_resource_page", query={"dsp": "Spotify", "dsp_id": "a"}),
         reverse("admin:catalogue_dsr_breakdown", query={"by": "territory", "then_by": "month"}),
         reverse("admin:subscriptions_subscription_change", args=[Subscription.objects.all()[0].pk]),
+        reverse("admin:webhooks_webhook_change", args=[Webhook.objects.all()[0].pk]),
+        reverse("admin:webhooks_delivery_change", args=[Delivery.objects.all()[0].pk]),
         reverse("admin:auth_user_add"),
         reverse("admin:password_change"),
         reverse("admin:search", query={"q": "a"}),
@@ -77,6 +84,10 @@ def _rows(tmp_path, admin_client):
     dsr_delete(dsr_number=import_report(tmp_path, "Spotify_Kids_PT_EUR_20200101-20200131.tsv", line("a")).pk)
     recipes.operator_rate.make()
     usage_recipes.daily_usage.make()
+    usage_recipes.price_limit.make()
+    usage_recipes.limit_crossing.make()
+    webhook_recipes.webhook.make()
+    answer_note(Webhook.objects.get().pk, delivery_of(write()).pk, Answer(status=500, body="broken"))
     files = [
         write_report(tmp_path, "Spotify_Kids_FR_EUR_20200101-20200131.tsv", line("a", "Zebra", "Ana", "", "11", "16")),
         write_report(tmp_path, "Spotify_Kids_FR_EUR_20200201-20200229.tsv", line("b", usages="x")),
