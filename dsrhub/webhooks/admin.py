@@ -15,7 +15,7 @@ from django.utils.formats import localize
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.text import Truncator
-from django.utils.timezone import template_localtime
+from django.utils.timezone import localtime
 from django.utils.translation import gettext as translated
 from django.utils.translation import gettext_lazy as _
 
@@ -195,12 +195,12 @@ class DeliveryAdmin(ReadOnlyAdmin):
 
     @admin.display(description=_("time"), ordering="event__at")
     def event_at(self, delivery: Delivery) -> str:
-        return str(localize(template_localtime(delivery.event.at)))
+        return str(localize(localtime(delivery.event.at)))
 
     @admin.display(description=_("last answer"))
     def last_answer(self, delivery: Delivery) -> str | None:
         last = delivery.answers[-1] if delivery.answers else {}
-        return Truncator(last.get("error") or last.get("status")).chars(LONGEST_ANSWER) if last else None
+        return Truncator(str(last["error"] or last["status"])).chars(LONGEST_ANSWER) if last else None
 
     @admin.display(description=_("content"))
     def content(self, delivery: Delivery) -> SafeString:

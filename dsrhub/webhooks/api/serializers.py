@@ -26,7 +26,7 @@ class EventsField(serializers.MultipleChoiceField):
     def to_internal_value(self, data: Any) -> Any:
         if not isinstance(data, list):
             self.fail("not_a_list", input_type=type(data).__name__)
-        chosen = super().to_internal_value(data)
+        chosen = super().to_internal_value(data)  # type: ignore[arg-type]
         return [kind for kind in EventType.values if kind in chosen]
 
 
