@@ -4,6 +4,7 @@ import os
 import re
 import secrets
 from decimal import Decimal
+from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
@@ -59,6 +60,17 @@ def env_origins(name: str) -> list[str]:
         if origin != "*" and not ORIGIN.fullmatch(origin):
             raise ImproperlyConfigured(f"{name}={origin!r} is not an origin such as https://reports.example.")
     return origins
+
+
+def env_networks(name: str) -> list[IPv4Network | IPv6Network]:
+    """Networks such as `10.1.0.0/16`, separated by commas."""
+    networks = []
+    for word in env_list(name):
+        try:
+            networks.append(ip_network(word))
+        except ValueError as error:
+            raise ImproperlyConfigured(f"{name}={word!r} is not a network such as 10.1.0.0/16.") from error
+    return networks
 
 
 def env_rate(name: str) -> tuple[int, int] | None:

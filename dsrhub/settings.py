@@ -14,6 +14,7 @@ from dsrhub.environment import (
     env_factor,
     env_int,
     env_list,
+    env_networks,
     env_origins,
     env_rate,
     env_time_zone,
@@ -49,6 +50,7 @@ if not ALLOWED_HOSTS:
 # --- Applications ----------------------------------------------------------------------------------------------
 INSTALLED_APPS = [
     "dsrhub",
+    "dsrhub.webhooks",
     "catalogue",
     "subscriptions",
     "graphql_schema",
@@ -240,6 +242,7 @@ SPECTACULAR_SETTINGS = {
         {"name": "statistics", "description": "Questions about DSRs as a whole"},
         {"name": "versions", "description": "DSRs that were replaced or deleted and can return"},
         {"name": "subscriptions", "description": "Usage of data and voice. A path with `.csv` answers with CSV."},
+        {"name": "webhooks", "description": "Addresses that are told of what happens: see docs/webhooks.md"},
         {"name": "session", "description": "Signing in"},
     ],
     "SERVE_INCLUDE_SCHEMA": False,
@@ -268,6 +271,8 @@ DSRHUB_LOG_JSON = env_bool("DSRHUB_LOG_JSON", default=False)
 LOGGING = logs.configuration(json=DSRHUB_LOG_JSON)
 # The function that `/readyz` calls for the state of the import queue.
 QUEUE_STATE = "catalogue.imports.selectors.queue_state"
+# What a worker does beside its own work, now and then. Each function gets another one, which says whether it may go on.
+WORKER_STEPS = ["subscriptions.limits.following.limits_follow"]
 
 # --- dsrhub's own settings -------------------------------------------------------------------------------------
 # In bytes. A DSR with more unpacked content gets its own partition; smaller DSRs share one. Thousands of partitions
@@ -313,6 +318,11 @@ DSRHUB_GRAPHQL_TOKENS = env_int("DSRHUB_GRAPHQL_TOKENS", default=1_000, minimum=
 DSRHUB_GRAPHQL_SECONDS = env_int("DSRHUB_GRAPHQL_SECONDS", default=10, minimum=1)
 # Whether clients can query the GraphQL schema. The playground needs it.
 DSRHUB_GRAPHQL_INTROSPECTION = env_bool("DSRHUB_GRAPHQL_INTROSPECTION", default=True)
+# Webhooks may be sent to public addresses by https, and with these to some networks, such as 10.1.0.0/16, and by http.
+DSRHUB_WEBHOOK_NETWORKS = env_networks("DSRHUB_WEBHOOK_NETWORKS")
+DSRHUB_WEBHOOK_HTTP = env_bool("DSRHUB_WEBHOOK_HTTP", default=False)
+# Days for which events and their deliveries are kept, delivered or not.
+DSRHUB_WEBHOOK_DAYS = env_int("DSRHUB_WEBHOOK_DAYS", default=30, minimum=1, maximum=36_500)
 # How many rows of rankings are cached, of about 250 bytes each. The least recently used rankings are dropped first.
 # 0: a ranking is dropped as soon as it is not read any more.
 DSRHUB_KEPT_RANKING_ROWS = env_int("DSRHUB_KEPT_RANKING_ROWS", default=5_000_000)

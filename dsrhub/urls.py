@@ -12,6 +12,7 @@ urlpatterns = [
     path("", include("catalogue.api.urls")),
     path("", include("subscriptions.api.urls")),
     path("", include("graphql_schema.urls")),
+    path("", include("dsrhub.webhooks.api.urls")),
     *either_slash("token/", TokenView.as_view(), "token"),
     path("openapi.yaml", SpectacularYAMLAPIView.as_view(), name="openapi"),
     path("openapi.json", SpectacularJSONAPIView.as_view()),

@@ -15,6 +15,8 @@ from graphql_schema.dsrs.mutations import DeleteDSR
 from graphql_schema.dsrs.queries import DSRQueries
 from graphql_schema.messages.mutations import DeleteMessage
 from graphql_schema.messages.queries import MessageQueries
+from graphql_schema.price_limits.mutations import DeletePriceLimit, SetPriceLimit
+from graphql_schema.price_limits.queries import PriceLimitQueries
 from graphql_schema.rates.mutations import SetOperatorRate
 from graphql_schema.rates.queries import RateQueries
 from graphql_schema.resources.queries import ResourceQueries
@@ -35,6 +37,7 @@ class Query(
     ArtistQueries,
     RateQueries,
     SubscriptionQueries,
+    PriceLimitQueries,
 ):
     """All queries. Amounts are exact decimals as strings. Lists are paginated."""
 
@@ -49,6 +52,8 @@ class Mutation(graphene.ObjectType):
     create_subscription = CreateSubscription.Field(description=getdoc(CreateSubscription))
     send_usage_records = SendUsageRecords.Field(description=getdoc(SendUsageRecords))
     change_subscription = ChangeSubscription.Field(description=getdoc(ChangeSubscription))
+    set_price_limit = SetPriceLimit.Field(description=getdoc(SetPriceLimit))
+    delete_price_limit = DeletePriceLimit.Field(description=getdoc(DeletePriceLimit))
     set_operator_rate = SetOperatorRate.Field(description=getdoc(SetOperatorRate))
 
 
@@ -68,6 +73,6 @@ def within_scope(scope: Scope, resolve: Callable[..., Any]) -> Callable[..., Any
     return resolved
 
 
-OF_USAGE = {to_camel_case(name) for name in SubscriptionQueries._meta.fields}
+OF_USAGE = {to_camel_case(name) for of in (SubscriptionQueries, PriceLimitQueries) for name in of._meta.fields}
 for name, field in schema.graphql_schema.query_type.fields.items():
     field.resolve = within_scope(Scope.READ_USAGE if name in OF_USAGE else Scope.READ_REPORTS, field.resolve)

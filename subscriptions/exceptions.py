@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from dsrhub.exceptions import BusyError, ConflictError, DsrhubError, NotFoundError
+from dsrhub.exceptions import BusyError, ConflictError, DsrhubError, InvalidArgument, NotFoundError
 from dsrhub.texts import Text, joined, ngettext_lazy, quoted, translated
 from dsrhub.texts import gettext_lazy as _
 from subscriptions.explanations import SENTENCES
@@ -136,3 +136,13 @@ class AggregateDiffers(DsrhubError):
     """An aggregate differs from the sum of its records, so the records are not purged."""
 
     code = "aggregate_differs"
+
+
+class InvalidLimit(InvalidArgument):
+    """A price limit has a value that it cannot have."""
+
+    code = "invalid_limit"
+
+
+class LimitNotFound(NotFoundError):
+    code = "limit_not_found"

@@ -20,6 +20,7 @@ from tests import bakery  # noqa: F401 - registers generators
 from tests.processes import serving
 from tests.programs import program
 from tests.waiting import PATIENCE
+from tests.webhooks.names import look_up
 
 # Hypothesis runs the same examples each time and on each machine, without deadlines and without a shared database.
 hypothesis.settings.register_profile(
@@ -41,6 +42,9 @@ BOUNDS = {
     "catalogue.admin.resources.QUICK_SECONDS": PATIENCE,
     "catalogue.resources.services.DROP_TRIES": 10 * PATIENCE,
     "dsrhub.readiness.SECONDS": PATIENCE,
+    "dsrhub.webhooks.sending.ANSWER_SECONDS": PATIENCE,
+    "dsrhub.webhooks.sending.CONNECT_SECONDS": PATIENCE,
+    "dsrhub.webhooks.targets.LOOK_UP_SECONDS": PATIENCE,
     "subscriptions.admin.imports.AT_ONCE_SECONDS": PATIENCE,
     "subscriptions.admin.questions.page.QUESTION_SECONDS": PATIENCE,
     "subscriptions.aggregates.exports.SECONDS": PATIENCE,
@@ -104,6 +108,13 @@ def _long_time_limits():
     with pytest.MonkeyPatch.context() as patched:
         for name, bound in BOUNDS.items():
             patched.setattr(name, bound)
+        yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _no_name_servers():
+    """No test asks a name server."""
+    with patch("dsrhub.webhooks.targets._look_up", look_up):
         yield
 
 

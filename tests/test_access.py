@@ -21,6 +21,8 @@ from tests.catalogue import recipes as catalogue_recipes
 from tests.catalogue.admin.test_permissions import NEEDS as CATALOGUE_NEEDS
 from tests.catalogue.helpers import NO_JANUARY
 from tests.subscriptions.admin.test_permissions import NEEDS as SUBSCRIPTIONS_NEEDS
+from tests.webhooks import recipes as webhook_recipes
+from tests.webhooks.helpers import write
 
 pytestmark = pytest.mark.django_db
 
@@ -121,6 +123,19 @@ REST = {
     "subscriptions/over-limit.csv/": {"GET": READ},
     "subscriptions/usage.csv/": {"GET": READ},
     "subscriptions/<str:id>/usage.csv/": {"GET": READ},
+    "subscriptions/limits/": {"GET": READ, "POST": "subscriptions.add_pricelimit"},
+    "subscriptions/limits/<str:id>/": {"DELETE": "subscriptions.delete_pricelimit"},
+    "subscriptions/crossings/": {"GET": READ},
+    "webhooks/": {"GET": "webhooks.view_webhook", "POST": "webhooks.add_webhook"},
+    "webhooks/<str:id>/": {
+        "GET": "webhooks.view_webhook",
+        "PATCH": "webhooks.change_webhook",
+        "DELETE": "webhooks.delete_webhook",
+    },
+    "webhooks/<str:id>/rotate/": {"POST": "webhooks.change_webhook"},
+    "webhooks/<str:id>/test/": {"POST": "webhooks.change_webhook"},
+    "webhooks/<str:id>/deliveries/": {"GET": "webhooks.view_webhook"},
+    "webhooks/<str:id>/deliveries/<str:delivery>/resend/": {"POST": "webhooks.change_webhook"},
     "token/": {"POST": OPEN},
     # The documentation and the first page, which show no data.
     "openapi.yaml/": {"GET": OPEN},
@@ -204,6 +219,9 @@ QUERIES = {
     "message": "{ message(id: 1) { id } }",
     "messages": "{ messages { edges { node { id } } } }",
     "operatorRates": "{ operatorRates { edges { node { rate } } } }",
+    "limitCrossings": "{ limitCrossings { edges { node { id } } } }",
+    "limitsAreCurrent": "{ limitsAreCurrent }",
+    "priceLimits": "{ priceLimits { edges { node { id } } } }",
     "resources": "{ resources { edges { node { dspId } } } }",
     "artists": "{ artists(credit: FULL) { edges { node { rank } } } }",
     "coverage": '{ coverage(from: "2020-01", to: "2020-01") { edges { node { dsp } } } }',
@@ -239,6 +257,11 @@ MUTATIONS = {
         "mutation { sendUsageRecords(records: []) { added } }",
         {"subscriptions.ingest_usage"},
     ),
+    "setPriceLimit": (
+        'mutation { setPriceLimit(type: data, span: total, price: "1") { priceLimit { id } } }',
+        {"subscriptions.add_pricelimit"},
+    ),
+    "deletePriceLimit": ("mutation { deletePriceLimit(id: 1) { id } }", {"subscriptions.delete_pricelimit"}),
     "setOperatorRate": (
         f"mutation {{ setOperatorRate({RATE}) {{ changedDsrCount }} }}",
         {"catalogue.add_operatorrate", "catalogue.change_operatorrate"},
@@ -450,7 +473,8 @@ OPEN_TO_STAFF = {
 CATCH_ALL = "admin/(?P<url>.*)$"
 # Staff users without a permission see nothing there: see the test below.
 OF_NO_MODEL = {"app_list", "autocomplete", "view_on_site"}
-# The admin's pages of users, tokens and the audit log. The tests of catalogue and subscriptions cover the other pages.
+# The admin's pages of users, tokens, webhooks and the audit log. The tests of catalogue and subscriptions cover the
+# other pages.
 PEOPLE = {
     "auth/user/": {"view_user", "change_user"},
     "auth/user/add/": set(),  # the page of a new user needs the permission to change users, too
@@ -479,6 +503,21 @@ PEOPLE = {
     "dsrhub/auditentry/export/": {"export_auditentry"},
     "dsrhub/auditentry/1/change/": {"view_auditentry"},
     "dsrhub/auditentry/1/history/": {"view_auditentry"},
+    "webhooks/webhook/": {"view_webhook", "change_webhook"},
+    "webhooks/webhook/add/": {"add_webhook"},
+    "webhooks/webhook/1/change/": {"view_webhook", "change_webhook"},
+    "webhooks/webhook/1/history/": {"view_webhook", "change_webhook"},
+    "webhooks/webhook/1/delete/": {"delete_webhook"},
+    # Buttons, which only a form presses: see tests/webhooks/test_admin.py.
+    "webhooks/webhook/1/rotate/": set(),
+    "webhooks/webhook/1/test/": set(),
+    "webhooks/delivery/1/resend/": set(),
+    # Who may view a webhook may view its log, which only workers write.
+    "webhooks/delivery/": {"view_webhook", "change_webhook"},
+    "webhooks/delivery/1/change/": {"view_webhook", "change_webhook"},
+    "webhooks/delivery/1/history/": {"view_webhook", "change_webhook"},
+    "webhooks/delivery/add/": set(),
+    "webhooks/delivery/1/delete/": set(),
     # Nobody can write in the audit log, not even a superuser.
     "dsrhub/auditentry/add/": set(),
     "dsrhub/auditentry/1/delete/": set(),
@@ -522,9 +561,12 @@ def redirects_to_a_page(response):
 def people_addresses():
     bob, group = recipes.user.make(), recipes.group.make()
     token, key, entry = recipes.token.make(user=bob), recipes.key.make(user=bob), recipes.audit_entry.make()
+    webhook = webhook_recipes.webhook.make()
+    write()
 
     def at(path):
         found = {"user": bob, "group": group, "apitoken": token, "apikey": key, "auditentry": entry}
+        found["webhook"], found["delivery"] = webhook, webhook.deliveries.get()
         return "/admin/" + path.replace("1", str(found[path.split("/")[1]].pk))
 
     return at
@@ -551,9 +593,12 @@ def test_every_route_of_the_admin_is_in_a_matrix():
 
 def test_every_page_of_users_and_tokens_has_a_row():
     of_people = {
-        address(route).removeprefix("/admin/") for route in ADMIN_ROUTES if re.search("admin/(auth|dsrhub)/", route)
+        address(route).removeprefix("/admin/")
+        for route in ADMIN_ROUTES
+        if re.search("admin/(auth|dsrhub|webhooks)/", route)
     }
     redirecting = {"auth/user/1/", "auth/group/1/", "dsrhub/apikey/1/", "dsrhub/apitoken/1/", "dsrhub/auditentry/1/"}
+    redirecting |= {"webhooks/webhook/1/", "webhooks/delivery/1/"}
     assert of_people - redirecting == PEOPLE.keys()
 
 
@@ -561,7 +606,7 @@ def test_each_page_of_users_and_tokens_is_open_to_its_permissions_only(people_ad
     staff = user_of("staff")
     client = Client()
     client.force_login(staff)
-    permissions = Permission.objects.filter(content_type__app_label__in=["auth", "dsrhub"])
+    permissions = Permission.objects.filter(content_type__app_label__in=["auth", "dsrhub", "webhooks"])
     open_to = {path: set() for path in PEOPLE}
     for permission in permissions.exclude(content_type__model="permission"):
         staff.user_permissions.set([permission])
@@ -573,7 +618,7 @@ def test_each_page_of_users_and_tokens_is_open_to_its_permissions_only(people_ad
 
 def test_a_superuser_may_open_every_page(people_addresses):
     client = client_of("superuser")
-    closed = {"dsrhub/auditentry/add/", "dsrhub/auditentry/1/delete/"}
+    closed = {path for path, needed in PEOPLE.items() if not needed} - {"auth/user/add/"}
     expected = {path: 403 if path in closed else 200 for path in PEOPLE}
     assert {path: client.get(people_addresses(path)).status_code for path in PEOPLE} == expected
 

@@ -13,6 +13,9 @@ from catalogue.exceptions import ReportRefused
 from catalogue.models import DSR, ImportJob, OperatorRate, ReportMessage, SupersededDSR
 from dsrhub.models import ApiKey
 from dsrhub.navigation import GROUPS
+from dsrhub.webhooks.delivering import answer_note
+from dsrhub.webhooks.models import Delivery, Webhook
+from dsrhub.webhooks.sending import Answer
 from subscriptions.models import Subscription
 from tests import recipes as dsrhub_recipes
 from tests.browser import signed_in
@@ -21,6 +24,8 @@ from tests.catalogue.helpers import import_report, line, write_report
 from tests.programs import missing
 from tests.subscriptions import recipes as usage_recipes
 from tests.waiting import PATIENCE
+from tests.webhooks import recipes as webhook_recipes
+from tests.webhooks.helpers import delivery_of, write
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 
@@ -61,6 +66,8 @@ def addresses():
         reverse("admin:catalogue_resource_page", query={"dsp": "Spotify", "dsp_id": "a"}),
         reverse("admin:catalogue_dsr_breakdown", query={"by": "territory", "then_by": "month"}),
         reverse("admin:subscriptions_subscription_change", args=[Subscription.objects.all()[0].pk]),
+        reverse("admin:webhooks_webhook_change", args=[Webhook.objects.all()[0].pk]),
+        reverse("admin:webhooks_delivery_change", args=[Delivery.objects.all()[0].pk]),
         reverse("admin:auth_user_add"),
         reverse("admin:dsrhub_apikey_add"),
         reverse("admin:dsrhub_apikey_rotate", args=[ApiKey.objects.all()[0].pk]),
@@ -82,6 +89,10 @@ def _rows(tmp_path, admin_client):
     recipes.operator_rate.make()
     usage_recipes.daily_usage.make()
     dsrhub_recipes.key.make()
+    usage_recipes.price_limit.make()
+    usage_recipes.limit_crossing.make()
+    webhook_recipes.webhook.make()
+    answer_note(Webhook.objects.get().pk, delivery_of(write()).pk, Answer(status=500, body="broken"))
     files = [
         write_report(tmp_path, "Spotify_Kids_FR_EUR_20200101-20200131.tsv", line("a", "Zebra", "Ana", "", "11", "16")),
         write_report(tmp_path, "Spotify_Kids_FR_EUR_20200201-20200229.tsv", line("b", usages="x")),

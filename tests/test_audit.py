@@ -24,12 +24,15 @@ from catalogue.rates.services import operator_rate_delete
 from dsrhub import actors, tokens
 from dsrhub.audit import audit
 from dsrhub.models import Action, ApiKey, ApiToken, AuditEntry
-from subscriptions.models import DataUsageRecord, SealedDay, Subscription
+from dsrhub.webhooks.models import Webhook
+from subscriptions.models import DataUsageRecord, PriceLimit, SealedDay, Subscription
 from tests import recipes
 from tests.catalogue import recipes as catalogue_recipes
 from tests.catalogue.helpers import NO_JANUARY, import_report, line, write_report
 from tests.confirming import confirm_action, confirm_deletion, save
+from tests.subscriptions import recipes as subscription_recipes
 from tests.subscriptions.helpers import add, event, subscribe
+from tests.webhooks import recipes as webhook_recipes
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -429,6 +432,135 @@ def change_subscription(world):
     someone = subscribe()
     world.save(f"subscriptions/subscription/{someone.pk}/change/", carrier="att", status="expired")
     return "subscriptions.subscription", someone.pk
+
+
+LIMIT = {"usage_type": "data", "span": "total", "price": "10"}
+
+
+def limit_of(number):
+    return "subscriptions.pricelimit", number
+
+
+@doing("rest", "limit_set")
+def set_limit_over_rest(world):
+    response = world.program.post("/subscriptions/limits/", LIMIT, content_type="application/json")
+    assert response.status_code == 201
+    return limit_of(response.json()["id"])
+
+
+@doing("graphql", "limit_set")
+def set_limit_over_graphql(world):
+    world.graphql('mutation { setPriceLimit(type: data, span: total, price: "1") { priceLimit { id } } }')
+    return limit_of(PriceLimit.objects.get().pk)
+
+
+@doing("admin", "limit_set")
+def set_limit_in_the_admin(world):
+    world.post("subscriptions/pricelimit/add/", **LIMIT)
+    return limit_of(PriceLimit.objects.get().pk)
+
+
+@doing("admin", "limit_set")
+def change_limit_in_the_admin(world):
+    limit = subscription_recipes.price_limit.make()
+    world.save(f"subscriptions/pricelimit/{limit.pk}/change/", price="12")
+    return limit_of(limit.pk)
+
+
+@doing("rest", "limit_deleted")
+def delete_limit_over_rest(world):
+    limit = subscription_recipes.price_limit.make()
+    assert world.program.delete(f"/subscriptions/limits/{limit.pk}/").status_code == 204
+    return limit_of(limit.pk)
+
+
+@doing("graphql", "limit_deleted")
+def delete_limit_over_graphql(world):
+    limit = subscription_recipes.price_limit.make()
+    world.graphql(f"mutation {{ deletePriceLimit(id: {limit.pk}) {{ id }} }}")
+    return limit_of(limit.pk)
+
+
+@doing("admin", "limit_deleted")
+def delete_limit_in_the_admin(world):
+    limit = subscription_recipes.price_limit.make()
+    world.delete(f"subscriptions/pricelimit/{limit.pk}/delete/")
+    return limit_of(limit.pk)
+
+
+@doing("admin", "limit_deleted")
+def delete_limit_in_the_list(world):
+    limit = subscription_recipes.price_limit.make()
+    world.delete_selected("subscriptions/pricelimit/", limit.pk)
+    return limit_of(limit.pk)
+
+
+# --- Webhooks --------------------------------------------------------------------------------------------------
+
+WEBHOOK = {"name": "statistics", "url": "https://receiver.example/", "events": ["dsr.ingested"]}
+
+
+@doing("rest", "webhook_added")
+def add_webhook_over_rest(world):
+    response = world.program.post("/webhooks/", WEBHOOK, content_type="application/json")
+    assert response.status_code == 201
+    return "webhooks.webhook", response.json()["webhook"]["id"]
+
+
+@doing("admin", "webhook_added")
+def add_webhook_in_the_admin(world):
+    assert "not shown again" in world.admin.post("/admin/webhooks/webhook/add/", WEBHOOK).content.decode()
+    return "webhooks.webhook", Webhook.objects.get().pk
+
+
+@doing("rest", "webhook_changed")
+def change_webhook_over_rest(world):
+    webhook = webhook_recipes.webhook.make()
+    path, change = f"/webhooks/{webhook.pk}/", {"enabled": False}
+    assert world.program.patch(path, change, content_type="application/json").status_code == 200
+    return "webhooks.webhook", webhook.pk
+
+
+@doing("admin", "webhook_changed")
+def change_webhook_in_the_admin(world):
+    webhook = webhook_recipes.webhook.make()
+    world.save(f"webhooks/webhook/{webhook.pk}/change/", **WEBHOOK)
+    return "webhooks.webhook", webhook.pk
+
+
+@doing("rest", "webhook_rotated")
+def rotate_webhook_over_rest(world):
+    webhook = webhook_recipes.webhook.make()
+    assert world.program.post(f"/webhooks/{webhook.pk}/rotate/").status_code == 200
+    return "webhooks.webhook", webhook.pk
+
+
+@doing("admin", "webhook_rotated")
+def rotate_webhook_in_the_admin(world):
+    webhook = webhook_recipes.webhook.make()
+    assert world.admin.post(f"/admin/webhooks/webhook/{webhook.pk}/rotate/").status_code == 200
+    return "webhooks.webhook", webhook.pk
+
+
+@doing("rest", "webhook_deleted")
+def delete_webhook_over_rest(world):
+    webhook = webhook_recipes.webhook.make()
+    assert world.program.delete(f"/webhooks/{webhook.pk}/").status_code == 204
+    return "webhooks.webhook", webhook.pk
+
+
+@doing("admin", "webhook_deleted")
+def delete_webhook_in_the_admin(world):
+    webhook = webhook_recipes.webhook.make()
+    world.delete(f"webhooks/webhook/{webhook.pk}/delete/")
+    return "webhooks.webhook", webhook.pk
+
+
+@doing("admin", "webhook_deleted")
+def delete_webhook_in_the_list(world):
+    webhook = webhook_recipes.webhook.make()
+    world.delete_selected("webhooks/webhook/", webhook.pk)
+    return "webhooks.webhook", webhook.pk
 
 
 # --- Users and tokens ------------------------------------------------------------------------------------------

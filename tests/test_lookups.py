@@ -19,6 +19,7 @@ from rest_framework.authtoken.models import Token
 from catalogue.models import OperatorRate
 from dsrhub.lookups import ChosenLookupsAdmin
 from dsrhub.models import ApiKey, ApiToken
+from dsrhub.webhooks.models import Webhook
 from tests import recipes
 from tests.catalogue import recipes as catalogue_recipes
 from tests.catalogue.helpers import NO_JANUARY, import_report, line
@@ -32,6 +33,8 @@ SECRETS = {
     (ApiToken, "hash"),
     (ApiToken, "fingerprint"),
     (Token, "key"),
+    (Webhook, "secret"),
+    (Webhook, "old_secret"),
     (Session, "session_key"),
     (Session, "session_data"),
 }
@@ -43,6 +46,7 @@ OTHER_NEEDS = {
     "catalogue.supersededdsr": "view_dsr",
     "catalogue.importjob": "import_dsr",
     "catalogue.reportmessage": "view_dsr",
+    "webhooks.delivery": "view_webhook",
 }
 
 

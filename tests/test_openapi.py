@@ -196,6 +196,9 @@ COUNTERS = {
     "Subscription": ["id"],
     "CarrierUsage": ["subscription_count", "total_usage"],
     "UsageTotal": ["subscription_id", "total_usage"],
+    "PriceLimit": ["id", "subscription"],
+    "LimitCrossing": ["id", "subscription_id"],
+    "WebhookDelivery": ["id"],
 }
 
 
@@ -231,8 +234,11 @@ def test_the_parameter_of_exact_numbers_is_described_in_words(document):
         "subscriptions_usage_of_one",
         "subscriptions_usage_of_carriers",
         "subscriptions_list",
+        "subscriptions_limits",
+        "subscriptions_crossings",
     }
-    assert [one["operationId"] for one in operations if "exact" in {given["name"] for given in one["parameters"]}] == []
+    parameters = {one["operationId"]: {given["name"] for given in one.get("parameters", ())} for one in operations}
+    assert [name for name, names in parameters.items() if "exact" in names] == []
 
 
 def test_it_has_every_endpoint_once(document):
@@ -262,6 +268,15 @@ def test_it_has_every_endpoint_once(document):
             "/subscriptions/{id}/": {"get", "patch"},
             "/subscriptions/usage/carriers/": {"get"},
             "/subscriptions/records/": {"post"},
+            "/subscriptions/limits/": {"get", "post"},
+            "/subscriptions/limits/{id}/": {"delete"},
+            "/subscriptions/crossings/": {"get"},
+            "/webhooks/": {"get", "post"},
+            "/webhooks/{id}/": {"get", "patch", "delete"},
+            "/webhooks/{id}/rotate/": {"post"},
+            "/webhooks/{id}/test/": {"post"},
+            "/webhooks/{id}/deliveries/": {"get"},
+            "/webhooks/{id}/deliveries/{delivery}/resend/": {"post"},
             "/token/": {"post"},
         }.items()
     )

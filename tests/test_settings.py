@@ -75,6 +75,9 @@ INVALID = [
     ("DSRHUB_SHARED_PARTITION_BYTES", "٣"),
     ("DSRHUB_FORWARDED_HOST", "true"),  # it needs DSRHUB_BEHIND_PROXY
     ("DSRHUB_FORWARDED_PREFIX", "true"),
+    ("DSRHUB_WEBHOOK_NETWORKS", "10.0.0.1/8"),
+    ("DSRHUB_WEBHOOK_NETWORKS", "10.0.0.0/8,localhost"),
+    ("DSRHUB_WEBHOOK_DAYS", "0"),
     ("DSRHUB_CORS_ORIGINS", "app.example"),
     ("DSRHUB_CORS_ORIGINS", "https://app.example/"),
     ("DSRHUB_CORS_ORIGINS", "https://app.example,null"),
@@ -139,6 +142,13 @@ def test_origins_are_listed(python):
     given = "https://app.example, http://localhost:3000,https://[::1]:8443, *"
     expected = ["https://app.example", "http://localhost:3000", "https://[::1]:8443", "*"]
     assert shown(python, "*DSRHUB_CORS_ORIGINS", DSRHUB_CORS_ORIGINS=given) == expected
+
+
+def test_networks_are_listed(python):
+    shown_networks = "*DSRHUB_WEBHOOK_NETWORKS, DSRHUB_WEBHOOK_HTTP"
+    assert shown(python, shown_networks, DSRHUB_WEBHOOK_NETWORKS="10.1.0.0/16, fd00::/8,192.0.2.1") == [
+        *("10.1.0.0/16", "fd00::/8", "192.0.2.1/32", "False"),
+    ]
 
 
 def test_debug_mode_needs_neither_a_secret_nor_hosts(python):

@@ -7,6 +7,7 @@ from typing import Any
 from django.contrib.auth.models import User
 from django.db import transaction
 
+from catalogue.dsrs.events import dsrs_tell
 from catalogue.dsrs.superseding import are_kept, dsrs_forget, dsrs_supersede, message_supersede
 from catalogue.exceptions import DSRNotFound, MessageNotFound
 from catalogue.models import DSR, RejectedDelivery, ReportMessage, ReportProblem
@@ -15,6 +16,7 @@ from dsrhub.audit import audit_entry, audit_write
 from dsrhub.database.statements import execute
 from dsrhub.models import Action, AuditEntry
 from dsrhub.texts import gettext_lazy as _
+from dsrhub.webhooks.models import EventType
 
 
 def dsr_delete(*, dsr_number: int, user: User | None = None) -> None:
@@ -28,6 +30,7 @@ def dsr_delete(*, dsr_number: int, user: User | None = None) -> None:
         if dsr is None:
             raise DSRNotFound(_("There is no DSR %(id)s.") % {"id": dsr_number}, id=dsr_number)
         audit_write([deletion_entry(dsr_number, dsr, user)])
+        dsrs_tell(EventType.DSR_DELETED, [dsr])
 
 
 def dsr_facts(dsr: DSR) -> dict[str, Any]:
@@ -53,6 +56,7 @@ def message_delete(*, message_number: int, user: User | None = None) -> None:
         if not removed:
             raise MessageNotFound(_("There is no message %(id)s.") % {"id": message_number}, id=message_number)
         audit_write(deletion_entry(number, dsr, user) for number, dsr in removed.items())
+        dsrs_tell(EventType.DSR_DELETED, list(removed.values()))
 
 
 def dsr_remove(dsr_number: int) -> DSR | None:

@@ -16,6 +16,7 @@ from catalogue.dsrs.declared import (
     several_currencies,
     totals_compared,
 )
+from catalogue.dsrs.events import dsrs_tell
 from catalogue.dsrs.kept_files import dsr_file_keep
 from catalogue.dsrs.names import names_claim
 from catalogue.dsrs.previous import UNLIKE, PreviousReport, previous_reports, unlike_measures
@@ -46,6 +47,7 @@ from dsrhub.exceptions import ConfirmationOutdated, InvalidArgument
 from dsrhub.spelling import plain_name
 from dsrhub.texts import Text, joined, ngettext_lazy, quoted
 from dsrhub.texts import gettext_lazy as _
+from dsrhub.webhooks.models import EventType
 
 
 @dataclass(frozen=True)
@@ -446,6 +448,8 @@ class DeliveryLoad:
             for dsr in dsrs:
                 dsr_file_keep(self.deliveries[0].packed(), dsr)
         self._audit(removed, dropped, zip(dsrs, earlier.by_context, strict=True))
+        dsrs_tell(EventType.DSR_REPLACED if earlier.ids else EventType.DSR_INGESTED, dsrs, replaced=earlier.ids)
+        dsrs_tell(EventType.DSR_DELETED, [removed[dsr.pk] for dsr in dropped if dsr.pk in removed])
         return message, [
             ImportedDSR(dsr, Outcome.LOADED if old is None else Outcome.REPLACED)
             for dsr, old in zip(dsrs, earlier.by_context, strict=True)

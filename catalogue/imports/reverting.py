@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from django.contrib.auth.models import User
 from django.db import transaction
 
+from catalogue.dsrs.events import dsrs_tell
 from catalogue.dsrs.names import names_claim, names_settle
 from catalogue.dsrs.services import dsr_facts, dsrs_remove
 from catalogue.dsrs.superseding import versions_restore
@@ -18,6 +19,7 @@ from dsrhub.audit import audit_entry, audit_write
 from dsrhub.confirmation import require_as_shown, shown_digest
 from dsrhub.database import locks
 from dsrhub.models import Action
+from dsrhub.webhooks.models import EventType
 
 
 @dataclass(frozen=True)
@@ -81,7 +83,9 @@ def versions_revert(returning: Return, user: User | None) -> list[DSR]:
         audit_entry(Action.DSR_REVERTED, by_id[version.pk], user=user, details=_details(by_id[version.pk], standing))
         for version, standing in pairs
     )
-    return [by_id[version.pk] for version in returning.versions]
+    dsrs = [by_id[version.pk] for version in returning.versions]
+    dsrs_tell(EventType.DSR_REVERTED, dsrs, replaced=[dsr.pk for dsr in returning.standing])
+    return dsrs
 
 
 def _details(dsr: DSR, standing: DSR | None) -> dict[str, object]:

@@ -10,6 +10,7 @@ from django.contrib.auth.models import User
 from django.db import transaction
 
 from catalogue.dsrs.declared import NOTHING_DECLARED, DeclaredTotals
+from catalogue.dsrs.events import failure_tell
 from catalogue.dsrs.services import dsr_remove, problems_keep
 from catalogue.exceptions import InvalidReportName, NameLooksAlike, ReportRefused
 from catalogue.imports.contexts import SettledContents, contents_settle
@@ -22,9 +23,10 @@ from catalogue.reports.formats.interface import ReportFormat
 from catalogue.reports.formats.registry import format_of
 from catalogue.reports.problems import ProblemLog, shown
 from catalogue.resources.services import catalogue_refresh
+from dsrhub.exceptions import DsrhubError
 from dsrhub.spelling import spellings
-from dsrhub.texts import Text, text_json
 from dsrhub.texts import gettext_lazy as _
+from dsrhub.texts import text_json
 
 
 @dataclass(frozen=True)
@@ -103,7 +105,7 @@ def delivery_import(
         contents = _described(report_format, deliveries, problems)
     except (InvalidReportName, NameLooksAlike, ReportRefused) as error:
         if not choices.dry_run:
-            _rejection_keep(name, error.text, problems, choices.user)
+            _rejection_keep(name, error, problems, choices.user)
         raise
     report = _loaded(DeliveryLoad(deliveries, report_format, contents, problems, choices), progress, when_read)
     if and_catalogue and not choices.dry_run:
@@ -160,7 +162,7 @@ def _loaded(load: DeliveryLoad, progress: Progress | None, when_read: Callable[[
         raise
     except NameLooksAlike as error:
         if not dry_run:
-            _rejection_keep(load.name, error.text, load.problems, load.choices.user)
+            _rejection_keep(load.name, error, load.problems, load.choices.user)
         raise
     return report
 
@@ -168,14 +170,14 @@ def _loaded(load: DeliveryLoad, progress: Progress | None, when_read: Callable[[
 # --- Failures --------------------------------------------------------------------------------------------------
 
 
-def _rejection_keep(name: str, reason: Text, problems: ProblemLog, user: User | None) -> None:
+def _rejection_keep(name: str, error: DsrhubError, problems: ProblemLog, user: User | None) -> None:
     """Keep that a delivery became no DSR, not even a failed one, and why."""
     with transaction.atomic():
         rejection, _ = RejectedDelivery.objects.update_or_create(
             name=shown(name, LONGEST_NAME),
             defaults={
-                "reason": reason[: RejectedDelivery.LONGEST_REASON],
-                "reason_parts": text_json(reason),
+                "reason": error.text[: RejectedDelivery.LONGEST_REASON],
+                "reason_parts": text_json(error.text),
                 "error_count": problems.error_count,
                 "warning_count": problems.warning_count,
                 "delivered_by": user,
@@ -183,6 +185,7 @@ def _rejection_keep(name: str, reason: Text, problems: ProblemLog, user: User | 
         )
         rejection.problems.all().delete()
         problems_keep(problems.kept, rejection=rejection)
+        failure_tell(name=name, code=error.code, problems=problems)
 
 
 def _failure_keep(load: DeliveryLoad, refusal: ReportRefused) -> None:
@@ -190,7 +193,7 @@ def _failure_keep(load: DeliveryLoad, refusal: ReportRefused) -> None:
     name, problems, user = load.name, load.problems, load.choices.user
     if not load.is_direct:
         # A file has one failed DSR at most: its contexts fail together, as a delivery.
-        _rejection_keep(name, refusal.text, problems, user)
+        _rejection_keep(name, refusal, problems, user)
         return
     with transaction.atomic():
         load.lock_keys()
@@ -203,6 +206,7 @@ def _failure_keep(load: DeliveryLoad, refusal: ReportRefused) -> None:
             **key_fields(load.contexts[0]),
         )
         problems_keep(problems.kept, dsr=dsr)
+        failure_tell(name=name, code=refusal.code, problems=problems, dsr=dsr)
     refusal.extra["dsr"] = dsr.pk
 
 

@@ -9,6 +9,7 @@ from catalogue.models.dsrs import (
     RejectedDelivery,
     ReportProblem,
     RevenueKind,
+    ToldGap,
     UseTypeTotal,
 )
 from catalogue.models.jobs import ImportJob, ImportJobManager
@@ -44,6 +45,7 @@ __all__ = [
     "SupersededManager",
     "SupersededMessage",
     "Territory",
+    "ToldGap",
     "UsageLine",
     "UseTypeTotal",
     "WantedArtists",

@@ -305,6 +305,30 @@ class RejectedDelivery(models.Model):
         return text_read(self.reason, self.reason_parts, longest=self.LONGEST_REASON)
 
 
+class ToldGap(models.Model):
+    """A month of a series without a DSR, which webhooks were told of: see `catalogue.dsrs.missing`."""
+
+    dsp = models.CharField(max_length=100)
+    offer = models.CharField(max_length=100)
+    society = models.CharField(max_length=100, null=True)  # noqa: DJ001
+    territory = models.CharField(max_length=2)
+    currency = models.CharField(max_length=3)
+    month = models.DateField(help_text=_("Its first day."))
+
+    class Meta:
+        default_permissions = ()
+        constraints = [
+            models.UniqueConstraint(
+                fields=["dsp", "offer", "society", "territory", "currency", "month"],
+                nulls_distinct=False,
+                name="told_gap_once",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.dsp} {self.offer} {self.territory} {self.month:%Y-%m}"
+
+
 class ReportProblem(models.Model):
     """An error or a warning in a DSR, in a message as a whole, or in a delivery that became no DSR.
 

@@ -17,6 +17,24 @@ class WholeNumberField(serializers.IntegerField):
         return super().to_internal_value(data)
 
 
+class TextField(serializers.CharField):
+    """A text in a JSON object. DRF's own field also reads numbers."""
+
+    def to_internal_value(self, data: Any) -> str:
+        if not isinstance(data, str):
+            self.fail("invalid")
+        return super().to_internal_value(data)
+
+
+class TruthField(serializers.BooleanField):
+    """`true` or `false` in a JSON object. DRF's own field also reads texts and numbers."""
+
+    def to_internal_value(self, data: Any) -> bool:
+        if not isinstance(data, bool):
+            self.fail("invalid", input=data)
+        return data
+
+
 def exact_field() -> serializers.BooleanField:
     """The parameter `exact`: with it, numbers that clients may round are text."""
     return serializers.BooleanField(default=False)

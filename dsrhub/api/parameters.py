@@ -42,6 +42,20 @@ class Parameters(serializers.Serializer[Any]):
         return cls()
 
 
+class Body(serializers.Serializer[Any]):
+    """The JSON object in the body of a request. What it has no name for is refused: it may be a slip of the pen."""
+
+    @classmethod
+    def of(cls, sent: Any) -> dict[str, Any]:
+        """The validated values. Raises ValidationError, which names the property."""
+        body = cls(data=sent)
+        if isinstance(sent, dict) and (unknown := sent.keys() - body.fields.keys()):
+            why = ErrorDetail(_("This endpoint has no such parameter."), "unknown")
+            raise serializers.ValidationError({str(name): [why] for name in unknown})
+        body.is_valid(raise_exception=True)
+        return dict(body.validated_data)
+
+
 def number_in_path(text: str, *, largest: int) -> int | None:
     """The id that stands in a path, in a column of which `largest` is the largest number; None if it is none."""
     number = plain_whole_number(text) if len(text.removeprefix("-")) <= len(str(largest)) else None

@@ -118,3 +118,10 @@ USAGE_RECORD = TransactionLock("dsrhub.usage.{usage_type}.{record_id}")
 USAGE_EXPORTS = SessionLock(0x75657870)
 # A partition of records, named by its table, while it is created: a second creator waits, then finds it.
 USAGE_PARTITION = TransactionLock("{table}")
+# The price limits of one usage type, and what reached them: changes of limits and the worker that follows take turns.
+USAGE_LIMITS = TransactionLock("dsrhub.usage.{usage_type}.limits")
+
+# --- Webhooks --------------------------------------------------------------------------------------------------
+
+# One webhook, whose number is its id, while a session sends to it.
+WEBHOOKS = SessionLock(0x77656268)

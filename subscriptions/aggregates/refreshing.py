@@ -48,6 +48,15 @@ daily AS (
     -- In this order, the rows of a day are stored next to each other.
     SELECT subscription_id, usage_type, day, price, amount, record_count FROM fresh ORDER BY day, subscription_id
     ON CONFLICT (subscription_id, usage_type, day) DO UPDATE {set}
+    RETURNING subscription_id
+),
+-- Where there is no limit, nobody can reach one. A new limit makes marks of its own.
+limited AS (
+    INSERT INTO subscriptions_limitmark (usage_type, first, last, month)
+    SELECT {type}, subscription_id, subscription_id, {month}::date FROM (
+        SELECT DISTINCT subscription_id FROM daily
+        WHERE EXISTS (SELECT FROM subscriptions_pricelimit WHERE usage_type = {type})
+    ) AS changed
 ),
 fresh_month AS MATERIALIZED (
     SELECT subscription_id, usage_type, {month}::date AS month,

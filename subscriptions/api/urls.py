@@ -1,11 +1,14 @@
 """The routes of the REST endpoints of subscriptions and their usage."""
 
 from dsrhub.api.routes import either_slash
-from subscriptions.api import records, subscribers, views
+from subscriptions.api import limits, records, subscribers, views
 
 urlpatterns = [
     *either_slash("subscriptions/", subscribers.SubscriptionListView.as_view(), "subscription-list"),
     *either_slash("subscriptions/records/", records.RecordsView.as_view(), "subscription-records"),
+    *either_slash("subscriptions/limits/", limits.PriceLimitListView.as_view(), "price-limit-list"),
+    *either_slash("subscriptions/limits/<str:id>/", limits.PriceLimitView.as_view(), "price-limit"),
+    *either_slash("subscriptions/crossings/", limits.LimitCrossingListView.as_view(), "limit-crossing-list"),
     *either_slash("subscriptions/over-limit/", views.OverLimitView.as_view(), "subscription-over-limit"),
     *either_slash("subscriptions/over-limit.csv", views.OverLimitCSVView.as_view(), "subscription-over-limit-csv"),
     *either_slash("subscriptions/usage/", views.UsageView.as_view(), "subscription-usage"),

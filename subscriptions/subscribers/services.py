@@ -6,6 +6,7 @@ from django.db import transaction
 
 from dsrhub.audit import audit
 from dsrhub.models import Action
+from subscriptions.limits.services import limits_apply_anew
 from subscriptions.models import Subscription
 from subscriptions.subscribers.selectors import no_subscription
 
@@ -36,5 +37,7 @@ def subscription_change(*, subscription_id: int, carrier: str | None = None, sta
             setattr(subscription, name, values["new"])
         if changed:
             subscription.save(update_fields=list(changed))
+            if "carrier" in changed:
+                limits_apply_anew(subscription_id=subscription_id)
             audit(Action.SUBSCRIPTION_CHANGED, subscription, details={"changed": changed})
     return subscription

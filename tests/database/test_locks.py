@@ -31,6 +31,7 @@ KEYS = [
     (locks.USAGE_AGGREGATES, {"usage_type": "data"}, -8155699748909668524),
     (locks.USAGE_RECORDS, {"usage_type": "voice"}, 8879801897008938269),
     (locks.USAGE_RECORD, {"usage_type": "data", "record_id": 17}, 4782657296346766813),
+    (locks.USAGE_LIMITS, {"usage_type": "data"}, -4003204677344418911),
     (locks.USAGE_PARTITION, {"table": "subscriptions_datausagerecord_20200131"}, 2308322447171104291),
 ]
 
@@ -65,6 +66,7 @@ def test_a_lock_with_a_cursor_has_the_same_key():
         (locks.ARTIST_READERS, 1634890867),
         (locks.PREPARING_RANKINGS, 1886545264),
         (locks.USAGE_EXPORTS, 1969584240),
+        (locks.WEBHOOKS, 2003133032),
     ],
 )
 def test_a_session_lock_keeps_its_space(lock, space):

@@ -91,6 +91,8 @@ class Trial:
             "DSRHUB_ALLOWED_HOSTS": "localhost,127.0.0.1",
             "DSRHUB_HTTPS": "false",
             "DSRHUB_SHARED_PARTITION_BYTES": str(SHARED_PARTITION_BYTES),
+            # What is replaced is dropped: then every line belongs to a DSR, or is to be dropped.
+            "DSRHUB_SUPERSEDED_DAYS": "0",
             "DSRHUB_DATA_DIR": str(folder / "data"),
         }
         os.environ |= self.environment
@@ -321,6 +323,29 @@ def worker_ended(trial: Trial) -> None:
     queue.finish()
 
 
+def sender_killed(trial: Trial) -> None:
+    """A worker killed while it sends events beside another one, and a third that continues."""
+    webhooks = import_module("tests.faults.webhooks")
+    with webhooks.Receiver().listening() as receiver:
+        outbox = webhooks.Outbox(receiver, trial.random)
+        workers = [trial.popen("worker", **webhooks.ENVIRONMENT) for _ in range(2)]
+        try:
+            outbox.wait_for(trial.random.randrange(1, len(outbox.events)))
+            workers[0].kill()
+            outbox.wait_for(trial.random.randrange(1, len(outbox.events)))
+            workers[1].kill()
+            workers.append(trial.popen("worker", **webhooks.ENVIRONMENT))
+            trial.count["events that came twice"] += outbox.finish()
+            trial.count["events that came"] += len(outbox.events)
+            workers[2].terminate()
+            _, errors = workers[2].communicate(timeout=PATIENCE)
+            assert "Traceback" not in errors, errors
+        finally:
+            for worker in workers:
+                worker.kill()
+                worker.communicate()
+
+
 def cut(trial: Trial) -> None:
     """Connections cut off during responses and uploads."""
     url = trial.server.url
@@ -416,9 +441,18 @@ def _upload(trial: Trial, port: int, key: str) -> str | None:
 
 
 FAULTS: list[Callable[[Trial], None]] = [killed, stopped, crashed, disk_full, disk_filled, timed_out]
-FAULTS += [worker_ended, cut, crowd]
+FAULTS += [worker_ended, sender_killed, cut, crowd]
 # How often each fault happens while an import is killed 30 times.
-SHARES = {"killed": 30, "timed_out": 10, "disk_full": 8, "disk_filled": 10, "worker_ended": 10, "crowd": 2, "cut": 2}
+SHARES = {
+    "killed": 30,
+    "timed_out": 10,
+    "disk_full": 8,
+    "disk_filled": 10,
+    "worker_ended": 10,
+    "sender_killed": 10,
+    "crowd": 2,
+    "cut": 2,
+}
 
 
 # --- Helpers ---------------------------------------------------------------------------------------------------

@@ -15,7 +15,7 @@ from graphql import (
 import graphql_schema
 from catalogue.models import DSR, RateMethod, ReportProblem, RevenueKind
 from graphql_schema.schema import schema
-from subscriptions.models import Subscription, UsageType
+from subscriptions.models import LimitScope, LimitSpan, Subscription, UsageType
 
 TYPES = {
     name: of_type
@@ -56,6 +56,8 @@ def test_enum_values_are_the_codes_of_rest():
         "UsageType": UsageType,
         "Carrier": Subscription.Carrier,
         "SubscriptionStatus": Subscription.Status,
+        "LimitSpan": LimitSpan,
+        "LimitScope": LimitScope,
     }
     assert {name: list(TYPES[name].values) for name in choices} == {
         name: [choice.value for choice in of_name] for name, of_name in choices.items()
@@ -84,5 +86,5 @@ def test_every_list_is_paginated():
         for each in of_type.fields.values()
         if get_named_type(each.type).name.endswith("Connection")
     ]
-    assert len(pages) == 31
+    assert len(pages) == 33
     assert all({"first", "after"} <= each.args.keys() for each in pages)

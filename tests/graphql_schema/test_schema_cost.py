@@ -13,6 +13,7 @@ from tests import recipes as dsrhub_recipes
 from tests.catalogue import recipes
 from tests.catalogue.helpers import ES_JANUARY, NO_JANUARY, add_lines, import_report, line
 from tests.graphql_schema.helpers import ask, ask_and_capture, execute, statements
+from tests.subscriptions import recipes as usage_recipes
 from tests.subscriptions.helpers import VOICE, add, event, subscribe
 
 pytestmark = pytest.mark.django_db
@@ -136,6 +137,11 @@ QUERIES = {
         f"usageMetrics({RANGE}, groupBy: DAY)",
         "carrier usageType day month subscriptionCount totalPrice totalUsage unit",
     ),
+    "price limits": ("priceLimits", "id usageType span price carrier since subscriptionId"),
+    "limit crossings": (
+        "limitCrossings",
+        "id subscriptionId usageType span month day priceLimit scope foundAt withdrawnAt",
+    ),
     "over the limit": (
         'subscriptionsOverLimit(priceLimit: "0")',
         f"subscription {{ {SUBSCRIPTION} }} exceeded {{ usageType totalPrice exceededBy }}",
@@ -183,6 +189,8 @@ def hundred(tmp_path):
     everybody = subscribe(100)
     add(*[event(each, day, "1") for each in everybody for day in (5, 6)])
     add(*[event(each, day, "1") for each in everybody for day in (5, 6)], usage_type=VOICE)
+    usage_recipes.price_limit.make(subscription=iter(everybody), **many)
+    usage_recipes.limit_crossing.make(subscription=iter(everybody), **many)
 
 
 def queries(first):
@@ -230,6 +238,8 @@ def test_the_queries_above_contain_every_field():
     mutations |= {name for name in every if name.startswith("UsageRecordResult.")}
     for name in ("createSubscription", "changeSubscription"):
         mutations |= {f"Mutation.{name}", f"{name[0].upper()}{name[1:]}.subscription"}
+    mutations |= {"Mutation.setPriceLimit", "Mutation.deletePriceLimit"}
+    mutations |= {"SetPriceLimit.priceLimit", "DeletePriceLimit.id", "Query.limitsAreCurrent"}
     # Not a list: its two DSRs are compared.
     version = {"Query.version", "VersionWithRecordings.version", "VersionWithRecordings.recordings"}
     version |= {f"RecordingsDifference.{kind}" for kind in ("came", "went", "changed")}

@@ -95,5 +95,6 @@ def forget_everything():
             cursor.execute(f"DROP TABLE {name}")
         cursor.execute(
             "TRUNCATE subscriptions_subscription, subscriptions_dailyusage, subscriptions_monthlyusage, "
-            "subscriptions_totalusage, subscriptions_purgedusage, subscriptions_sealedday, subscriptions_usagemark"
+            "subscriptions_totalusage, subscriptions_purgedusage, subscriptions_sealedday, subscriptions_usagemark, "
+            "subscriptions_pricelimit, subscriptions_limitcrossing, subscriptions_limitmark"
         )

@@ -6,9 +6,12 @@ from argparse import ArgumentParser
 from typing import Any
 
 import psycopg2
+from django.conf import settings
 from django.db import Error, connection
+from django.utils.module_loading import import_string
 
 from catalogue.dsrs.differences import wanted_differences_find
+from catalogue.dsrs.missing import missing_reports_tell
 from catalogue.dsrs.superseding import versions_drop_surplus
 from catalogue.dsrs.totals import totals_complete
 from catalogue.imports.worker import nothing_waits, queue_drain, uploads_clear, worker_lives
@@ -18,17 +21,19 @@ from catalogue.ranking.warming import WarmUp
 from catalogue.resources.services import catalogue_refresh
 from catalogue.resources.words import words_index_build
 from dsrhub.commands import DsrhubCommand, whole_number
+from dsrhub.webhooks.running import delivering, events_deliver
 
 logger = logging.getLogger(__name__)
 
-# Seconds between two polls of the queue, and between two cleanups.
-PAUSE, CLEANUP_PAUSE = 1, 10
+# Seconds between two polls of the queue, between two cleanups, and between two looks for missing reports.
+PAUSE, CLEANUP_PAUSE, GAPS_PAUSE = 1, 10, 600
 
 
 class Command(DsrhubCommand):
-    help = "Check and load uploads from the admin, and refresh the catalogue. Any number of workers may run."
+    help = "Check and load uploads, send events, and keep the catalogue up to date. Any number of workers may run."
 
     is_stopping = False
+    looked_for_gaps_at = float("-inf")
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("--once", action="store_true", help="do the waiting work, then exit")
@@ -44,14 +49,15 @@ class Command(DsrhubCommand):
             signal.signal(number, lambda *_: setattr(self, "is_stopping", True))
         self.warm_up = WarmUp()
         self.stdout.write("Waiting for work.")
-        while self._is_alive():
-            try:
-                with worker_lives():
-                    self._serve()
-            except (Error, psycopg2.Error) as error:  # COPY raises errors of the driver.
-                logger.warning("the database is unreachable: %s", error)
-                connection.close()
-                time.sleep(PAUSE)
+        with delivering():
+            while self._is_alive():
+                try:
+                    with worker_lives():
+                        self._serve()
+                except (Error, psycopg2.Error) as error:  # COPY raises errors of the driver.
+                    logger.warning("the database is unreachable: %s", error)
+                    connection.close()
+                    time.sleep(PAUSE)
 
     def _is_alive(self) -> bool:
         return not self.is_stopping and self.parent in (None, os.getppid())
@@ -71,6 +77,7 @@ class Command(DsrhubCommand):
         queue_drain(is_alive=self._is_alive)
         wanted_rankings_build()
         self._clean_up()
+        events_deliver(may_continue=self._is_alive)
 
     def _clean_up(self) -> None:
         versions_drop_surplus()
@@ -79,6 +86,11 @@ class Command(DsrhubCommand):
         totals_complete(is_alive=self._is_alive)
         words_index_build()
         uploads_clear()
+        if time.monotonic() - self.looked_for_gaps_at > GAPS_PAUSE:
+            missing_reports_tell()
+            self.looked_for_gaps_at = time.monotonic()
+        for step in settings.WORKER_STEPS:
+            import_string(step)(may_continue=self._is_idle)
         rankings_prepare(may_continue=self._is_idle)
 
     def _is_idle(self) -> bool:

@@ -13,6 +13,7 @@ from subscriptions.admin.questions.forms import DayRange, UsageOfOneForm
 from subscriptions.admin.questions.page import QuestionPage, answered
 from subscriptions.aggregates.daily import price_limit_by_days
 from subscriptions.aggregates.selectors import UsageMetric
+from subscriptions.models import LimitCrossing
 
 
 class UsageOfOnePart(QuestionPage):
@@ -38,14 +39,20 @@ class UsageOfOnePart(QuestionPage):
         return shown, status
 
     def _links(self, request: HttpRequest, days: DayRange, number: int) -> dict[str, Any]:
-        """The addresses of the usage page and, for users who may view them, of the records."""
+        """The addresses of the usage page and, for users who may view them, of the records and the reached limits."""
         query = {"start": days.start, "end": days.end, "subscription": number}
         seen = [
             (model._meta.verbose_name_plural, address)
-            for model, address in record_lists(days, number)
+            for model, address in [*record_lists(days, number), _reached_limits(number)]
             if may_view(request, model)
         ]
         return {"usage_address": reverse("admin:subscriptions_subscription_usage", query=query), "record_lists": seen}
+
+
+def _reached_limits(number: int) -> tuple[Any, str]:
+    """The limits that a subscription reached: their model, and the address of the list."""
+    query = {"subscription__exact": number}
+    return LimitCrossing, reverse("admin:subscriptions_limitcrossing_changelist", query=query)
 
 
 def _limits(form: UsageOfOneForm, metrics: Sequence[UsageMetric]) -> list[dict[str, Any]] | None:

@@ -8,6 +8,8 @@ from tqdm import tqdm
 from dsrhub.commands import DsrhubCommand, day
 from subscriptions.aggregates.comparing import Difference
 from subscriptions.aggregates.services import daily_usage_check, daily_usage_refresh
+from subscriptions.limits.following import refreshed_limits_follow
+from subscriptions.limits.services import limits_mark
 
 
 class Command(DsrhubCommand):
@@ -37,6 +39,10 @@ class Command(DsrhubCommand):
                 f"{month.days[0]:%Y-%m} {month.usage_type}: {len(month.days)} days, {month.key_count:,} sums"
             )
         self.stdout.write(f"{sum(len(month.days) for month in refreshed):,} days refreshed.")
+        if rebuild:
+            limits_mark()
+        if changes := refreshed_limits_follow():
+            self.stdout.write(f"{changes:,} reached limits changed.")
         return None
 
     def _check(self, start: date, end: date) -> None:

@@ -27,11 +27,15 @@ def records(model):
 # The permissions for each URL: one of them is enough. A URL without any is closed to everyone.
 SEE_SUBSCRIPTIONS = {"view_subscription", "change_subscription"}
 SEE_DAYS = {"view_sealedday", "change_sealedday"}
+SEE_CROSSINGS = {"view_limitcrossing"}
 NEEDS = {
     "subscription": edited("subscription")
     | {"delete": set(), "export": {"export_subscription"}, "usage": SEE_SUBSCRIPTIONS, "over_limit": SEE_SUBSCRIPTIONS},
     "datausagerecord": records("datausagerecord"),
     "voiceusagerecord": records("voiceusagerecord"),
+    "pricelimit": edited("pricelimit") | {"delete": {"delete_pricelimit"}},
+    "limitcrossing": {"changelist": SEE_CROSSINGS, "change": SEE_CROSSINGS, "history": SEE_CROSSINGS}
+    | {"add": set(), "delete": set()},
     "sealedday": {"changelist": SEE_DAYS, "change": SEE_DAYS, "history": SEE_DAYS, "add": set(), "delete": set()},
 }
 CASES = [(model, view, needed) for model, views in NEEDS.items() for view, needed in views.items()]
@@ -58,6 +62,8 @@ def address(module_db):
         "datausagerecord": DataUsageRecord.objects.get(),
         "voiceusagerecord": VoiceUsageRecord.objects.get(),
         "sealedday": recipes.sealed_day.make(),
+        "pricelimit": recipes.price_limit.make(),
+        "limitcrossing": recipes.limit_crossing.make(subscription=someone),
     }
 
     def address(model, view):

@@ -1,0 +1,48 @@
+"""What webhooks are told of DSRs, in the transaction of the change. `docs/webhooks.md` describes the content."""
+
+from collections.abc import Collection, Sequence
+
+from catalogue.models import DSR
+from catalogue.reports.delivery import LONGEST_NAME
+from catalogue.reports.problems import ProblemLog, shown
+from dsrhub.webhooks.models import EventType
+from dsrhub.webhooks.outbox import event_write
+
+# How many codes of problems an event has.
+MOST_CODES = 20
+
+
+def dsrs_tell(event_type: EventType, dsrs: Sequence[DSR], *, replaced: Collection[int] = ()) -> None:
+    """Tell what became of the DSRs of one delivery, in one event; without any, nothing.
+
+    `replaced` are the ids of those that stood before.
+    """
+    if not dsrs:
+        return
+    first = dsrs[0]
+    data = {"dsrs": [dsr.pk for dsr in dsrs], "name": first.path, "dsp": first.dsp, "message": first.message_id}
+    if replaced:
+        data["replaced"] = sorted(replaced)
+    event_write(event_type, subject=_of_dsp(first.dsp), data=data)
+
+
+def failure_tell(*, name: str, code: str, problems: ProblemLog, dsr: DSR | None = None) -> None:
+    """Tell that a delivery was refused. Without a failed DSR, nobody may know what it was about.
+
+    It has the codes of the problems, and not their values: these are cells of the file, which not everybody may see.
+    """
+    codes = dict.fromkeys(problem.code.value for problem in problems.errors)
+    data = {
+        "dsrs": [] if dsr is None else [dsr.pk],
+        "name": shown(name, LONGEST_NAME),
+        "dsp": None if dsr is None else dsr.dsp,
+        "code": code,
+        "error_count": problems.error_count,
+        "warning_count": problems.warning_count,
+        "problems": list(codes)[:MOST_CODES],
+    }
+    event_write(EventType.DSR_FAILED, subject=f"file:{data['name']}" if dsr is None else _of_dsp(dsr.dsp), data=data)
+
+
+def _of_dsp(dsp: str) -> str:
+    return f"dsp:{dsp}"

@@ -1,0 +1,1 @@
+"""Price limits, and what reached them."""

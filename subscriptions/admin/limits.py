@@ -1,0 +1,147 @@
+"""The admin of price limits, and of the days on which they were reached."""
+
+from collections.abc import Collection, Iterable
+from datetime import date
+from decimal import Decimal
+from typing import Any, ClassVar
+
+from django import forms
+from django.contrib import admin
+from django.db.models import Model, QuerySet
+from django.http import HttpRequest
+from django.utils import timezone
+from django.utils.safestring import SafeString
+from django.utils.translation import gettext_lazy as _
+
+from dsrhub.admin import ChangedAsShownAdmin, DeletedByServiceAdmin, ReadOnlyAdmin
+from dsrhub.autocomplete import AutocompleteMixin
+from dsrhub.cells import rounded
+from dsrhub.exceptions import DsrhubError
+from dsrhub.languages import in_english
+from subscriptions.admin.questions.forms import DayField
+from subscriptions.limits.services import limits_lock, price_limit_delete, price_limit_set
+from subscriptions.models import LimitCrossing, LimitSpan, PriceLimit, UsageType
+from subscriptions.records.events import usage_day
+
+
+class PriceLimitForm(forms.ModelForm):
+    """A limit that the service writes when the form is valid, so that its errors appear in the form."""
+
+    since = DayField(
+        label=_("Since"),
+        required=False,
+        help_text=_("A day of the first month that has the limit. A limit of the total has none."),
+    )
+
+    def clean_since(self) -> date | None:
+        since: date | None = self.cleaned_data["since"]
+        span = self.cleaned_data.get("span") or self.instance.span
+        if span == LimitSpan.TOTAL:
+            return since
+        return (since or usage_day(timezone.now())).replace(day=1)
+
+    def _post_clean(self) -> None:
+        super()._post_clean()  # type: ignore[misc]
+        if self.errors:
+            return
+        limit: PriceLimit = self.instance
+        try:
+            written = price_limit_set(
+                usage_type=UsageType(limit.usage_type),
+                span=LimitSpan(limit.span),
+                price=limit.price,
+                subscription_id=limit.subscription_id,
+                carrier=limit.carrier or None,
+                since=limit.since,
+            )
+        except DsrhubError as error:
+            field = error.extra.get("argument")
+            message = forms.ValidationError(error.message, code=error.code)
+            self.add_error(field if field in self.fields else None, message)
+        else:
+            limit.pk = written.pk
+
+
+@admin.register(PriceLimit)
+class PriceLimitAdmin(AutocompleteMixin, ChangedAsShownAdmin, DeletedByServiceAdmin):
+    form = PriceLimitForm
+    list_display = ["limit_of", "usage_type", "span", "since_month", "rounded_price", "changed_at"]
+    list_filter = ["usage_type", "span", "carrier"]
+    list_select_related = ["subscription"]
+    search_fields = ["=subscription__id"]
+    search_help_text = _("Subscription")
+    autocomplete_fields = ["subscription"]
+    fields = ["subscription", "carrier", "usage_type", "span", "since", "price"]
+    # Another limit has another key.
+    key: ClassVar = ["subscription", "carrier", "usage_type", "span"]
+
+    def get_readonly_fields(self, request: HttpRequest, obj: PriceLimit | None = None) -> Any:
+        return [] if obj is None else self.key
+
+    def locked(self, ids: Collection[Any]) -> Iterable[Model]:
+        # The service takes this lock before it writes to a row.
+        limits_lock()
+        return super().locked(ids)
+
+    def save_model(self, request: HttpRequest, obj: PriceLimit, form: Any, change: bool) -> None:
+        """The form has already written the limit."""
+
+    def delete_model(self, request: HttpRequest, obj: PriceLimit) -> None:
+        self.require_as_shown(request, [obj.pk])
+        price_limit_delete(limit_number=obj.pk)
+
+    def delete_queryset(self, request: HttpRequest, queryset: QuerySet) -> None:
+        numbers = list(queryset.values_list("pk", flat=True))
+        self.require_as_shown(request, numbers)
+        for number in numbers:
+            price_limit_delete(limit_number=number)
+
+    # Entries of the log keep the name of a limit, which is a text of pages otherwise.
+    def log_addition(self, request: HttpRequest, obj: PriceLimit, message: Any) -> Any:
+        return in_english(super().log_addition)(request, obj, message)
+
+    def log_change(self, request: HttpRequest, obj: PriceLimit, message: Any) -> Any:
+        return in_english(super().log_change)(request, obj, message)
+
+    def log_deletions(self, request: HttpRequest, queryset: Any) -> Any:
+        return in_english(super().log_deletions)(request, queryset)
+
+    @admin.display(description=_("limit of"), ordering="subscription")
+    def limit_of(self, limit: PriceLimit) -> str:
+        return limit.whose
+
+    @admin.display(description=_("since"), ordering="since")
+    def since_month(self, limit: PriceLimit) -> str | None:
+        return f"{limit.since:%Y-%m}" if limit.since else None
+
+    @admin.display(description=_("price limit"), ordering="price")
+    def rounded_price(self, limit: PriceLimit) -> SafeString:
+        price: Decimal = limit.price
+        return rounded(price)
+
+
+@admin.register(LimitCrossing)
+class LimitCrossingAdmin(ReadOnlyAdmin):
+    list_display = [
+        *("subscription", "usage_type", "span", "month_name", "day", "rounded_limit", "scope", "withdrawn_at"),
+    ]
+    list_filter = ["usage_type", "span", "scope", "withdrawn_at"]
+    # The page of a subscription leads here.
+    lookups = ["subscription__exact"]
+    list_select_related = ["subscription"]
+    search_fields = ["=subscription__id"]
+    search_help_text = _("Subscription")
+    date_hierarchy = "day"
+    show_full_result_count = False
+    fields = ["subscription", "usage_type", "span", "month_name", "day", "rounded_limit", "scope", "found_at"]
+    fields += ["withdrawn_at"]
+    readonly_fields = ["month_name", "rounded_limit"]
+
+    @admin.display(description=_("month"), ordering="month")
+    def month_name(self, crossing: LimitCrossing) -> str | None:
+        return f"{crossing.month:%Y-%m}" if crossing.month else None
+
+    @admin.display(description=_("price limit"), ordering="price_limit")
+    def rounded_limit(self, crossing: LimitCrossing) -> SafeString:
+        price: Decimal = crossing.price_limit
+        return rounded(price)
