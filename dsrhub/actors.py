@@ -22,16 +22,19 @@ class Door(StrEnum):
     GRAPHQL = "graphql"
     COMMAND = "command"
     WORKER = "worker"
+    FOLDER = "folder"
 
 
 @dataclass(frozen=True)
 class Actor:
-    """The user who does the current work. `system_user` is the user of the machine who runs a command."""
+    """The user who does the current work. `system_user` is the user of the machine who runs a command, and `folder` the
+    address of the drop folder in which a delivery was."""
 
     door: Door
     user: Any = None
     address: str = ""
     system_user: str = ""
+    folder: str = ""
 
 
 # The user of a request is known only after its view has begun, so the request itself is kept.

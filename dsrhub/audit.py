@@ -69,7 +69,7 @@ def audit_entry(
         object_type=of._meta.label_lower,
         object_id="" if number is None else printable(str(number), 64),
         object_name=printable(name, LONGEST_TEXT),
-        details=_as_json({**(details or {}), **_system_user(actor)}),
+        details=_as_json({**(details or {}), **_origin(actor)}),
         request_id="" if actor.door == Door.COMMAND else request_id(),
     )
 
@@ -80,8 +80,10 @@ def _name_of(of: Model) -> str:
         return str(of)
 
 
-def _system_user(actor: Actor) -> dict[str, str]:
-    return {"system_user": actor.system_user} if actor.system_user else {}
+def _origin(actor: Actor) -> dict[str, str]:
+    """Who or what acts where no user does."""
+    origin = {"system_user": actor.system_user, "folder": actor.folder}
+    return {name: value for name, value in origin.items() if value}
 
 
 def _as_json(value: Any) -> Any:

@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from django.core.exceptions import ImproperlyConfigured
 
+from dsrhub.stores.addresses import Address, InvalidAddress, parsed_address
 from dsrhub.values import AMOUNT
 
 TRUE_WORDS = {"1", "true", "yes", "on"}
@@ -59,6 +60,17 @@ def env_origins(name: str) -> list[str]:
         if origin != "*" and not ORIGIN.fullmatch(origin):
             raise ImproperlyConfigured(f"{name}={origin!r} is not an origin such as https://reports.example.")
     return origins
+
+
+def env_addresses(name: str) -> list[Address]:
+    """Addresses of folders, separated by commas. An error does not repeat them, as they may contain passwords."""
+    try:
+        addresses = [parsed_address(word) for word in env_list(name)]
+    except InvalidAddress as error:
+        raise ImproperlyConfigured(f"{name} has an invalid address. {error}") from None
+    if len({address.shown for address in addresses}) < len(addresses):
+        raise ImproperlyConfigured(f"{name} names a folder twice.")
+    return addresses
 
 
 def env_rate(name: str) -> tuple[int, int] | None:

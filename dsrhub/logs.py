@@ -34,9 +34,16 @@ def on_behalf_of(earlier_id: str, *, user: Any = None, address: str = "") -> Ite
 
     Without an earlier id, the id is new.
     """
+    with working_as(Actor(Door.WORKER, user, address), earlier_id):
+        yield
+
+
+@contextmanager
+def working_as(actor: Actor, earlier_id: str = "") -> Iterator[None]:
+    """Do the block as this actor, and log it under an earlier id, or a new one."""
     token = _request_id.set(earlier_id or new_id())
     try:
-        with acting(Actor(Door.WORKER, user, address)):
+        with acting(actor):
             yield
     finally:
         _request_id.reset(token)

@@ -145,6 +145,7 @@ DOORS = {
     Door.GRAPHQL: "GraphQL",
     Door.COMMAND: _("command"),
     Door.WORKER: _("worker"),
+    Door.FOLDER: _("drop folder"),
 }
 
 

@@ -21,6 +21,8 @@ from tests.processes import serving
 from tests.programs import program
 from tests.waiting import PATIENCE
 
+pytest_plugins = ["tests.stores.fixtures"]
+
 # Hypothesis runs the same examples each time and on each machine, without deadlines and without a shared database.
 hypothesis.settings.register_profile(
     "dsrhub",

@@ -11,6 +11,7 @@ from catalogue.models.dsrs import (
     RevenueKind,
     UseTypeTotal,
 )
+from catalogue.models.folders import DropFolder
 from catalogue.models.jobs import ImportJob, ImportJobManager
 from catalogue.models.lines import LeftoverLines, Resource, UsageLine
 from catalogue.models.messages import AbstractMessage, PartyAlias, ReportMessage
@@ -25,6 +26,7 @@ __all__ = [
     "AskedScope",
     "Currency",
     "DSRDifference",
+    "DropFolder",
     "EcbRate",
     "ImportJob",
     "ImportJobManager",

@@ -11,6 +11,7 @@ from django.db import Error, connection
 from catalogue.dsrs.differences import wanted_differences_find
 from catalogue.dsrs.superseding import versions_drop_surplus
 from catalogue.dsrs.totals import totals_complete
+from catalogue.folders.watching import Folders
 from catalogue.imports.worker import nothing_waits, queue_drain, uploads_clear, worker_lives
 from catalogue.ranking.prepared import rankings_prepare
 from catalogue.ranking.services import wanted_rankings_build
@@ -26,7 +27,10 @@ PAUSE, CLEANUP_PAUSE = 1, 10
 
 
 class Command(DsrhubCommand):
-    help = "Check and load uploads from the admin, and refresh the catalogue. Any number of workers may run."
+    help = (
+        "Check and load uploads from the admin, import what is in drop folders, and refresh the catalogue. Any number "
+        "of workers may run."
+    )
 
     is_stopping = False
 
@@ -36,6 +40,7 @@ class Command(DsrhubCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         self.parent: int | None = options["parent"]
+        self.folders = Folders()
         if options["once"]:
             self._run_once()
             return
@@ -61,6 +66,7 @@ class Command(DsrhubCommand):
         while self._is_alive():
             done = queue_drain(is_alive=self._is_alive)
             wanted_rankings_build()
+            done += self.folders.look(is_alive=self._is_alive, may_continue=self._is_idle)
             if done or time.monotonic() - cleaned_up_at > CLEANUP_PAUSE:
                 self._clean_up()
                 cleaned_up_at = time.monotonic()
@@ -70,6 +76,7 @@ class Command(DsrhubCommand):
     def _run_once(self) -> None:
         queue_drain(is_alive=self._is_alive)
         wanted_rankings_build()
+        self.folders.look(is_alive=self._is_alive, may_continue=self._is_alive)
         self._clean_up()
 
     def _clean_up(self) -> None:
