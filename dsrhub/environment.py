@@ -84,6 +84,14 @@ def env_rate(name: str) -> tuple[int, int] | None:
     return int(found[1]), SECONDS[found[2]]
 
 
+def env_token(name: str) -> str:
+    """A secret that nobody guesses, as it is sent in a header; empty if the variable is not set."""
+    word = os.environ.get(name, "")
+    if word and not re.fullmatch("[!-~]{16,}", word):
+        raise ImproperlyConfigured(f"{name} must have at least 16 letters, digits or signs of ASCII, and no spaces.")
+    return word
+
+
 def env_time_zone(name: str, *, default: str) -> str:
     word = os.environ.get(name, "").strip() or default
     try:

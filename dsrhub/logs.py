@@ -17,7 +17,7 @@ from dsrhub.addresses import client_address
 
 HEADER = "X-Request-ID"
 # Probes ask for these every few seconds. Their entries would hide the others.
-HEALTH = {"/healthz", "/readyz"}
+HEALTH = {"/healthz", "/readyz", "/metrics"}
 
 logger = logging.getLogger("dsrhub.requests")
 _request_id: ContextVar[str] = ContextVar("request_id", default="")

@@ -1,8 +1,9 @@
-"""Models that all applications share: counters for rate limits, API tokens, languages, and the audit log."""
+"""Models that all applications share: rate limits, API tokens, languages, counters for metrics, and the audit log."""
 
 from typing import Any
 
 from django.contrib.auth.models import User
+from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.utils import timezone
 from django.utils.translation import gettext, gettext_noop
@@ -98,6 +99,22 @@ class UserLanguage(models.Model):
 
     def __str__(self) -> str:
         return f"{self.user_id}: {self.language}"
+
+
+class StoredValue(models.Model):
+    """A number for Prometheus that all processes add to: see `dsrhub.metrics.stored`."""
+
+    name = models.CharField(max_length=100)
+    # The values of its labels, in the order of their names.
+    labels = ArrayField(models.TextField(), default=list)
+    value = models.FloatField()
+
+    class Meta:
+        default_permissions = ()  # it has no page in the admin
+        constraints = [models.UniqueConstraint(fields=["name", "labels"], name="stored_value_once")]
+
+    def __str__(self) -> str:
+        return f"{self.name} {self.labels}"
 
 
 class Action(models.TextChoices):

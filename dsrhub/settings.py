@@ -18,6 +18,7 @@ from dsrhub.environment import (
     env_origins,
     env_rate,
     env_time_zone,
+    env_token,
     generated_secret,
 )
 
@@ -72,6 +73,7 @@ INSTALLED_APPS = [
 MIDDLEWARE = [
     "dsrhub.logs.RequestLogMiddleware",
     "dsrhub.middleware.HealthMiddleware",
+    "dsrhub.metrics.middleware.MetricsMiddleware",
     "dsrhub.proxy.ProxyMiddleware",
     "dsrhub.middleware.LanguageMiddleware",
     "dsrhub.responses.CorsMiddleware",
@@ -258,6 +260,11 @@ DSRHUB_LOG_JSON = env_bool("DSRHUB_LOG_JSON", default=False)
 LOGGING = logs.configuration(json=DSRHUB_LOG_JSON)
 # The function that `/readyz` calls for the state of the import queue.
 QUEUE_STATE = "catalogue.imports.selectors.queue_state"
+
+# The modules with the metrics of the applications: see dsrhub/metrics/collectors.py.
+METRICS = ["catalogue.metrics", "subscriptions.metrics"]
+# The token with which Prometheus may read /metrics. Empty: there is no such address.
+DSRHUB_METRICS_TOKEN = env_token("DSRHUB_METRICS_TOKEN")
 
 # --- dsrhub's own settings -------------------------------------------------------------------------------------
 # In bytes. A DSR with more unpacked content gets its own partition; smaller DSRs share one. Thousands of partitions
