@@ -25,7 +25,7 @@ class S3Store(RemoteStore):
 
     def take(self, file: StoredFile, folder: str) -> None:
         source = self._path(file.name)
-        self._system.cp_file(source, self._path(folder, file.name), CopySourceIfMatch=file.mark)
+        self._copy_object(source, self._path(folder, file.name), CopySourceIfMatch=file.mark)
         self._remove(source, file.mark)
 
     def take_is_ended(self, file: StoredFile, folder: str) -> bool:
@@ -38,8 +38,8 @@ class S3Store(RemoteStore):
 
     def move_folder(self, folder: str, to: str, *, last: str) -> None:
         for file in _with_last(self.files(folder), last):
-            self._system.cp_file(self._path(folder, file.name), self._path(to, file.name))
-            self._system.rm_file(self._path(folder, file.name))
+            self._copy_object(self._path(folder, file.name), self._path(to, file.name))
+            self._delete(self._path(folder, file.name))
 
     def write(self, folder: str, name: str, content: bytes) -> None:
         self._system.pipe_file(self._path(folder, name), content)
@@ -68,10 +68,16 @@ class S3Store(RemoteStore):
 
     def _remove(self, path: str, mark: str) -> None:
         """Delete an object, unless another one was put in its place: that stays, as a new delivery."""
-        bucket, key, _ = self._system.split_path(path)
         if self._system.info(path, refresh=True)["ETag"] == mark:
             # Services that know this condition check it again in the same moment.
-            self._system.call_s3("delete_object", Bucket=bucket, Key=key, IfMatch=mark)
+            self._delete(path, IfMatch=mark)
+
+    def _copy_object(self, source: str, target: str, **conditions: str) -> None:
+        self._system.cp_file(source, target, **conditions)
+
+    def _delete(self, path: str, **conditions: str) -> None:
+        bucket, key, _version = self._system.split_path(path)
+        self._system.call_s3("delete_object", Bucket=bucket, Key=key, **conditions)
 
     def _differ(self, one: str, other: str) -> bool:
         with self._system.open(one, "rb") as first, self._system.open(other, "rb") as second:

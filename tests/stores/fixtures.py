@@ -26,23 +26,14 @@ def sftp_server(tmp_path_factory):
 
 
 @pytest.fixture
-def world_of(request, tmp_path, settings):
-    """A new folder of a kind: `local`, `s3` or `sftp`."""
+def world(request, tmp_path, settings):
+    """A new folder on this machine, or of another kind: see `EVERYWHERE`."""
     settings.DSRHUB_UPLOAD_DIR = tmp_path / "uploads"
-
-    def made(kind):
-        if kind == "s3":
-            return S3World(request.getfixturevalue("s3_client"), uuid4().hex)
-        if kind == "sftp":
-            server = request.getfixturevalue("sftp_server")
-            settings.DSRHUB_SFTP_KNOWN_HOSTS = str(server.known_hosts)
-            return SFTPWorld(server, uuid4().hex)
-        return LocalWorld(tmp_path / "incoming")
-
-    return made
-
-
-@pytest.fixture(params=["local", "s3", "sftp"])
-def world(request, world_of):
-    """A new folder of each kind."""
-    return world_of(request.param)
+    kind = getattr(request, "param", "local")
+    if kind == "s3":
+        return S3World(request.getfixturevalue("s3_client"), uuid4().hex)
+    if kind == "sftp":
+        server = request.getfixturevalue("sftp_server")
+        settings.DSRHUB_SFTP_KNOWN_HOSTS = str(server.known_hosts)
+        return SFTPWorld(server, uuid4().hex)
+    return LocalWorld(tmp_path / "incoming")

@@ -4,6 +4,9 @@ import pytest
 
 from dsrhub.stores.addresses import parsed_address
 from dsrhub.stores.opening import store_of
+from tests.stores.worlds import EVERYWHERE
+
+pytestmark = EVERYWHERE
 
 PLAN = "importing/1"
 

@@ -3,6 +3,10 @@
 from pathlib import Path
 from urllib.parse import quote
 
+import pytest
+
+# Runs a test with a folder of each kind.
+EVERYWHERE = pytest.mark.parametrize("world", ["local", "s3", "sftp"], indirect=True)
 # Of the user `dsp` of the SFTP server.
 PASSWORD = "a,b@c:/d"
 
