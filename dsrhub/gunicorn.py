@@ -34,11 +34,12 @@ logconfig_dict = LOGGING | {"loggers": {"gunicorn.error": {"level": "INFO", "han
 # The processes count their requests in files that all of them read: see dsrhub/metrics/requests.py. The folder is in
 # memory, and must be known before the application is loaded.
 METRICS_FOLDER = "PROMETHEUS_MULTIPROC_DIR"
+own_folder = None
 if DSRHUB_METRICS_TOKEN and METRICS_FOLDER not in os.environ:
-    os.environ[METRICS_FOLDER] = mkdtemp(prefix="dsrhub-metrics-", dir=worker_tmp_dir)
+    os.environ[METRICS_FOLDER] = own_folder = mkdtemp(prefix="dsrhub-metrics-", dir=worker_tmp_dir)
 
 
 def on_exit(server: Any) -> None:
     """Called by gunicorn at its end."""
-    if DSRHUB_METRICS_TOKEN:
-        shutil.rmtree(os.environ[METRICS_FOLDER], ignore_errors=True)
+    if own_folder is not None:
+        shutil.rmtree(own_folder, ignore_errors=True)

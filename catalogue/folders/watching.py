@@ -31,8 +31,8 @@ from dsrhub.values import printable
 
 logger = logging.getLogger(__name__)
 
-# Bounds of one look: the files that are listed, and the deliveries that are begun.
-MOST_FILES, MOST_DELIVERIES = 10_000, 100
+# Bounds of one look: the files that are listed, those that are opened first, and the deliveries that are begun.
+MOST_FILES, MOST_NEW, MOST_DELIVERIES = 10_000, 500, 100
 # The beginning of a file, which tells whether it is a part of a message.
 HEAD_BYTES = 128 * 1024
 LONGEST_NAME = 255
@@ -155,17 +155,23 @@ class FolderWatch:
     def _complete(self, arrived: Arrived, look: Look) -> list[Group]:
         """The complete deliveries of the files that have arrived; and messages for whose files nobody waits longer."""
         complete = []
-        for group in parts_group(self._with_parts(arrived)):
+        for group in parts_group(self._with_parts(arrived, look)):
             if _is_whole(group) or _is_late(group):
                 complete.append(group)
             else:
                 look.waiting += len(group)
         return complete
 
-    def _with_parts(self, arrived: Arrived) -> Iterator[tuple[StoredFile, MessagePart | None]]:
+    def _with_parts(self, arrived: Arrived, look: Look) -> Iterator[tuple[StoredFile, MessagePart | None]]:
         known, self._parts = self._parts, {}
+        keys = {file: (file.name, file.mark) for file in arrived.complete}
+        new = [file for file in arrived.complete if keys[file] not in known]
+        later = set(new[MOST_NEW:])
+        look.waiting += len(later)
         for file in arrived.complete:
-            key = file.name, file.mark
+            key = keys[file]
+            if file in later:
+                continue
             try:
                 part = known[key] if key in known else self._part(file)
             except PermissionError as error:

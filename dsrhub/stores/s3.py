@@ -10,8 +10,8 @@ from dsrhub.stores.addresses import Address
 from dsrhub.stores.interface import StoredFile
 from dsrhub.stores.remote import RemoteStore
 
-# Seconds to connect, and between two pieces of an answer.
-TIMEOUTS = {"connect_timeout": 10, "read_timeout": 60}
+# Seconds to connect, and between two pieces of an answer. s3fs itself tries again, so botocore need not.
+TIMEOUTS = {"connect_timeout": 10, "read_timeout": 60, "retries": {"total_max_attempts": 1}}
 
 
 class S3Store(RemoteStore):

@@ -2,6 +2,7 @@
 
 import re
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 import requests
@@ -12,6 +13,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from catalogue.imports.services import dsr_import
 from catalogue.models import DSR
+from dsrhub import gunicorn
 from dsrhub.metrics import collectors
 from dsrhub.metrics.stored import Addition, StoredCounter, stored_add, stored_values
 from subscriptions.aggregates.services import daily_usage_refresh
@@ -123,6 +125,7 @@ def test_requests_are_counted_by_route_method_and_status(client):
 
 @pytest.mark.django_db(transaction=True)
 def test_the_requests_of_all_processes_are_counted():
+    folders = set(Path(gunicorn.worker_tmp_dir).glob("dsrhub-metrics-*"))
     with serving(options="--workers 2", DSRHUB_METRICS_TOKEN=TOKEN) as server:
 
         def get(path, headers=None):
@@ -136,6 +139,7 @@ def test_the_requests_of_all_processes_are_counted():
         assert counted == {("dsrhub_http_requests_total", ("method", "GET"), ("route", "other"), ("status", "404")): 30}
         assert found["dsrhub_database_up",] == 1
         assert server.stop() == 0
+    assert set(Path(gunicorn.worker_tmp_dir).glob("dsrhub-metrics-*")) == folders
 
 
 # --- What is in the database -----------------------------------------------------------------------------------

@@ -40,7 +40,6 @@ class Command(DsrhubCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         self.parent: int | None = options["parent"]
-        self.folders = Folders()
         if options["once"]:
             self._run_once()
             return
@@ -62,11 +61,11 @@ class Command(DsrhubCommand):
         return not self.is_stopping and self.parent in (None, os.getppid())
 
     def _serve(self) -> None:
-        cleaned_up_at = float("-inf")
+        folders, cleaned_up_at = Folders(), float("-inf")
         while self._is_alive():
             done = queue_drain(is_alive=self._is_alive)
             wanted_rankings_build()
-            done += self.folders.look(is_alive=self._is_alive, may_continue=self._is_idle)
+            done += folders.look(is_alive=self._is_alive, may_continue=self._is_idle)
             if done or time.monotonic() - cleaned_up_at > CLEANUP_PAUSE:
                 self._clean_up()
                 cleaned_up_at = time.monotonic()
@@ -76,7 +75,7 @@ class Command(DsrhubCommand):
     def _run_once(self) -> None:
         queue_drain(is_alive=self._is_alive)
         wanted_rankings_build()
-        self.folders.look(is_alive=self._is_alive, may_continue=self._is_alive)
+        Folders().look(is_alive=self._is_alive, may_continue=self._is_alive)
         self._clean_up()
 
     def _clean_up(self) -> None:

@@ -562,6 +562,9 @@ def test_a_look_is_bounded(world, monkeypatch):
     for name in names:
         world.put(name, report(line(name, revenue="1")))
     assert watch_of(world).look(may_continue=lambda: False) == watching.Look(ended=1, waiting=3)
+    with monkeypatch.context() as patched:
+        patched.setattr(watching, "MOST_NEW", 0)
+        assert look(world) == watching.Look(waiting=3)
     monkeypatch.setattr(watching, "MOST_DELIVERIES", 2)
     assert look(world) == watching.Look(ended=2, waiting=1)
     monkeypatch.setattr(watching, "MOST_FILES", 1)
