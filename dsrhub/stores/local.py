@@ -42,7 +42,7 @@ class LocalStore:
 
     def is_unchanged(self, file: StoredFile) -> bool:
         with folder_open(self._root, self._root) as folder, suppress(FileNotFoundError):
-            return _stored(file.name, os.stat(file.name, dir_fd=folder, follow_symlinks=False)) == file
+            return _stored(file.name, os.stat(file.name, dir_fd=folder, follow_symlinks=False)).mark == file.mark
         return False
 
     def take(self, file: StoredFile, folder: str) -> None:

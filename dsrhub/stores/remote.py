@@ -52,7 +52,7 @@ class RemoteStore(ABC):
 
     def is_unchanged(self, file: StoredFile) -> bool:
         try:
-            return self._stored(file.name, self._found(file.name)) == file
+            return self._stored(file.name, self._found(file.name)).mark == file.mark
         except FileNotFoundError:
             return False
 
