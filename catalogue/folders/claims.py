@@ -13,8 +13,9 @@ from dsrhub.stores.interface import Store, StoredFile
 
 IMPORTING, DONE, REFUSED = "importing", "done", "refused"
 RESULT, RESULT_TEXT = "result.json", "result.txt"
-# A result has problems, but is no large file. Nobody else writes to this folder.
 OWN = {RESULT, RESULT_TEXT}
+# More than a result has with all kept problems. Whatever is larger is not ours.
+LARGEST_RESULT = 64 * 1024 * 1024
 
 
 @dataclass
@@ -22,13 +23,13 @@ class Claim:
     """A delivery in `importing`. `tries` counts the imports that were begun and came to no end.
 
     `planned` are the marks of its files by their names, in the order of the delivery, semaphores last. `series` are its
-    sales contexts without their periods, once it was opened.
+    sales contexts without their periods; None until it was opened.
     """
 
     name: str
     planned: dict[str, str]
     tries: int = 0
-    series: Collection[SalesContext] = ()
+    series: Collection[SalesContext] | None = None
 
     @property
     def folder(self) -> str:
@@ -102,7 +103,7 @@ class Claims:
     def _noted(self, name: str) -> dict[str, Any]:
         """What a claim notes. What a person put into `importing` has no note, and is imported as it is."""
         unknown = {"state": IMPORTING, "tries": 0, "planned": {}}
-        content = self._store.read(f"{IMPORTING}/{name}", RESULT)
+        content = self._store.read(f"{IMPORTING}/{name}", RESULT, LARGEST_RESULT)
         try:
             noted = json.loads(content or b"{}")
         except ValueError:

@@ -48,11 +48,14 @@ class Fate(Enum):
 
 @dataclass
 class Failure:
-    """A delivery that is tried again at a time of the clock. Later ones of its series wait behind it."""
+    """A delivery that is tried again at a time of the clock.
+
+    Later ones of its series wait behind it; if they are None, as it could not be opened, all later ones do.
+    """
 
     pause: float
     again_at: float
-    series: Collection[SalesContext]
+    series: Collection[SalesContext] | None
 
 
 class SeriesFails(Exception):
@@ -126,8 +129,8 @@ class Delivering:
         with ExitStack() as fetched:
             copies = [(file.name, fetched.enter_context(self.store.fetched(claim.folder, file))) for file in files]
             delivered = [DeliveredFile(copy.path, name, copy.folder) for name, copy in copies]
-            claim.series = _series(delivered)
-            if self._must_wait(claim):
+            series = claim.series = _series(delivered)
+            if self._must_wait(claim, series):
                 raise SeriesFails("an earlier delivery of its series is to be imported first")
             self.claims.note_try(claim, +1)
             try:
@@ -142,9 +145,9 @@ class Delivering:
                 self.claims.note_try(claim, -1)
                 raise
 
-    def _must_wait(self, claim: Claim) -> bool:
-        earlier = (failure.series for name, failure in self.failures.items() if name < claim.name)
-        return any(set(claim.series) & set(series) for series in earlier)
+    def _must_wait(self, claim: Claim, series: set[SalesContext]) -> bool:
+        earlier = [failure.series for name, failure in self.failures.items() if name < claim.name]
+        return any(one is None or not series.isdisjoint(one) for one in earlier)
 
     def _left(self, claim: Claim, error: Exception, is_alive: Callable[[], bool]) -> Fate:
         """A delivery that was not imported, for no reason of its own."""

@@ -17,6 +17,7 @@ from catalogue.folders.claims import Claim, Claims
 from catalogue.folders.delivering import Delivering, Fate
 from catalogue.imports.grouping import file_part, parts_group
 from catalogue.imports.loading import Choices
+from catalogue.imports.worker import lost_machine_notice
 from catalogue.models import DropFolder
 from catalogue.reports.contexts import MessagePart
 from dsrhub.actors import Actor, Door
@@ -110,6 +111,7 @@ class FolderWatch:
         does. The caller brings the catalogue of resources up to date. Raises errors of the database if the connection
         is lost.
         """
+        lost_machine_notice()
         row, _is_new = DropFolder.objects.get_or_create(address=self.address)
         look = Look()
         if not locks.DROP_FOLDERS.try_take(row.pk):
@@ -138,19 +140,22 @@ class FolderWatch:
         self._say_left(arrived, is_full=len(present) == MOST_FILES)
         look.arriving, look.left = len(arrived.arriving), len(arrived.left)
         for number, one in enumerate(deliveries):
-            is_next = is_alive() and (number == 0 or (number < MOST_DELIVERIES and may_continue()))
-            claim = one if isinstance(one, Claim) else self._begun(one, arrived) if is_next else None
-            if claim is None or not is_next:
-                look.waiting += 0 if isinstance(one, Claim) else len(one)
-                continue
-            fate = self._delivering.deliver(claim, self._claims.take(claim, present), is_alive=is_alive)
-            look.ended += fate == Fate.ENDED
-            look.failing += fate == Fate.FAILING
+            if not is_alive() or (number and (number >= MOST_DELIVERIES or not may_continue())):
+                look.waiting += sum(len(later) for later in deliveries[number:] if not isinstance(later, Claim))
+                break
+            claim = one if isinstance(one, Claim) else self._begun(one, arrived, look)
+            if claim is not None:
+                fate = self._delivering.deliver(claim, self._claims.take(claim, present), is_alive=is_alive)
+                look.ended += fate == Fate.ENDED
+                look.failing += fate == Fate.FAILING
 
-    def _begun(self, group: Group, arrived: Arrived) -> Claim | None:
+    def _begun(self, group: Group, arrived: Arrived, look: Look) -> Claim | None:
+        """A claim of a delivery with its semaphore; None if its files have just changed."""
         files = [file for file, _part in group]
         stems = {stem(file.name) for file in files}
-        return self._claims.begin(files, [file for file in arrived.semaphores if stem(file.name) in stems])
+        claim = self._claims.begin(files, [file for file in arrived.semaphores if stem(file.name) in stems])
+        look.waiting += len(files) if claim is None else 0
+        return claim
 
     def _complete(self, arrived: Arrived, look: Look) -> list[Group]:
         """The complete deliveries of the files that have arrived; and messages for whose files nobody waits longer."""

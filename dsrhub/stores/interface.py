@@ -74,5 +74,5 @@ class Store(Protocol):
     def write(self, folder: str, name: str, content: bytes) -> None:
         """Write a file of a subfolder, which is made if needed: the whole content or nothing."""
 
-    def read(self, folder: str, name: str) -> bytes | None:
-        """The content of a small file of a subfolder; None if there is no such file."""
+    def read(self, folder: str, name: str, limit: int) -> bytes | None:
+        """The content of a file of a subfolder, up to a number of bytes; None if there is no such file."""

@@ -69,10 +69,10 @@ class LocalStore:
                 os.fsync(file.fileno())
             os.replace(draft, name, src_dir_fd=parent, dst_dir_fd=parent)
 
-    def read(self, folder: str, name: str) -> bytes | None:
+    def read(self, folder: str, name: str, limit: int) -> bytes | None:
         try:
             with file_open(self._root / folder / name, self._root) as file:
-                return file.read()
+                return file.read(limit)
         except FileNotFoundError:
             return None
 

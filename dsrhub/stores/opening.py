@@ -2,7 +2,7 @@
 
 from importlib import import_module
 from pathlib import Path
-from typing import Any
+from typing import cast
 
 from django.core.exceptions import ImproperlyConfigured
 
@@ -19,11 +19,9 @@ def store_of(address: Address) -> Store:
         return LocalStore(Path(address.path))
     module, name = REMOTE[address.scheme]
     try:
-        store: Any = getattr(import_module(module), name)(address)
+        kind = getattr(import_module(module), name)
     except ModuleNotFoundError as error:
         raise ImproperlyConfigured(
             f"{address} needs the packages of requirements-folders.txt, and {error.name} is not installed."
         ) from error
-    else:
-        found: Store = store
-        return found
+    return cast(Store, kind(address))

@@ -69,9 +69,10 @@ class RemoteStore(ABC):
         finally:
             copy.unlink(missing_ok=True)
 
-    def read(self, folder: str, name: str) -> bytes | None:
+    def read(self, folder: str, name: str, limit: int) -> bytes | None:
         try:
-            content: bytes = self._system.cat_file(self._path(folder, name))
+            with self._system.open(self._path(folder, name), "rb") as file:
+                content: bytes = file.read(limit)
         except FileNotFoundError:
             return None
         return content

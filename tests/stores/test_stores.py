@@ -26,7 +26,7 @@ def test_a_new_folder_is_empty(store):
     assert listed(store) == {}
     assert listed(store, PLAN) == {}
     assert store.folders("importing") == []
-    assert store.read(PLAN, "result.json") is None
+    assert store.read(PLAN, "result.json", 100) is None
 
 
 def test_files_are_listed_with_their_sizes_and_folders_apart(store, world):
@@ -80,7 +80,8 @@ def test_what_is_gone_cannot_be_taken(store, world):
 def test_a_text_is_written_and_read_and_written_over(store, world):
     for content in (b"one", b"other"):
         store.write(PLAN, "result.json", content)
-        assert store.read(PLAN, "result.json") == content
+        assert store.read(PLAN, "result.json", 100) == content
+        assert store.read(PLAN, "result.json", 2) == content[:2]
     assert world.names() == [f"{PLAN}/result.json"]
 
 

@@ -427,6 +427,29 @@ def test_a_failure_of_the_database_is_retried_and_only_its_series_waits(world, m
     assert [dsr.path for dsr in DSR.objects.order_by("pk")] == [names[2], names[0], names[1]]
 
 
+def test_behind_a_delivery_that_cannot_be_opened_all_wait(world, monkeypatch, clock):
+    other = NO_JANUARY.replace("NO_NOK", "ES_EUR")
+    world.put(NO_JANUARY, REPORT)
+    os.utime(world.folder / NO_JANUARY, (1, 1))
+    world.put(other, REPORT)
+    real = LocalStore.fetched
+
+    @contextmanager
+    def fetched(self, folder, file):
+        if file.name == NO_JANUARY:
+            raise OSError(5, "Input/output error")
+        with real(self, folder, file) as copy:
+            yield copy
+
+    watch = watch_of(world, clock)
+    with monkeypatch.context() as patched:
+        patched.setattr(LocalStore, "fetched", fetched)
+        assert watch.look() == watching.Look(failing=2)
+    clock.now += 30
+    assert watch.look() == watching.Look(ended=2)
+    assert [dsr.path for dsr in DSR.objects.order_by("pk")] == [NO_JANUARY, other]
+
+
 def test_a_delivery_that_fails_often_is_tried_less_often_and_never_refused(world, monkeypatch, clock):
     world.put(NO_JANUARY, REPORT)
     mend = failing(monkeypatch, NO_JANUARY, OperationalError("deadlock"))
