@@ -1,5 +1,6 @@
 """A folder of an SFTP server, by fsspec and paramiko."""
 
+from contextlib import suppress
 from typing import Any
 
 from django.conf import settings
@@ -51,7 +52,12 @@ class SFTPStore(RemoteStore):
         draft, path = self._path(folder, f".{name}.part"), self._path(folder, name)
         with self._system.ftp.open(draft, "wb") as file:
             file.write(content)
-        self._system.ftp.posix_rename(draft, path)
+        try:
+            self._system.ftp.posix_rename(draft, path)
+        except OSError:  # The server lacks this extension of OpenSSH, and its own rename never overwrites.
+            with suppress(FileNotFoundError):
+                self._system.ftp.remove(path)
+            self._system.ftp.rename(draft, path)
 
     def _connected(self) -> Any:
         where = self._where

@@ -1,5 +1,7 @@
 """Folders on this machine, on S3 and on SFTP servers behave alike."""
 
+from importlib import import_module
+
 import pytest
 
 from dsrhub.stores.addresses import parsed_address
@@ -83,6 +85,14 @@ def test_a_text_is_written_and_read_and_written_over(store, world):
         assert store.read(PLAN, "result.json", 100) == content
         assert store.read(PLAN, "result.json", 2) == content[:2]
     assert world.names() == [f"{PLAN}/result.json"]
+
+
+def test_a_text_is_written_over_on_a_server_that_lacks_the_extension_of_openssh(store, world, monkeypatch):
+    def unsupported(*paths):
+        raise OSError("Operation unsupported")
+
+    monkeypatch.setattr(import_module("paramiko").SFTPClient, "posix_rename", unsupported)
+    test_a_text_is_written_and_read_and_written_over(store, world)
 
 
 def test_a_folder_is_moved_with_its_files(store, world):
