@@ -1,8 +1,10 @@
 """`/metrics` is closed without a token, right with several processes, and cheap."""
 
 import re
+import sys
 from datetime import timedelta
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 import requests
@@ -241,6 +243,20 @@ def test_the_lag_of_usage_is_that_of_the_last_whole_refresh(client):
     assert (found["dsrhub_usage_marks",], found["dsrhub_usage_refresh_lag_seconds",]) == (0, 0)
     add(event(subscribe()))
     assert 0 < scraped(client)["dsrhub_usage_refresh_lag_seconds",] < 600
+
+
+@pytest.mark.usefixtures("_open")
+def test_another_module_adds_its_numbers(client, settings, monkeypatch):
+    module = ModuleType("more_metrics")
+    module.STORED = (StoredCounter("dsrhub_sent", "For tests.", ("outcome",), (("failed",),)),)
+    module.collect = lambda: [collectors.gauge("dsrhub_to_send", "For tests.", 3)]
+    monkeypatch.setitem(sys.modules, "more_metrics", module)
+    settings.METRICS = [*settings.METRICS, "more_metrics"]
+    stored_add(Addition(module.STORED[0], ("sent",), 2))
+    found = scraped(client)
+    assert found["dsrhub_to_send",] == 3
+    assert found["dsrhub_sent_total", ("outcome", "failed")] == 0
+    assert found["dsrhub_sent_total", ("outcome", "sent")] == 2
 
 
 # --- Counters --------------------------------------------------------------------------------------------------
