@@ -37,6 +37,7 @@ def refused_json(error: DsrhubError) -> dict[str, Any]:
         "code": error.code,
         "message": str(error.text),
         "dsrs": [],
+        "failed_dsr": error.extra.get("dsr"),
         "error_count": error.extra.get("error_count", 1),
         "warning_count": error.extra.get("warning_count", 0),
         "problems": _problems_json(error.extra.get("problems", ())),

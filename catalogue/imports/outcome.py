@@ -33,7 +33,7 @@ IMPORTS = StoredCounter(
     tuple((door.value, outcome) for door in Door for outcome in OUTCOMES),
 )
 IMPORTED_LINES = StoredCounter("dsrhub_imported_lines", "Lines of the DSRs that were loaded.", ("door",), DOORS)
-IMPORT_SECONDS = StoredCounter("dsrhub_import_seconds", "The time that imports took.", ("door",), DOORS)
+IMPORT_SECONDS = StoredCounter("dsrhub_import_seconds", "The time that it took to load them.", ("door",), DOORS)
 
 
 @dataclass(frozen=True)
@@ -86,5 +86,5 @@ def import_count(report: ImportReport | None) -> None:
     stored_add(
         Addition(IMPORTS, (door, report.outcome.value)),
         Addition(IMPORTED_LINES, (door,), sum(dsr.line_count for dsr in loaded)),
-        Addition(IMPORT_SECONDS, (door,), report.seconds),
+        Addition(IMPORT_SECONDS, (door,), report.seconds if loaded else 0),
     )

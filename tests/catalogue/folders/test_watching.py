@@ -123,6 +123,7 @@ def test_a_refused_report_is_moved_with_its_problems(world):
         1,
         [],
     )
+    assert found["failed_dsr"] == DSR.objects.failed().get().pk
     (problem,) = found["problems"]
     assert problem.pop("message").startswith("The cell must have a number")
     assert problem == {
