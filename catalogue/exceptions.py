@@ -187,3 +187,15 @@ class WaitingFilesTooLarge(ConflictError):
     """The files of a user that wait for others would have more bytes than an upload may have."""
 
     code = "waiting_files_too_large"
+
+
+class DeliveryGivenUp(DsrhubError):
+    """The import of a delivery in a drop folder was begun several times, and never came to an end."""
+
+    code = "given_up"
+
+
+class DeliveryFailed(DsrhubError):
+    """The import of a delivery in a drop folder ended with an internal error, which the log has."""
+
+    code = "internal_error"

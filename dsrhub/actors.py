@@ -22,18 +22,20 @@ class Door(StrEnum):
     GRAPHQL = "graphql"
     COMMAND = "command"
     WORKER = "worker"
+    FOLDER = "folder"
 
 
 @dataclass(frozen=True)
 class Actor:
-    """The user who does the current work. `system_user` is the user of the machine who runs a command, and `key` the
-    first part of the key that a request came with."""
+    """The user who does the current work. `system_user` is the user of the machine who runs a command, `key` the first
+    part of the key that a request came with, and `folder` the address of the drop folder in which a delivery was."""
 
     door: Door
     user: Any = None
     address: str = ""
     system_user: str = ""
     key: str = ""
+    folder: str = ""
 
 
 # The user of a request is known only after its view has begun, so the request itself is kept.

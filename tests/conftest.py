@@ -22,6 +22,8 @@ from tests.programs import program
 from tests.waiting import PATIENCE
 from tests.webhooks.names import look_up
 
+pytest_plugins = ["tests.stores.fixtures"]
+
 # Hypothesis runs the same examples each time and on each machine, without deadlines and without a shared database.
 hypothesis.settings.register_profile(
     "dsrhub",

@@ -24,6 +24,7 @@ from catalogue.rates.services import operator_rate_delete
 from dsrhub import actors, tokens
 from dsrhub.audit import audit
 from dsrhub.models import Action, ApiKey, ApiToken, AuditEntry
+from dsrhub.stores.addresses import parsed_address
 from dsrhub.webhooks.models import Webhook
 from subscriptions.models import DataUsageRecord, PriceLimit, SealedDay, Subscription
 from tests import recipes
@@ -248,6 +249,16 @@ def replace_by_a_worker(world, settings):
     confirm_replacement(world)
     assert not AuditEntry.objects.exists()
     queue_drain()
+    return "catalogue.dsr", DSR.objects.get().pk
+
+
+@doing("folder", "dsr_replaced")
+def replace_by_a_drop_folder(world, settings):
+    world.dsr()
+    settings.DSRHUB_FOLDERS = [parsed_address(str(world.folder))]
+    settings.DSRHUB_FOLDER_REST_SECONDS, settings.DSRHUB_FOLDER_REPLACE = 0, True
+    write_report(world.folder, NO_JANUARY, line("b"))
+    call_command("worker", "--once")
     return "catalogue.dsr", DSR.objects.get().pk
 
 
@@ -840,12 +851,16 @@ def test_each_action_of_each_door_leaves_one_entry(world, request, door, action,
     entry = AuditEntry.objects.get(action=action)
     others = AuditEntry.objects.exclude(pk=entry.pk)
     assert {other.action for other in others} <= CONSEQUENCES.get(action, set())
-    by_command = door == "command"
+    by_command, by_folder = door == "command", door == "folder"
+    by_nobody = by_command or by_folder
     assert (entry.door, entry.action) == (door, action)
     assert (entry.object_type, entry.object_id) == (object_type, "" if object_id is None else str(object_id))
-    assert (entry.user_number, entry.user_name) == ((None, "") if by_command else (world.ada.pk, "ada"))
-    assert (entry.address, entry.request_id) == (("", "") if by_command else (ADDRESS, "request-1"))
+    assert (entry.user_number, entry.user_name) == ((None, "") if by_nobody else (world.ada.pk, "ada"))
+    assert entry.address == ("" if by_nobody else ADDRESS)
+    # A delivery in a folder has an id of its own, which the log has, too.
+    assert re.fullmatch("[0-9a-f]{32}" if by_folder else "" if by_command else "request-1", entry.request_id)
     assert ("system_user" in entry.details) == by_command
+    assert entry.details.get("folder") == (str(world.folder) if by_folder else None)
     assert entry.object_name
     # No entry has a secret.
     everything = json.dumps(list(AuditEntry.objects.values()), default=str)

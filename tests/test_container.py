@@ -64,14 +64,19 @@ def test_the_image_has_every_package_and_neither_tests_nor_docs():
     admitted = {pattern[1:] for pattern in patterns if pattern.startswith("!")}
     packages = {path.parent.name for path in settings.BASE_DIR.glob("*/__init__.py")} - {"tests"}
     assert "*" in patterns
-    assert admitted == packages | {"manage.py", "docs/requirements.lock", "data"}
+    assert admitted == packages | {"manage.py", "docs/requirements.lock", "docs/requirements-folders.lock", "data"}
     assert [name for name in admitted if not (settings.BASE_DIR / name).exists()] == []
 
 
 def test_the_image_installs_every_locked_package_but_the_embedded_server():
-    (install,) = [run for run in dockerfile("RUN") if "install --no-cache-dir" in run]
+    install, of_folders = [run for run in dockerfile("RUN") if "install --no-cache-dir" in run]
     assert "--require-hashes" in install
     assert "--no-deps" in install
+    # The packages of drop folders on other machines are installed only if they are asked for.
+    assert of_folders.startswith('test -z "$REMOTE_FOLDERS" || pip')
+    assert of_folders.endswith(
+        "--require-hashes --no-deps         --only-binary :all: -r docs/requirements-folders.lock"
+    )
     left_out = re.match(r"(sed '.+?') docs/requirements.lock > (\S+) ", install)
     assert f"-r {left_out[2]}" in install
     lock = settings.BASE_DIR / "docs" / "requirements.lock"
@@ -84,7 +89,7 @@ def test_the_image_installs_every_locked_package_but_the_embedded_server():
 
 
 def test_the_image_contains_no_secret():
-    assert dockerfile("ARG") == []
+    assert dockerfile("ARG") == ["REMOTE_FOLDERS="]
     assert image_environment().keys() == {"PATH", "PYTHONUNBUFFERED", "DSRHUB_DATA_DIR", "TMPDIR"}
     assert [re.findall(r"DSRHUB_SECRET_KEY=(\S+)", run) for run in dockerfile("RUN") if "SECRET" in run] == [["unused"]]
 

@@ -59,9 +59,10 @@ def test_nginx_with_the_documented_rules(tmp_path):
         post(b"/dsrs/", LARGE, token) + b"--b",
     ]
     with ExitStack() as stack:
-        server = stack.enter_context(serving(options="--workers 1 --threads 4", DSRHUB_BEHIND_PROXY="true"))
+        settings = {"DSRHUB_BEHIND_PROXY": "true", "DSRHUB_METRICS_TOKEN": 16 * "m"}
+        server = stack.enter_context(serving(options="--workers 1 --threads 4", **settings))
         proxy = stack.enter_context(nginx(tmp_path, server))
-        assert status(get(proxy, b"/readyz")) == 404
+        assert [status(get(proxy, path)) for path in (b"/readyz", b"/metrics")] == [404, 404]
         assert servers(get(proxy, b"/openapi.json", b"X-Forwarded-Proto: https")) == (
             200,
             [{"url": "http://localhost/"}],

@@ -82,6 +82,13 @@ INVALID = [
     ("DSRHUB_CORS_ORIGINS", "https://app.example/"),
     ("DSRHUB_CORS_ORIGINS", "https://app.example,null"),
     ("DSRHUB_USAGE_FUTURE_DAYS", "-1"),
+    ("DSRHUB_FOLDERS", "incoming"),
+    ("DSRHUB_FOLDERS", "/in,sftp://me:a-secret@host"),
+    ("DSRHUB_FOLDERS", "/in,/in/"),
+    ("DSRHUB_FOLDER_PAUSE_SECONDS", "0"),
+    ("DSRHUB_FOLDER_DROP_MISSING", "yes"),
+    ("DSRHUB_METRICS_TOKEN", "a-secret"),
+    ("DSRHUB_METRICS_TOKEN", "a-secret of several words"),
     ("DSRHUB_UNLIKE_USAGES_FACTOR", "1"),
     ("DSRHUB_UNLIKE_REVENUE_FACTOR", "0.5"),
     ("DSRHUB_UNLIKE_PRICE_FACTOR", "-2"),
@@ -111,6 +118,7 @@ print(json.dumps(found))
 def test_an_invalid_value_stops_the_start_and_is_named(python):
     process = python("-c", READ_EACH, json.dumps(INVALID), **SERVER)
     assert process.stderr == ""
+    assert "a-secret" not in process.stdout
     said = zip(INVALID, json.loads(process.stdout), strict=True)
     assert [(*case, text) for case, text in said if not re.match(rf"{case[0]}\b.+$", text)] == []
 

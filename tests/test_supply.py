@@ -9,6 +9,12 @@ from django.conf import settings
 
 REQUIREMENTS = (settings.BASE_DIR / "requirements.txt").read_text()
 LOCK = (settings.BASE_DIR / "docs" / "requirements.lock").read_text()
+# What drop folders on other machines need.
+FOLDERS = (settings.BASE_DIR / "requirements-folders.txt").read_text()
+FOLDERS_LOCK = (settings.BASE_DIR / "docs" / "requirements-folders.lock").read_text()
+BOTH = pytest.mark.parametrize(
+    ("requirements", "lock"), [(REQUIREMENTS, LOCK), (FOLDERS, FOLDERS_LOCK)], ids=["all", "folders"]
+)
 LICENCES = (settings.BASE_DIR / "docs" / "licences.md").read_text()
 
 
@@ -17,23 +23,31 @@ def pins(text):
     return {re.sub("[-_.]+", "-", name).lower(): version for name, version in found}
 
 
-def test_every_requirement_is_pinned():
-    asked = [line for line in REQUIREMENTS.splitlines() if line and not line.startswith("#")]
-    assert len(pins(REQUIREMENTS)) == len(asked) > 0
+@BOTH
+def test_every_requirement_is_pinned(requirements, lock):
+    asked = [line for line in requirements.splitlines() if line and not line.startswith("#")]
+    assert len(pins(requirements)) == len(asked) > 0
 
 
-def test_the_lock_has_every_requirement_with_its_version():
-    assert pins(REQUIREMENTS).items() <= pins(LOCK).items()
+@BOTH
+def test_the_lock_has_every_requirement_with_its_version(requirements, lock):
+    assert pins(requirements).items() <= pins(lock).items()
 
 
-def test_the_lock_has_nothing_that_no_requirement_needs():
-    needed, found = list(pins(REQUIREMENTS)), set()
+@BOTH
+def test_the_lock_has_nothing_that_no_requirement_needs(requirements, lock):
+    needed, found = list(pins(requirements)), set()
     while needed:
         name = needed.pop()
         if name not in found:
             found.add(name)
-            needed += [required for required in requirements_of(name) if required in pins(LOCK)]
-    assert found == pins(LOCK).keys()
+            needed += [required for required in requirements_of(name) if required in pins(lock)]
+    assert found == pins(lock).keys()
+
+
+def test_packages_of_both_locks_have_one_version():
+    both = pins(LOCK).keys() & pins(FOLDERS_LOCK).keys()
+    assert {name: pins(LOCK)[name] for name in both} == {name: pins(FOLDERS_LOCK)[name] for name in both}
 
 
 def requirements_of(package):
@@ -42,18 +56,19 @@ def requirements_of(package):
     return [re.sub("[-_.]+", "-", word).lower() for word in words]
 
 
-def test_every_locked_package_has_a_hash_and_no_address():
-    packages = re.split(r"\n(?=[A-Za-z])", LOCK.strip())
-    assert len(packages) == len(pins(LOCK))
+@BOTH
+def test_every_locked_package_has_a_hash_and_no_address(requirements, lock):
+    packages = re.split(r"\n(?=[A-Za-z])", lock.strip())
+    assert len(packages) == len(pins(lock))
     assert all(re.search(r"--hash=sha256:[0-9a-f]{64}", package) for package in packages)
-    assert "://" not in LOCK
+    assert "://" not in lock
 
 
 def test_the_licence_of_every_locked_package_is_listed():
     rows = re.findall(r"^\| (\S+) \| [^|]+ \| ([^|]+) \|$", LICENCES, re.MULTILINE)
     listed = {re.sub("[-_.]+", "-", name).lower(): licence for name, licence in rows}
     listed.pop("name", None)
-    assert listed.keys() == pins(LOCK).keys()
+    assert listed.keys() == pins(LOCK).keys() | pins(FOLDERS_LOCK).keys()
     assert "UNKNOWN" not in listed.values()
 
 

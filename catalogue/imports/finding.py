@@ -61,16 +61,12 @@ def reports_find(paths: Sequence[Path]) -> FoundReports:
 
 def _add_folder(found: FoundReports, folder: Path) -> None:
     content = files_below(folder)
-    endings = either(file_endings())
     reports = []
     for file in content.files:
-        name = file.path.name
-        if reason := why_never_imported(name):
+        if reason := why_no_report(file.path.name):
             found.skipped_files.append(LeftOut(file.path, reason))
-        elif has_report_ending(name):
-            reports.append(file)
         else:
-            found.skipped_files.append(LeftOut(file.path, _("does not end in %(endings)s") % {"endings": endings}))
+            reports.append(file)
     found.linked_folders += [LeftOut(link, _("a link to a folder, which is not followed")) for link in content.links]
     for error in content.errors:
         found.unread_folders.append(
@@ -78,7 +74,17 @@ def _add_folder(found: FoundReports, folder: Path) -> None:
         )
     if not reports:
         raise NoReportFound(
-            _("%(folder)s: no %(endings)s file in this folder.") % {"folder": folder, "endings": endings},
+            _("%(folder)s: no %(endings)s file in this folder.")
+            % {"folder": folder, "endings": either(file_endings())},
             left_out=found.left_out,
         )
     found.files += reports
+
+
+def why_no_report(name: str) -> Text | None:
+    """Why a file of this name, which a program found, is not imported, for people; None for a report."""
+    if reason := why_never_imported(name):
+        return reason
+    if has_report_ending(name):
+        return None
+    return _("does not end in %(endings)s") % {"endings": either(file_endings())}

@@ -1,13 +1,16 @@
 """Which files are one delivery: the files of a message belong together, every other file is a delivery of its own."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 from catalogue.reports.contexts import MessagePart
 from catalogue.reports.delivery import Delivery
 from catalogue.reports.formats.registry import format_of
 from dsrhub.files import FoundFile, NotARegularFile
+
+File = TypeVar("File")
 
 
 @dataclass(frozen=True)
@@ -29,15 +32,17 @@ def deliveries_of(files: Sequence[FoundFile]) -> list[FoundDelivery]:
 
     Files of a message may be missing, or be there twice: the import of the delivery tells it.
     """
-    groups: dict[object, list[tuple[int, FoundFile]]] = {}
-    for position, file in enumerate(files):
-        part = file_part(file.path, file.path.name, file.folder)
+    parts = ((file, file_part(file.path, file.path.name, file.folder)) for file in files)
+    return [FoundDelivery(tuple(file for file, _ in group)) for group in parts_group(parts)]
+
+
+def parts_group(parts: Iterable[tuple[File, MessagePart | None]]) -> list[list[tuple[File, MessagePart | None]]]:
+    """The files of each delivery, in the order of their numbers, each with its part. None is a delivery of its own."""
+    groups: dict[object, list[tuple[File, MessagePart | None]]] = {}
+    for position, (file, part) in enumerate(parts):
         key = position if part is None else (part.sender, part.message_id)
-        groups.setdefault(key, []).append((part.number if part else 1, file))
-    return [
-        FoundDelivery(tuple(file for _, file in sorted(group, key=lambda numbered: numbered[0])))
-        for group in groups.values()
-    ]
+        groups.setdefault(key, []).append((file, part))
+    return [sorted(group, key=lambda numbered: numbered[1].number if numbered[1] else 1) for group in groups.values()]
 
 
 def file_part(path: Path, name: str, folder: Path | None) -> MessagePart | None:

@@ -7,6 +7,10 @@ from enum import StrEnum
 from catalogue.models import DSR, ReportMessage, SupersededDSR
 from catalogue.reports.contexts import MessageFacts
 from catalogue.reports.problems import ProblemLog
+from dsrhub.actors import Door, current_actor
+from dsrhub.metrics.stored import Addition, StoredCounter, stored_add
+
+REFUSED = "refused"
 
 
 class Outcome(StrEnum):
@@ -18,6 +22,18 @@ class Outcome(StrEnum):
     REVERTED = "reverted"
     UNCHANGED = "unchanged"
     CHECKED = "checked"
+
+
+DOORS = tuple((door.value,) for door in Door)
+OUTCOMES = (*(one.value for one in Outcome if one != Outcome.CHECKED), REFUSED)
+IMPORTS = StoredCounter(
+    "dsrhub_imports",
+    "Deliveries by door and outcome, without dry runs.",
+    ("door", "outcome"),
+    tuple((door.value, outcome) for door in Door for outcome in OUTCOMES),
+)
+IMPORTED_LINES = StoredCounter("dsrhub_imported_lines", "Lines of the DSRs that were loaded.", ("door",), DOORS)
+IMPORT_SECONDS = StoredCounter("dsrhub_import_seconds", "The time that it took to load them.", ("door",), DOORS)
 
 
 @dataclass(frozen=True)
@@ -58,3 +74,17 @@ class ImportReport:
         """The outcome of the whole delivery: `replaced` where any of its DSRs replaced an earlier one."""
         outcomes = {one.outcome for one in self.imported}
         return Outcome.REPLACED if Outcome.REPLACED in outcomes else outcomes.pop()
+
+
+def import_count(report: ImportReport | None) -> None:
+    """Count an import that ended; without a report, one that was refused."""
+    door = current_actor().door.value
+    if report is None:
+        stored_add(Addition(IMPORTS, (door, REFUSED)))
+        return
+    loaded = [one.dsr for one in report.imported if one.outcome != Outcome.UNCHANGED]
+    stored_add(
+        Addition(IMPORTS, (door, report.outcome.value)),
+        Addition(IMPORTED_LINES, (door,), sum(dsr.line_count for dsr in loaded)),
+        Addition(IMPORT_SECONDS, (door,), report.seconds if loaded else 0),
+    )

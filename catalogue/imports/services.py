@@ -15,7 +15,7 @@ from catalogue.dsrs.services import dsr_remove, problems_keep
 from catalogue.exceptions import InvalidReportName, NameLooksAlike, ReportRefused
 from catalogue.imports.contexts import SettledContents, contents_settle
 from catalogue.imports.loading import Choices, DeliveryLoad, refusal_of_errors
-from catalogue.imports.outcome import ImportReport
+from catalogue.imports.outcome import ImportReport, import_count
 from catalogue.imports.rows import delivery_fields, key_fields
 from catalogue.models import DSR, RejectedDelivery
 from catalogue.reports.delivery import LONGEST_NAME, DamagedDelivery, Delivery, Progress
@@ -98,6 +98,27 @@ def delivery_import(
     DSRs, are kept with a rejected delivery.
     """
     started = time.monotonic()
+    try:
+        report = _imported(files, choices, progress, when_read, unpacked_limit)
+    except DsrhubError:
+        if not choices.dry_run:
+            import_count(None)
+        raise
+    if and_catalogue and not choices.dry_run:
+        catalogue_refresh()
+    report.seconds = time.monotonic() - started
+    if not choices.dry_run:
+        import_count(report)
+    return report
+
+
+def _imported(
+    files: Sequence[DeliveredFile],
+    choices: Choices,
+    progress: Progress | None,
+    when_read: Callable[[], object] | None,
+    unpacked_limit: int | None,
+) -> ImportReport:
     deliveries = [Delivery(file.path, file.name, unpacked_limit, folder=file.folder) for file in files]
     problems = ProblemLog(settings.DSRHUB_PROBLEM_LIMIT)
     name, report_format = deliveries[0].name, format_of(deliveries[0])
@@ -107,11 +128,7 @@ def delivery_import(
         if not choices.dry_run:
             _rejection_keep(name, error, problems, choices.user)
         raise
-    report = _loaded(DeliveryLoad(deliveries, report_format, contents, problems, choices), progress, when_read)
-    if and_catalogue and not choices.dry_run:
-        catalogue_refresh()
-    report.seconds = time.monotonic() - started
-    return report
+    return _loaded(DeliveryLoad(deliveries, report_format, contents, problems, choices), progress, when_read)
 
 
 def _described(report_format: ReportFormat, deliveries: Sequence[Delivery], problems: ProblemLog) -> SettledContents:

@@ -76,13 +76,17 @@ def _run_one(job: ImportJob, is_alive: Callable[[], bool]) -> bool:
 @contextmanager
 def worker_lives() -> Iterator[None]:
     """Let others see that a worker is running, until the end of the block."""
-    # With these, the server notices in a minute, and not after hours, that a worker's machine is gone.
-    execute("SET tcp_keepalives_idle = 30; SET tcp_keepalives_interval = 10; SET tcp_keepalives_count = 3")
+    lost_machine_notice()
     locks.IMPORT_JOBS.take_shared(WORKER)
     try:
         yield
     finally:
         locks.IMPORT_JOBS.give_back(WORKER, shared=True)
+
+
+def lost_machine_notice() -> None:
+    """Let the server notice in a minute, and not after hours, that the machine of this session is gone."""
+    execute("SET tcp_keepalives_idle = 30; SET tcp_keepalives_interval = 10; SET tcp_keepalives_count = 3")
 
 
 def uploads_clear() -> None:

@@ -12,6 +12,7 @@ from catalogue.models.dsrs import (
     ToldGap,
     UseTypeTotal,
 )
+from catalogue.models.folders import DropFolder
 from catalogue.models.jobs import ImportJob, ImportJobManager
 from catalogue.models.lines import LeftoverLines, Resource, UsageLine
 from catalogue.models.messages import AbstractMessage, PartyAlias, ReportMessage
@@ -26,6 +27,7 @@ __all__ = [
     "AskedScope",
     "Currency",
     "DSRDifference",
+    "DropFolder",
     "EcbRate",
     "ImportJob",
     "ImportJobManager",

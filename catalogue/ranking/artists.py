@@ -100,6 +100,7 @@ def artist_ranking(*, credit: Credit, scope: Scope = ALL) -> Iterator[ArtistRank
 class ArtistQuestion(Question[ArtistRanking]):
     credit: Credit
 
+    kind = "artists"
     table = "catalogue_keptartists"
     condition = "credit = %(credit)s"
     columns = """

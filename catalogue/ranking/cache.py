@@ -113,6 +113,7 @@ class TopQuestion(Question[Ranking]):
 
     percentile: int
 
+    kind = "resources"
     table = "catalogue_keptranking"
     condition = "ends[%(percentile)s] IS NOT NULL"
     columns = "id, key, ends[%(percentile)s], total, has_own_table, row_count"

@@ -23,10 +23,18 @@ from catalogue.exceptions import RankingNotReady
 from catalogue.lines.scope import KEY, IngestedDSR, Scope, scope_state, still_current
 from dsrhub.database.locks import SessionLock, TransactionLock
 from dsrhub.database.statements import is_canceled, rows_of
+from dsrhub.metrics.stored import Addition, StoredCounter, stored_add
 from dsrhub.texts import gettext_lazy as _
 
 # A ranking that was not used for this long most likely belongs to a state that has passed.
 KEPT_FOR = timedelta(days=7)
+
+RANKINGS = StoredCounter(
+    "dsrhub_rankings_built",
+    "Rankings that were built and cached, by what they rank.",
+    ("kind",),
+    (("resources",), ("artists",)),
+)
 
 
 class KeptRows(Protocol):
@@ -50,6 +58,8 @@ class Question(ABC, Generic[Kept]):
     the answer if it has the key and meets the `condition`; then `kept` gets its `columns`.
     """
 
+    # What it ranks, for the metrics.
+    kind: ClassVar[str]
     table: ClassVar[str]
     condition: ClassVar[str]
     columns: ClassVar[str]
@@ -137,13 +147,16 @@ def build_now(question: Question[Kept], key: str, dsrs: list[IngestedDSR]) -> Ke
         # Others who need a ranking of this state wait until this transaction ends: then they find it.
         question.building.take(key=key)
         ranking = question.open(key)
-        if ranking is None:
+        is_new = ranking is None
+        if is_new:
             question.build(key, dsrs)
             # A DSR that was imported meanwhile is in the next answer, and in no part of this one.
             if not still_current(dsrs):
                 transaction.set_rollback(True)
                 return None
             ranking = question.open(key)
+    if is_new:
+        stored_add(Addition(RANKINGS, (question.kind,)))
     drop_surplus(type(question))
     return ranking
 

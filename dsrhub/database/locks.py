@@ -103,6 +103,8 @@ ARTIST_READERS = SessionLock(0x61727473)
 PREPARING_RANKINGS = SessionLock(0x70726570)
 # The uploaded files of one user that wait for other files of their messages.
 WAITING_FILES = TransactionLock("dsrhub.waiting_files {user}")
+# One drop folder, whose number is the id of its row: one process at a time takes files there.
+DROP_FOLDERS = SessionLock(0x64726F70)
 # One import job, whose number is its id, while a worker or a request works on it. 0 means that a worker is running.
 IMPORT_JOBS = SessionLock(0x44535200)
 

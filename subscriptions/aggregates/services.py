@@ -1,15 +1,19 @@
 """The services for aggregates: refresh them, and compare them with the records."""
 
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import date
 
+from dsrhub.metrics.stored import StoredTime
 from subscriptions.aggregates import comparing, refreshing
 from subscriptions.aggregates.comparing import Difference
 from subscriptions.aggregates.ranges import require_order
 from subscriptions.aggregates.refreshing import RefreshedMonth
 from subscriptions.models import UsageType
 from subscriptions.records import partitions
+
+REFRESHED = StoredTime("dsrhub_usage_refreshed_timestamp_seconds", "When the last refresh of all usage days began.")
 
 
 @dataclass
@@ -40,6 +44,7 @@ def daily_usage_refresh(
     Raises InvalidUsageQuestion where the range ends before it starts.
     """
     require_order(start, end)
+    begun = time.time()
     if rebuild:
         for usage_type in UsageType:
             refreshing.days_mark(usage_type, _known_days(usage_type, start, end))
@@ -50,6 +55,8 @@ def daily_usage_refresh(
             refreshed.append(refreshing.month_refresh(usage_type, month, start=start, end=end))
             if progress is not None:
                 progress(refreshed[-1])
+    if (start, end) == (date.min, date.max):
+        REFRESHED.set(begun)
     return refreshed
 
 

@@ -8,10 +8,12 @@ from decimal import Decimal
 from typing import Any
 
 from django.db.models import Model
+from django.utils import timezone
 from model_bakery.recipe import Recipe, foreign_key
 
 from catalogue.models import (
     DSR,
+    DropFolder,
     EcbRate,
     ImportJob,
     LeftoverLines,
@@ -117,6 +119,7 @@ operator_rate = Recipe(
 
 resource = Recipe(Resource, dsp="Spotify", dsp_id="a", title=None, artists=None, isrc=None)
 lines_to_drop = Recipe(LeftoverLines, dsr_number=1, partition=0, dsp="Spotify", is_catalogued=False)
+drop_folder = Recipe(DropFolder, address="/incoming", looked_at=timezone.now)
 import_job = Recipe(
     ImportJob, upload="some", name=NO_JANUARY, stored_name="stored", size=1, state=ImportJob.State.TO_CHECK
 )

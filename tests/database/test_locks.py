@@ -67,6 +67,7 @@ def test_a_lock_with_a_cursor_has_the_same_key():
         (locks.PREPARING_RANKINGS, 1886545264),
         (locks.USAGE_EXPORTS, 1969584240),
         (locks.WEBHOOKS, 2003133032),
+        (locks.DROP_FOLDERS, 1685221232),
     ],
 )
 def test_a_session_lock_keeps_its_space(lock, space):

@@ -13,6 +13,7 @@ import io
 import json
 import logging
 import os
+import shutil
 import signal
 import socket
 import struct
@@ -148,11 +149,11 @@ class Trial:
         assert_catalogued(self.server.url, found)
 
     @contextmanager
-    def importing(self, **environment: str) -> Iterator[subprocess.Popen[str]]:
-        """An import of the new edition, which has connected to the database."""
+    def importing(self, *command: str, **environment: str) -> Iterator[subprocess.Popen[str]]:
+        """An import of the new edition, by `import_dsr` or another command, which has connected to the database."""
         with watching(self.server.url) as cursor:
             before = backends(cursor)
-            process = self.popen("import_dsr", "--replace", str(self.new), **environment)
+            process = self.popen(*(command or ("import_dsr", "--replace", str(self.new))), **environment)
             while backends(cursor) == before and process.poll() is None:
                 time.sleep(PAUSE / 5)
         try:
@@ -346,6 +347,26 @@ def sender_killed(trial: Trial) -> None:
                 worker.communicate()
 
 
+def watcher_killed(trial: Trial) -> None:
+    """A watcher of a drop folder killed at a random moment, and another one that continues."""
+    with tempfile.TemporaryDirectory() as parent:
+        folder = Path(shutil.copytree(trial.new, Path(parent, "incoming")))
+        command = "watch", str(folder), "--replace", "--rest-seconds=0", "--once"
+        with trial.importing(*command) as process:
+            trial.wait()
+            process.kill()
+        trial.count["deliveries moved before"] += len(list(folder.glob("done/*/result.json")))
+        trial.count["deliveries in work"] += len(list(folder.glob("importing/*")))
+        assert_idle(trial.server.url)
+        _ended(trial, trial.popen(*command))
+        # Each file was moved once, and none is left anywhere else.
+        results = {"result.json", "result.txt"}
+        found = {path for path in folder.rglob("*") if path.is_file() and path.name not in results}
+        assert sorted(path.name for path in found) == trial.names
+        assert {path.relative_to(folder).parts[0] for path in found} == {"done"}
+    assert ingested(trial.server.url, trial.editions) == dict.fromkeys(trial.names, trial.new)
+
+
 def cut(trial: Trial) -> None:
     """Connections cut off during responses and uploads."""
     url = trial.server.url
@@ -441,7 +462,7 @@ def _upload(trial: Trial, port: int, key: str) -> str | None:
 
 
 FAULTS: list[Callable[[Trial], None]] = [killed, stopped, crashed, disk_full, disk_filled, timed_out]
-FAULTS += [worker_ended, sender_killed, cut, crowd]
+FAULTS += [worker_ended, watcher_killed, sender_killed, cut, crowd]
 # How often each fault happens while an import is killed 30 times.
 SHARES = {
     "killed": 30,
@@ -450,6 +471,7 @@ SHARES = {
     "disk_filled": 10,
     "worker_ended": 10,
     "sender_killed": 10,
+    "watcher_killed": 10,
     "crowd": 2,
     "cut": 2,
 }

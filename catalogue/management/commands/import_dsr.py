@@ -2,33 +2,26 @@ import sys
 from argparse import ArgumentParser
 from itertools import islice
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
-import psycopg2
 from django.core.management.base import CommandError
 from django.db import Error
 from tqdm import tqdm
 
 from catalogue.dsrs.declared import MEASURES, DeclaredTotals
-from catalogue.exceptions import NoReportFound, ReportRefused
+from catalogue.exceptions import NoReportFound
 from catalogue.imports.finding import FoundReports, LeftOut, reports_find
-from catalogue.imports.grouping import FoundDelivery
 from catalogue.imports.loading import Choices
-from catalogue.imports.many import FileResult, deliveries_plan, dsrs_import, repeated_keys
-from catalogue.imports.outcome import ImportedDSR, ImportReport, Outcome
-from catalogue.reports.contexts import MessageFacts, SalesContext
-from catalogue.reports.problems import Problem
+from catalogue.imports.many import deliveries_plan, dsrs_import, repeated_keys
+from catalogue.imports.printed import counted, first_line, result_text
+from catalogue.reports.contexts import SalesContext
 from catalogue.resources.services import catalogue_refresh
 from dsrhub.commands import DsrhubCommand, decimal_number, whole_number
 from dsrhub.files import FoundFile
 from dsrhub.values import printable
 
-# A file with very many problems must not hide the results of the others. The API and the admin show all stored ones.
-SHOWN_PROBLEMS = 20
 SHOWN_PATHS = 20
 LONGEST_PATH = 4096
-# A message may have thousands of DSRs.
-SHOWN_DSRS = 20
 
 
 class Command(DsrhubCommand):
@@ -90,14 +83,14 @@ class Command(DsrhubCommand):
             results = dsrs_import(planned, jobs=jobs, choices=choices, progress=bar.update)
             for one, result in zip(planned, results, strict=True):
                 refused += len(one.delivery.files) if result.error is not None else 0
-                self._print(bar, _result_text(one.delivery, result), is_error=result.error is not None)
+                self._print(bar, result_text(result, len(one.delivery.files)), is_error=result.error is not None)
             if not options["dry_run"]:
                 # One refresh for all files is faster, as many of them report the same resources.
                 bar.set_description("registering resources")
                 self._catalogue_refresh()
-        done = f"{_counted(len(files), 'file')} {'checked' if options['dry_run'] else 'imported'}"
+        done = f"{counted(len(files), 'file')} {'checked' if options['dry_run'] else 'imported'}"
         if refused:
-            done = f"{refused} of {_counted(len(files), 'file')} refused"
+            done = f"{refused} of {counted(len(files), 'file')} refused"
         outcome = f"{', '.join([done, *_left_out_counts(found)])}."
         if refused or found.unread_folders:
             raise CommandError(outcome)
@@ -124,7 +117,7 @@ class Command(DsrhubCommand):
             catalogue_refresh()
         except Error as error:
             raise CommandError(
-                f"Not all resources are registered. Run refresh_catalogue to continue: {_first_line(error)}"
+                f"Not all resources are registered. Run refresh_catalogue to continue: {first_line(error)}"
             ) from None
 
     def _print(self, bar: Any, text: str, *, is_error: bool) -> None:
@@ -143,7 +136,7 @@ def _left_out_counts(found: FoundReports) -> list[str]:
         (len(found.linked_folders), "linked folder", "skipped"),
         (len(found.unread_folders), "folder", "not read"),
     )
-    return [f"{_counted(count, word)} {verb}" for count, word, verb in counts if count]
+    return [f"{counted(count, word)} {verb}" for count, word, verb in counts if count]
 
 
 def _size(file: FoundFile) -> int:
@@ -153,105 +146,7 @@ def _size(file: FoundFile) -> int:
         return 0  # The import of this file tells what is wrong.
 
 
-def _result_text(delivery: FoundDelivery, result: FileResult) -> str:
-    if result.report is None:
-        return _refusal(result.path, result.error)
-    report, name = result.report, result.path.name
-    if report.message_facts is None:
-        lines = _first([f"{name}: {_summary(one, report.seconds)}" for one in report.imported[:SHOWN_DSRS]], report)
-    else:
-        files = f" and {_counted(len(delivery.files) - 1, 'more file')}" if len(delivery.files) > 1 else ""
-        lines = [f"{name}{files}: {_message_summary(report)}"]
-        if report.outcome != Outcome.UNCHANGED:
-            lines += _first([_context_line(one) for one in report.imported[:SHOWN_DSRS]], report)
-    warnings = _problem_lines(report.problems.warnings, report.problems.warning_count)
-    return "\n".join([*lines, *_missing_lines(report), *warnings])
-
-
-def _first(lines: list[str], report: ImportReport) -> list[str]:
-    """Lines of the first DSRs of a delivery, and the number of the further ones."""
-    left = len(report.imported) - len(lines)
-    return [*lines, f"  and {_counted(left, 'more DSR')}"] if left else lines
-
-
-def _message_summary(report: ImportReport) -> str:
-    facts, dsrs = cast(MessageFacts, report.message_facts), [one.dsr for one in report.imported]
-    message = f"message {facts.message_id} of {facts.sender.name}"
-    if report.outcome == Outcome.UNCHANGED:
-        return f"unchanged, already imported as {message}: {_counted(len(dsrs), 'DSR')}"
-    verdict = "checked, would be loaded" if report.outcome == Outcome.CHECKED else report.outcome
-    line_count = sum(dsr.line_count for dsr in dsrs)
-    rate = line_count / report.seconds if report.seconds else 0
-    return (
-        f"{verdict} as {message}: {_counted(len(dsrs), 'DSR')}, {_counted(line_count, 'line')}, "
-        f"{_counted(report.problems.warning_count, 'warning')}, {report.seconds:.2f} s, {rate:,.0f} lines/s"
-    )
-
-
-def _context_line(imported: ImportedDSR) -> str:
-    dsr = imported.dsr
-    verdict = {Outcome.CHECKED: "DSR"}.get(imported.outcome, f"{imported.outcome} as DSR {dsr.pk}")
-    return f"  {verdict}: {dsr.context}: {_counted(dsr.line_count, 'line')}"
-
-
-def _missing_lines(report: ImportReport) -> list[str]:
-    """The DSRs of replaced messages whose contexts the delivery lacks."""
-    deleted = "would be deleted" if report.outcome == Outcome.CHECKED else "deleted"
-    fate = deleted if report.dropped else "stays; --drop-missing deletes it"
-    lines = [f"  missing: DSR {dsr.pk} ({dsr.path}; {dsr.context}): {fate}" for dsr in report.missing[:SHOWN_DSRS]]
-    left = len(report.missing) - len(lines)
-    return [*lines, f"  and {left:,} more missing"] if left else lines
-
-
-def _summary(imported: ImportedDSR, seconds: float) -> str:
-    dsr, outcome = imported.dsr, imported.outcome
-    if outcome == Outcome.UNCHANGED:
-        return f"unchanged, already imported as DSR {dsr.pk}"
-    verdict = "checked, would be loaded" if outcome == Outcome.CHECKED else f"{outcome} as DSR {dsr.pk}"
-    rate = dsr.line_count / seconds if seconds else 0
-    return (
-        f"{verdict}: {_counted(dsr.line_count, 'line')}, {_counted(dsr.blank_count, 'blank cell')}, "
-        f"{_counted(dsr.warning_count, 'warning')}, {seconds:.2f} s, {rate:,.0f} lines/s"
-    )
-
-
 def _listed(texts: list[str]) -> str:
     """The first texts, and the number of further ones."""
     more = [f"and {len(texts) - SHOWN_PATHS:,} more"] if len(texts) > SHOWN_PATHS else []
     return ", ".join([*texts[:SHOWN_PATHS], *more])
-
-
-def _counted(count: int, word: str) -> str:
-    return f"{count:,} {word}{'' if count == 1 else 's'}"
-
-
-def _refusal(path: Path, error: Exception | None) -> str:
-    if isinstance(error, ReportRefused):
-        problems: list[Problem] = [problem for problem in error.extra["problems"] if problem.is_error]
-        return "\n".join([f"refused: {error}", *_problem_lines(problems, error.extra["error_count"])])
-    if isinstance(error, OSError):
-        return f"refused: {path}: {error.strerror or error}"
-    if isinstance(error, (Error, psycopg2.Error)):
-        # The database is unreachable, full or timed out. The next run finds out whether the file was imported.
-        return f"failed: {path}: {_first_line(error)}"
-    return f"refused: {error}"
-
-
-def _first_line(error: Exception) -> str:
-    """Return the message of the database without the position in the statement."""
-    return str(error).partition("\n")[0]
-
-
-def _problem_lines(problems: list[Problem], count: int) -> list[str]:
-    """Return the first problems, one line each, and the number of further ones."""
-    lines = [f"  {_problem_text(problem)}" for problem in problems[:SHOWN_PROBLEMS]]
-    return lines if count <= len(lines) else [*lines, f"  and {count - len(lines):,} more"]
-
-
-def _problem_text(problem: Problem) -> str:
-    line = f"line {problem.line}" if problem.line is not None else "file"
-    if problem.file is not None:
-        line = f"{problem.file}: {line}"
-    column = f", column {problem.column}" if problem.column is not None else ""
-    value = f": {problem.value!r}" if problem.value is not None else ""
-    return f"{line}{column}: {problem.code}{value}"

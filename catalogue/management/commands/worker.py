@@ -14,6 +14,7 @@ from catalogue.dsrs.differences import wanted_differences_find
 from catalogue.dsrs.missing import missing_reports_tell
 from catalogue.dsrs.superseding import versions_drop_surplus
 from catalogue.dsrs.totals import totals_complete
+from catalogue.folders.watching import Folders
 from catalogue.imports.worker import nothing_waits, queue_drain, uploads_clear, worker_lives
 from catalogue.ranking.prepared import rankings_prepare
 from catalogue.ranking.services import wanted_rankings_build
@@ -30,7 +31,10 @@ PAUSE, CLEANUP_PAUSE, GAPS_PAUSE = 1, 10, 600
 
 
 class Command(DsrhubCommand):
-    help = "Check and load uploads, send events, and keep the catalogue up to date. Any number of workers may run."
+    help = (
+        "Check and load uploads from the admin, import what is in drop folders, send events, and keep the catalogue up "
+        "to date. Any number of workers may run."
+    )
 
     is_stopping = False
     looked_for_gaps_at = float("-inf")
@@ -63,10 +67,11 @@ class Command(DsrhubCommand):
         return not self.is_stopping and self.parent in (None, os.getppid())
 
     def _serve(self) -> None:
-        cleaned_up_at = float("-inf")
+        folders, cleaned_up_at = Folders(), float("-inf")
         while self._is_alive():
             done = queue_drain(is_alive=self._is_alive)
             wanted_rankings_build()
+            done += folders.look(is_alive=self._is_alive, may_continue=self._is_idle)
             if done or time.monotonic() - cleaned_up_at > CLEANUP_PAUSE:
                 self._clean_up()
                 cleaned_up_at = time.monotonic()
@@ -76,6 +81,7 @@ class Command(DsrhubCommand):
     def _run_once(self) -> None:
         queue_drain(is_alive=self._is_alive)
         wanted_rankings_build()
+        Folders().look(is_alive=self._is_alive, may_continue=self._is_alive)
         self._clean_up()
         events_deliver(may_continue=self._is_alive)
 

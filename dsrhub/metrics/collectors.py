@@ -1,0 +1,72 @@
+"""The numbers of all applications, read from the database when somebody asks for them.
+
+An application adds a module to METRICS of the settings. Its `STORED` are the counters that its services add to, and its
+`collect` yields its other numbers by a few statements, however much data there is.
+"""
+
+import logging
+from collections.abc import Iterator, Mapping
+from importlib import import_module
+from typing import Any
+
+from django.conf import settings
+from django.db import DatabaseError
+from prometheus_client import Metric
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
+from prometheus_client.registry import Collector
+
+from dsrhub.database.time_limits import OutOfTime, answered_within
+from dsrhub.metrics.stored import Stored, StoredCounter, stored_values
+
+logger = logging.getLogger(__name__)
+
+# The database has this long to answer.
+SECONDS = 5
+
+
+class ApplicationCollector(Collector):
+    """Without the database there is only `dsrhub_database_up`, which is 0 then."""
+
+    def collect(self) -> Iterator[Metric]:
+        try:
+            with answered_within(SECONDS):
+                families = list(_families())
+        except (DatabaseError, OutOfTime) as error:
+            logger.warning("the database does not answer: %s", error)
+            families = []
+        yield gauge("dsrhub_database_up", "Whether the database answers.", bool(families))
+        yield from families
+
+
+def gauge(name: str, help_text: str, value: float) -> Metric:
+    """A number without labels."""
+    family = GaugeMetricFamily(name, help_text)
+    family.add_metric([], value)
+    return family
+
+
+def gauges(name: str, help_text: str, labels: tuple[str, ...], values: Mapping[Any, float]) -> Metric:
+    """Numbers by tuples of the values of their labels."""
+    family = GaugeMetricFamily(name, help_text, labels=labels)
+    for label_values, value in values.items():
+        family.add_metric(label_values, value)
+    return family
+
+
+def _families() -> Iterator[Metric]:
+    modules: list[Any] = [import_module(name) for name in settings.METRICS]
+    yield from _stored([stored for module in modules for stored in module.STORED])
+    for module in modules:
+        yield from module.collect()
+
+
+def _stored(metrics: list[Stored]) -> Iterator[Metric]:
+    values = stored_values(metric.name for metric in metrics)
+    for metric in metrics:
+        kind = CounterMetricFamily if isinstance(metric, StoredCounter) else GaugeMetricFamily
+        family = kind(metric.name, metric.help, labels=metric.labels)
+        found = dict.fromkeys(metric.known, 0.0) | {tuple(labels): value for labels, value in values[metric.name]}
+        for labels, value in found.items():
+            if len(labels) == len(metric.labels):
+                family.add_metric(labels, value)
+        yield family
