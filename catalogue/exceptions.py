@@ -187,3 +187,33 @@ class WaitingFilesTooLarge(ConflictError):
     """The files of a user that wait for others would have more bytes than an upload may have."""
 
     code = "waiting_files_too_large"
+
+
+class InvalidTemplate(DsrhubError):
+    """The definition of a template cannot be used. `extra` has its `faults`: see `Fault`."""
+
+    code = "invalid_template"
+
+
+class TemplateNotFound(NotFoundError):
+    """No template, or no version of it, has this id or name."""
+
+    code = "template_not_found"
+
+
+class TemplateExists(ConflictError):
+    """A template of this name exists. `extra` has its `id`."""
+
+    code = "template_exists"
+
+
+class TemplateInUse(ConflictError):
+    """A template cannot be deleted: messages were read with it. `extra` has their number as `messages`."""
+
+    code = "template_in_use"
+
+
+class TemplateAmbiguous(ConflictError):
+    """Several templates recognise a file, and none of them was chosen. `extra` has their names as `templates`."""
+
+    code = "template_ambiguous"

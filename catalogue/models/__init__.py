@@ -15,6 +15,7 @@ from catalogue.models.jobs import ImportJob, ImportJobManager
 from catalogue.models.lines import LeftoverLines, Resource, UsageLine
 from catalogue.models.messages import AbstractMessage, PartyAlias, ReportMessage
 from catalogue.models.rankings import AskedScope, KeptArtists, KeptRanking, WantedArtists, WantedRanking
+from catalogue.models.templates import Template, TemplateVersion
 from catalogue.models.versions import DSRDifference, SupersededDSR, SupersededManager, SupersededMessage
 
 __all__ = [
@@ -43,6 +44,8 @@ __all__ = [
     "SupersededDSR",
     "SupersededManager",
     "SupersededMessage",
+    "Template",
+    "TemplateVersion",
     "Territory",
     "UsageLine",
     "UseTypeTotal",
