@@ -208,7 +208,10 @@ class TemplateExists(ConflictError):
 
 
 class TemplateInUse(ConflictError):
-    """A template cannot be deleted: messages were read with it. `extra` has their number as `messages`."""
+    """A template cannot be deleted: messages were read with it, or uploaded files wait to be.
+
+    `extra` has their numbers as `messages` and `files`.
+    """
 
     code = "template_in_use"
 

@@ -11,14 +11,16 @@ from decimal import Decimal
 from typing import Any, cast
 
 from catalogue.dsrs.declared import FoundTotals, found_totals
+from catalogue.exceptions import InvalidReportName, TemplateAmbiguous
+from catalogue.imports.choosing import delivery_format
 from catalogue.imports.contexts import party_text, settled_contexts
 from catalogue.imports.earlier import find_earlier
 from catalogue.imports.outcome import ImportReport
 from catalogue.imports.services import DeliveredFile
-from catalogue.models import DSR, ImportJob
+from catalogue.models import DSR, ImportJob, TemplateVersion
 from catalogue.reports.contexts import MessageFacts, SalesContext
 from catalogue.reports.delivery import Delivery
-from catalogue.reports.formats.registry import format_of
+from catalogue.reports.formats.interface import Preview
 from catalogue.reports.problems import CommonError, Problem, shown
 from catalogue.resources.found import WIDE
 from dsrhub.database import locks
@@ -43,12 +45,13 @@ def findings_keep(
     The caller saves the job.
     """
     extra = error.extra if error else {}
+    template = job.template_version
     kept: list[Problem] = report.problems.kept if report else extra.get("problems", [])
     deliveries = [Delivery(file.path, file.name, folder=file.folder) for file in files]
-    contexts = [one.dsr.context for one in report.imported] if report else settled_contexts(deliveries)
+    contexts = [one.dsr.context for one in report.imported] if report else settled_contexts(deliveries, template)
     problems = by_urgency([_with_context(problem, contexts) for problem in kept])
     job.problems = problem_rows(problems)
-    columns, lines = format_of(deliveries[0]).preview(deliveries, PREVIEW_LINES)
+    columns, lines = _first_lines(deliveries, template)
     job.keys = [_key(context) for context in contexts]
     job.preview = {
         **_dsrs_json(contexts, report),
@@ -65,6 +68,14 @@ def findings_keep(
         "code_counts": code_counts(kept),
         "missing_rates": _missing_rates(kept, contexts),
     }
+
+
+def _first_lines(deliveries: Sequence[Delivery], template: TemplateVersion | None) -> Preview:
+    """The first lines of a delivery; none where it is not known what reads it."""
+    try:
+        return delivery_format(deliveries[0], template).preview(deliveries, PREVIEW_LINES)
+    except (InvalidReportName, TemplateAmbiguous):
+        return Preview([], [])
 
 
 def _with_context(problem: Problem, contexts: Sequence[SalesContext]) -> Problem:

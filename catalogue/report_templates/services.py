@@ -11,7 +11,7 @@ from django.contrib.auth.models import User
 from django.db import transaction
 
 from catalogue.exceptions import InvalidTemplate, TemplateExists, TemplateInUse
-from catalogue.models import ReportMessage, SupersededMessage, Template, TemplateVersion
+from catalogue.models import ImportJob, ReportMessage, SupersededMessage, Template, TemplateVersion
 from catalogue.report_templates.selectors import DOCUMENT_KEY, EDITION, template_get, template_version
 from catalogue.reports.formats.templates.definition import definition_json
 from catalogue.reports.formats.templates.reading import Fault, FaultCode
@@ -104,16 +104,18 @@ def template_clone(*, template_number: int, name: str, user: User | None = None)
 def template_delete(*, template_number: int, user: User | None = None) -> None:
     """Delete a template with all of its versions.
 
-    Raises TemplateNotFound, and TemplateInUse where a message, or a superseded one, was read with it: deactivate it.
+    Raises TemplateNotFound, and TemplateInUse where a message, or a superseded one, was read with it, or an uploaded
+    file waits to be: deactivate it.
     """
     with transaction.atomic():
         _templates_lock()
         template = template_get(template_number)
         used = {"template_version__template": template}
         messages = sum(model.objects.filter(**used).count() for model in (ReportMessage, SupersededMessage))
-        if messages:
-            text = _("Template %(name)s has read imported messages, which name it. Deactivate it instead.")
-            raise TemplateInUse(text % {"name": repr(template.name)}, messages=messages)
+        files = ImportJob.objects.filter(**used, state__in=ImportJob.OPEN).count()
+        if messages or files:
+            text = _("Template %(name)s has read files that are imported or wait to be. Deactivate it instead.")
+            raise TemplateInUse(text % {"name": repr(template.name)}, messages=messages, files=files)
         details = {"version": template.version_number}
         audit(Action.TEMPLATE_DELETED, template, user=user, details=details)
         template.delete()

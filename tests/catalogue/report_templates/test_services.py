@@ -130,6 +130,6 @@ def test_a_template_that_read_a_message_stays(saved):
     recipes.message.make(template_version=saved)
     with pytest.raises(TemplateInUse) as error:
         template_delete(template_number=saved.template_id)
-    assert error.value.extra == {"messages": 1}
+    assert error.value.extra == {"messages": 1, "files": 0}
     with pytest.raises(TemplateNotFound):
         template_delete(template_number=0)

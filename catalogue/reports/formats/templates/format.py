@@ -1,0 +1,132 @@
+"""Column files behind the interface of formats: a format for each version of a template."""
+
+from collections import Counter
+from collections.abc import Sequence
+from itertools import islice
+
+from catalogue.reports.contexts import Contents, DescribedContext, MessageFacts, MessagePart, Party
+from catalogue.reports.delivery import DamagedDelivery, Delivery, Progress
+from catalogue.reports.explanations import Explanations
+from catalogue.reports.formats.interface import LineReader, Preview
+from catalogue.reports.formats.templates.codes import EXPLANATIONS, TemplateError
+from catalogue.reports.formats.templates.definition import Definition
+from catalogue.reports.formats.templates.names import name_fits, pattern_fields
+from catalogue.reports.formats.templates.reader import SalesReader, TemplateReader
+from catalogue.reports.formats.templates.recognition import FirstRows, is_recognised, is_refused_name
+from catalogue.reports.formats.templates.table import Table
+from catalogue.reports.problems import Problem, ProblemLog, shown
+from dsrhub.texts import gettext_lazy as _
+
+# Cells of a line in a preview.
+MOST_CELLS = 50
+NAME_PATTERN = _("any name that a template recognises")
+
+
+class TemplateFormat:
+    """The files that one version of a template reads. A delivery is one file, and a message of all of its contexts.
+
+    The message is identified by the hash of its content. `version_id` is the id of the version in the database.
+    """
+
+    name: str = "Template"
+    endings: tuple[str, ...] = (".csv", ".tsv", ".txt", ".xlsx")
+    name_pattern: str = NAME_PATTERN
+    # Sales files have a line for each kind of sale, day or release.
+    has_a_line_for_each_id: bool = False
+    explanations: Explanations = EXPLANATIONS
+
+    def __init__(self, definition: Definition, *, template_name: str, version_number: int, version_id: int) -> None:
+        self.definition = definition
+        self.template_name, self.version_number, self.version_id = template_name, version_number, version_id
+
+    def recognises(self, name: str, head: bytes) -> bool:
+        """A file is recognised by its first rows: see `recognises_file`."""
+        return False
+
+    def recognises_file(self, file: FirstRows) -> bool:
+        return is_recognised(self.definition, file)
+
+    def message_part(self, delivery: Delivery) -> MessagePart | None:
+        return None
+
+    def describe(
+        self, deliveries: Sequence[Delivery], problems: ProblemLog, progress: Progress | None = None
+    ) -> Contents | None:
+        (delivery,) = deliveries
+        if (fault := self._fault_of_name(delivery.name)) is not None:
+            problems.add(Problem(fault, value=shown(delivery.name)))
+            return None
+        sales = SalesReader(delivery, self.definition, ProblemLog(0), _without_bytes(progress))
+        for _row in sales.rows():
+            pass
+        if sales.problems.error_count or not sales.contexts:
+            self._find_problems(delivery, problems, progress)
+            return None
+        return self._contents(sales, delivery.sha256)
+
+    def _fault_of_name(self, name: str) -> TemplateError | None:
+        pattern = self.definition.recognition.name_pattern
+        if is_refused_name(self.definition, name):
+            return TemplateError.NO_SALES_FILE
+        return TemplateError.NAME_WITHOUT_FIELDS if pattern_fields(pattern) and not name_fits(pattern, name) else None
+
+    def _find_problems(self, delivery: Delivery, problems: ProblemLog, progress: Progress | None) -> None:
+        """Report all problems of a file that has no contexts to import: those of its lines, too."""
+        sales = SalesReader(delivery, self.definition, problems, _without_bytes(progress))
+        for row, group in sales.rows():
+            sales.cells(row, group)
+        if not problems.error_count:
+            problems.add(Problem(TemplateError.NO_SALES))
+
+    def _contents(self, sales: SalesReader, sha256: str) -> Contents:
+        counts: Counter[int | None] = Counter()
+        for group in sales.groups.values():
+            counts[group.number] += group.row_count
+        contexts = [
+            DescribedContext(context, Party(context.dsp, None), line_count=counts[number])
+            for context, number in sales.contexts.items()
+        ]
+        society = contexts[0].context.society
+        message = MessageFacts(
+            sender=Party(self.definition.sender, None),
+            recipient=Party(society or "", None),
+            message_id=sha256,
+            created="",
+            profile=self.template_name,
+            profile_version=str(self.version_number),
+            period_start=min(context.period_start for context in sales.contexts),
+            period_end=max(context.period_end for context in sales.contexts),
+            file_count=1,
+            template_version=self.version_id,
+        )
+        return Contents(contexts, message)
+
+    def read(
+        self,
+        deliveries: Sequence[Delivery],
+        contents: Contents,
+        problems: ProblemLog,
+        progress: Progress | None,
+        marks: Sequence[bytes],
+    ) -> LineReader:
+        (delivery,) = deliveries
+        assert contents.message is not None  # noqa: S101 - see `describe`
+        sales = SalesReader(delivery, self.definition, problems, progress)
+        if not sales.is_readable:
+            raise DamagedDelivery(Problem(TemplateError.FILE_CHANGED))
+        return TemplateReader(sales, delivery, contents.message.message_id, marks)
+
+    def preview(self, deliveries: Sequence[Delivery], limit: int) -> Preview:
+        try:
+            table = Table(deliveries[0], self.definition, ProblemLog(0))
+            if not table.read_headings():
+                return Preview([], [])
+            lines = [[shown(cell) for cell in cells[:MOST_CELLS]] for _, cells in islice(table.sales([]), limit)]
+        except DamagedDelivery:
+            return Preview([], [])
+        return Preview([shown(cell) for cell in table.headings.cells[:MOST_CELLS]], lines)
+
+
+def _without_bytes(progress: Progress | None) -> Progress | None:
+    """A progress that may end the work, and counts no bytes: they are read once more."""
+    return None if progress is None else lambda _count: progress(0)

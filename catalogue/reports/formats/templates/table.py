@@ -1,0 +1,177 @@
+"""The headings of a file, and which of its rows are sales, by a definition."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import chain, islice
+
+from catalogue.reports.delivery import Delivery, Progress
+from catalogue.reports.formats.templates.codes import TemplateError
+from catalogue.reports.formats.templates.definition import Definition, Kind
+from catalogue.reports.formats.templates.rows import Row, file_rows
+from catalogue.reports.formats.templates.territories import folded
+from catalogue.reports.problems import ErrorCode, Problem, ProblemLog, RawCells, WarningCode, shown
+from dsrhub.invisible import is_blank
+
+# Where a heading row is looked for that has no number.
+HEADING_ROWS = 50
+
+
+class Headings:
+    """The columns of a file by their headings, in any case and spacing."""
+
+    def __init__(self, cells: Sequence[str]) -> None:
+        self.cells = [cell.strip() for cell in cells]
+        self._places: defaultdict[str, list[int]] = defaultdict(list)
+        for place, cell in enumerate(self.cells):
+            self._places[folded(cell)].append(place)
+
+    def places(self, heading: str) -> list[int]:
+        """Where the columns of this heading are."""
+        return self._places.get(folded(heading), [])
+
+    def has_all(self, headings: Iterable[str]) -> bool:
+        return all(self.places(heading) for heading in headings)
+
+    def name(self, place: int) -> str:
+        """The heading of a column; its number where that is blank."""
+        return (self.cells[place] if place < len(self.cells) else "") or str(place + 1)
+
+
+class Table:
+    """A file that is read once: first `read_headings`, then `sales`. What is wrong goes to the problem log."""
+
+    def __init__(
+        self, delivery: Delivery, definition: Definition, problems: ProblemLog, progress: Progress | None = None
+    ) -> None:
+        self.definition, self.problems = definition, problems
+        self.headings = Headings([])
+        # The number of rows that the definition leaves out.
+        self.skipped_count = 0
+        self._heading_row: Row = (0, [])
+        decimal = definition.numbers.decimal
+        self._rows = file_rows(delivery, definition.file, self._report_line, progress, decimal=decimal)
+
+    # --- Headings ----------------------------------------------------------------------------------------------
+
+    def read_headings(self) -> bool:
+        """Find the heading row; False where it is missing, which is reported."""
+        number = self.definition.file.heading_row
+        if number == 0:
+            first = next(self._rows, None)
+            self._rows = chain([] if first is None else [first], self._rows)
+            self.headings = Headings([str(place) for place in range(1, len(first[1]) + 1)] if first else [])
+            return True
+        wanted = self.definition.recognition.headings
+        found = heading_row(self._rows, number, wanted)
+        if found is None:
+            self.problems.add(Problem(TemplateError.HEADING_ROW_MISSING, value=shown(", ".join(wanted))))
+            return False
+        self._heading_row, self.headings = found, Headings(found[1])
+        return True
+
+    def place(self, heading: str) -> int | None:
+        """Where the column of this heading is; None where there is none. Two columns of it are reported."""
+        places = self.headings.places(heading)
+        if len(places) > 1:
+            self.report(TemplateError.HEADING_REPEATED, self._heading_row, places[1])
+        return places[0] if places else None
+
+    def report_missing(self, heading: str) -> None:
+        """Report that there is no column of this heading."""
+        line, cells = self._heading_row
+        raw = raw_cells(cells, len(cells))
+        self.problems.add(Problem(TemplateError.HEADING_MISSING, line or None, shown(heading)), raw if line else None)
+
+    # --- Rows --------------------------------------------------------------------------------------------------
+
+    def sales(self, needed: Sequence[int]) -> Iterator[Row]:
+        """The rows of sales, each with as many cells as there are headings.
+
+        `needed` are the places of cells that every row of sales has: a row behind the end that has them is an error.
+        """
+        width, skips = len(self.headings.cells), self._skips()
+        ends = tuple(end.strip().casefold() for end in self.definition.rows.ends_at)
+        for row in self._rows:
+            cells = row[1]
+            if ends and cells and cells[0].strip().casefold().startswith(ends):
+                self._look_behind_end(needed)
+                return
+            if len(cells) != width:
+                if not self._fit(row, width):
+                    continue
+            elif not cells[0] and all(map(is_blank, cells)):
+                continue
+            if skips and any(folded(cells[place]) in values for place, values in skips):
+                self.skipped_count += 1
+            else:
+                yield row
+            if self.problems.has_too_many_errors:
+                self.problems.end_at(row[0], raw_cells(cells, None))
+                return
+
+    def _fit(self, row: Row, width: int) -> bool:
+        """Make a row as long as the headings; False for a blank one, and for one that cannot be, which is reported."""
+        cells = row[1]
+        if all(map(is_blank, cells)):
+            return False
+        surplus = cells[width:]
+        if self.definition.file.kind == Kind.XLSX:
+            cells += [""] * (width - len(cells))  # A sheet does not have the blank cells at the end of a row.
+        if len(cells) < width or not all(map(is_blank, surplus)):
+            self.report(TemplateError.ROW_LENGTH, row, None, str(len(cells)))
+            return False
+        del cells[width:]
+        return True
+
+    def _skips(self) -> list[tuple[int, frozenset[str]]]:
+        found = [(self.place(skip.column), skip) for skip in self.definition.rows.skip]
+        for place, skip in found:
+            if place is None:
+                self.report_missing(skip.column)
+        return [(place, frozenset(map(folded, skip.values))) for place, skip in found if place is not None]
+
+    def _look_behind_end(self, needed: Sequence[int]) -> None:
+        """Read on to the end of the file, and report the first row that looks like sales."""
+        width, is_reported = len(self.headings.cells), False
+        for row in self._rows:
+            cells = row[1]
+            is_sale = len(cells) == width and not any(is_blank(cells[place]) for place in needed)
+            if is_sale and not is_reported:
+                self.report(TemplateError.ROWS_BEHIND_END, row)
+                is_reported = True
+
+    # --- Problems ----------------------------------------------------------------------------------------------
+
+    def report(
+        self,
+        code: ErrorCode | WarningCode,
+        row: Row,
+        place: int | None = None,
+        value: str | None = None,
+        context_number: int | None = None,
+    ) -> None:
+        """Report a problem of a row, or of its cell at a place."""
+        line, cells = row
+        column = None if place is None else self.headings.name(place)
+        if value is None and place is not None:
+            value = cells[place]
+        problem = Problem(code, line, column and shown(column), value and shown(value), context_number)
+        self.problems.add(problem, raw_cells(cells, place))
+
+    def _report_line(self, code: ErrorCode | WarningCode, line: int | None, text: str, value: str | None) -> None:
+        raw = None if line is None else raw_cells([text.rstrip("\r\n")], None)
+        self.problems.add(Problem(code, line, value=value and shown(value)), raw)
+
+
+def heading_row(rows: Iterable[Row], number: int | None, headings: Iterable[str]) -> Row | None:
+    """The row of a number; without one, the first that has all of these headings. It reads no further."""
+    if number is not None:
+        return next((row for row in rows if row[0] >= number), None)
+    headings = list(headings)
+    return next((row for row in islice(rows, HEADING_ROWS) if Headings(row[1]).has_all(headings)), None)
+
+
+def raw_cells(cells: Sequence[str], place: int | None) -> RawCells:
+    """The cells of a row for the excerpt of a problem, those at the place marked; a tab in a cell becomes a space."""
+    line = "\t".join(" ".join(cell.split("\t")) for cell in cells).encode(errors="surrogateescape")
+    return RawCells(line) if place is None else RawCells(line, slice(place, place + 1))
