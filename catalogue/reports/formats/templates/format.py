@@ -10,10 +10,9 @@ from catalogue.reports.explanations import Explanations
 from catalogue.reports.formats.interface import LineReader, Preview
 from catalogue.reports.formats.templates.codes import EXPLANATIONS, TemplateError
 from catalogue.reports.formats.templates.definition import Definition
-from catalogue.reports.formats.templates.names import name_fits, pattern_fields
+from catalogue.reports.formats.templates.files.table import Table
 from catalogue.reports.formats.templates.reader import SalesReader, TemplateReader
-from catalogue.reports.formats.templates.recognition import FirstRows, is_recognised, is_refused_name
-from catalogue.reports.formats.templates.table import Table
+from catalogue.reports.formats.templates.recognition import FirstRows, is_recognised, problem_of_name
 from catalogue.reports.problems import Problem, ProblemLog, shown
 from dsrhub.texts import gettext_lazy as _
 
@@ -53,8 +52,8 @@ class TemplateFormat:
         self, deliveries: Sequence[Delivery], problems: ProblemLog, progress: Progress | None = None
     ) -> Contents | None:
         (delivery,) = deliveries
-        if (fault := self._fault_of_name(delivery.name)) is not None:
-            problems.add(Problem(fault, value=shown(delivery.name)))
+        if problem := problem_of_name(self.definition, delivery.name):
+            problems.add(problem)
             return None
         sales = SalesReader(delivery, self.definition, ProblemLog(0), _without_bytes(progress))
         for _row in sales.rows():
@@ -63,12 +62,6 @@ class TemplateFormat:
             self._find_problems(delivery, problems, progress)
             return None
         return self._contents(sales, delivery.sha256)
-
-    def _fault_of_name(self, name: str) -> TemplateError | None:
-        pattern = self.definition.recognition.name_pattern
-        if is_refused_name(self.definition, name):
-            return TemplateError.NO_SALES_FILE
-        return TemplateError.NAME_WITHOUT_FIELDS if pattern_fields(pattern) and not name_fits(pattern, name) else None
 
     def _find_problems(self, delivery: Delivery, problems: ProblemLog, progress: Progress | None) -> None:
         """Report all problems of a file that has no contexts to import: those of its lines, too."""

@@ -7,13 +7,13 @@ from catalogue.reports.cells import CellError
 from catalogue.reports.contexts import SalesContext
 from catalogue.reports.delivery import DamagedDelivery, Delivery, Progress
 from catalogue.reports.formats.interface import ContextResult
+from catalogue.reports.formats.templates.cells.contexts import ContextFault, ContextReader, Key
+from catalogue.reports.formats.templates.cells.lines import LineCells
 from catalogue.reports.formats.templates.codes import TemplateError
-from catalogue.reports.formats.templates.contexts import ContextFault, ContextReader, Key
 from catalogue.reports.formats.templates.definition import CONTEXT_FIELDS, LINE_FIELDS, NUMBER_FIELDS, Definition
-from catalogue.reports.formats.templates.lines import LineCells
+from catalogue.reports.formats.templates.files.rows import Row
+from catalogue.reports.formats.templates.files.table import Table
 from catalogue.reports.formats.templates.names import name_fields
-from catalogue.reports.formats.templates.rows import Row
-from catalogue.reports.formats.templates.table import Table
 from catalogue.reports.problems import Problem, ProblemLog, RawCells
 
 FIRST_LINE = 2
@@ -123,6 +123,10 @@ class SalesReader:
         for warning in self.lines.take_warnings():
             self.table.report(warning.code, row, warning.place, context_number=self._shown_number(group))
         return cells
+
+    def text(self, field: str, group: Group) -> str:
+        """What the rows of a group say of a field of their context, as delivered."""
+        return self._contexts.text(field, group.key)
 
     def _shown_number(self, group: Group) -> int | None:
         return group.number if self.names_contexts else None

@@ -4,12 +4,13 @@ from collections.abc import Sequence
 from itertools import islice
 
 from catalogue.reports.delivery import DamagedDelivery, Delivery
+from catalogue.reports.formats.templates.codes import TemplateError
 from catalogue.reports.formats.templates.definition import Definition, FileForm, Kind
-from catalogue.reports.formats.templates.names import name_fits
-from catalogue.reports.formats.templates.rows import Row, TextRows
-from catalogue.reports.formats.templates.table import HEADING_ROWS, Headings, heading_row
-from catalogue.reports.formats.templates.workbook import Workbook
-from catalogue.reports.problems import ErrorCode, WarningCode
+from catalogue.reports.formats.templates.files.rows import Row, TextRows
+from catalogue.reports.formats.templates.files.table import HEADING_ROWS, Headings, heading_row
+from catalogue.reports.formats.templates.files.workbook import Workbook
+from catalogue.reports.formats.templates.names import name_fits, pattern_fields
+from catalogue.reports.problems import ErrorCode, Problem, WarningCode, shown
 
 # Enough for a heading row behind some lines of a letterhead.
 FIRST_BYTES = 64 * 1024
@@ -63,6 +64,16 @@ def _ignore(code: ErrorCode | WarningCode, line: int | None, text: str, value: s
 def is_refused_name(definition: Definition, name: str) -> bool:
     """Whether files of this name have no sales, by what the template says."""
     return any(name_fits(pattern, name) for pattern in definition.recognition.refused_names)
+
+
+def problem_of_name(definition: Definition, name: str) -> Problem | None:
+    """Why a file of this name cannot be read by the definition."""
+    pattern = definition.recognition.name_pattern
+    if is_refused_name(definition, name):
+        return Problem(TemplateError.NO_SALES_FILE, value=shown(name))
+    if pattern_fields(pattern) and not name_fits(pattern, name):
+        return Problem(TemplateError.NAME_WITHOUT_FIELDS, value=shown(name))
+    return None
 
 
 def is_recognised(definition: Definition, file: FirstRows) -> bool:

@@ -5,7 +5,8 @@ from collections.abc import Collection, Iterator, Sequence
 
 from catalogue.exceptions import InvalidTemplate
 from catalogue.reports.cells import CellError, plain_integer, plain_number
-from catalogue.reports.formats.templates.dates import DateReader, InvalidDateForm, forms_alike
+from catalogue.reports.formats.templates.cells.dates import DateReader, InvalidDateForm, forms_alike
+from catalogue.reports.formats.templates.cells.territories import currency_codes, folded, territory_codes
 from catalogue.reports.formats.templates.definition import (
     CONTEXT_FIELDS,
     DECIMAL_SIGNS,
@@ -25,7 +26,6 @@ from catalogue.reports.formats.templates.definition import (
 )
 from catalogue.reports.formats.templates.names import is_valid_pattern, pattern_fields
 from catalogue.reports.formats.templates.reading import Fault, FaultCode, definition_read
-from catalogue.reports.formats.templates.territories import currency_codes, folded, territory_codes
 from dsrhub.texts import Text
 from dsrhub.texts import gettext_lazy as _
 

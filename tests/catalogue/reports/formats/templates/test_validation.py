@@ -5,9 +5,9 @@ from datetime import date
 import pytest
 
 from catalogue.exceptions import InvalidTemplate
-from catalogue.reports.formats.templates.dates import DateReader, forms_alike
+from catalogue.reports.formats.templates.cells.dates import DateReader, forms_alike
+from catalogue.reports.formats.templates.cells.territories import territory_names
 from catalogue.reports.formats.templates.definition import definition_json
-from catalogue.reports.formats.templates.territories import territory_names
 from catalogue.reports.formats.templates.validation import definition_checked
 from tests.catalogue.reports.formats.templates.definitions import TONBANK, changed
 

@@ -5,10 +5,10 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
 from catalogue.reports.cells import ISRC, CellError, check_length, id_warning, plain_isrc
+from catalogue.reports.formats.templates.cells.numbers import NumberReader
+from catalogue.reports.formats.templates.cells.territories import folded
 from catalogue.reports.formats.templates.codes import TemplateError
 from catalogue.reports.formats.templates.definition import LINE_FIELDS, NUMBER_FIELDS, Definition, Source
-from catalogue.reports.formats.templates.numbers import NumberReader
-from catalogue.reports.formats.templates.territories import folded
 from catalogue.reports.problems import CommonError, CommonWarning, WarningCode
 from dsrhub.invisible import INVISIBLE, is_blank
 

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Iterator
 from catalogue.reports.delivery import DamagedDelivery, Delivery, Progress
 from catalogue.reports.formats.templates.codes import TemplateError, TemplateWarning
 from catalogue.reports.formats.templates.definition import FileForm, Kind
-from catalogue.reports.formats.templates.workbook import Workbook
+from catalogue.reports.formats.templates.files.workbook import Workbook
 from catalogue.reports.problems import CommonError, ErrorCode, Problem, WarningCode
 from dsrhub.line_blocks import line_blocks
 

@@ -5,10 +5,10 @@ from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain, islice
 
 from catalogue.reports.delivery import Delivery, Progress
+from catalogue.reports.formats.templates.cells.territories import folded
 from catalogue.reports.formats.templates.codes import TemplateError
 from catalogue.reports.formats.templates.definition import Definition, Kind
-from catalogue.reports.formats.templates.rows import Row, file_rows
-from catalogue.reports.formats.templates.territories import folded
+from catalogue.reports.formats.templates.files.rows import Row, file_rows
 from catalogue.reports.problems import ErrorCode, Problem, ProblemLog, RawCells, WarningCode, shown
 from dsrhub.invisible import is_blank
 

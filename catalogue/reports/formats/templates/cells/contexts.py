@@ -8,10 +8,15 @@ from typing import Any, NamedTuple
 
 from catalogue.reports.cells import CellError
 from catalogue.reports.contexts import SalesContext
+from catalogue.reports.formats.templates.cells.dates import DateReader, Days
+from catalogue.reports.formats.templates.cells.territories import (
+    currency_codes,
+    folded,
+    territory_codes,
+    territory_names,
+)
 from catalogue.reports.formats.templates.codes import TemplateError
-from catalogue.reports.formats.templates.dates import DateReader, Days
 from catalogue.reports.formats.templates.definition import CONTEXT_FIELDS, Definition, Source
-from catalogue.reports.formats.templates.territories import currency_codes, folded, territory_codes, territory_names
 from catalogue.reports.problems import CommonError, ErrorCode
 from dsrhub.spelling import is_invisible, plain_name
 
@@ -75,6 +80,11 @@ class ContextReader:
             place = dict(self._columns).get("period_end")
             faults = [ContextFault("period_end", place, str(end), TemplateError.PERIOD_REVERSED)]
         return faults
+
+    def text(self, field: str, key: Key) -> str:
+        """What the rows with these cells say of a field, as delivered."""
+        columns = [name for name, _ in self._columns]
+        return key[columns.index(field)].strip() if field in columns else self._given.get(field, "")
 
     def _value(self, field: str, text: str) -> Any:
         mapped = self._maps[field].mapped(text) if field in self._maps else text
