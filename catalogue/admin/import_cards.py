@@ -1,6 +1,6 @@
 """An import job as its page shows it: progress, findings, totals and what the user can do next."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
 from itertools import zip_longest
@@ -20,7 +20,7 @@ from catalogue.admin.excerpts import delivered_line
 from catalogue.imports.preview import earlier_ids, found_in, shown_dsrs
 from catalogue.imports.selectors import JobProgress, job_progress
 from catalogue.imports.values import value_text
-from catalogue.models import DSR, ImportJob, ReportProblem
+from catalogue.models import DSR, ImportJob, ReportProblem, Template
 from catalogue.rates.sources import source_text
 from catalogue.reports.formats.registry import explanation
 from dsrhub.cells import grouped, money, plain, rounded
@@ -65,8 +65,15 @@ def job_card(job: ImportJob, in_work: set[int], same_key: Sequence[ImportJob]) -
         "replaced_files": ", ".join(other.name for other in same_key if other.pk < job.pk),
         "is_waiting": job.state in ImportJob.WORK,
         "is_open": job.state in ImportJob.OPEN and job.stored_name != "",
+        "templates": template_choices(job) if job.state in (State.CHECKED, State.REFUSED) else [],
         "can_check_again": job.state in (State.CHECKED, State.REFUSED) and job.stored_name != "",
     }
+
+
+def template_choices(job: ImportJob) -> Iterable[Template]:
+    """The templates that may read a file; none where another format reads it."""
+    is_asked = job.template_id is not None or job.template_version_id is not None
+    return Template.objects.all() if is_asked or (job.preview or {}).get("asks_template") else []
 
 
 def _labelled(pairs: Sequence[Sequence[Any]]) -> list[tuple[Any, Any]]:
@@ -172,13 +179,18 @@ def _declared_form(job: ImportJob, preview: dict[str, Any]) -> DeclaredForm:
 
 
 def _dsr_table(preview: dict[str, Any]) -> dict[str, Any]:
-    """Return the table of the DSRs of a message, or of another delivery of several. Others have none."""
+    """Return the table of the DSRs of a message, or of another delivery of several. Others have none.
+
+    The DSRs of a message of DDEX have declared numbers, and those of a file that a template reads do not.
+    """
     message = preview.get("message", [])
     found = shown_dsrs(preview) if message else preview.get("dsrs", [])
     # The page shows the recipient and the period of a message once.
     names = [name for one in found for name, value in one["report"] or [] if value]
-    keys = [name for name in dict.fromkeys(names) if not (message and name in ("society", "period"))]
+    has_declared = any(one.get("declared") for one in found)
+    keys = [name for name in dict.fromkeys(names) if not (has_declared and name in ("society", "period"))]
     return {
+        "has_declared": has_declared,
         "message": _labelled(message),
         "dsr_keys": keys,
         "dsrs": [_dsr_row(one, keys) for one in found],

@@ -11,7 +11,7 @@ from catalogue.reports.formats.registry import formats_of
 from catalogue.reports.formats.templates.format import TemplateFormat
 from catalogue.reports.formats.templates.validation import definition_checked
 from catalogue.reports.formats.tsv.format import TsvFormat
-from dsrhub.files import ends_in
+from dsrhub.files import FoundFile, NotARegularFile, ends_in
 from dsrhub.texts import gettext_lazy as _
 from dsrhub.values import listed
 
@@ -34,6 +34,15 @@ def delivery_format(delivery: Delivery, template: TemplateVersion | None = None)
         text = _("%(name)s: no template recognises this file. Make a template for its sender, or choose one.")
         raise InvalidReportName(text % {"name": delivery.name}, name=delivery.name)
     return only
+
+
+def is_recognised(file: FoundFile) -> bool:
+    """Whether a template recognises a file, or several do; true for what cannot be opened: its import tells why."""
+    try:
+        delivery = Delivery(file.path, file.path.name, folder=file.folder)
+        return not isinstance(formats_of(delivery, active_formats)[0], TsvFormat)
+    except (OSError, NotARegularFile):
+        return True
 
 
 def active_formats() -> Sequence[TemplateFormat]:

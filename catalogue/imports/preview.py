@@ -51,7 +51,8 @@ def findings_keep(
     contexts = [one.dsr.context for one in report.imported] if report else settled_contexts(deliveries, template)
     problems = by_urgency([_with_context(problem, contexts) for problem in kept])
     job.problems = problem_rows(problems)
-    columns, lines = _first_lines(deliveries, template)
+    first = _first_lines(deliveries, template)
+    columns, lines = first or Preview([], [])
     job.keys = [_key(context) for context in contexts]
     job.preview = {
         **_dsrs_json(contexts, report),
@@ -59,6 +60,7 @@ def findings_keep(
         "found": report and _found_json(report),
         "missing": [[dsr.pk, f"{dsr.path}: {dsr.context}"] for dsr in report.missing] if report else [],
         "superseded": [version.pk for version in report.superseded[:PREVIEW_DSRS]] if report else [],
+        "asks_template": first is None,
         "columns": columns,
         "lines": lines,
         "error_count": extra.get("error_count", 0),
@@ -70,12 +72,12 @@ def findings_keep(
     }
 
 
-def _first_lines(deliveries: Sequence[Delivery], template: TemplateVersion | None) -> Preview:
-    """The first lines of a delivery; none where it is not known what reads it."""
+def _first_lines(deliveries: Sequence[Delivery], template: TemplateVersion | None) -> Preview | None:
+    """The first lines of a delivery; None where it is not known what reads it, so that a template is to be chosen."""
     try:
         return delivery_format(deliveries[0], template).preview(deliveries, PREVIEW_LINES)
     except (InvalidReportName, TemplateAmbiguous):
-        return Preview([], [])
+        return None
 
 
 def _with_context(problem: Problem, contexts: Sequence[SalesContext]) -> Problem:
@@ -304,7 +306,7 @@ def _message_json(facts: MessageFacts, report: ImportReport) -> dict[str, Any]:
             (_("recipient"), party_text(facts.recipient)),
             (_("message id"), facts.message_id),
             (_("created"), facts.created),
-            (_("profile"), f"{facts.profile} {facts.profile_version}"),
+            (_("template") if facts.template_version else _("profile"), f"{facts.profile} {facts.profile_version}"),
             (_("period"), f"{facts.period_start} – {facts.period_end}"),
             (_("files"), str(facts.file_count)),
         ],

@@ -139,7 +139,7 @@ def template_import(*, document: object, replace: bool = False, user: User | Non
 
     Raises InvalidTemplate; TemplateExists for a template of the name with another definition, without `replace`.
     """
-    name, definition = _document_parts(document)
+    name, definition = document_parts(document)
     with transaction.atomic():
         _templates_lock()
         template = Template.objects.filter(name=_usable_name(name)).first()
@@ -151,7 +151,7 @@ def template_import(*, document: object, replace: bool = False, user: User | Non
         return template_save(name=name, definition=plain, template_number=template.pk, user=user)
 
 
-def _document_parts(document: object) -> tuple[str, Any]:
+def document_parts(document: object) -> tuple[str, Any]:
     """The name and the definition of a document. Raises InvalidTemplate."""
     parts = document if isinstance(document, dict) else {}
     if parts.get(DOCUMENT_KEY) != EDITION or isinstance(parts.get(DOCUMENT_KEY), bool):

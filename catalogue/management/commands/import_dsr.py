@@ -87,7 +87,7 @@ class Command(DsrhubCommand):
             template=template,
         )
         try:
-            found = reports_find(options["paths"])
+            found = reports_find(options["paths"], is_template_chosen=template is not None)
         except NoReportFound as error:
             self._print_left_out(error.extra["left_out"])
             raise CommandError(error.message) from None

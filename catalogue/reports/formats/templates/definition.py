@@ -7,8 +7,11 @@ from typing import Any
 
 
 class Kind(StrEnum):
+    """What the files are. With `either`, each file says by its first bytes whether it is a workbook."""
+
     TEXT = "text"
     XLSX = "xlsx"
+    EITHER = "either"
 
 
 class Negative(StrEnum):
@@ -108,11 +111,14 @@ class DateForm:
 
 @dataclass(frozen=True)
 class Source:
-    """Where the value of a field comes from: the first of the `columns` that has one in the row, or a constant.
+    """Where the value of a field comes from: one of the `columns`, or a constant.
 
-    Of several columns, a file must have one. Only `dsp_id` may have both: the constant then stands for an id where all
-    its columns are blank. `values` maps what cells have, in any case, to what it means. `languages` are those in which
-    names of territories are known without a map.
+    Of several columns, a file must have one. A text of a line comes from the first that has one in the row. Of the
+    columns of another field, a file may have only one: they are other headings of the same.
+
+    Only `dsp_id` may have both: the constant then stands for an id where all its columns are blank. `values` maps what
+    cells have, in any case, to what it means. `languages` are those in which names of territories are known without a
+    map.
     """
 
     columns: tuple[str, ...] = ()

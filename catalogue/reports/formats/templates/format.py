@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Sequence
+from functools import partial
 from itertools import islice
 
 from catalogue.reports.contexts import Contents, DescribedContext, MessageFacts, MessagePart, Party
@@ -16,6 +17,8 @@ from catalogue.reports.formats.templates.recognition import FirstRows, is_recogn
 from catalogue.reports.problems import Problem, ProblemLog, shown
 from dsrhub.texts import gettext_lazy as _
 
+# Of the name of a file in the id of its message, and of the hash.
+LONGEST_NAME, HASH_DIGITS = 200, 12
 # Cells of a line in a preview.
 MOST_CELLS = 50
 NAME_PATTERN = _("any name that a template recognises")
@@ -24,7 +27,8 @@ NAME_PATTERN = _("any name that a template recognises")
 class TemplateFormat:
     """The files that one version of a template reads. A delivery is one file, and a message of all of its contexts.
 
-    The message is identified by the hash of its content. `version_id` is the id of the version in the database.
+    The message is identified by the name of the file and the hash of its content. `version_id` is the id of the version
+    in the database.
     """
 
     name: str = "Template"
@@ -61,7 +65,7 @@ class TemplateFormat:
         if sales.problems.error_count or not sales.contexts:
             self._find_problems(delivery, problems, progress)
             return None
-        return self._contents(sales, delivery.sha256)
+        return self._contents(sales, message_id(delivery))
 
     def _find_problems(self, delivery: Delivery, problems: ProblemLog, progress: Progress | None) -> None:
         """Report all problems of a file that has no contexts to import: those of its lines, too."""
@@ -71,7 +75,7 @@ class TemplateFormat:
         if not problems.error_count:
             problems.add(Problem(TemplateError.NO_SALES))
 
-    def _contents(self, sales: SalesReader, sha256: str) -> Contents:
+    def _contents(self, sales: SalesReader, content_id: str) -> Contents:
         counts: Counter[int | None] = Counter()
         for group in sales.groups.values():
             counts[group.number] += group.row_count
@@ -83,7 +87,7 @@ class TemplateFormat:
         message = MessageFacts(
             sender=Party(self.definition.sender, None),
             recipient=Party(society or "", None),
-            message_id=sha256,
+            message_id=content_id,
             created="",
             profile=self.template_name,
             profile_version=str(self.version_number),
@@ -107,7 +111,7 @@ class TemplateFormat:
         sales = SalesReader(delivery, self.definition, problems, progress)
         if not sales.is_readable:
             raise DamagedDelivery(Problem(TemplateError.FILE_CHANGED))
-        return TemplateReader(sales, delivery, contents.message.message_id, marks)
+        return TemplateReader(sales, marks, contents.message.message_id, partial(message_id, delivery))
 
     def preview(self, deliveries: Sequence[Delivery], limit: int) -> Preview:
         try:
@@ -118,6 +122,11 @@ class TemplateFormat:
         except DamagedDelivery:
             return Preview([], [])
         return Preview([shown(cell) for cell in table.headings.cells[:MOST_CELLS]], lines)
+
+
+def message_id(delivery: Delivery) -> str:
+    """The id of the message that a file is, once it has been read."""
+    return f"{delivery.name[:LONGEST_NAME]} {delivery.sha256[:HASH_DIGITS]}"
 
 
 def _without_bytes(progress: Progress | None) -> Progress | None:

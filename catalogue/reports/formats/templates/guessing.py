@@ -27,7 +27,7 @@ from catalogue.reports.formats.templates.definition import (
     Recognition,
     Source,
 )
-from catalogue.reports.formats.templates.files.rows import UTF_16, Row, TextRows
+from catalogue.reports.formats.templates.files.rows import ARCHIVE, UTF_16, Row, TextRows
 from catalogue.reports.formats.templates.files.workbook import Workbook
 from catalogue.reports.formats.templates.guessed_fields import (
     Columns,
@@ -35,7 +35,6 @@ from catalogue.reports.formats.templates.guessed_fields import (
     guessed_fields,
     guessed_numbers,
 )
-from catalogue.reports.formats.templates.recognition import ARCHIVE
 from catalogue.reports.problems import CommonError, Problem
 from dsrhub.file_kinds import foreign_kind, line_end_fault
 

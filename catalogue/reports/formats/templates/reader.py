@@ -1,6 +1,6 @@
 """The sales of a file, by a definition: which context each row has, and its line for COPY."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 from catalogue.reports.cells import CellError
@@ -10,7 +10,13 @@ from catalogue.reports.formats.interface import ContextResult
 from catalogue.reports.formats.templates.cells.contexts import ContextFault, ContextReader, Key
 from catalogue.reports.formats.templates.cells.lines import LineCells
 from catalogue.reports.formats.templates.codes import TemplateError
-from catalogue.reports.formats.templates.definition import CONTEXT_FIELDS, LINE_FIELDS, NUMBER_FIELDS, Definition
+from catalogue.reports.formats.templates.definition import (
+    CONTEXT_FIELDS,
+    LINE_FIELDS,
+    NUMBER_FIELDS,
+    TEXT_FIELDS,
+    Definition,
+)
 from catalogue.reports.formats.templates.files.rows import Row
 from catalogue.reports.formats.templates.files.table import Table
 from catalogue.reports.formats.templates.names import name_fields
@@ -71,10 +77,12 @@ class SalesReader:
         return not self.problems.error_count
 
     def _places(self) -> dict[str, list[int]]:
-        """Where the columns of each field are. Of several columns, a file must have one."""
+        """Where the columns of each field are. Of several columns, a file must have one, and only texts two."""
         found: dict[str, list[int]] = {}
         for name, source in self.definition.fields.items():
             places = [place for heading in source.columns if (place := self.table.place(heading)) is not None]
+            if len(places) > 1 and name not in TEXT_FIELDS:
+                self.table.report_second(places[1])
             if places:
                 found[name] = places
             elif source.columns:
@@ -147,9 +155,11 @@ class TemplateReader:
     # Problems name the lines of the file, and a row of sums has no context.
     last_line = None
 
-    def __init__(self, sales: SalesReader, delivery: Delivery, sha256: str, marks: Sequence[bytes]) -> None:
-        """`sha256` is the hash of the content whose contexts have these marks, in the order of the file."""
-        self._sales, self._delivery, self._sha256 = sales, delivery, sha256
+    def __init__(
+        self, sales: SalesReader, marks: Sequence[bytes], expected_id: str, content_id: Callable[[], str]
+    ) -> None:
+        """The contexts have these marks, in the order of the file, if its content has the expected id at the end."""
+        self._sales, self._expected_id, self._content_id = sales, expected_id, content_id
         sales.names_contexts = len(marks) > 1
         self._contexts = [_Context(mark) for mark in marks]
         self.columns = ("line_number", *sales.lines.columns)
@@ -182,7 +192,7 @@ class TemplateReader:
                 yield b"".join(lines)
                 lines = []
         yield b"".join(lines)
-        if not sales.problems.error_count and self._delivery.sha256 != self._sha256:
+        if not sales.problems.error_count and self._content_id() != self._expected_id:
             raise self._file_changed()
 
     def _file_changed(self) -> DamagedDelivery:

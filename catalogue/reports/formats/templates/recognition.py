@@ -1,12 +1,13 @@
 """Whether a template recognises a file, by its first rows and its name."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from itertools import islice
 
 from catalogue.reports.delivery import DamagedDelivery, Delivery
 from catalogue.reports.formats.templates.codes import TemplateError
 from catalogue.reports.formats.templates.definition import Definition, FileForm, Kind
-from catalogue.reports.formats.templates.files.rows import Row, TextRows
+from catalogue.reports.formats.templates.files.rows import ARCHIVE, Row, TextRows, kind_of
 from catalogue.reports.formats.templates.files.table import HEADING_ROWS, Headings, heading_row
 from catalogue.reports.formats.templates.files.workbook import Workbook
 from catalogue.reports.formats.templates.names import name_fits, pattern_fields
@@ -14,7 +15,6 @@ from catalogue.reports.problems import ErrorCode, Problem, WarningCode, shown
 
 # Enough for a heading row behind some lines of a letterhead.
 FIRST_BYTES = 64 * 1024
-ARCHIVE = b"PK\x03\x04"
 
 
 class FirstRows:
@@ -32,17 +32,19 @@ class FirstRows:
 
     def rows(self, form: FileForm) -> Sequence[Row]:
         """At most HEADING_ROWS rows; none where the file is of another kind, or cannot be read."""
+        form = replace(form, kind=kind_of(self._head, form))
         key = (form.kind, form.encoding, form.delimiter, form.quote, form.sheet)
         if key not in self._rows:
             self._rows[key] = self._read(form)
         return self._rows[key]
 
-    def is_kind(self, kind: str) -> bool:
-        return self._head.startswith(ARCHIVE) == (kind == Kind.XLSX)
+    def is_kind(self, form: FileForm) -> bool:
+        """Whether the file may be of the kind of a form."""
+        return self._head.startswith(ARCHIVE) == (kind_of(self._head, form) == Kind.XLSX)
 
     def _read(self, form: FileForm) -> list[Row]:
         found: list[Row] = []
-        if not self.is_kind(form.kind):
+        if not self.is_kind(form):
             return found
         try:
             if form.kind == Kind.XLSX:
@@ -84,6 +86,6 @@ def is_recognised(definition: Definition, file: FirstRows) -> bool:
     if not name_fits(recognition.name_pattern, file.name):
         return False
     if form.heading_row == 0:
-        return file.is_kind(form.kind)
+        return file.is_kind(form)
     row = heading_row(file.rows(form), form.heading_row, recognition.headings)
     return row is not None and Headings(row[1]).has_all(recognition.headings)

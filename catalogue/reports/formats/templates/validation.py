@@ -127,7 +127,7 @@ def _faults_of_numbers(definition: Definition) -> Iterator[Fault]:
     if numbers.decimal == numbers.thousands:
         text = _("The sign for thousands must not be the decimal sign.")
         yield Fault("numbers.thousands", FaultCode.SIGNS_EQUAL, text)
-    is_text = file.kind == Kind.TEXT
+    is_text = file.kind != Kind.XLSX
     for name, sign in (("decimal", numbers.decimal), ("thousands", numbers.thousands)):
         if is_text and not file.quote and sign == file.delimiter:
             text = _("Without quotes, this sign cannot be in a cell: it is the delimiter.")
@@ -208,13 +208,12 @@ def _faults_of_source(definition: Definition, name: str, source: Source) -> Iter
 
 def _rules_of_source(name: str, source: Source) -> list[tuple[str, bool, Text]]:
     """What a source may not have, each with whether it has it."""
-    is_number, is_text = name in NUMBER_FIELDS, name in TEXT_FIELDS
+    is_number = name in NUMBER_FIELDS
     has_columns, has_constant = bool(source.columns), bool(source.constant)
     has_map, has_languages = bool(source.values), bool(source.languages)
     is_society = name == "society"
     return [
         ("columns", has_columns and is_society, _("A file is for one society: give its name as a constant.")),
-        ("columns", len(source.columns) > 1 and not is_text, _("This field comes from one column.")),
         ("constant", has_columns and has_constant and name != "dsp_id", _("This field comes from a column already.")),
         ("values", has_map and not has_columns, _("A constant has no map of values.")),
         ("values", has_map and is_number, _("Numbers have no map of values.")),

@@ -16,6 +16,8 @@ from dsrhub.line_blocks import line_blocks
 LONGEST_LINE = 1024 * 1024
 # A workbook tells its progress after so many rows.
 PROGRESS_ROWS = 1000
+# How a workbook begins, and every other zip archive.
+ARCHIVE = b"PK\x03\x04"
 UTF_16 = ("utf-16", "utf-16-le", "utf-16-be")
 # In these, every text has letters, also one that is written in UTF-8: they would be wrong.
 ONE_BYTE = ("cp1252", "iso-8859-1", "iso-8859-15", "cp1250", "cp1251", "cp1253", "cp1254", "iso-8859-2", "mac-roman")
@@ -26,12 +28,20 @@ Row = tuple[int, list[str]]
 Report = Callable[[ErrorCode | WarningCode, int | None, str, str | None], None]
 
 
+def kind_of(head: bytes, form: FileForm) -> str:
+    """As what a file is read that begins with these bytes."""
+    if form.kind != Kind.EITHER:
+        return form.kind
+    return Kind.XLSX if head.startswith(ARCHIVE) else Kind.TEXT
+
+
 def file_rows(
     delivery: Delivery, form: FileForm, report: Report, progress: Progress | None = None, *, decimal: str = "."
 ) -> Iterator[Row]:
-    """All rows of a file; what cannot be read is reported. Numbers of a workbook have the sign `decimal`.
+    """All rows of a file, whose kind is known; what cannot be read is reported.
 
-    The hash of the delivery is complete at the end. Raises DamagedDelivery.
+    Numbers of a workbook have the sign `decimal`. The hash of the delivery is complete at the end.
+    Raises DamagedDelivery.
     """
     delivery.reads_any_kind = form.kind == Kind.XLSX or form.encoding in UTF_16
     if form.kind == Kind.TEXT:

@@ -2,13 +2,14 @@
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from itertools import chain, islice
 
 from catalogue.reports.delivery import Delivery, Progress
 from catalogue.reports.formats.templates.cells.territories import folded
 from catalogue.reports.formats.templates.codes import TemplateError
 from catalogue.reports.formats.templates.definition import Definition, Kind
-from catalogue.reports.formats.templates.files.rows import Row, file_rows
+from catalogue.reports.formats.templates.files.rows import Row, file_rows, kind_of
 from catalogue.reports.problems import ErrorCode, Problem, ProblemLog, RawCells, WarningCode, shown
 from dsrhub.invisible import is_blank
 
@@ -49,7 +50,9 @@ class Table:
         self.skipped_count = 0
         self._heading_row: Row = (0, [])
         decimal = definition.numbers.decimal
-        self._rows = file_rows(delivery, definition.file, self._report_line, progress, decimal=decimal)
+        self._kind = kind_of(delivery.head(), definition.file)
+        form = replace(definition.file, kind=self._kind)
+        self._rows = file_rows(delivery, form, self._report_line, progress, decimal=decimal)
 
     # --- Headings ----------------------------------------------------------------------------------------------
 
@@ -73,8 +76,12 @@ class Table:
         """Where the column of this heading is; None where there is none. Two columns of it are reported."""
         places = self.headings.places(heading)
         if len(places) > 1:
-            self.report(TemplateError.HEADING_REPEATED, self._heading_row, places[1])
+            self.report_second(places[1])
         return places[0] if places else None
+
+    def report_second(self, place: int) -> None:
+        """Report that a column says the same as one before it."""
+        self.report(TemplateError.HEADING_REPEATED, self._heading_row, place)
 
     def report_missing(self, heading: str) -> None:
         """Report that there is no column of this heading."""
@@ -115,7 +122,7 @@ class Table:
         if all(map(is_blank, cells)):
             return False
         surplus = cells[width:]
-        if self.definition.file.kind == Kind.XLSX:
+        if self._kind == Kind.XLSX:
             cells += [""] * (width - len(cells))  # A sheet does not have the blank cells at the end of a row.
         if len(cells) < width or not all(map(is_blank, surplus)):
             self.report(TemplateError.ROW_LENGTH, row, None, str(len(cells)))

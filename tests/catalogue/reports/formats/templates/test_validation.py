@@ -71,7 +71,6 @@ def test_a_definition_is_the_same_after_json():
         ("fields.usages", {}, ("fields.usages.columns", "required")),
         ("fields.usages.columns", [""], ("fields.usages.columns", "required")),
         ("fields.usages.columns", ["net"], ("fields.revenue.columns", "column_repeated")),
-        ("fields.usages.columns", ["Quantity", "Units"], ("fields.usages.columns", "not_allowed")),
         ("fields.usages", {"constant": "1,5"}, ("fields.usages.constant", "number_invalid")),
         ("fields.revenue.constant", "1", ("fields.revenue.constant", "not_allowed")),
         ("fields.revenue.values", {"-": "0"}, ("fields.revenue.values", "not_allowed")),
