@@ -10,7 +10,14 @@ from django.core.management.base import CommandError
 from catalogue.exceptions import InvalidTemplate
 from catalogue.models import Template
 from catalogue.report_templates.selectors import template_named, template_version
-from catalogue.report_templates.services import document_parts, template_export, template_import
+from catalogue.report_templates.services import (
+    document_parts,
+    template_activate,
+    template_clone,
+    template_delete,
+    template_export,
+    template_import,
+)
 from catalogue.report_templates.shipped import shipped_documents
 from catalogue.reports.delivery import Delivery
 from catalogue.reports.formats.templates.checking import Check, check
@@ -24,7 +31,7 @@ LONGEST_VALUE = 200
 
 
 class Command(DsrhubCommand):
-    help = "List, export, import, validate and try the templates of column files."
+    help = "List, export, import, clone, validate and try the templates of column files."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         actions = parser.add_subparsers(dest="action", required=True)
@@ -40,6 +47,15 @@ class Command(DsrhubCommand):
         importing.add_argument(
             "--shipped", action="store_true", help="also add those shipped with dsrhub whose names are not there"
         )
+        clone = actions.add_parser("clone", help="make a new template with the definition of another one, inactive")
+        clone.add_argument("name", help="the name of the template")
+        clone.add_argument("new_name", help="the name of the new one")
+        for action, text in (
+            ("activate", "let a template recognise files"),
+            ("deactivate", "let a template recognise no files"),
+            ("delete", "delete a template that has read no file"),
+        ):
+            actions.add_parser(action, help=text).add_argument("name", help="the name of the template")
         validate = actions.add_parser("validate", help="tell what is wrong with JSON files, and save nothing")
         validate.add_argument("paths", nargs="+", type=Path, metavar="PATH", help="a JSON file")
         trying = actions.add_parser("try", help="read a file by a template, show the totals, and import nothing")
@@ -47,14 +63,7 @@ class Command(DsrhubCommand):
         trying.add_argument("path", type=Path, metavar="PATH", help="the file to read")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        actions = {
-            "list": self._list,
-            "export": self._export,
-            "import": self._import,
-            "validate": self._validate,
-            "try": self._try,
-        }
-        actions[options["action"]](options)
+        getattr(self, f"_{options['action']}")(options)
 
     def _list(self, options: dict[str, Any]) -> None:
         for template in Template.objects.all():
@@ -80,6 +89,20 @@ class Command(DsrhubCommand):
             if not Template.objects.filter(name=document["name"]).exists():
                 version = template_import(document=document)
                 self.stdout.write(f"{version.template.name}: version {version.number}")
+
+    def _clone(self, options: dict[str, Any]) -> None:
+        template = template_named(options["name"])
+        version = template_clone(template_number=template.pk, name=options["new_name"])
+        self.stdout.write(f"{version.template.name}: version {version.number}, inactive")
+
+    def _activate(self, options: dict[str, Any]) -> None:
+        template_activate(template_number=template_named(options["name"]).pk, is_active=True)
+
+    def _deactivate(self, options: dict[str, Any]) -> None:
+        template_activate(template_number=template_named(options["name"]).pk, is_active=False)
+
+    def _delete(self, options: dict[str, Any]) -> None:
+        template_delete(template_number=template_named(options["name"]).pk)
 
     def _validate(self, options: dict[str, Any]) -> None:
         for path in options["paths"]:

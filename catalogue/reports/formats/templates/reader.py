@@ -68,13 +68,15 @@ class SalesReader:
         if not self.table.read_headings():
             return False
         self.places = self._places()
+        if self.problems.error_count:
+            return False
         context_places = {name: places[0] for name, places in self.places.items() if name in CONTEXT_FIELDS}
         self._contexts = ContextReader(self.definition, context_places, in_name)
         line_places = {name: places for name, places in self.places.items() if name in LINE_FIELDS}
         self.lines = LineCells(self.definition, line_places)
         numbers = [self.places[name][0] for name in NUMBER_FIELDS if name in self.places]
         self._needed = [*context_places.values(), *numbers]
-        return not self.problems.error_count
+        return True
 
     def _places(self) -> dict[str, list[int]]:
         """Where the columns of each field are. Of several columns, a file must have one, and only texts two."""

@@ -13,7 +13,7 @@ from xml.etree.ElementTree import Element, ParseError
 from zipfile import BadZipFile, ZipFile
 
 from openpyxl import load_workbook
-from openpyxl.worksheet._reader import DATA_TAG, FORMULA_TAG, ROW_TAG, VALUE_TAG, WorkSheetParser
+from openpyxl.worksheet._reader import DATA_TAG, FORMULA_TAG, ROW_TAG, WorkSheetParser
 from openpyxl.xml.functions import iterparse
 
 from catalogue.reports.delivery import DamagedDelivery, Delivery
@@ -139,7 +139,8 @@ NO_VALUE = "formula"
 class _SheetParser(WorkSheetParser):  # type: ignore[misc]
     def parse_cell(self, element: Element) -> dict[str, Any]:
         cell: dict[str, Any] = super().parse_cell(element)
-        if cell["value"] is None and element.find(FORMULA_TAG) is not None and element.find(VALUE_TAG) is None:
+        # A text may be empty, and then it is the value.
+        if cell["value"] is None and element.find(FORMULA_TAG) is not None and element.get("t") != "str":
             cell["data_type"] = NO_VALUE
         return cell
 
