@@ -10,7 +10,7 @@ from catalogue.reports.contexts import SalesContext
 from catalogue.reports.delivery import DamagedDelivery, Delivery, Progress
 from catalogue.reports.formats.templates.cells.contexts import Key
 from catalogue.reports.formats.templates.definition import NUMBER_FIELDS, Definition
-from catalogue.reports.formats.templates.reader import SalesReader
+from catalogue.reports.formats.templates.reader import Group, SalesReader
 from catalogue.reports.formats.templates.recognition import problem_of_name
 from catalogue.reports.formats.templates.validation import definition_faults, invalid_template
 from catalogue.reports.problems import ProblemLog
@@ -60,7 +60,7 @@ class Check:
     first, of many the first; `context_count` is their number. `unmapped` values come with the most revenue first. Where
     the definition has faults, `check` raises; a file that it cannot read has errors among the `problems`.
     `skipped_count` is the number of rows that the definition leaves out, without blank ones and the end of the file.
-    `is_whole` is false where only the first rows were read.
+    `is_whole` is false where there may be more rows than were read.
     """
 
     headings: Sequence[str]
@@ -139,20 +139,19 @@ class _Sums:
         self.is_whole = True
 
     def read(self, sales: SalesReader, row_limit: int, line_limit: int | None) -> None:
-        for row, group in sales.rows():
-            if line_limit is not None and self.line_count >= line_limit:
-                self.is_whole = False
-                return
-            self.line_count += 1
-            if len(self.first_rows) < row_limit:
-                self.first_rows.append(list(row[1]))
-            cells = sales.cells(row, group)
-            amounts = {} if cells is None else dict(zip(sales.lines.columns, cells, strict=True))
-            usages, revenue = (Decimal(amounts.get(name) or 0) for name in NUMBER_FIELDS)
-            if group.number is None:
-                self.of_groups[group.key] = _added(self.of_groups[group.key], usages, revenue)
-            else:
-                self.of_contexts[group.number] = _added(self.of_contexts[group.number], usages, revenue)
+        for batch in sales.batches(line_limit):
+            self.line_count += len(batch.rows)
+            self.first_rows += [list(cells) for _, cells in batch.rows[: row_limit - len(self.first_rows)]]
+            for group, cells in zip(batch.groups, sales.lines_of(batch), strict=True):
+                self._add(group, {} if cells is None else dict(zip(sales.lines.columns, cells, strict=True)))
+        self.is_whole = line_limit is None or self.line_count < line_limit
+
+    def _add(self, group: Group, amounts: Mapping[str, str]) -> None:
+        usages, revenue = (Decimal(amounts.get(name) or 0) for name in NUMBER_FIELDS)
+        if group.number is None:
+            self.of_groups[group.key] = _added(self.of_groups[group.key], usages, revenue)
+        else:
+            self.of_contexts[group.number] = _added(self.of_contexts[group.number], usages, revenue)
 
 
 def _added(sums: _Amounts, usages: Decimal, revenue: Decimal) -> _Amounts:

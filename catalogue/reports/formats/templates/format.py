@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Sequence
 from functools import partial
-from itertools import islice
+from itertools import chain, islice
 
 from catalogue.reports.contexts import Contents, DescribedContext, MessageFacts, MessagePart, Party
 from catalogue.reports.delivery import DamagedDelivery, Delivery, Progress
@@ -60,7 +60,7 @@ class TemplateFormat:
             problems.add(problem)
             return None
         sales = SalesReader(delivery, self.definition, ProblemLog(0), _without_bytes(progress))
-        for _row in sales.rows():
+        for _batch in sales.batches():
             pass
         if sales.problems.error_count or not sales.contexts:
             self._find_problems(delivery, problems, progress)
@@ -70,8 +70,8 @@ class TemplateFormat:
     def _find_problems(self, delivery: Delivery, problems: ProblemLog, progress: Progress | None) -> None:
         """Report all problems of a file that has no contexts to import: those of its lines, too."""
         sales = SalesReader(delivery, self.definition, problems, _without_bytes(progress))
-        for row, group in sales.rows():
-            sales.cells(row, group)
+        for batch in sales.batches():
+            sales.lines_of(batch)
         if not problems.error_count:
             problems.add(Problem(TemplateError.NO_SALES))
 
@@ -118,7 +118,8 @@ class TemplateFormat:
             table = Table(deliveries[0], self.definition, ProblemLog(0))
             if not table.read_headings():
                 return Preview([], [])
-            lines = [[shown(cell) for cell in cells[:MOST_CELLS]] for _, cells in islice(table.sales([]), limit)]
+            rows = islice(chain.from_iterable(table.sales([])), limit)
+            lines = [[shown(cell) for cell in cells[:MOST_CELLS]] for _, cells in rows]
         except DamagedDelivery:
             return Preview([], [])
         return Preview([shown(cell) for cell in table.headings.cells[:MOST_CELLS]], lines)

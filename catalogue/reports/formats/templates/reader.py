@@ -1,7 +1,9 @@
 """The sales of a file, by a definition: which context each row has, and its line for COPY."""
 
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from catalogue.reports.cells import CellError
 from catalogue.reports.contexts import SalesContext
@@ -27,11 +29,9 @@ FIRST_LINE = 2
 MOST_CONTEXTS = 20_000
 # Rows that say what they are about in so many ways are remembered.
 MOST_GROUPS = 200_000
-# Lines that are handed on together.
-BLOCK_LINES = 1000
 
 
-@dataclass
+@dataclass(eq=False)
 class Group:
     """The rows whose cells say in the same way what they are about. Without a context, the faults tell why."""
 
@@ -44,8 +44,15 @@ class Group:
     row_count: int = 0
 
 
+class Batch(NamedTuple):
+    """Rows of sales, and the group of each."""
+
+    rows: Sequence[Row]
+    groups: Sequence[Group]
+
+
 class SalesReader:
-    """The rows of sales of a file, each with its group. What is wrong with them goes to `problems`.
+    """The rows of sales of a file, in batches. What is wrong with them goes to `problems`.
 
     `groups` and `contexts` are those of the rows so far.
     """
@@ -91,23 +98,31 @@ class SalesReader:
                 self.table.report_missing(source.columns[0])
         return found
 
-    def rows(self) -> Iterator[tuple[Row, Group]]:
-        """Each row of sales. A group whose rows have no context is reported at its first row."""
-        if not self.is_readable:
-            return
-        groups, key_of = self.groups, self._contexts.key
-        for row in self.table.sales(self._needed):
-            key = key_of(row[1])
-            group = groups.get(key)
-            if group is None:
-                group = self._new_group(key, row)
-                if group is None:
-                    return
-            group.row_count += 1
-            yield row, group
+    def batches(self, most_rows: int | None = None) -> Iterator[Batch]:
+        """The rows of sales, or the first of them. A group whose rows have no context is reported at its first row."""
+        row_count = 0
+        for rows in self.table.sales(self._needed) if self.is_readable else ():
+            batch = rows if most_rows is None else rows[: most_rows - row_count]
+            row_count += len(batch)
+            keys = [self._contexts.key(cells) for _, cells in batch]
+            if not self._add_groups(keys, batch):
+                return
+            groups = [self.groups[key] for key in keys]
+            for group, count in Counter(groups).items():
+                group.row_count += count
+            if batch:
+                yield Batch(batch, groups)
+            if row_count == most_rows or (batch and self.table.has_ended(batch[-1])):
+                return
 
-    def _new_group(self, key: Key, row: Row) -> Group | None:
-        """The group of a row; None where there are too many, which is reported."""
+    def _add_groups(self, keys: Sequence[Key], rows: Sequence[Row]) -> bool:
+        """Add the groups of rows that are new; False where there are too many, which is reported."""
+        if self.groups.keys() >= set(keys):
+            return True
+        return all(key in self.groups or self._add_group(key, row) for key, row in zip(keys, rows, strict=True))
+
+    def _add_group(self, key: Key, row: Row) -> bool:
+        """Add the group of a row; False where there are too many, which is reported."""
         group = self.groups[key] = Group(key, row[0])
         found = self._contexts.read(key)
         if isinstance(found, SalesContext):
@@ -118,21 +133,35 @@ class SalesReader:
             for fault in found:
                 self.table.report(fault.code, row, fault.place, fault.value)
         if len(self.contexts) <= MOST_CONTEXTS and len(self.groups) <= MOST_GROUPS:
-            return group
-        self.problems.add(Problem(TemplateError.TOO_MANY_CONTEXTS, row[0], value=str(len(self.contexts))))
-        return None
+            return True
+        self.table.report(TemplateError.TOO_MANY_CONTEXTS, row, value=str(len(self.contexts)))
+        return False
 
-    def cells(self, row: Row, group: Group) -> list[str] | None:
-        """The cells of the line of a row, in the order of `lines.columns`; None where one is wrong: it is reported."""
+    def lines_of(self, batch: Batch) -> Sequence[Sequence[str] | None]:
+        """The cells of the line of each row, as `lines` has its columns; None where one is wrong, which is reported."""
         try:
-            cells = self.lines.cells(row[1])
+            columns = self.lines.read([cells for _, cells in batch.rows])
         except CellError:
-            for error, place in self.lines.faults(row[1]):
-                self.table.report(error.code, row, place, context_number=self._shown_number(group))
-            return None
+            self.lines.take_warnings()
+            return self._lines_one_by_one(batch)
+        for warning in self.lines.take_warnings():
+            row, group = batch.rows[warning.row], batch.groups[warning.row]
+            self.table.report(warning.code, row, warning.place, context_number=self._shown_number(group))
+        return list(zip(*columns, strict=True))
+
+    def _lines_one_by_one(self, batch: Batch) -> list[Sequence[str] | None]:
+        lines: list[Sequence[str] | None] = []
+        for row, group in zip(*batch, strict=True):
+            lines.append(None if self.table.has_ended(row) else self._line(row, group))
+        return lines
+
+    def _line(self, row: Row, group: Group) -> Sequence[str] | None:
+        faults = self.lines.faults(row[1])
+        for error, place in faults:
+            self.table.report(error.code, row, place, context_number=self._shown_number(group))
         for warning in self.lines.take_warnings():
             self.table.report(warning.code, row, warning.place, context_number=self._shown_number(group))
-        return cells
+        return None if faults else [cell for (cell,) in self.lines.read([row[1]])]
 
     def text(self, field: str, group: Group) -> str:
         """What the rows of a group say of a field of their context, as delivered."""
@@ -146,9 +175,16 @@ class _Context:
     """A sales context while its lines are read."""
 
     def __init__(self, mark: bytes) -> None:
-        self.mark = mark
+        self._mark = mark
         self.next_line = FIRST_LINE
         self.byte_count = 0
+
+    def line(self, cells: Sequence[str]) -> bytes:
+        """The next line."""
+        number, self.next_line = self.next_line, self.next_line + 1
+        line = "\t".join(cells).encode()
+        self.byte_count += len(line)
+        return b"%b\t%d\t%b\n" % (self._mark, number, line)
 
 
 class TemplateReader:
@@ -178,22 +214,13 @@ class TemplateReader:
         return RawCells(line)
 
     def __iter__(self) -> Iterator[bytes]:
-        sales, contexts, lines = self._sales, self._contexts, []
-        for row, group in sales.rows():
-            cells = sales.cells(row, group)
-            if cells is None or group.number is None:
-                continue
-            if group.number > len(contexts):
+        sales = self._sales
+        for batch in sales.batches():
+            if len(sales.contexts) > len(self._contexts):
                 raise self._file_changed()
-            context = contexts[group.number - 1]
-            line = "\t".join(cells).encode()
-            lines.append(b"%b\t%d\t%b\n" % (context.mark, context.next_line, line))
-            context.next_line += 1
-            context.byte_count += len(line)
-            if len(lines) >= BLOCK_LINES:
-                yield b"".join(lines)
-                lines = []
-        yield b"".join(lines)
+            pairs = zip(batch.groups, sales.lines_of(batch), strict=True)
+            lines = [(group.number, cells) for group, cells in pairs if group.number and cells]
+            yield b"".join(self._contexts[number - 1].line(cells) for number, cells in lines)
         if not sales.problems.error_count and self._content_id() != self._expected_id:
             raise self._file_changed()
 

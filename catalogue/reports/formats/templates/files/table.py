@@ -15,6 +15,11 @@ from dsrhub.invisible import is_blank
 
 # Where a heading row is looked for that has no number.
 HEADING_ROWS = 50
+# Rows that are read together.
+BATCH_ROWS = 1000
+
+# The place of a column, and the folded values of cells whose rows are left out.
+Skipped = tuple[int, frozenset[str]]
 
 
 class Headings:
@@ -49,6 +54,7 @@ class Table:
         # The number of rows that the definition leaves out.
         self.skipped_count = 0
         self._heading_row: Row = (0, [])
+        self._has_ended = False
         decimal = definition.numbers.decimal
         self._kind = kind_of(delivery.head(), definition.file)
         form = replace(definition.file, kind=self._kind)
@@ -91,36 +97,55 @@ class Table:
 
     # --- Rows --------------------------------------------------------------------------------------------------
 
-    def sales(self, needed: Sequence[int]) -> Iterator[Row]:
-        """The rows of sales, each with as many cells as there are headings.
+    def sales(self, needed: Sequence[int]) -> Iterator[list[Row]]:
+        """The rows of sales in batches, each row with as many cells as there are headings. A batch may be empty.
 
         `needed` are the places of cells that every row of sales has: a row behind the end that has them is an error.
         """
-        width, skips = len(self.headings.cells), self._skips()
+        skips = self._skips()
         ends = tuple(end.strip().casefold() for end in self.definition.rows.ends_at)
-        for row in self._rows:
-            cells = row[1]
-            if ends and cells and cells[0].strip().casefold().startswith(ends):
-                self._look_behind_end(needed)
-                return
-            if len(cells) != width:
-                if not self._fit(row, width):
-                    continue
-            elif not cells[0] and all(map(is_blank, cells)):
+        while batch := list(islice(self._rows, BATCH_ROWS)):
+            if self._are_all_sales(batch, ends, skips):
+                yield batch
                 continue
-            if skips and any(folded(cells[place]) in values for place, values in skips):
-                self.skipped_count += 1
-            else:
-                yield row
-            if self.problems.has_too_many_errors:
-                self.problems.end_at(row[0], raw_cells(cells, None))
+            end = next((place for place, row in enumerate(batch) if _is_end(row, ends)), None)
+            yield [row for row in batch[:end] if self._is_sale(row, skips)]
+            if end is not None:
+                self._look_behind_end(needed, batch[end + 1 :])
+            if end is not None or self.has_ended(batch[-1]):
                 return
 
-    def _fit(self, row: Row, width: int) -> bool:
-        """Make a row as long as the headings; False for a blank one, and for one that cannot be, which is reported."""
-        cells = row[1]
-        if all(map(is_blank, cells)):
+    def _are_all_sales(self, batch: Sequence[Row], ends: Sequence[str], skips: Sequence[Skipped]) -> bool:
+        """Whether nothing is unusual in a batch: then its rows need not be looked at one by one."""
+        rows = [cells for _, cells in batch]
+        if set(map(len, rows)) != {len(self.headings.cells)}:
             return False
+        firsts = [cells[0] for cells in rows]
+        joined = "\n".join(firsts).casefold() if ends else ""
+        skipped = (folded(cell) in values for place, values in skips for cell in {cells[place] for cells in rows})
+        return all(firsts) and not any(end in joined for end in ends) and not any(skipped)
+
+    def _is_sale(self, row: Row, skips: Sequence[Skipped]) -> bool:
+        """Whether a row is one of sales: made as long as the headings, neither blank nor to be left out."""
+        cells = row[1]
+        if all(map(is_blank, cells)) or not self._fit(row, len(self.headings.cells)):
+            return False
+        is_skipped = any(folded(cells[place]) in values for place, values in skips)
+        self.skipped_count += is_skipped
+        return not is_skipped
+
+    def has_ended(self, row: Row) -> bool:
+        """Whether reading ends here, as there are too many errors: the first such row is noted."""
+        if not self.problems.has_too_many_errors:
+            return False
+        if not self._has_ended:
+            self._has_ended = True
+            self.problems.end_at(row[0], raw_cells(row[1], None))
+        return True
+
+    def _fit(self, row: Row, width: int) -> bool:
+        """Make a row as long as the headings; False for one that cannot be, which is reported."""
+        cells = row[1]
         surplus = cells[width:]
         if self._kind == Kind.XLSX:
             cells += [""] * (width - len(cells))  # A sheet does not have the blank cells at the end of a row.
@@ -130,17 +155,17 @@ class Table:
         del cells[width:]
         return True
 
-    def _skips(self) -> list[tuple[int, frozenset[str]]]:
+    def _skips(self) -> list[Skipped]:
         found = [(self.place(skip.column), skip) for skip in self.definition.rows.skip]
         for place, skip in found:
             if place is None:
                 self.report_missing(skip.column)
         return [(place, frozenset(map(folded, skip.values))) for place, skip in found if place is not None]
 
-    def _look_behind_end(self, needed: Sequence[int]) -> None:
-        """Read on to the end of the file, and report the first row that looks like sales."""
+    def _look_behind_end(self, needed: Sequence[int], first: Sequence[Row]) -> None:
+        """Read on to the end of the file, and report the first row that looks like sales. `first` are read already."""
         width, is_reported = len(self.headings.cells), False
-        for row in self._rows:
+        for row in chain(first, self._rows):
             cells = row[1]
             is_sale = len(cells) == width and not any(is_blank(cells[place]) for place in needed)
             if is_sale and not is_reported:
@@ -168,6 +193,10 @@ class Table:
     def _report_line(self, code: ErrorCode | WarningCode, line: int | None, text: str, value: str | None) -> None:
         raw = None if line is None else raw_cells([text.rstrip("\r\n")], None)
         self.problems.add(Problem(code, line, value=value and shown(value)), raw)
+
+
+def _is_end(row: Row, ends: tuple[str, ...]) -> bool:
+    return bool(row[1]) and row[1][0].strip().casefold().startswith(ends)
 
 
 def heading_row(rows: Iterable[Row], number: int | None, headings: Iterable[str]) -> Row | None:

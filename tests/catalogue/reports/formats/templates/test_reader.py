@@ -69,7 +69,7 @@ def test_a_text_is_read_in_its_encoding(tmp_path, encoding, delivered, line_end,
 
 def test_the_bytes_of_another_encoding_are_an_error_at_the_cell(tmp_path):
     text = csv_text([sale(), sale(title="Jóga"), sale("Ñ", title="x")]).encode("cp1252")
-    assert read_text(tmp_path, text, TONBANK).problems == [
+    assert sorted(read_text(tmp_path, text, TONBANK).problems) == [
         ("encoding_differs", 3, "Title", "J\\udcf3ga"),
         ("encoding_differs", 4, "Store", "\\udcd1"),
     ]
@@ -372,7 +372,7 @@ def test_reading_ends_where_there_are_too_many_errors(tmp_path, monkeypatch):
     monkeypatch.setattr("catalogue.reports.problems.MOST_ERRORS", 3)
     found = read_text(tmp_path, csv_text([sale(), *[sale(net="x")] * 9]), TONBANK)
     assert [problem[:2] for problem in found.problems] == [
-        ("too_many_errors", 5),
+        ("too_many_errors", 6),
         ("not_a_number", 3),
         ("not_a_number", 4),
         ("not_a_number", 5),
