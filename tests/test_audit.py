@@ -19,7 +19,7 @@ from catalogue.dsrs.services import dsr_delete
 from catalogue.exceptions import DSRNotFound, ExchangeRateMissing
 from catalogue.imports.reverting import version_return
 from catalogue.imports.worker import queue_drain
-from catalogue.models import DSR, EcbRate, OperatorRate, PartyAlias, SupersededDSR
+from catalogue.models import DSR, EcbRate, OperatorRate, PartyAlias, SupersededDSR, Template
 from catalogue.rates.services import operator_rate_delete
 from dsrhub import actors, tokens
 from dsrhub.audit import audit
@@ -28,6 +28,7 @@ from subscriptions.models import DataUsageRecord, SealedDay, Subscription
 from tests import recipes
 from tests.catalogue import recipes as catalogue_recipes
 from tests.catalogue.helpers import NO_JANUARY, import_report, line, write_report
+from tests.catalogue.reports.formats.templates.definitions import TONBANK
 from tests.confirming import confirm_action, confirm_deletion, save
 from tests.subscriptions.helpers import add, event, subscribe
 
@@ -301,6 +302,49 @@ def rename_by_the_command(world):
     catalogue_recipes.dsr.make(dsp="Spotify AB")
     call_command("rename_party", "dsp", "Spotify AB", "Spotify")
     return "catalogue.dsr", ""
+
+
+# --- Templates -------------------------------------------------------------------------------------------------
+
+
+def template_document(world, **changes):
+    path = world.folder / "template.json"
+    path.write_text(json.dumps({"dsrhub_template": 1, "name": "Tonbank", "definition": TONBANK | changes}))
+    return path
+
+
+@doing("command", "template_added")
+def import_template_by_the_command(world):
+    call_command("templates", "import", template_document(world))
+    return "catalogue.template", Template.objects.get(name="Tonbank").pk
+
+
+@doing("command", "template_added")
+def clone_template_by_the_command(world):
+    catalogue_recipes.template_version.make()
+    call_command("templates", "clone", "Tonbank", "Tonbank Spain")
+    return "catalogue.template", Template.objects.get(name="Tonbank Spain").pk
+
+
+@doing("command", "template_changed")
+def replace_template_by_the_command(world):
+    template = catalogue_recipes.template_version.make().template
+    call_command("templates", "import", template_document(world, sender="Tonbank Ltd"), "--replace")
+    return "catalogue.template", template.pk
+
+
+@doing("command", "template_changed")
+def deactivate_template_by_the_command(world):
+    template = catalogue_recipes.template_version.make().template
+    call_command("templates", "deactivate", "Tonbank")
+    return "catalogue.template", template.pk
+
+
+@doing("command", "template_deleted")
+def delete_template_by_the_command(world):
+    template = catalogue_recipes.template_version.make().template
+    call_command("templates", "delete", "Tonbank")
+    return "catalogue.template", template.pk
 
 
 # --- Rates -----------------------------------------------------------------------------------------------------

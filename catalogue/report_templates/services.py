@@ -45,16 +45,20 @@ def template_save(
         _templates_lock()
         _require_free(name, but=template_number)
         if template_number is None:
-            template = Template.objects.create(name=name, version_number=1)
-            version = TemplateVersion.objects.create(template=template, number=1, definition=plain, saved_by=user)
-            audit(Action.TEMPLATE_ADDED, template, user=user, details={"version": 1})
-            return version
+            return _add(Template(name=name), plain, user)
         template = template_get(template_number)
         if seen_version is not None and seen_version != template.version_number:
             raise ConfirmationOutdated(
                 _("Template %(name)s has changed since you opened it. Open it again.") % {"name": repr(template.name)}
             )
         return _save_version(template, name, plain, user)
+
+
+def _add(template: Template, plain: dict[str, Any], user: User | None, **details: str) -> TemplateVersion:
+    template.version_number = 1
+    template.save()
+    audit(Action.TEMPLATE_ADDED, template, user=user, details={"version": 1, **details})
+    return TemplateVersion.objects.create(template=template, number=1, definition=plain, saved_by=user)
 
 
 def _save_version(template: Template, name: str, plain: dict[str, Any], user: User | None) -> TemplateVersion:
@@ -93,12 +97,13 @@ def template_clone(*, template_number: int, name: str, user: User | None = None)
 
     Raises TemplateNotFound, and InvalidTemplate and TemplateExists for the name.
     """
+    name = _usable_name(name)
     with transaction.atomic():
-        definition = template_version(template_get(template_number)).definition
-        version = template_save(name=name, definition=definition, user=user)
-        template_activate(template_number=version.template_id, is_active=False, user=user)
-    version.refresh_from_db()
-    return version
+        _templates_lock()
+        _require_free(name, but=None)
+        original = template_get(template_number)
+        copy = Template(name=name, is_active=False)
+        return _add(copy, template_version(original).definition, user, clone_of=original.name)
 
 
 def template_delete(*, template_number: int, user: User | None = None) -> None:

@@ -2,6 +2,8 @@
 
 import io
 import json
+import re
+from decimal import Decimal
 
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
@@ -280,3 +282,29 @@ def test_a_file_of_another_format_asks_for_no_template(admin, tonbank):
     file = SimpleUploadedFile(NO_JANUARY, b"dsp_id\ttitle\tartists\tisrc\tusages\trevenue\na\t\t\t\t1\t1\n")
     page = admin.post(IMPORT, {"import_file": file, "format": "0", "resource": "0"}, follow=True)
     assert "template-" not in page.content.decode()
+
+
+# --- The page of the documentation -----------------------------------------------------------------------------
+
+
+def test_the_example_of_the_documentation_is_true(tmp_path, monkeypatch, settings):
+    page = (settings.BASE_DIR / "docs" / "formats" / "templates.md").read_text()
+    example = page.partition("## A template step by step")[2].partition("\n## ")[0]
+    # The first of each kind.
+    blocks = dict(reversed(re.findall(r"```(\w+)\n(.*?)```", example, re.DOTALL)))
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "nordklang_2020-01.csv").write_text(blocks["text"])
+    (tmp_path / "nordklang.json").write_text(blocks["json"])
+
+    out, err = command("templates", "try", "nordklang.json", "nordklang_2020-01.csv")
+    told = blocks["console"].splitlines()
+    assert (out, [f"CommandError: {line}" for line in err]) == (told[1:-1], told[-1:])
+
+    without_map, with_map = '"languages": ["de"]}', '"languages": ["de"], "values": {"Alpenraum": "CH"}}'
+    assert f'"territory": {{"columns": ["Land"], {with_map}' in example
+    (tmp_path / "nordklang.json").write_text(blocks["json"].replace(without_map, with_map))
+    assert command("templates", "import", "nordklang.json")[0] == ["Nordklang: version 1"]
+    assert command("import_dsr", "nordklang_2020-01.csv")[1] == []
+    dsrs = list(DSR.objects.ingested())
+    assert sum(dsr.total_usages for dsr in dsrs) == 1302
+    assert sum(dsr.total_revenue for dsr in dsrs) == Decimal("13.335678")

@@ -86,6 +86,7 @@ def test_who_edits_an_old_version_is_told(saved):
 def test_a_clone_is_inactive_until_it_is_told_from_the_first(saved):
     clone = template_clone(template_number=saved.template_id, name="Tonbank Germany")
     assert (clone.definition, clone.number, clone.template.is_active) == (saved.definition, 1, False)
+    assert log()[-1] == entry("added", "Tonbank Germany", version=1, clone_of="Tonbank")
     template_activate(template_number=clone.template_id, is_active=True)
     assert {saved.pk, clone.pk} <= {version.pk for version in active_versions()}
     template_activate(template_number=saved.template_id, is_active=False)

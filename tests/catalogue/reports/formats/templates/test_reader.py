@@ -5,9 +5,11 @@ from datetime import date
 
 import pytest
 
-from tests.catalogue.report_templates.helpers import HEADINGS, csv_text, sale
+from catalogue.reports.delivery import DamagedDelivery, Delivery
+from catalogue.reports.problems import ProblemLog
+from tests.catalogue.report_templates.helpers import HEADINGS, csv_file, csv_text, sale
 from tests.catalogue.reports.formats.templates.definitions import TONBANK, changed
-from tests.catalogue.reports.formats.templates.reading import read_text
+from tests.catalogue.reports.formats.templates.reading import read_text, template_format
 
 LF = "\n".join
 
@@ -377,3 +379,33 @@ def test_reading_ends_where_there_are_too_many_errors(tmp_path, monkeypatch):
         ("not_a_number", 4),
         ("not_a_number", 5),
     ]
+
+
+# --- Two passes ------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("row", [sale(net="9"), sale("Deezer")])
+def test_a_file_that_changes_between_the_passes_is_not_loaded(tmp_path, row):
+    path = csv_file(tmp_path, sale(), sale())
+    delivery, problems = Delivery(path, path.name), ProblemLog(10)
+    contents = template_format(TONBANK).describe([delivery], problems)
+    csv_file(tmp_path, sale(), row)  # The open file, as it is written in place.
+
+    with pytest.raises(DamagedDelivery) as damage:
+        list(template_format(TONBANK).read([delivery], contents, problems, None, [b"1"]))
+    assert damage.value.problem.code == "file_changed"
+
+
+def test_the_first_pass_can_be_ended_and_counts_no_bytes(tmp_path):
+    counts = []
+    path = csv_file(tmp_path, sale())
+    template_format(TONBANK).describe([Delivery(path, path.name)], ProblemLog(10), counts.append)
+    assert set(counts) == {0}
+
+
+def test_a_preview_has_the_first_rows_of_sales(tmp_path):
+    path = csv_file(tmp_path, sale(title="One"), sale(title="Two"), sale(title="Three"))
+    columns, lines = template_format(TONBANK).preview([Delivery(path, path.name)], 2)
+    assert (columns, [line[6] for line in lines]) == (list(HEADINGS), ["One", "Two"])
+    path.write_text("nothing")
+    assert template_format(TONBANK).preview([Delivery(path, path.name)], 2) == (["nothing"], [])
