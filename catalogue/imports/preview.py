@@ -20,7 +20,8 @@ from catalogue.imports.services import DeliveredFile
 from catalogue.models import DSR, ImportJob, TemplateVersion
 from catalogue.reports.contexts import MessageFacts, SalesContext
 from catalogue.reports.delivery import Delivery
-from catalogue.reports.formats.interface import Preview
+from catalogue.reports.formats.interface import Preview, ReportFormat
+from catalogue.reports.formats.templates.format import TemplateFormat
 from catalogue.reports.problems import CommonError, Problem, shown
 from catalogue.resources.found import WIDE
 from dsrhub.database import locks
@@ -51,8 +52,10 @@ def findings_keep(
     contexts = [one.dsr.context for one in report.imported] if report else settled_contexts(deliveries, template)
     problems = by_urgency([_with_context(problem, contexts) for problem in kept])
     job.problems = problem_rows(problems)
-    first = _first_lines(deliveries, template)
-    columns, lines = first or Preview([], [])
+    report_format = _format_of(deliveries[0], template)
+    columns, lines = report_format.preview(deliveries, PREVIEW_LINES) if report_format else Preview([], [])
+    if isinstance(report_format, TemplateFormat):
+        job.template_version_id = report_format.version_id
     job.keys = [_key(context) for context in contexts]
     job.preview = {
         **_dsrs_json(contexts, report),
@@ -60,7 +63,7 @@ def findings_keep(
         "found": report and _found_json(report),
         "missing": [[dsr.pk, f"{dsr.path}: {dsr.context}"] for dsr in report.missing] if report else [],
         "superseded": [version.pk for version in report.superseded[:PREVIEW_DSRS]] if report else [],
-        "asks_template": first is None,
+        "asks_template": report_format is None,
         "columns": columns,
         "lines": lines,
         "error_count": extra.get("error_count", 0),
@@ -72,10 +75,10 @@ def findings_keep(
     }
 
 
-def _first_lines(deliveries: Sequence[Delivery], template: TemplateVersion | None) -> Preview | None:
-    """The first lines of a delivery; None where it is not known what reads it, so that a template is to be chosen."""
+def _format_of(delivery: Delivery, template: TemplateVersion | None) -> ReportFormat | None:
+    """The format of a delivery; None where it is not known what reads it, so that a template is to be chosen."""
     try:
-        return delivery_format(deliveries[0], template).preview(deliveries, PREVIEW_LINES)
+        return delivery_format(delivery, template)
     except (InvalidReportName, TemplateAmbiguous):
         return None
 

@@ -262,6 +262,13 @@ def test_a_file_that_two_templates_recognise_asks_which(admin, tonbank, other):
     assert ImportJob.objects.get().template == other.template
 
 
+def test_a_file_with_errors_may_be_read_by_another_template(admin, tonbank):
+    page = send(admin, sale(net="x"))
+    job = ImportJob.objects.get()
+    assert (job.state, job.template_version) == ("refused", tonbank)
+    assert f'<select name="template-{job.pk}">' in page.content.decode()
+
+
 @pytest.mark.parametrize("number", ["0", "x"])
 def test_a_template_that_is_gone_is_told(admin, tonbank, other, number):
     send(admin, sale())

@@ -4,7 +4,6 @@ import re
 from collections.abc import Iterable
 from functools import cache
 
-PATTERN_PART = re.compile(r"\*|\?|\{([a-z_]*)\}|[{}]|[^*?{}]+")
 PACKED = ".gz"
 
 
@@ -14,11 +13,11 @@ def pattern_fields(pattern: str) -> list[str]:
 
 
 def is_valid_pattern(pattern: str, fields: Iterable[str]) -> bool:
-    """Whether the braces have only these fields, each once, and no two of them stand side by side."""
+    """Whether the braces have only these fields, each once, and no two of them, or `*`, stand side by side."""
     found = pattern_fields(pattern)
     rest = re.sub(r"\{[a-z_]+\}", "", pattern)
     is_known = set(found) <= set(fields) and len(set(found)) == len(found)
-    return is_known and not re.search("[{}/\\\\]", rest) and "}{" not in pattern
+    return is_known and not re.search("[{}/\\\\]", rest) and not re.search(r"[*}][*{]", pattern)
 
 
 def name_fits(pattern: str, name: str) -> bool:
@@ -35,11 +34,15 @@ def name_fields(pattern: str, name: str) -> dict[str, str] | None:
 
 @cache
 def _expression(pattern: str) -> re.Pattern[str]:
-    parts = (_part(match) for match in PATTERN_PART.finditer(pattern))
-    return re.compile("".join(parts), re.IGNORECASE | re.DOTALL)
+    """Each `*` and each field ends where the text behind it first occurs; the last one goes on to the end of the name.
 
-
-def _part(match: re.Match[str]) -> str:
-    if match[1]:
-        return f"(?P<{match[1]}>.+?)"
-    return {"*": ".*?", "?": "."}.get(match[0]) or re.escape(match[0])
+    What is found is not given back (an atomic group), so that no pattern is slow.
+    """
+    parts = re.split(r"(\*|\{[a-z_]+\})", pattern)
+    texts = ["".join("." if one == "?" else re.escape(one) for one in text) for text in parts[::2]]
+    wildcards = [("?:", "*") if one == "*" else (f"?P<{one[1:-1]}>", "+") for one in parts[1::2]]
+    found = [f"(?>({group}.{count}?){text})" for (group, count), text in zip(wildcards, texts[1:], strict=True)]
+    if wildcards:
+        group, count = wildcards[-1]
+        found[-1] = f"({group}.{count}){texts[-1]}"
+    return re.compile("".join([texts[0], *found]), re.IGNORECASE | re.DOTALL)

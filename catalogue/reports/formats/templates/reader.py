@@ -74,8 +74,10 @@ class SalesReader:
         in_name = name_fields(self.definition.recognition.name_pattern, self._name) or {}
         if not self.table.read_headings():
             return False
+        # Rows that were read ahead may have errors of their own.
+        errors = self.problems.error_count
         self.places = self._places()
-        if self.problems.error_count:
+        if self.problems.error_count > errors:
             return False
         context_places = {name: places[0] for name, places in self.places.items() if name in CONTEXT_FIELDS}
         self._contexts = ContextReader(self.definition, context_places, in_name)

@@ -15,8 +15,9 @@ from dsrhub.line_blocks import line_blocks
 
 # A longer line is no row: without a bound, a file without line ends would be held in memory whole.
 LONGEST_LINE = 1024 * 1024
-# Rows of a text that are read together, which saves time for each.
-ROWS_AT_ONCE = 1000
+# Rows of a text that are read together, which saves time for each, and the characters that they may have: a row may
+# have any number of lines in quotes.
+ROWS_AT_ONCE, MOST_AT_ONCE = 1000, 64 * 1024 * 1024
 # A workbook tells its progress after so many rows.
 PROGRESS_ROWS = 1000
 # How a workbook begins, and every other zip archive.
@@ -73,7 +74,7 @@ class TextRows:
         self._blocks = line_blocks(utf_8, LONGEST_LINE, form.delimiter)
         # Whether letters other than ASCII came, and whether all of them may be UTF-8.
         self._has_letters, self._may_be_utf_8 = False, True
-        self._line = ""
+        self._line, self._read_count = "", 0
 
     def __iter__(self) -> Iterator[Row]:
         form = self._form
@@ -87,6 +88,7 @@ class TextRows:
         is_at_end = False
         while not is_at_end:
             first, rows = reader.line_num + 1, list[list[str]]()
+            self._read_count = 0
             try:
                 rows.extend(islice(reader, ROWS_AT_ONCE))
             except csv.Error as error:
@@ -111,6 +113,10 @@ class TextRows:
             self._look_at_letters(block)
             for line in io.StringIO(text.decode(self._encoding, errors="surrogateescape"), newline="\n"):
                 self._line = line
+                self._read_count += len(line)
+                if self._read_count > MOST_AT_ONCE:
+                    self._report(CommonError.LINE_TOO_LONG, line_count, line, None)
+                    return
                 yield line
 
     def _look_at_letters(self, block: bytes) -> None:

@@ -24,7 +24,7 @@ from dsrhub.texts import gettext_lazy as _
 # All rows of a sheet, and more columns than any report has.
 MOST_ROWS, MOST_COLUMNS = 1_048_576, 1000
 # Unpacked. The texts of a workbook are held in memory, and so is what describes it; its sheets are not.
-MOST_TEXT_BYTES, MOST_OTHER_BYTES, MOST_SHEET_BYTES = 64 * 1024 * 1024, 16 * 1024 * 1024, 2 * 1024 * 1024 * 1024
+MOST_TEXT_BYTES, MOST_OTHER_BYTES, MOST_SHEET_BYTES = 64 * 1024 * 1024, 4 * 1024 * 1024, 2 * 1024 * 1024 * 1024
 MOST_PARTS = 1000
 TEXTS, SHEETS = "xl/sharedStrings.xml", "xl/worksheets/"
 # A larger whole number is not the double that it stands for.

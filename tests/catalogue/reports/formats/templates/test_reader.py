@@ -113,12 +113,21 @@ def test_without_quotes_a_quote_is_a_character(tmp_path):
     ],
 )
 def test_quotes_that_do_not_match_are_an_error(tmp_path, row, problem):
-    assert problem in read_text(tmp_path, csv_text([sale()]) + row, TONBANK).problems
+    found = read_text(tmp_path, csv_text([sale(net="x")]) + row, TONBANK)
+    assert sorted(found.problems, key=str) == sorted([("not_a_number", 2, "Net", "x"), problem], key=str)
 
 
 def test_a_file_without_line_ends_is_an_error_and_is_not_held_in_memory(tmp_path):
     found = read_text(tmp_path, "x" * 3_000_000, TONBANK)
     assert found.problems[0][:2] == ("line_too_long", 1)
+
+
+def test_rows_of_too_many_lines_are_an_error_and_are_not_held_in_memory(tmp_path, monkeypatch):
+    monkeypatch.setattr("catalogue.reports.formats.templates.files.rows.MOST_AT_ONCE", 10_000)
+    long = csv_text([sale(title="x\n" * 20_000)])
+    assert [problem[0] for problem in read_text(tmp_path, long, TONBANK).problems] == ["line_too_long", "quote_broken"]
+    many = csv_text([sale()] * 1000)
+    assert read_text(tmp_path, many, TONBANK).problems[0][0] == "line_too_long"
 
 
 @pytest.mark.parametrize(

@@ -8,6 +8,7 @@ from catalogue.exceptions import InvalidTemplate
 from catalogue.reports.formats.templates.cells.dates import DateReader, forms_alike
 from catalogue.reports.formats.templates.cells.territories import territory_names
 from catalogue.reports.formats.templates.definition import definition_json
+from catalogue.reports.formats.templates.names import name_fields, name_fits
 from catalogue.reports.formats.templates.validation import definition_checked
 from tests.catalogue.reports.formats.templates.definitions import TONBANK, changed
 
@@ -46,6 +47,8 @@ def test_a_definition_is_the_same_after_json():
         ("recognition.headings", ["a"] * 501, ("recognition.headings", "too_many")),
         ("recognition.name_pattern", "{colour}.csv", ("recognition.name_pattern", "pattern_invalid")),
         ("recognition.name_pattern", "{dsp}{offer}.csv", ("recognition.name_pattern", "pattern_invalid")),
+        ("recognition.name_pattern", "*{society}.csv", ("recognition.name_pattern", "pattern_invalid")),
+        ("recognition.name_pattern", "**", ("recognition.name_pattern", "pattern_invalid")),
         ("recognition.name_pattern", "{dsp}_*.csv", ("fields.dsp", "field_repeated")),
         ("recognition.refused_names", ["*"], ("recognition.refused_names.0", "required")),
         ("file.kind", "pdf", ("file.kind", "not_a_choice")),
@@ -101,6 +104,30 @@ def test_all_faults_are_told_at_once():
 @pytest.mark.parametrize("data", [None, [], "{}", 1])
 def test_what_is_no_object_is_no_definition(data):
     assert faults_of(data) == [("", "wrong_type")]
+
+
+@pytest.mark.parametrize(
+    ("pattern", "name", "fields"),
+    [
+        ("*.csv", "a.csv.CSV", {}),
+        ("s?_*", "S1_a", {}),
+        ("s?_*", "S12_a", None),
+        ("a.csv", "a.csv.gz", {}),
+        ("a.csv", "aXcsv", None),
+        ("{dsp}_{period}_*.csv", "Tonbank_2020_01_x.csv", {"dsp": "Tonbank", "period": "2020"}),
+        ("*_{period}.csv", "a_b_2020_01.csv", {"period": "b_2020_01"}),
+        ("YouTube_*_M_{period}_*", "youtube_a_b_M_20200101_20200131.csv", {"period": "20200101"}),
+        ("{dsp}.csv", ".csv", None),
+    ],
+)
+def test_a_name_fits_a_pattern_and_says_what_is_in_its_braces(pattern, name, fields):
+    assert name_fields(pattern, name) == fields
+    assert name_fits(pattern, name) == (fields is not None)
+    assert name_fits("", name)
+
+
+def test_no_pattern_is_slow():
+    assert not name_fits("a".join("*" * 80) + "b", "a" * 255)
 
 
 @pytest.mark.parametrize(
