@@ -1,6 +1,6 @@
 """An import job as its page shows it: progress, findings, totals and what the user can do next."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
 from itertools import zip_longest
@@ -20,7 +20,7 @@ from catalogue.admin.excerpts import delivered_line
 from catalogue.imports.preview import earlier_ids, found_in, shown_dsrs
 from catalogue.imports.selectors import JobProgress, job_progress
 from catalogue.imports.values import value_text
-from catalogue.models import DSR, ImportJob, ReportProblem, Template
+from catalogue.models import DSR, ImportJob, ReportProblem
 from catalogue.rates.sources import source_text
 from catalogue.reports.formats.registry import explanation
 from dsrhub.cells import grouped, money, plain, rounded
@@ -65,15 +65,15 @@ def job_card(job: ImportJob, in_work: set[int], same_key: Sequence[ImportJob]) -
         "replaced_files": ", ".join(other.name for other in same_key if other.pk < job.pk),
         "is_waiting": job.state in ImportJob.WORK,
         "is_open": job.state in ImportJob.OPEN and job.stored_name != "",
-        "templates": template_choices(job) if job.state in (State.CHECKED, State.REFUSED) else [],
+        "asks_template": _asks_template(job),
         "can_check_again": job.state in (State.CHECKED, State.REFUSED) and job.stored_name != "",
     }
 
 
-def template_choices(job: ImportJob) -> Iterable[Template]:
-    """The templates that may read a file; none where another format reads it."""
-    is_asked = job.template_id is not None or job.template_version_id is not None
-    return Template.objects.all() if is_asked or (job.preview or {}).get("asks_template") else []
+def _asks_template(job: ImportJob) -> bool:
+    """Whether a user may choose the template of a file: not where another format reads it."""
+    is_read_by_one = job.template_id is not None or job.template_version_id is not None
+    return is_read_by_one or (job.preview or {}).get("asks_template", False)
 
 
 def _labelled(pairs: Sequence[Sequence[Any]]) -> list[tuple[Any, Any]]:

@@ -287,6 +287,7 @@ class ReportImportMixin(PathImportMixin, ImportMixin):  # type: ignore[misc]
             "upload": upload,
             "cards": [job_card(job, in_work, same_key[job.pk]) for job in jobs],
             "can_confirm": any(job.state == State.CHECKED for job in jobs),
+            "templates": list(Template.objects.all()),
             "may_replace": may_replace(request),
             "may_drop": may_drop(request),
             "may_enter_rates": request.user.has_perm("catalogue.add_operatorrate"),

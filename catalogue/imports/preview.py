@@ -63,7 +63,7 @@ def findings_keep(
         "found": report and _found_json(report),
         "missing": [[dsr.pk, f"{dsr.path}: {dsr.context}"] for dsr in report.missing] if report else [],
         "superseded": [version.pk for version in report.superseded[:PREVIEW_DSRS]] if report else [],
-        "asks_template": report_format is None,
+        "asks_template": report_format is None or isinstance(error, InvalidReportName),
         "columns": columns,
         "lines": lines,
         "error_count": extra.get("error_count", 0),

@@ -285,6 +285,12 @@ def test_a_template_may_be_chosen_for_an_upload(admin, tonbank, other):
     assert offers() == [("Other", "ES")]
 
 
+def test_a_file_of_an_unknown_name_may_be_one_of_a_template(admin, tonbank):
+    file = SimpleUploadedFile("report.tsv", b"Shop\tAmount\n")
+    page = admin.post(IMPORT, {"import_file": file, "format": "0", "resource": "0"}, follow=True)
+    assert "template-" in page.content.decode()
+
+
 def test_a_file_of_another_format_asks_for_no_template(admin, tonbank):
     file = SimpleUploadedFile(NO_JANUARY, b"dsp_id\ttitle\tartists\tisrc\tusages\trevenue\na\t\t\t\t1\t1\n")
     page = admin.post(IMPORT, {"import_file": file, "format": "0", "resource": "0"}, follow=True)
