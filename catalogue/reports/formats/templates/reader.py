@@ -163,7 +163,11 @@ class SalesReader:
             self.table.report(error.code, row, place, context_number=self._shown_number(group))
         for warning in self.lines.take_warnings():
             self.table.report(warning.code, row, warning.place, context_number=self._shown_number(group))
-        return None if faults else [cell for (cell,) in self.lines.read([row[1]])]
+        if faults:
+            return None
+        columns = self.lines.read([row[1]])
+        self.lines.take_warnings()  # They are reported.
+        return [cell for (cell,) in columns]
 
     def text(self, field: str, group: Group) -> str:
         """What the rows of a group say of a field of their context, as delivered."""

@@ -354,6 +354,15 @@ def test_doubtful_ids_and_isrcs_are_warnings(tmp_path):
     ]
 
 
+def test_a_warning_beside_an_error_is_told_once(tmp_path):
+    found = read_text(tmp_path, csv_text([sale(isrc="bad"), sale(net="x", isrc="worse"), *[sale()] * 1000]), TONBANK)
+    assert found.problems == [
+        ("isrc_invalid", 2, "ISRC", "bad"),
+        ("not_a_number", 3, "Net", "x"),
+        ("isrc_invalid", 3, "ISRC", "worse"),
+    ]
+
+
 @pytest.mark.parametrize(
     ("separator", "cell", "artists", "delivered"),
     [
