@@ -9,6 +9,7 @@ from typing import NamedTuple
 from catalogue.reports.contexts import SalesContext
 from catalogue.reports.delivery import DamagedDelivery, Delivery, Progress
 from catalogue.reports.formats.templates.cells.contexts import Key
+from catalogue.reports.formats.templates.cells.territories import folded
 from catalogue.reports.formats.templates.definition import NUMBER_FIELDS, Definition
 from catalogue.reports.formats.templates.reader import Group, SalesReader
 from catalogue.reports.formats.templates.recognition import problem_of_name
@@ -42,7 +43,8 @@ class CurrencyTotals:
 class UnmappedValue:
     """A value that a field cannot have, and that no map of the definition knows, such as the name of a territory.
 
-    `revenue` is that of its rows by currency (as delivered), and `line` the first of them.
+    Its case does not matter: it is written as in its first row, that of `line`. `revenue` is that of its rows by
+    currency (as delivered).
     """
 
     field: str
@@ -183,7 +185,8 @@ def _unmapped(sales: SalesReader, sums: _Sums) -> list[UnmappedValue]:
             value = fault.value.strip()
             if fault.place is None or not value:
                 continue
-            one = found.setdefault((fault.field, value), UnmappedValue(fault.field, value, group.line, 0, {}))
+            key = fault.field, folded(value)
+            one = found.setdefault(key, UnmappedValue(fault.field, value, group.line, 0, {}))
             revenue = {**one.revenue, currency: WIDE.add(one.revenue.get(currency, Decimal(0)), amounts.revenue)}
-            found[fault.field, value] = replace(one, row_count=one.row_count + amounts.line_count, revenue=revenue)
+            found[key] = replace(one, row_count=one.row_count + amounts.line_count, revenue=revenue)
     return sorted(found.values(), key=lambda one: max(one.revenue.values()), reverse=True)
