@@ -66,6 +66,9 @@ def job_card(job: ImportJob, in_work: set[int], same_key: Sequence[ImportJob]) -
         "is_waiting": job.state in ImportJob.WORK,
         "is_open": job.state in ImportJob.OPEN and job.stored_name != "",
         "asks_template": _asks_template(job),
+        # The names of the templates that recognise it, where there are several.
+        "recognising": preview.get("templates", []),
+        "offers_template": job.state == State.REFUSED and job.stored_name != "" and _asks_template(job),
         "can_check_again": job.state in (State.CHECKED, State.REFUSED) and job.stored_name != "",
     }
 

@@ -290,6 +290,8 @@ class ReportImportMixin(PathImportMixin, ImportMixin):  # type: ignore[misc]
             "templates": list(Template.objects.all()),
             "may_replace": may_replace(request),
             "may_drop": may_drop(request),
+            "may_make_template": request.user.has_perm("catalogue.add_template"),
+            "may_change_template": request.user.has_perm("catalogue.change_template"),
             "may_enter_rates": request.user.has_perm("catalogue.add_operatorrate"),
             "lacks_worker": WORKER not in in_work and any(job.state in ImportJob.WORK for job in jobs),
         }

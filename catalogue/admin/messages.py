@@ -13,7 +13,7 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from catalogue.admin.cells import days, link, problem_counts, revenue, revenue_eur, sums_shown, terms
+from catalogue.admin.cells import days, link, problem_counts, revenue, revenue_eur, sums_shown, template_link, terms
 from catalogue.admin.dsrs import deleted_dsrs
 from catalogue.admin.filters import of_message
 from catalogue.admin.parts import first_problems
@@ -65,7 +65,7 @@ class ReportMessageAdmin(ListTotalsAdmin, UneditedAdmin, DeletedByServiceAdmin):
         """Return the fields, with the template in place of the profile where one has read the message."""
         if obj is None or obj.template_version_id is None:
             return self.fieldsets
-        delivery = gettext_lazy("Delivery"), {"fields": ["format", "template_version"]}
+        delivery = gettext_lazy("Delivery"), {"fields": ["format", "read_with"]}
         return [*self.fieldsets[:3], delivery, *self.fieldsets[4:]]
 
     def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:
@@ -111,6 +111,10 @@ class ReportMessageAdmin(ListTotalsAdmin, UneditedAdmin, DeletedByServiceAdmin):
         """Return the number of warnings of the message as a whole and of its DSRs."""
         counts = problem_counts(0, message.all_warning_count)  # type: ignore[attr-defined]
         return link(counts, "reportproblem_changelist", message=message.pk) if counts else None
+
+    @admin.display(description=gettext_lazy("template"))
+    def read_with(self, message: ReportMessage) -> SafeString | None:
+        return template_link(message)
 
     @admin.display(description=gettext_lazy("problems"))
     def first_problems(self, message: ReportMessage) -> SafeString | str:

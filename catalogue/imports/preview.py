@@ -72,6 +72,8 @@ def findings_keep(
         "kept_count": len(kept),
         "code_counts": code_counts(kept),
         "missing_rates": _missing_rates(kept, contexts),
+        # The names of the templates that recognise it, where there are several.
+        "templates": extra.get("templates", []),
     }
 
 

@@ -42,7 +42,7 @@ def template_save(
     name = _usable_name(name)
     plain = definition_json(definition_checked(definition))
     with transaction.atomic():
-        _templates_lock()
+        templates_lock()
         _require_free(name, but=template_number)
         if template_number is None:
             return _add(Template(name=name), plain, user)
@@ -83,7 +83,7 @@ def _save_version(template: Template, name: str, plain: dict[str, Any], user: Us
 def template_activate(*, template_number: int, is_active: bool, user: User | None = None) -> Template:
     """Let a template recognise files, or no longer. Raises TemplateNotFound."""
     with transaction.atomic():
-        _templates_lock()
+        templates_lock()
         template = template_get(template_number)
         if template.is_active != is_active:
             template.is_active = is_active
@@ -113,7 +113,7 @@ def template_delete(*, template_number: int, user: User | None = None) -> None:
     file waits to be: deactivate it.
     """
     with transaction.atomic():
-        _templates_lock()
+        templates_lock()
         template = template_get(template_number)
         used = {"template_version__template": template}
         messages = sum(model.objects.filter(**used).count() for model in (ReportMessage, SupersededMessage))
@@ -146,7 +146,7 @@ def template_import(*, document: object, replace: bool = False, user: User | Non
     """
     name, definition = document_parts(document)
     with transaction.atomic():
-        _templates_lock()
+        templates_lock()
         template = Template.objects.filter(name=_usable_name(name)).first()
         if template is None:
             return template_save(name=name, definition=definition, user=user)
@@ -201,6 +201,6 @@ def _invalid(path: str, code: FaultCode, text: Any) -> InvalidTemplate:
     return invalid_template([Fault(path, code, text)])
 
 
-def _templates_lock() -> None:
+def templates_lock() -> None:
     """Let others who change templates wait until this transaction ends. Imports still read them."""
     execute("LOCK TABLE catalogue_template IN SHARE ROW EXCLUSIVE MODE")
