@@ -112,7 +112,7 @@ class TemplateAdmin(DeletedByServiceAdmin):
         self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: Any = None
     ) -> HttpResponse:
         may_change = self.has_change_permission(request)
-        if not (may_change or self.has_view_permission(request)) or (request.method == "POST" and not may_change):
+        if not self.has_view_permission(request) or (request.method == "POST" and not may_change):
             raise PermissionDenied
         return self._edit(request, self._template(object_id))
 
@@ -185,7 +185,7 @@ class TemplateAdmin(DeletedByServiceAdmin):
 
     def history_view(self, request: HttpRequest, object_id: str, extra_context: Any = None) -> HttpResponse:
         """Show the versions of a template, and what each one changed."""
-        if not (self.has_view_permission(request) or self.has_change_permission(request)):
+        if not self.has_view_permission(request):
             raise PermissionDenied
         template = self._template(object_id)
         versions = template.versions.select_related("saved_by").order_by("-number")
@@ -198,7 +198,7 @@ class TemplateAdmin(DeletedByServiceAdmin):
         return TemplateResponse(request, f"{PAGES}versions.html", context)
 
     def clone_view(self, request: HttpRequest, number: int) -> HttpResponse:
-        if not self.has_add_permission(request):
+        if not (self.has_add_permission(request) and self.has_view_permission(request)):
             raise PermissionDenied
         template = self._template(str(number))
         form = CloneForm(request.POST or None, initial={"name": _("%(name)s (copy)") % {"name": template.name}})

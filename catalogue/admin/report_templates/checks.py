@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from decimal import Decimal
 from typing import Any
 
+from django.utils.text import capfirst
 from django.utils.translation import gettext as _
 
 from catalogue.admin.report_templates.columns import CHOOSABLE, MOST_VALUES, shown_columns
@@ -14,6 +15,7 @@ from catalogue.imports.progress import Deadline, Interrupted
 from catalogue.models import DSR
 from catalogue.reports.delivery import DamagedDelivery
 from catalogue.reports.formats.registry import explanation
+from catalogue.reports.formats.templates.cells.territories import folded
 from catalogue.reports.formats.templates.checking import Check, UnmappedValue, check
 from catalogue.reports.formats.templates.definition import Definition
 from catalogue.reports.formats.templates.files.preview import first_rows
@@ -61,7 +63,7 @@ def _rows_shown(
     headings, rows = first_rows(sample.delivery(), definition, row_limit=SHOWN_ROWS)
     cells = [[shown(cell, LONGEST_CELL) for cell in row] for row in rows]
     columns = shown_columns([shown(" ".join(one.split()), 255) for one in headings], cells, data["fields"])
-    choices = [("", "–"), *((name, FIELD_LABELS[name]) for name in CHOOSABLE)]
+    choices = [("", "–"), *((name, capfirst(FIELD_LABELS[name])) for name in CHOOSABLE)]
     lines = [[column["cells"][number] for column in columns] for number in range(len(cells))]
     return {"columns": columns, "rows": lines, "choices": choices, "has_headings": bool(headings)}
 
@@ -107,8 +109,15 @@ def _check_shown(found: Check, definition: Definition) -> dict[str, Any]:
         "new_stores": _new_stores(found, definition, min(len(found.unmapped), MOST_VALUES)),
         "error_count": grouped(errors) if errors else "",
         "warning_count": grouped(warnings) if warnings else "",
-        "problems": [_problem_row(one) for one in [*found.problems.errors, *found.problems.warnings][:SHOWN_PROBLEMS]],
+        "problems": [_problem_row(one) for one in _other_problems(found)[:SHOWN_PROBLEMS]],
     }
+
+
+def _other_problems(found: Check) -> list[Problem]:
+    """The problems, errors first, without those of the values that no map knows, which are listed already."""
+    listed = {folded(one.value) for one in found.unmapped}
+    problems = [*found.problems.errors, *found.problems.warnings]
+    return [one for one in problems if one.column is None or folded(one.value or "") not in listed]
 
 
 def _context_row(one: Any) -> dict[str, Any]:
@@ -138,7 +147,7 @@ def _unmapped_row(number: int, one: UnmappedValue) -> dict[str, Any]:
 
 
 def _revenue(amount: Decimal, currency: str) -> str:
-    return money(amount, shown(currency, 10))
+    return money(amount, shown(currency, LONGEST_CELL))
 
 
 def _new_stores(found: Check, definition: Definition, first_number: int) -> list[dict[str, Any]]:

@@ -23,7 +23,6 @@ from catalogue.reports.formats.templates.definition import (
     NUMBER_FIELDS,
     QUOTES,
     REQUIRED_FIELDS,
-    TEXT_FIELDS,
     THOUSANDS_SIGNS,
     Kind,
     Negative,
@@ -84,8 +83,6 @@ MOST_NUMBERED = 10
 # A document of JSON is a few kilobytes; with all names of territories in some languages, some hundred.
 MOST_DOCUMENT_BYTES = 1024 * 1024
 MOST_NUMBER = 2**63 - 1
-# What the maps of a field have on their right side.
-MAPPED_TO = {"territory": "DE", "currency": "EUR"}
 
 
 def field_name(path: str) -> str:
@@ -162,8 +159,12 @@ class TemplateForm(forms.Form):
             "forms": [self.at(path) for path in PART_LABELS if path.startswith(("numbers.", "dates."))],
             "fields": [self._row(name) for name in first],
             "more_fields": [self._row(name) for name in FIELDS if name not in first],
+            "has_more_errors": any(self._row_errors(name) for name in FIELDS if name not in first),
             "artists_separator": self.at("artists_separator"),
         }
+
+    def _row_errors(self, name: str) -> bool:
+        return any(one.startswith(f"fields-{name}-") for one in self.errors)
 
     def _row(self, name: str) -> dict[str, Any]:
         """A field of the files: its label, and where its value comes from."""
@@ -249,17 +250,10 @@ def _source_fields(name: str) -> dict[str, forms.Field]:
     path, label = f"fields.{name}", FIELD_LABELS[name]
     fields: dict[str, forms.Field] = {}
     if name != "society":
-        text = (
-            gettext_lazy("Of several, one in a line, the first with a value counts.")
-            if name in TEXT_FIELDS
-            else gettext_lazy("A file has one of them. Other names that it may have: one in a line.")
-        )
-        fields[f"{path}.columns"] = LinesField(label=SOURCE_LABELS["columns"], help_text=text, rows=2)
+        fields[f"{path}.columns"] = LinesField(label=SOURCE_LABELS["columns"], rows=2)
     fields[f"{path}.constant"] = forms.CharField(label=SOURCE_LABELS["constant"], required=False)
     if name not in (*NUMBER_FIELDS, "society"):
-        example = {"example": MAPPED_TO.get(name, _("name"))}
-        pair = _("A line such as: what the cell has => %(example)s") % example
-        fields[f"{path}.values"] = PairsField(label=SOURCE_LABELS["values"], help_text=pair, rows=2)
+        fields[f"{path}.values"] = PairsField(label=SOURCE_LABELS["values"], rows=2)
     if name == "territory":
         fields[f"{path}.languages"] = forms.MultipleChoiceField(
             label=SOURCE_LABELS["languages"],

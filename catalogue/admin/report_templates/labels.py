@@ -35,7 +35,10 @@ FIELD_HELP: Mapping[str, Any] = {
     "offer": _("Such as Premium or Family plan. Where the file does not say it, give a constant."),
     "society": _("The recipient of the files. Leave it blank if they are for nobody in particular."),
     "territory": _("ISO codes, or names in the languages that you tick."),
-    "period": _("A month or a day. If the file has a start and an end, use the next two instead."),
+    "period": _(
+        "The month of the statement, if there is one: sales of an earlier month may come again in the next statement. "
+        "If the file has a start and an end, use the next two fields instead."
+    ),
     "dsp_id": _("What tells recordings apart. If there is no id of the store, take the ISRC, then the UPC."),
     "usages": _("Whole numbers. A constant stands for all rows."),
     "revenue": _("Of the row, in its currency: not the price of one unit."),

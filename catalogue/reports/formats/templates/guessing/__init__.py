@@ -163,8 +163,9 @@ def _definition(
 
 
 def _number_cells(columns: Mapping[int, str], values: Mapping[int, Sequence[str]]) -> list[str]:
-    """The cells of the columns of numbers; of all columns where these are not known."""
-    chosen = [place for place, field in columns.items() if field in NUMBER_FIELDS] or list(values)
+    """The cells of the columns of numbers; of all columns where the revenue is not known."""
+    is_known = "revenue" in columns.values()
+    chosen = [place for place, field in columns.items() if field in NUMBER_FIELDS] if is_known else list(values)
     return [cell for place in chosen for cell in values[place] if is_number(cell) and not is_date(cell)]
 
 

@@ -9,7 +9,18 @@ from catalogue.reports.formats.templates.cells.territories import currency_codes
 HEADINGS: Mapping[str, tuple[str, ...]] = {
     "dsp": (
         *("dsp", "dms retailer", "digital service provider", "music service", "store", "store name", "retailer"),
-        *("platform", "service", "dms", "channel", "tienda", "boutique", "plattform", "plateforme", "plataforma"),
+        *(
+            "platform",
+            "service",
+            "dms",
+            "channel",
+            "tienda",
+            "boutique",
+            "shop",
+            "plattform",
+            "plateforme",
+            "plataforma",
+        ),
     ),
     "offer": ("offer", "subscription type", "subscription plan", "plan", "tariff", "service type"),
     "territory": (
@@ -20,10 +31,11 @@ HEADINGS: Mapping[str, tuple[str, ...]] = {
         *("currency", "partner share currency", "client payment currency", "payment currency", "currency code"),
         *("royalty currency", "sale currency", "moneda", "devise", "währung", "valuta", "moeda"),
     ),
+    # The month of the statement comes first: sales of an earlier month may come again in the next statement.
     "period": (
-        *("sales month", "sale month", "activity period", "sales period", "period", "usage month", "month"),
-        *("statement period", "reporting month", "reporting period", "sale date", "sales date", "date", "day"),
-        *("periodo", "período", "mes", "mois", "monat", "verkaufsmonat"),
+        *("reporting month", "reporting period", "statement period", "reporting date", "period", "month"),
+        *("sales month", "sale month", "activity period", "sales period", "usage month", "sale date", "sales date"),
+        *("date", "day", "periodo", "período", "mes", "mois", "monat", "verkaufsmonat"),
     ),
     "period_start": (
         *("start date", "period start", "period start date", "begin date", "date from", "from date", "from"),
@@ -44,7 +56,7 @@ HEADINGS: Mapping[str, tuple[str, ...]] = {
     "artists": (
         *("artists", "artist", "track artist", "artist name", "artists names", "artist names", "artist s"),
         *("track artists", "artist show developer author", "performer", "main artist", "interpret", "artista"),
-        *("artiste", "interprete", "intérprete"),
+        *("artiste", "künstler", "interprete", "intérprete"),
     ),
     "isrc": ("isrc", "isrc isbn", "isrc code", "track isrc"),
     "iswc": ("iswc", "iswc code"),
@@ -73,7 +85,21 @@ HEADINGS: Mapping[str, tuple[str, ...]] = {
         *("extended partner share", "label share net receipts", "net revenue", "partner revenue", "earnings"),
         *("revenue", "net revenue share", "net share", "net amount", "net receipts", "net royalty", "royalty"),
         *("royalties", "net income", "amount", "net", "amount due", "payable", "net payable", "total revenue"),
-        *("income", "sales", "importe", "ingresos", "revenus", "betrag", "erlös", "umsatz", "ricavi", "receita"),
+        *(
+            "income",
+            "sales",
+            "netto",
+            "nettobetrag",
+            "net sales",
+            "importe",
+            "ingresos",
+            "revenus",
+            "betrag",
+            "erlös",
+            "umsatz",
+            "ricavi",
+            "receita",
+        ),
     ),
 }
 BEST = {field: {name: place for place, name in enumerate(names)} for field, names in HEADINGS.items()}

@@ -48,7 +48,7 @@ def test_a_semicolon_file_with_decimal_commas(guessed):
         "dsp": ("Platform",),
         "territory": ("Country / Region",),
         "currency": ("Client Payment Currency",),
-        "period": ("Sales Month",),
+        "period": ("Reporting month",),
         "dsp_id": ("ISRC",),
         "title": ("Track title",),
         "artists": ("Artist Name",),
@@ -64,7 +64,7 @@ def test_a_month_is_more_likely_than_a_day_and_both_stay_in_doubt(guessed):
     dates = guessed(BELIEVE).definition.dates
     assert (dates.forms, dates.whole_months) == (("DD/MM/YYYY",), True)
     assert guessed(BELIEVE).doubts == (Doubt.DATE_FORM,)
-    american = guessed(BELIEVE.replace("01/02/2020", "02/01/2020"))
+    american = guessed(BELIEVE.replace("01/03/2020", "03/01/2020"))
     assert (american.definition.dates.forms, american.doubts) == (("MM/DD/YYYY",), (Doubt.DATE_FORM,))
 
 
