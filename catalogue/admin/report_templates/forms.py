@@ -202,7 +202,9 @@ def _part_fields(heading_row: int | None) -> dict[str, forms.Field]:
         ),
         "sender": _text("sender", gettext_lazy("Who sends the files: a store or a distributor.")),
         "recognition.headings": _lines(
-            "recognition.headings", gettext_lazy("One in a line, in any order. Case does not matter."), rows=5
+            "recognition.headings",
+            gettext_lazy("One in a line, in any order. Case does not matter. Remove those that a file may lack."),
+            rows=5,
         ),
         "recognition.name_pattern": _text("recognition.name_pattern", pattern),
         "recognition.refused_names": _lines(

@@ -174,7 +174,7 @@ def _date_columns(columns: Mapping[int, str], values: Mapping[int, Sequence[str]
     found = [place for name in PERIODS for place, field in columns.items() if field == name]
     if not found:
         found = [place for place, cells in values.items() if any(cells) and all(map(is_date, filter(None, cells)))][:1]
-    return [[cell for cell in values[place] if is_date(cell)] for place in found]
+    return [[cell for cell in values[place] if is_date(cell)] or values[place] for place in found]
 
 
 def _recognised(headings: Sequence[str]) -> tuple[str, ...]:

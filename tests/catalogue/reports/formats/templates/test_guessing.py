@@ -8,6 +8,7 @@ from openpyxl import Workbook
 from catalogue.reports.delivery import DamagedDelivery, Delivery
 from catalogue.reports.formats.templates.definition import Skip
 from catalogue.reports.formats.templates.guessing import Doubt, guess
+from catalogue.reports.formats.templates.validation import definition_faults
 
 BELIEVE = """Reporting month;Sales Month;Platform;Country / Region;Artist Name;Track title;ISRC;Quantity;\
 Client Payment Currency;Net Revenue
@@ -58,6 +59,13 @@ def test_a_semicolon_file_with_decimal_commas(guessed):
     }
     assert found.definition.fields["territory"].languages == ("en", "es")
     assert (found.first_line, len(found.rows), found.rows[1][5]) == (2, 2, "Hunter; live")
+
+
+def test_what_is_not_guessed_is_what_people_add(guessed):
+    definition = guessed(BELIEVE).definition
+    assert [fault.path for fault in definition_faults(definition)] == ["sender", "fields.offer"]
+    # A file of another sender may have some of its headings.
+    assert definition.recognition.headings == tuple(BELIEVE.splitlines()[0].split(";"))
 
 
 def test_a_month_is_more_likely_than_a_day_and_both_stay_in_doubt(guessed):
@@ -158,6 +166,20 @@ def test_number_forms(guessed, amounts, decimal, thousands, doubts):
     found = guessed(PLAIN.splitlines()[0].replace(",", ";") + "\n" + rows)
     form = found.definition.numbers
     assert (form.decimal, form.thousands, found.doubts) == (decimal, thousands, doubts)
+
+
+@pytest.mark.parametrize(
+    ("content", "doubt"),
+    [
+        ("Store;Quantity;Net\na;1;1,234\nb;2;5,678\n", Doubt.DECIMAL_SIGN),
+        ("Store,Date,Net\na,01/02/2020,1\nb,03/04/2020,1\n", Doubt.DATE_FORM),
+        ("Store,Date,Net\na,soon,1\nb,later,1\n", Doubt.DATE_FORM),
+        ("1,2,3\n4,5,6\n", Doubt.HEADING_ROW),
+        ("Store\na\nb\n", Doubt.DELIMITER),
+    ],
+)
+def test_what_a_sample_does_not_decide_is_in_doubt(guessed, content, doubt):
+    assert doubt in guessed(content).doubts
 
 
 def test_negative_numbers(guessed):
