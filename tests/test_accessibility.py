@@ -11,12 +11,14 @@ from django.urls import reverse
 from catalogue.dsrs.services import dsr_delete
 from catalogue.exceptions import ReportRefused
 from catalogue.models import DSR, ImportJob, OperatorRate, ReportMessage, SupersededDSR, Template
+from catalogue.report_templates.services import template_save
 from dsrhub.navigation import GROUPS
 from subscriptions.models import Subscription
 from tests.browser import signed_in
 from tests.catalogue import recipes
 from tests.catalogue.helpers import import_report, line, write_report
 from tests.catalogue.report_templates.helpers import csv_text, sale
+from tests.catalogue.reports.formats.templates.definitions import TONBANK
 from tests.programs import missing
 from tests.subscriptions import recipes as usage_recipes
 from tests.waiting import PATIENCE
@@ -58,8 +60,8 @@ def addresses():
         reverse("admin:catalogue_operatorrate_add"),
         reverse("admin:catalogue_operatorrate_change", args=[OperatorRate.objects.all()[0].pk]),
         reverse("admin:catalogue_template_sample"),
-        reverse("admin:catalogue_template_change", args=[Template.objects.all()[0].pk]),
-        reverse("admin:catalogue_template_history", args=[Template.objects.all()[0].pk]),
+        reverse("admin:catalogue_template_change", args=[Template.objects.get(name="Tonbank").pk]),
+        reverse("admin:catalogue_template_history", args=[Template.objects.get(name="Tonbank").pk]),
         reverse("admin:catalogue_template_import"),
         reverse("admin:catalogue_resource_page", query={"dsp": "Spotify", "dsp_id": "a"}),
         reverse("admin:catalogue_dsr_breakdown", query={"by": "territory", "then_by": "month"}),
@@ -81,6 +83,7 @@ def _rows(tmp_path, admin_client):
             import_report(tmp_path, name, line("b", usages="x"), line("c", revenue="1,5"))
     dsr_delete(dsr_number=import_report(tmp_path, "Spotify_Kids_PT_EUR_20200101-20200131.tsv", line("a")).pk)
     recipes.operator_rate.make()
+    template_save(name="Tonbank", definition=TONBANK)
     usage_recipes.daily_usage.make()
     files = [
         write_report(tmp_path, "Spotify_Kids_FR_EUR_20200101-20200131.tsv", line("a", "Zebra", "Ana", "", "11", "16")),

@@ -8,8 +8,7 @@ from django.utils.text import capfirst
 from django.utils.translation import gettext as _
 
 from catalogue.admin.report_templates.columns import CHOOSABLE, MOST_VALUES, shown_columns
-from catalogue.admin.report_templates.forms import field_name
-from catalogue.admin.report_templates.labels import FIELD_LABELS, path_label
+from catalogue.admin.report_templates.labels import FIELD_LABELS, path_anchor, path_label
 from catalogue.admin.report_templates.samples import Sample
 from catalogue.imports.progress import Deadline, Interrupted
 from catalogue.models import DSR
@@ -77,7 +76,7 @@ def _checked(sample: Sample, definition: Definition, *, more_time: bool) -> Chec
 
 
 def _fault_row(fault: Fault) -> dict[str, str]:
-    return {"label": path_label(fault.path), "message": fault.message, "name": field_name(fault.path)}
+    return {"label": path_label(fault.path), "message": fault.message, "name": path_anchor(fault.path)}
 
 
 # --- The check -------------------------------------------------------------------------------------------------

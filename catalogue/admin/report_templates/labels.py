@@ -97,3 +97,14 @@ def path_label(path: str) -> str:
         return str(format_lazy("{}: {}", label, part) if part else label)
     found = next((one for one in PART_LABELS if path == one or path.startswith(f"{one}.")), None)
     return str(PART_LABELS[found]) if found else path
+
+
+def path_anchor(path: str) -> str:
+    """The name of the form's field that shows the part at a path; blank where none does."""
+    names = path.split(".")
+    if names[0] == "fields" and len(names) > 1:
+        first = "constant" if names[1] == "society" else "columns"
+        part = names[2] if len(names) > 2 and names[2] in SOURCE_LABELS else first  # noqa: PLR2004 - a field and its part
+        return f"fields-{names[1]}-{part}"
+    found = next((one for one in PART_LABELS if path == one or path.startswith(f"{one}.")), "")
+    return found.replace(".", "-")

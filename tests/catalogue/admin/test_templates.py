@@ -192,7 +192,9 @@ def test_a_sample_is_guessed_and_shown_with_drop_downs(admin_client):
     }
     assert [row[6] for row in page.context["rows"]] == ["One", "Two"]
     # What only people know is asked for.
-    assert [one["name"] for one in page.context["faults"]] == ["sender", "fields-offer"]
+    assert [one["name"] for one in page.context["faults"]] == ["sender", "fields-offer-columns"]
+    content = page.content.decode()
+    assert all(f'id="id_{one["name"]}"' in content for one in page.context["faults"])
 
 
 def test_a_check_of_the_form_shows_totals_and_saves_nothing(admin_client):
