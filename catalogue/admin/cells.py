@@ -42,8 +42,7 @@ def template_link(message: ReportMessage | None) -> SafeString | None:
     if not version:
         return None
     address = reverse("admin:catalogue_template_history", args=[version.template_id])
-    text = _("%(name)s, version %(number)s") % {"name": version.template.name, "number": version.number}
-    return format_html('<a href="{}#version-{}">{}</a>', address, version.number, text)
+    return format_html('<a href="{}#version-{}">{}</a>', address, version.number, version)
 
 
 def days(owner: AbstractDSR | ReportMessage) -> SafeString:

@@ -99,7 +99,7 @@ def template_clone(*, template_number: int, name: str, user: User | None = None)
     """
     name = _usable_name(name)
     with transaction.atomic():
-        _templates_lock()
+        templates_lock()
         _require_free(name, but=None)
         original = template_get(template_number)
         copy = Template(name=name, is_active=False)

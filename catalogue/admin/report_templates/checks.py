@@ -113,9 +113,9 @@ def _check_shown(found: Check, definition: Definition) -> dict[str, Any]:
 
 
 def _other_problems(found: Check) -> list[Problem]:
-    """The problems, errors first, without those of the values that no map knows, which are listed already."""
+    """The problems without those of the values that no map knows, which are listed already: errors first, by line."""
     listed = {folded(one.value) for one in found.unmapped}
-    problems = [*found.problems.errors, *found.problems.warnings]
+    problems = sorted(found.problems.kept, key=lambda one: (not one.is_error, one.line or 0))
     return [one for one in problems if one.column is None or folded(one.value or "") not in listed]
 
 

@@ -65,7 +65,7 @@ def test_a_file_that_nothing_recognises_is_imported_by_a_template_made_of_it(adm
     assert not Template.objects.filter(name="Tonhaus").exists()
     admin.click("text=Save")
     expect(admin.locator(".import-job > p > strong")).to_have_text("To be confirmed")
-    expect(admin.locator(".read-with")).to_have_text("Read with template Tonhaus, version 1.")
+    expect(admin.locator(".facts.message")).to_contain_text("Tonhaus 1")
     admin.click("text=Confirm import")
     expect(admin.locator(".import-job > p > strong")).to_have_text("Done")
     found = {(dsr.dsp, dsr.territory_id, dsr.total_usages, dsr.total_revenue) for dsr in DSR.objects.ingested()}
