@@ -128,18 +128,24 @@ class TemplateAdmin(DeletedByServiceAdmin):
             else:
                 return self._saved(request, saved, editor.sample)
         context = self._context(request, _("Add template") if template is None else str(template), template)
-        context |= editor.shown() | _known_codes() | {"may_export": self.has_export_permission(request)}
-        context |= {
-            "may_save": self.has_add_permission(request) if template is None else self.has_change_permission(request)
-        }
-        context |= {"may_clone": self.has_add_permission(request), "may_delete": self.has_delete_permission(request)}
+        context |= editor.shown() | _known_codes() | self._what_they_may(request, template)
+        context |= {"recognised_by": editor.recognising() if template is None else []}
         return TemplateResponse(request, f"{PAGES}editor.html", context)
+
+    def _what_they_may(self, request: HttpRequest, template: Template | None) -> dict[str, bool]:
+        may_add = self.has_add_permission(request)
+        return {
+            "may_save": may_add if template is None else self.has_change_permission(request),
+            "may_clone": may_add,
+            "may_export": self.has_export_permission(request),
+            "may_delete": self.has_delete_permission(request),
+        }
 
     def _saved(self, request: HttpRequest, saved: TemplateVersion, sample: Sample | None) -> HttpResponse:
         values = {"name": saved.template.name, "number": saved.number}
         messages.success(request, _("Template %(name)s is saved as version %(number)s.") % values)
         if sample is not None and sample.upload and request.user.has_perm("catalogue.import_dsr"):
-            return _checked_again(request, sample)
+            return _checked_again(request, sample, saved.template)
         if self.has_view_permission(request):
             return HttpResponseRedirect(reverse("admin:catalogue_template_changelist"))
         return HttpResponseRedirect(reverse("admin:index"))
@@ -292,13 +298,16 @@ class TemplateAdmin(DeletedByServiceAdmin):
         return {**self.admin_site.each_context(request), "title": title, "opts": self.opts, "template": template}
 
 
-def _checked_again(request: HttpRequest, sample: Sample) -> HttpResponseRedirect:
-    """Check the refused files of the upload again that the sample comes from, and show them."""
+def _checked_again(request: HttpRequest, sample: Sample, template: Template) -> HttpResponseRedirect:
+    """Check the refused files of the upload again that the sample comes from, and show them.
+
+    The template reads the sample itself, even if others recognise it, too.
+    """
     progress = Deadline(AT_ONCE_SECONDS)
     for job in jobs_of_upload(sample.upload):
         if job.state == ImportJob.State.REFUSED:
             try:
-                import_job_check_again(job=job)
+                import_job_check_again(job=job, template=template if job.name == sample.name else None)
             except DsrhubError as error:
                 messages.warning(request, error.message)
             else:

@@ -64,7 +64,8 @@ def _rows_shown(
     columns = shown_columns([shown(" ".join(one.split()), 255) for one in headings], cells, data["fields"])
     choices = [("", "–"), *((name, capfirst(FIELD_LABELS[name])) for name in CHOOSABLE)]
     lines = [[column["cells"][number] for column in columns] for number in range(len(cells))]
-    return {"columns": columns, "rows": lines, "choices": choices, "has_headings": bool(headings)}
+    hidden = grouped(len(headings) - len(columns)) if len(headings) > len(columns) else ""
+    return {"columns": columns, "rows": lines, "choices": choices, "hidden_columns": hidden}
 
 
 def _checked(sample: Sample, definition: Definition, *, more_time: bool) -> Check:

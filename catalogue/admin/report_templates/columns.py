@@ -16,8 +16,8 @@ from catalogue.reports.formats.templates.definition import FIELDS, NUMBER_FIELDS
 SINGLE, TEXTS = frozenset(FIELDS) - frozenset(TEXT_FIELDS), frozenset(TEXT_FIELDS) - {"dsp_id"}
 # A society is a constant.
 CHOOSABLE = tuple(name for name in FIELDS if name != "society")
-# The inputs of a page: a file has so many columns at most, and so many values are listed.
-MOST_COLUMNS, MOST_VALUES = 500, 50
+# How many columns have a drop-down, and how many values an input: Django refuses a form with more than 1,000 fields.
+MOST_COLUMNS, MOST_VALUES = 200, 50
 
 Fields = dict[str, dict[str, Any]]
 

@@ -2,11 +2,9 @@
 
 from typing import Any, cast
 
-from django.contrib import messages
 from django.contrib.auth.models import User
 from django.db import transaction
 from django.http import HttpRequest
-from django.utils.translation import gettext as _
 
 from catalogue.admin.report_templates.checks import sample_shown
 from catalogue.admin.report_templates.columns import apply_choices
@@ -14,11 +12,13 @@ from catalogue.admin.report_templates.forms import TemplateForm, field_name, for
 from catalogue.admin.report_templates.labels import DOUBT_PATHS, DOUBT_TEXTS, path_label
 from catalogue.admin.report_templates.samples import Sample, sample_get
 from catalogue.exceptions import InvalidTemplate, TemplateExists
+from catalogue.imports.choosing import active_formats
 from catalogue.models import Template, TemplateVersion
 from catalogue.report_templates import services
 from catalogue.report_templates.selectors import template_version
 from catalogue.reports.formats.templates.definition import Definition, definition_json
 from catalogue.reports.formats.templates.guessing import Doubt, guess
+from catalogue.reports.formats.templates.recognition import FirstRows
 from dsrhub.exceptions import DsrhubError
 from dsrhub.values import plain_whole_number
 
@@ -39,8 +39,7 @@ class Editor:
         # Values of JSON; None where what was sent makes none.
         self._data: dict[str, Any] | None = None
         self._seen_version = template.version_number if template else None
-        if token and self.sample is None:
-            messages.warning(request, _("The sample is gone. Upload it again."))
+        self._is_sample_gone = bool(token) and self.sample is None
         self.form = self._sent_form() if request.method == "POST" else self._first_form()
 
     def _first_form(self) -> TemplateForm:
@@ -92,6 +91,13 @@ class Editor:
     def show_error(self, error: DsrhubError) -> None:
         self.form.add_error("name" if isinstance(error, TemplateExists) else None, error.message)
 
+    def recognising(self) -> list[str]:
+        """The names of the active templates that recognise the sample."""
+        if self.sample is None:
+            return []
+        file = FirstRows(self.sample.delivery())
+        return [one.template_name for one in active_formats() if one.recognises_file(file)]
+
     def shown(self) -> dict[str, Any]:
         """The form, and what it makes of the sample."""
         shown: dict[str, Any] = {
@@ -99,6 +105,7 @@ class Editor:
             "sections": self.form.sections(),
             "error_count": sum(map(len, self.form.errors.values())) if self._request.method == "POST" else 0,
             "sample": self.sample,
+            "is_sample_gone": self._is_sample_gone,
             "seen_version": self._seen_version,
             "doubts": [
                 {"label": path_label(DOUBT_PATHS[one]), "text": DOUBT_TEXTS[one], "name": field_name(DOUBT_PATHS[one])}

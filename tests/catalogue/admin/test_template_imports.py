@@ -47,6 +47,15 @@ def test_a_template_is_made_of_a_file_that_nothing_recognises_and_reads_it(admin
         assert "Tonbank 1" in text_of(admin_client.get(f"{owner}/change/"))
 
 
+def test_a_template_that_is_made_of_a_file_reads_it_though_another_one_recognises_it(admin_client, saved):
+    _address, job = upload(admin_client, sale(country="Neverland"))
+    editor = admin_client.post(f"{TEMPLATES}from-job/{job.pk}/")["Location"]
+    form = sent(changed("fields.territory.values", {"Neverland": "ZZ"}), "Other", sample=token_of(editor), _save="")
+    admin_client.post(editor, form)
+    job.refresh_from_db()
+    assert (job.state, job.template_version.template.name) == ("checked", "Other")
+
+
 def test_of_two_templates_that_recognise_a_file_one_is_chosen(admin_client, saved):
     other = template_save(name="Other", definition=changed("sender", "Other sender"))
     address, job = upload(admin_client, sale())

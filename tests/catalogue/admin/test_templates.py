@@ -11,7 +11,7 @@ from django.utils.html import strip_tags
 
 from catalogue.admin.report_templates.forms import form_of
 from catalogue.models import DSR, Template, TemplateVersion
-from catalogue.report_templates.services import template_save
+from catalogue.report_templates.services import template_activate, template_save
 from catalogue.reports.formats.templates.definition import definition_json
 from catalogue.reports.formats.templates.validation import definition_checked
 from tests.catalogue import recipes
@@ -296,11 +296,29 @@ def test_a_sample_belongs_to_its_user_and_only_the_last_ones_are_kept(admin_clie
     assert sorted(path.name for path in Path(settings.DSRHUB_UPLOAD_DIR).iterdir()) == sorted(
         map(token_of, addresses[1:])
     )
-    assert page_messages(admin_client.get(addresses[0])) == ["The sample is gone. Upload it again."]
+    assert "The sample is gone. Upload it again." in text_of(admin_client.get(addresses[0]))
+    check = admin_client.post(f"{TEMPLATES}check/", sent(sample=token_of(addresses[0])))
+    assert "The sample is gone. Upload it again." in text_of(check)
     client.force_login(staff_with("add_template"))
     assert client.get(addresses[1]).context["sample"] is None
     for token in ("../../etc/passwd", "x" * 5000, ""):
         assert client.get(f"{TEMPLATES}add/", {"sample": token}).context["sample"] is None
+
+
+def test_a_sample_that_templates_recognise_already_says_so(admin_client, saved):
+    template_save(name="Inactive", definition=TONBANK)
+    template_activate(template_number=Template.objects.get(name="Inactive").pk, is_active=False)
+    page = text_of(admin_client.get(sample(admin_client, sale())))
+    assert "Templates that recognise this file already: Tonbank." in page
+
+
+def test_a_file_with_very_many_columns_has_drop_downs_over_the_first_ones(admin_client):
+    content = ",".join(f"Column {number}" for number in range(300)).encode() + b"\n"
+    page = admin_client.get(sample(admin_client, content=content))
+    assert (len(page.context["columns"]), page.context["hidden_columns"]) == (200, "100")
+    form = sent(sample="") | {f"{part}-{number}": "" for part in ("heading", "was", "column") for number in range(200)}
+    form |= {f"map-{part}-{number}": "" for part in ("field", "value", "to") for number in range(50)}
+    assert admin_client.post(f"{TEMPLATES}check/", form).status_code == 200
 
 
 def test_a_sample_is_tried_with_a_template_that_is_there(admin_client, saved):

@@ -53,8 +53,10 @@ def totals_of(headings: Cells, fields: dict[int, str], rows: Sequence[Cells], la
         mark = next((column for column in filled if TOTALS.fullmatch(row[column].strip())), None)
         if mark is None or len(filled) > len(headings) / 2 + 1:
             continue
-        text = row[mark].strip()
-        if mark == 0 and _is_end(row, fields.get(0), [*rows, *last[:place]]):
+        text = " ".join(row[mark].split())
+        if not text.isprintable():
+            continue
+        if mark == 0 and text == row[0].strip() and _is_end(row, fields.get(0), [*rows, *last[:place]]):
             return Rows(ends_at=(text,))
         if mark < len(headings) and len(row) == len(headings) and headings[mark].strip():
             return Rows(skip=(Skip(headings[mark].strip(), (text,)),))
