@@ -109,7 +109,8 @@ class DSRAdmin(
         is_ingested = obj is not None and obj.status == DSR.Status.INGESTED
         of_message = is_ingested and obj is not None and obj.message_id is not None
         report = ["dsp", "offer", "society", "territory", "currency", "period"]
-        message = ["message_link", "read_with", "summary_id", "subscribers_counted"]
+        of_template = ["read_with"] if obj and obj.message and obj.message.template_version_id else []
+        message = ["message_link", *of_template, "summary_id", "subscribers_counted"]
         declared = ["usages_declared", "revenue_declared", "revenue_unallocated"]
         contents = ["lines", "usages", "revenue", "lowest", "blank_cells"]
         apart = ["returns_counted", "usages_free", "revenue_free", "use_types"]
@@ -197,7 +198,6 @@ class DSRAdmin(
 
     @admin.display(description=_("template"))
     def read_with(self, dsr: DSR) -> SafeString | None:
-        """Return the version of the template that read the message; None for a message of DDEX."""
         return template_link(dsr.message)
 
     @admin.display(description=_("declared usages"))

@@ -61,7 +61,7 @@ def test_of_two_templates_that_recognise_a_file_one_is_chosen(admin_client, save
     address, job = upload(admin_client, sale())
     page = admin_client.get(address)
     assert "Several templates recognise this file. Choose one:" in text_of(page)
-    assert [str(one) for one in page.context["cards"][0]["templates"]] == ["Other", "Tonbank"]
+    assert [str(one) for one in page.context["cards"][0]["recognising"]] == ["Other", "Tonbank"]
     form = {"upload": job.upload, "check": job.pk, f"template-{job.pk}": other.template_id}
     admin_client.post("/admin/catalogue/dsr/process_import/", form)
     job.refresh_from_db()
