@@ -5,7 +5,7 @@ from collections import Counter
 from collections.abc import Sequence
 
 from catalogue.reports.formats.templates.cells.territories import folded
-from catalogue.reports.formats.templates.definition import LINE_FIELDS, Rows, Skip
+from catalogue.reports.formats.templates.definition import LINE_FIELDS, TEXT_FIELDS, Rows, Skip
 from catalogue.reports.formats.templates.guessing.columns import column_fields
 from catalogue.reports.formats.templates.guessing.forms import is_date, is_number
 
@@ -51,7 +51,7 @@ def totals_of(headings: Cells, fields: dict[int, str], rows: Sequence[Cells], la
     for place, row in enumerate(last[-LAST_ROWS:], start=max(len(last) - LAST_ROWS, 0)):
         filled = [column for column, cell in enumerate(row) if cell.strip()]
         mark = next((column for column in filled if TOTALS.fullmatch(row[column].strip())), None)
-        if mark is None or len(filled) > len(headings) / 2 + 1:
+        if mark is None or len(filled) > len(headings) / 2 + 1 or _names_a_recording(row, mark, fields):
             continue
         text = " ".join(row[mark].split())
         if not text.isprintable():
@@ -61,6 +61,11 @@ def totals_of(headings: Cells, fields: dict[int, str], rows: Sequence[Cells], la
         if mark < len(headings) and len(row) == len(headings) and headings[mark].strip():
             return Rows(skip=(Skip(headings[mark].strip(), (text,)),))
     return Rows()
+
+
+def _names_a_recording(row: Cells, mark: int, fields: dict[int, str]) -> bool:
+    """Whether a row is of a recording, though it has few cells: an artist may be `Sum 41`."""
+    return any(cell.strip() and fields.get(column) in TEXT_FIELDS for column, cell in enumerate(row) if column != mark)
 
 
 def _is_end(mark: Cells, field: str | None, others: Sequence[Cells]) -> bool:

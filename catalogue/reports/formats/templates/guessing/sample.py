@@ -120,9 +120,8 @@ def texts_of(head: bytes, tail: bytes, encoding: str) -> tuple[str, str]:
     begins_big = encoding == "utf-16" and head.startswith(codecs.BOM_UTF16_BE)
     first = head.decode(encoding, errors="ignore").removeprefix("\ufeff")
     last = tail.decode("utf-16-be" if begins_big else encoding, errors="ignore").removeprefix("\ufeff")
-    if len(head) < HEAD_BYTES:
-        return first, last
-    return first[: first.rfind("\n") + 1] or first, last.partition("\n")[2]
+    whole_first = first[: first.rfind("\n") + 1] or first if len(head) == HEAD_BYTES else first
+    return whole_first, last.partition("\n")[2] if len(tail) == TAIL_BYTES else last
 
 
 # --- Delimiter and quote ---------------------------------------------------------------------------------------
