@@ -240,6 +240,14 @@ def test_an_empty_file(guessed):
     assert found.doubts == (Doubt.DELIMITER, Doubt.HEADING_ROW)
 
 
+def test_a_sample_in_no_encoding_is_in_doubt(guessed):
+    assert guessed(bytes(range(128, 256)) * 50).doubts == (Doubt.ENCODING, Doubt.DELIMITER)
+
+
+def test_a_sample_may_end_within_a_character(guessed):
+    assert len(guessed(f"{PLAIN}Spotify,\U0001f3b5".encode("utf-16")[:-2]).rows) == 2
+
+
 def test_a_file_without_headings(guessed):
     found = guessed("Spotify,ES,2020-01,1,0.5\nSpotify,FR,2020-01,2,0.5\n")
     assert (found.definition.file.heading_row, found.headings) == (0, ("1", "2", "3", "4", "5"))
