@@ -199,3 +199,36 @@ class DeliveryFailed(DsrhubError):
     """The import of a delivery in a drop folder ended with an internal error, which the log has."""
 
     code = "internal_error"
+
+
+class InvalidTemplate(DsrhubError):
+    """The definition of a template cannot be used. `extra` has its `faults`: see `Fault`."""
+
+    code = "invalid_template"
+
+
+class TemplateNotFound(NotFoundError):
+    """No template, or no version of it, has this id or name."""
+
+    code = "template_not_found"
+
+
+class TemplateExists(ConflictError):
+    """A template of this name exists. `extra` has its `id`."""
+
+    code = "template_exists"
+
+
+class TemplateInUse(ConflictError):
+    """A template cannot be deleted: messages were read with it, or uploaded files wait to be.
+
+    `extra` has their numbers as `messages` and `files`.
+    """
+
+    code = "template_in_use"
+
+
+class TemplateAmbiguous(ConflictError):
+    """Several templates recognise a file, and none of them was chosen. `extra` has their names as `templates`."""
+
+    code = "template_ambiguous"

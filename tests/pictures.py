@@ -49,7 +49,16 @@ START = Picture("start", "/admin/", 590)
 IMPORT = Picture("import", "/admin/catalogue/dsr/import/", 640)
 DSR = Picture("dsr", "/admin/catalogue/dsr/", 466)
 BREAKDOWN = Picture("breakdown", "/admin/catalogue/dsr/breakdown/?by=territory&then_by=month", 880, "dark")
-PICTURES = (START, IMPORT, DSR, BREAKDOWN)
+TEMPLATE = Picture("template", "/admin/catalogue/template/sample/", 900)
+PICTURES = (START, IMPORT, DSR, BREAKDOWN, TEMPLATE)
+# A sample of a sender that no template knows, with a name that is no territory.
+SALES = """Verkaufsmonat;Plattform;Land;Währung;Künstler;Titel;ISRC;Anzahl;Netto
+2020-01;Spotify;Deutschland;EUR;Björk;Jóga;FRZ039700011;1204;12,345678
+2020-01;Spotify;Österreich;EUR;Björk;Hunter;FRZ039700010;80;0,9
+2020-01;Deezer;Alpenraum;EUR;Björk;Jóga;FRZ039700011;15;0,07
+2020-01;Deezer;Deutschland;EUR;Björk;Bachelorette;FRZ039700013;311;3,02
+Summe;;;;;;;1610;16,335678
+"""
 
 
 def main() -> None:
@@ -71,6 +80,8 @@ def main() -> None:
         take(page, IMPORT)
         page.goto(BREAKDOWN.address)
         take(page, BREAKDOWN)
+        check_sample(page)
+        take(page, TEMPLATE)
 
 
 @contextmanager
@@ -142,6 +153,19 @@ def upload(page: Page, content: bytes) -> None:
     page.set_input_files("[name=import_file]", {"name": UPLOADED_AS, "mimeType": "text/plain", "buffer": content})
     page.click("#content-main [type=submit]")
     page.wait_for_selector(".problems")
+
+
+def check_sample(page: Page) -> None:
+    """Upload a sample, complete what is guessed of it, and wait for the result of its check."""
+    page.goto(TEMPLATE.address)
+    page.set_input_files(
+        "#id_sample", {"name": "nordklang.csv", "mimeType": "text/csv", "buffer": SALES.encode("cp1252")}
+    )
+    page.click("[type=submit][value=Upload]")
+    for name, value in (("name", "Nordklang"), ("sender", "Nordklang"), ("fields-offer-constant", "Nordklang")):
+        page.fill(f"#id_{name}", value)
+    page.click("[name=_check]")
+    page.wait_for_selector("#check-unmapped")
 
 
 def take(page: Page, picture: Picture) -> None:

@@ -15,12 +15,16 @@ from django.db import DatabaseError, connection, transaction
 from django.test import Client
 from django.utils import timezone
 
+from catalogue.admin.report_templates.forms import form_of
 from catalogue.dsrs.services import dsr_delete
 from catalogue.exceptions import DSRNotFound, ExchangeRateMissing
 from catalogue.imports.reverting import version_return
 from catalogue.imports.worker import queue_drain
-from catalogue.models import DSR, EcbRate, OperatorRate, PartyAlias, SupersededDSR
+from catalogue.models import DSR, EcbRate, OperatorRate, PartyAlias, SupersededDSR, Template
 from catalogue.rates.services import operator_rate_delete
+from catalogue.report_templates.services import template_save
+from catalogue.reports.formats.templates.definition import definition_json
+from catalogue.reports.formats.templates.validation import definition_checked
 from dsrhub import actors, tokens
 from dsrhub.audit import audit
 from dsrhub.models import Action, ApiKey, ApiToken, AuditEntry
@@ -30,6 +34,7 @@ from subscriptions.models import DataUsageRecord, PriceLimit, SealedDay, Subscri
 from tests import recipes
 from tests.catalogue import recipes as catalogue_recipes
 from tests.catalogue.helpers import NO_JANUARY, import_report, line, write_report
+from tests.catalogue.reports.formats.templates.definitions import TONBANK
 from tests.confirming import confirm_action, confirm_deletion, save
 from tests.subscriptions import recipes as subscription_recipes
 from tests.subscriptions.helpers import add, event, subscribe
@@ -301,6 +306,46 @@ def delete_alias_in_the_list(world):
     return "catalogue.partyalias", alias.pk
 
 
+def template_form(**values):
+    form = form_of(definition_json(definition_checked(TONBANK)), name="Tonbank")
+    return {name: form.data.getlist(name) for name in form.data} | {"_save": ""} | values
+
+
+@doing("admin", "template_added")
+def add_template(world):
+    world.post("catalogue/template/add/", **template_form())
+    return "catalogue.template", Template.objects.get(name="Tonbank").pk
+
+
+@doing("admin", "template_added")
+def import_template(world):
+    document = {"dsrhub_template": 1, "name": "Tonbank", "definition": TONBANK}
+    file = SimpleUploadedFile("tonbank.json", json.dumps(document).encode())
+    world.post("catalogue/template/import/", document=file)
+    return "catalogue.template", Template.objects.get(name="Tonbank").pk
+
+
+@doing("admin", "template_changed")
+def change_template(world):
+    template = template_save(name="Tonbank", definition=TONBANK).template_id
+    world.post(f"catalogue/template/{template}/change/", **template_form(sender="Other", seen_version="1"))
+    return "catalogue.template", template
+
+
+@doing("admin", "template_deleted")
+def delete_template(world):
+    template = template_save(name="Tonbank", definition=TONBANK).template_id
+    world.delete(f"catalogue/template/{template}/delete/")
+    return "catalogue.template", template
+
+
+@doing("admin", "template_deleted")
+def delete_template_in_the_list(world):
+    template = template_save(name="Tonbank", definition=TONBANK).template_id
+    world.delete_selected("catalogue/template/", template)
+    return "catalogue.template", template
+
+
 @doing("admin", "party_renamed")
 def rename_in_the_admin(world):
     catalogue_recipes.dsr.make(dsp="Spotify AB")
@@ -315,6 +360,49 @@ def rename_by_the_command(world):
     catalogue_recipes.dsr.make(dsp="Spotify AB")
     call_command("rename_party", "dsp", "Spotify AB", "Spotify")
     return "catalogue.dsr", ""
+
+
+# --- Templates -------------------------------------------------------------------------------------------------
+
+
+def template_document(world, **changes):
+    path = world.folder / "template.json"
+    path.write_text(json.dumps({"dsrhub_template": 1, "name": "Tonbank", "definition": TONBANK | changes}))
+    return path
+
+
+@doing("command", "template_added")
+def import_template_by_the_command(world):
+    call_command("templates", "import", template_document(world))
+    return "catalogue.template", Template.objects.get(name="Tonbank").pk
+
+
+@doing("command", "template_added")
+def clone_template_by_the_command(world):
+    catalogue_recipes.template_version.make()
+    call_command("templates", "clone", "Tonbank", "Tonbank Spain")
+    return "catalogue.template", Template.objects.get(name="Tonbank Spain").pk
+
+
+@doing("command", "template_changed")
+def replace_template_by_the_command(world):
+    template = catalogue_recipes.template_version.make().template
+    call_command("templates", "import", template_document(world, sender="Tonbank Ltd"), "--replace")
+    return "catalogue.template", template.pk
+
+
+@doing("command", "template_changed")
+def deactivate_template_by_the_command(world):
+    template = catalogue_recipes.template_version.make().template
+    call_command("templates", "deactivate", "Tonbank")
+    return "catalogue.template", template.pk
+
+
+@doing("command", "template_deleted")
+def delete_template_by_the_command(world):
+    template = catalogue_recipes.template_version.make().template
+    call_command("templates", "delete", "Tonbank")
+    return "catalogue.template", template.pk
 
 
 # --- Rates -----------------------------------------------------------------------------------------------------
@@ -836,6 +924,8 @@ CONSEQUENCES = {
     # Only what was deleted can return, or be dropped.
     "dsr_reverted": {"dsr_deleted"},
     "versions_dropped": {"dsr_deleted"},
+    "template_changed": {"template_added"},
+    "template_deleted": {"template_added"},
     "password_changed": {"token_revoked"},
     "token_revoked": {"password_changed"},
     "token_deleted": {"token_created"},

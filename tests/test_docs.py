@@ -106,7 +106,8 @@ def codes_of_format(name: str, base: type[StrEnum]) -> list[str]:
 
 def format_names() -> list[str]:
     """The folders of the registered formats."""
-    return [type(one).__module__.split(".")[-2] for one in registry.FORMATS]
+    kinds = [one if isinstance(one, type) else type(one) for one in registry.kinds()]
+    return [kind.__module__.split(".")[-2] for kind in kinds]
 
 
 @pytest.mark.parametrize(("heading", "codes"), [("Errors", CommonError), ("Warnings", CommonWarning)])

@@ -36,6 +36,15 @@ def recording_link(resource: FoundResource) -> SafeString:
     return link(resource.title or resource.dsp_id, "resource_page", dsp=resource.dsp, dsp_id=resource.dsp_id)
 
 
+def template_link(message: ReportMessage | None) -> SafeString | None:
+    """Return the version of the template that read a message as a link to it; None for other messages."""
+    version = message and message.template_version
+    if not version:
+        return None
+    address = reverse("admin:catalogue_template_history", args=[version.template_id])
+    return format_html('<a href="{}#version-{}">{}</a>', address, version.number, version)
+
+
 def days(owner: AbstractDSR | ReportMessage) -> SafeString:
     """Return a period, which breaks between its days in a narrow column."""
     return format_html(

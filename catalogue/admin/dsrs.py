@@ -26,6 +26,7 @@ from catalogue.admin.cells import (
     revenue_eur,
     revenue_kind,
     sums_shown,
+    template_link,
     terms,
 )
 from catalogue.admin.declared import DeclaredForm
@@ -108,7 +109,8 @@ class DSRAdmin(
         is_ingested = obj is not None and obj.status == DSR.Status.INGESTED
         of_message = is_ingested and obj is not None and obj.message_id is not None
         report = ["dsp", "offer", "society", "territory", "currency", "period"]
-        message = ["message_link", "summary_id", "subscribers_counted"]
+        of_template = ["read_with"] if obj and obj.message and obj.message.template_version_id else []
+        message = ["message_link", *of_template, "summary_id", "subscribers_counted"]
         declared = ["usages_declared", "revenue_declared", "revenue_unallocated"]
         contents = ["lines", "usages", "revenue", "lowest", "blank_cells"]
         apart = ["returns_counted", "usages_free", "revenue_free", "use_types"]
@@ -193,6 +195,10 @@ class DSRAdmin(
     @admin.display(description=_("message"), ordering="message")
     def message_link(self, dsr: DSR) -> SafeString | None:
         return None if dsr.message is None else link(dsr.message, "reportmessage_change", dsr.message_id)
+
+    @admin.display(description=_("template"))
+    def read_with(self, dsr: DSR) -> SafeString | None:
+        return template_link(dsr.message)
 
     @admin.display(description=_("declared usages"))
     def usages_declared(self, dsr: DSR) -> str:

@@ -65,8 +65,18 @@ def job_card(job: ImportJob, in_work: set[int], same_key: Sequence[ImportJob]) -
         "replaced_files": ", ".join(other.name for other in same_key if other.pk < job.pk),
         "is_waiting": job.state in ImportJob.WORK,
         "is_open": job.state in ImportJob.OPEN and job.stored_name != "",
+        "asks_template": _asks_template(job),
+        # The names of the templates that recognise it, where there are several.
+        "recognising": preview.get("templates", []),
+        "offers_template": job.state == State.REFUSED and job.stored_name != "" and _asks_template(job),
         "can_check_again": job.state in (State.CHECKED, State.REFUSED) and job.stored_name != "",
     }
+
+
+def _asks_template(job: ImportJob) -> bool:
+    """Whether a user may choose the template of a file: not where another format reads it."""
+    is_read_by_one = job.template_id is not None or job.template_version_id is not None
+    return is_read_by_one or (job.preview or {}).get("asks_template", False)
 
 
 def _labelled(pairs: Sequence[Sequence[Any]]) -> list[tuple[Any, Any]]:
@@ -172,13 +182,18 @@ def _declared_form(job: ImportJob, preview: dict[str, Any]) -> DeclaredForm:
 
 
 def _dsr_table(preview: dict[str, Any]) -> dict[str, Any]:
-    """Return the table of the DSRs of a message, or of another delivery of several. Others have none."""
+    """Return the table of the DSRs of a message, or of another delivery of several. Others have none.
+
+    The DSRs of a message of DDEX have declared numbers, and those of a file that a template reads do not.
+    """
     message = preview.get("message", [])
     found = shown_dsrs(preview) if message else preview.get("dsrs", [])
     # The page shows the recipient and the period of a message once.
     names = [name for one in found for name, value in one["report"] or [] if value]
-    keys = [name for name in dict.fromkeys(names) if not (message and name in ("society", "period"))]
+    has_declared = any(one.get("declared") for one in found)
+    keys = [name for name in dict.fromkeys(names) if not (has_declared and name in ("society", "period"))]
     return {
+        "has_declared": has_declared,
         "message": _labelled(message),
         "dsr_keys": keys,
         "dsrs": [_dsr_row(one, keys) for one in found],

@@ -43,7 +43,8 @@ from catalogue.imports import jobs as import_jobs
 from catalogue.imports.progress import Deadline
 from catalogue.imports.selectors import WORKER, import_job_problems, jobs_in_work, jobs_of_same_key, jobs_of_upload
 from catalogue.imports.worker import job_step_run
-from catalogue.models import DSR, ImportJob, OperatorRate
+from catalogue.models import DSR, ImportJob, OperatorRate, Template
+from catalogue.report_templates.selectors import template_get
 from catalogue.reports.formats import registry
 from catalogue.reports.formats.registry import (
     file_endings,
@@ -70,7 +71,7 @@ class ReportPath(PathFormat):
     """Any format of reports: the registry of formats recognises it when the file is checked."""
 
     def get_title(self) -> str:
-        return ", ".join(report_format.name for report_format in registry.FORMATS)
+        return ", ".join(report_format.name for report_format in registry.kinds())
 
 
 class SeveralFilesInput(forms.ClearableFileInput):
@@ -91,8 +92,19 @@ class ReportImportForm(ImportForm):  # type: ignore[misc]
         allow_empty_file=True,
     )
 
+    template = forms.ModelChoiceField(
+        Template.objects.all(),
+        required=False,
+        label=gettext_lazy("Template"),
+        empty_label=gettext_lazy("the one that recognises each file"),
+        help_text=gettext_lazy(
+            "For column files, such as CSV and XLSX. The one that you choose reads all of these files."
+        ),
+    )
+
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
+        self.fields["template"].widget.attrs["aria-describedby"] = "id_template_help"
         # Why files of the upload are left out.
         self.skipped: list[str] = []
         self.fields["import_file"].widget.attrs["accept"] = ",".join((*file_endings(), ".gz"))
@@ -130,7 +142,8 @@ class DeliveredReport(Resource):  # type: ignore[misc]
     def import_data(self, dataset: Path, dry_run: bool = False, *, user: User, **kwargs: Any) -> Result:
         if dry_run:
             upload, name = kwargs["upload"], kwargs["file_name"]
-            job = import_jobs.import_job_add(upload=upload, path=dataset, name=name, user=user)
+            template = kwargs["template"]
+            job = import_jobs.import_job_add(upload=upload, path=dataset, name=name, user=user, template=template)
             run_at_once(job, kwargs["progress"])
         else:
             job = ImportJob.objects.get(stored_name=dataset.name)
@@ -185,7 +198,7 @@ class ReportImportMixin(PathImportMixin, ImportMixin):  # type: ignore[misc]
         if not (request.method == "POST" and form.is_valid()):
             if _is_script(request):
                 # As the page of the form, with the status 200.
-                return JsonResponse({"errors": list(form.errors.get("import_file", []))})
+                return JsonResponse({"errors": [one for errors in form.errors.values() for one in errors]})
             page: TemplateResponse = super().import_action(request, **kwargs)
             page.context_data |= {"replaced": _replaced(request), **_limits()}  # type: ignore[operator]
             return page
@@ -197,7 +210,13 @@ class ReportImportMixin(PathImportMixin, ImportMixin):  # type: ignore[misc]
             dataset = ReportPath().create_dataset(self.write_to_tmp_storage(file, ReportPath()).read())
             try:
                 DeliveredReport().import_data(
-                    dataset, dry_run=True, upload=upload, file_name=file.name, user=_user(request), progress=progress
+                    dataset,
+                    dry_run=True,
+                    upload=upload,
+                    file_name=file.name,
+                    user=_user(request),
+                    progress=progress,
+                    template=form.cleaned_data["template"],
                 )
             except WaitingFilesTooLarge as error:
                 dataset.unlink()
@@ -238,7 +257,7 @@ class ReportImportMixin(PathImportMixin, ImportMixin):  # type: ignore[misc]
         if form.get("abandon") == number:
             import_jobs.import_job_discard(job=job)
         elif form.get("check") == number:
-            import_jobs.import_job_check_again(job=job)
+            import_jobs.import_job_check_again(job=job, template=_chosen_template(form.get(f"template-{number}", "")))
             return True
         elif "confirm" in form and number in form.getlist("job") and job.state == State.CHECKED:
             replace = number in form.getlist("replace")
@@ -268,8 +287,11 @@ class ReportImportMixin(PathImportMixin, ImportMixin):  # type: ignore[misc]
             "upload": upload,
             "cards": [job_card(job, in_work, same_key[job.pk]) for job in jobs],
             "can_confirm": any(job.state == State.CHECKED for job in jobs),
+            "templates": list(Template.objects.all()),
             "may_replace": may_replace(request),
             "may_drop": may_drop(request),
+            "may_make_template": request.user.has_perm("catalogue.add_template"),
+            "may_change_template": request.user.has_perm("catalogue.change_template"),
             "may_enter_rates": request.user.has_perm("catalogue.add_operatorrate"),
             "lacks_worker": WORKER not in in_work and any(job.state in ImportJob.WORK for job in jobs),
         }
@@ -361,6 +383,14 @@ def _declared(job: ImportJob, data: QueryDict) -> DeclaredTotals:
     if not form.is_valid():
         raise InvalidArgument(joined([job.name, form.findings], ": "), argument="declared")
     return form.declared()
+
+
+def _chosen_template(number: str) -> Template | None:
+    """The template that was chosen on the page; None where none was. Raises TemplateNotFound."""
+    if not number:
+        return None
+    known = plain_id(number)
+    return template_get(-1 if known is None else known)
 
 
 def _waiting_upload(upload: str) -> HttpResponseRedirect:

@@ -1,6 +1,7 @@
 """The pages of messages: the list, the facts of each with its files and DSRs, and the deletion of a whole message."""
 
 from collections.abc import Collection, Iterable
+from decimal import Decimal
 from typing import Any
 
 from django.contrib import admin
@@ -12,14 +13,14 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from catalogue.admin.cells import days, link, problem_counts, revenue, revenue_eur, sums_shown, terms
+from catalogue.admin.cells import days, link, problem_counts, revenue, revenue_eur, sums_shown, template_link, terms
 from catalogue.admin.dsrs import deleted_dsrs
 from catalogue.admin.filters import of_message
 from catalogue.admin.parts import first_problems
 from catalogue.dsrs.kept_files import message_file, message_file_open
 from catalogue.dsrs.messages import messages_described
 from catalogue.dsrs.services import message_delete
-from catalogue.dsrs.sums import Sums, dsr_sums, with_dsr_sums
+from catalogue.dsrs.sums import CurrencySums, Sums, dsr_sums, with_dsr_sums
 from catalogue.models import DSR, ReportMessage, ReportProblem
 from dsrhub.admin import DeletedByServiceAdmin, UneditedAdmin
 from dsrhub.cells import grouped, money, plain, rounded
@@ -59,6 +60,13 @@ class ReportMessageAdmin(ListTotalsAdmin, UneditedAdmin, DeletedByServiceAdmin):
         (gettext_lazy("Delivery"), {"fields": ["format", "profile", "profile_version", "created"]}),
         (None, {"fields": ["imported_at", "imported_by"]}),
     ]
+
+    def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
+        """Return the fields, with the template in place of the profile where one has read the message."""
+        if obj is None or obj.template_version_id is None:
+            return self.fieldsets
+        delivery = gettext_lazy("Delivery"), {"fields": ["format", "read_with"]}
+        return [*self.fieldsets[:3], delivery, *self.fieldsets[4:]]
 
     def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return may_view(request, DSR)
@@ -103,6 +111,10 @@ class ReportMessageAdmin(ListTotalsAdmin, UneditedAdmin, DeletedByServiceAdmin):
         """Return the number of warnings of the message as a whole and of its DSRs."""
         counts = problem_counts(0, message.all_warning_count)  # type: ignore[attr-defined]
         return link(counts, "reportproblem_changelist", message=message.pk) if counts else None
+
+    @admin.display(description=gettext_lazy("template"))
+    def read_with(self, message: ReportMessage) -> SafeString | None:
+        return template_link(message)
 
     @admin.display(description=gettext_lazy("problems"))
     def first_problems(self, message: ReportMessage) -> SafeString | str:
@@ -167,10 +179,13 @@ def _may_export(request: HttpRequest) -> bool:
 
 def _page_of(message: ReportMessage, *, may_export: bool) -> dict[str, Any]:
     dsrs = message.dsrs.select_related("message").with_revenue_eur().order_by("pk")
+    # Summaries of DDEX declare numbers, and files that a template reads do not.
+    has_declared = message.template_version_id is None
     return {
+        "has_declared": has_declared,
         "has_export_permission": may_export,
         "files": [_file_row(message, number, may_export) for number in range(len(message.files))],
-        "totals": _totals_rows(dsr_sums(message.dsrs.all())),
+        "totals": _totals_rows(dsr_sums(message.dsrs.all()), has_declared=has_declared),
         "dsrs": [_dsr_row(dsr) for dsr in dsrs[:DSRS_ON_A_PAGE]],
         "dsr_count": grouped(dsrs.aggregate(count=Count("pk"))["count"]),
         "shown_dsr_count": DSRS_ON_A_PAGE,
@@ -182,21 +197,26 @@ def _file_row(message: ReportMessage, number: int, may_export: bool) -> dict[str
     return {**message.files[number], "number": number + 1, "is_kept": kept, "can_download": kept and may_export}
 
 
-def _totals_rows(sums: Sums) -> list[tuple[str, list[Any]]]:
+def _totals_rows(sums: Sums, *, has_declared: bool) -> list[tuple[str, list[Any]]]:
     """The control totals: a row for each currency, and one of all, which has amounts in EUR only."""
     rows = [
         (
             one.currency,
             [
                 *(grouped(one.dsr_count), grouped(one.line_count), plain(one.usages)),
-                *(money(amount, one.currency) for amount in (one.declared_revenue, one.revenue)),
-                *(money(one.unallocated_revenue, one.currency), rounded(one.revenue_eur)),
+                *(money(amount, one.currency) for amount in _revenues(one, has_declared=has_declared)),
+                rounded(one.revenue_eur),
             ],
         )
         for one in sums.currencies
     ]
     counts = [grouped(sums.dsr_count), grouped(sums.line_count), plain(sums.usages)]
-    return [*rows, (_("all"), [*counts, None, None, None, rounded(sums.revenue_eur)])]
+    blank = [None] * (3 if has_declared else 1)
+    return [*rows, (_("all"), [*counts, *blank, rounded(sums.revenue_eur)])]
+
+
+def _revenues(sums: CurrencySums, *, has_declared: bool) -> list[Decimal | None]:
+    return [sums.declared_revenue, sums.revenue, sums.unallocated_revenue] if has_declared else [sums.revenue]
 
 
 def _dsr_row(dsr: DSR) -> dict[str, Any]:
@@ -204,6 +224,7 @@ def _dsr_row(dsr: DSR) -> dict[str, Any]:
         "link": link(dsr.summary_id or dsr.pk, "dsr_change", dsr.pk),
         "dsr": dsr,
         "terms": terms(dsr),
+        "period": days(dsr),
         "lines": link(grouped(dsr.line_count), "dsr_lines", dsr.pk),
         "declared_usages": None if dsr.declared_usages is None else grouped(dsr.declared_usages),
         "usages": grouped(dsr.total_usages),

@@ -95,7 +95,12 @@ class UploadParameters(Parameters):
 
     file = serializers.FileField(
         allow_empty_file=True,
-        help_text="A report named `{DSP}_{Offer}[_{Society}]_{TT}_{CCC}_{period}.tsv[.gz]`, or a file of a message.",
+        help_text="A report named `{DSP}_{Offer}[_{Society}]_{TT}_{CCC}_{period}.tsv[.gz]`, a file of a message, or a "
+        "column file that a template reads.",
+    )
+    template = serializers.CharField(
+        required=False,
+        help_text="The name of the template that reads a column file, instead of the one that recognises it.",
     )
     # Without a default in the document, which TypeScript would turn into a required property.
     replace = serializers.BooleanField(
@@ -113,7 +118,7 @@ class UploadParameters(Parameters):
     declared_revenue = signed_amount("The revenue that the service declares, if the delivery has one currency.")
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
-        attrs = {"replace": False, "drop_missing": False, **attrs}
+        attrs = {"replace": False, "drop_missing": False, "template": None, **attrs}
         if attrs["drop_missing"] and not attrs["replace"]:
             raise serializers.ValidationError(
                 {"drop_missing": ErrorDetail(gettext("Needs `replace`."), "needs_replace")}
@@ -604,3 +609,6 @@ class ConflictSerializer(ErrorSerializer):
     ids = serializers.ListField(child=serializers.IntegerField(), required=False, help_text="The ids of all DSRs.")
     message_id = serializers.CharField(required=False)
     job = serializers.IntegerField(required=False)
+    templates = serializers.ListField(
+        child=serializers.CharField(), required=False, help_text="The names of the templates that recognise the file."
+    )

@@ -55,15 +55,16 @@ from catalogue.api.totals import ComparedTotalsSerializer, ExactJSONParser, Tota
 from catalogue.dsrs import messages, selectors
 from catalogue.dsrs.declared import dsr_totals_compared
 from catalogue.dsrs.services import dsr_delete, message_delete
-from catalogue.exceptions import PeriodReversed, ReportRefused
+from catalogue.exceptions import PeriodReversed, ReportRefused, TemplateNotFound
 from catalogue.imports.jobs import import_job_discard
 from catalogue.imports.loading import Choices
 from catalogue.imports.outcome import Outcome
 from catalogue.imports.selectors import import_job_get
 from catalogue.imports.uploads import upload_import
 from catalogue.lines.scope import Scope
-from catalogue.models import ImportJob
+from catalogue.models import ImportJob, TemplateVersion
 from catalogue.ranking.selectors import resource_ranking
+from catalogue.report_templates.selectors import template_named, template_version
 from dsrhub.api.errors import (
     BUSY,
     NO_LENGTH,
@@ -81,13 +82,15 @@ from dsrhub.api.errors import (
 from dsrhub.api.fields import EXACT_IN_WORDS
 from dsrhub.api.pages import PageParameters, link_to_next, page_response
 from dsrhub.api.parameters import Parameters
+from dsrhub.exceptions import InvalidArgument
 
 IMPORT_NOT_FOUND = OpenApiResponse(ErrorSerializer, description="There is no such import.")
 EXISTS = OpenApiResponse(
     ConflictSerializer,
     description="DSRs with the same keys, or a message with the same id, have different content; "
     "or an earlier version has this content; "
-    "or a name looks like another one; or a file of the message waits already.",
+    "or a name looks like another one; or a file of the message waits already; "
+    "or several templates recognise the file, and `template` names none of them.",
 )
 NOT_LOADED = OpenApiResponse(
     PolymorphicProxySerializer("NotLoaded", [RefusalSerializer, WrongParametersSerializer], None),
@@ -160,6 +163,7 @@ class DSRListView(APIView):
         for choice, permission in (("replace", "catalogue.change_dsr"), ("drop_missing", "catalogue.delete_dsr")):
             if upload[choice] and not request.user.has_perm(permission):
                 self.permission_denied(request)
+        template = _chosen_template(upload["template"])
         file: TemporaryUploadedFile = upload["file"]
         if (file.size or 0) > settings.DSRHUB_UPLOAD_LIMIT_BYTES:
             raise TooLarge(
@@ -174,6 +178,7 @@ class DSRListView(APIView):
                     drop_missing=upload["drop_missing"],
                     user=cast(User, request.user),
                     declared=declared_of(upload, "declared_"),
+                    template=template,
                 ),
             )
         except ReportRefused as refusal:
@@ -184,6 +189,16 @@ class DSRListView(APIView):
         is_new = report.outcome != Outcome.UNCHANGED
         code = status.HTTP_201_CREATED if is_new else status.HTTP_200_OK
         return Response(import_report_data(report), status=code)
+
+
+def _chosen_template(name: str | None) -> TemplateVersion | None:
+    """The latest version of the template of this name. Raises InvalidArgument."""
+    if name is None:
+        return None
+    try:
+        return template_version(template_named(name))
+    except TemplateNotFound as error:
+        raise InvalidArgument(error.text, argument="template") from error
 
 
 class ImportView(APIView):

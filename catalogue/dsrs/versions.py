@@ -1,7 +1,7 @@
 """Questions about earlier versions of DSRs: lists of them, what stands in their place, and the disk that they take."""
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -82,14 +82,34 @@ def versions_of_step(version: SupersededDSR) -> list[SupersededDSR]:
     return [one for one in of_message if one.superseded_at == version.superseded_at]
 
 
-def same_delivery(contexts: Sequence[SalesContext], sha256: str) -> list[SupersededDSR]:
-    """The versions that a delivery of this content became, which were superseded in one step; none if it is new."""
+def same_delivery(
+    contexts: Sequence[SalesContext], sha256: str, *, template_version: int | None
+) -> list[SupersededDSR]:
+    """The versions that a delivery of this content became, which were superseded in one step; none if it is new.
+
+    `template_version` is the id of the version of the template that reads the delivery: another one may read it in
+    another way.
+    """
     by_step: defaultdict[tuple[int | None, datetime], list[SupersededDSR]] = defaultdict(list)
     for version in SupersededDSR.objects.under(contexts):
         if version.sha256 == sha256:
             by_step[version.message_id, version.superseded_at].append(version)
     wanted = set(contexts)
-    return next((step for step in by_step.values() if {one.context for one in step} == wanted), [])
+    steps = [step for step in by_step.values() if {one.context for one in step} == wanted]
+    read_by = template_versions([step[0].message_id for step in steps])
+    return next((step for step in steps if read_by.get(step[0].message_id) == template_version), [])
+
+
+def template_versions(message_ids: Iterable[int | None]) -> Mapping[int | None, int]:
+    """The ids of the versions of templates that read messages, standing or superseded, by the ids of these."""
+    ids = {number for number in message_ids if number is not None}
+    return {
+        message: version
+        for model in (ReportMessage, SupersededMessage)
+        for message, version in model.objects.filter(pk__in=ids, template_version__isnull=False).values_list(
+            "pk", "template_version"
+        )
+    }
 
 
 def kept_until(version: SupersededDSR) -> datetime:

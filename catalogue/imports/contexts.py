@@ -8,10 +8,10 @@ from dataclasses import dataclass, replace
 from catalogue.dsrs.aliases import Aliases
 from catalogue.dsrs.names import SettledNames, names_settle
 from catalogue.exceptions import InvalidReportName
-from catalogue.models import DSR, Currency, PartyAlias, Territory
+from catalogue.imports.choosing import delivery_format
+from catalogue.models import DSR, Currency, PartyAlias, TemplateVersion, Territory
 from catalogue.reports.contexts import Contents, DescribedContext, MessageFacts, Party, SalesContext
 from catalogue.reports.delivery import DamagedDelivery, Delivery
-from catalogue.reports.formats.registry import format_of
 from catalogue.reports.problems import CommonError, CommonWarning, Problem, ProblemLog, shown
 from dsrhub.exceptions import DsrhubError
 from dsrhub.texts import gettext_lazy as _
@@ -56,11 +56,11 @@ def contents_settle(contents: Contents, name: str, problems: ProblemLog) -> Sett
     return SettledContents(replace(contents, contexts=settled), names, delivered)
 
 
-def settled_contexts(deliveries: Sequence[Delivery]) -> Sequence[SalesContext]:
+def settled_contexts(deliveries: Sequence[Delivery], template: TemplateVersion | None = None) -> Sequence[SalesContext]:
     """The sales contexts of a delivery; none where it cannot be said what they are: an import tells why."""
     problems = ProblemLog(0)
     try:
-        contents = format_of(deliveries[0]).describe(deliveries, problems)
+        contents = delivery_format(deliveries[0], template).describe(deliveries, problems)
         if contents is None:
             return []
         return contents_settle(contents, deliveries[0].name, problems).contexts

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from django.db.models import QuerySet
 
+from catalogue.dsrs.versions import template_versions
 from catalogue.exceptions import DSRExists, MessageIdReused
 from catalogue.models import DSR, ReportMessage
 from catalogue.reports.contexts import MessageFacts, SalesContext
@@ -16,10 +17,15 @@ from dsrhub.values import listed
 
 @dataclass(frozen=True)
 class Earlier:
-    """The ingested DSR under the key of each context, and the message of the same sender and id; None where none is."""
+    """The ingested DSR under the key of each context, and the message of the same sender and id; None where none is.
+
+    `same_template` says whether the version of a template that reads the delivery has read all of these DSRs, too: it
+    is true where no template reads either.
+    """
 
     by_context: Sequence[DSR | None]
     message: ReportMessage | None
+    same_template: bool = True
 
     @property
     def dsrs(self) -> list[DSR]:
@@ -31,10 +37,18 @@ class Earlier:
 
     def is_same(self, sha256: str) -> bool:
         """Whether just this content is there, with all of its contexts."""
-        return None not in self.by_context and all(dsr.sha256 == sha256 for dsr in self.dsrs)
+        is_there = None not in self.by_context and all(dsr.sha256 == sha256 for dsr in self.dsrs)
+        return is_there and self.same_template
 
     def refuse(self, name: str) -> None:
         """Raises MessageIdReused or DSRExists, where there is anything."""
+        if self.message is not None and self.message.template_version_id is not None:
+            text = _(
+                "%(name)s: this content is imported already, read in another way by version %(version)s of template "
+                "%(template)s. It stays, unless its replacement is asked for."
+            )
+            facts = {"name": name, "version": self.message.profile_version, "template": repr(self.message.profile)}
+            raise MessageIdReused(text % facts, message_id=self.message.message_id, ids=self._ids_in_the_way)
         if self.message is not None:
             raise MessageIdReused(
                 _(
@@ -43,7 +57,7 @@ class Earlier:
                 )
                 % {"name": name, "message": self.message},
                 message_id=self.message.message_id,
-                ids=sorted({*self.ids, *self.message.dsrs.values_list("pk", flat=True)}),
+                ids=self._ids_in_the_way,
             )
         if self.dsrs:
             raise DSRExists(
@@ -59,6 +73,11 @@ class Earlier:
                 path=self.dsrs[0].path,
                 ids=self.ids,
             )
+
+    @property
+    def _ids_in_the_way(self) -> list[int]:
+        of_message = [] if self.message is None else self.message.dsrs.values_list("pk", flat=True)
+        return sorted({*self.ids, *of_message})
 
     def missing(self) -> list[DSR]:
         """The other DSRs of the messages to which these DSRs belong: the new delivery lacks their contexts."""
@@ -87,7 +106,13 @@ class Earlier:
 
 def find_earlier(contexts: Sequence[SalesContext], message: MessageFacts | None) -> Earlier:
     by_key = {dsr.context: dsr for dsr in DSR.objects.ingested().near(contexts)}
-    return Earlier([by_key.get(context) for context in contexts], None if message is None else _message_of(message))
+    found = [by_key.get(context) for context in contexts]
+    if message is None:
+        return Earlier(found, None)
+    ids = {dsr.message_id for dsr in found if dsr is not None}
+    read_by = template_versions(ids)
+    same_template = all(read_by.get(number) == message.template_version for number in ids)
+    return Earlier(found, _message_of(message), same_template)
 
 
 def named(dsrs: Sequence[DSR]) -> Text:

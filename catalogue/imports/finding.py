@@ -5,11 +5,15 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from catalogue.exceptions import NoReportFound
+from catalogue.imports.choosing import is_recognised
 from catalogue.reports.formats.registry import file_endings, has_report_ending, why_never_imported
-from dsrhub.files import FoundFile, files_below
+from dsrhub.files import FoundFile, ends_in, files_below
 from dsrhub.texts import Text
 from dsrhub.texts import gettext_lazy as _
 from dsrhub.values import either
+
+# Notes have these endings, too.
+NOTES = (".txt", ".txt.gz")
 
 
 @dataclass(frozen=True)
@@ -37,17 +41,20 @@ class FoundReports:
         return [*self.skipped_files, *self.linked_folders, *self.unread_folders]
 
 
-def reports_find(paths: Sequence[Path]) -> FoundReports:
+def reports_find(paths: Sequence[Path], *, is_template_chosen: bool = False) -> FoundReports:
     """The files in `paths`, and the reports in the folders in `paths`, which are sorted by path within each folder.
 
     A file that a person names is to be imported whatever its ending is, unless its name says that it is no report.
-    Links to files are among the found ones: their import refuses them. Raises NoReportFound for a path that does not
-    exist, for a folder without a report, and where nothing is to be imported.
+    Links to files are among the found ones: their import refuses them. A text file in a folder is a report only if a
+    template recognises it, unless one was chosen: notes lie beside reports.
+
+    Raises NoReportFound for a path that does not exist, for a folder without a report, and where nothing is to be
+    imported.
     """
     found = FoundReports()
     for path in paths:
         if path.is_dir():
-            _add_folder(found, path)
+            _add_folder(found, path, is_template_chosen=is_template_chosen)
         elif not path.is_file():
             raise NoReportFound(_("%(path)s: no such file or folder.") % {"path": path}, left_out=found.left_out)
         elif reason := why_never_imported(path.name):
@@ -59,12 +66,14 @@ def reports_find(paths: Sequence[Path]) -> FoundReports:
     return found
 
 
-def _add_folder(found: FoundReports, folder: Path) -> None:
+def _add_folder(found: FoundReports, folder: Path, *, is_template_chosen: bool) -> None:
     content = files_below(folder)
     reports = []
     for file in content.files:
         if reason := why_no_report(file.path.name):
             found.skipped_files.append(LeftOut(file.path, reason))
+        elif ends_in(file.path.name, NOTES) and not is_template_chosen and not is_recognised(file):
+            found.skipped_files.append(LeftOut(file.path, _("a text that no template recognises")))
         else:
             reports.append(file)
     found.linked_folders += [LeftOut(link, _("a link to a folder, which is not followed")) for link in content.links]

@@ -22,7 +22,7 @@ from catalogue.imports.grouping import file_part
 from catalogue.imports.preview import found_in
 from catalogue.imports.services import DeliveredFile
 from catalogue.imports.waiting import part_fields, require_room, set_gather, set_locked, set_note
-from catalogue.models import ImportJob
+from catalogue.models import ImportJob, Template
 from catalogue.reports.contexts import MessagePart
 from catalogue.reports.problems import shown
 from dsrhub.actors import current_actor
@@ -41,13 +41,15 @@ def upload_begin() -> str:
     return uuid4().hex
 
 
-def import_job_add(*, upload: str, path: Path, name: str, user: User) -> ImportJob:
+def import_job_add(*, upload: str, path: Path, name: str, user: User, template: Template | None = None) -> ImportJob:
     """Add a job for the file at `path` in the upload folder, which was uploaded as `name`.
 
-    A file of a message of several files waits for the others. Raises WaitingFilesTooLarge.
+    Without a `template`, the file is recognised. A file of a message of several files waits for the others, unless a
+    template reads it. Raises WaitingFilesTooLarge.
     """
-    part = file_part(path, name, path.parent)
+    part = file_part(path, name, path.parent) if template is None else None
     job = new_job(upload=upload, path=path, name=name, user=user, part=part)
+    job.template = template
     if part is None:
         job.save()
     else:
@@ -136,13 +138,15 @@ def import_job_confirm(
     _advance(job, State.TO_LOAD, seen=[State.CHECKED], confirmed_by=user, **choices)
 
 
-def import_job_check_again(*, job: ImportJob) -> None:
+def import_job_check_again(*, job: ImportJob, template: Template | None = None) -> None:
     """Queue a file to be checked again: rates and earlier deliveries may have changed. Raises ImportJobChanged.
 
-    A file of a message that is not complete looks for the others again.
+    With a `template`, that one reads the file from now on. A file of a message that is not complete looks for the
+    others again.
     """
     if job.part_count is None or job.parts.exists():
-        _advance(job, State.TO_CHECK, seen=[State.CHECKED, State.REFUSED])
+        chosen = {} if template is None else {"template": template}
+        _advance(job, State.TO_CHECK, seen=[State.CHECKED, State.REFUSED], **chosen)
         return
     with set_locked(job.uploaded_by_id):
         _advance(job, State.WAITING, seen=[State.REFUSED, State.WAITING])

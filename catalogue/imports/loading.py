@@ -31,7 +31,7 @@ from catalogue.imports.placing import DirectLines, Lines, LoadedContext, StagedC
 from catalogue.imports.reverting import Return, versions_revert
 from catalogue.imports.rows import delivery_fields, dsrs_write, message_write, new_dsr, replacement_entry
 from catalogue.imports.values import INCOMPLETE, WITHOUT_DAYS, value_recognised
-from catalogue.models import DSR, ReportMessage, SupersededDSR
+from catalogue.models import DSR, ReportMessage, SupersededDSR, TemplateVersion
 from catalogue.querysets import DSRQuerySet
 from catalogue.rates.services import ExchangeRate, exchange_rate
 from catalogue.reports.contexts import SalesContext
@@ -54,7 +54,7 @@ from dsrhub.webhooks.models import EventType
 class Choices:
     """What the caller of an import chose. See `delivery_import`. Raises InvalidArgument.
 
-    The totals that are `declared` are those of the whole delivery.
+    The totals that are `declared` are those of the whole delivery. Without a `template`, the delivery is recognised.
     """
 
     replace: bool = False
@@ -64,6 +64,7 @@ class Choices:
     dry_run: bool = False
     user: User | None = None
     declared: DeclaredTotals = NOTHING_DECLARED
+    template: TemplateVersion | None = None
 
     def __post_init__(self) -> None:
         if self.drop_missing and not self.replace:
@@ -179,7 +180,7 @@ class DeliveryLoad:
 
     def _superseded(self, content_hash: str) -> list[SupersededDSR]:
         """The earlier versions that this delivery was. Raises DSRSuperseded, unless they are to return."""
-        versions = same_delivery(self.contexts, content_hash)
+        versions = same_delivery(self.contexts, content_hash, template_version=self._template_version)
         if versions and not self.choices.replace:
             first = versions[0]
             raise DSRSuperseded(
@@ -203,7 +204,7 @@ class DeliveryLoad:
         if not self.choices.drop_missing:
             earlier.refuse_missing(self.name, missing)
         self._rates()
-        versions = same_delivery(self.contexts, content_hash)
+        versions = same_delivery(self.contexts, content_hash, template_version=self._template_version)
         if not versions:
             raise ConfirmationOutdated(_("The earlier version has returned or was dropped meanwhile. Try again."))
         self._require_declared(versions)
@@ -218,6 +219,10 @@ class DeliveryLoad:
             missing=missing,
             dropped=self.choices.drop_missing,
         )
+
+    @property
+    def _template_version(self) -> int | None:
+        return None if self.contents.message is None else self.contents.message.template_version
 
     def _content_hash(self, *, by_pass: bool = False) -> str:
         """The hash of the content; that of several files is made of their hashes.

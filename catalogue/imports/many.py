@@ -23,6 +23,7 @@ from catalogue.imports.grouping import FoundDelivery, deliveries_of
 from catalogue.imports.loading import Choices
 from catalogue.imports.outcome import ImportReport
 from catalogue.imports.services import DeliveredFile, delivery_import
+from catalogue.models import TemplateVersion
 from catalogue.reports.contexts import SalesContext
 from catalogue.reports.delivery import Delivery
 from dsrhub.database.statements import execute
@@ -38,14 +39,16 @@ class PlannedDelivery:
     contexts: Sequence[SalesContext]
 
 
-def deliveries_plan(files: Sequence[FoundFile]) -> list[PlannedDelivery]:
-    """The deliveries that files are, in their order."""
-    return [PlannedDelivery(delivery, _contexts(delivery)) for delivery in deliveries_of(files)]
+def deliveries_plan(files: Sequence[FoundFile], template: TemplateVersion | None = None) -> list[PlannedDelivery]:
+    """The deliveries that files are, in their order. A single one is compared with no other, by its contexts."""
+    found = deliveries_of(files)
+    return [PlannedDelivery(one, _contexts(one, template) if len(found) > 1 else ()) for one in found]
 
 
-def _contexts(delivery: FoundDelivery) -> Sequence[SalesContext]:
+def _contexts(delivery: FoundDelivery, template: TemplateVersion | None) -> Sequence[SalesContext]:
     try:
-        return settled_contexts([Delivery(file.path, file.path.name, folder=file.folder) for file in delivery.files])
+        deliveries = [Delivery(file.path, file.path.name, folder=file.folder) for file in delivery.files]
+        return settled_contexts(deliveries, template)
     except (DsrhubError, OSError):
         return ()
 

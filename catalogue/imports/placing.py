@@ -153,18 +153,24 @@ class StagedContexts:
         self._lines.discard()
 
     def _probably_large(self, byte_count: int) -> set[int]:
-        """The DSRs whose lines get tables of their own, unless they turn out to be small: those with most usages.
+        """The DSRs whose lines get tables of their own, unless they turn out to be small: those with most lines.
 
-        A DSR hardly has more lines than usages. What is not known may be large. `byte_count` is that of all lines.
+        What is not known may be large. `byte_count` is that of all lines.
         """
-        declared = [(number, one.declared) for number, one in self._contexts.items()]
-        usages = {number: one.usages if one else None for number, one in declared}
-        large = [number for number, count in usages.items() if count is None or self._is_large(count * LINE_BYTES)]
-        large.sort(key=lambda number: (usages[number] is not None, -(usages[number] or 0), number))
+        most_lines = {number: _most_lines(one) for number, one in self._contexts.items()}
+        large = [number for number, count in most_lines.items() if count is None or self._is_large(count * LINE_BYTES)]
+        large.sort(key=lambda number: (most_lines[number] is not None, -(most_lines[number] or 0), number))
         return set(large[: min(MOST_OWN_TABLES, byte_count // max(settings.DSRHUB_SHARED_PARTITION_BYTES, 1))])
 
     def _is_large(self, byte_count: Decimal | int) -> bool:
         return byte_count > settings.DSRHUB_SHARED_PARTITION_BYTES
+
+
+def _most_lines(described: DescribedContext) -> Decimal | int | None:
+    """How many lines a context may have: a DSR hardly has more lines than usages."""
+    if described.line_count is not None:
+        return described.line_count
+    return described.declared.usages if described.declared else None
 
 
 def _peek(pieces: Iterator[bytes], limit: int) -> tuple[Iterator[bytes], bool]:

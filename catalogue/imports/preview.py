@@ -11,14 +11,17 @@ from decimal import Decimal
 from typing import Any, cast
 
 from catalogue.dsrs.declared import FoundTotals, found_totals
+from catalogue.exceptions import InvalidReportName, TemplateAmbiguous
+from catalogue.imports.choosing import delivery_format
 from catalogue.imports.contexts import party_text, settled_contexts
 from catalogue.imports.earlier import find_earlier
 from catalogue.imports.outcome import ImportReport
 from catalogue.imports.services import DeliveredFile
-from catalogue.models import DSR, ImportJob
+from catalogue.models import DSR, ImportJob, TemplateVersion
 from catalogue.reports.contexts import MessageFacts, SalesContext
 from catalogue.reports.delivery import Delivery
-from catalogue.reports.formats.registry import format_of
+from catalogue.reports.formats.interface import Preview, ReportFormat
+from catalogue.reports.formats.templates.format import TemplateFormat
 from catalogue.reports.problems import CommonError, Problem, shown
 from catalogue.resources.found import WIDE
 from dsrhub.database import locks
@@ -43,12 +46,16 @@ def findings_keep(
     The caller saves the job.
     """
     extra = error.extra if error else {}
+    template = job.template_version
     kept: list[Problem] = report.problems.kept if report else extra.get("problems", [])
     deliveries = [Delivery(file.path, file.name, folder=file.folder) for file in files]
-    contexts = [one.dsr.context for one in report.imported] if report else settled_contexts(deliveries)
+    contexts = [one.dsr.context for one in report.imported] if report else settled_contexts(deliveries, template)
     problems = by_urgency([_with_context(problem, contexts) for problem in kept])
     job.problems = problem_rows(problems)
-    columns, lines = format_of(deliveries[0]).preview(deliveries, PREVIEW_LINES)
+    report_format = _format_of(deliveries[0], template)
+    columns, lines = report_format.preview(deliveries, PREVIEW_LINES) if report_format else Preview([], [])
+    if isinstance(report_format, TemplateFormat):
+        job.template_version_id = report_format.version_id
     job.keys = [_key(context) for context in contexts]
     job.preview = {
         **_dsrs_json(contexts, report),
@@ -56,6 +63,7 @@ def findings_keep(
         "found": report and _found_json(report),
         "missing": [[dsr.pk, f"{dsr.path}: {dsr.context}"] for dsr in report.missing] if report else [],
         "superseded": [version.pk for version in report.superseded[:PREVIEW_DSRS]] if report else [],
+        "asks_template": report_format is None or isinstance(error, InvalidReportName),
         "columns": columns,
         "lines": lines,
         "error_count": extra.get("error_count", 0),
@@ -64,7 +72,17 @@ def findings_keep(
         "kept_count": len(kept),
         "code_counts": code_counts(kept),
         "missing_rates": _missing_rates(kept, contexts),
+        # The names of the templates that recognise it, where there are several.
+        "templates": extra.get("templates", []),
     }
+
+
+def _format_of(delivery: Delivery, template: TemplateVersion | None) -> ReportFormat | None:
+    """The format of a delivery; None where it is not known what reads it, so that a template is to be chosen."""
+    try:
+        return delivery_format(delivery, template)
+    except (InvalidReportName, TemplateAmbiguous):
+        return None
 
 
 def _with_context(problem: Problem, contexts: Sequence[SalesContext]) -> Problem:
@@ -293,7 +311,7 @@ def _message_json(facts: MessageFacts, report: ImportReport) -> dict[str, Any]:
             (_("recipient"), party_text(facts.recipient)),
             (_("message id"), facts.message_id),
             (_("created"), facts.created),
-            (_("profile"), f"{facts.profile} {facts.profile_version}"),
+            (_("template") if facts.template_version else _("profile"), f"{facts.profile} {facts.profile_version}"),
             (_("period"), f"{facts.period_start} – {facts.period_end}"),
             (_("files"), str(facts.file_count)),
         ],

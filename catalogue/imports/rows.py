@@ -5,6 +5,7 @@ from dataclasses import asdict
 from typing import Any
 
 from django.contrib.auth.models import User
+from django.db import IntegrityError
 
 from catalogue.dsrs.kept_files import message_file_keep
 from catalogue.dsrs.services import dsr_facts, problems_keep
@@ -15,7 +16,9 @@ from catalogue.reports.contexts import DescribedContext, MessageFacts, SalesCont
 from catalogue.reports.delivery import Delivery
 from catalogue.reports.problems import ProblemLog
 from dsrhub.audit import audit_entry
+from dsrhub.exceptions import ConfirmationOutdated
 from dsrhub.models import Action, AuditEntry
+from dsrhub.texts import gettext_lazy as _
 
 # Rows are written by this many at a time.
 BATCH = 500
@@ -44,6 +47,7 @@ def message_write(
         profile_version=facts.profile_version,
         period_start=facts.period_start,
         period_end=facts.period_end,
+        template_version_id=facts.template_version,
         files=[{"name": delivery.name, "sha256": delivery.sha256} for delivery in deliveries],
         warning_count=0 if problems is None else problems.warning_counts[None],
         imported_by=user,
@@ -55,8 +59,18 @@ def message_write(
 
 
 def dsrs_write(dsrs: Sequence[DSR], loads: Sequence[LoadedContext]) -> None:
-    """Write the rows of DSRs and their totals by use type."""
-    DSR.objects.bulk_create(dsrs, batch_size=BATCH)
+    """Write the rows of DSRs and their totals by use type.
+
+    Raises ConfirmationOutdated where another import wrote a DSR under one of the keys: those of a delivery of very many
+    contexts are not locked.
+    """
+    try:
+        DSR.objects.bulk_create(dsrs, batch_size=BATCH)
+    except IntegrityError as error:
+        raise ConfirmationOutdated(
+            _("%(name)s: another import loaded one of these reports meanwhile. Import the file again.")
+            % {"name": dsrs[0].path}
+        ) from error
     UseTypeTotal.objects.bulk_create(
         [UseTypeTotal(dsr_id=load.dsr_number, **sums._asdict()) for load in loads for sums in load.use_types],
         batch_size=BATCH,

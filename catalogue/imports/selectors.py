@@ -113,7 +113,8 @@ def jobs_of_upload(upload: str) -> list[ImportJob]:
     own = ImportJob.objects.filter(upload=upload)
     leads = own.filter(lead__isnull=False).values("lead")
     jobs = ImportJob.objects.filter(Q(pk__in=own.filter(lead=None).values("pk")) | Q(pk__in=leads))
-    return list(jobs.order_by("id").prefetch_related("parts"))
+    read_with = jobs.select_related("template_version__template").defer("template_version__definition")
+    return list(read_with.order_by("id").prefetch_related("parts"))
 
 
 def import_job_get(*, job_number: int, user: User) -> ImportJob:

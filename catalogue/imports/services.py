@@ -13,14 +13,14 @@ from catalogue.dsrs.declared import NOTHING_DECLARED, DeclaredTotals
 from catalogue.dsrs.events import failure_tell
 from catalogue.dsrs.services import dsr_remove, problems_keep
 from catalogue.exceptions import InvalidReportName, NameLooksAlike, ReportRefused
+from catalogue.imports.choosing import delivery_format
 from catalogue.imports.contexts import SettledContents, contents_settle
 from catalogue.imports.loading import Choices, DeliveryLoad, refusal_of_errors
 from catalogue.imports.outcome import ImportReport, import_count
 from catalogue.imports.rows import delivery_fields, key_fields
-from catalogue.models import DSR, RejectedDelivery
+from catalogue.models import DSR, RejectedDelivery, TemplateVersion
 from catalogue.reports.delivery import LONGEST_NAME, DamagedDelivery, Delivery, Progress
 from catalogue.reports.formats.interface import ReportFormat
-from catalogue.reports.formats.registry import format_of
 from catalogue.reports.problems import ProblemLog, shown
 from catalogue.resources.services import catalogue_refresh
 from dsrhub.exceptions import DsrhubError
@@ -50,6 +50,7 @@ def dsr_import(
     dry_run: bool = False,
     user: User | None = None,
     declared: DeclaredTotals = NOTHING_DECLARED,
+    template: TemplateVersion | None = None,
     progress: Progress | None = None,
     and_catalogue: bool = True,
     unpacked_limit: int | None = None,
@@ -64,6 +65,7 @@ def dsr_import(
             dry_run=dry_run,
             user=user,
             declared=declared,
+            template=template,
         ),
         progress=progress,
         and_catalogue=and_catalogue,
@@ -87,13 +89,14 @@ def delivery_import(
     them in `replace_only`: if others are there by now, nothing is changed. With `drop_missing`, the DSRs of replaced
     messages whose contexts the delivery lacks are deleted; if there are others than `drop_only`, nothing is changed. A
     delivery is refused if its totals are not those that are `declared` of it, also where its content is there already.
-    A dry run does all the work and keeps nothing of it. `when_read` is called when all lines are read, and before they
+    A dry run does all the work and keeps nothing of it. A file of columns is read by the template of its choices, or by
+    the one that recognises it. `when_read` is called when all lines are read, and before they
     are compared with other DSRs: it may wait for another import. Without `and_catalogue`, the caller brings the
     catalogue of resources up to date. Content of more than `unpacked_limit` bytes in a file is refused: uploads have
     such a limit.
 
-    Raises NotARegularFile, InvalidReportName and NameLooksAlike (both kept as a rejected delivery), DSRExists,
-    MessageIdReused, ConfirmationOutdated, InvalidArgument for a declared revenue in several currencies, and
+    Raises NotARegularFile, TemplateAmbiguous, InvalidReportName and NameLooksAlike (both kept as a rejected delivery),
+    DSRExists, MessageIdReused, ConfirmationOutdated, InvalidArgument for a declared revenue in several currencies, and
     ReportRefused with the problems, which are kept with a failed DSR; those of a message, or of a delivery of several
     DSRs, are kept with a rejected delivery.
     """
@@ -121,9 +124,10 @@ def _imported(
 ) -> ImportReport:
     deliveries = [Delivery(file.path, file.name, unpacked_limit, folder=file.folder) for file in files]
     problems = ProblemLog(settings.DSRHUB_PROBLEM_LIMIT)
-    name, report_format = deliveries[0].name, format_of(deliveries[0])
+    name = deliveries[0].name
     try:
-        contents = _described(report_format, deliveries, problems)
+        report_format = delivery_format(deliveries[0], choices.template)
+        contents = _described(report_format, deliveries, problems, progress)
     except (InvalidReportName, NameLooksAlike, ReportRefused) as error:
         if not choices.dry_run:
             _rejection_keep(name, error, problems, choices.user)
@@ -131,7 +135,9 @@ def _imported(
     return _loaded(DeliveryLoad(deliveries, report_format, contents, problems, choices), progress, when_read)
 
 
-def _described(report_format: ReportFormat, deliveries: Sequence[Delivery], problems: ProblemLog) -> SettledContents:
+def _described(
+    report_format: ReportFormat, deliveries: Sequence[Delivery], problems: ProblemLog, progress: Progress | None
+) -> SettledContents:
     """What the delivery is about, in the names that are used here.
 
     Raises InvalidReportName, NameLooksAlike and ReportRefused.
@@ -140,7 +146,7 @@ def _described(report_format: ReportFormat, deliveries: Sequence[Delivery], prob
         _require_text(delivery.name)
     name, contents = deliveries[0].name, None
     try:
-        contents = report_format.describe(deliveries, problems)
+        contents = report_format.describe(deliveries, problems, progress)
     except DamagedDelivery as damage:
         problems.add(damage.problem)
     if contents is None:

@@ -43,7 +43,7 @@ def upload_import(*, path: Path, name: str, choices: Choices) -> ImportReport | 
 
     Raises FileRepeated, WaitingFilesTooLarge, and all that `delivery_import` raises.
     """
-    part = file_part(path, name, None)
+    part = file_part(path, name, None) if choices.template is None else None
     if part is None:
         return _imported([DeliveredFile(path, name)], choices)
     job = _job_of_part(path, name, part, choices)

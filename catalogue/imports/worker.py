@@ -23,6 +23,7 @@ from catalogue.imports.selectors import WORKER, loads_before
 from catalogue.imports.services import DeliveredFile, delivery_import
 from catalogue.models import ImportJob
 from catalogue.ranking.services import wanted_rankings_wait
+from catalogue.report_templates.selectors import template_version
 from dsrhub.database import locks
 from dsrhub.database.statements import execute
 from dsrhub.exceptions import ConfirmationOutdated, DsrhubError
@@ -185,11 +186,12 @@ def _lock_timeout(progress: StepProgress) -> Iterator[None]:
 def _check(job: ImportJob, progress: StepProgress) -> None:
     files = job_files(job)
     job.file_sha256 = _files_sha256(files)
+    job.template_version = None if job.template is None else template_version(job.template)
     try:
         # As a replacement, so that a file with an earlier delivery is checked as thoroughly as any other.
         report = delivery_import(
             files=files,
-            choices=Choices(replace=True, dry_run=True),
+            choices=Choices(replace=True, dry_run=True, template=job.template_version),
             progress=progress,
             unpacked_limit=settings.DSRHUB_UPLOAD_UNPACKED_LIMIT_BYTES,
         )
@@ -197,6 +199,8 @@ def _check(job: ImportJob, progress: StepProgress) -> None:
         findings_keep(job, files, error=error)
         _refuse(job, error.text)
         return
+    if report.message_facts is not None:
+        job.template_version_id = report.message_facts.template_version
     findings_keep(job, files, report=report)
     if report.outcome == Outcome.UNCHANGED:
         _end(job, _("Already imported as %(dsrs)s."), report)
@@ -222,6 +226,7 @@ def _load(job: ImportJob, progress: StepProgress) -> None:
                 drop_only=missing_shown(job),
                 user=job.confirmed_by,
                 declared=declared_totals(job),
+                template=job.template_version,
             ),
             progress=progress,
             and_catalogue=False,

@@ -17,6 +17,7 @@ from catalogue.models.jobs import ImportJob, ImportJobManager
 from catalogue.models.lines import LeftoverLines, Resource, UsageLine
 from catalogue.models.messages import AbstractMessage, PartyAlias, ReportMessage
 from catalogue.models.rankings import AskedScope, KeptArtists, KeptRanking, WantedArtists, WantedRanking
+from catalogue.models.templates import Template, TemplateVersion
 from catalogue.models.versions import DSRDifference, SupersededDSR, SupersededManager, SupersededMessage
 
 __all__ = [
@@ -46,6 +47,8 @@ __all__ = [
     "SupersededDSR",
     "SupersededManager",
     "SupersededMessage",
+    "Template",
+    "TemplateVersion",
     "Territory",
     "ToldGap",
     "UsageLine",

@@ -8,6 +8,7 @@ from django.db import models
 from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
+from catalogue.models.templates import Template, TemplateVersion
 from dsrhub.fields import NumericField
 from dsrhub.texts import Text, text_json, text_read
 from dsrhub.translations import label_text
@@ -82,6 +83,16 @@ class ImportJob(models.Model):
     declared_lines = NumericField(_("declared lines"), null=True)
     declared_usages = NumericField(_("declared usages"), null=True)
     declared_revenue = NumericField(_("declared revenue"), null=True, help_text=_("In the currency of the file."))
+    # Null where a user chose none, and for files that no template reads. Servers and workers of the version before do
+    # not write these two.
+    template = models.ForeignKey(Template, models.SET_NULL, related_name="+", null=True, verbose_name=_("template"))
+    template_version = models.ForeignKey(
+        TemplateVersion,
+        models.SET_NULL,
+        related_name="+",
+        null=True,
+        help_text=_("The version of the template that the check used. The file is loaded with the same one."),
+    )
     dsr_number = models.IntegerField("DSR", null=True)
     dsr_numbers = ArrayField(
         models.IntegerField(), default=list, db_default=[], help_text=_("All DSRs; `dsr_number` is the first one.")

@@ -6,6 +6,8 @@ from django.db.models import F, Q, Value
 from django.db.models.functions import Coalesce, NullIf
 from django.utils.translation import gettext_lazy as _
 
+from catalogue.models.templates import TemplateVersion
+
 
 class PartyAlias(models.Model):
     """The name under which a sender or a recipient of messages is known here.
@@ -52,6 +54,15 @@ class AbstractMessage(models.Model):
     profile_version = models.CharField(_("profile version"), max_length=100)
     period_start = models.DateField(_("period start"))
     period_end = models.DateField(_("period end"))
+    template_version = models.ForeignKey(
+        TemplateVersion,
+        models.PROTECT,
+        related_name="%(class)ss",
+        null=True,
+        blank=True,
+        verbose_name=_("template"),
+        help_text=_("The version of the template that read it. Messages of DDEX have none."),
+    )
     files = models.JSONField(_("files"), help_text=_("The name and the SHA-256 of each file, in their order."))
     warning_count = models.BigIntegerField(_("warnings"), default=0)
     imported_at = models.DateTimeField(_("imported at"), auto_now_add=True)

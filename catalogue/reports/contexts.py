@@ -64,17 +64,22 @@ class DescribedContext:
     """A sales context as a delivery describes it; its names are those that the sender and the recipient use.
 
     `dsp` is the party whose name the context has as its DSP, and `declared` what its lines can be compared with; both
-    are None where the format has neither.
+    are None where the format has neither. `line_count` is the number of its lines, where it is known before they are
+    loaded.
     """
 
     context: SalesContext
     dsp: Party | None = None
     declared: Declared | None = None
+    line_count: int | None = None
 
 
 @dataclass(frozen=True)
 class MessageFacts:
-    """What a message says about itself. `created` is the text of its time of creation."""
+    """What a message says about itself. `created` is the text of its time of creation.
+
+    `template_version` is the id of the version of the template that reads it; None for messages of DDEX.
+    """
 
     sender: Party
     recipient: Party
@@ -85,6 +90,7 @@ class MessageFacts:
     period_start: date
     period_end: date
     file_count: int
+    template_version: int | None = None
 
 
 @dataclass(frozen=True)

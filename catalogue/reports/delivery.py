@@ -11,6 +11,7 @@ from weakref import finalize
 from catalogue.reports.problems import CommonError, CommonWarning, Problem, shown
 from dsrhub.file_kinds import foreign_kind, line_end_fault
 from dsrhub.files import FileBytes, ends_in, file_open
+from dsrhub.texts import Text
 from dsrhub.texts import gettext_lazy as _
 from dsrhub.unpacking import Damage, GzipContent, GzipDamage, is_gzip, read_ahead
 
@@ -63,6 +64,8 @@ class Delivery:
         self.packed_bytes = os.fstat(self._file.fileno()).st_size
         self.gzip_name = stored_gzip_name(self.packed()) if self.is_packed else None
         self.warnings: list[Problem] = []
+        # A format that reads workbooks, or texts of other encodings, sets it: `chunks` then refuses no kind of file.
+        self.reads_any_kind = False
         self._hash = hashlib.sha256()
 
     @property
@@ -77,14 +80,14 @@ class Delivery:
         """The bytes as they were delivered."""
         return FileBytes(self._file)
 
-    def head(self) -> bytes:
+    def head(self, size: int = HEAD_BYTES) -> bytes:
         """The first unpacked bytes; none if they cannot be unpacked. It changes nothing for `chunks`."""
         packed = self.packed()
         if not self.is_packed:
-            return packed.read(HEAD_BYTES) or b""
+            return packed.read(size) or b""
         content, head = GzipContent(packed), b""
         try:
-            while len(head) < HEAD_BYTES and (piece := content.read(HEAD_BYTES - len(head))):
+            while len(head) < size and (piece := content.read(size - len(head))):
                 head += piece
         except GzipDamage:
             return head
@@ -128,13 +131,16 @@ class Delivery:
         start = self.packed().read(HEAD_BYTES) or b""
         if self.is_packed and is_gzip(start):
             head = self.head()
-            problem = GZIP_TWICE if head and is_gzip(head) else foreign_kind(head) or line_end_fault(head)
+            problem = GZIP_TWICE if head and is_gzip(head) else self._fault_of_kind(head)
         elif self.is_packed:
             problem = foreign_kind(start) or NOT_GZIP
         else:
-            problem = GZIP_UNNAMED if start and is_gzip(start) else foreign_kind(start) or line_end_fault(start)
+            problem = GZIP_UNNAMED if start and is_gzip(start) else self._fault_of_kind(start)
         if problem is not None:
             raise DamagedDelivery(Problem(CommonError.WRONG_FILE_KIND, value=str(problem)))
+
+    def _fault_of_kind(self, head: bytes) -> Text | None:
+        return None if self.reads_any_kind else foreign_kind(head) or line_end_fault(head)
 
     def _unpacked(self, file: FileBytes) -> Generator[bytes]:
         if not self.is_packed:

@@ -23,6 +23,9 @@ from tests import recipes
 
 HEADER = "dsp_id\ttitle\tartists\tisrc\tusages\trevenue"
 ES_JANUARY = "Spotify_SpotifyFamilyPlan_ES_EUR_20200101-20200131.tsv"
+# The endings of reports, for people.
+ENDINGS = ".tsv or .tsv.gz or .csv or .csv.gz or .txt or .txt.gz or .xlsx or .xlsx.gz"
+
 NO_JANUARY = "Spotify_SpotifyDuo_NO_NOK_20200101-20200131.tsv"
 
 

@@ -26,9 +26,14 @@ from catalogue.models import (
     ReportProblem,
     Resource,
     RevenueKind,
+    Template,
+    TemplateVersion,
     UseTypeTotal,
 )
+from catalogue.reports.formats.templates.definition import definition_json
+from catalogue.reports.formats.templates.validation import definition_checked
 from tests.catalogue.helpers import NO_JANUARY
+from tests.catalogue.reports.formats.templates.definitions import TONBANK
 
 
 def make_many(recipe: Recipe, count: int, **values: Any) -> list[Model]:
@@ -122,4 +127,8 @@ lines_to_drop = Recipe(LeftoverLines, dsr_number=1, partition=0, dsp="Spotify", 
 drop_folder = Recipe(DropFolder, address="/incoming", looked_at=timezone.now)
 import_job = Recipe(
     ImportJob, upload="some", name=NO_JANUARY, stored_name="stored", size=1, state=ImportJob.State.TO_CHECK
+)
+template = Recipe(Template, name="Tonbank", is_active=True, version_number=1)
+template_version = Recipe(
+    TemplateVersion, template=foreign_key(template), number=1, definition=definition_json(definition_checked(TONBANK))
 )

@@ -14,6 +14,7 @@ from catalogue.imports.finding import FoundReports, LeftOut, reports_find
 from catalogue.imports.loading import Choices
 from catalogue.imports.many import deliveries_plan, dsrs_import, repeated_keys
 from catalogue.imports.printed import counted, first_line, result_text
+from catalogue.report_templates.selectors import template_named, template_version
 from catalogue.reports.contexts import SalesContext
 from catalogue.resources.services import catalogue_refresh
 from dsrhub.commands import DsrhubCommand, decimal_number, whole_number
@@ -31,7 +32,11 @@ class Command(DsrhubCommand):
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument(
-            "paths", nargs="+", type=Path, metavar="PATH", help="a report, or a folder of reports (.tsv, .tsv.gz)"
+            "paths",
+            nargs="+",
+            type=Path,
+            metavar="PATH",
+            help="a report, or a folder of reports",
         )
         parser.add_argument(
             "--replace", action="store_true", help="replace an earlier DSR that has the same key and different content"
@@ -48,6 +53,11 @@ class Command(DsrhubCommand):
                 metavar="N",
                 help=f"the {name} that the service declares of a single delivery, which is refused if it has others",
             )
+        parser.add_argument(
+            "--template",
+            metavar="NAME",
+            help="let this template read the files, whichever would recognise them",
+        )
         parser.add_argument("--dry-run", action="store_true", help="do the complete import, but keep nothing")
         parser.add_argument(
             "--jobs",
@@ -62,14 +72,20 @@ class Command(DsrhubCommand):
         if options["drop_missing"] and not options["replace"]:
             raise CommandError("--drop-missing needs --replace.")
         declared = DeclaredTotals(**{name: options[f"declared_{name}"] for name in MEASURES})
-        choices = Choices(**{name: options[name] for name in ("replace", "drop_missing", "dry_run")}, declared=declared)
+        name = options["template"]
+        template = None if name is None else template_version(template_named(name))
+        choices = Choices(
+            **{choice: options[choice] for choice in ("replace", "drop_missing", "dry_run")},
+            declared=declared,
+            template=template,
+        )
         try:
-            found = reports_find(options["paths"])
+            found = reports_find(options["paths"], is_template_chosen=template is not None)
         except NoReportFound as error:
             self._print_left_out(error.extra["left_out"])
             raise CommandError(error.message) from None
         self._print_left_out(found.left_out)
-        files, planned, refused = found.files, deliveries_plan(found.files), 0
+        files, planned, refused = found.files, deliveries_plan(found.files, template), 0
         if not declared.is_empty and (len(planned) != 1 or any(path.is_dir() for path in options["paths"])):
             raise CommandError("Totals are declared of one delivery: name its file, or the files of one message.")
         self._print_repeated(repeated_keys(planned), replace=options["replace"])

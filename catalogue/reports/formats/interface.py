@@ -87,10 +87,13 @@ class ReportFormat(Protocol):
         It reads only the beginning of the file.
         """
 
-    def describe(self, deliveries: Sequence[Delivery], problems: ProblemLog) -> Contents | None:
+    def describe(
+        self, deliveries: Sequence[Delivery], problems: ProblemLog, progress: Progress | None = None
+    ) -> Contents | None:
         """What the files of one delivery are about; None where an error in `problems` says why this cannot be said.
 
-        Raises InvalidReportName where a name does not say it, and DamagedDelivery, as the chunks do.
+        A format that has to read all lines for it calls `progress` with 0 bytes, which may end the work. Raises
+        InvalidReportName where a name does not say it, and DamagedDelivery, as the chunks do.
         """
 
     def read(

@@ -1,14 +1,16 @@
 """The formats that dsrhub reads. To add one, add its folder and its line here."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from catalogue.reports.delivery import Delivery
 from catalogue.reports.explanations import COMMON, Explanation
 from catalogue.reports.formats.ddex.format import DdexFormat
 from catalogue.reports.formats.interface import ReportFormat
-from catalogue.reports.formats.tsv.format import TsvFormat
+from catalogue.reports.formats.templates.format import TemplateFormat
+from catalogue.reports.formats.templates.recognition import FirstRows
+from catalogue.reports.formats.tsv.format import TsvFormat, has_tsv_headings
 from dsrhub.files import ends_in, is_system_file
-from dsrhub.texts import Text
+from dsrhub.texts import Text, translated
 from dsrhub.texts import gettext_lazy as _
 
 # In the order in which they are asked. TSV comes last: it recognises every file, and refuses a wrong name.
@@ -27,18 +29,35 @@ def format_of(delivery: Delivery) -> ReportFormat:
     return next(one for one in FORMATS if one.recognises(delivery.name, head))
 
 
+def formats_of(delivery: Delivery, templates: Callable[[], Sequence[TemplateFormat]]) -> Sequence[ReportFormat]:
+    """The formats of a delivery: several only where several templates recognise it.
+
+    A file that no other format is sure of is one of the templates, or else a TSV report.
+    """
+    first = format_of(delivery)
+    if first is not FORMATS[-1] or has_tsv_headings(delivery.head()):
+        return [first]
+    file = FirstRows(delivery)
+    return [one for one in templates() if one.recognises_file(file)] or [first]
+
+
+def kinds() -> Sequence[ReportFormat | type[TemplateFormat]]:
+    """All kinds of formats, those of templates included."""
+    return [*FORMATS[:-1], TemplateFormat, FORMATS[-1]]
+
+
 def explanation(code: str) -> Explanation:
     """What a code of a problem means, and what to do about it. An earlier release may have had other codes.
 
     A door translates it: `explanation(code).translated()`.
     """
-    known = (one.explanations for one in FORMATS)
+    known = (one.explanations for one in kinds())
     return next((one[code] for one in (*known, COMMON) if code in one), OF_EARLIER_RELEASES)
 
 
 def file_endings() -> tuple[str, ...]:
     """The endings of the files that can be imported, in lower case."""
-    endings = dict.fromkeys(ending for one in FORMATS for ending in one.endings)
+    endings = dict.fromkeys(ending for one in kinds() for ending in one.endings)
     return tuple(f"{ending}{packed}" for ending in endings for packed in ("", ".gz"))
 
 
@@ -58,4 +77,4 @@ def has_report_ending(name: str) -> bool:
 
 def name_patterns() -> str:
     """How files are named, for people."""
-    return ", ".join(dict.fromkeys(one.name_pattern for one in FORMATS))
+    return ", ".join(dict.fromkeys(translated(one.name_pattern) for one in kinds()))

@@ -21,7 +21,16 @@ from catalogue.imports.services import dsr_import
 from catalogue.imports.worker import queue_drain, uploads_clear
 from catalogue.models import DSR, ImportJob, RejectedDelivery, UsageLine
 from catalogue.rates.services import operator_rate_set
-from tests.catalogue.helpers import ES_JANUARY, HEADER, NO_JANUARY, import_report, line, staff_with, write_report
+from tests.catalogue.helpers import (
+    ENDINGS,
+    ES_JANUARY,
+    HEADER,
+    NO_JANUARY,
+    import_report,
+    line,
+    staff_with,
+    write_report,
+)
 
 IMPORT = "/admin/catalogue/dsr/import/"
 PROCESS = "/admin/catalogue/dsr/process_import/"
@@ -244,10 +253,10 @@ def test_several_files_are_checked_independently(admin_client):
     assert not RejectedDelivery.objects.exists()
 
 
-@pytest.mark.parametrize("name", ["report.csv", "Spotify_SpotifyDuo_NO_NOK_20200101-20200131.tsv.zip"])
+@pytest.mark.parametrize("name", ["report.pdf", "Spotify_SpotifyDuo_NO_NOK_20200101-20200131.tsv.zip"])
 def test_files_with_other_endings_are_refused(admin_client, name, uploads):
     response = admin_client.post(IMPORT, {"import_file": report(name), "format": "0", "resource": "0"})
-    assert response.context["form"].errors == {"import_file": [f"{name} does not end in .tsv or .tsv.gz."]}
+    assert response.context["form"].errors == {"import_file": [f"{name} does not end in {ENDINGS}."]}
     assert not uploads.exists()
 
 

@@ -14,7 +14,7 @@ from playwright.sync_api import expect
 from catalogue.imports.worker import queue_drain
 from catalogue.models import DSR
 from tests.browser import WIDTHS, signed_in, widths
-from tests.catalogue.helpers import NO_JANUARY, import_report, line, write_report
+from tests.catalogue.helpers import ENDINGS, NO_JANUARY, import_report, line, write_report
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 SAMPLE = product.BASE_DIR / "data" / "Spotify_FamilyPlan_ES_EUR_20200101-20200131.tsv.gz"
@@ -126,7 +126,7 @@ DROP = """([name, content]) => {
 
 
 def test_files_are_dropped_listed_removed_and_uploaded(admin, tmp_path):
-    other, empty = NO_JANUARY.replace("Duo", "Free"), "a.csv"
+    other, empty = NO_JANUARY.replace("Duo", "Free"), "a.pdf"
     admin.click(".object-tools >> text=Import")
     expect(admin.locator(".drop-hint")).to_be_visible()  # The script is there.
     admin.set_input_files("#id_import_file", [write_report(tmp_path, NO_JANUARY, line("a"))])
@@ -134,15 +134,15 @@ def test_files_are_dropped_listed_removed_and_uploaded(admin, tmp_path):
     admin.evaluate(DROP, [empty, ""])
     chosen = admin.locator("#chosen-files li")
     expect(chosen).to_have_text(
-        [f"{NO_JANUARY} · 50 bytes Remove", f"{other} · 1 byte Remove", "a.csv · 0 bytes Remove"]
+        [f"{NO_JANUARY} · 50 bytes Remove", f"{other} · 1 byte Remove", "a.pdf · 0 bytes Remove"]
     )
     admin.focus(f"[aria-label='Remove {other}']")
     admin.keyboard.press("Enter")
     expect(chosen).to_have_count(2)
     expect(admin.locator("#chosen-sum")).to_have_text("Together: 50 bytes.")
     admin.click("text=Upload and check")
-    expect(admin.locator("#upload-errors")).to_contain_text("a.csv does not end in .tsv or .tsv.gz.")
-    admin.click("[aria-label='Remove a.csv']")
+    expect(admin.locator("#upload-errors")).to_contain_text(f"a.pdf does not end in {ENDINGS}.")
+    admin.click("[aria-label='Remove a.pdf']")
     admin.click("text=Upload and check")
     expect_state(admin, "To be confirmed")
 

@@ -9,7 +9,7 @@ import pytest
 from catalogue.models import DSR, ImportJob, OperatorRate
 from tests.catalogue import recipes
 from tests.catalogue.admin.test_import import IMPORT, confirm, page_messages, report, states, upload
-from tests.catalogue.helpers import NO_JANUARY, import_report, line, staff_with
+from tests.catalogue.helpers import ENDINGS, NO_JANUARY, import_report, line, staff_with
 from tests.catalogue.recipes import dsr as dsr_recipe
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -60,8 +60,8 @@ def test_the_script_gets_the_address_of_the_upload(admin_client):
 
 
 def test_the_script_gets_the_errors_of_the_form(admin_client):
-    answer = admin_client.post(IMPORT, {"import_file": report("a.csv"), "format": "0", "resource": "0"}, **SCRIPT)
-    errors = ["a.csv does not end in .tsv or .tsv.gz."]
+    answer = admin_client.post(IMPORT, {"import_file": report("a.pdf"), "format": "0", "resource": "0"}, **SCRIPT)
+    errors = [f"a.pdf does not end in {ENDINGS}."]
     assert (answer.status_code, answer.json()) == (200, {"errors": errors})
 
 

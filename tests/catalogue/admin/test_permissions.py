@@ -9,7 +9,7 @@ from django.template.response import TemplateResponse
 from django.urls import URLPattern, reverse
 
 from catalogue.dsrs.services import dsr_delete
-from catalogue.models import DSR, Currency, EcbRate, SupersededDSR, Territory
+from catalogue.models import DSR, Currency, EcbRate, SupersededDSR, Template, Territory
 from tests.catalogue import recipes
 from tests.catalogue.helpers import NO_JANUARY, import_report, line, staff_with
 
@@ -65,6 +65,19 @@ NEEDS = {
         "add": {"add_partyalias"},
         "delete": {"delete_partyalias"},
         "rename": {"view_partyalias+change_dsr", "change_partyalias+change_dsr"},
+    },
+    "template": {
+        "changelist": {"view_template", "change_template"},
+        "change": {"view_template", "change_template"},
+        "history": {"view_template", "change_template"},
+        "add": {"add_template"},
+        "delete": {"delete_template"},
+        "sample": {"add_template", "change_template"},
+        "check": {"add_template", "change_template"},
+        "from_job": {"add_template+import_dsr", "change_template+import_dsr"},
+        "import": {"add_template"},
+        "clone": {"add_template+view_template", "add_template+change_template"},
+        "export": {"export_template"},
     },
     "reportproblem": read_only("reportproblem", "view_dsr"),
     "ratechange": read_only("ratechange", "view_dsr"),
@@ -130,6 +143,7 @@ def address(module_db, tmp_path_factory):
         "currency": Currency.objects.first(),
         "ecbrate": EcbRate.objects.first(),
         "resource": recipes.resource.make(),
+        "template": Template.objects.all()[0],
     }
 
     def address(model, view):
@@ -140,6 +154,9 @@ def address(module_db, tmp_path_factory):
         arguments["revert"] = [objects["supersededdsr"].pk]
         arguments["rename"] = [objects["partyalias"].pk]
         arguments["upload_problems"] = ["some", objects["importjob"].pk]
+        if model == "template":
+            arguments |= {view: [objects[model].pk] for view in ("clone", "export")}
+            arguments["from_job"] = [objects["importjob"].pk]
         if view in ("change", "delete", "history"):
             arguments[view] = [objects[model].pk]
         return reverse(f"admin:catalogue_{model}_{view}", args=arguments.get(view, []))

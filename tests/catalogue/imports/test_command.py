@@ -18,7 +18,7 @@ from catalogue.models import DSR, RejectedDelivery, Resource
 from catalogue.reports.formats.tsv.name import parse_report_name
 from dsrhub.database import locks
 from dsrhub.database.statements import rows_of
-from tests.catalogue.helpers import line, other_transaction, write_report
+from tests.catalogue.helpers import ENDINGS, line, other_transaction, write_report
 from tests.catalogue.messages import FIRST, SECOND, write_message_file
 from tests.waiting import PATIENCE
 
@@ -213,9 +213,8 @@ def test_what_is_skipped_is_named_and_counted(tmp_path):
     out, err = import_dsr(tmp_path)
 
     assert out[-1] == "1 file imported, 5 files skipped."
-    endings = "does not end in .tsv or .tsv.gz"
-    semaphore = "a semaphore of a delivery, not a report"
-    reasons = [semaphore, endings, endings, semaphore, semaphore]
+    semaphore, notes = "a semaphore of a delivery, not a report", "a text that no template recognises"
+    reasons = [semaphore, notes, f"does not end in {ENDINGS}", semaphore, semaphore]
     assert sorted(err) == sorted(
         f"skipped: {tmp_path / name}: {reason}." for name, reason in zip(skipped, reasons, strict=True)
     )
@@ -267,7 +266,7 @@ def test_a_folder_without_a_report_fails_and_names_what_it_has(tmp_path, name):
 
     out, err = import_dsr(tmp_path)
 
-    assert (out, err[-1]) == ([], f"{tmp_path}: no .tsv or .tsv.gz file in this folder.")
+    assert (out, err[-1]) == ([], f"{tmp_path}: no {ENDINGS} file in this folder.")
     assert len(err) == (2 if name == "notes.txt" else 1)
 
 

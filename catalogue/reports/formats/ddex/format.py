@@ -40,7 +40,9 @@ class DdexFormat:
         except (DamagedDelivery, UnreadableMessage):
             return None
 
-    def describe(self, deliveries: Sequence[Delivery], problems: ProblemLog) -> Contents | None:
+    def describe(
+        self, deliveries: Sequence[Delivery], problems: ProblemLog, progress: Progress | None = None
+    ) -> Contents | None:
         heads = []
         for delivery in deliveries:
             try:

@@ -7,8 +7,9 @@ from catalogue.reports.delivery import DamagedDelivery, Delivery, Progress
 from catalogue.reports.formats.interface import LineReader, Preview
 from catalogue.reports.formats.tsv.explanations import EXPLANATIONS
 from catalogue.reports.formats.tsv.name import NAME_PATTERN, parse_report_name
-from catalogue.reports.formats.tsv.reader import BOM, LONGEST_LINE, ReportReader
+from catalogue.reports.formats.tsv.reader import BOM, COLUMNS, LONGEST_LINE, ReportReader
 from catalogue.reports.problems import ProblemLog, shown
+from dsrhub.headings import plain_headings
 from dsrhub.line_blocks import line_blocks
 
 # Cells of a line in a preview: a line may have a million.
@@ -28,7 +29,9 @@ class TsvFormat:
     def message_part(self, delivery: Delivery) -> MessagePart | None:
         return None
 
-    def describe(self, deliveries: Sequence[Delivery], problems: ProblemLog) -> Contents:
+    def describe(
+        self, deliveries: Sequence[Delivery], problems: ProblemLog, progress: Progress | None = None
+    ) -> Contents:
         (delivery,) = deliveries
         return Contents([DescribedContext(parse_report_name(delivery.name))])
 
@@ -58,3 +61,8 @@ class TsvFormat:
 
 def _cells(line: bytes) -> list[str]:
     return line.removesuffix(b"\r").decode(errors="backslashreplace").split("\t", MOST_CELLS)[:MOST_CELLS]
+
+
+def has_tsv_headings(head: bytes) -> bool:
+    """Whether a file that begins with these bytes has the six columns of a TSV report."""
+    return sorted(plain_headings(_cells(head.removeprefix(BOM).partition(b"\n")[0]))) == sorted(COLUMNS)

@@ -95,9 +95,11 @@ def test_a_format_explains_its_own_codes():
 
 
 def test_the_endings_and_name_patterns_are_those_of_all_formats():
-    assert registry.file_endings() == (".toy", ".toy.gz", ".tsv", ".tsv.gz")
+    endings = [".toy", ".tsv", ".csv", ".txt", ".xlsx"]
+    assert registry.file_endings() == tuple(f"{ending}{packed}" for ending in endings for packed in ("", ".gz"))
     assert registry.name_patterns() == (
         "{anything}.toy[.gz], DSR_{Recipient}_{Sender}_{Service}_{Period}_{Territory}_{X}of{Y}_{Created}.tsv[.gz], "
+        "any name that a template recognises, "
         "{DSP}_{Offer}[_{Society}]_{TT}_{CCC}_{yyyymmdd}-{yyyymmdd}.tsv[.gz]"
     )
 

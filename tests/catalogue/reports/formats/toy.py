@@ -41,7 +41,9 @@ class ToyFormat:
     def message_part(self, delivery: Delivery) -> MessagePart | None:
         return None
 
-    def describe(self, deliveries: Sequence[Delivery], problems: ProblemLog) -> Contents:
+    def describe(
+        self, deliveries: Sequence[Delivery], problems: ProblemLog, progress: Progress | None = None
+    ) -> Contents:
         (delivery,) = deliveries
         headings = [line.split() for line in _lines(delivery.chunks()) if line.startswith("=")]
         if not headings:

@@ -1,0 +1,1 @@
+"""Files of columns under any headings. A template, which people make, says how to read them."""

@@ -1,0 +1,1 @@
+"""From the cells of a row to values: what the row is about, and its line."""
