@@ -1,0 +1,21 @@
+"""The way of a cluster, on one server: lines are gathered before statements read them."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import pytest
+
+from catalogue.lines import layout
+
+# Nothing is spread: there is one server. All else is done as on a cluster.
+AS_ON_A_CLUSTER = [
+    (layout, "shard_count", lambda: 1),
+]
+
+
+@contextmanager
+def as_on_a_cluster() -> Iterator[None]:
+    with pytest.MonkeyPatch.context() as patch:
+        for place, name, value in AS_ON_A_CLUSTER:
+            patch.setattr(place, name, value)
+        yield
