@@ -88,6 +88,7 @@ MIDDLEWARE = [
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "csp.middleware.CSPMiddleware",
     "dsrhub.throttling.ThrottledMiddleware",
+    "dsrhub.middleware.NodeMiddleware",
 ]
 
 ROOT_URLCONF = "dsrhub.urls"

@@ -17,10 +17,12 @@ from typing import Any, Protocol
 
 from django.db import connection, transaction
 
+from catalogue.exceptions import DSRNotFound
 from catalogue.lines import layout
 from catalogue.lines.layout import PARENT_TABLE
-from catalogue.models import UsageLine
+from catalogue.models import DSR, UsageLine
 from dsrhub.database.statements import execute
+from dsrhub.texts import gettext_lazy as _
 
 # Those that every gathered line has.
 KEY_COLUMNS = ("dsr_id", "partition", "line_number", "dsp_id")
@@ -88,6 +90,9 @@ class Lines:
     def add_of_keys(self, keys: str, places: Sequence[Place], **parameters: Any) -> None:
         """Gather the lines of DSRs that have one of the dsp_ids that the query `keys` finds."""
 
+    def require(self, places: Sequence[Place]) -> None:
+        """Refuse an answer about DSRs that were deleted while their lines were gathered. Raises DSRNotFound."""
+
 
 class GatheredLines(Lines):
     """Lines in a temporary table."""
@@ -127,6 +132,12 @@ class GatheredLines(Lines):
             self._add(OF_KEYS.format(columns=columns, keys=self._keys), **_of_places(places))
         execute(f"DROP TABLE {self._keys}")
 
+    def require(self, places: Sequence[Place]) -> None:
+        numbers = {number for number, _partition in places}
+        gone = numbers - set(DSR.objects.filter(pk__in=numbers).values_list("pk", flat=True))
+        if gone:
+            raise DSRNotFound(_("There is no DSR %(id)s any more.") % {"id": min(gone)}, id=min(gone))
+
     def _add_of_each(self, dsrs: str, lines: str, *, limit: str = "", **parameters: Any) -> None:
         of_each = lines.format(columns=self._columns)
         self._add(f"{OF_EACH_DSR.format(dsrs=dsrs, lines=of_each)} {limit}", **parameters)
@@ -147,8 +158,8 @@ class GatheredLines(Lines):
 
 def _of_places(places: Sequence[Place]) -> dict[str, list[int]]:
     return {
-        "ids_gathered": [number for number, _ in places],
-        "partitions_gathered": sorted({partition for _, partition in places}),
+        "ids_gathered": [number for number, _partition in places],
+        "partitions_gathered": sorted({partition for _number, partition in places}),
     }
 
 

@@ -159,6 +159,7 @@ def lines_after(dsrs: Sequence[DSR], *, after: int, limit: int) -> Mapping[int, 
         is_whole = is_small(page, *LINE_TEXTS, **parameters)
         statement = page if is_whole else _cut_short(page)
         rows = rows_of(statement + IN_ORDER, **parameters, page_bytes=PAGE_BYTES)
+        lines.require(places_of(dsrs))
     pages: dict[int, list[UsageLine]] = {dsr.pk: [] for dsr in dsrs}
     for row in rows:
         line = _line(row)
@@ -246,4 +247,6 @@ def _lines_with_numbers(dsr: DSR, numbers: list[int]) -> list[UsageLine]:
     with lines_gathered(LINE_COLUMNS) as lines:
         lines.add_of_dsrs(places_of([dsr]), f"{IN_RANGE} AND {NUMBERED}", **parameters)
         statement = lines.statement(_cut_short(LINES_WITH_NUMBERS) + IN_ORDER)
-        return [_line(row) for row in rows_of(statement, **parameters, page_bytes=PAGE_BYTES)]
+        rows = rows_of(statement, **parameters, page_bytes=PAGE_BYTES)
+        lines.require(places_of([dsr]))
+    return [_line(row) for row in rows]

@@ -12,7 +12,7 @@ from catalogue.models.dsrs import (
     UseTypeTotal,
 )
 from catalogue.models.jobs import ImportJob, ImportJobManager
-from catalogue.models.lines import LeftoverLines, Resource, UsageLine
+from catalogue.models.lines import IncomingLines, LeftoverLines, Resource, UsageLine
 from catalogue.models.messages import AbstractMessage, PartyAlias, ReportMessage
 from catalogue.models.rankings import AskedScope, KeptArtists, KeptRanking, WantedArtists, WantedRanking
 from catalogue.models.versions import DSRDifference, SupersededDSR, SupersededManager, SupersededMessage
@@ -28,6 +28,7 @@ __all__ = [
     "EcbRate",
     "ImportJob",
     "ImportJobManager",
+    "IncomingLines",
     "KeptArtists",
     "KeptRanking",
     "LeftoverLines",

@@ -64,6 +64,7 @@ def test_a_lock_with_a_cursor_has_the_same_key():
         (locks.RANKING_READERS, 1918987883),
         (locks.ARTIST_READERS, 1634890867),
         (locks.PREPARING_RANKINGS, 1886545264),
+        (locks.INCOMING_LINES, 1768842095),
     ],
 )
 def test_a_session_lock_keeps_its_space(lock, space):

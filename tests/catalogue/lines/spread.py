@@ -1,15 +1,16 @@
-"""The way of a cluster, on one server: lines are gathered before statements read them."""
+"""The way of a cluster, on one server: lines are gathered before statements read them, and come before their DSRs."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 import pytest
 
-from catalogue.lines import layout
+from catalogue.lines import arriving, layout
 
 # Nothing is spread: there is one server. All else is done as on a cluster.
 AS_ON_A_CLUSTER = [
     (layout, "shard_count", lambda: 1),
+    (arriving.Arrival, "distribute", lambda *_: None),
 ]
 
 

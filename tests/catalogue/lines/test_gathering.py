@@ -13,9 +13,10 @@ from catalogue.dsrs.comparison import Period
 from catalogue.dsrs.selectors import lines_by_dsr, own_resource_count
 from catalogue.dsrs.services import dsr_delete
 from catalogue.dsrs.totals import totals_complete
+from catalogue.exceptions import DSRNotFound
 from catalogue.lines import gathering
 from catalogue.lines.gathering import lines_gathered, places_of
-from catalogue.lines.lookups import LineSearch, lines_found
+from catalogue.lines.lookups import LineSearch, lines_after, lines_found
 from catalogue.lines.scope import ALL, Scope
 from catalogue.models import DSR, KeptRanking, Resource
 from catalogue.ranking.artist_sums import Credit
@@ -181,6 +182,13 @@ def test_nothing_stays_after_an_error():
                 raise LookupError
             assert len(temporary_tables()) == 1
     assert temporary_tables() == []
+
+
+def test_a_page_with_a_dsr_that_goes_meanwhile_is_refused(dsr):
+    gone = reported({"offer": "Gone"}, [], False)
+    dsr_delete(dsr_number=gone.pk)
+    with as_on_a_cluster(), pytest.raises(DSRNotFound):
+        lines_after([dsr, gone], after=0, limit=5)
 
 
 def test_on_one_server_nothing_is_gathered(dsr, django_assert_num_queries):
