@@ -15,6 +15,12 @@ class NoReportFound(DsrhubError):
     code = "no_report_found"
 
 
+class ClusterNotReady(ConflictError):
+    """Lines cannot be spread over the nodes of a cluster: something is missing, or in the way."""
+
+    code = "cluster_not_ready"
+
+
 class LinesIncomplete(NotReadyError):
     """A node of the cluster stopped while it stored the lines of a delivery, and nothing was imported. Try again.
 

@@ -256,8 +256,9 @@ GRAPHENE = {"SCHEMA": "graphql_schema.schema.schema", "SCHEMA_OUTPUT": "graphql_
 # Logs one JSON object per line instead of text.
 DSRHUB_LOG_JSON = env_bool("DSRHUB_LOG_JSON", default=False)
 LOGGING = logs.configuration(json=DSRHUB_LOG_JSON)
-# The function that `/readyz` calls for the state of the import queue.
+# The functions that `/readyz` calls for the state of the import queue, and for that of a database of several nodes.
 QUEUE_STATE = "catalogue.imports.selectors.queue_state"
+CLUSTER_STATE = "catalogue.lines.cluster.cluster_state"
 
 # --- dsrhub's own settings -------------------------------------------------------------------------------------
 # In bytes. A DSR with more unpacked content gets its own partition; smaller DSRs share one. Thousands of partitions
