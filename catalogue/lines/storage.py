@@ -39,7 +39,7 @@ FROM (SELECT line_number, dsp_id, row_number() OVER (PARTITION BY dsp_id ORDER B
 # About the size of a line of the shared table, whose indexes have four entries for it.
 LINE_BYTES = 300
 OWN_BYTES = """
-SELECT id, pg_total_relation_size(to_regclass('catalogue_usageline_' || id)) FROM unnest(%(ids)s::integer[]) AS own (id)
+SELECT id, {size}(to_regclass('catalogue_usageline_' || id)) FROM unnest(%(ids)s::integer[]) AS own (id)
 """
 
 
@@ -244,7 +244,12 @@ def own_table_attach(dsr_number: int, arrival: Arrival) -> None:
 
 
 def shared_lines_analyze() -> None:
-    """Let the planner look at the lines of small DSRs if many of them came or went since it did."""
+    """Let the planner look at the lines of small DSRs if many of them came or went since it did.
+
+    The planners of nodes are left to the autovacuum of each: the coordinator does not know how many changed there.
+    """
+    if layout.are_spread():
+        return
     shared = DSR.objects.ingested().filter(partition=SHARED_PARTITION)
     analyze_if_changed(SHARED_TABLE, known_rows=shared.aggregate(count=Sum("line_count", default=0))["count"])
 
@@ -256,7 +261,9 @@ def partition_name(dsr_number: int) -> str:
 def lines_bytes(dsrs: Sequence[AbstractDSR]) -> dict[int, int]:
     """About the bytes on disk that the lines of each DSR take, with their indexes, by its id."""
     own = [dsr.pk for dsr in dsrs if dsr.partition != SHARED_PARTITION]
-    sizes = dict(rows_of(OWN_BYTES, ids=own)) if own else {}
+    # The coordinator of a cluster has no line itself.
+    size = "citus_total_relation_size" if layout.are_spread() else "pg_total_relation_size"
+    sizes = dict(rows_of(OWN_BYTES.format(size=size), ids=own)) if own else {}
     return {dsr.pk: sizes.get(dsr.pk, dsr.line_count * LINE_BYTES) for dsr in dsrs}
 
 
