@@ -1,0 +1,123 @@
+"""Measure dsrhub on a cluster, or on one server: run it on both, and compare.
+
+    DATABASE_URL=postgres://user@coordinator/name python -m tests.benchmarks.cluster [--dsrs 20] [--lines 400000]
+
+It creates its own database, with databases of the same name on the nodes, and removes them at the end. The answers are
+hashed, so that two runs can be compared: they must be equal.
+"""
+
+# Before models: it sets Django up.
+from tests.benchmarks.measuring import (  # isort: skip
+    median_seconds,
+    parser_of,
+    report_files,
+    say,
+    seconds_of,
+    server_version,
+)
+
+from collections.abc import Callable
+from functools import partial
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+from django.db import connection, transaction
+
+from catalogue.dsrs.selectors import dsr_lines
+from catalogue.dsrs.services import dsr_delete
+from catalogue.dsrs.superseding import versions_drop
+from catalogue.imports.services import dsr_import
+from catalogue.lines.scope import ALL, Scope, scope_state
+from catalogue.models import DSR, Resource, SupersededDSR
+from catalogue.ranking.artist_sums import Credit, artists_rank
+from catalogue.ranking.building import ranking_build
+from catalogue.ranking.cache import next_number
+from catalogue.resources.found import ResourceKey, ResourceSearch
+from catalogue.resources.reported import resource_sums
+from catalogue.resources.selectors import resource_list
+from catalogue.resources.services import catalogue_refresh
+from dsrhub.database.statements import rows_of
+from tests import cluster
+
+SPAIN = Scope(territory="ES")
+PERCENTILES = (10, 25, 50, 90, 100)
+
+
+def main() -> None:
+    options = parser_of(__doc__, dsrs=20, lines=400_000).parse_args()
+    files = report_files(options.dsrs, options.lines // options.dsrs)
+    of = cluster.nodes()
+    name = connection.creation.create_test_db(verbosity=0, autoclobber=True)
+    try:
+        if of:
+            cluster.database_spread(of)
+        say(f"{server_version()}, {len(of)} nodes, {options.dsrs} DSRs, {options.lines:,} lines")
+        measure(files)
+    finally:
+        if of:
+            cluster.databases_drop(of)
+        connection.creation.destroy_test_db(name, verbosity=0)
+
+
+def measure(files: list[Path]) -> None:
+    step("import", partial(imported, files))
+    step("registering the recordings", catalogue_refresh)
+    for scope, named in ((SPAIN, "one territory"), (ALL, "everything")):
+        for percentile in PERCENTILES:
+            step(f"top {percentile} % of {named}", partial(ranking, percentile, scope))
+    step("artists of everything", artists)
+    keys = [ResourceKey(*key) for key in Resource.objects.order_by("dsp_id")[:50].values_list("dsp", "dsp_id")]
+    step("sums of 50 recordings", lambda: resource_sums(resources=keys, scope=ALL))
+    step("a page of recordings in one territory", lambda: listed(ResourceSearch(scope=SPAIN)))
+    step("a search for words", lambda: listed(ResourceSearch(words="love")))
+    dsr = DSR.objects.order_by("id")[0]
+    step("a page of 100 lines", lambda: [str(line.revenue) for line in dsr_lines(dsr=dsr, after=500, limit=100)])
+    step("deleting a DSR and its recordings", partial(deleted, dsr))
+
+
+def step(name: str, run: Callable[[], Any]) -> None:
+    """Steps that change something are run once."""
+    answer = run() if name.split(maxsplit=1)[0] not in ("import", "registering", "deleting") else None
+    seconds = seconds_of(run) if answer is None else median_seconds(run)
+    found = "" if answer is None else sha256(repr(answer).encode()).hexdigest()[:12]
+    say(f"{name:<45}{seconds * 1000:>12,.1f} ms  {found}")
+
+
+def imported(files: list[Path]) -> None:
+    for path in files:
+        dsr_import(path=path, name=path.name, and_catalogue=False)
+
+
+def ranking(percentile: int, scope: Scope) -> Any:
+    """The rows of a ranking that is built and not kept."""
+    with transaction.atomic():
+        _, dsrs = scope_state(scope)
+        built = ranking_build(number := next_number(), dsrs, percentile)
+        columns = "dsp, dsp_id, title, artists, isrc, usages, trim_scale(revenue)::text"
+        hashed = f"SELECT md5(string_agg(({columns})::text, '' ORDER BY rank)) FROM {built.table}"
+        rows = rows_of(f"{hashed} WHERE ranking = %(ranking)s", ranking=number)
+        transaction.set_rollback(True)
+    return built.row_count, rows
+
+
+def artists() -> Any:
+    with transaction.atomic():
+        _, dsrs = scope_state(ALL)
+        totals = artists_rank(1_000_000, dsrs, Credit.FULL)
+        transaction.set_rollback(True)
+    return totals
+
+
+def listed(search: ResourceSearch) -> Any:
+    return [(one.dsp, one.dsp_id) for one in resource_list(search=search, after=None, limit=100)]
+
+
+def deleted(dsr: DSR) -> None:
+    dsr_delete(dsr_number=dsr.pk)
+    versions_drop(list(SupersededDSR.objects.values_list("pk", flat=True)), reason="deleted")
+    catalogue_refresh()
+
+
+if __name__ == "__main__":
+    main()
