@@ -269,4 +269,5 @@ def _own_resource_count(dsp: str, dsrs: Sequence[DSR]) -> int:
         lines.add_of_dsrs(places_of(own))
         lines.add_of_keys(OWN_DSP_IDS, places_of(others), **parameters)
         ((count,),) = rows_of(lines.statement(OWN_RESOURCES), **parameters)
-    return int(count)
+        is_whole = lines.are_of(places_of(others))
+    return int(count) if is_whole else _own_resource_count(dsp, dsrs)

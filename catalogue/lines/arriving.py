@@ -115,8 +115,8 @@ class ArrivalAhead(Arrival):
 
     def _missing(self, line_counts: Mapping[Place, int]) -> list[int]:
         """The DSRs that do not have all of their lines."""
-        parameters = {"ids": [number for number, _ in line_counts], "partitions": [part for _, part in line_counts]}
-        found = dict(self.rows_of(COUNTS, **parameters))
+        partitions = sorted({partition for _, partition in line_counts})
+        found = dict(self.rows_of(COUNTS, ids=[number for number, _ in line_counts], partitions=partitions))
         self._session.commit()
         return [number for (number, _), count in line_counts.items() if found.get(number, 0) != count]
 

@@ -17,12 +17,10 @@ from typing import Any, Protocol
 
 from django.db import connection, transaction
 
-from catalogue.exceptions import DSRNotFound
 from catalogue.lines import layout
 from catalogue.lines.layout import PARENT_TABLE
 from catalogue.models import DSR, UsageLine
 from dsrhub.database.statements import execute
-from dsrhub.texts import gettext_lazy as _
 
 # Those that every gathered line has.
 KEY_COLUMNS = ("dsr_id", "partition", "line_number", "dsp_id")
@@ -33,7 +31,8 @@ COMMON_COLUMNS = ("usages", "revenue", "title", "artists", "isrc")
 # The rows `dsr`, with the `floor` of their revenue where there is one.
 EACH_DSR = "unnest(%(ids)s::integer[], %(own)s::integer[]) AS dsr (id, partition)"
 EACH_FLOORED_DSR = "unnest(%(ids)s::integer[], %(own)s::integer[], %(floors)s::numeric[]) AS dsr (id, partition, floor)"
-# A lookup of each DSR stays a lookup, as with OFFSET 0, which a cluster refuses.
+# A lookup of each DSR stays a lookup, as with OFFSET 0, which a cluster refuses. Where a query has a limit within
+# another one, a cluster demands one of the outer query, too.
 NO_LIMIT = "LIMIT 4611686018427387904"
 
 OF_EACH_DSR = "SELECT line.* FROM {dsrs} CROSS JOIN LATERAL ({lines}) AS line"
@@ -90,8 +89,9 @@ class Lines:
     def add_of_keys(self, keys: str, places: Sequence[Place], **parameters: Any) -> None:
         """Gather the lines of DSRs that have one of the dsp_ids that the query `keys` finds."""
 
-    def require(self, places: Sequence[Place]) -> None:
-        """Refuse an answer about DSRs that were deleted while their lines were gathered. Raises DSRNotFound."""
+    def are_of(self, places: Sequence[Place]) -> bool:
+        """Whether the DSRs were there all the time while their lines were gathered."""
+        return True
 
 
 class GatheredLines(Lines):
@@ -116,7 +116,8 @@ class GatheredLines(Lines):
 
     def add_of_each(self, lines: str, *, most: int | None = None, **parameters: Any) -> None:
         dsrs = EACH_FLOORED_DSR if "floors" in parameters else EACH_DSR
-        self._add_of_each(dsrs, f"{lines} {NO_LIMIT}", **parameters, limit="" if most is None else f"LIMIT {most}")
+        limit = NO_LIMIT if most is None else f"LIMIT {most}"
+        self._add_of_each(dsrs, f"{lines} {NO_LIMIT}", **parameters, limit=limit)
 
     def add_of_dsrs(self, places: Sequence[Place], condition: str = "true", **parameters: Any) -> None:
         lines = OF_DSRS.format(columns=self._columns, condition=condition)
@@ -132,13 +133,11 @@ class GatheredLines(Lines):
             self._add(OF_KEYS.format(columns=columns, keys=self._keys), **_of_places(places))
         execute(f"DROP TABLE {self._keys}")
 
-    def require(self, places: Sequence[Place]) -> None:
-        numbers = {number for number, _partition in places}
-        gone = numbers - set(DSR.objects.filter(pk__in=numbers).values_list("pk", flat=True))
-        if gone:
-            raise DSRNotFound(_("There is no DSR %(id)s any more.") % {"id": min(gone)}, id=min(gone))
+    def are_of(self, places: Sequence[Place]) -> bool:
+        numbers = {number for number, _ in places}
+        return DSR.objects.filter(pk__in=numbers).count() == len(numbers)
 
-    def _add_of_each(self, dsrs: str, lines: str, *, limit: str = "", **parameters: Any) -> None:
+    def _add_of_each(self, dsrs: str, lines: str, *, limit: str = NO_LIMIT, **parameters: Any) -> None:
         of_each = lines.format(columns=self._columns)
         self._add(f"{OF_EACH_DSR.format(dsrs=dsrs, lines=of_each)} {limit}", **parameters)
 
@@ -158,8 +157,8 @@ class GatheredLines(Lines):
 
 def _of_places(places: Sequence[Place]) -> dict[str, list[int]]:
     return {
-        "ids_gathered": [number for number, _partition in places],
-        "partitions_gathered": sorted({partition for _number, partition in places}),
+        "ids_gathered": [number for number, _ in places],
+        "partitions_gathered": sorted({partition for _, partition in places}),
     }
 
 

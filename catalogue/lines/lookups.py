@@ -12,7 +12,8 @@ from typing import Any
 from django.db import DEFAULT_DB_ALIAS
 from django.db.models import TextField
 
-from catalogue.lines.gathering import lines_gathered, places_of
+from catalogue.exceptions import DSRNotFound
+from catalogue.lines.gathering import Lines, lines_gathered, places_of
 from catalogue.lines.scope import IngestedDSR
 from catalogue.models import DSR, AbstractDSR, UsageLine
 from catalogue.querysets import HEADER_LINE
@@ -20,6 +21,7 @@ from dsrhub.database.pages import PAGE_BYTES, CutShort, bytes_of, is_small
 from dsrhub.database.statements import rows_of
 from dsrhub.exceptions import AnswerTooLarge
 from dsrhub.texts import gettext_lazy as _
+from dsrhub.values import listed
 
 # The DSRs of a statement, as a table of its parameters: see `dsr_arrays`.
 DSRS = """
@@ -159,12 +161,19 @@ def lines_after(dsrs: Sequence[DSR], *, after: int, limit: int) -> Mapping[int, 
         is_whole = is_small(page, *LINE_TEXTS, **parameters)
         statement = page if is_whole else _cut_short(page)
         rows = rows_of(statement + IN_ORDER, **parameters, page_bytes=PAGE_BYTES)
-        lines.require(places_of(dsrs))
+        _require_there(lines, dsrs)
     pages: dict[int, list[UsageLine]] = {dsr.pk: [] for dsr in dsrs}
     for row in rows:
         line = _line(row)
         pages[line.dsr_id].append(line)
     return pages if is_whole else {dsr.pk: _cut_page(dsr, pages[dsr.pk], after, limit) for dsr in dsrs}
+
+
+def _require_there(lines: Lines, dsrs: Sequence[DSR]) -> None:
+    """Refuse a page of DSRs that were deleted while it was read. Raises DSRNotFound."""
+    if not lines.are_of(places_of(dsrs)):
+        ids = listed([str(dsr.pk) for dsr in dsrs])
+        raise DSRNotFound(_("One of these DSRs was deleted meanwhile: %(ids)s.") % {"ids": ids})
 
 
 def _line(row: Sequence[Any]) -> UsageLine:
@@ -248,5 +257,5 @@ def _lines_with_numbers(dsr: DSR, numbers: list[int]) -> list[UsageLine]:
         lines.add_of_dsrs(places_of([dsr]), f"{IN_RANGE} AND {NUMBERED}", **parameters)
         statement = lines.statement(_cut_short(LINES_WITH_NUMBERS) + IN_ORDER)
         rows = rows_of(statement, **parameters, page_bytes=PAGE_BYTES)
-        lines.require(places_of([dsr]))
+        _require_there(lines, [dsr])
     return [_line(row) for row in rows]

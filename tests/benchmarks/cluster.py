@@ -8,6 +8,7 @@ hashed, so that two runs can be compared: they must be equal.
 
 # Before models: it sets Django up.
 from tests.benchmarks.measuring import (  # isort: skip
+    TIMES,
     median_seconds,
     parser_of,
     report_files,
@@ -16,12 +17,15 @@ from tests.benchmarks.measuring import (  # isort: skip
     server_version,
 )
 
+import os
 from collections.abc import Callable
+from contextlib import suppress
 from functools import partial
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
+import psutil
 from django.db import connection, transaction
 
 from catalogue.dsrs.selectors import dsr_lines
@@ -40,6 +44,7 @@ from catalogue.resources.services import catalogue_refresh
 from dsrhub.database.statements import rows_of
 from tests import cluster
 
+POSTMASTER = r"SELECT split_part(pg_read_file('postmaster.pid'), E'\n', 1)::integer"
 SPAIN = Scope(territory="ES")
 PERCENTILES = (10, 25, 50, 90, 100)
 
@@ -77,11 +82,40 @@ def measure(files: list[Path]) -> None:
 
 
 def step(name: str, run: Callable[[], Any]) -> None:
-    """Steps that change something are run once."""
-    answer = run() if name.split(maxsplit=1)[0] not in ("import", "registering", "deleting") else None
-    seconds = seconds_of(run) if answer is None else median_seconds(run)
-    found = "" if answer is None else sha256(repr(answer).encode()).hexdigest()[:12]
-    say(f"{name:<45}{seconds * 1000:>12,.1f} ms  {found}")
+    """Steps that change something are run once. The times of cores are those of one run, on the average."""
+    is_question = name.split(maxsplit=1)[0] not in ("import", "registering", "deleting")
+    answer = run() if is_question else None
+    times, before = (TIMES + 1 if is_question else 1), cpu_times()
+    seconds = median_seconds(run) if is_question else seconds_of(run)
+    shares = ", ".join(
+        f"{part} {(now - was) * 1000 / times:,.0f}"
+        for (part, now), was in zip(cpu_times().items(), before.values(), strict=True)
+    )
+    found = sha256(repr(answer).encode()).hexdigest()[:12] if is_question else ""
+    say(f"{name:<42}{seconds * 1000:>11,.1f} ms; ms of cores: {shares}  {found}")
+
+
+def cpu_times() -> dict[str, float]:
+    """The seconds that this process, the coordinator and each node have taken of cores, if all are on this machine."""
+    found = {"client": sum(os.times()[:2]), "coordinator": cpu_seconds(rows_of(POSTMASTER)[0][0])}
+    for node in cluster.nodes():
+        with cluster.session("postgres", node) as cursor:
+            cursor.execute(POSTMASTER)
+            found[f"node {node[1]}"] = cpu_seconds(cursor.fetchone()[0])
+    return found
+
+
+def cpu_seconds(postmaster: int) -> float:
+    """What a server has taken, with its processes that have ended."""
+    try:
+        process = psutil.Process(postmaster)
+        total = sum(process.cpu_times()[:4])
+        for child in process.children():
+            with suppress(psutil.NoSuchProcess):
+                total += sum(child.cpu_times()[:2])
+    except psutil.NoSuchProcess:
+        return float("nan")
+    return total
 
 
 def imported(files: list[Path]) -> None:

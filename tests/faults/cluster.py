@@ -28,7 +28,7 @@ import psycopg2
 from django.db import DatabaseError, connections
 
 from tests.faults.nodes import Cluster, Node
-from tests.faults.run import Trial, assert_idle, say, watching
+from tests.faults.run import PROJECT, Trial, assert_idle, say, watching
 from tests.faults.server import PATIENCE, PAUSE
 from tests.faults.state import assert_catalogued, ingested, used
 
@@ -37,8 +37,17 @@ IMPORTERS = """
 SELECT pid FROM pg_stat_activity
 WHERE backend_type = 'client backend' AND pid <> pg_backend_pid() AND state = 'active' AND query ~* '^commit'
 """
-# Sessions of imports as on one server, for comparison.
-ONE_STEP = "from catalogue.lines import arriving; arriving.ArrivalAhead = lambda: arriving.IN_TRANSACTION"
+# manage.py, of which the lines of an import come in the transaction of their DSRs.
+ONE_STEP = """
+import sys, django
+django.setup()
+from contextlib import nullcontext
+from django.core.management import execute_from_command_line
+from catalogue.imports import services
+from catalogue.lines.arriving import IN_TRANSACTION
+services.lines_arriving = lambda **_: nullcontext(IN_TRANSACTION)
+execute_from_command_line(["manage.py", *sys.argv[1:]])
+"""
 
 
 class ClusterServer:
@@ -56,6 +65,20 @@ class ClusterServer:
 
 
 class ClusterTrial(Trial):
+    in_one_step = False
+
+    def popen(self, *arguments: str, **environment: str) -> subprocess.Popen[str]:
+        if not self.in_one_step:
+            return super().popen(*arguments, **environment)
+        return subprocess.Popen(
+            [sys.executable, "-c", ONE_STEP, *arguments],
+            cwd=PROJECT,
+            env=self.environment | environment,
+            text=True,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+        )
+
     def prepare(self) -> None:
         super().prepare()
         self.manage("distribute")
@@ -224,6 +247,7 @@ def main() -> None:
     try:
         with tempfile.TemporaryDirectory() as folder:
             trial = ClusterTrial(server, Path(folder), Random(options.seed))  # noqa: S311 - when a fault comes
+            trial.in_one_step = options.in_one_step
             for fault in FAULTS:
                 if not options.only or fault.__name__ in options.only:
                     trial.count = Counter()
