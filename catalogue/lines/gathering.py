@@ -40,6 +40,7 @@ OF_DSRS = """
 SELECT {columns} FROM catalogue_usageline AS line
 WHERE partition = ANY(%(partitions_gathered)s::integer[]) AND dsr_id = ANY(%(ids_gathered)s::integer[]) AND {condition}
 """
+KEYS = 'SELECT DISTINCT dsp_id COLLATE "C" AS dsp_id FROM ({keys}) AS key'
 # What was a table on the coordinator has lost its collation on the nodes.
 OF_KEYS = """
 SELECT {columns} FROM (SELECT dsp_id COLLATE "C" AS key_id FROM {keys}) AS key
@@ -126,7 +127,7 @@ class GatheredLines(Lines):
     def add_of_keys(self, keys: str, places: Sequence[Place], **parameters: Any) -> None:
         if not places:
             return
-        query = f'SELECT DISTINCT dsp_id COLLATE "C" AS dsp_id FROM ({self.statement(keys)}) AS key'  # noqa: S608 - no value is in it, here and below
+        query = KEYS.format(keys=self.statement(keys))
         if execute(f"CREATE TEMP TABLE {self._keys} {self._on_commit} AS {query}", **parameters):
             execute(f"ANALYZE {self._keys}")
             columns = self._columns.replace("dsp_id", "line.dsp_id")
@@ -136,6 +137,10 @@ class GatheredLines(Lines):
     def are_of(self, places: Sequence[Place]) -> bool:
         numbers = {number for number, _ in places}
         return DSR.objects.filter(pk__in=numbers).count() == len(numbers)
+
+    def drop(self) -> None:
+        """Drop what was gathered, also what an error has left."""
+        execute(f"DROP TABLE IF EXISTS {self.table}, {self._part}, {self._keys}")
 
     def _add_of_each(self, dsrs: str, lines: str, *, limit: str = NO_LIMIT, **parameters: Any) -> None:
         of_each = lines.format(columns=self._columns)
@@ -148,7 +153,8 @@ class GatheredLines(Lines):
             execute(f"CREATE TEMP TABLE {self._part} {self._on_commit} AS {lines}", **parameters)
             execute("SET LOCAL citus.subquery_pushdown = off")
         execute(
-            f"INSERT INTO {self.table} ({self._columns}) SELECT {self._columns} FROM {self._part} "  # noqa: S608
+            f"INSERT INTO {self.table} ({self._columns}) "  # noqa: S608 - no value is in it
+            f"SELECT {self._columns} FROM {self._part} "
             "ON CONFLICT DO NOTHING"
         )
         execute(f"DROP TABLE {self._part}")
@@ -179,12 +185,7 @@ def lines_gathered(columns: Sequence[str] = COMMON_COLUMNS) -> Iterator[Lines]:
     try:
         yield lines
     except BaseException:
-        if not in_transaction:
-            lines_drop(lines)
+        if not in_transaction and connection.is_usable():
+            lines.drop()
         raise
-    lines_drop(lines)
-
-
-def lines_drop(lines: GatheredLines) -> None:
-    if connection.is_usable():
-        execute(f"DROP TABLE IF EXISTS {lines.table}")
+    lines.drop()
