@@ -43,8 +43,8 @@ WHERE partition = ANY(%(partitions_gathered)s::integer[]) AND dsr_id = ANY(%(ids
 KEYS = 'SELECT DISTINCT dsp_id COLLATE "C" AS dsp_id FROM ({keys}) AS key'
 # What was a table on the coordinator has lost its collation on the nodes.
 OF_KEYS = """
-SELECT {columns} FROM (SELECT dsp_id COLLATE "C" AS key_id FROM {keys}) AS key
-JOIN catalogue_usageline AS line
+WITH key AS MATERIALIZED (SELECT dsp_id AS key_id FROM {keys})
+SELECT {columns} FROM key JOIN catalogue_usageline AS line
     ON hashtextextended(line.dsp_id, 0) = hashtextextended(key_id COLLATE "C", 0) AND line.dsp_id = key_id COLLATE "C"
 WHERE partition = ANY(%(partitions_gathered)s::integer[]) AND dsr_id + 0 = ANY(%(ids_gathered)s::integer[])
 """

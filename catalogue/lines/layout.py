@@ -29,6 +29,11 @@ def shard_count() -> int:
     return _known[session]
 
 
+def are_added_up_apart() -> bool:
+    """Whether each node adds up its own recordings: exactly, or not at all. No sums by hash are made there."""
+    return are_spread()
+
+
 def layout_forget() -> None:
     """Ask again: the lines were just spread."""
     _known.pop(connection.connection, None)

@@ -31,6 +31,8 @@ OPTIONS = {
     "fsync": "off",
     "shared_buffers": "256MB",
     "citus.recover_2pc_interval": "2s",
+    # A new connection costs more than a small question.
+    "citus.max_cached_conns_per_worker": "8",
     "citus.enable_statistics_collection": "off",
 }
 
