@@ -1,5 +1,6 @@
 """Runs SQL: values as parameters, names of tables and columns as psycopg2's `sql` objects."""
 
+import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
@@ -41,8 +42,15 @@ def execute_in(session: Any, statement: Statement, parameters: dict[str, Any]) -
     return row_count
 
 
-# What a database of several nodes says of a node: a connection failed, or the node was shut down.
-NODE_STATES = ("08", "57P01", "57P02", "57P03")
+# What a database of several nodes says of a node: a connection failed, or the node was shut down. Where a connection
+# ends while it is used, the error has a state for anything, and the text or the context names the node.
+NODE_STATES, OTHER_STATES = ("08", "57P01", "57P02", "57P03"), ("58", "XX")
+NODE_NAMED = re.compile(r"\bon \S+:\d+\b|server closed the connection unexpectedly")
+
+
+def _is_of_node(error: BaseException) -> bool:
+    state = getattr(error, "pgcode", None) or ""
+    return state.startswith(NODE_STATES) or (state.startswith(OTHER_STATES) and bool(NODE_NAMED.search(str(error))))
 
 
 @contextmanager
@@ -51,8 +59,7 @@ def nodes_required(session: Any) -> Iterator[None]:
     try:
         yield
     except (Error, psycopg2.Error) as error:
-        state = getattr(error.__cause__ or error, "pgcode", None) or ""
-        if state.startswith(NODE_STATES) and not session.connection.closed:
+        if _is_of_node(error.__cause__ or error) and not session.connection.closed:
             text = _("A node of the database is down or out of reach, and nothing was changed. Try again in a minute.")
             raise NodeOutOfReach(text) from error
         raise

@@ -27,7 +27,16 @@ def test_a_node_that_is_down_is_an_error_of_its_own(run, state):
     assert caught.value.code == "node_out_of_reach"
 
 
-@pytest.mark.parametrize("state", ["57014", "40001", "XX000"])
+@pytest.mark.parametrize(
+    ("state", "text"),
+    [("58030", "failed to COPY to shard 7 on 10.0.0.2:5432"), ("XX000", "server closed the connection unexpectedly")],
+)
+def test_a_connection_that_ends_while_it_is_used_is_one_too(state, text):
+    with pytest.raises(NodeOutOfReach):
+        execute(FAILING.replace("connection to the remote node failed", text).format(state))
+
+
+@pytest.mark.parametrize("state", ["57014", "40001", "XX000", "58030"])
 def test_other_errors_stay_what_they_are(state):
     with pytest.raises(Exception, match="remote node") as caught:
         execute(FAILING.format(state))

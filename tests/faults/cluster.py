@@ -243,6 +243,8 @@ def main() -> None:
     signal.signal(signal.SIGTERM, lambda *_: sys.exit("stopped"))
     # Answers are to come from lines.
     os.environ["DSRHUB_KEPT_RANKING_ROWS"] = "0"
+    # What is replaced is dropped.
+    os.environ["DSRHUB_SUPERSEDED_DAYS"] = "0"
     server = ClusterServer(options.programs)
     try:
         with tempfile.TemporaryDirectory() as folder:

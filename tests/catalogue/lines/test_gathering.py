@@ -41,6 +41,7 @@ from tests.catalogue.ranking.test_top_percentile_property import DSP_IDS, delive
 
 pytestmark = pytest.mark.django_db
 
+ON_ONE_SERVER = pytest.mark.on_one_server(reason="a cluster has no lines where they could be read without it")
 SEARCHES = [
     ResourceSearch(),
     ResourceSearch(scope=Scope(territory="ES")),
@@ -92,6 +93,7 @@ def catalogued():
     return found
 
 
+@ON_ONE_SERVER
 @settings(max_examples=5)
 @given(drawn=deliveries(), is_rebuilt=st.booleans(), few_lines=st.sampled_from([0, browsing.FEW_LINES]))
 def test_a_cluster_gives_the_same_answers(monkeypatch, drawn, is_rebuilt, few_lines):
@@ -118,6 +120,7 @@ def test_a_cluster_gives_the_same_answers(monkeypatch, drawn, is_rebuilt, few_li
         transaction.set_rollback(True)
 
 
+@ON_ONE_SERVER
 @settings(max_examples=4)
 @given(drawn=deliveries())
 def test_totals_and_artists_are_the_same(drawn):
@@ -191,6 +194,7 @@ def test_a_page_with_a_dsr_that_goes_meanwhile_is_refused(dsr):
         lines_after([dsr, gone], after=0, limit=5)
 
 
+@ON_ONE_SERVER
 def test_on_one_server_nothing_is_gathered(dsr, django_assert_num_queries):
     with django_assert_num_queries(0), lines_gathered() as lines:
         lines.add_of_dsrs(places_of([dsr]))
