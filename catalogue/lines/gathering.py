@@ -147,7 +147,8 @@ class GatheredLines(Lines):
         self._add(f"{OF_EACH_DSR.format(dsrs=dsrs, lines=of_each)} {limit}", **parameters)
 
     def _add(self, lines: str, **parameters: Any) -> None:
-        with transaction.atomic():
+        # Nodes would take part in a savepoint, which is of no use here.
+        with transaction.atomic(savepoint=False):
             # Lines of each DSR, and limits of them, are found on the nodes.
             execute("SET LOCAL citus.subquery_pushdown = on")
             execute(f"CREATE TEMP TABLE {self._part} {self._on_commit} AS {lines}", **parameters)

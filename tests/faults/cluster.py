@@ -32,6 +32,8 @@ from tests.faults.run import PROJECT, Trial, assert_idle, say, watching
 from tests.faults.server import PATIENCE, PAUSE
 from tests.faults.state import assert_catalogued, ingested, used
 
+NEWEST = "SELECT id, partition, line_count FROM catalogue_dsr WHERE status = 'ingested' ORDER BY id DESC LIMIT 1"
+COUNT = "SELECT count(*) FROM catalogue_usageline WHERE partition = %s AND dsr_id = %s"
 PREPARED = "SELECT count(*) FROM pg_prepared_xacts"
 IMPORTERS = """
 SELECT pid FROM pg_stat_activity
@@ -104,9 +106,9 @@ class ClusterTrial(Trial):
 
     @contextmanager
     def reading(self) -> Iterator[None]:
-        """Ask for the rankings of single DSRs all the time."""
+        """Ask for the rankings of single DSRs, and count the lines of the newest one, all the time."""
         over = threading.Event()
-        readers = [threading.Thread(target=self._read, args=(over, number)) for number in range(2)]
+        readers = [threading.Thread(target=read, args=(over,)) for read in (self._read, self._count)]
         for reader in readers:
             reader.start()
         try:
@@ -115,13 +117,33 @@ class ClusterTrial(Trial):
             over.set()
             for reader in readers:
                 reader.join(PATIENCE)
-        assert not self.count["wrong answers"], "a wrong answer"
+        wrong = {name: count for name, count in self.count.items() if name.startswith("wrong")}
+        assert not wrong, dict(self.count)
 
-    def _read(self, over: threading.Event, number: int) -> None:
-        random = Random(number)  # noqa: S311 - what is asked for
+    def _read(self, over: threading.Event) -> None:
+        random = Random(0)  # noqa: S311 - what is asked for
         while not over.is_set():
             self.count[self._answer(random.choice(self.names))] += 1
         connections.close_all()
+
+    def _count(self, over: threading.Event) -> None:
+        with watching(self.server.url) as cursor:
+            while not over.is_set():
+                self.count[self._counted(cursor)] += 1
+
+    def _counted(self, cursor: Any) -> str:
+        try:
+            cursor.execute(NEWEST)
+            ((number, partition, expected),) = cursor.fetchall()
+            cursor.execute(COUNT, [partition, number])
+            found = cursor.fetchone()[0]
+            cursor.execute("SELECT count(*) FROM catalogue_dsr WHERE id = %s", [number])
+            is_there = cursor.fetchone() == (1,)
+        except psycopg2.Error:
+            return "counts: errors"
+        if found == expected:
+            return "counts: right"
+        return "wrong counts" if is_there else "counts: after the DSR was replaced"
 
     def _answer(self, name: str) -> str:
         # Imported late, as models need a Django that is set up.
