@@ -130,9 +130,10 @@ def ranking(percentile: int, scope: Scope) -> Any:
         built = ranking_build(number := next_number(), dsrs, percentile)
         columns = "dsp, dsp_id, title, artists, isrc, usages, trim_scale(revenue)::text"
         hashed = f"SELECT md5(string_agg(({columns})::text, '' ORDER BY rank)) FROM {built.table}"
-        rows = rows_of(f"{hashed} WHERE ranking = %(ranking)s", ranking=number)
+        # A ranking may have rows behind the share.
+        rows = rows_of(f"{hashed} WHERE ranking = %(ranking)s AND rank <= %(end)s", ranking=number, end=built.ends[-1])
         transaction.set_rollback(True)
-    return built.row_count, rows
+    return built.ends[-1], rows
 
 
 def artists() -> Any:

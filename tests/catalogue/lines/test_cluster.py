@@ -14,6 +14,8 @@ from dsrhub.database.statements import execute, rows_of
 from tests.catalogue import recipes
 from tests.catalogue.helpers import add_lines, line
 
+pytestmark = pytest.mark.on_one_server(reason="its cluster is made of tables with the names of those of Citus")
+
 FAKE = """
 CREATE TABLE pg_dist_node (nodename text, nodeport integer, noderole text, isactive boolean,
     shouldhaveshards boolean, groupid integer, is_down boolean DEFAULT false);
