@@ -15,6 +15,21 @@ class NoReportFound(DsrhubError):
     code = "no_report_found"
 
 
+class ClusterNotReady(ConflictError):
+    """Lines cannot be spread over the nodes of a cluster: something is missing, or in the way."""
+
+    code = "cluster_not_ready"
+
+
+class LinesIncomplete(NotReadyError):
+    """A node of the cluster stopped while it stored the lines of a delivery, and nothing was imported. Try again.
+
+    `extra` has the id that the DSR would have had, as `dsr`.
+    """
+
+    code = "lines_incomplete"
+
+
 class ReportRefused(DsrhubError):
     """A delivery has errors, and nothing of it was loaded.
 

@@ -66,3 +66,9 @@ class NotReadyError(DsrhubError):
     """The requested data is being built. Retry later."""
 
     code = "not_ready"
+
+
+class NodeOutOfReach(NotReadyError):
+    """A node of the cluster that has the data is down or out of reach. Retry when it is back."""
+
+    code = "node_out_of_reach"

@@ -9,7 +9,9 @@ from django.http import HttpRequest, HttpResponse, HttpResponseBadRequest, HttpR
 from django.utils import translation
 from django.utils.translation import gettext as _
 
+from dsrhub.exceptions import NodeOutOfReach
 from dsrhub.readiness import readiness
+from dsrhub.refusals import refused_page
 
 
 class HealthMiddleware:
@@ -45,6 +47,21 @@ class LanguageMiddleware:
         language = translation.get_language_from_request(request)
         with translation.override(language):
             return self.get_response(request)
+
+
+class NodeMiddleware:
+    """Say on a page of the admin that a node of the database is out of reach, with status 503."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        return self.get_response(request)
+
+    def process_exception(self, request: HttpRequest, error: Exception) -> HttpResponse | None:
+        if not isinstance(error, NodeOutOfReach) or not request.path_info.startswith("/admin/"):
+            return None
+        return refused_page(request, error.message, status=503)
 
 
 # What a part of a day may be, in a field of a query such as `period_start__year`.

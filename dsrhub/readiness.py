@@ -23,17 +23,22 @@ class NotMigrated(Exception):
 
 
 def readiness() -> dict[str, Any]:
-    """The state of each part. Only the database and its migrations decide about `ready`.
+    """The state of each part. Only the database, its migrations and its nodes decide about `ready`.
 
-    A queue without a worker is reported, but the server stays ready: it can still answer reads.
+    A queue without a worker is reported, but the server stays ready: it can still answer reads. Only a database of
+    several nodes has the part `cluster`.
     """
     state: dict[str, Any] = {"ready": False, "database": "ok", "migrations": "ok"}
     try:
         with answered_within(SECONDS):
             _require_migrations()
-            # The settings name the queue's application, as this package must not import one.
+            # The settings name the application of both, as this package must not import one.
             queue_state: Callable[[], dict[str, Any]] = import_string(settings.QUEUE_STATE)
-            return state | {"ready": True, "queue": queue_state()}
+            cluster_state: Callable[[], dict[str, Any] | None] = import_string(settings.CLUSTER_STATE)
+            state |= {"ready": True, "queue": queue_state()}
+            if (cluster := cluster_state()) is not None:
+                state |= {"ready": cluster.pop("ready"), "cluster": cluster}
+            return state
     except NotMigrated as missing:
         return state | {"migrations": str(missing)}
     except (DatabaseError, OutOfTime) as error:

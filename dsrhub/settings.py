@@ -94,6 +94,7 @@ MIDDLEWARE = [
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "csp.middleware.CSPMiddleware",
     "dsrhub.throttling.ThrottledMiddleware",
+    "dsrhub.middleware.NodeMiddleware",
 ]
 
 ROOT_URLCONF = "dsrhub.urls"
@@ -272,8 +273,9 @@ GRAPHENE = {"SCHEMA": "graphql_schema.schema.schema", "SCHEMA_OUTPUT": "graphql_
 # Logs one JSON object per line instead of text.
 DSRHUB_LOG_JSON = env_bool("DSRHUB_LOG_JSON", default=False)
 LOGGING = logs.configuration(json=DSRHUB_LOG_JSON)
-# The function that `/readyz` calls for the state of the import queue.
+# The functions that `/readyz` calls for the state of the import queue, and for that of a database of several nodes.
 QUEUE_STATE = "catalogue.imports.selectors.queue_state"
+CLUSTER_STATE = "catalogue.lines.cluster.cluster_state"
 # What a worker does beside its own work, now and then. Each function gets another one, which says whether it may go on.
 WORKER_STEPS = ["subscriptions.limits.following.limits_follow"]
 

@@ -16,7 +16,7 @@ from django.db import connection
 from django.test import TestCase
 from playwright.sync_api import expect, sync_playwright
 
-from tests import bakery  # noqa: F401 - registers generators
+from tests import bakery, cluster  # noqa: F401 - bakery registers generators
 from tests.processes import serving
 from tests.programs import program
 from tests.waiting import PATIENCE
@@ -55,6 +55,29 @@ BOUNDS = {
     "subscriptions.records.partitions.OPEN_LOCK_TIMEOUT": f"{PATIENCE}s",
     "subscriptions.retention.services.DROP_TRIES": 10 * PATIENCE,
 }
+
+
+@pytest.fixture(scope="session")
+def django_db_setup(django_db_setup, django_db_blocker):
+    """The test database. On a cluster, lines are spread over its nodes."""
+    with django_db_blocker.unblock():
+        of = cluster.nodes()
+        if of:
+            cluster.database_spread(of)
+    yield
+    with django_db_blocker.unblock():
+        if of:
+            cluster.databases_drop(of)
+
+
+@pytest.fixture(autouse=True)
+def _where_it_applies(request):
+    """Skip what needs a cluster elsewhere, and what cannot apply on one there. Each says why."""
+    needs, elsewhere = (request.node.get_closest_marker(name) for name in ("on_cluster", "on_one_server"))
+    if needs is not None and not cluster.is_named():
+        pytest.skip("needs a cluster: DATABASE_URL names no coordinator")
+    if elsewhere is not None and cluster.is_named():
+        pytest.skip(elsewhere.kwargs["reason"])
 
 
 # What the collection of tests makes lives as long as the tests.

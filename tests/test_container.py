@@ -245,3 +245,20 @@ def test_compose_keeps_the_database_and_only_reads_the_reports():
 def test_compose_waits_longer_for_the_end_of_requests_than_gunicorn():
     assert gunicorn.graceful_timeout == 30
     assert WEB["stop_grace_period"] == "40s"
+
+
+# --- docs/cluster/compose.yaml ---------------------------------------------------------------------------------
+
+
+def test_composes_cluster_adds_nodes_that_are_as_the_database_is():
+    cluster = yaml.safe_load((settings.BASE_DIR / "docs" / "cluster" / "compose.yaml").read_text())
+    coordinator, *nodes = (cluster["services"][name] for name in ("db", "node1", "node2"))
+    for node in nodes:
+        assert node["image"] == coordinator["image"]
+        assert node["environment"] == coordinator["environment"]
+        assert [node[name] for name in ("cap_drop", "cap_add", "security_opt")] == [
+            DB[name] for name in ("cap_drop", "cap_add", "security_opt")
+        ]
+        assert node["volumes"][0].partition(":")[0] in cluster["volumes"]
+        assert "ports" not in node
+    assert re.fullmatch(r"\$\{POSTGRES_PASSWORD:\?.+\}", coordinator["environment"]["POSTGRES_PASSWORD"])

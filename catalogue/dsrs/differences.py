@@ -7,6 +7,7 @@ from typing import Any, cast
 from django.db import transaction
 
 from catalogue.exceptions import DifferenceNotReady, VersionNotFound
+from catalogue.lines.gathering import lines_gathered, places_of
 from catalogue.lines.lookups import lines_of_dsrs, lines_with_dsp_id, partitions_of
 from catalogue.models import DSR, DSRDifference, SupersededDSR
 from dsrhub.database.statements import rows_of
@@ -139,9 +140,12 @@ def wanted_differences_find() -> int:
 def _find(version: SupersededDSR, standing: DSR) -> dict[str, Any]:
     """The differences as JSON, with exact numbers as text. Raises VersionNotFound if one of both goes meanwhile."""
     both = {"ids": [version.pk, standing.pk], "partitions": partitions_of([version, standing])}
-    rows = rows_of(RECORDINGS, before=version.pk, after=standing.pk, **both)
-    dsp_ids = [row[2] for row in rows]
-    titles = {dsp_id: texts for dsp_id, *texts in rows_of(TITLES, dsp_ids=dsp_ids, **both)} if rows else {}
+    with lines_gathered(["usages", "revenue", "title", "artists"]) as lines:
+        lines.add_of_dsrs(places_of([version, standing]))
+        rows = rows_of(lines.statement(RECORDINGS), before=version.pk, after=standing.pk, **both)
+        dsp_ids = [row[2] for row in rows]
+        texts = rows_of(lines.statement(TITLES), dsp_ids=dsp_ids, **both) if rows else []
+    titles = {dsp_id: both_texts for dsp_id, *both_texts in texts}
     found: dict[str, Any] = {kind: {"count": 0, "largest": []} for kind in KINDS}
     for kind, count, dsp_id, *numbers in rows:
         found[kind]["count"] = count

@@ -10,6 +10,7 @@ from django.contrib.auth.models import AnonymousUser, User
 from django.db.models import Count, Exists, OuterRef, Q
 
 from catalogue.exceptions import DSRNotFound
+from catalogue.lines.gathering import lines_gathered, places_of
 from catalogue.lines.lookups import has_line_with_dsp_id, lines_after, lines_of_dsrs, partitions_of
 from catalogue.lines.scope import Scope
 from catalogue.models import DSR, ReportProblem, RevenueKind, UsageLine, UseTypeTotal
@@ -240,12 +241,13 @@ def use_type_counts_by_dsr(dsrs: Sequence[DSR]) -> Mapping[int, int]:
 
 
 # The search in the other DSRs ends with the first that has the recording.
+OWN_DSP_IDS = f"""
+SELECT DISTINCT dsp_id FROM ({lines_of_dsrs("dsp_id", ids="own", partitions="own_partitions")}) AS line
+"""  # noqa: S608 - no value is in it, here and below
 OWN_RESOURCES = f"""
-WITH own AS MATERIALIZED (
-    SELECT DISTINCT dsp_id FROM ({lines_of_dsrs("dsp_id", ids="own", partitions="own_partitions")}) AS line
-)
+WITH own AS MATERIALIZED ({OWN_DSP_IDS})
 SELECT count(*) FROM own WHERE NOT {has_line_with_dsp_id(key="own", ids="others")}
-"""  # noqa: S608 - no value is in it
+"""  # noqa: S608
 
 
 def own_resource_count(dsrs: Sequence[DSR]) -> int:
@@ -257,11 +259,15 @@ def own_resource_count(dsrs: Sequence[DSR]) -> int:
 def _own_resource_count(dsp: str, dsrs: Sequence[DSR]) -> int:
     own = [dsr for dsr in dsrs if dsr.dsp == dsp]
     others = DSR.objects.ingested().filter(dsp=dsp).exclude(pk__in=[dsr.pk for dsr in own])
-    ((count,),) = rows_of(
-        OWN_RESOURCES,
-        own=[dsr.pk for dsr in own],
-        own_partitions=partitions_of(own),
-        others=[dsr.pk for dsr in others],
-        partitions=partitions_of(others),
-    )
-    return int(count)
+    parameters = {
+        "own": [dsr.pk for dsr in own],
+        "own_partitions": partitions_of(own),
+        "others": [dsr.pk for dsr in others],
+        "partitions": partitions_of(others),
+    }
+    with lines_gathered([]) as lines:
+        lines.add_of_dsrs(places_of(own))
+        lines.add_of_keys(OWN_DSP_IDS, places_of(others), **parameters)
+        ((count,),) = rows_of(lines.statement(OWN_RESOURCES), **parameters)
+        is_whole = lines.are_of(places_of(others))
+    return int(count) if is_whole else _own_resource_count(dsp, dsrs)

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 
+from catalogue.lines.gathering import lines_gathered, places_of
 from catalogue.lines.lookups import lines_of_dsrs, partitions_of
 from catalogue.models import DSR
 from dsrhub.database.statements import execute
@@ -40,6 +41,8 @@ def totals_complete(*, is_alive: Callable[[], bool] = lambda: True) -> int:
         for dsr in dsrs:
             if not is_alive():
                 break
-            execute(COMPLETE, ids=[dsr.pk], partitions=partitions_of([dsr]), use_type=dsr.use_type)
+            with lines_gathered(["use_type", "isrc", "usages", "revenue"]) as lines:
+                lines.add_of_dsrs(places_of([dsr]), "isrc IS NULL")
+                execute(lines.statement(COMPLETE), ids=[dsr.pk], partitions=partitions_of([dsr]), use_type=dsr.use_type)
             done += 1
     return done

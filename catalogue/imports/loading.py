@@ -31,6 +31,7 @@ from catalogue.imports.placing import DirectLines, Lines, LoadedContext, StagedC
 from catalogue.imports.reverting import Return, versions_revert
 from catalogue.imports.rows import delivery_fields, dsrs_write, message_write, new_dsr, replacement_entry
 from catalogue.imports.values import INCOMPLETE, WITHOUT_DAYS, value_recognised
+from catalogue.lines.arriving import Arrival
 from catalogue.models import DSR, ReportMessage, SupersededDSR, TemplateVersion
 from catalogue.querysets import DSRQuerySet
 from catalogue.rates.services import ExchangeRate, exchange_rate
@@ -103,7 +104,9 @@ class DeliveryLoad:
         it is read, others only before their DSRs are written."""
         return self.contents.message is None and len(self.contexts) == 1
 
-    def run(self, progress: Progress | None, when_read: Callable[[], object] | None = None) -> ImportReport:
+    def run(
+        self, arrival: Arrival, progress: Progress | None, when_read: Callable[[], object] | None = None
+    ) -> ImportReport:
         """Raises DSRExists, DSRSuperseded, MessageIdReused, NameLooksAlike, ConfirmationOutdated, InvalidArgument for a
         declared revenue in several currencies, and ReportRefused with the first of all problems.
         """
@@ -115,7 +118,7 @@ class DeliveryLoad:
             return report
         self._require_free(earlier)
         self._rates()  # Before anything is read: without a rate, nothing can be loaded.
-        lines, reader = self._load_lines(progress)
+        lines, reader = self._load_lines(arrival, progress)
         if when_read is not None:
             when_read()
         if not self.is_direct:
@@ -282,14 +285,15 @@ class DeliveryLoad:
 
     # --- Lines -------------------------------------------------------------------------------------------------
 
-    def _load_lines(self, progress: Progress | None) -> tuple[Lines, LineReader]:
+    def _load_lines(self, arrival: Arrival, progress: Progress | None) -> tuple[Lines, LineReader]:
         """Read the whole delivery, and load its lines until the first error."""
         dry_run = self.choices.dry_run
         lines: Lines = (
-            DirectLines(dry_run=dry_run)
+            DirectLines(arrival, dry_run=dry_run)
             if self.is_direct
             else StagedContexts(
                 self.contents.described,
+                arrival,
                 byte_count=sum(delivery.packed_bytes for delivery in self.deliveries),
                 with_repeats=self.format.has_a_line_for_each_id,
                 dry_run=dry_run,

@@ -9,6 +9,7 @@ from typing import Protocol
 
 from django.conf import settings
 
+from catalogue.lines.arriving import Arrival
 from catalogue.lines.staging import MOST_OWN_TABLES, StagedLines, StagedTotals, UseTypeSums
 from catalogue.lines.storage import LineLoad, LineTotals, Repeats
 from catalogue.models import SHARED_PARTITION
@@ -74,8 +75,9 @@ class Lines(Protocol):
 class DirectLines:
     """The lines of a delivery of one context: they are loaded into the table that will have them, or its like."""
 
-    def __init__(self, *, dry_run: bool) -> None:
+    def __init__(self, arrival: Arrival, *, dry_run: bool) -> None:
         self.marks = ()
+        self._arrival = arrival
         self._dry_run = dry_run
 
     def load(self, reader: LineReader, blocks: Iterator[bytes]) -> None:
@@ -84,13 +86,14 @@ class DirectLines:
             deque(blocks, maxlen=0)
             return
         (number,) = _dsr_numbers(1)
-        self._lines = LineLoad(number, temporary=self._dry_run or is_small)
+        self._lines = LineLoad(number, temporary=self._dry_run or is_small, arrival=self._arrival)
         self._lines.copy(blocks, reader.columns)
 
     def contexts(self, *, problem_limit: int) -> list[LoadedContext]:
         lines = self._lines
         repeats = lines.repeats(limit=problem_limit)
-        return [LoadedContext(lines.dsr_number, lines.partition, lines.totals(), repeats.most_repeats, repeats)]
+        self._totals = lines.totals()
+        return [LoadedContext(lines.dsr_number, lines.partition, self._totals, repeats.most_repeats, repeats)]
 
     def repeated_transactions(self, *, limit: int) -> tuple[int, list[str]]:
         return 0, []  # Its lines have none.
@@ -99,6 +102,8 @@ class DirectLines:
         if not self._dry_run:
             self._lines.store()
         self.discard()
+        if not self._dry_run:
+            self._arrival.complete({(self._lines.dsr_number, self._lines.partition): self._totals.line_count})
 
     def discard(self) -> None:
         self._lines.discard()
@@ -108,14 +113,21 @@ class StagedContexts:
     """The lines of a delivery of several contexts, in any order. Large contexts get tables of their own."""
 
     def __init__(
-        self, contexts: Sequence[DescribedContext], *, byte_count: int, with_repeats: bool, dry_run: bool
+        self,
+        contexts: Sequence[DescribedContext],
+        arrival: Arrival,
+        *,
+        byte_count: int,
+        with_repeats: bool,
+        dry_run: bool,
     ) -> None:
         """`byte_count` is the size of the delivery."""
+        self._arrival = arrival
         self._with_repeats = with_repeats
         self._dry_run = dry_run
         self._contexts = dict(zip(_dsr_numbers(len(contexts)), contexts, strict=True))
         self._own = set() if dry_run else self._probably_large(byte_count * GROWTH)
-        self._lines = StagedLines(self._own)
+        self._lines = StagedLines(self._own, arrival)
         self.marks = [self._lines.mark(number) for number in self._contexts]
 
     def load(self, reader: LineReader, blocks: Iterator[bytes]) -> None:
@@ -126,7 +138,7 @@ class StagedContexts:
         totals = self._lines.totals({number: one.context.use_type for number, one in self._contexts.items()})
         repeats = self._lines.repeats(limit=problem_limit) if self._with_repeats else {}
         self._own = {number for number in self._own if self._is_large(self._results[number].byte_count)}
-        return [
+        self._loaded = [
             LoadedContext(
                 number,
                 number if number in self._own else SHARED_PARTITION,
@@ -141,6 +153,7 @@ class StagedContexts:
             )
             for number, result in self._results.items()
         ]
+        return self._loaded
 
     def repeated_transactions(self, *, limit: int) -> tuple[int, list[str]]:
         return self._lines.repeated_transactions(limit=limit)
@@ -148,6 +161,7 @@ class StagedContexts:
     def store(self) -> None:
         if not self._dry_run:
             self._lines.store(self._own)
+            self._arrival.complete({(one.dsr_number, one.partition): one.totals.line_count for one in self._loaded})
 
     def discard(self) -> None:
         self._lines.discard()

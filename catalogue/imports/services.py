@@ -18,6 +18,7 @@ from catalogue.imports.contexts import SettledContents, contents_settle
 from catalogue.imports.loading import Choices, DeliveryLoad, refusal_of_errors
 from catalogue.imports.outcome import ImportReport, import_count
 from catalogue.imports.rows import delivery_fields, key_fields
+from catalogue.lines.arriving import lines_arriving
 from catalogue.models import DSR, RejectedDelivery, TemplateVersion
 from catalogue.reports.delivery import LONGEST_NAME, DamagedDelivery, Delivery, Progress
 from catalogue.reports.formats.interface import ReportFormat
@@ -172,8 +173,8 @@ def _loaded(load: DeliveryLoad, progress: Progress | None, when_read: Callable[[
     dry_run = load.choices.dry_run
     try:
         # Durable: inside another transaction, a failure could not be kept, nor locks be released in time.
-        with transaction.atomic(durable=True):
-            report = load.run(progress, when_read)
+        with transaction.atomic(durable=True), lines_arriving(dry_run=dry_run) as arrival:
+            report = load.run(arrival, progress, when_read)
             # The delivery is in: its earlier failure is outdated, and that of its files without the others.
             for delivery in load.deliveries:
                 _failure_forget(delivery.name)

@@ -12,6 +12,8 @@ from typing import Any
 from django.db import DEFAULT_DB_ALIAS
 from django.db.models import TextField
 
+from catalogue.exceptions import DSRNotFound
+from catalogue.lines.gathering import Lines, lines_gathered, places_of
 from catalogue.lines.scope import IngestedDSR
 from catalogue.models import DSR, AbstractDSR, UsageLine
 from catalogue.querysets import HEADER_LINE
@@ -19,6 +21,7 @@ from dsrhub.database.pages import PAGE_BYTES, CutShort, bytes_of, is_small
 from dsrhub.database.statements import rows_of
 from dsrhub.exceptions import AnswerTooLarge
 from dsrhub.texts import gettext_lazy as _
+from dsrhub.values import listed
 
 # The DSRs of a statement, as a table of its parameters: see `dsr_arrays`.
 DSRS = """
@@ -93,26 +96,19 @@ def has_line_with_dsp_id(*, key: str, ids: str) -> str:
     """
 
 
-# The first %(head)s lines by revenue of each row `dsr`, without negative ones, from the index of revenue.
-HIGHEST_LINES = """
-    SELECT dsp_id, revenue FROM catalogue_usageline
-    WHERE partition = dsr.partition AND partition = ANY(%(partitions)s) AND dsr_id = dsr.id AND revenue >= 0
-    ORDER BY revenue DESC NULLS LAST LIMIT %(head)s
+LINES_OF_EACH = """
+    SELECT {columns} FROM catalogue_usageline
+    WHERE partition = dsr.partition AND partition = ANY(%(partitions)s) AND dsr_id = dsr.id AND {condition}
 """
-
-# The negative lines of each row `dsr`, from the same index.
-NEGATIVE_LINES = """
-    SELECT dsp_id, revenue FROM catalogue_usageline
-    WHERE partition = dsr.partition AND partition = ANY(%(partitions)s) AND dsr_id = dsr.id AND revenue < 0
-    OFFSET 0
-"""
-
-# The lines of each row `dsr` that have at least the revenue `dsr.floor`, from the same index.
-LINES_FROM_FLOOR = """
-    SELECT dsp_id, revenue FROM catalogue_usageline
-    WHERE partition = dsr.partition AND partition = ANY(%(partitions)s) AND dsr_id = dsr.id AND revenue >= dsr.floor
-    OFFSET 0
-"""
+# The first %(head)s lines by revenue, without negative ones, from the index of revenue; the negative lines; and those
+# that have at least the revenue `dsr.floor`, from the same index.
+HIGHEST_OF_EACH = LINES_OF_EACH.replace("{condition}", "revenue >= 0 ORDER BY revenue DESC NULLS LAST LIMIT %(head)s")
+NEGATIVE_OF_EACH = LINES_OF_EACH.replace("{condition}", "revenue < 0")
+FROM_FLOOR_OF_EACH = LINES_OF_EACH.replace("{condition}", "revenue >= dsr.floor")
+# The same for statements: of each row `dsr`.
+HIGHEST_LINES = HIGHEST_OF_EACH.format(columns="dsp_id, revenue")
+NEGATIVE_LINES = f"{NEGATIVE_OF_EACH.format(columns='dsp_id, revenue')} OFFSET 0"
+LINES_FROM_FLOOR = f"{FROM_FLOOR_OF_EACH.format(columns='dsp_id, revenue')} OFFSET 0"
 
 
 # The texts that describe a resource.
@@ -121,12 +117,13 @@ LINE_FIELDS = UsageLine._meta.concrete_fields
 LINE_COLUMNS = tuple(field.attname for field in LINE_FIELDS)
 LINE_TEXTS = tuple(field.attname for field in LINE_FIELDS if isinstance(field, TextField))
 # Line numbers have no gaps, so a page is a range, which costs the same anywhere in the largest DSR.
+IN_RANGE = "line_number > %(after)s AND line_number <= %(last)s"
 LINES_AFTER = f"""
-SELECT {", ".join(LINE_COLUMNS)} FROM ({lines_of_dsrs("*")}) AS line
-WHERE line_number > %(after)s AND line_number <= %(last)s
+SELECT {", ".join(LINE_COLUMNS)} FROM ({lines_of_dsrs("*")}) AS line WHERE {IN_RANGE}
 """  # noqa: S608 - no value is in it
 # In the same range, those with certain numbers.
-LINES_WITH_NUMBERS = f"{LINES_AFTER} AND line_number = ANY(%(numbers)s)"
+NUMBERED = "line_number = ANY(%(numbers)s)"
+LINES_WITH_NUMBERS = f"{LINES_AFTER} AND {NUMBERED}"
 
 
 def _cut_short(lines: str) -> str:
@@ -158,14 +155,25 @@ def lines_after(dsrs: Sequence[DSR], *, after: int, limit: int) -> Mapping[int, 
         "after": after,
         "last": after + limit,
     }
-    is_whole = is_small(LINES_AFTER, *LINE_TEXTS, **parameters)
-    statement = LINES_AFTER if is_whole else _cut_short(LINES_AFTER)
-    rows = rows_of(statement + IN_ORDER, **parameters, page_bytes=PAGE_BYTES)
+    with lines_gathered(LINE_COLUMNS) as lines:
+        lines.add_of_dsrs(places_of(dsrs), IN_RANGE, **parameters)
+        page = lines.statement(LINES_AFTER)
+        is_whole = is_small(page, *LINE_TEXTS, **parameters)
+        statement = page if is_whole else _cut_short(page)
+        rows = rows_of(statement + IN_ORDER, **parameters, page_bytes=PAGE_BYTES)
+        _require_there(lines, dsrs)
     pages: dict[int, list[UsageLine]] = {dsr.pk: [] for dsr in dsrs}
     for row in rows:
         line = _line(row)
         pages[line.dsr_id].append(line)
     return pages if is_whole else {dsr.pk: _cut_page(dsr, pages[dsr.pk], after, limit) for dsr in dsrs}
+
+
+def _require_there(lines: Lines, dsrs: Sequence[DSR]) -> None:
+    """Refuse a page of DSRs that were deleted while it was read. Raises DSRNotFound."""
+    if not lines.are_of(places_of(dsrs)):
+        ids = listed([str(dsr.pk) for dsr in dsrs])
+        raise DSRNotFound(_("One of these DSRs was deleted meanwhile: %(ids)s.") % {"ids": ids})
 
 
 def _line(row: Sequence[Any]) -> UsageLine:
@@ -229,11 +237,25 @@ def lines_found(
     parameters: dict[str, Any] = {"ids": [dsr.pk], "partitions": [dsr.partition]}
     statement = (FOUND_AFTER if before is None else FOUND_BEFORE).format(found=search.statement)
     values = {**vars(search), "isrcs": list(search.isrcs or ()), "partition": dsr.partition}
-    rows = rows_of(statement, **parameters, **values, after=after, before=before, limit=limit)
+    with lines_gathered([]) as lines:
+        if search.dsp_id is not None:  # The others are found where they lie.
+            lines.add_of_keys("SELECT %(dsp_id)s::text AS dsp_id", places_of([dsr]), **values)
+            statement = lines.statement(statement)
+        rows = rows_of(statement, **parameters, **values, after=after, before=before, limit=limit)
     numbers = sorted(number for (number,) in rows)
     if not numbers:
         return []
-    parameters |= {"numbers": numbers, "after": numbers[0] - 1, "last": numbers[-1]}
-    lines = rows_of(_cut_short(LINES_WITH_NUMBERS) + IN_ORDER, **parameters, page_bytes=PAGE_BYTES)
-    found = [_line(row) for row in lines]
+    found = _lines_with_numbers(dsr, numbers)
     return CutShort(found) if len(found) < len(numbers) else found
+
+
+def _lines_with_numbers(dsr: DSR, numbers: list[int]) -> list[UsageLine]:
+    """The lines of a DSR with these numbers, up to PAGE_BYTES."""
+    parameters: dict[str, Any] = {"ids": [dsr.pk], "partitions": [dsr.partition]}
+    parameters |= {"numbers": numbers, "after": numbers[0] - 1, "last": numbers[-1]}
+    with lines_gathered(LINE_COLUMNS) as lines:
+        lines.add_of_dsrs(places_of([dsr]), f"{IN_RANGE} AND {NUMBERED}", **parameters)
+        statement = lines.statement(_cut_short(LINES_WITH_NUMBERS) + IN_ORDER)
+        rows = rows_of(statement, **parameters, page_bytes=PAGE_BYTES)
+        _require_there(lines, [dsr])
+    return [_line(row) for row in rows]

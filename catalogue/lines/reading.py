@@ -2,6 +2,7 @@
 
 from psycopg2 import sql
 
+from catalogue.lines import layout
 from catalogue.lines.storage import SHARED_TABLE, partition_name
 from catalogue.models import SHARED_PARTITION
 from dsrhub.database.statements import composed, rows_of
@@ -17,8 +18,13 @@ GROUP BY partition ORDER BY max(period_end) DESC, sum(total_revenue / exchange_r
 
 
 def partitions_within(size: int) -> list[int]:
-    """The partitions whose lines together take at most `size` bytes on disk. Any that is too large is left out."""
-    partitions = []
+    """The partitions whose lines together take at most `size` bytes on disk. Any that is too large is left out.
+
+    On a cluster there are none: the memory is that of the coordinator, which has no lines.
+    """
+    partitions: list[int] = []
+    if layout.are_spread():
+        return partitions
     for partition, partition_size in rows_of(PARTITIONS, shared=SHARED_PARTITION, shared_table=SHARED_TABLE):
         if partition_size <= size:
             size -= partition_size

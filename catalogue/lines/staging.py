@@ -2,7 +2,7 @@
 
 One table takes them all. Its partitions are the future tables of the DSRs that will probably be large, so that their
 lines are written once, and a table for all others: a table for each context of a message of thousands would need more
-locks than a server has. Everything runs in the caller's transaction.
+locks than a server has. Everything runs in the caller's transaction, or in that of the lines: see `arriving`.
 """
 
 from collections.abc import Collection, Iterator, Mapping
@@ -10,20 +10,22 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any, NamedTuple
 
-from django.db import connection
 from psycopg2 import sql
 
+from catalogue.lines import layout
+from catalogue.lines.arriving import IN_TRANSACTION, Arrival
 from catalogue.lines.storage import SHARED, STATISTICS_TARGET, LineTotals, Repeats, own_table_attach, partition_name
 from catalogue.models import SHARED_PARTITION, UsageLine
 from catalogue.reports.problems import LONGEST_VALUE
-from dsrhub.database.copy import copy_blocks
-from dsrhub.database.statements import composed, execute, rows_of
+from dsrhub.database.statements import composed
 
 # Before those of the reader.
 MARK_COLUMNS = ("dsr_id", "partition")
 LINE_COLUMNS = tuple(field.attname for field in UsageLine._meta.concrete_fields if field.attname not in MARK_COLUMNS)
 # Each table of its own takes several locks until the commit.
 MOST_OWN_TABLES = 200
+
+OWN_TABLE = "CREATE TABLE {own} (LIKE {shared} INCLUDING STORAGE, CONSTRAINT loading CHECK (partition = {number}))"
 
 
 class UseTypeSums(NamedTuple):
@@ -53,10 +55,11 @@ class StagedTotals:
 class StagedLines:
     """The methods are called in their order. All results are by the number of the DSR."""
 
-    def __init__(self, own: Collection[int]) -> None:
-        """Lines go to tables of their own for these DSRs: see `mark`."""
-        self._own = set(own)
-        process = connection.connection.info.backend_pid
+    def __init__(self, own: Collection[int], arrival: Arrival = IN_TRANSACTION) -> None:
+        """Lines go to tables of their own for these DSRs: see `mark`. On a cluster they do so at the end."""
+        self._own = set() if layout.are_spread() else set(own)
+        self._arrival = arrival
+        ((process,),) = arrival.rows_of("SELECT pg_backend_pid()")
         # The table has columns alone. Its partition of all lines that stay is never written to the log.
         self._table = sql.Identifier(f"catalogue_usageline_staged_{process}")
         self._execute(
@@ -71,13 +74,8 @@ class StagedLines:
             },
         )
         for number in sorted(self._own):
-            self._execute(
-                """
-                CREATE TABLE {own} (LIKE {shared} INCLUDING STORAGE, CONSTRAINT loading CHECK (partition = {number}));
-                ALTER TABLE {table} ATTACH PARTITION {own} FOR VALUES IN ({number});
-                """,
-                _own_table(number),
-            )
+            self._execute(OWN_TABLE, _own_table(number))
+            self._execute("ALTER TABLE {table} ATTACH PARTITION {own} FOR VALUES IN ({number})", _own_table(number))
 
     def mark(self, dsr_number: int) -> bytes:
         """The cells of MARK_COLUMNS for the lines of a DSR."""
@@ -90,7 +88,7 @@ class StagedLines:
             self._table,
             sql.SQL(", ").join(map(sql.Identifier, (*MARK_COLUMNS, *columns))),
         )
-        copy_blocks(statement, blocks)
+        self._arrival.copy(statement, blocks)
         # A small sample tells the planner enough for the questions below. The numbers of groups that it expects in a
         # partition fit into memory.
         self._execute(
@@ -185,28 +183,45 @@ class StagedLines:
         Of the DSRs that have tables of their own, these keep them. The lines of all others go to the shared table.
         """
         for number in own:
-            self._execute("ALTER TABLE {table} DETACH PARTITION {own}", _own_table(number))
-        self._execute(
-            "INSERT INTO {shared} (dsr_id, partition, {columns}) SELECT dsr_id, {partition}, {columns} FROM {table}",
-            {
-                "columns": sql.SQL(", ").join(map(sql.Identifier, LINE_COLUMNS)),
-                "partition": sql.Literal(SHARED_PARTITION),
-            },
-        )
+            if number in self._own:
+                self._execute("ALTER TABLE {table} DETACH PARTITION {own}", _own_table(number))
+        moved = set(own) - self._own
+        if moved:
+            self._insert(SHARED, SHARED_PARTITION, "WHERE dsr_id <> ALL(%(moved)s::integer[])", moved=sorted(moved))
+        else:
+            self._insert(SHARED, SHARED_PARTITION)
+        for number in moved:
+            self._execute(OWN_TABLE, _own_table(number))
+            self._arrival.distribute(partition_name(number))
+            self._insert(sql.Identifier(partition_name(number)), number, "WHERE dsr_id = %(number)s", number=number)
         for number in own:
             self._execute("CREATE INDEX ON {own} (hashtextextended(dsp_id, 0))", _own_table(number))
-            own_table_attach(number)
+            own_table_attach(number, self._arrival)
         self.discard()
+
+    def _insert(self, target: sql.Identifier, partition: int, where: str = "", **parameters: Any) -> None:
+        """Move lines to where they belong."""
+        names = {
+            "target": target,
+            "columns": sql.SQL(", ").join(map(sql.Identifier, LINE_COLUMNS)),
+            "partition": sql.Literal(partition),
+        }
+        self._execute(
+            f"INSERT INTO {{target}} (dsr_id, partition, {{columns}}) "  # noqa: S608 - no value is in it
+            f"SELECT dsr_id, {{partition}}, {{columns}} FROM {{table}} {where}",
+            names,
+            **parameters,
+        )
 
     def discard(self) -> None:
         """Drop the lines, those that are in their place excepted."""
         self._execute("DROP TABLE {table}")
 
     def _execute(self, statement: str, names: Mapping[str, sql.Composable] | None = None, **parameters: Any) -> None:
-        execute(composed(statement, table=self._table, shared=SHARED, **(names or {})), **parameters)
+        self._arrival.execute(composed(statement, table=self._table, shared=SHARED, **(names or {})), **parameters)
 
     def _rows(self, statement: str, **parameters: Any) -> list[Any]:
-        return rows_of(composed(statement, table=self._table), **parameters)
+        return self._arrival.rows_of(composed(statement, table=self._table), **parameters)
 
 
 def _own_table(dsr_number: int) -> dict[str, sql.Composable]:

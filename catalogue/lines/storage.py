@@ -1,6 +1,8 @@
 """Where lines lie: each large DSR has a table of its own (a partition), all small DSRs share one.
 
-Everything here runs in the caller's transaction, and others see nothing of it before the commit.
+Everything here runs in the caller's transaction, and others see nothing of it before the commit; on a cluster, the
+lines of an import come in a transaction of their own before it: see `arriving`. Each statement is executed for itself,
+as a cluster refuses several at once.
 """
 
 from collections.abc import Iterator, Sequence
@@ -12,9 +14,11 @@ from django.db import IntegrityError, transaction
 from django.db.models import Sum
 from psycopg2 import sql
 
-from catalogue.models import DSR, SHARED_PARTITION, AbstractDSR
+from catalogue.lines import layout
+from catalogue.lines.arriving import IN_TRANSACTION, Arrival
+from catalogue.models import DSR, SHARED_PARTITION, AbstractDSR, IncomingLines
 from catalogue.reports.problems import LONGEST_VALUE
-from dsrhub.database.copy import copy_blocks
+from dsrhub.database import locks
 from dsrhub.database.planner import analyze_if_changed
 from dsrhub.database.statements import composed, execute, rows_of
 
@@ -26,10 +30,16 @@ FIRST_LINE = 2
 # A sample of 3,000 lines tells the planner enough: no plan depends on more than what is rare or frequent.
 STATISTICS_TARGET = 10
 
+# The lines that repeat the dsp_id of an earlier line.
+REPEATING = """
+FROM (SELECT line_number, dsp_id, row_number() OVER (PARTITION BY dsp_id ORDER BY line_number) AS nth FROM {table})
+    AS line WHERE nth > 1
+"""
+
 # About the size of a line of the shared table, whose indexes have four entries for it.
 LINE_BYTES = 300
 OWN_BYTES = """
-SELECT id, pg_total_relation_size(to_regclass('catalogue_usageline_' || id)) FROM unnest(%(ids)s::integer[]) AS own (id)
+SELECT id, {size}(to_regclass('catalogue_usageline_' || id)) FROM unnest(%(ids)s::integer[]) AS own (id)
 """
 
 
@@ -67,8 +77,9 @@ class LineLoad:
     DSR or a dry run, is never written to the log. The methods are called in their order.
     """
 
-    def __init__(self, dsr_number: int, *, temporary: bool) -> None:
+    def __init__(self, dsr_number: int, *, temporary: bool, arrival: Arrival = IN_TRANSACTION) -> None:
         self.dsr_number = dsr_number
+        self._arrival = arrival
         self.partition = SHARED_PARTITION if temporary else dsr_number
         self._table = sql.Identifier(f"usageline_load_{dsr_number}" if temporary else partition_name(dsr_number))
         self._sequence = f"usageline_load_{dsr_number}_line"
@@ -94,25 +105,32 @@ class LineLoad:
             partition=sql.Literal(self.partition),
             on_commit=sql.SQL("ON COMMIT DROP" if temporary else ""),
         )
-        self._execute(
-            "ALTER TABLE {table} ALTER dsr_id SET DEFAULT {dsr}, ALTER partition SET DEFAULT {partition}, "
-            "ALTER line_number SET DEFAULT nextval({sequence})",
-            dsr=sql.Literal(self.dsr_number),
-            partition=sql.Literal(self.partition),
-            sequence=sql.Literal(f"pg_temp.{self._sequence}"),
+        if not temporary and layout.are_spread():
+            self._arrival.distribute(partition_name(self.dsr_number))
+        self._arrival.execute_here(
+            composed(
+                "ALTER TABLE {table} ALTER dsr_id SET DEFAULT {dsr}, ALTER partition SET DEFAULT {partition}, "
+                "ALTER line_number SET DEFAULT nextval({sequence})",
+                table=self._table,
+                dsr=sql.Literal(self.dsr_number),
+                partition=sql.Literal(self.partition),
+                sequence=sql.Literal(f"pg_temp.{self._sequence}"),
+            )
         )
 
     def copy(self, blocks: Iterator[bytes], columns: tuple[str, ...]) -> None:
         """Load blocks of tab-separated lines. Quotes are data: the quote of the format is 0x01, which never comes.
 
-        Lines are copied frozen, as nobody else sees the table yet: no vacuum has to write them once more.
+        Lines are copied frozen, as nobody else sees the table yet: no vacuum has to write them once more. The nodes of
+        a cluster cannot do that.
         """
         statement = composed(
-            r"COPY {} ({}) FROM STDIN (FORMAT csv, DELIMITER E'\t', QUOTE E'\x01', NULL '', ENCODING 'UTF8', FREEZE)",
+            r"COPY {} ({}) FROM STDIN (FORMAT csv, DELIMITER E'\t', QUOTE E'\x01', NULL '', ENCODING 'UTF8'{})",
             self._table,
             sql.SQL(", ").join(sql.Identifier(column) for column in columns),
+            sql.SQL("" if layout.are_spread() else ", FREEZE"),
         )
-        copy_blocks(statement, blocks)
+        self._arrival.copy(statement, blocks)
 
     def totals(self) -> LineTotals:
         (row,) = self._rows(
@@ -129,6 +147,8 @@ class LineLoad:
 
     def repeats(self, *, limit: int) -> Repeats:
         """The lines that repeat the dsp_id of an earlier line. Creates the index of dsp_id."""
+        if layout.are_spread():
+            return self._repeats_by_grouping(limit)
         if self._index_dsp_id_as_unique():
             return Repeats(0, 1, [])
         self._execute("CREATE INDEX ON {table} (hashtextextended(dsp_id, 0))")
@@ -151,6 +171,19 @@ class LineLoad:
         count, most = rows[0][:2] if rows else (0, 1)
         return Repeats(count, most, [(line_number, dsp_id) for *_, line_number, dsp_id in rows])
 
+    def _repeats_by_grouping(self, limit: int) -> Repeats:
+        """The same, each node for its own lines."""
+        self._execute("CREATE INDEX ON {table} (hashtextextended(dsp_id, 0))")
+        if not self._rows("SELECT dsp_id FROM {table} GROUP BY dsp_id HAVING count(*) > 1 LIMIT 1"):
+            return Repeats(0, 1, [])
+        ((count, most),) = self._rows(f"SELECT count(*), max(nth) {REPEATING}")
+        first = self._rows(
+            f"SELECT line_number, left(dsp_id, {{shown}}) {REPEATING} ORDER BY line_number LIMIT {{limit}}",
+            limit=sql.Literal(limit),
+            shown=sql.Literal(LONGEST_VALUE),
+        )
+        return Repeats(count, most, first)
+
     def _index_dsp_id_as_unique(self) -> bool:
         """Whether no dsp_id is repeated. Creating the index finds out at no cost of its own."""
         try:
@@ -165,11 +198,14 @@ class LineLoad:
         if self.partition == SHARED_PARTITION:
             self._execute("INSERT INTO {shared} SELECT * FROM {table}", shared=SHARED)
             return
-        self._execute(
-            "ALTER TABLE {table} "
-            "ALTER dsr_id DROP DEFAULT, ALTER partition DROP DEFAULT, ALTER line_number DROP DEFAULT"
+        self._arrival.execute_here(
+            composed(
+                "ALTER TABLE {table} "
+                "ALTER dsr_id DROP DEFAULT, ALTER partition DROP DEFAULT, ALTER line_number DROP DEFAULT",
+                table=self._table,
+            )
         )
-        own_table_attach(self.dsr_number)
+        own_table_attach(self.dsr_number, self._arrival)
 
     def discard(self) -> None:
         """Drop what only the load needed."""
@@ -178,35 +214,42 @@ class LineLoad:
         self._execute("DROP SEQUENCE {sequence}", sequence=sql.Identifier(self._sequence))
 
     def _execute(self, statement: str, **names: sql.Composable) -> None:
-        execute(composed(statement, table=self._table, **names))
+        self._arrival.execute(composed(statement, table=self._table, **names))
 
     def _rows(self, statement: str, **names: sql.Composable) -> list[Any]:
-        return rows_of(composed(statement, table=self._table, **names))
+        return self._arrival.rows_of(composed(statement, table=self._table, **names))
 
 
-def own_table_attach(dsr_number: int) -> None:
+# The index has revenue alone: as the first column it sorts twice as fast.
+ATTACH = (
+    "CREATE INDEX ON {table} (revenue DESC NULLS LAST)",
+    "CREATE INDEX ON {table} USING brin (line_number) WITH (pages_per_range = 32)",
+    "SET LOCAL default_statistics_target = {statistics}",
+    "ANALYZE {table} (dsr_id, partition, line_number, revenue)",
+    "ALTER TABLE {parent} ATTACH PARTITION {table} FOR VALUES IN ({partition})",
+    "ALTER TABLE {table} DROP CONSTRAINT loading",
+)
+
+
+def own_table_attach(dsr_number: int, arrival: Arrival) -> None:
     """Make the table of a DSR's lines a partition. It has the constraint `loading` and the index of dsp_id."""
-    # The index has revenue alone: as the first column it sorts twice as fast.
-    execute(
-        composed(
-            """
-            CREATE INDEX ON {table} (revenue DESC NULLS LAST);
-            CREATE INDEX ON {table} USING brin (line_number) WITH (pages_per_range = 32);
-            SET LOCAL default_statistics_target = {statistics};
-            ANALYZE {table} (dsr_id, partition, line_number, revenue);
-            ALTER TABLE {parent} ATTACH PARTITION {table} FOR VALUES IN ({partition});
-            ALTER TABLE {table} DROP CONSTRAINT loading;
-            """,
-            table=sql.Identifier(partition_name(dsr_number)),
-            parent=PARENT,
-            partition=sql.Literal(dsr_number),
-            statistics=sql.Literal(STATISTICS_TARGET),
-        )
-    )
+    names = {
+        "table": sql.Identifier(partition_name(dsr_number)),
+        "parent": PARENT,
+        "partition": sql.Literal(dsr_number),
+        "statistics": sql.Literal(STATISTICS_TARGET),
+    }
+    for statement in ATTACH:
+        arrival.execute(composed(statement, **names))
 
 
 def shared_lines_analyze() -> None:
-    """Let the planner look at the lines of small DSRs if many of them came or went since it did."""
+    """Let the planner look at the lines of small DSRs if many of them came or went since it did.
+
+    The planners of nodes are left to the autovacuum of each: the coordinator does not know how many changed there.
+    """
+    if layout.are_spread():
+        return
     shared = DSR.objects.ingested().filter(partition=SHARED_PARTITION)
     analyze_if_changed(SHARED_TABLE, known_rows=shared.aggregate(count=Sum("line_count", default=0))["count"])
 
@@ -218,7 +261,9 @@ def partition_name(dsr_number: int) -> str:
 def lines_bytes(dsrs: Sequence[AbstractDSR]) -> dict[int, int]:
     """About the bytes on disk that the lines of each DSR take, with their indexes, by its id."""
     own = [dsr.pk for dsr in dsrs if dsr.partition != SHARED_PARTITION]
-    sizes = dict(rows_of(OWN_BYTES, ids=own)) if own else {}
+    # The coordinator of a cluster has no line itself.
+    size = "citus_total_relation_size" if layout.are_spread() else "pg_total_relation_size"
+    sizes = dict(rows_of(OWN_BYTES.format(size=size), ids=own)) if own else {}
     return {dsr.pk: sizes.get(dsr.pk, dsr.line_count * LINE_BYTES) for dsr in dsrs}
 
 
@@ -230,3 +275,25 @@ def lines_drop(*, dsr_numbers: Sequence[int], partition: int) -> None:
         return
     for number in dsr_numbers:
         execute(composed("DROP TABLE IF EXISTS {}", sql.Identifier(partition_name(number))))
+
+
+def abandoned_lines_drop() -> int:
+    """Remove the lines that failed imports have left on a cluster, and return of how many DSRs.
+
+    Lines that somebody is bringing just now stay: their session holds the lock of the load.
+    """
+    loads = IncomingLines.objects.order_by("load").values_list("load", flat=True).distinct()
+    return sum(_load_drop(load) for load in list(loads))
+
+
+def _load_drop(load: int) -> int:
+    with transaction.atomic():
+        if not locks.INCOMING_LINES.try_take_for_transaction(load):
+            return 0
+        # An import that is about to commit has locked its rows.
+        left = list(IncomingLines.objects.select_for_update(skip_locked=True).filter(load=load).order_by("dsr_number"))
+        for partition in {lines.partition for lines in left}:
+            of_partition = [lines.dsr_number for lines in left if lines.partition == partition]
+            lines_drop(dsr_numbers=of_partition, partition=partition)
+        IncomingLines.objects.filter(pk__in=[lines.pk for lines in left]).delete()
+    return len(left)

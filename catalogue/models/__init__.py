@@ -14,7 +14,7 @@ from catalogue.models.dsrs import (
 )
 from catalogue.models.folders import DropFolder
 from catalogue.models.jobs import ImportJob, ImportJobManager
-from catalogue.models.lines import LeftoverLines, Resource, UsageLine
+from catalogue.models.lines import IncomingLines, LeftoverLines, Resource, UsageLine
 from catalogue.models.messages import AbstractMessage, PartyAlias, ReportMessage
 from catalogue.models.rankings import AskedScope, KeptArtists, KeptRanking, WantedArtists, WantedRanking
 from catalogue.models.templates import Template, TemplateVersion
@@ -32,6 +32,7 @@ __all__ = [
     "EcbRate",
     "ImportJob",
     "ImportJobManager",
+    "IncomingLines",
     "KeptArtists",
     "KeptRanking",
     "LeftoverLines",

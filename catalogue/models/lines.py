@@ -69,6 +69,23 @@ class LeftoverLines(models.Model):
         return str(self.dsr_number)
 
 
+class IncomingLines(models.Model):
+    """Lines on their way to a cluster: they are there before their DSR is, which removes the row.
+
+    A row that is left belongs to an import that failed, unless somebody holds the lock of `load`: `INCOMING_LINES`.
+    """
+
+    dsr_number = models.IntegerField(unique=True)
+    partition = models.IntegerField()
+    load = models.IntegerField(db_index=True)
+
+    class Meta:
+        default_permissions = ()  # No page shows it.
+
+    def __str__(self) -> str:
+        return str(self.dsr_number)
+
+
 class Resource(models.Model):
     """A recording as a DSP knows it, by its natural key (DSP, dsp_id).
 

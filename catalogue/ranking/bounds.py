@@ -4,8 +4,10 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from decimal import MAX_PREC, ROUND_CEILING, ROUND_FLOOR, Context, Decimal
+from typing import Any
 
-from catalogue.lines.lookups import DSRS, NEGATIVE_LINES, dsr_arrays
+from catalogue.lines.gathering import lines_gathered
+from catalogue.lines.lookups import DSRS, NEGATIVE_LINES, NEGATIVE_OF_EACH, dsr_arrays
 from catalogue.lines.scope import IngestedDSR
 from dsrhub.database.statements import rows_of
 
@@ -79,7 +81,11 @@ def share_bounds(dsrs: Sequence[IngestedDSR], percentile: int) -> ShareBounds | 
 def _few_negative(dsrs: Sequence[IngestedDSR], with_negative: Sequence[int]) -> Decimal | None:
     """The sum of all negative lines, or None if they are many."""
     most = int(sum(dsr.line_count for dsr in dsrs) * MOST_NEGATIVE)
-    ((count, negative),) = rows_of(NEGATIVE_SUM, **dsr_arrays(dsrs), with_negative=with_negative, most=most + 1)
+    with lines_gathered(["revenue"]) as lines:
+        lines.add_of_each(NEGATIVE_OF_EACH, **with_negative_only(dsrs))
+        ((count, negative),) = rows_of(
+            lines.statement(NEGATIVE_SUM), **dsr_arrays(dsrs), with_negative=with_negative, most=most + 1
+        )
     return DOWN.multiply(negative, 1 + SLACK) if count <= most else None
 
 
@@ -101,6 +107,11 @@ def most_lines_by_dsp(dsrs: Iterable[IngestedDSR]) -> Counter[str]:
     for dsr in dsrs:
         most_lines[dsr.dsp] += dsr.most_repeats
     return most_lines
+
+
+def with_negative_only(dsrs: Sequence[IngestedDSR]) -> dict[str, Any]:
+    """The parameters of a statement about those of the DSRs that have negative lines."""
+    return dsr_arrays([dsr for dsr in dsrs if has_negative([dsr])])
 
 
 def has_negative(dsrs: Sequence[IngestedDSR]) -> bool:

@@ -9,7 +9,9 @@ from collections.abc import Sequence
 from decimal import Decimal
 from typing import Any, NamedTuple
 
+from catalogue.lines.gathering import Place, lines_gathered, places_of
 from catalogue.lines.lookups import LATEST, RECENCY, lines_of_dsrs, lines_with_dsp_id, partitions_of
+from catalogue.lines.scope import IngestedDSR
 from catalogue.ranking.rows import RANKED, ROW, SHARED_TABLE, RankingTask
 from dsrhub.database.statements import execute, rows_of
 
@@ -132,7 +134,10 @@ def ranked_insert(task: RankingTask, table: str, resources: str, *, reached: Dec
         behind = [Behind._make(row) for row in rows_of(BEHIND, **parameters)]
         described = (DESCRIBED_BY_LINES if behind else DESCRIBED_BY_CATALOGUE).format(resources=resources)
         statement = RANK_ALL.format(described=described)
-        row_count = _insert(table, statement, **parameters, **_behind_parameters(behind, task))
+        with lines_gathered(["title", "artists", "isrc"]) as lines:
+            # Without any that is behind, no lines are read.
+            lines.add_of_keys(f"SELECT dsp_id FROM {resources} AS resource", _describing_places(behind, task))  # noqa: S608
+            row_count = _insert(table, lines.statement(statement), **parameters, **_behind_parameters(behind, task))
     return row_count
 
 
@@ -145,9 +150,18 @@ class Behind(NamedTuple):
     is_other: bool
 
 
-def _behind_parameters(behind: Sequence[Behind], task: RankingTask) -> dict[str, list[Any]]:
+def _contesting(behind: Sequence[Behind], task: RankingTask) -> list[IngestedDSR]:
+    """The DSRs that describe the resources of the DSPs where the catalogue is behind."""
     dsps = {one.dsp for one in behind}
-    contesting = [dsr for dsr in task.describing if dsr.dsp in dsps]
+    return [dsr for dsr in task.describing if dsr.dsp in dsps]
+
+
+def _describing_places(behind: Sequence[Behind], task: RankingTask) -> list[Place]:
+    return list({*places_of(behind), *places_of(_contesting(behind, task))})
+
+
+def _behind_parameters(behind: Sequence[Behind], task: RankingTask) -> dict[str, list[Any]]:
+    contesting = _contesting(behind, task)
     return {
         "behind": [one.id for one in behind],
         "behind_dsps": [one.dsp for one in behind],

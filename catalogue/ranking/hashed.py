@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from decimal import Context, Decimal
 from typing import Any
 
+from catalogue.lines.layout import are_added_up_apart
 from catalogue.lines.lookups import lines_of_dsrs, partitions_of
 from catalogue.lines.scope import IngestedDSR
 from catalogue.ranking.adding_up import take_turns
@@ -90,7 +91,7 @@ def rank_by_hashed_sums(task: RankingTask, share: ShareBounds) -> BuiltRanking |
 
     Raises Undecided, also where a guess was wrong.
     """
-    if task.percentile > LARGEST_SHARE or share.positive < LOWEST_TOTAL:
+    if task.percentile > LARGEST_SHARE or share.positive < LOWEST_TOTAL or are_added_up_apart():
         return None
     bounds, candidates = (f"{own_table(task.number)}_{name}" for name in ("bounds", "candidates"))
     scale = Scale(task, share)

@@ -17,17 +17,21 @@ from collections.abc import Sequence
 from decimal import Decimal
 from typing import Any
 
+from catalogue.lines.gathering import Lines, lines_gathered, places_of
 from catalogue.lines.lookups import (
     DSRS,
+    FROM_FLOOR_OF_EACH,
     HIGHEST_LINES,
+    HIGHEST_OF_EACH,
     LINES_FROM_FLOOR,
     NEGATIVE_LINES,
+    NEGATIVE_OF_EACH,
     dsr_arrays,
     lines_with_dsp_id,
 )
 from catalogue.lines.scope import IngestedDSR
 from catalogue.ranking.adding_up import take_turns
-from catalogue.ranking.bounds import DOWN, SLACK, UP, ShareBounds, most_lines_by_dsp
+from catalogue.ranking.bounds import DOWN, SLACK, UP, ShareBounds, most_lines_by_dsp, with_negative_only
 from catalogue.ranking.candidates import rank_candidates, ranking_ended
 from catalogue.ranking.describing import DESCRIBED_ONE_BY_ONE, describing_parameters
 from catalogue.ranking.rows import (
@@ -119,6 +123,12 @@ candidate AS MATERIALIZED (
 )
 """  # noqa: S608
 
+# The candidates whose lines are looked up. If they are many, one pass over all lines is quicker.
+LOOKED_UP = f"""
+WITH {CANDIDATES},
+storage AS MATERIALIZED (SELECT DISTINCT dsp, partition FROM dsr)
+SELECT dsp_id FROM candidate WHERE (SELECT count(*) FROM candidate JOIN storage USING (dsp)) <= %(most_lookups)s
+"""  # noqa: S608
 # The second OFFSET 0 keeps the order of the joins: by each lookup's partition, and the DSR last.
 RANK_CANDIDATES = f"""
 WITH {CANDIDATES},
@@ -135,7 +145,6 @@ reported AS (
         OFFSET 0
     ) AS line
     JOIN dsr ON dsr.id = line.dsr_id AND dsr.dsp = line.dsp
-    -- Otherwise, one pass over all lines is quicker.
     WHERE (SELECT count(*) FROM candidate JOIN storage USING (dsp)) <= %(most_lookups)s
     GROUP BY dsr.id, dsr.dsp, dsr.rate, line.dsp_id
 ),
@@ -167,46 +176,61 @@ def rank_by_threshold(task: RankingTask, share: ShareBounds) -> BuiltRanking | N
     # The lines seen must come to a little more than the share, so that they surely reach it.
     seen = UP.multiply(share.reached, 1 + SLACK)
     searched = {**dsr_arrays(task.dsrs), "with_negative": share.with_negative, "share": seen, "slack": SLACK}
-    bound = _first_bound(searched, task.line_count)
+    bound = _first_bound(searched, task)
     if bound is None or bound < LOWEST_BOUND:
         return None
     searched |= {**_floors(task.dsrs, bound), "bound": bound}
     most_from_floor = max(int(task.line_count * MOST_FROM_FLOOR), FIRST_HEAD)
-    ((from_floor,),) = rows_of(FROM_FLOOR_COUNT, **searched, most=most_from_floor + 1)
-    if from_floor > most_from_floor:
-        return None
-    return _rank_by_lookups(task, share, searched) or _rank_by_pass(task, share, searched)
+    with lines_gathered() as lines:
+        lines.add_of_each(FROM_FLOOR_OF_EACH, **searched, most=most_from_floor + 1)
+        ((from_floor,),) = rows_of(lines.statement(FROM_FLOOR_COUNT), **searched, most=most_from_floor + 1)
+        if from_floor > most_from_floor:
+            return None
+        lines.add_of_each(NEGATIVE_OF_EACH, **with_negative_only(task.dsrs))
+        return _rank_by_lookups(task, share, searched, lines) or _rank_by_pass(task, share, searched, lines)
 
 
-def _rank_by_lookups(task: RankingTask, share: ShareBounds, searched: dict[str, Any]) -> BuiltRanking | None:
+def _rank_by_lookups(
+    task: RankingTask, share: ShareBounds, searched: dict[str, Any], lines: Lines
+) -> BuiltRanking | None:
     """The ranking, or None where the lookups would be many."""
     most_lookups = max(int(task.line_count * MOST_LOOKUPS), FEW_LOOKUPS)
+    lines.add_of_keys(LOOKED_UP, places_of(task.describing), **searched, most_lookups=most_lookups)
     parameters = {**task.parameters, **describing_parameters(task), **searched, "reached": share.reached}
-    row_count = execute(RANK_CANDIDATES, **parameters, most_lookups=most_lookups)
+    row_count = execute(lines.statement(RANK_CANDIDATES), **parameters, most_lookups=most_lookups)
     return ranking_ended(task, share, SHARED_TABLE, row_count) if row_count else None
 
 
-def _rank_by_pass(task: RankingTask, share: ShareBounds, searched: dict[str, Any]) -> BuiltRanking:
+def _rank_by_pass(task: RankingTask, share: ShareBounds, searched: dict[str, Any], lines: Lines) -> BuiltRanking:
     take_turns(task.dsrs)
     candidates = f"{own_table(task.number)}_candidates"
-    execute(CANDIDATES_KEPT.format(candidates=candidates), **searched)
+    execute(lines.statement(CANDIDATES_KEPT).format(candidates=candidates), **searched)
     ((least,),) = rows_of(f"SELECT max(least) FROM {candidates}")  # noqa: S608
     return rank_candidates(task, share, candidates, least)
 
 
-def _first_bound(searched: dict[str, Any], line_count: int) -> Decimal | None:
-    most = max(int(line_count * LARGEST_HEAD), FIRST_HEAD)
+def _first_bound(searched: dict[str, Any], task: RankingTask) -> Decimal | None:
+    most = max(int(task.line_count * LARGEST_HEAD), FIRST_HEAD)
     heads = [FIRST_HEAD]
     while heads[-1] < most:
         heads.append(min(heads[-1] * HEAD_GROWTH, most))
     for head in heads:
-        ((reached, revenue),) = rows_of(FIRST_BOUND, **searched, head=max(head // len(searched["ids"]), 1))
+        reached, revenue = _reached(searched, task.dsrs, max(head // len(task.dsrs), 1))
         if revenue is not None:
             bound: Decimal = DOWN.multiply(revenue, 1 - SLACK)
             return bound
         if head >= ENOUGH_LINES and reached < LEAST_REACHED * searched["share"]:
             return None
     return None
+
+
+def _reached(searched: dict[str, Any], dsrs: Sequence[IngestedDSR], head: int) -> tuple[Decimal, Decimal | None]:
+    """What the highest `head` lines of every DSR come to, and the bound that they give."""
+    with lines_gathered(["revenue"]) as lines:
+        lines.add_highest(HIGHEST_OF_EACH, **searched, head=head)
+        lines.add_of_each(NEGATIVE_OF_EACH, **with_negative_only(dsrs))
+        ((reached, revenue),) = rows_of(lines.statement(FIRST_BOUND), **searched, head=head)
+    return reached, revenue
 
 
 def _floors(dsrs: Sequence[IngestedDSR], bound: Decimal) -> dict[str, list[Any]]:

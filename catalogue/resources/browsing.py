@@ -1,10 +1,12 @@
 """The SQL of lists of resources: walked by an index, added up where they are few, or read from a ranking."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from functools import partial
 from typing import Any
 
 from catalogue.exceptions import SearchTooWide
+from catalogue.lines.gathering import Lines, lines_gathered, places_of, reads_lines
 from catalogue.lines.lookups import DSRS, TEXTS, dsr_arrays, lines_of_dsrs, lines_with_dsp_id
 from catalogue.lines.scope import ALL, IngestedDSR, consistent_answer
 from catalogue.ranking.selectors import resource_ranking
@@ -100,6 +102,7 @@ SOME_RESOURCES = "(SELECT * FROM catalogue_resource WHERE {conditions} OFFSET 0)
 FIRST_RESOURCES = """
 (SELECT * FROM catalogue_resource AS resource WHERE {conditions} AND {is_reported} LIMIT %(limit)s) AS resource
 """
+KEYS_OF_SOME = "SELECT dsp_id FROM catalogue_resource WHERE {conditions}"
 COUNT_SOME = """
 SELECT count(*) FROM (SELECT FROM catalogue_resource WHERE {conditions} LIMIT %(few)s + 1) AS resource
 """
@@ -137,7 +140,8 @@ def first_rows(search: ResourceSearch, most: int) -> list[FoundResource]:
         is_reported = IS_REPORTED if _has_unreported(search) else "true"
         source = FIRST_RESOURCES.format(conditions=_and(*conditions), is_reported=is_reported)
         text = WALK.format(order=ORDERS[search.order], source=source, conditions="true", is_reported="true")
-        return _listed(text, **dsr_arrays(dsrs), **_values(search), limit=most)
+        with _lines_of_found(text, search, dsrs) as lines:
+            return _listed(lines.statement(text), **dsr_arrays(dsrs), **_values(search), limit=most)
 
     return converted(consistent_answer(search.scope, answer), lambda row: _found(search, row[:5], row[5:]))
 
@@ -172,7 +176,8 @@ def _walked(search: ResourceSearch, statement: Callable[..., str], read: Read, *
         # The inner query has no order, so that the planner does not walk an order to find a few resources.
         source = SOME_RESOURCES.format(conditions=_and(*conditions)) if conditions else ALL_RESOURCES
         text = statement(source=source, is_reported=IS_REPORTED if _has_unreported(search) else "true")
-        return read(text, **dsr_arrays(dsrs), **_values(search), **values)
+        with _lines_of_found(text, search, dsrs) as lines:
+            return read(lines.statement(text), **dsr_arrays(dsrs), **_values(search), **values)
 
     return consistent_answer(search.scope, answer)
 
@@ -192,9 +197,26 @@ def _with_sums(search: ResourceSearch, statement: str, read: Read, **values: Any
         if not _of_few_lines(dsrs):
             _refuse_many(search)
         parameters = {**dsr_arrays(dsrs), **_values(search), **values}
-        return read(ADDED_UP.format(candidates=_and(*candidates)) + statement, **parameters)
+        text = ADDED_UP.format(candidates=_and(*candidates)) + statement
+        with _lines_of_found(text, search, dsrs) as lines:
+            return read(lines.statement(text), **parameters)
 
     return consistent_answer(search.scope, answer)
+
+
+@contextmanager
+def _lines_of_found(text: str, search: ResourceSearch, dsrs: Sequence[IngestedDSR]) -> Iterator[Lines]:
+    """The lines of the resources that a search may find, in the DSRs in scope, if a statement reads any."""
+    if not reads_lines(text):
+        yield Lines()
+        return
+    with lines_gathered(["usages", "revenue"]) as lines:
+        wanted = _wanted(search)
+        if wanted and not _of_few_lines(dsrs):
+            lines.add_of_keys(KEYS_OF_SOME.format(conditions=_and(*wanted)), places_of(dsrs), **_values(search))
+        else:
+            lines.add_of_dsrs(places_of(dsrs))
+        yield lines
 
 
 def _ranked(search: ResourceSearch, statement: str, read: Read, **values: Any) -> list[Any]:

@@ -1,6 +1,7 @@
 """Comparison of the highest-earning resources of two months, quarters or years, one by one."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from enum import StrEnum
 from functools import partial
@@ -9,6 +10,7 @@ from typing import Any, NamedTuple, TypeVar
 from catalogue.dsrs.comparison import Change, Period, incomplete_months
 from catalogue.dsrs.selectors import EVERY_DSR, DSRSearch
 from catalogue.dsrs.statistics import Grouping
+from catalogue.lines.gathering import Lines, lines_gathered, places_of
 from catalogue.lines.lookups import TEXTS, dsr_arrays
 from catalogue.lines.scope import IngestedDSR, Scope, scope_state, still_current
 from catalogue.ranking.cache import Ranking
@@ -182,13 +184,11 @@ def _past(resources: Sequence[ResourceKey], before: PeriodState) -> Mapping[Reso
 # --- What is gone ----------------------------------------------------------------------------------------------
 
 # Of the first resources of a ranking, those that no DSR in scope reports.
+RANKS = "FROM {table} WHERE ranking = %(ranking)s AND rank > %(after)s AND rank <= %(count)s"
 GONE = f"""
-FROM (
-    SELECT * FROM {{table}} WHERE ranking = %(ranking)s AND rank > %(after)s AND rank <= %(count)s
-    ORDER BY rank OFFSET 0
-) AS resource
+FROM (SELECT * {RANKS} ORDER BY rank OFFSET 0) AS resource
 WHERE NOT {IS_REPORTED}
-"""  # noqa: S608 - no value is in it
+"""
 GONE_PAGE = f"""
 WITH {REPORTING} SELECT {COLUMNS}, usages, revenue, cardinality(dsrs), rank {GONE} ORDER BY rank LIMIT %(limit)s
 """
@@ -200,14 +200,26 @@ def _gone(
 ) -> list[ComparedResource] | None:
     with resource_ranking(percentile=asked.percentile, scope=before.scope) as ranking:
         parameters = _gone_parameters(ranking, now, after)
-        rows = page_rows(GONE_PAGE.format(table=ranking.table), *TEXTS, **parameters, limit=limit)
+        with _lines_of_ranks(ranking, now, parameters) as lines:
+            statement = lines.statement(GONE_PAGE).format(table=ranking.table)
+            rows = page_rows(statement, *TEXTS, **parameters, limit=limit)
     return None if ranking.key != before.key else converted(rows, partial(_gone_resource, before.scope))
 
 
 def _gone_count(asked: ResourceComparison, now: PeriodState, before: PeriodState) -> int | None:
     with resource_ranking(percentile=asked.percentile, scope=before.scope) as ranking:
-        ((count,),) = rows_of(GONE_COUNT.format(table=ranking.table), **_gone_parameters(ranking, now, after=0))
+        parameters = _gone_parameters(ranking, now, after=0)
+        with _lines_of_ranks(ranking, now, parameters) as lines:
+            ((count,),) = rows_of(lines.statement(GONE_COUNT).format(table=ranking.table), **parameters)
     return None if ranking.key != before.key else int(count)
+
+
+@contextmanager
+def _lines_of_ranks(ranking: Ranking, now: PeriodState, parameters: Mapping[str, Any]) -> Iterator[Lines]:
+    """The lines now of the resources in a ranking of the period before."""
+    with lines_gathered([]) as lines:
+        lines.add_of_keys(f"SELECT dsp_id {RANKS.format(table=ranking.table)}", places_of(now.dsrs), **parameters)
+        yield lines
 
 
 def _gone_parameters(ranking: Ranking, now: PeriodState, after: int) -> dict[str, Any]:

@@ -3,12 +3,14 @@
 They are looked for in the ranking of the highest-earning resources, a bounded number of ranks for a page.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, TypeVar
 
 from catalogue.exceptions import SearchTooWide
+from catalogue.lines.gathering import lines_gathered, places_of
 from catalogue.lines.lookups import TEXTS, dsr_arrays
 from catalogue.lines.scope import IngestedDSR, Scope, scope_state
 from catalogue.ranking.cache import Ranking
@@ -93,8 +95,8 @@ def identification(
 
     def answer(ranking: Ranking, dsrs: Sequence[IngestedDSR]) -> list[Unidentified]:
         last = min(after + SEARCHED[problem], ranking.count)
-        statement, parameters = _statement(PAGE, problem, ranking, dsrs, after=after, last=last)
-        rows = page_rows(statement, *TEXTS, "isrcs", **parameters, limit=limit)
+        with _statement(PAGE, problem, ranking, dsrs, after=after, last=last) as (statement, parameters):
+            rows = page_rows(statement, *TEXTS, "isrcs", **parameters, limit=limit)
         found = converted(rows, lambda row: _unidentified(problem, scope, row))
         is_searched = len(rows) == limit or isinstance(rows, CutShort) or last >= ranking.count
         return found if is_searched else CutAt(found, last)
@@ -112,8 +114,8 @@ def identification_count(*, problem: IsrcProblem, percentile: int, scope: Scope)
                 % {"most": Grouped(MOST_COUNTED)},
                 limit=MOST_COUNTED,
             )
-        statement, parameters = _statement(COUNT, problem, ranking, dsrs, after=0, last=ranking.count)
-        return int(rows_of(statement, **parameters)[0][0])
+        with _statement(COUNT, problem, ranking, dsrs, after=0, last=ranking.count) as (statement, parameters):
+            return int(rows_of(statement, **parameters)[0][0])
 
     return _answered(answer, percentile, scope)
 
@@ -128,16 +130,20 @@ def _answered(answer: Callable[[Ranking, Sequence[IngestedDSR]], Answer], percen
             return found
 
 
+@contextmanager
 def _statement(
     statement: str, problem: IsrcProblem, ranking: Ranking, dsrs: Sequence[IngestedDSR], **ranks: int
-) -> tuple[str, dict[str, Any]]:
+) -> Iterator[tuple[str, dict[str, Any]]]:
     """The statement about the resources of the ranking that have the problem, with its parameters."""
     parameters = {"ranking": ranking.number, **ranks}
     if problem == IsrcProblem.SEVERAL_ISRCS:
-        found = BY_LINES.format(table=ranking.table)
-        return statement.format(reporting=f"WITH {REPORTING}", found=found), parameters | dsr_arrays(dsrs)
+        with lines_gathered(["isrc", "isrcs"]) as lines:
+            lines.add_of_keys(RANGE.format(table=ranking.table), places_of(dsrs), **parameters)
+            found = lines.statement(BY_LINES).format(table=ranking.table)
+            yield statement.format(reporting=f"WITH {REPORTING}", found=found), parameters | dsr_arrays(dsrs)
+        return
     found = BY_RANKING.format(table=ranking.table, condition=CONDITIONS[problem])
-    return statement.format(reporting="", found=found), parameters | {"isrc": f"^{ISRC.pattern}$"}
+    yield statement.format(reporting="", found=found), parameters | {"isrc": f"^{ISRC.pattern}$"}
 
 
 def _unidentified(problem: IsrcProblem, scope: Scope, row: Sequence[Any]) -> Unidentified:

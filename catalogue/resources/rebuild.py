@@ -7,6 +7,7 @@ one that everybody reads, and replaces it in a moment, all in the caller's trans
 
 from collections.abc import Sequence
 
+from catalogue.lines.gathering import lines_gathered, places_of
 from catalogue.lines.lookups import LATEST, lines_of_dsrs, partitions_of
 from catalogue.models import DSR
 from dsrhub.database.statements import execute, rows_of
@@ -90,10 +91,12 @@ def resources_rebuild(dsrs: Sequence[DSR]) -> None:
 def _fill(dsp: str, dsrs: Sequence[DSR]) -> None:
     """Add the resources of a DSP, which the given DSRs report. The most recent DSR comes last."""
     reported = {"ids": [dsr.pk for dsr in dsrs], "partitions": partitions_of(dsrs)}
-    execute(LAST_LINES, **reported)
-    execute("ANALYZE catalogue_resource_last")
-    execute(EARLIER_LINES, **reported)
-    execute("ANALYZE catalogue_resource_earlier (dsp_id_hash)")
+    with lines_gathered(["title", "artists", "isrc"]) as lines:
+        lines.add_of_dsrs(places_of(dsrs))
+        execute(lines.statement(LAST_LINES), **reported)
+        execute("ANALYZE catalogue_resource_last")
+        execute(lines.statement(EARLIER_LINES), **reported)
+        execute("ANALYZE catalogue_resource_earlier (dsp_id_hash)")
     ((numbers,),) = rows_of(NUMBERS)
     execute(RESOURCES, dsp=dsp, numbers=numbers)
     execute("DROP TABLE catalogue_resource_last, catalogue_resource_earlier")

@@ -12,6 +12,7 @@ only where all texts of a line are.
 
 from collections.abc import Sequence
 
+from catalogue.lines.gathering import lines_gathered, places_of
 from catalogue.lines.lookups import LATEST, lines_of_dsrs, lines_with_dsp_id, partitions_of
 from catalogue.models import DSR, LeftoverLines, Resource, SupersededDSR
 from dsrhub.database import locks
@@ -21,6 +22,8 @@ from dsrhub.database.statements import execute
 # The memory of one sort before it goes to the disk. Sorted lines meet the index in its own order.
 WORK_MEM = "64MB"
 RESOURCES_TABLE = Resource._meta.db_table
+# The texts of lines that describe a resource.
+DESCRIBING = ("title", "artists", "isrc")
 
 # The lines of the DSRs that differ from the known resource, or whose resource is not known.
 # LIMIT keeps the lookup a lookup: no plan reads all resources to compare them with one DSR.
@@ -57,17 +60,18 @@ WHERE is_known IS NULL
 ORDER BY dsp_id_hash, dsp_id, recency DESC, line_number DESC
 """  # noqa: S608
 
+CONTRADICTED = f"""
+SELECT DISTINCT resource.place, resource.dsp_id
+FROM news CROSS JOIN LATERAL (
+    SELECT ctid AS place, * FROM catalogue_resource AS resource WHERE {OF_SAME_KEY} LIMIT 1
+) AS resource
+WHERE news.title <> coalesce(resource.title, '') OR news.artists <> coalesce(resource.artists, '')
+    OR news.isrc <> coalesce(resource.isrc, '')
+"""  # noqa: S608
 # A resource that a line contradicts takes the values of the DSRs or of more recent ones; what none of them has stays.
 # Nobody else changes it meanwhile, so its row is found again by its place, whatever the plan.
 CHANGED_RESOURCES = f"""
-WITH contradicted AS MATERIALIZED (
-    SELECT DISTINCT resource.place, resource.dsp_id
-    FROM news CROSS JOIN LATERAL (
-        SELECT ctid AS place, * FROM catalogue_resource AS resource WHERE {OF_SAME_KEY} LIMIT 1
-    ) AS resource
-    WHERE news.title <> coalesce(resource.title, '') OR news.artists <> coalesce(resource.artists, '')
-        OR news.isrc <> coalesce(resource.isrc, '')
-),
+WITH contradicted AS MATERIALIZED ({CONTRADICTED}),
 report AS MATERIALIZED (
     SELECT * FROM unnest(%(ids)s::integer[], %(own)s::integer[]) WITH ORDINALITY AS dsr (id, partition, recency)
 ),
@@ -92,12 +96,13 @@ WHERE resource.ctid = reported.place AND (resource.title, resource.artists, reso
 )
 """  # noqa: S608
 
+LINES_OF_GONE = lines_of_dsrs("dsp_id", ids="gone", partitions="gone_partitions")
 # The resources that deleted DSRs reported, as the remaining DSRs describe them.
 REMAINING = f"""
 CREATE TEMP TABLE remaining ON COMMIT DROP AS
 WITH gone AS MATERIALIZED (
     SELECT DISTINCT hashtextextended(dsp_id, 0) AS dsp_id_hash, dsp_id
-    FROM ({lines_of_dsrs("dsp_id", ids="gone", partitions="gone_partitions")}) AS line
+    FROM ({LINES_OF_GONE}) AS line
 ),
 report AS MATERIALIZED (
     SELECT * FROM unnest(%(ids)s::integer[]) WITH ORDINALITY AS dsr (id, recency)
@@ -145,10 +150,14 @@ def resources_register(dsrs: Sequence[DSR]) -> bool:
     later = [other for other in catalogued if other.recency > registered[0].recency]
     reports = sorted([*registered, *later], key=lambda dsr: dsr.recency)
     execute(f"SET LOCAL work_mem = '{WORK_MEM}'")
-    execute(NEWS, dsp=dsp, partitions=partitions_of(registered), registered=numbers)
-    execute(NEW_RESOURCES, dsp=dsp)
-    analyze_if_changed(RESOURCES_TABLE)
-    execute(CHANGED_RESOURCES, dsp=dsp, own=[report.partition for report in reports], **_dsr_parameters(reports))
+    with lines_gathered(DESCRIBING) as lines:
+        lines.add_of_dsrs(places_of(registered))
+        execute(lines.statement(NEWS), dsp=dsp, partitions=partitions_of(registered), registered=numbers)
+        execute(NEW_RESOURCES, dsp=dsp)
+        analyze_if_changed(RESOURCES_TABLE)
+        lines.add_of_keys(CONTRADICTED, places_of(reports), dsp=dsp)
+        own = [report.partition for report in reports]
+        execute(lines.statement(CHANGED_RESOURCES), dsp=dsp, own=own, **_dsr_parameters(reports))
     execute("DROP TABLE news")
     uncatalogued = DSR.objects.filter(pk__in=numbers, is_catalogued=False)
     return uncatalogued.update(is_catalogued=True) == len(numbers)
@@ -179,12 +188,12 @@ def resources_remove(dsp: str, gone: Sequence[Gone]) -> None:
     numbers = [one.dsr_number for one in gone]
     analyze_if_changed(RESOURCES_TABLE)
     execute(f"SET LOCAL work_mem = '{WORK_MEM}'")
-    execute(
-        REMAINING,
-        gone=numbers,
-        gone_partitions=sorted({one.partition for one in gone}),
-        **_dsr_parameters(sorted(DSR.objects.catalogued(dsp), key=lambda dsr: dsr.recency)),
-    )
+    remaining = sorted(DSR.objects.catalogued(dsp), key=lambda dsr: dsr.recency)
+    of_gone = {"gone": numbers, "gone_partitions": sorted({one.partition for one in gone})}
+    with lines_gathered(DESCRIBING) as lines:
+        lines.add_of_dsrs([(one.dsr_number, one.partition) for one in gone])
+        lines.add_of_keys(LINES_OF_GONE, places_of(remaining), **of_gone)
+        execute(lines.statement(REMAINING), **of_gone, **_dsr_parameters(remaining))
     execute(ORPHANS, dsp=dsp)
     execute(DESCRIBED_AGAIN, dsp=dsp)
     execute("DROP TABLE remaining")

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
+from catalogue.lines.gathering import lines_gathered, places_of
 from catalogue.lines.lookups import RECENCY, dsr_arrays, latest, lines_with_dsp_id
 from catalogue.lines.scope import IngestedDSR, Scope, consistent_answer
 from catalogue.resources.browsing import LINES, REPORTING, SUMS, lines_of_resource
@@ -58,6 +59,8 @@ class SumsByTerritory:
 
 
 FACTS = ("iswc", "composers", "label", "icpn", "isrcs")
+# What the statements below read of lines.
+COLUMNS = ("usages", "revenue", "title", "artists", "isrc", *FACTS)
 
 RESOURCES = "unnest(%(resource_dsps)s::text[], %(resource_ids)s::text[]) AS resource (dsp, dsp_id)"
 SUMS_OF_EACH = f"""
@@ -174,4 +177,6 @@ def _rows_in_dsrs(
         "resource_dsps": [resource.dsp for resource in resources],
         "resource_ids": [resource.dsp_id for resource in resources],
     }
-    return rows_of(statement, **dsr_arrays(dsrs), **keys, **parameters)
+    with lines_gathered(COLUMNS) as lines:
+        lines.add_of_keys(f"SELECT dsp_id FROM {RESOURCES}", places_of(dsrs), **keys)  # noqa: S608
+        return rows_of(lines.statement(statement), **dsr_arrays(dsrs), **keys, **parameters)

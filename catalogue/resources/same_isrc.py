@@ -7,8 +7,9 @@ from decimal import Decimal
 from typing import Any
 
 from catalogue.dsrs.statistics import Grouping, group_expressions
+from catalogue.lines.gathering import lines_gathered, places_of
 from catalogue.lines.lookups import TEXTS, dsr_arrays
-from catalogue.lines.scope import Scope, consistent_answer
+from catalogue.lines.scope import IngestedDSR, Scope, consistent_answer
 from catalogue.reports.cells import ISRC
 from catalogue.resources.browsing import LINES, REPORTING
 from catalogue.resources.found import FoundResource, resource_sums_of
@@ -133,7 +134,11 @@ def _sums(known: Known, scope: Scope) -> list[Any]:
     if not known:
         return []
     isrcs, dsps, dsp_ids = (list(part) for part in zip(*known, strict=True))
-    return consistent_answer(
-        scope,
-        lambda dsrs: rows_of(SUMS, **dsr_arrays(dsrs), isrcs=isrcs, resource_dsps=dsps, resource_ids=dsp_ids),
-    )
+    keys = {"isrcs": isrcs, "resource_dsps": dsps, "resource_ids": dsp_ids}
+
+    def answer(dsrs: Sequence[IngestedDSR]) -> list[Any]:
+        with lines_gathered(["usages", "revenue"]) as lines:
+            lines.add_of_keys("SELECT unnest(%(resource_ids)s::text[]) AS dsp_id", places_of(dsrs), **keys)
+            return rows_of(lines.statement(SUMS), **dsr_arrays(dsrs), **keys)
+
+    return consistent_answer(scope, answer)

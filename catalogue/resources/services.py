@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from django.db import OperationalError, transaction
 from django.db.models import Q, Sum
 
-from catalogue.lines.storage import lines_drop, shared_lines_analyze
+from catalogue.lines.storage import abandoned_lines_drop, lines_drop, shared_lines_analyze
 from catalogue.models import DSR, SHARED_PARTITION, LeftoverLines, SupersededDSR
 from catalogue.resources.rebuild import resources_rebuild, resources_replace
 from catalogue.resources.register import dsp_lock, dsps_with_gone, gone_of, resources_register, resources_remove
@@ -52,6 +52,7 @@ def catalogue_refresh() -> None:
     for dsp in dsps_with_gone():
         _resources_remove(dsp)
     _leftovers_drop()
+    _abandoned_drop()
     if _are_mostly_new():
         _resources_rebuild()
     for numbers in _uncatalogued():
@@ -143,6 +144,16 @@ def _leftovers_drop() -> None:
         # A reader that keeps one table from being dropped keeps all of them.
         if not any(_leftovers_are_dropped(leftovers, pause) for pause in [0, *[DROP_PAUSE] * (DROP_TRIES - 1)]):
             break
+
+
+def _abandoned_drop() -> None:
+    """Drop what failed imports have left on a cluster. Another session may be reading other lines."""
+    try:
+        with transaction.atomic():
+            wait_for_locks(DROP_LOCK_TIMEOUT)
+            abandoned_lines_drop()
+    except OperationalError as error:
+        logger.info("lines of failed imports are left to a later run: %s", error)
 
 
 def _leftovers_together() -> Iterator[list[LeftoverLines]]:

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from django.db import connection
 
-from dsrhub.database.statements import Statement
+from dsrhub.database.statements import Statement, nodes_required
 
 
 class BlockStream:
@@ -23,5 +23,5 @@ def copy_blocks(statement: Statement, blocks: Iterator[bytes]) -> None:
 
     An exception in the iterator reaches the caller as the driver's error (`psycopg2.Error`).
     """
-    with connection.cursor() as cursor:
+    with nodes_required(connection), connection.cursor() as cursor:
         cursor.copy_expert(statement, BlockStream(blocks))

@@ -10,6 +10,7 @@ from typing import Any
 
 from django.db import connection
 
+from dsrhub.database.sessions import OwnSession
 from dsrhub.database.statements import rows_of
 
 
@@ -42,6 +43,10 @@ class SessionLock:
     def take_shared(self, number: int) -> None:
         """Wait for a shared lock."""
         rows_of("SELECT pg_advisory_lock_shared(%(space)s, %(number)s)", space=self.space, number=number)
+
+    def take_with(self, session: OwnSession, number: int) -> None:
+        """Wait for an exclusive lock of another session than that of the thread."""
+        session.rows_of("SELECT pg_advisory_lock(%(space)s, %(number)s)", space=self.space, number=number)
 
     def try_take(self, number: int) -> bool:
         """Take an exclusive lock for this session, if no session holds it. Return whether it was taken."""
@@ -101,6 +106,9 @@ ARTISTS = TransactionLock("artists {key}")
 ARTIST_READERS = SessionLock(0x61727473)
 # The rankings that people will ask for: one worker at a time prepares them. The number is 0.
 PREPARING_RANKINGS = SessionLock(0x70726570)
+# Lines that are on their way to a cluster, before their DSRs are there: the session that brings them holds the lock.
+# The number is the id of the first DSR.
+INCOMING_LINES = SessionLock(0x696E636F)
 # The uploaded files of one user that wait for other files of their messages.
 WAITING_FILES = TransactionLock("dsrhub.waiting_files {user}")
 # One drop folder, whose number is the id of its row: one process at a time takes files there.

@@ -1,29 +1,68 @@
 """Runs SQL: values as parameters, names of tables and columns as psycopg2's `sql` objects."""
 
-from collections.abc import Sequence
+import re
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
+import psycopg2
 from django.db import Error, connection, transaction
 from psycopg2 import sql
 from psycopg2.errors import LockNotAvailable, QueryCanceled
+
+from dsrhub.exceptions import NodeOutOfReach
+from dsrhub.texts import gettext_lazy as _
 
 Statement = str | sql.Composable
 
 
 def rows_of(statement: Statement, /, **parameters: Any) -> list[Any]:
     """The rows of a statement. Without parameters, a `%` in the statement needs no escape."""
-    with connection.cursor() as cursor:
+    return rows_in(connection, statement, parameters)
+
+
+def execute(statement: Statement, /, **parameters: Any) -> int:
+    """Run a statement and return how many rows it wrote."""
+    return execute_in(connection, statement, parameters)
+
+
+def rows_in(session: Any, statement: Statement, parameters: dict[str, Any]) -> list[Any]:
+    """See `rows_of`. The session is a connection of Django's."""
+    with nodes_required(session), session.cursor() as cursor:
         cursor.execute(statement, _adapted(parameters))
         rows: list[Any] = cursor.fetchall()
     return rows
 
 
-def execute(statement: Statement, /, **parameters: Any) -> int:
-    """Run a statement and return how many rows it wrote."""
-    with connection.cursor() as cursor:
+def execute_in(session: Any, statement: Statement, parameters: dict[str, Any]) -> int:
+    """See `execute`."""
+    with nodes_required(session), session.cursor() as cursor:
         cursor.execute(statement, _adapted(parameters))
         row_count: int = cursor.rowcount
     return row_count
+
+
+# What a database of several nodes says of a node: a connection failed, or the node was shut down. Where a connection
+# ends while it is used, the error has a state for anything, and the text or the context names the node.
+NODE_STATES, OTHER_STATES = ("08", "57P01", "57P02", "57P03"), ("58", "XX")
+NODE_NAMED = re.compile(r"\bon \S+:\d+\b|server closed the connection unexpectedly")
+
+
+def _is_of_node(error: BaseException) -> bool:
+    state = getattr(error, "pgcode", None) or ""
+    return state.startswith(NODE_STATES) or (state.startswith(OTHER_STATES) and bool(NODE_NAMED.search(str(error))))
+
+
+@contextmanager
+def nodes_required(session: Any) -> Iterator[None]:
+    """Raises NodeOutOfReach where a statement fails because of another server than that of the session."""
+    try:
+        yield
+    except (Error, psycopg2.Error) as error:
+        if _is_of_node(error.__cause__ or error) and not session.connection.closed:
+            text = _("A node of the database is down or out of reach, and nothing was changed. Try again in a minute.")
+            raise NodeOutOfReach(text) from error
+        raise
 
 
 def rows_in_savepoint(statement: Statement, parameters: Any) -> list[Any]:
@@ -69,8 +108,7 @@ def _rows(statement: Statement, parameters: Any) -> list[Any]:
 
 
 def _adapted(parameters: dict[str, Any]) -> dict[str, Any] | None:
-    adapted = {name: _array(value) if isinstance(value, list) else value for name, value in parameters.items()}
-    return adapted or None
+    return {name: _array(value) if isinstance(value, list) else value for name, value in parameters.items()} or None
 
 
 def _array(values: list[Any]) -> str:

@@ -68,6 +68,7 @@ def test_a_lock_with_a_cursor_has_the_same_key():
         (locks.USAGE_EXPORTS, 1969584240),
         (locks.WEBHOOKS, 2003133032),
         (locks.DROP_FOLDERS, 1685221232),
+        (locks.INCOMING_LINES, 1768842095),
     ],
 )
 def test_a_session_lock_keeps_its_space(lock, space):

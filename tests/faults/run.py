@@ -99,7 +99,7 @@ class Trial:
         os.environ |= self.environment
         server.start()
         django.setup()
-        self.manage("migrate", "--verbosity=0")
+        self.prepare()
         self.import_all(self.editions[0])
         # The duration of an import that replaces another, from its first statement to its end.
         with self.importing() as process:
@@ -130,6 +130,10 @@ class Trial:
         assert_catalogued(self.server.url, found)
         self.import_all(self.new)
         self.count["DSRs compared with their files"] += 2 * len(found) + len(self.names)
+
+    def prepare(self) -> None:
+        """Make the tables."""
+        self.manage("migrate", "--verbosity=0")
 
     @property
     def new(self) -> Path:

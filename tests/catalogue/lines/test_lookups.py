@@ -76,6 +76,7 @@ def test_without_ids_the_lines_of_other_dsrs_in_the_partition_are_found_too(dsrs
     assert lines_with("b", [first], ids="ids") == [(first.pk, 3)]
 
 
+@pytest.mark.on_one_server(reason="a cluster gathers the lines for such statements")
 def test_whether_dsrs_have_a_line_with_a_dsp_id(dsrs):
     def reported(*asked):
         return [

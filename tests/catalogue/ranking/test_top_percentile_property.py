@@ -16,6 +16,7 @@ from catalogue.ranking import adding_up, bounds, building, hashed, parts, thresh
 from catalogue.resources.services import catalogue_refresh
 from tests.catalogue import recipes
 from tests.catalogue.helpers import add_lines, line
+from tests.catalogue.lines.spread import AS_ON_A_CLUSTER
 from tests.catalogue.ranking.helpers import top_resources
 
 STEP = Fraction(1, 10**40)
@@ -196,6 +197,9 @@ WAYS = {
         (threshold, "MOST_FROM_FLOOR", Decimal(4)),
     ],
     "by threshold, in one pass": [*BY_THRESHOLD, (threshold, "FEW_LOOKUPS", 0), (threshold, "MOST_LOOKUPS", 0)],
+    "by threshold, on a cluster": [*BY_THRESHOLD, *AS_ON_A_CLUSTER],
+    "by threshold, in one pass, on a cluster": [*BY_THRESHOLD, *AS_ON_A_CLUSTER, (threshold, "FEW_LOOKUPS", 0)],
+    "added up, on a cluster": [*IN_OWN_TABLE, *AS_ON_A_CLUSTER],
     "by hashed sums": BY_HASHED_SUMS,
     "by hashed sums, in its own table": [*BY_HASHED_SUMS, *IN_OWN_TABLE],
     "by hashed sums, many with one hash": [

@@ -100,6 +100,7 @@ def test_a_page_searches_a_bounded_number_of_ranks(tmp_path, monkeypatch, proble
     assert identification_count(problem=problem, percentile=100, scope=ALL) == 1
 
 
+@pytest.mark.on_one_server(reason="a cluster gathers the lines by more statements")
 @pytest.mark.usefixtures("_reports")
 @pytest.mark.parametrize("problem", IsrcProblem)
 def test_the_number_of_statements_does_not_grow(tmp_path, problem):

@@ -98,6 +98,7 @@ def test_facts_of_an_imported_message(tmp_path, settings, limit_bytes):
     assert facts_of("trk-1", scope=only_shop) == [ResourceFacts(icpn="4006381333931")]
 
 
+@pytest.mark.on_one_server(reason="a cluster gathers the lines by more statements")
 def test_facts_of_many_recordings_need_as_many_statements_as_those_of_one(tmp_path):
     import_message(tmp_path)
 

@@ -257,7 +257,7 @@ def test_a_property_that_is_there_twice_is_refused(meter, someone):
         ("application/json", b"1" * 5000, "not_json"),
         ("application/json", b"", "empty_body"),
         ("application/cloudevents+json", b"nothing", "not_json"),
-        ("text/csv", gzip.compress(b"a"), "gzip_without_encoding"),
+        ("text/csv", gzip.compress(b"a", mtime=0), "gzip_without_encoding"),
     ],
 )
 def test_a_body_that_cannot_be_read_is_refused(meter, content_type, body, code):

@@ -1,0 +1,40 @@
+"""A session of the database beside that of the thread, with transactions of its own."""
+
+from collections.abc import Iterator
+from typing import Any
+
+from django.db import connection
+
+from dsrhub.database.copy import BlockStream
+from dsrhub.database.statements import Statement, execute_in, nodes_required, rows_in
+
+
+class OwnSession:
+    """The first statement begins a transaction, and so does the first one after `commit`. `close` rolls back."""
+
+    def __init__(self) -> None:
+        self._connection = connection.copy()
+        self._connection.set_autocommit(False)
+
+    def rows_of(self, statement: Statement, /, **parameters: Any) -> list[Any]:
+        """See `statements.rows_of`."""
+        return rows_in(self._connection, statement, parameters)
+
+    def execute(self, statement: Statement, /, **parameters: Any) -> int:
+        """See `statements.execute`."""
+        return execute_in(self._connection, statement, parameters)
+
+    def copy_blocks(self, statement: Statement, blocks: Iterator[bytes]) -> None:
+        """See `copy.copy_blocks`."""
+        with nodes_required(self._connection), self._connection.cursor() as cursor:
+            cursor.copy_expert(statement, BlockStream(blocks))
+
+    def commit(self) -> None:
+        with nodes_required(self._connection):
+            self._connection.commit()
+
+    def close(self) -> None:
+        # Closing alone would leave its locks until the server notices.
+        if self._connection.connection is not None and not self._connection.connection.closed:
+            self._connection.rollback()
+        self._connection.close()
