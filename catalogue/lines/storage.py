@@ -38,10 +38,8 @@ FROM (SELECT line_number, dsp_id, row_number() OVER (PARTITION BY dsp_id ORDER B
 
 # About the size of a line of the shared table, whose indexes have four entries for it.
 LINE_BYTES = 300
-# The coordinator of a cluster has no line itself.
-SIZE_ON_NODES = "citus_total_relation_size"
 OWN_BYTES = """
-SELECT id, {size}(to_regclass('catalogue_usageline_' || id)) FROM unnest(%(ids)s::integer[]) AS own (id)
+SELECT id, pg_total_relation_size(to_regclass('catalogue_usageline_' || id)) FROM unnest(%(ids)s::integer[]) AS own (id)
 """
 
 
@@ -263,8 +261,8 @@ def partition_name(dsr_number: int) -> str:
 def lines_bytes(dsrs: Sequence[AbstractDSR]) -> dict[int, int]:
     """About the bytes on disk that the lines of each DSR take, with their indexes, by its id."""
     own = [dsr.pk for dsr in dsrs if dsr.partition != SHARED_PARTITION]
-    size = SIZE_ON_NODES if layout.are_spread() else "pg_total_relation_size"
-    sizes = dict(rows_of(OWN_BYTES.format(size=size), ids=own)) if own else {}
+    # The coordinator of a cluster has no line itself, and the sizes of nodes cannot be asked for in every transaction.
+    sizes = dict(rows_of(OWN_BYTES, ids=own)) if own and not layout.are_spread() else {}
     return {dsr.pk: sizes.get(dsr.pk, dsr.line_count * LINE_BYTES) for dsr in dsrs}
 
 

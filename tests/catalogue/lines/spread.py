@@ -5,14 +5,13 @@ from contextlib import contextmanager
 
 import pytest
 
-from catalogue.lines import arriving, layout, storage
+from catalogue.lines import arriving, layout
 from tests import cluster
 
 # Nothing is spread: there is one server. All else is done as on a cluster. On a cluster, nothing is to be replaced.
 ON_ONE_SERVER = [
     (layout, "shard_count", lambda: 1),
     (arriving.Arrival, "distribute", lambda *_: None),
-    (storage, "SIZE_ON_NODES", "pg_total_relation_size"),
 ]
 AS_ON_A_CLUSTER = [] if cluster.is_named() else ON_ONE_SERVER
 
