@@ -7,6 +7,7 @@ here; only the tests of a limit lower it.
 import gc
 import os
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import nullcontext
 from unittest.mock import patch
 from urllib.parse import urlsplit
 
@@ -16,6 +17,7 @@ from django.db import connection
 from django.test import TestCase
 from playwright.sync_api import expect, sync_playwright
 
+from catalogue.lines.arriving import IN_TRANSACTION
 from tests import bakery, cluster  # noqa: F401 - bakery registers generators
 from tests.processes import serving
 from tests.programs import program
@@ -149,15 +151,27 @@ AND relname ~ '^(catalogue_usageline|subscriptions_datausagerecord|subscriptions
 """
 
 
+def _is_transactional(request):
+    """Whether a test commits."""
+    marker = request.node.get_closest_marker("django_db")
+    is_marked = marker is not None and marker.kwargs.get("transaction")
+    return bool(is_marked or {"transactional_db", "live_server"} & set(request.fixturenames))
+
+
+@pytest.fixture(autouse=True)
+def _lines_arrive_in_one_step(request, monkeypatch):
+    """On a cluster, lines arrive in the transaction of a test that is rolled back: it would wait for itself."""
+    if cluster.is_named() and not _is_transactional(request):
+        monkeypatch.setattr("catalogue.imports.services.lines_arriving", lambda **_: nullcontext(IN_TRANSACTION))
+
+
 @pytest.fixture(autouse=True)
 def _drop_partitions(request):
     """Drop the partitions of large DSRs and of days after a transactional test: emptying the tables does not drop them.
 
     A later test would find them: a purge seals the day of each of them, with records or not.
     """
-    marker = request.node.get_closest_marker("django_db")
-    is_marked = marker is not None and marker.kwargs.get("transaction")
-    if not is_marked and not {"transactional_db", "live_server"} & set(request.fixturenames):
+    if not _is_transactional(request):
         yield
         return
     request.getfixturevalue("transactional_db")

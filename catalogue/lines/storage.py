@@ -20,7 +20,7 @@ from catalogue.models import DSR, SHARED_PARTITION, AbstractDSR, IncomingLines
 from catalogue.reports.problems import LONGEST_VALUE
 from dsrhub.database import locks
 from dsrhub.database.planner import analyze_if_changed
-from dsrhub.database.statements import composed, execute, rows_of
+from dsrhub.database.statements import composed, execute, rows_of, wait_for_locks
 
 PARENT = sql.Identifier("catalogue_usageline")
 SHARED_TABLE = "catalogue_usageline_shared"
@@ -39,7 +39,7 @@ FROM (SELECT line_number, dsp_id, row_number() OVER (PARTITION BY dsp_id ORDER B
 # About the size of a line of the shared table, whose indexes have four entries for it.
 LINE_BYTES = 300
 OWN_BYTES = """
-SELECT id, {size}(to_regclass('catalogue_usageline_' || id)) FROM unnest(%(ids)s::integer[]) AS own (id)
+SELECT id, pg_total_relation_size(to_regclass('catalogue_usageline_' || id)) FROM unnest(%(ids)s::integer[]) AS own (id)
 """
 
 
@@ -261,9 +261,8 @@ def partition_name(dsr_number: int) -> str:
 def lines_bytes(dsrs: Sequence[AbstractDSR]) -> dict[int, int]:
     """About the bytes on disk that the lines of each DSR take, with their indexes, by its id."""
     own = [dsr.pk for dsr in dsrs if dsr.partition != SHARED_PARTITION]
-    # The coordinator of a cluster has no line itself.
-    size = "citus_total_relation_size" if layout.are_spread() else "pg_total_relation_size"
-    sizes = dict(rows_of(OWN_BYTES.format(size=size), ids=own)) if own else {}
+    # The coordinator of a cluster has no line itself, and the sizes of nodes cannot be asked for in every transaction.
+    sizes = dict(rows_of(OWN_BYTES, ids=own)) if own and not layout.are_spread() else {}
     return {dsr.pk: sizes.get(dsr.pk, dsr.line_count * LINE_BYTES) for dsr in dsrs}
 
 
@@ -277,17 +276,21 @@ def lines_drop(*, dsr_numbers: Sequence[int], partition: int) -> None:
         execute(composed("DROP TABLE IF EXISTS {}", sql.Identifier(partition_name(number))))
 
 
-def abandoned_lines_drop() -> int:
+def abandoned_lines_drop(*, lock_timeout: str) -> int:
     """Remove the lines that failed imports have left on a cluster, and return of how many DSRs.
 
-    Lines that somebody is bringing just now stay: their session holds the lock of the load.
+    Lines that somebody is bringing just now stay: their session holds the lock of the load. Waits for no other lock for
+    longer than `lock_timeout`, such as `100ms`: then it raises OperationalError.
     """
+    if not layout.are_spread():
+        return 0
     loads = IncomingLines.objects.order_by("load").values_list("load", flat=True).distinct()
-    return sum(_load_drop(load) for load in list(loads))
+    return sum(_load_drop(load, lock_timeout) for load in list(loads))
 
 
-def _load_drop(load: int) -> int:
+def _load_drop(load: int, lock_timeout: str) -> int:
     with transaction.atomic():
+        wait_for_locks(lock_timeout)
         if not locks.INCOMING_LINES.try_take_for_transaction(load):
             return 0
         # An import that is about to commit has locked its rows.

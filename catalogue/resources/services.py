@@ -15,6 +15,7 @@ from catalogue.resources.rebuild import resources_rebuild, resources_replace
 from catalogue.resources.register import dsp_lock, dsps_with_gone, gone_of, resources_register, resources_remove
 from dsrhub.database import locks
 from dsrhub.database.statements import is_lock_timeout, wait_for_locks
+from dsrhub.exceptions import NodeOutOfReach
 
 logger = logging.getLogger(__name__)
 
@@ -149,10 +150,8 @@ def _leftovers_drop() -> None:
 def _abandoned_drop() -> None:
     """Drop what failed imports have left on a cluster. Another session may be reading other lines."""
     try:
-        with transaction.atomic():
-            wait_for_locks(DROP_LOCK_TIMEOUT)
-            abandoned_lines_drop()
-    except OperationalError as error:
+        abandoned_lines_drop(lock_timeout=DROP_LOCK_TIMEOUT)
+    except (OperationalError, NodeOutOfReach) as error:
         logger.info("lines of failed imports are left to a later run: %s", error)
 
 
@@ -178,7 +177,7 @@ def _leftovers_are_dropped(leftovers: Sequence[LeftoverLines], pause: float) -> 
             if numbers := list(left.values_list("dsr_number", flat=True)):
                 lines_drop(dsr_numbers=numbers, partition=leftovers[0].partition)
                 LeftoverLines.objects.filter(dsr_number__in=numbers).delete()
-    except OperationalError as error:
+    except (OperationalError, NodeOutOfReach) as error:
         # Nearly always somebody reads. Whatever it is, the deletion itself is done: only its lines remain on disk.
         logger.info("lines of deleted DSRs %s are left to a later run: %s", numbers, error)
         return False

@@ -60,8 +60,7 @@ def nodes_required(session: Any) -> Iterator[None]:
         yield
     except (Error, psycopg2.Error) as error:
         if _is_of_node(error.__cause__ or error) and not session.connection.closed:
-            text = _("A node of the database is down or out of reach, and nothing was changed. Try again in a minute.")
-            raise NodeOutOfReach(text) from error
+            raise NodeOutOfReach(_("A node of the database is down or out of reach. Try again in a minute.")) from error
         raise
 
 

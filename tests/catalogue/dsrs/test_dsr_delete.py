@@ -97,6 +97,7 @@ def test_the_report_of_a_deleted_dsr_can_be_imported_again(tmp_path):
     assert import_lines(tmp_path, ES_JANUARY, line("b")).pk != first.pk
 
 
+@pytest.mark.on_one_server(reason="a cluster gathers the lines by more statements")
 @pytest.mark.django_db
 @pytest.mark.usefixtures("either_partition", "without_versions")
 def test_deletion_runs_as_many_queries_for_1_line_as_for_1000(tmp_path):
@@ -149,6 +150,7 @@ def test_a_reader_keeps_the_table_and_a_later_run_drops_it(tmp_path, monkeypatch
     assert not LeftoverLines.objects.exists()
 
 
+@pytest.mark.on_one_server(reason="a cluster drops temporary tables, too")
 @TRANSACTIONAL
 @pytest.mark.usefixtures("own_partition", "without_versions")
 def test_a_reader_of_many_tables_is_waited_for_once_and_the_shared_partition_is_cleared(tmp_path, monkeypatch):

@@ -29,7 +29,7 @@ def _cluster(request, transactional_db, settings):
     settings.DSRHUB_SHARED_PARTITION_BYTES = SIZES[request.param]
     with as_on_a_cluster():
         yield
-    catalogue_refresh()
+        catalogue_refresh()
     assert not IncomingLines.objects.exists()
 
 
@@ -90,7 +90,7 @@ def test_lines_are_there_before_their_dsr_and_nobody_drops_them(path, monkeypatc
         assert seen_by_others(f"SELECT count(*) FROM catalogue_usageline WHERE dsr_id = {number}") == [(3,)]  # noqa: S608
         assert seen_by_others("SELECT count(*) FROM catalogue_dsr") == [(0,)]
         # Their session holds them, and their key is locked.
-        assert in_thread(abandoned_lines_drop).result(PATIENCE) == 0
+        assert in_thread(abandoned_lines_drop, lock_timeout="100ms").result(PATIENCE) == 0
         locked = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND objsubid = 1 AND granted"
         assert seen_by_others(locked)[0][0] > 0
         claim(names)
@@ -163,7 +163,7 @@ def test_lines_stay_while_their_import_commits(path, in_thread):
         with arriving.lines_arriving(dry_run=False) as arrival:
             arrival.execute("CREATE TEMP TABLE one (id integer)")
             arrival.complete({(7, 0): 0})
-        assert in_thread(abandoned_lines_drop).result(PATIENCE) == 0
+        assert in_thread(abandoned_lines_drop, lock_timeout="100ms").result(PATIENCE) == 0
         assert seen_by_others("SELECT dsr_number FROM catalogue_incominglines") == [(7,)]
     assert not IncomingLines.objects.exists()
 

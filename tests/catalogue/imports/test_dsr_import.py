@@ -172,6 +172,7 @@ def test_only_a_report_above_the_limit_gets_a_table_of_its_own(tmp_path, setting
     assert [one[2] for one in cells_of(small) + cells_of(large)] == ["One", "Five"]
 
 
+@pytest.mark.on_one_server(reason="a cluster has no unique index on a hash")
 @pytest.mark.parametrize(("lines", "unique"), [(["a", "b"], "UNIQUE "), (["a", "a"], "")])
 def test_a_table_of_its_own_has_its_indexes_whether_or_not_a_dsp_id_is_repeated(tmp_path, settings, lines, unique):
     settings.DSRHUB_SHARED_PARTITION_BYTES = 0

@@ -91,6 +91,7 @@ def test_only_the_first_recordings_are_listed_and_added_up(monkeypatch):
     assert groups(first.territories, "territory") == [("ES", 2, 1)]
 
 
+@pytest.mark.on_one_server(reason="a cluster gathers the lines by more statements")
 @pytest.mark.usefixtures("_reports")
 def test_the_number_of_statements_does_not_grow(django_assert_num_queries):
     for isrcs in ([FIRST], [FIRST, SECOND, "123"]):
