@@ -127,6 +127,8 @@ def _imported(
     problems = ProblemLog(settings.DSRHUB_PROBLEM_LIMIT)
     name = deliveries[0].name
     try:
+        for delivery in deliveries:
+            _require_text(delivery.name)
         report_format = delivery_format(deliveries[0], choices.template)
         contents = _described(report_format, deliveries, problems, progress)
     except (InvalidReportName, NameLooksAlike, ReportRefused) as error:
@@ -143,8 +145,6 @@ def _described(
 
     Raises InvalidReportName, NameLooksAlike and ReportRefused.
     """
-    for delivery in deliveries:
-        _require_text(delivery.name)
     name, contents = deliveries[0].name, None
     try:
         contents = report_format.describe(deliveries, problems, progress)

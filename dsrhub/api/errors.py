@@ -9,7 +9,7 @@ from django.http import Http404, HttpRequest, HttpResponseBase, JsonResponse, Un
 from django.utils.translation import gettext_lazy as _
 from django.views import defaults
 from drf_spectacular.extensions import OpenApiSerializerExtension
-from drf_spectacular.utils import OpenApiResponse
+from drf_spectacular.utils import OpenApiResponse, PolymorphicProxySerializer
 from rest_framework import exceptions, serializers, status, views
 from rest_framework.response import Response
 
@@ -56,6 +56,10 @@ class WrongParametersSchema(OpenApiSerializerExtension):  # type: ignore[no-unty
 
 
 WRONG_PARAMETERS = OpenApiResponse(WrongParametersSerializer, description="The errors of each parameter, by its name.")
+WRONG_BODY = OpenApiResponse(
+    PolymorphicProxySerializer("WrongBody", [ErrorSerializer, WrongParametersSerializer], None),
+    description="The errors of each property, by its name, or of the body.",
+)
 NOT_SIGNED_IN = OpenApiResponse(ErrorSerializer, description="Not signed in, or by a token that is not valid.")
 READS_CLOSED = OpenApiResponse(
     ErrorSerializer,

@@ -18,6 +18,7 @@ from dsrhub.api.errors import (
     NOT_THIS_TYPE,
     READS_CLOSED,
     TOO_LARGE,
+    WRONG_BODY,
     WRONG_PARAMETERS,
     ErrorSerializer,
 )
@@ -194,7 +195,7 @@ class PriceLimitListView(APIView):
         responses={
             200: PriceLimitSerializer,
             201: PriceLimitSerializer,
-            400: WRONG_PARAMETERS,
+            400: WRONG_BODY,
             401: NOT_SIGNED_IN,
             403: NOT_ALLOWED,
             404: NO_SUBSCRIPTION,

@@ -13,7 +13,6 @@ from drf_spectacular.utils import (
     OpenApiExample,
     OpenApiParameter,
     OpenApiResponse,
-    PolymorphicProxySerializer,
     extend_schema,
     extend_schema_field,
 )
@@ -32,9 +31,9 @@ from dsrhub.api.errors import (
     NOT_THIS_TYPE,
     READS_CLOSED,
     TOO_LARGE,
+    WRONG_BODY,
     WRONG_PARAMETERS,
     ErrorSerializer,
-    WrongParametersSerializer,
 )
 from dsrhub.api.fields import EXACT_IN_WORDS, Int64Field
 from dsrhub.api.pages import PageParameters, page_response
@@ -48,10 +47,6 @@ from subscriptions.subscribers.services import subscription_change, subscription
 
 SUBSCRIPTION_ID = OpenApiParameter("id", OpenApiTypes.INT64, OpenApiParameter.PATH)
 NO_SUBSCRIPTION = OpenApiResponse(ErrorSerializer, description="There is no such subscription.")
-NOT_WRITTEN = OpenApiResponse(
-    PolymorphicProxySerializer("NotWritten", [ErrorSerializer, WrongParametersSerializer], None),
-    description="The errors of each property, by its name, or of the body.",
-)
 LINK = OpenApiParameter(
     "Link", OpenApiTypes.STR, OpenApiParameter.HEADER, description="The next page, if there is one.", response=[200]
 )
@@ -146,7 +141,7 @@ class ChangedSubscriptionSerializer(WrittenProperties):
 # --- Views -----------------------------------------------------------------------------------------------------
 
 ONE = OpenApiExample("A subscription", value={"id": 1, "carrier": "att", "status": "active"}, response_only=True)
-REFUSED = {400: NOT_WRITTEN, 401: NOT_SIGNED_IN, 403: NOT_ALLOWED, 411: NO_LENGTH, 413: TOO_LARGE, 415: NOT_THIS_TYPE}
+REFUSED = {400: WRONG_BODY, 401: NOT_SIGNED_IN, 403: NOT_ALLOWED, 411: NO_LENGTH, 413: TOO_LARGE, 415: NOT_THIS_TYPE}
 
 
 class SubscriptionListView(GenericAPIView):

@@ -14,6 +14,7 @@ from dsrhub.api.errors import (
     NOT_SIGNED_IN,
     NOT_THIS_TYPE,
     TOO_LARGE,
+    WRONG_BODY,
     WRONG_PARAMETERS,
     ErrorSerializer,
 )
@@ -75,7 +76,7 @@ class WebhookListView(APIView):
         summary="Register a webhook",
         tags=["webhooks"],
         request={"application/json": WebhookBody},
-        responses={201: WebhookSecretSerializer, 400: WRONG_PARAMETERS, **REFUSED, **OF_BODIES},
+        responses={201: WebhookSecretSerializer, 400: WRONG_BODY, **REFUSED, **OF_BODIES},
     )
     def post(self, request: Request) -> Response:
         """Register an address for some events. Needs the permission `add_webhook`.
@@ -109,7 +110,7 @@ class WebhookView(APIView):
         tags=["webhooks"],
         parameters=[ID],
         request={"application/json": WebhookChangeBody},
-        responses={200: WebhookSerializer, 400: WRONG_PARAMETERS, **REFUSED, **NOT_FOUND, **OF_BODIES},
+        responses={200: WebhookSerializer, 400: WRONG_BODY, **REFUSED, **NOT_FOUND, **OF_BODIES},
     )
     def patch(self, request: Request, id: str) -> Response:
         """Change what is sent, enable or disable a webhook. Needs the permission `change_webhook`.

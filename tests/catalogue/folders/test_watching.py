@@ -493,9 +493,12 @@ def test_a_folder_that_is_gone_is_told_and_looked_at_again(world, caplog):
 # --- What is not taken -----------------------------------------------------------------------------------------
 
 
+ENDINGS = ".tsv, .tsv.gz, .csv, .csv.gz, .txt, .txt.gz, .xlsx or .xlsx.gz"
+
+
 def test_hidden_and_unfinished_files_stay_silently_and_others_are_told_once(world, caplog):
     silent = [f".{NO_JANUARY}", *(f"{NO_JANUARY}{end}" for end in (".part", ".TMP", ".filepart", "~"))]
-    told = ["ACK_a.tsv", "notes.txt"]
+    told = ["ACK_a.tsv", "notes.pdf"]
     for name in (*silent, *told, "sub/a.tsv"):
         world.put(name, REPORT)
     watch = watch_of(world)
@@ -504,7 +507,7 @@ def test_hidden_and_unfinished_files_stay_silently_and_others_are_told_once(worl
     warnings = [record.getMessage() for record in caplog.records if record.levelname == "WARNING"]
     assert warnings == [
         f"{world.address}: left: ACK_a.tsv: a semaphore of a delivery, not a report",
-        f"{world.address}: left: notes.txt: does not end in .tsv or .tsv.gz",
+        f"{world.address}: left: notes.pdf: does not end in {ENDINGS}",
     ]
 
 

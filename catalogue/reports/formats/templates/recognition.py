@@ -1,6 +1,7 @@
 """Whether a template recognises a file, by its first rows and its name."""
 
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import replace
 from itertools import islice
 
@@ -46,16 +47,13 @@ class FirstRows:
         found: list[Row] = []
         if not self.is_kind(form):
             return found
-        try:
+        # The rows before the damage stay.
+        with suppress(DamagedDelivery):
             if form.kind == Kind.XLSX:
                 self._workbook = self._workbook or Workbook(self._delivery)
-                rows = self._workbook.rows(form.sheet)
+                found.extend(islice(self._workbook.rows(form.sheet), HEADING_ROWS))
             else:
-                rows = iter(TextRows([self._head], form, _ignore))
-            for row in islice(rows, HEADING_ROWS):
-                found.append(row)  # noqa: PERF402 - those before the damage stay
-        except DamagedDelivery:
-            pass
+                found.extend(islice(TextRows([self._head], form, _ignore), HEADING_ROWS))
         return found
 
 
