@@ -493,7 +493,7 @@ def test_a_folder_that_is_gone_is_told_and_looked_at_again(world, caplog):
 # --- What is not taken -----------------------------------------------------------------------------------------
 
 
-ENDINGS = ".tsv, .tsv.gz, .csv, .csv.gz, .txt, .txt.gz, .xlsx or .xlsx.gz"
+ENDINGS = ".tsv or .tsv.gz or .csv or .csv.gz or .txt or .txt.gz or .xlsx or .xlsx.gz"
 
 
 def test_hidden_and_unfinished_files_stay_silently_and_others_are_told_once(world, caplog):

@@ -62,7 +62,7 @@ class TemplateFormat:
         sales = SalesReader(delivery, self.definition, ProblemLog(0), _without_bytes(progress))
         for _batch in sales.batches():
             pass
-        if sales.problems.error_count or not sales.contexts:
+        if sales.problems.error_count or sales.has_faults or not sales.contexts:
             self._find_problems(delivery, problems, progress)
             return None
         return self._contents(sales, message_id(delivery))

@@ -63,6 +63,8 @@ class SalesReader:
         self.problems, self.definition = problems, definition
         self.groups: dict[Key, Group] = {}
         self.contexts: dict[SalesContext, int] = {}
+        # Whether there are groups without a context.
+        self.has_faults = False
         # Whether problems of cells name the number of their context.
         self.names_contexts = False
         self.table = Table(delivery, definition, problems, progress)
@@ -101,7 +103,7 @@ class SalesReader:
         return found
 
     def batches(self, most_rows: int | None = None) -> Iterator[Batch]:
-        """The rows of sales, or the first of them. A group whose rows have no context is reported at its first row."""
+        """The rows of sales, or the first of them."""
         row_count = 0
         for rows in self.table.sales(self._needed) if self.is_readable else ():
             batch = rows if most_rows is None else rows[: most_rows - row_count]
@@ -132,15 +134,19 @@ class SalesReader:
             group.number = self.contexts.setdefault(found, len(self.contexts) + 1)
         else:
             group.faults = found
-            for fault in found:
-                self.table.report(fault.code, row, fault.place, fault.value)
+            self.has_faults = True
         if len(self.contexts) <= MOST_CONTEXTS and len(self.groups) <= MOST_GROUPS:
             return True
         self.table.report(TemplateError.TOO_MANY_CONTEXTS, row, value=str(len(self.contexts)))
         return False
 
     def lines_of(self, batch: Batch) -> Sequence[Sequence[str] | None]:
-        """The cells of the line of each row, as `lines` has its columns; None where one is wrong, which is reported."""
+        """The cells of the line of each row, as `lines` has its columns; None where one is wrong, which is reported.
+
+        A group whose rows have no context is reported at its first row.
+        """
+        if self.has_faults and any(group.faults and row[0] == group.line for row, group in zip(*batch, strict=True)):
+            return self._lines_one_by_one(batch)
         try:
             columns = self.lines.read([cells for _, cells in batch.rows])
         except CellError:
@@ -158,6 +164,9 @@ class SalesReader:
         return lines
 
     def _line(self, row: Row, group: Group) -> Sequence[str] | None:
+        if row[0] == group.line:
+            for fault in group.faults:
+                self.table.report(fault.code, row, fault.place, fault.value)
         faults = self.lines.faults(row[1])
         for error, place in faults:
             self.table.report(error.code, row, place, context_number=self._shown_number(group))
