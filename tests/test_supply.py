@@ -10,7 +10,7 @@ from django.conf import settings
 REQUIREMENTS = (settings.BASE_DIR / "requirements.txt").read_text()
 LOCK = (settings.BASE_DIR / "docs" / "requirements.lock").read_text()
 # What drop folders on other machines need.
-FOLDERS = (settings.BASE_DIR / "requirements-folders.txt").read_text()
+FOLDERS = (settings.BASE_DIR / "docs" / "requirements-folders.txt").read_text()
 FOLDERS_LOCK = (settings.BASE_DIR / "docs" / "requirements-folders.lock").read_text()
 BOTH = pytest.mark.parametrize(
     ("requirements", "lock"), [(REQUIREMENTS, LOCK), (FOLDERS, FOLDERS_LOCK)], ids=["all", "folders"]

@@ -22,6 +22,6 @@ def store_of(address: Address) -> Store:
         kind = getattr(import_module(module), name)
     except ModuleNotFoundError as error:
         raise ImproperlyConfigured(
-            f"{address} needs the packages of requirements-folders.txt, and {error.name} is not installed."
+            f"{address} needs the packages of docs/requirements-folders.txt, and {error.name} is not installed."
         ) from error
     return cast(Store, kind(address))

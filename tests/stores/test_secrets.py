@@ -82,5 +82,5 @@ def test_a_missing_package_is_named(monkeypatch, address, module, package):
     monkeypatch.setitem(sys.modules, package, None)
     with pytest.raises(ImproperlyConfigured) as refusal:
         store_of(parsed_address(address))
-    assert "needs the packages of requirements-folders.txt" in str(refusal.value)
+    assert "needs the packages of docs/requirements-folders.txt" in str(refusal.value)
     assert "secret" not in str(refusal.value)
