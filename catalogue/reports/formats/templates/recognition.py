@@ -53,7 +53,7 @@ class FirstRows:
                 self._workbook = self._workbook or Workbook(self._delivery)
                 found.extend(islice(self._workbook.rows(form.sheet), HEADING_ROWS))
             else:
-                found.extend(islice(TextRows([self._head], form, _ignore), HEADING_ROWS))
+                found.extend(islice(TextRows([self._head], form, _ignore, is_whole=False), HEADING_ROWS))
         return found
 
 

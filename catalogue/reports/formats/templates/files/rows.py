@@ -66,11 +66,12 @@ def _in_steps(rows: Iterator[Row], progress: Progress | None) -> Iterator[Row]:
 class TextRows:
     """The rows of a text of delimited cells. A row has several lines if a cell in quotes has."""
 
-    def __init__(self, chunks: Iterable[bytes], form: FileForm, report: Report) -> None:
+    def __init__(self, chunks: Iterable[bytes], form: FileForm, report: Report, *, is_whole: bool = True) -> None:
+        """The beginning of a text, which is not whole, may end within a character."""
         self._form, self._report = form, report
         is_utf_16 = form.encoding in UTF_16
         self._encoding = "utf-8" if is_utf_16 else form.encoding
-        utf_8 = _transcoded(chunks, form.encoding) if is_utf_16 else chunks
+        utf_8 = _transcoded(chunks, form.encoding, is_whole) if is_utf_16 else chunks
         self._blocks = line_blocks(utf_8, LONGEST_LINE, form.delimiter)
         # Whether letters other than ASCII came, and whether all of them may be UTF-8.
         self._has_letters, self._may_be_utf_8 = False, True
@@ -145,12 +146,12 @@ def _line_count(cells: list[str]) -> int:
     return 1 + "".join(cells).count("\n")
 
 
-def _transcoded(chunks: Iterable[bytes], encoding: str) -> Iterator[bytes]:
+def _transcoded(chunks: Iterable[bytes], encoding: str, is_whole: bool) -> Iterator[bytes]:
     """The same text in UTF-8. Raises DamagedDelivery."""
     decoder = getincrementaldecoder(encoding)()
     try:
         for chunk in chunks:
             yield decoder.decode(chunk).encode()
-        yield decoder.decode(b"", final=True).encode()
+        yield decoder.decode(b"", final=is_whole).encode()
     except UnicodeError as error:
         raise DamagedDelivery(Problem(TemplateError.ENCODING_DIFFERS, value=encoding)) from error
