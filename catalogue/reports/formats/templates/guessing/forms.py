@@ -137,7 +137,10 @@ def _plain_sign(sign: str) -> str:
 def _decimal_sign(decimals: Counter[str], thousands: Counter[str], unclear: Counter[str]) -> tuple[str, bool]:
     """The decimal sign, and whether the numbers leave it open."""
     if decimals:
-        return decimals.most_common(1)[0][0], False
+        decimal = decimals.most_common(1)[0][0]
+        # Then the other sign of `1.204` is no decimal sign.
+        thousands.update({sign: count for sign, count in unclear.items() if sign != decimal})
+        return decimal, False
     for sign in ".,":
         if thousands[sign]:
             return _other(sign), False

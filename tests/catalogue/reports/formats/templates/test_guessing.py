@@ -152,6 +152,9 @@ def test_a_currency_in_a_heading(guessed):
 @pytest.mark.parametrize(
     ("amounts", "decimal", "thousands", "doubts"),
     [
+        # With a decimal comma, the point of a whole number can only stand between thousands.
+        (["1.204", "0,07"], ",", ".", ()),
+        (["1,204", "0.07"], ".", ",", ()),
         (["0.5"], ".", "", ()),
         (["1,5"], ",", "", ()),
         (["1,234"], ".", ",", (Doubt.DECIMAL_SIGN,)),
