@@ -12,9 +12,11 @@ that failed: `storage.abandoned_lines_drop` removes the lines.
 
 import logging
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
+
+from psycopg2 import sql
 
 from catalogue.exceptions import LinesIncomplete
 from catalogue.lines import layout
@@ -45,6 +47,11 @@ class Arrival:
 
     def execute(self, statement: Statement, /, **parameters: Any) -> int:
         return execute(statement, **parameters)
+
+    def execute_all(self, statements: Sequence[sql.Composable]) -> None:
+        """Run statements in their order: in one round trip to one server. A cluster takes one at a time."""
+        for statement in statements if layout.are_spread() else [sql.SQL("; ").join(statements)]:
+            self.execute(statement)
 
     def rows_of(self, statement: Statement, /, **parameters: Any) -> list[Any]:
         return rows_of(statement, **parameters)

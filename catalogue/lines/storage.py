@@ -239,8 +239,7 @@ def own_table_attach(dsr_number: int, arrival: Arrival) -> None:
         "partition": sql.Literal(dsr_number),
         "statistics": sql.Literal(STATISTICS_TARGET),
     }
-    for statement in ATTACH:
-        arrival.execute(composed(statement, **names))
+    arrival.execute_all([composed(statement, **names) for statement in ATTACH])
 
 
 def shared_lines_analyze() -> None:
