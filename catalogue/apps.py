@@ -8,6 +8,6 @@ class CatalogueConfig(AppConfig):
     verbose_name = _("Catalogue")
 
     def ready(self) -> None:
-        from catalogue.checks import cluster_check  # noqa: PLC0415 - it needs the registry of applications
+        from catalogue.lines.checks import cluster_check  # noqa: PLC0415 - it needs the registry of applications
 
         register(cluster_check, Tags.database)

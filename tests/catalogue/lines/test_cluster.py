@@ -8,8 +8,8 @@ import pytest
 from django.core.management import CommandError, call_command
 from django.db import connection
 
-from catalogue.checks import cluster_check
 from catalogue.lines import cluster, layout
+from catalogue.lines.checks import cluster_check
 from dsrhub.database.statements import execute, rows_of
 from tests.catalogue import recipes
 from tests.catalogue.helpers import add_lines, line

@@ -5,10 +5,10 @@ from django.core.management import call_command
 from django.db import connection
 from django.test import Client
 
-from catalogue.checks import cluster_check
 from catalogue.dsrs.selectors import dsr_lines
 from catalogue.imports.services import dsr_import
 from catalogue.lines import cluster, layout
+from catalogue.lines.checks import cluster_check
 from catalogue.lines.scope import ALL
 from catalogue.models import DSR, IncomingLines
 from catalogue.ranking.selectors import resource_ranking
