@@ -16,7 +16,7 @@ from dsrhub.metrics.collectors import gauge, gauges
 
 STORED = (IMPORTS, IMPORTED_LINES, IMPORT_SECONDS, RANKINGS)
 
-# Folders that nobody has looked at for longer are no longer shown, and no more than so many.
+# A folder is shown until its last look is so long ago, and at most this many folders are shown.
 FOLDERS_FOR, MOST_FOLDERS = timedelta(days=7), 100
 # The cached rankings of each kind, and those that are queued.
 KINDS: dict[str, tuple[Any, Any]] = {

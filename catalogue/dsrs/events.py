@@ -1,4 +1,4 @@
-"""What webhooks are told of DSRs, in the transaction of the change. `docs/webhooks.md` describes the content."""
+"""Writes the events of DSRs for webhooks, in the transaction of the change. `docs/webhooks.md` describes them."""
 
 from collections.abc import Collection, Sequence
 

@@ -38,7 +38,7 @@ def missing_reports_tell() -> int:
     """Tell of each gap that was not told of before, and return how many there are.
 
     A gap counts as told if nobody listened: webhooks hear of what happens, and `coverage` has the rest. One that was
-    filled is told again when it opens again. Gaps of the last MOST_MONTHS months are looked for.
+    filled is told again when it opens again. Only the last MOST_MONTHS months count.
     """
     found = _gaps()
     with transaction.atomic():

@@ -37,7 +37,7 @@ class Claim:
 
 
 class Claims:
-    """The claims of one folder. Whoever uses them holds the lock of the folder."""
+    """The claims of one folder. The caller holds the lock of the folder."""
 
     def __init__(self, store: Store) -> None:
         self._store = store

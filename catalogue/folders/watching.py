@@ -34,7 +34,7 @@ logger = logging.getLogger(__name__)
 
 # Bounds of one look: the files that are listed, those that are opened first, and the deliveries that are begun.
 MOST_FILES, MOST_NEW, MOST_DELIVERIES = 10_000, 500, 100
-# The beginning of a file, which tells whether it is a part of a message.
+# The bytes at the start of a file in which a part of a message is recognised.
 HEAD_BYTES = 128 * 1024
 LONGEST_NAME = 255
 LONGEST_ERROR = 1000

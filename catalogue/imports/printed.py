@@ -19,7 +19,7 @@ SHOWN_DSRS = 20
 
 
 def result_text(result: FileResult, file_count: int) -> str:
-    """What became of a delivery of so many files, with its first problems, one line each."""
+    """The result of a delivery of `file_count` files, with its first problems, one line each."""
     if result.report is None:
         return _refusal(result.path, result.error)
     report, name = result.report, result.path.name

@@ -4,8 +4,8 @@ On one server, a statement reads lines where they lie, and nothing here does any
 looks up lines row by row cannot be divided among the nodes. There, the lines that it needs are gathered first, by a
 few simple statements that all nodes answer at once, into a temporary table of the session, which it reads instead.
 
-What is gathered may be more than what the statement needs, and never less. Several statements are several snapshots:
-who asks checks the state of the DSRs once more after the answer, as `consistent_answer` does.
+What is gathered may be more than what the statement needs, and never less. Several statements have several
+snapshots: the caller checks the state of the DSRs again after the answer, as `consistent_answer` does.
 
 Statements that add up all lines by dsp_id need nothing of this: each node adds up its own.
 """

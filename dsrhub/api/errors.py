@@ -71,6 +71,9 @@ NO_LENGTH = OpenApiResponse(ErrorSerializer, description="The request has a body
 BUSY = OpenApiResponse(ErrorSerializer, description="Too many uploads at a time. Retry after `Retry-After` seconds.")
 TOO_LARGE = OpenApiResponse(ErrorSerializer, description="The request is too large.")
 NOT_THIS_TYPE = OpenApiResponse(ErrorSerializer, description="This content type is not supported.")
+# The refusals of what needs a permission, and those of a body of JSON.
+REFUSED = {401: NOT_SIGNED_IN, 403: NOT_ALLOWED}
+OF_JSON_BODIES = {400: WRONG_BODY, 411: NO_LENGTH, 413: TOO_LARGE, 415: NOT_THIS_TYPE}
 TOO_MANY = OpenApiResponse(ErrorSerializer, description="Too many attempts. `Retry-After` gives the seconds to wait.")
 
 # Errors of Django, and the errors of DRF with the same meaning.

@@ -12,13 +12,9 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from dsrhub.api.errors import (
-    NO_LENGTH,
-    NOT_ALLOWED,
-    NOT_SIGNED_IN,
-    NOT_THIS_TYPE,
+    OF_JSON_BODIES,
     READS_CLOSED,
-    TOO_LARGE,
-    WRONG_BODY,
+    REFUSED,
     WRONG_PARAMETERS,
     ErrorSerializer,
 )
@@ -27,6 +23,7 @@ from dsrhub.api.pages import PageParameters, page_response
 from dsrhub.api.parameters import Body, id_in_path
 from dsrhub.texts import gettext_lazy as _
 from subscriptions.api.serializers import LARGEST_ID, SMALLEST_ID, DayField, PriceField
+from subscriptions.api.subscribers import NO_SUBSCRIPTION
 from subscriptions.exceptions import LimitNotFound
 from subscriptions.limits.selectors import limit_crossing_list, limits_are_current, price_limit_list
 from subscriptions.limits.services import price_limit_delete, price_limit_set
@@ -34,7 +31,6 @@ from subscriptions.models import LimitCrossing, LimitScope, LimitSpan, PriceLimi
 
 ID = OpenApiParameter("id", OpenApiTypes.INT64, OpenApiParameter.PATH)
 NO_LIMIT = OpenApiResponse(ErrorSerializer, description="There is no such price limit.")
-NO_SUBSCRIPTION = OpenApiResponse(ErrorSerializer, description="There is no such subscription.")
 CURRENT = OpenApiParameter(
     "current",
     OpenApiTypes.BOOL,
@@ -195,13 +191,9 @@ class PriceLimitListView(APIView):
         responses={
             200: PriceLimitSerializer,
             201: PriceLimitSerializer,
-            400: WRONG_BODY,
-            401: NOT_SIGNED_IN,
-            403: NOT_ALLOWED,
             404: NO_SUBSCRIPTION,
-            411: NO_LENGTH,
-            413: TOO_LARGE,
-            415: NOT_THIS_TYPE,
+            **REFUSED,
+            **OF_JSON_BODIES,
         },
     )
     def post(self, request: Request) -> Response:
@@ -222,7 +214,7 @@ class PriceLimitView(APIView):
         summary="Delete a price limit",
         tags=["subscriptions"],
         parameters=[ID],
-        responses={204: None, 401: NOT_SIGNED_IN, 403: NOT_ALLOWED, 404: NO_LIMIT},
+        responses={204: None, 404: NO_LIMIT, **REFUSED},
     )
     def delete(self, request: Request, id: str) -> Response:
         """Delete a price limit. What reached it is withdrawn. Needs the permission `delete_pricelimit`."""

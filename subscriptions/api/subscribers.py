@@ -25,13 +25,9 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from dsrhub.api.errors import (
-    NO_LENGTH,
-    NOT_ALLOWED,
-    NOT_SIGNED_IN,
-    NOT_THIS_TYPE,
+    OF_JSON_BODIES,
     READS_CLOSED,
-    TOO_LARGE,
-    WRONG_BODY,
+    REFUSED,
     WRONG_PARAMETERS,
     ErrorSerializer,
 )
@@ -141,7 +137,6 @@ class ChangedSubscriptionSerializer(WrittenProperties):
 # --- Views -----------------------------------------------------------------------------------------------------
 
 ONE = OpenApiExample("A subscription", value={"id": 1, "carrier": "att", "status": "active"}, response_only=True)
-REFUSED = {400: WRONG_BODY, 401: NOT_SIGNED_IN, 403: NOT_ALLOWED, 411: NO_LENGTH, 413: TOO_LARGE, 415: NOT_THIS_TYPE}
 
 
 class SubscriptionListView(GenericAPIView):
@@ -175,7 +170,7 @@ class SubscriptionListView(GenericAPIView):
         summary="Create a subscription",
         tags=["subscriptions"],
         request={"application/json": NewSubscriptionSerializer},
-        responses={201: SubscriptionSerializer} | REFUSED,
+        responses={201: SubscriptionSerializer, **REFUSED, **OF_JSON_BODIES},
         filters=False,
         examples=[ONE, OpenApiExample("A new one", value={"carrier": "att", "status": "active"}, request_only=True)],
     )
@@ -210,7 +205,7 @@ class SubscriptionDetailView(APIView):
         tags=["subscriptions"],
         parameters=[SUBSCRIPTION_ID],
         request={"application/json": ChangedSubscriptionSerializer},
-        responses={200: SubscriptionSerializer, 404: NO_SUBSCRIPTION} | REFUSED,
+        responses={200: SubscriptionSerializer, 404: NO_SUBSCRIPTION, **REFUSED, **OF_JSON_BODIES},
         examples=[ONE, OpenApiExample("Its end", value={"status": "expired"}, request_only=True)],
     )
     def patch(self, request: Request, id: str) -> Response:

@@ -24,7 +24,8 @@ from catalogue.reports.problems import CommonError, Problem, shown
 from dsrhub.cells import grouped, money, plain
 from dsrhub.values import WIDE
 
-# A check of a whole file ends after so many seconds; then only its first rows are checked. Users may ask for more.
+# The time limit of a check of the whole file, in seconds. After it, only the first rows are checked, and users may ask
+# for more.
 SECONDS, MORE_SECONDS = 3, 30
 FIRST_ROWS = 5000
 SHOWN_ROWS, SHOWN_CONTEXTS, SHOWN_PROBLEMS = 10, 50, 20

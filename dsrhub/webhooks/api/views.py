@@ -9,12 +9,8 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from dsrhub.api.errors import (
-    NO_LENGTH,
-    NOT_ALLOWED,
-    NOT_SIGNED_IN,
-    NOT_THIS_TYPE,
-    TOO_LARGE,
-    WRONG_BODY,
+    OF_JSON_BODIES,
+    REFUSED,
     WRONG_PARAMETERS,
     ErrorSerializer,
 )
@@ -40,8 +36,6 @@ NO_STORE = {"Cache-Control": "no-store"}
 LARGEST_ID, LARGEST_DELIVERY_ID = 2**31 - 1, 2**63 - 1
 ID = OpenApiParameter("id", OpenApiTypes.INT, OpenApiParameter.PATH)
 DELIVERY_ID = OpenApiParameter("delivery", OpenApiTypes.INT64, OpenApiParameter.PATH)
-REFUSED = {401: NOT_SIGNED_IN, 403: NOT_ALLOWED}
-OF_BODIES = {411: NO_LENGTH, 413: TOO_LARGE, 415: NOT_THIS_TYPE}
 NOT_FOUND = {404: OpenApiResponse(ErrorSerializer, description="There is no such webhook.")}
 DISABLED = {409: OpenApiResponse(ErrorSerializer, description="The webhook is disabled.")}
 
@@ -76,7 +70,7 @@ class WebhookListView(APIView):
         summary="Register a webhook",
         tags=["webhooks"],
         request={"application/json": WebhookBody},
-        responses={201: WebhookSecretSerializer, 400: WRONG_BODY, **REFUSED, **OF_BODIES},
+        responses={201: WebhookSecretSerializer, **REFUSED, **OF_JSON_BODIES},
     )
     def post(self, request: Request) -> Response:
         """Register an address for some events. Needs the permission `add_webhook`.
@@ -110,7 +104,7 @@ class WebhookView(APIView):
         tags=["webhooks"],
         parameters=[ID],
         request={"application/json": WebhookChangeBody},
-        responses={200: WebhookSerializer, 400: WRONG_BODY, **REFUSED, **NOT_FOUND, **OF_BODIES},
+        responses={200: WebhookSerializer, **REFUSED, **NOT_FOUND, **OF_JSON_BODIES},
     )
     def patch(self, request: Request, id: str) -> Response:
         """Change what is sent, enable or disable a webhook. Needs the permission `change_webhook`.
