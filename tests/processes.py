@@ -5,6 +5,7 @@ import re
 import subprocess
 import sys
 from contextlib import contextmanager
+from threading import Thread
 from urllib.parse import quote
 
 from django.conf import settings
@@ -45,12 +46,21 @@ def environment(**variables):
 
 
 class Server:
-    """A server that `serving` starts. `log` is complete after the server has ended."""
+    """A server that `serving` starts. `log` is complete after the server has ended.
 
-    def __init__(self, process, port):
+    A thread reads what the server prints: a server whose pipe is full would wait for ever.
+    """
+
+    def __init__(self, process, log, port):
         self.process, self.port = process, int(port)
         self.url = f"http://127.0.0.1:{port}"
-        self.log = ""
+        self.log = log
+        self._reading = Thread(target=self._read, daemon=True)
+        self._reading.start()
+
+    def _read(self):
+        for line in self.process.stderr:
+            self.log += line
 
     def stop(self):
         """Send SIGTERM. Return the exit status."""
@@ -58,8 +68,9 @@ class Server:
         return self.ended()
 
     def ended(self):
-        self.log += self.process.communicate(timeout=PATIENCE)[1]
-        return self.process.returncode
+        status = self.process.wait(PATIENCE)
+        self._reading.join(PATIENCE)
+        return status
 
 
 @contextmanager
@@ -81,15 +92,13 @@ def serving(*, options="--workers 1", **variables):
                 break
         else:
             raise RuntimeError("".join(output))
-        server = Server(process, found[1])
-        server.log = "".join(output)
+        server = Server(process, "".join(output), found[1])
         yield server
         if process.poll() is None:
             server.stop()
     finally:
         process.kill()
         process.wait()
-        process.stderr.close()
 
 
 def manage(*arguments, **variables):
