@@ -13,9 +13,10 @@ from django.db import DEFAULT_DB_ALIAS
 from django.db.models import TextField
 
 from catalogue.exceptions import DSRNotFound
-from catalogue.lines.gathering import Lines, lines_gathered, places_of
+from catalogue.lines.attached import partitions_met
+from catalogue.lines.gathering import HasLines, Lines, lines_gathered, places_of
 from catalogue.lines.scope import IngestedDSR
-from catalogue.models import DSR, AbstractDSR, UsageLine
+from catalogue.models import DSR, UsageLine
 from catalogue.querysets import HEADER_LINE
 from dsrhub.database.pages import PAGE_BYTES, CutShort, bytes_of, is_small
 from dsrhub.database.statements import rows_of
@@ -57,8 +58,11 @@ def dsr_arrays(dsrs: Sequence[IngestedDSR]) -> dict[str, list[Any]]:
     }
 
 
-def partitions_of(dsrs: Iterable[IngestedDSR | AbstractDSR]) -> list[int]:
-    return sorted({dsr.partition for dsr in dsrs})
+def partitions_of(dsrs: Iterable[HasLines]) -> list[int]:
+    """The partitions of the lines of DSRs, all of which this session knows: see `attached`."""
+    partitions = sorted({dsr.partition for dsr in dsrs})
+    partitions_met(partitions)
+    return partitions
 
 
 def has_dsp_id_of(key: str) -> str:
@@ -234,7 +238,7 @@ def lines_found(
 
     They have PAGE_BYTES and one line at most: a page that ends early for that reason is CutShort.
     """
-    parameters: dict[str, Any] = {"ids": [dsr.pk], "partitions": [dsr.partition]}
+    parameters: dict[str, Any] = {"ids": [dsr.pk], "partitions": partitions_of([dsr])}
     statement = (FOUND_AFTER if before is None else FOUND_BEFORE).format(found=search.statement)
     values = {**vars(search), "isrcs": list(search.isrcs or ()), "partition": dsr.partition}
     with lines_gathered([]) as lines:
@@ -251,7 +255,7 @@ def lines_found(
 
 def _lines_with_numbers(dsr: DSR, numbers: list[int]) -> list[UsageLine]:
     """The lines of a DSR with these numbers, up to PAGE_BYTES."""
-    parameters: dict[str, Any] = {"ids": [dsr.pk], "partitions": [dsr.partition]}
+    parameters: dict[str, Any] = {"ids": [dsr.pk], "partitions": partitions_of([dsr])}
     parameters |= {"numbers": numbers, "after": numbers[0] - 1, "last": numbers[-1]}
     with lines_gathered(LINE_COLUMNS) as lines:
         lines.add_of_dsrs(places_of([dsr]), f"{IN_RANGE} AND {NUMBERED}", **parameters)

@@ -165,7 +165,7 @@ def _behind_parameters(behind: Sequence[Behind], task: RankingTask) -> dict[str,
     return {
         "behind": [one.id for one in behind],
         "behind_dsps": [one.dsp for one in behind],
-        "behind_partitions": sorted({one.partition for one in behind}),
+        "behind_partitions": partitions_of(behind),
         "are_other": [one.is_other for one in behind],
         "contesting": [dsr.id for dsr in contesting],
         "contesting_partitions": partitions_of(contesting),
