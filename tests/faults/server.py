@@ -36,13 +36,13 @@ class Server:
     root, the server runs as `nobody`, and the folder is a disk of its own, in memory.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, disk_bytes: int = DISK_BYTES) -> None:
         self.folder = Path(tempfile.mkdtemp(prefix="dsrhub-faults-"))
         self.user = "nobody" if os.geteuid() == 0 else None
         self.url = f"postgres://postgres@{quote(str(self.folder), safe='')}/postgres"
         self._process: subprocess.Popen[bytes] | None = None
         if self.user:
-            mount = ["mount", "-t", "tmpfs", "-o", f"size={DISK_BYTES}", "tmpfs", str(self.folder)]
+            mount = ["mount", "-t", "tmpfs", "-o", f"size={disk_bytes}", "tmpfs", str(self.folder)]
             subprocess.run(mount, check=True)
             os.chown(self.folder, pwd.getpwnam(self.user).pw_uid, -1)
         # Small segments of the write-ahead log, so that a limit on the size of files can be small too. A loss of power
