@@ -175,6 +175,9 @@ def _behind_parameters(behind: Sequence[Behind], task: RankingTask) -> dict[str,
 def _insert(table: str, statement: str, **parameters: Any) -> int:
     if table == SHARED_TABLE:
         return execute(f"INSERT INTO {table} {statement}", **parameters)
+    # After a crash of the server, and in a database that was restored without the data of unlogged tables, rankings are
+    # numbered from 1 again, and the tables of lost ones are still there.
+    execute(f"DROP TABLE IF EXISTS {table}")
     row_count = execute(f"CREATE UNLOGGED TABLE {table} AS {statement}", **parameters)
     execute(f"CREATE UNIQUE INDEX ON {table} (ranking, rank)" if row_count else f"DROP TABLE {table}")
     return row_count

@@ -236,3 +236,18 @@ def test_rankings_are_in_unlogged_tables(ingest):
         kept = dict(cursor.fetchall())
     assert {"catalogue_keptranking", "catalogue_rankedresource", "catalogue_askedscope"} <= kept.keys()
     assert set(kept.values()) == {"u"}
+
+
+def test_a_table_that_a_crash_left_does_not_stop_a_ranking_of_its_number(ingest):
+    """A crash, and a restore without the data of unlogged tables, empty the tables and begin the numbers again."""
+    ingest(ES_JANUARY, line("a", revenue="3"))
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT nextval(pg_get_serial_sequence('catalogue_keptranking', 'id')) + 1")
+        (number,) = cursor.fetchone()
+        cursor.execute(f"CREATE UNLOGGED TABLE catalogue_ranking_{number} (ranking integer)")
+    try:
+        assert [one.dsp_id for one in everything()] == ["a"]
+    finally:
+        forget()
+        with connection.cursor() as cursor:
+            cursor.execute(f"DROP TABLE IF EXISTS catalogue_ranking_{number}")
