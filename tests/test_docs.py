@@ -151,9 +151,7 @@ def drawn_layers(application: str) -> list[str]:
         assert arrow, f"The picture of {application} has a line that is not the next layer: {line!r}"
         assert arrow[1] == above, f"The arrow in {line!r} does not start at the layer above, {above}."
         above = arrow[2]
-        layers.append(
-            " | ".join(f"{application}.{name}" if "." not in name else name for name in arrow[3].split(" | "))
-        )
+        layers.append(re.sub(r"[\w.]+", rf"{application}.\g<0>", arrow[3]))
     return layers
 
 
@@ -162,7 +160,9 @@ def drawn_arrows() -> set[tuple[str, str]]:
     return set(re.findall(r"^    (\w+) --> (\w+)$", picture(), re.MULTILINE))
 
 
-@pytest.mark.parametrize(("application", "name"), [("catalogue", "doors"), ("subscriptions", "usage-doors")])
+@pytest.mark.parametrize(
+    ("application", "name"), [("catalogue", "doors"), ("subscriptions", "usage-doors"), ("dsrhub", "shared")]
+)
 def test_the_picture_has_the_layers_of_the_contracts(application, name):
     drawn, stated = drawn_layers(application), contract(name)
     assert drawn == stated, f"docs/development.md and the contract {name!r} in setup.cfg have different layers."

@@ -17,11 +17,11 @@ from django.db.models import Count, Max, Min, Q, QuerySet, Sum
 from catalogue.exceptions import ExchangeRateIncomplete, ExchangeRateMissing, InvalidRate
 from catalogue.models import DSR, Currency, EcbRate, OperatorRate, RateChange, RateMethod
 from catalogue.rates import sources
-from dsrhub.audit import audit
 from dsrhub.database import locks
+from dsrhub.logs.audit import audit
 from dsrhub.models import Action
-from dsrhub.texts import Text, joined
-from dsrhub.texts import gettext_lazy as _
+from dsrhub.texts.marked import Text, joined
+from dsrhub.texts.marked import gettext_lazy as _
 
 EURO = "EUR"
 RATE_INTEGER_DIGITS = 30
@@ -161,11 +161,8 @@ def _no_ecb_rate(
 ) -> ExchangeRateMissing | ExchangeRateIncomplete:
     """Why the ECB's rates give no rate for a period, and what helps. Newer rates help only where they are named."""
     extra = {"currency": currency, "period_start": start, "period_end": end}
-    entry = _("Enter a rate of %(currency)s from %(start)s to %(end)s.") % {
-        "currency": currency,
-        "start": start,
-        "end": end,
-    }
+    asked = {"currency": currency, "start": start, "end": end}
+    entry = _("Enter a rate of %(currency)s from %(start)s to %(end)s.") % asked
     last_day = loaded_until()
     if last_day is None:
         return ExchangeRateMissing(
@@ -185,8 +182,7 @@ def _no_ecb_rate(
         if expected
         else _("The loaded ECB history, which ends on %(last_day)s, has no rates from %(start)s to %(end)s.")
     )
-    values = {"last_day": last_day, "found": found, "expected": expected, "currency": currency}
-    facts = has % {**values, "start": start, "end": end}
+    facts = has % {**asked, "last_day": last_day, "found": found, "expected": expected}
     gap = _gap(currency, start, end)
     if gap is None:
         reason = HISTORY_ENDS % {"last_day": last_day}

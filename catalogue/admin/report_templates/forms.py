@@ -183,12 +183,11 @@ def _entry(path: str) -> str:
 
 
 def _part_fields(heading_row: int | None) -> dict[str, forms.Field]:
-    numbered = sorted({*range(1, MOST_NUMBERED + 1), heading_row or 1})
-    rows = [
-        (BY_HEADINGS, gettext_lazy("the first row with the headings above")),
-        *((str(number), _("row %(number)s") % {"number": number}) for number in numbered),
-        (NO_HEADINGS, gettext_lazy("none: columns are named 1, 2, 3 and so on")),
-    ]
+    """The parts of a template beside its columns, in the order of the page."""
+    return _recognition_fields() | _file_fields(heading_row) | _value_fields()
+
+
+def _recognition_fields() -> dict[str, forms.Field]:
     pattern = gettext_lazy(
         "* is any text, ? any character; {period} or another field in braces comes from the name. Blank fits all names."
     )
@@ -210,6 +209,17 @@ def _part_fields(heading_row: int | None) -> dict[str, forms.Field]:
         "recognition.refused_names": _lines(
             "recognition.refused_names", gettext_lazy("Patterns of summaries and the like, which are refused."), rows=2
         ),
+    }
+
+
+def _file_fields(heading_row: int | None) -> dict[str, forms.Field]:
+    numbered = sorted({*range(1, MOST_NUMBERED + 1), heading_row or 1})
+    rows = [
+        (BY_HEADINGS, gettext_lazy("the first row with the headings above")),
+        *((str(number), _("row %(number)s") % {"number": number}) for number in numbered),
+        (NO_HEADINGS, gettext_lazy("none: columns are named 1, 2, 3 and so on")),
+    ]
+    return {
         "file.kind": _choice("file.kind", Kind, KIND_LABELS),
         "file.encoding": _choice("file.encoding", ENCODINGS, ENCODING_LABELS),
         "file.delimiter": _choice("file.delimiter", DELIMITERS, SIGNS),
@@ -225,6 +235,11 @@ def _part_fields(heading_row: int | None) -> dict[str, forms.Field]:
             rows=2,
             allow_blank=True,
         ),
+    }
+
+
+def _value_fields() -> dict[str, forms.Field]:
+    return {
         "numbers.decimal": _choice("numbers.decimal", DECIMAL_SIGNS, SIGNS),
         "numbers.thousands": _choice("numbers.thousands", THOUSANDS_SIGNS, SIGNS),
         "numbers.negatives": forms.MultipleChoiceField(
