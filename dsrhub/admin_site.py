@@ -20,6 +20,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from django.views.i18n import set_language
 
+from dsrhub import __version__
 from dsrhub.exceptions import InvalidArgument
 from dsrhub.languages import language_cookie_set, language_of, language_set, require_language
 from dsrhub.navigation import navigation
@@ -48,7 +49,7 @@ class SearchForm(forms.Form):
 class DsrhubAdminSite(AdminSite):
     def each_context(self, request: HttpRequest) -> dict[str, Any]:
         groups = navigation(request) if self.has_permission(request) else []
-        return super().each_context(request) | {"navigation": groups}
+        return super().each_context(request) | {"navigation": groups, "dsrhub_version": __version__}
 
     def get_app_list(self, request: HttpRequest, app_label: str | None = None) -> Any:
         """Django asks for this list for each page. It is made only where a page shows it."""
