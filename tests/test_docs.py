@@ -33,6 +33,12 @@ def without_code(text: str) -> str:
     return re.sub(r"^```.*?^```$", "", text, flags=re.MULTILINE | re.DOTALL)
 
 
+def links(text: str) -> list[str]:
+    """The targets of all relative links, without those of pictures."""
+    found = re.findall(r"(?<!!)\[[^\]]*\]\(([^)\s]+)\)", without_code(text))
+    return [link for link in found if "://" not in link]
+
+
 def anchors(text: str) -> set[str]:
     """The anchors that GitHub gives to headings of words, digits and hyphens."""
     headings = re.findall(r"^#+ (.+)$", without_code(text), re.MULTILINE)
@@ -50,6 +56,33 @@ def test_every_relative_link_leads_to_a_file_and_a_heading(path):
         if not file.exists() or (anchor and anchor not in anchors(file.read_text())):
             broken.append(link)
     assert broken == []
+
+
+def test_the_index_links_every_page_with_a_sentence():
+    index = ROOT / "docs" / "README.md"
+    rows = re.findall(r"^- \[[^\]]+\]\(([^)#]+)[^)]*\): .+\.$", index.read_text(), re.MULTILINE)
+    also = {"../README.md", "decisions/README.md"}
+    linked = {(index.parent / name).resolve() for name in {*rows, *also}}
+    assert linked == {*PAGES} - {index}
+    # Every row is of this form, and no list names a page twice.
+    assert len(rows) == index.read_text().count("\n- ")
+    for part in index.read_text().split("\n## "):
+        names = links(part)
+        assert len(names) == len(set(names))
+
+
+def test_each_folder_with_decisions_lists_all_of_them():
+    folder = ROOT / "docs" / "decisions"
+    listed = {(folder / link).resolve() for link in links((folder / "README.md").read_text())}
+    assert listed == set(folder.glob("*.md")) - {folder / "README.md"}
+
+
+@pytest.mark.parametrize("path", PAGES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_no_page_has_a_heading_twice(path):
+    """A second heading of one name would have another anchor."""
+    headings = re.findall(r"^#+ (.+)$", without_code(path.read_text()), re.MULTILINE)
+    if path.name != "changelog.md":  # whose headings repeat under each release
+        assert len(headings) == len(set(headings))
 
 
 # --- Pictures --------------------------------------------------------------------------------------------------
