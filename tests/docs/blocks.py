@@ -1,7 +1,7 @@
 """The fenced blocks of the documentation, and the commands in blocks of shell.
 
-A comment above a block marks it: `<!-- not run: it needs Docker -->` for a block that no test runs, or the word by which
-another test finds it.
+A comment above a block marks it: `<!-- not run: it needs Docker -->` for a block that no test runs, or the words by
+which another test finds it.
 """
 
 import re
@@ -13,7 +13,9 @@ from django.conf import settings
 
 ROOT = Path(settings.BASE_DIR)
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
-FENCE = re.compile(r"^(?:(?P<marked> *)<!-- (?P<marker>[^>]+) -->\n)?(?P<indent> *)```(?P<language>\w*)\n", re.MULTILINE)
+FENCE = re.compile(
+    r"^(?:(?P<marked> *)<!-- (?P<marker>[^>]+) -->\n)?(?P<indent> *)```(?P<language>\w*)\n", re.MULTILINE
+)
 # What stands between two commands.
 BETWEEN = ";&|()\n"
 COMMENT = re.compile(r"(?:^|\s)#\s.*$", re.MULTILINE)

@@ -157,9 +157,7 @@ OF_CLIENTS = {"DSRHUB_TOKEN"}
 
 def test_every_setting_that_a_page_names_exists():
     known = set(re.findall(r"\bDSRHUB_[A-Z_]*[A-Z]\b", (ROOT / "dsrhub" / "settings.py").read_text())) | OF_CLIENTS
-    named = {
-        (name, path.name) for path in PAGES for name in re.findall(r"\bDSRHUB_[A-Z_]*[A-Z]\b", path.read_text())
-    }
+    named = {(name, path.name) for path in PAGES for name in re.findall(r"\bDSRHUB_[A-Z_]*[A-Z]\b", path.read_text())}
     assert {(name, page) for name, page in named if name not in known} == set()
 
 
