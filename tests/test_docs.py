@@ -6,6 +6,7 @@ from enum import StrEnum
 from pathlib import Path
 
 import pytest
+from django.apps import apps
 from django.conf import settings
 
 from catalogue.reports.formats import registry
@@ -116,6 +117,15 @@ def test_the_glossary_explains_each_word_once_in_alphabetical_order():
     terms = [term.casefold() for term in re.findall(r"^- \*\*(.+?)\*\*", page("docs/glossary.md"), re.MULTILINE)]
     assert terms == sorted(set(terms))
     assert {"dsr", "delivery", "resource", "scope", "cached ranking", "catalogue refresh", "mark"} <= set(terms)
+    assert {"api key", "webhook", "outbox", "template", "drop folder", "price limit", "crossing"} <= set(terms)
+    assert {"cluster", "coordinator", "node", "shard", "token", "series"} <= set(terms)
+
+
+def test_the_models_of_the_glossary_exist():
+    named = re.findall(r"\(models? (`[^)]+)\)", page("docs/glossary.md"))
+    models = {name for text in named for name in re.findall(r"`(\w+)`", text)}
+    assert len(models) > 20
+    assert models - {model.__name__ for model in apps.get_models()} == set()
 
 
 @pytest.mark.parametrize("name", ["README.md", "docs/development.md"])

@@ -9,7 +9,7 @@ import pytest
 import yaml
 from django.core.management import get_commands, load_command_class
 
-from dsrhub import entrypoint
+from dsrhub import entrypoint, gunicorn
 from tests.docs.blocks import BLOCKS, PAGES, ROOT, commands
 
 # The tests that run or check the blocks of a page, by their language.
@@ -163,6 +163,40 @@ def test_every_setting_that_a_page_names_exists():
 
 def rows_of_settings():
     return dict(re.findall(r"^\| `(\w+)` \| ([^|]+) \|", (ROOT / "docs" / "settings.md").read_text(), re.MULTILINE))
+
+
+UNITS = {"MiB": 1024**2, "GiB": 1024**3}
+DEFAULT = re.compile(r'\benv_(?:int|bool|factor)\(\s*"(\w+)",\s*default=([^,)]+)')
+
+
+def plain_default(text):
+    """A default of the code or of the page as a text: a number of bytes, a number, or on and off."""
+    number, _, unit = text.strip().strip('"').partition(" ")
+    if unit in UNITS:
+        return str(int(number) * UNITS[unit])
+    product = 1
+    for factor in text.replace("_", "").replace("**", "^").split("*"):
+        base, _, power = factor.strip().partition("^")
+        if not base.isdigit():
+            return {"True": "on", "False": "off"}.get(text, text.strip('" '))
+        product *= int(base) ** int(power or 1)
+    return str(product)
+
+
+def test_the_page_of_settings_has_all_settings_with_the_defaults_of_the_code():
+    source, page = (ROOT / "dsrhub" / "settings.py").read_text(), rows_of_settings()
+    assert page.keys() == {"DATABASE_URL", *re.findall(r'"(DSRHUB_[A-Z_]+)"', source)}
+    in_code = {name: plain_default(default) for name, default in DEFAULT.findall(source)}
+    assert len(in_code) > 35
+    depends = {"DSRHUB_HTTPS"}  # on whether there is a DATABASE_URL
+    differing = {name for name, default in in_code.items() if plain_default(page[name]) != default}
+    assert differing - depends == set()
+
+
+def test_the_pages_for_operators_name_the_size_of_a_server():
+    at_a_time = gunicorn.workers * gunicorn.threads
+    for name in ("docs/operation.md", "docs/container.md"):
+        assert f"{at_a_time} requests at a time" in (ROOT / name).read_text()
 
 
 def test_the_page_of_the_upgrade_has_the_new_settings_with_their_defaults():
