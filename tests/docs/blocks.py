@@ -16,6 +16,26 @@ PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
 FENCE = re.compile(
     r"^(?:(?P<marked> *)<!-- (?P<marker>[^>]+) -->\n)?(?P<indent> *)```(?P<language>\w*)\n", re.MULTILINE
 )
+# The tests that run or check the blocks of a page, by their language and their marker.
+ELSEWHERE = {
+    ("README.md", "python", "example"): "tests/test_clients.py",
+    ("README.md", "js", "example"): "tests/test_clients.py",
+    ("README.md", "sh", "example"): "tests/test_clients.py",
+    ("README.md", "sh", "run"): ".ci/run",
+    ("README.md", "sh", "test"): ".ci/run",
+    ("README.md", "graphql", ""): "tests/graphql_schema/test_client.py",
+    ("README.md", "json", ""): "tests/graphql_schema/test_client.py",
+    ("docs/graphql.md", "graphql", ""): "tests/graphql_schema/test_client.py",
+    ("docs/graphql.md", "json", ""): "tests/graphql_schema/test_client.py",
+    ("docs/graphql.md", "python", ""): "tests/graphql_schema/test_client.py",
+    ("docs/development.md", "mermaid", ""): "tests/test_docs.py",
+    ("docs/formats/templates.md", "text", ""): "tests/catalogue/report_templates/test_doors.py",
+    ("docs/formats/templates.md", "json", ""): "tests/catalogue/report_templates/test_doors.py",
+    ("docs/formats/templates.md", "console", ""): "tests/catalogue/report_templates/test_doors.py",
+    ("docs/integration.md", "python", "receiver"): "tests/webhooks/test_docs.py",
+    ("docs/operation.md", "nginx", ""): "tests/test_proxy.py",
+    ("docs/webhooks.md", "json", ""): "tests/webhooks/test_docs.py",
+}
 # What stands between two commands.
 BETWEEN = ";&|()\n"
 COMMENT = re.compile(r"(?:^|\s)#\s.*$", re.MULTILINE)

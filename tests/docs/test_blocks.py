@@ -10,28 +10,8 @@ import yaml
 from django.core.management import get_commands, load_command_class
 
 from dsrhub import entrypoint, gunicorn
-from tests.docs.blocks import BLOCKS, PAGES, ROOT, commands
+from tests.docs.blocks import BLOCKS, ELSEWHERE, PAGES, ROOT, commands
 
-# The tests that run or check the blocks of a page, by their language.
-ELSEWHERE = {
-    ("README.md", "python", "example"): "tests/test_clients.py",
-    ("README.md", "js", "example"): "tests/test_clients.py",
-    ("README.md", "sh", "example"): "tests/test_clients.py",
-    ("README.md", "sh", "run"): ".ci/run",
-    ("README.md", "sh", "test"): ".ci/run",
-    ("README.md", "graphql", ""): "tests/graphql_schema/test_client.py",
-    ("README.md", "json", ""): "tests/graphql_schema/test_client.py",
-    ("docs/graphql.md", "graphql", ""): "tests/graphql_schema/test_client.py",
-    ("docs/graphql.md", "json", ""): "tests/graphql_schema/test_client.py",
-    ("docs/graphql.md", "python", ""): "tests/graphql_schema/test_client.py",
-    ("docs/development.md", "mermaid", ""): "tests/test_docs.py",
-    ("docs/formats/templates.md", "text", ""): "tests/catalogue/report_templates/test_doors.py",
-    ("docs/formats/templates.md", "json", ""): "tests/catalogue/report_templates/test_doors.py",
-    ("docs/formats/templates.md", "console", ""): "tests/catalogue/report_templates/test_doors.py",
-    ("docs/integration.md", "python", "receiver"): "tests/webhooks/test_docs.py",
-    ("docs/operation.md", "nginx", ""): "tests/test_proxy.py",
-    ("docs/webhooks.md", "json", ""): "tests/webhooks/test_docs.py",
-}
 # What tests/docs/test_examples.py runs or compares.
 EXAMPLES = {"graphql", "json", "python", "sql"}
 # How many blocks of each page say why no test runs them. Their commands of manage.py are parsed all the same.

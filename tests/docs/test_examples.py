@@ -6,7 +6,6 @@ Examples of a page may depend on those before them, so one test runs all pages f
 import io
 import json
 import logging
-import logging.config
 import os
 import re
 import subprocess
@@ -20,6 +19,7 @@ import pytest
 from django.core.management import call_command
 from django.db import connection
 from django.test import Client
+from django.utils.module_loading import import_string
 from graphql import build_schema, parse, validate
 from standardwebhooks import Webhook
 
@@ -32,15 +32,12 @@ from subscriptions.models import DataUsageRecord, LimitSpan, UsageType
 from tests import recipes
 from tests.catalogue.helpers import HEADER, import_report, line
 from tests.catalogue.sample_message import import_message
-from tests.docs.blocks import BLOCKS, ROOT, commands
-from tests.docs.test_blocks import ELSEWHERE
+from tests.docs.blocks import BLOCKS, ELSEWHERE, ROOT, commands
 from tests.programs import program
 from tests.subscriptions.helpers import add, event, noon
 from tests.subscriptions.recipes import subscription as subscription_recipe
 from tests.waiting import PATIENCE
 from tests.webhooks.conftest import loopback  # noqa: F401 - a fixture
-
-pytestmark = pytest.mark.django_db(transaction=True)
 
 ADDRESS = "http://localhost:8000"
 OURS = [block for block in BLOCKS if (block.page, block.language, block.marker) not in ELSEWHERE and not block.reason]
@@ -187,6 +184,7 @@ def printed(text, **environment):
     return process.stdout
 
 
+@pytest.mark.django_db(transaction=True)
 def test_all_requests_queries_and_programs_succeed_with_answers_of_the_documented_shape(server):
     answers, wrong = [], []
     for block in OURS:
@@ -201,6 +199,13 @@ def test_there_are_many_examples():
     assert len(REQUESTS) > 20
     assert len(QUERIES) > 20
     assert len(ANSWERS) > 6
+
+
+def test_no_program_and_no_json_is_left_out():
+    programs = [block.page for block in OURS if block.language == "python"]
+    assert programs == ["docs/integration.md", "docs/subscriptions.md", "docs/webhooks.md"]
+    markers = {block.marker.partition(":")[0] for block in OURS if block.language == "json"}
+    assert markers == {"", "body", "answer of", "line of the log"}
 
 
 def test_each_query_is_valid():
@@ -222,22 +227,25 @@ def marked(marker):
     return block
 
 
+@pytest.mark.django_db
 def test_the_answer_of_readiness_has_the_documented_shape(client):
     block = marked("answer of: ")
     answer = client.get(block.marker.removeprefix("answer of: ")).json()
     assert shape(json.loads(block.text)) == shape(answer)
 
 
-def test_a_line_of_the_log_has_the_documented_properties(client, capfd):
-    logging.config.dictConfig(logs.configuration(json=True))
-    try:
-        client.get("/dsrs/")
-    finally:
-        logging.config.dictConfig(logs.configuration(json=False))
-    (told,) = [line for line in capfd.readouterr().err.splitlines() if '"GET /dsrs/' in line]
-    assert json.loads(told).keys() == json.loads(marked("line of the log").text).keys()
+@pytest.mark.django_db
+def test_a_line_of_the_log_has_the_documented_properties(client, caplog):
+    caplog.set_level(logging.INFO)
+    client.get("/dsrs/")
+    (record,) = [record for record in caplog.records if record.name == "dsrhub.requests"]
+    logs.RequestFilter().filter(record)
+    options = logs.configuration(json=True)["formatters"]["line"]
+    formatter = import_string(options.pop("()"))(**options)
+    assert json.loads(formatter.format(record)).keys() == json.loads(marked("line of the log").text).keys()
 
 
+@pytest.mark.django_db
 @pytest.mark.parametrize("block", [block for block in OURS if block.language == "sql"], ids=str)
 def test_sql_for_operators_runs(block):
     with connection.cursor() as cursor:
@@ -245,6 +253,7 @@ def test_sql_for_operators_runs(block):
         assert cursor.description
 
 
+@pytest.mark.django_db
 def test_the_service_adds_a_record_as_the_page_shows():
     someone = subscription_recipe.make()
     text = only("python", "docs/subscriptions.md", "usage_records_add").text
