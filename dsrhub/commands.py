@@ -10,7 +10,7 @@ from django.core.management.base import BaseCommand, CommandError
 
 from dsrhub import __version__
 from dsrhub.exceptions import DsrhubError
-from dsrhub.values import plain_decimal, plain_whole_number
+from dsrhub.values.numbers import plain_decimal, plain_whole_number
 
 
 class DsrhubCommand(BaseCommand):

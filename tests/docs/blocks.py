@@ -33,7 +33,7 @@ ELSEWHERE = {
     ("docs/formats/templates.md", "json", ""): "tests/catalogue/report_templates/test_doors.py",
     ("docs/formats/templates.md", "console", ""): "tests/catalogue/report_templates/test_doors.py",
     ("docs/integration.md", "python", "receiver"): "tests/webhooks/test_docs.py",
-    ("docs/operation.md", "nginx", ""): "tests/test_proxy.py",
+    ("docs/operation.md", "nginx", ""): "tests/http/test_proxy.py",
     ("docs/webhooks.md", "json", ""): "tests/webhooks/test_docs.py",
 }
 # What stands between two commands.

@@ -6,7 +6,7 @@ import pytest
 from django.test import Client
 from graphql import build_schema
 
-from dsrhub.navigation import GROUPS
+from dsrhub.pages.navigation import GROUPS
 from tests.docs.blocks import PAGES, ROOT
 
 SCHEMA = build_schema((ROOT / "graphql_schema" / "schema.graphql").read_text())

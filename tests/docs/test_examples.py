@@ -24,7 +24,7 @@ from graphql import build_schema, parse, validate
 from standardwebhooks import Webhook
 
 from catalogue.models import DSR, SupersededDSR
-from dsrhub import logs
+from dsrhub.logs import server as logs
 from dsrhub.webhooks.models import Webhook as StoredWebhook
 from subscriptions.limits.following import limits_follow
 from subscriptions.limits.services import price_limit_set
