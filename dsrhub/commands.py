@@ -8,12 +8,17 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
+from dsrhub import __version__
 from dsrhub.exceptions import DsrhubError
 from dsrhub.values.numbers import plain_decimal, plain_whole_number
 
 
 class DsrhubCommand(BaseCommand):
     """A command that prints why something was refused on one line, and ends with an error."""
+
+    def get_version(self) -> str:
+        """What `--version` prints. Django's own commands print Django's version."""
+        return f"dsrhub {__version__}"
 
     def run_from_argv(self, argv: list[str]) -> None:
         # What is loaded by now stays until the end: the search for garbage need not look at it again and again, which

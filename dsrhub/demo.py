@@ -19,7 +19,14 @@ ADMIN = "admin"
 # `timeout` leaves time for a large upload. Without the control socket, only the data folder is written to.
 SERVER_OPTIONS = {"workers": 2, "threads": 4, "timeout": 600, "control_socket_disable": True}
 # These are as in a container.
-CONTAINER_OPTIONS = ("worker_class", "forwarded_allow_ips", "forwarder_headers", "secure_scheme_headers", "header_map")
+CONTAINER_OPTIONS = (
+    "worker_class",
+    "forwarded_allow_ips",
+    "forwarder_headers",
+    "secure_scheme_headers",
+    "header_map",
+    "when_ready",
+)
 
 
 def main() -> None:

@@ -5,6 +5,7 @@ import shutil
 from tempfile import mkdtemp
 from typing import Any
 
+from dsrhub import __version__
 from dsrhub.settings import DSRHUB_METRICS_TOKEN, LOGGING
 
 bind = "0.0.0.0:8000"
@@ -37,6 +38,11 @@ METRICS_FOLDER = "PROMETHEUS_MULTIPROC_DIR"
 own_folder = None
 if DSRHUB_METRICS_TOKEN and METRICS_FOLDER not in os.environ:
     os.environ[METRICS_FOLDER] = own_folder = mkdtemp(prefix="dsrhub-metrics-", dir=worker_tmp_dir)
+
+
+def when_ready(server: Any) -> None:
+    """Called by gunicorn when it has started."""
+    server.log.info("dsrhub %s", __version__)
 
 
 def on_exit(server: Any) -> None:

@@ -8,6 +8,7 @@ import dj_database_url
 from csp.constants import NONE, SELF
 from django.core.exceptions import ImproperlyConfigured
 
+from dsrhub import __version__
 from dsrhub.environment import (
     env_addresses,
     env_bool,
@@ -237,7 +238,7 @@ REST_FRAMEWORK = {
 SPECTACULAR_SETTINGS = {
     "TITLE": "DSR API",
     "DESCRIPTION": "Digital Sales Reports and the sound recordings in them.",
-    "VERSION": "1.0.0",
+    "VERSION": __version__,
     "DEFAULT_GENERATOR_CLASS": "dsrhub.api.document.DocumentGenerator",
     "TAGS": [
         {"name": "dsrs", "description": "Digital Sales Reports"},

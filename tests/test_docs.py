@@ -6,6 +6,7 @@ from enum import StrEnum
 from pathlib import Path
 
 import pytest
+from django.apps import apps
 from django.conf import settings
 
 from catalogue.reports.formats import registry
@@ -33,6 +34,12 @@ def without_code(text: str) -> str:
     return re.sub(r"^```.*?^```$", "", text, flags=re.MULTILINE | re.DOTALL)
 
 
+def links(text: str) -> list[str]:
+    """The targets of all relative links, without those of pictures."""
+    found = re.findall(r"(?<!!)\[[^\]]*\]\(([^)\s]+)\)", without_code(text))
+    return [link for link in found if "://" not in link]
+
+
 def anchors(text: str) -> set[str]:
     """The anchors that GitHub gives to headings of words, digits and hyphens."""
     headings = re.findall(r"^#+ (.+)$", without_code(text), re.MULTILINE)
@@ -50,6 +57,33 @@ def test_every_relative_link_leads_to_a_file_and_a_heading(path):
         if not file.exists() or (anchor and anchor not in anchors(file.read_text())):
             broken.append(link)
     assert broken == []
+
+
+def test_the_index_links_every_page_with_a_sentence():
+    index = ROOT / "docs" / "README.md"
+    rows = re.findall(r"^- \[[^\]]+\]\(([^)#]+)[^)]*\): .+\.$", index.read_text(), re.MULTILINE)
+    also = {"../README.md", "decisions/README.md"}
+    linked = {(index.parent / name).resolve() for name in {*rows, *also}}
+    assert linked == {*PAGES} - {index}
+    # Every row is of this form, and no list names a page twice.
+    assert len(rows) == index.read_text().count("\n- ")
+    for part in index.read_text().split("\n## "):
+        names = links(part)
+        assert len(names) == len(set(names))
+
+
+def test_each_folder_with_decisions_lists_all_of_them():
+    folder = ROOT / "docs" / "decisions"
+    listed = {(folder / link).resolve() for link in links((folder / "README.md").read_text())}
+    assert listed == set(folder.glob("*.md")) - {folder / "README.md"}
+
+
+@pytest.mark.parametrize("path", PAGES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_no_page_has_a_heading_twice(path):
+    """A second heading of one name would have another anchor."""
+    headings = re.findall(r"^#+ (.+)$", without_code(path.read_text()), re.MULTILINE)
+    if path.name != "changelog.md":  # whose headings repeat under each release
+        assert len(headings) == len(set(headings))
 
 
 # --- Pictures --------------------------------------------------------------------------------------------------
@@ -83,6 +117,15 @@ def test_the_glossary_explains_each_word_once_in_alphabetical_order():
     terms = [term.casefold() for term in re.findall(r"^- \*\*(.+?)\*\*", page("docs/glossary.md"), re.MULTILINE)]
     assert terms == sorted(set(terms))
     assert {"dsr", "delivery", "resource", "scope", "cached ranking", "catalogue refresh", "mark"} <= set(terms)
+    assert {"api key", "webhook", "outbox", "template", "drop folder", "price limit", "crossing"} <= set(terms)
+    assert {"cluster", "coordinator", "node", "shard", "token", "series"} <= set(terms)
+
+
+def test_the_models_of_the_glossary_exist():
+    named = re.findall(r"\(models? (`[^)]+)\)", page("docs/glossary.md"))
+    models = {name for text in named for name in re.findall(r"`(\w+)`", text)}
+    assert len(models) > 20
+    assert models - {model.__name__ for model in apps.get_models()} == set()
 
 
 @pytest.mark.parametrize("name", ["README.md", "docs/development.md"])

@@ -9,6 +9,7 @@ from django.http import HttpRequest, HttpResponse, HttpResponseBadRequest, HttpR
 from django.utils import translation
 from django.utils.translation import gettext as _
 
+from dsrhub import __version__
 from dsrhub.exceptions import NodeOutOfReach
 from dsrhub.http.readiness import readiness
 from dsrhub.http.refusals import refused_page
@@ -26,7 +27,7 @@ class HealthMiddleware:
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
         if request.path_info == "/healthz":
-            return HttpResponse("ok\n", content_type="text/plain")
+            return HttpResponse("ok\n", content_type="text/plain", headers={"X-Dsrhub-Version": __version__})
         if request.path_info == "/readyz":
             state = readiness()
             return JsonResponse(state, status=200 if state["ready"] else 503, headers={"Cache-Control": "no-store"})

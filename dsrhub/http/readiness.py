@@ -10,6 +10,7 @@ from django.db import DatabaseError, connection
 from django.db.migrations.executor import MigrationExecutor
 from django.utils.module_loading import import_string
 
+from dsrhub import __version__
 from dsrhub.database.time_limits import OutOfTime, answered_within
 
 logger = logging.getLogger(__name__)
@@ -28,7 +29,7 @@ def readiness() -> dict[str, Any]:
     A queue without a worker is reported, but the server stays ready: it can still answer reads. Only a database of
     several nodes has the part `cluster`.
     """
-    state: dict[str, Any] = {"ready": False, "database": "ok", "migrations": "ok"}
+    state: dict[str, Any] = _state("ok") | {"migrations": "ok"}
     try:
         with answered_within(SECONDS):
             _require_migrations()
@@ -43,7 +44,11 @@ def readiness() -> dict[str, Any]:
         return state | {"migrations": str(missing)}
     except (DatabaseError, OutOfTime) as error:
         logger.warning("not ready: %s", error)
-        return {"ready": False, "database": "out of reach"}
+        return _state("out of reach")
+
+
+def _state(database: str) -> dict[str, Any]:
+    return {"ready": False, "version": __version__, "database": database}
 
 
 # Applied migrations stay applied while this process lives. An exception is not cached.

@@ -15,6 +15,7 @@ from prometheus_client import Metric
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 from prometheus_client.registry import Collector
 
+from dsrhub import __version__
 from dsrhub.database.time_limits import OutOfTime, answered_within
 from dsrhub.metrics.stored import Stored, StoredCounter, stored_values
 
@@ -25,7 +26,7 @@ SECONDS = 5
 
 
 class ApplicationCollector(Collector):
-    """Without the database there is only `dsrhub_database_up`, which is 0 then."""
+    """Without the database there are only the version and `dsrhub_database_up`, which is 0 then."""
 
     def collect(self) -> Iterator[Metric]:
         try:
@@ -34,6 +35,7 @@ class ApplicationCollector(Collector):
         except (DatabaseError, OutOfTime) as error:
             logger.warning("the database does not answer: %s", error)
             families = []
+        yield gauges("dsrhub_info", "The version of the server, as a label of a 1.", ("version",), {(__version__,): 1})
         yield gauge("dsrhub_database_up", "Whether the database answers.", bool(families))
         yield from families
 

@@ -20,6 +20,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from django.views.i18n import set_language
 
+from dsrhub import __version__
 from dsrhub.access.tokens import password_changed
 from dsrhub.exceptions import InvalidArgument
 from dsrhub.http.refusals import refused_page
@@ -48,7 +49,7 @@ class SearchForm(forms.Form):
 class DsrhubAdminSite(AdminSite):
     def each_context(self, request: HttpRequest) -> dict[str, Any]:
         groups = navigation(request) if self.has_permission(request) else []
-        return super().each_context(request) | {"navigation": groups}
+        return super().each_context(request) | {"navigation": groups, "dsrhub_version": __version__}
 
     def get_app_list(self, request: HttpRequest, app_label: str | None = None) -> Any:
         """Django asks for this list for each page. It is made only where a page shows it."""

@@ -17,7 +17,11 @@ from tests.processes import serving
 from tests.programs import program
 from tests.waiting import wait_until
 
-RULES = re.search(r"```nginx\n(.+?)```", (settings.BASE_DIR / "docs" / "operation.md").read_text(), re.DOTALL)[1]
+# A server, and a location of it below a path.
+SERVER, BELOW_A_PATH = re.findall(
+    r"```nginx\n(.+?)```", (settings.BASE_DIR / "docs" / "operation.md").read_text(), re.DOTALL
+)
+RULES = SERVER.rstrip().removesuffix("}") + BELOW_A_PATH + "}"
 CONFIGURATION = """
 pid %(folder)s/pid;
 error_log %(folder)s/errors.log;
@@ -67,6 +71,7 @@ def test_nginx_with_the_documented_rules(tmp_path):
             200,
             [{"url": "http://localhost/"}],
         )
+        assert status(get(proxy, b"/reports/openapi.json")) == 200
         assert status(exchange(proxy, post(b"/token/", FORM, b"Content-Length: 4000000\r\n"))) == 413
         with connection(proxy, post(b"/dsrs/", LARGE, b"Connection: close\r\n") + b"a" * 200_000) as client:
             assert status(response(client)) == 401

@@ -11,6 +11,7 @@ from django.utils import timezone
 
 from catalogue.imports.queue.worker import worker_lives
 from catalogue.models import DSR, ImportJob
+from dsrhub import __version__
 from dsrhub.http import readiness
 from tests import recipes
 from tests.catalogue import recipes as catalogue_recipes
@@ -43,13 +44,20 @@ def test_healthz_is_not_redirected_to_https(settings):
 # --- `/readyz` -------------------------------------------------------------------------------------------------
 
 IDLE = {"jobs_waiting": 0, "jobs_in_work": 0, "oldest_seconds": 0, "worker": False}
+OUT_OF_REACH = {"ready": False, "version": __version__, "database": "out of reach"}
 
 
 @pytest.mark.django_db
 def test_it_is_ready_with_its_database_and_migrations(client):
     response = client.get("/readyz", headers={"host": "10.0.0.7:8000"})
     assert response.status_code == 200
-    assert response.json() == {"ready": True, "database": "ok", "migrations": "ok", "queue": IDLE}
+    assert response.json() == {
+        "ready": True,
+        "version": __version__,
+        "database": "ok",
+        "migrations": "ok",
+        "queue": IDLE,
+    }
     assert response["Cache-Control"] == "no-store"
 
 
@@ -60,7 +68,12 @@ def test_it_is_not_ready_before_all_migrations_are_applied(client):
     readiness._require_migrations.cache_clear()
     response = client.get("/readyz")
     assert response.status_code == 503
-    assert response.json() == {"ready": False, "database": "ok", "migrations": "1 to be applied"}
+    assert response.json() == {
+        "ready": False,
+        "version": __version__,
+        "database": "ok",
+        "migrations": "1 to be applied",
+    }
 
 
 def test_it_is_not_ready_without_its_database(client, monkeypatch):
@@ -70,7 +83,7 @@ def test_it_is_not_ready_without_its_database(client, monkeypatch):
     monkeypatch.setattr(readiness, "_require_migrations", refused)
     response = client.get("/readyz")
     assert response.status_code == 503
-    assert response.json() == {"ready": False, "database": "out of reach"}
+    assert response.json() == OUT_OF_REACH
     assert client.get("/healthz").status_code == 200
 
 
@@ -101,7 +114,7 @@ def test_readyz_does_not_wait_for_a_database_that_hangs(client, monkeypatch):
     monkeypatch.setattr(readiness, "SECONDS", 0.05)
     monkeypatch.setattr(readiness, "_require_migrations", hangs)
     response = client.get("/readyz")
-    assert (response.status_code, response.json()) == (503, {"ready": False, "database": "out of reach"})
+    assert (response.status_code, response.json()) == (503, OUT_OF_REACH)
 
 
 # --- Graceful stop ---------------------------------------------------------------------------------------------

@@ -155,7 +155,7 @@ def test_without_the_database_it_says_so(client, monkeypatch):
     monkeypatch.setattr(collectors, "_families", refused)
     found = scraped(client)
     assert found["dsrhub_database_up",] == 0
-    assert {name for name, *_ in found} - {"dsrhub_database_up"} == {
+    assert {name for name, *_ in found} - {"dsrhub_info", "dsrhub_database_up"} == {
         name for name, *_ in found if name.startswith("dsrhub_http_request")
     }
 

@@ -11,6 +11,7 @@ from django.db import Error, connection
 
 from catalogue.folders.watching import FolderOptions, FolderWatch, options_of_settings
 from catalogue.resources.services import catalogue_refresh
+from dsrhub import __version__
 from dsrhub.commands import DsrhubCommand, whole_number
 from dsrhub.stores.addresses import Address, parsed_address
 
@@ -72,6 +73,7 @@ class Command(DsrhubCommand):
         if options["once"]:
             self._look_once(watches, options["rest_seconds"])
             return
+        logger.info("dsrhub %s", __version__)
         self.stdout.write(f"Watching {', '.join(watch.address for watch in watches)}.")
         while not self.is_stopping:
             try:

@@ -21,6 +21,7 @@ from catalogue.ranking.services import wanted_rankings_build
 from catalogue.ranking.warming import WarmUp
 from catalogue.resources.services import catalogue_refresh
 from catalogue.resources.words import words_index_build
+from dsrhub import __version__
 from dsrhub.commands import DsrhubCommand, whole_number
 from dsrhub.webhooks.running import delivering, events_deliver
 
@@ -52,6 +53,7 @@ class Command(DsrhubCommand):
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: setattr(self, "is_stopping", True))
         self.warm_up = WarmUp()
+        logger.info("dsrhub %s", __version__)
         self.stdout.write("Waiting for work.")
         with delivering():
             while self._is_alive():
