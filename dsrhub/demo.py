@@ -194,7 +194,8 @@ def start_receiver(events: Path, *, is_first_run: bool) -> None:
     from dsrhub.webhooks.signing import SecretUnreadable, signing_secrets
 
     webhook = Webhook.objects.filter(name=RECEIVER).first()
-    if webhook is None and not is_first_run:  # somebody deleted it
+    # Nothing is undone of what somebody did: a webhook that was deleted, or sends to another address.
+    if not is_first_run if webhook is None else not webhook.url.startswith(f"http://{LOOPBACK}:"):
         return
     with listening_socket(urlsplit(webhook.url).port if webhook else None) as listening:
         url = f"http://{LOOPBACK}:{listening.getsockname()[1]}/events"
@@ -202,10 +203,18 @@ def start_receiver(events: Path, *, is_first_run: bool) -> None:
             webhook = receiver_webhook(webhook, url)
             shared = signing_secrets(webhook, timezone.now())
         except (DsrhubError, SecretUnreadable) as error:
-            say(f"Events are not received: {error or 'the secret of the webhook must be rotated.'}")
+            say(f"Events are not received: {str(error) or 'the secret of the webhook must be rotated.'}")
             return
+        events.touch()
         number = listening.fileno()
-        command = [sys.executable, "-m", "dsrhub.demo_receiver", f"--fd={number}", f"--parent={os.getpid()}", events]
+        command = [
+            sys.executable,
+            "-m",
+            "dsrhub.demo_receiver",
+            f"--fd={number}",
+            f"--parent={os.getpid()}",
+            str(events),
+        ]
         environment = os.environ | {SECRETS: " ".join(shared)}
         subprocess.Popen(command, pass_fds=[number], env=environment, cwd=PROJECT)  # noqa: S603
 
@@ -249,11 +258,13 @@ dsrhub runs on sample data. What to look at first:
 {more}
 Stop with Ctrl-C. The same command starts again, with the same data.
 """
-MORE = """  a report for the drop folder:  cp {folder}/try/Spotify* {folder}/incoming/
-  the events of a webhook:       tail {folder}/events.jsonl
-  numbers for Prometheus:        curl -H "Authorization: Bearer $(cat {folder}/metrics_token)" {site}/metrics
-  what a program with the API key reads:
-      curl -H "Authorization: Bearer YOUR_KEY" {site}/versions/
+DROP = """  drop a report:    cp {folder}/try/Spotify* {folder}/incoming/
+"""
+EVENTS = """  see the events:   tail {folder}/events.jsonl
+"""
+METRICS = """  see the metrics:  curl -H "Authorization: Bearer $(cat {folder}/metrics_token)" {site}/metrics
+"""
+VERSIONS = """  use the API key:  curl -H "Authorization: Bearer API_KEY" {site}/versions/
 """
 
 
@@ -284,8 +295,14 @@ def serve(port: int, folder: Path, credentials: list[str]) -> None:
 
 
 def welcome(port: int, folder: Path, credentials: list[str]) -> str:
+    """What to look at. Only what is there is said: a variable of the shell may have turned it off."""
+    from django.conf import settings
+
     site = f"http://localhost:{port}"
-    more = MORE.format(site=site, folder=shown_path(folder))
+    has_token = (folder / "metrics_token").read_text() == settings.DSRHUB_METRICS_TOKEN
+    has_events = (folder / "events.jsonl").exists()
+    there = {DROP: has_drop_folder(folder), EVENTS: has_events, METRICS: has_token, VERSIONS: True}
+    more = "".join(text for text, is_there in there.items() if is_there).format(site=site, folder=shown_path(folder))
     return WELCOME.format(site=site, credentials="\n".join(credentials), more=more)
 
 

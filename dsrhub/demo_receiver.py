@@ -11,6 +11,7 @@ import os
 import socket
 import sys
 from collections.abc import Mapping, Sequence
+from email.message import Message
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 
@@ -18,7 +19,7 @@ SECRETS = "DSRHUB_DEMO_SECRETS"
 LARGEST_EVENT = 1024 * 1024
 
 
-def is_signed(body: bytes, headers: Mapping[str, str], secrets: Sequence[str]) -> bool:
+def is_signed(body: bytes, headers: Mapping[str, str] | Message, secrets: Sequence[str]) -> bool:
     """Whether one of the signatures in the headers is that of a secret."""
     start = f"{headers.get('webhook-id', '')}.{headers.get('webhook-timestamp', '')}."
     keys = [base64.b64decode(secret.removeprefix("whsec_")) for secret in secrets]

@@ -19,6 +19,7 @@ from django.db import connection
 
 from dsrhub import demo as program
 from dsrhub.demo_receiver import Receiver, is_signed
+from dsrhub.webhooks.models import Webhook
 from dsrhub.webhooks.signing import secret_create, signed_headers
 from tests.pictures import free_port
 from tests.processes import database_url, environment, new_database
@@ -222,6 +223,18 @@ def test_another_database_gets_a_key_of_the_folder(tmp_path, monkeypatch):
     monkeypatch.setattr(os, "environ", environ)
     program.prepare_environment(tmp_path)
     assert environ["DSRHUB_SECRET_KEY"] == (tmp_path / "secret_key").read_text()
+
+
+@pytest.mark.django_db
+def test_a_webhook_that_somebody_changed_or_deleted_stays_so(tmp_path, monkeypatch):
+    monkeypatch.setattr(program.subprocess, "Popen", lambda *_, **__: pytest.fail("the receiver starts"))
+    program.start_receiver(tmp_path / "events", is_first_run=False)
+    assert not Webhook.objects.exists()
+    webhook = Webhook.objects.create(name=program.RECEIVER, url="https://receiver.example/events", events=[])
+    program.start_receiver(tmp_path / "events", is_first_run=False)
+    webhook.refresh_from_db()
+    assert webhook.url == "https://receiver.example/events"
+    assert not (tmp_path / "events").exists()
 
 
 # --- The receiver ----------------------------------------------------------------------------------------------

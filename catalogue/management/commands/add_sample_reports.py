@@ -24,7 +24,7 @@ from dsrhub.commands import DsrhubCommand
 from dsrhub.exceptions import DsrhubError
 
 # The rate of a bank, in place of the European Central Bank's.
-RATE = {"currency": "NOK", "period_start": date(2020, 2, 1), "period_end": date(2020, 2, 29), "rate": Decimal("10.2")}
+CURRENCY, FIRST_DAY, LAST_DAY, RATE = "NOK", date(2020, 2, 1), date(2020, 2, 29), Decimal("10.2")
 NOTE = "Sample: the rate at which our bank bought the kroner."
 
 
@@ -83,6 +83,5 @@ def _template_add() -> None:
 
 
 def _rate_set() -> None:
-    key = {name: value for name, value in RATE.items() if name != "rate"}
-    if not OperatorRate.objects.filter(**key).exists():
-        operator_rate_set(**RATE, note=NOTE)
+    if not OperatorRate.objects.filter(currency=CURRENCY, period_start=FIRST_DAY, period_end=LAST_DAY).exists():
+        operator_rate_set(currency=CURRENCY, period_start=FIRST_DAY, period_end=LAST_DAY, rate=RATE, note=NOTE)
