@@ -255,6 +255,7 @@ dsrhub runs on sample data. What to look at first:
       GraphQL: try it in the browser
 
 {credentials}
+
 {more}
 Stop with Ctrl-C. The same command starts again, with the same data.
 """
