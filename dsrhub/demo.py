@@ -165,8 +165,8 @@ def new_credentials(user: "User") -> list[str]:
     """Save the user, and create an API key for a program. Return their secrets, as they are said."""
     from django.db import transaction
 
-    from dsrhub.audit import audit
-    from dsrhub.keys.services import key_create
+    from dsrhub.access.keys import key_create
+    from dsrhub.logs.audit import audit
     from dsrhub.models import Action
 
     password = secrets.token_urlsafe(12)
