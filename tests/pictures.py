@@ -1,10 +1,9 @@
 """Takes the pictures of the docs: `python -m tests.pictures`.
 
 The program runs the demo on a free port, with its data in a temporary folder. It signs in, uploads a report with
-errors, and writes the top of each page to docs/pictures/. It needs chromium.
+errors and a file that no template knows, and writes the top of each page to docs/pictures/. It needs chromium.
 """
 
-import gzip
 import os
 import re
 import shutil
@@ -27,9 +26,8 @@ FOLDER = PROJECT / "docs" / "pictures"
 WIDTH = 1280
 # Seconds that the demo may take to start, and between two checks of that.
 PATIENCE, PAUSE = 600, 0.5
-# A sample, and the name under which it is uploaded with errors.
-SAMPLE = PROJECT / "data" / "Spotify_FamilyPlan_ES_EUR_20200101-20200131.tsv.gz"
-UPLOADED_AS = "Spotify_FamilyPlan_ES_EUR_20200201-20200229.tsv"
+# Files that the demo writes for people to try.
+WITH_ERRORS, UNKNOWN = "YouTube_AdSupported_SUISA_CH_CHF_20200301-20200331.tsv.gz", "nordklang_2020-01.csv"
 
 
 class Picture(NamedTuple):
@@ -45,20 +43,18 @@ class Picture(NamedTuple):
         return FOLDER / f"{self.name}.png"
 
 
+COMPARED = "by=recording&percentile=10&period=2020-03&other=2020-02&dsp=Spotify&offer=FamilyPlan&territory=ES"
 START = Picture("start", "/admin/", 590)
 IMPORT = Picture("import", "/admin/catalogue/dsr/import/", 640)
-DSR = Picture("dsr", "/admin/catalogue/dsr/", 466)
+DSR = Picture("dsr", "/admin/catalogue/dsr/?warning_count__gt=0", 466)
 BREAKDOWN = Picture("breakdown", "/admin/catalogue/dsr/breakdown/?by=territory&then_by=month", 880, "dark")
+COMPARISON = Picture("comparison", f"/admin/catalogue/dsr/comparison/?{COMPARED}", 640)
+COVERAGE = Picture("coverage", "/admin/catalogue/dsr/coverage/?first=2020-01&last=2020-03", 860)
 TEMPLATE = Picture("template", "/admin/catalogue/template/sample/", 900)
-PICTURES = (START, IMPORT, DSR, BREAKDOWN, TEMPLATE)
-# A sample of a sender that no template knows, with a name that is no territory.
-SALES = """Verkaufsmonat;Plattform;Land;Währung;Künstler;Titel;ISRC;Anzahl;Netto
-2020-01;Spotify;Deutschland;EUR;Björk;Jóga;FRZ039700011;1204;12,345678
-2020-01;Spotify;Österreich;EUR;Björk;Hunter;FRZ039700010;80;0,9
-2020-01;Deezer;Alpenraum;EUR;Björk;Jóga;FRZ039700011;15;0,07
-2020-01;Deezer;Deutschland;EUR;Björk;Bachelorette;FRZ039700013;311;3,02
-Summe;;;;;;;1610;16,335678
-"""
+LIMITS = Picture("limits", "/admin/subscriptions/subscription/over-limit/?price_limit=9", 690)
+GRAPHIQL = Picture("graphiql", "/graphql", 640)
+EVENTS = Picture("events", "/admin/webhooks/delivery/", 640, "dark")
+PICTURES = (START, IMPORT, DSR, BREAKDOWN, COMPARISON, COVERAGE, TEMPLATE, LIMITS, GRAPHIQL, EVENTS)
 
 
 def main() -> None:
@@ -68,20 +64,27 @@ def main() -> None:
         demo(Path(folder)) as (address, password),
         signed_in(address, password) as page,
     ):
-        page.goto(START.address)
-        take(page, START)
-        # The other pictures have no navigation: they are smaller, and show more of their pages.
-        page.click("#toggle-nav-sidebar")
-        page.goto(DSR.address)
-        page.click("tr:has-text('warnings') th a")
-        page.wait_for_selector("#summary")
-        take(page, DSR)
-        upload(page, report_with_errors())
-        take(page, IMPORT)
-        page.goto(BREAKDOWN.address)
-        take(page, BREAKDOWN)
-        check_sample(page)
-        take(page, TEMPLATE)
+        take_all(page, Path(folder) / "data" / "try")
+
+
+def take_all(page: Page, to_try: Path) -> None:
+    page.goto(START.address)
+    take(page, START)
+    # The other pictures have no navigation: they are smaller, and show more of their pages.
+    page.click("#toggle-nav-sidebar")
+    for picture in (BREAKDOWN, COMPARISON, COVERAGE, LIMITS, EVENTS):
+        page.goto(picture.address)
+        take(page, picture)
+    page.goto(DSR.address)
+    page.click("#result_list tr:has-text('Student') th a")
+    page.wait_for_selector("#summary")
+    take(page, DSR)
+    query(page)
+    take(page, GRAPHIQL)
+    upload(page, to_try / WITH_ERRORS)
+    take(page, IMPORT)
+    check_sample(page, to_try / UNKNOWN)
+    take(page, TEMPLATE)
 
 
 @contextmanager
@@ -137,30 +140,26 @@ def signed_in(address: str, password: str) -> Iterator[Page]:
         browser.close()
 
 
-def report_with_errors() -> bytes:
-    """The sample with a decimal comma in one line and a word as a number in another."""
-    lines = gzip.decompress(SAMPLE.read_bytes()).split(b"\r\n")
-    for number, column, value in ((12, -1, b"42,17"), (345, -2, b"unknown")):
-        cells = lines[number].split(b"\t")
-        cells[column] = value
-        lines[number] = b"\t".join(cells)
-    return b"\r\n".join(lines)
+def query(page: Page) -> None:
+    """Execute the first example of the playground."""
+    page.goto(GRAPHIQL.address)
+    page.wait_for_load_state("networkidle")
+    page.click(".graphiql-execute-button")
+    page.wait_for_selector(".result-window .CodeMirror-line:has-text('data')")
 
 
-def upload(page: Page, content: bytes) -> None:
+def upload(page: Page, report: Path) -> None:
     """Upload a report, and wait for the result of its check."""
     page.goto(IMPORT.address)
-    page.set_input_files("[name=import_file]", {"name": UPLOADED_AS, "mimeType": "text/plain", "buffer": content})
+    page.set_input_files("[name=import_file]", report)
     page.click("#content-main [type=submit]")
     page.wait_for_selector(".problems")
 
 
-def check_sample(page: Page) -> None:
+def check_sample(page: Page, sample: Path) -> None:
     """Upload a sample, complete what is guessed of it, and wait for the result of its check."""
     page.goto(TEMPLATE.address)
-    page.set_input_files(
-        "#id_sample", {"name": "nordklang.csv", "mimeType": "text/csv", "buffer": SALES.encode("cp1252")}
-    )
+    page.set_input_files("#id_sample", sample)
     page.click("[type=submit][value=Upload]")
     for name, value in (("name", "Nordklang"), ("sender", "Nordklang"), ("fields-offer-constant", "Nordklang")):
         page.fill(f"#id_{name}", value)
@@ -171,6 +170,7 @@ def check_sample(page: Page) -> None:
 def take(page: Page, picture: Picture) -> None:
     page.emulate_media(color_scheme=picture.color_scheme)
     page.wait_for_load_state("networkidle")
+    page.evaluate("window.scrollTo(0, 0)")
     page.screenshot(path=picture.path, clip={"x": 0, "y": 0, "width": WIDTH, "height": picture.height})
     sys.stdout.write(f"{picture.path.relative_to(PROJECT)}: {picture.path.stat().st_size:,} bytes\n")
 

@@ -56,6 +56,10 @@ class PartyAliasAdmin(AuditedAdmin, ChangedAsShownAdmin, DeletedByServiceAdmin):
     list_filter = ["role"]
     search_fields = ["known_as", "party_name", "party_id"]
     search_help_text = gettext_lazy("Name or party id")
+    empty_text = gettext_lazy(
+        "Messages may name a DSP or a society in another way than reports. "
+        "An alias says under which name dsrhub knows it."
+    )
 
     @admin.display(description=gettext_lazy("DSRs"))
     def dsrs(self, alias: PartyAlias) -> SafeString:

@@ -148,6 +148,7 @@ class UserAdmin(AuditedPeopleAdmin, OwnRightsAdmin, auth_admin.UserAdmin):
 class GroupAdmin(AuditedPeopleAdmin, OwnRightsAdmin, auth_admin.GroupAdmin):  # type: ignore[misc]
     audited = {ADDITION: Action.GROUP_ADDED, CHANGE: Action.GROUP_CHANGED, DELETION: Action.GROUP_DELETED}
     audited_values = ("name", "permissions")
+    empty_text = _("A group gives all of its users the same permissions, such as those of the back office.")
 
 
 class RevocableAdmin(AutocompleteMixin, OwnRightsAdmin):
@@ -202,6 +203,7 @@ class ApiTokenAdmin(RevocableAdmin):
     list_filter = ["created_at", "last_used_at"]
     search_fields = ["name", "user__username"]
     search_help_text = _("Name of the token or of the user")
+    empty_text = _("A program with a token may do all that its user may. An API key may do only what its scopes allow.")
     shown: ClassVar = ["prefix", "name", "user", "created_at", "created_by", "expires_at", "last_used_at"]
     entered: ClassVar = ["name"]
 

@@ -426,6 +426,7 @@ class ImportJobAdmin(ReadOnlyAdmin):
     list_select_related = ["uploaded_by"]
     search_fields = ["name"]
     search_help_text = gettext_lazy("File name")
+    empty_text = gettext_lazy("The files that people upload on the page Import reports, and what became of each.")
 
     def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return request.user.has_perm("catalogue.import_dsr")

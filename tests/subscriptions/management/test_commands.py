@@ -1,6 +1,7 @@
 """The output of the commands that refresh, check, purge and generate."""
 
 import time
+from collections import Counter
 from datetime import date
 from decimal import Decimal
 
@@ -9,7 +10,7 @@ from django.core.management import CommandError, call_command
 
 from subscriptions.aggregates.selectors import ReachedPrice, subscription_list_over_price
 from subscriptions.management.commands import add_sample_usage
-from subscriptions.models import DailyUsage, DataUsageRecord, Subscription, VoiceUsageRecord
+from subscriptions.models import DailyUsage, DataUsageRecord, LimitCrossing, SealedDay, Subscription, VoiceUsageRecord
 from tests.subscriptions.helpers import DATA, VOICE, add, event, marks, partitions, subscribe, sums
 
 pytestmark = pytest.mark.usefixtures("real_commits")
@@ -119,8 +120,9 @@ def test_generated_usage_is_imported_and_is_the_same_again(run, tmp_path, monkey
 
 
 def test_sample_usage_is_added_once(run):
-    assert run("add_sample_usage") == ["20 subscriptions and 600 usage records added."]
-    assert (DataUsageRecord.objects.count(), VoiceUsageRecord.objects.count()) == (300, 300)
+    assert run("add_sample_usage") == ["20 subscriptions and 600 usage records added, 40 purged."]
+    assert (DataUsageRecord.objects.count(), VoiceUsageRecord.objects.count()) == (280, 280)
+    assert SealedDay.objects.count() == 6  # of data and of voice: 15 to 17 February
     first, *_, last = Subscription.objects.order_by("pk")
     assert (first.carrier, last.carrier) == ("att", "sprint")
     assert marks() == []
@@ -129,8 +131,13 @@ def test_sample_usage_is_added_once(run):
         (4, ReachedPrice(DATA, Decimal("10.07"), Decimal("0.07"))),
         (5, ReachedPrice(VOICE, Decimal("10.33"), Decimal("0.33"))),
     ]
+    assert Counter(LimitCrossing.objects.values_list("usage_type", "span", "scope")) == {
+        ("data", "month", "all"): 8,
+        ("voice", "month", "carrier"): 3,
+        ("voice", "total", "all"): 1,
+    }
     assert run("add_sample_usage") == ["There are subscriptions already. Nothing was added."]
-    assert DataUsageRecord.objects.count() == 300
+    assert DataUsageRecord.objects.count() == 280
 
 
 def test_sample_usage_is_not_mixed_with_other_usage(run):
