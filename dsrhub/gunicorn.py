@@ -1,5 +1,6 @@
 """Settings of gunicorn in a container. GUNICORN_CMD_ARGS, such as "--workers 8", overrides each value."""
 
+import gc
 import os
 import shutil
 from tempfile import mkdtemp
@@ -37,6 +38,13 @@ METRICS_FOLDER = "PROMETHEUS_MULTIPROC_DIR"
 own_folder = None
 if DSRHUB_METRICS_TOKEN and METRICS_FOLDER not in os.environ:
     os.environ[METRICS_FOLDER] = own_folder = mkdtemp(prefix="dsrhub-metrics-", dir=worker_tmp_dir)
+
+
+def when_ready(server: Any) -> None:
+    """Called by gunicorn before it forks the first worker."""
+    # Collections of garbage leave out what the application has loaded: hundreds of thousands of objects, which stay.
+    gc.collect()
+    gc.freeze()
 
 
 def on_exit(server: Any) -> None:
