@@ -86,8 +86,8 @@ CREATE TEMP TABLE IF NOT EXISTS usage_staged (
 ) ON COMMIT DELETE ROWS;
 DELETE FROM usage_staged
 """
-# The planner needs no statistics of fewer staged records than this. So many are also held in memory, and are staged only
-# if some of them may be stored already.
+# The planner needs no statistics of fewer staged records than this. So many are also held in memory: they are staged
+# only if some of them may be stored already.
 FEW_STAGED = 10_000
 
 # Writers of external ids lock the subscription until they commit. So the second of two writers of one id finds the
