@@ -67,10 +67,6 @@ class RecordLoad:
         self._latest_day = latest_usage_day()
         self._days: dict[date, str] = {}
 
-    @property
-    def is_unfinished(self) -> bool:
-        return bool(self._put_back)
-
     def lines(self) -> Iterator[str]:
         """Lines for COPY into the table of records, up to a record without a partition or with an external id."""
         self.missing_day = None

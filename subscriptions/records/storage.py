@@ -228,6 +228,8 @@ def _add_new(usage_type: UsageType, load: RecordLoad, remaining: list[Accepted])
     return 0."""
     named = [(subscription, external_id) for _, subscription, external_id, _, _ in remaining if external_id is not None]
     subscriptions_lock(subscription for subscription, _ in named)
+    # While this waited for another writer, that one may have added a partition with one of the ids.
+    partitions_reload()
     days = {day for *_, day, _ in remaining}
     if days & load.sealed or len(set(named)) < len(named) or _any_is_known(usage_type, named):
         _stage(load, remaining)
