@@ -10,8 +10,8 @@ from decimal import Decimal
 from itertools import permutations
 from typing import Any
 
-from dsrhub.times import parsed_time
-from dsrhub.values import printable
+from dsrhub.texts.wording import printable
+from dsrhub.values.times import parsed_time
 from subscriptions.exceptions import RecordProblem
 from subscriptions.models import UsageType
 from subscriptions.records.events import UsageEvent

@@ -12,10 +12,10 @@ import jsonschema
 import pytest
 from django.conf import settings
 
-from catalogue.dsrs.missing import missing_reports_tell
 from catalogue.dsrs.services import dsr_delete
+from catalogue.dsrs.statistics.missing import missing_reports_tell
 from catalogue.exceptions import ReportRefused
-from catalogue.imports.reverting import version_revert
+from catalogue.imports.loading.reverting import version_revert
 from catalogue.imports.services import dsr_import
 from catalogue.models import SupersededDSR
 from dsrhub.webhooks.asyncapi import event_schema
