@@ -6,16 +6,21 @@ import re
 import shutil
 import subprocess
 import sys
+from datetime import date
+from decimal import Decimal
 from pathlib import Path
 
 import pytest
 from django.conf import settings
 from django.contrib.auth.models import User
 
+from subscriptions.limits.following import limits_follow
+from subscriptions.limits.services import price_limit_set
+from subscriptions.models import LimitSpan
 from tests import recipes
 from tests.catalogue.helpers import ES_JANUARY, HEADER, NO_JANUARY, import_report, line, write_report
 from tests.programs import missing, program
-from tests.subscriptions.helpers import add, event, subscribe
+from tests.subscriptions.helpers import DATA, add, event, subscribe
 from tests.waiting import PATIENCE
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -23,8 +28,10 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 @pytest.fixture
 def server(running_server, tmp_path):
-    """A server with usage, and with a DSR in which one of two recordings has more than half of the revenue."""
+    """A server with usage that reached a limit, and with a DSR of two recordings, one with most of the revenue."""
     add(event(subscribe(), price="0.10", amount=2**53 - 1))
+    price_limit_set(usage_type=DATA, span=LimitSpan.MONTH, price=Decimal("0.10"), since=date(2026, 1, 1))
+    limits_follow()
     import_report(tmp_path, ES_JANUARY, line("a", usages="3", revenue="0.75"), line("b", revenue="0.25"))
     recipes.superuser.make(username="admin")
     return running_server
@@ -37,6 +44,7 @@ PRINTED = [
     "a 0.75 3",
     "0.10 kilobytes",
     "subscription_id,usage_type,total_price,total_usage,unit",
+    "2026-01-05 0.10 all month true",
     f"loaded {NO_JANUARY}",
     f"{ES_JANUARY} {NO_JANUARY}",
     "Invalid token.",
@@ -49,6 +57,21 @@ PRINTED = [
     "sprint 2026-01 1 5.50",
     "sprint",
     "scope_missing",
+    "201 5.50 sprint 2026-01",
+    "0.10 5.50",
+    "false",
+    "204",
+    "404",
+    "201 statistics whsec_",
+    "rotated",
+    "user",
+    "webhook_disabled",
+    "202 webhook.test waiting",
+    "the same event again, in 1 delivery",
+    "usage.limit_reached",
+    "scope_missing",
+    "204",
+    "404",
 ]
 REPORT = "\n".join((HEADER, line("a", revenue="10"), ""))
 
@@ -87,21 +110,42 @@ from client.api.session import token_create
 from client.api.subscriptions import (
     subscriptions_change,
     subscriptions_create,
+    subscriptions_crossings,
+    subscriptions_limits,
+    subscriptions_limits_delete,
+    subscriptions_limits_set,
     subscriptions_list,
     subscriptions_records_create,
     subscriptions_usage,
     subscriptions_usage_csv,
     subscriptions_usage_of_carriers,
 )
+from client.api.webhooks import (
+    webhooks_change,
+    webhooks_create,
+    webhooks_delete,
+    webhooks_deliveries,
+    webhooks_list,
+    webhooks_read,
+    webhooks_resend,
+    webhooks_rotate,
+    webhooks_test,
+)
 from client.models import (
     AuthTokenRequest,
     CarrierEnum,
+    EventsEnum,
     NewSubscriptionRequest,
     PatchedChangedSubscriptionRequest,
+    PatchedWebhookChangeBodyRequest,
+    PriceLimitBodyRequest,
     RecordRequest,
+    SpanEnum,
     SubscriptionStatusEnum,
     SubscriptionsUsageOfCarriersGroupBy,
     UploadParametersRequest,
+    UsageTypeEnum,
+    WebhookBodyRequest,
 )
 from client.types import File
 
@@ -114,6 +158,9 @@ days = {"from_": date(2026, 1, 1), "to": date(2026, 1, 31)}
 for total in subscriptions_usage.sync(client=anybody, **days):
     print(total.total_price, total.unit)
 print(subscriptions_usage_csv.sync(client=anybody, **days).splitlines()[0])
+reached = subscriptions_crossings.sync_detailed(client=anybody, **days)
+for one in reached.parsed:
+    print(one.day, one.price_limit, one.limit_of.value, one.span.value, reached.headers["current"])
 
 token = token_create.sync(client=anybody, body=AuthTokenRequest("admin", "lovelace")).token
 admin = AuthenticatedClient(base_url=url, token=token)
@@ -148,6 +195,38 @@ days = {"from_": date(2026, 1, 1), "to": date(2026, 1, 5)}
 print(row.carrier.value, row.month, row.subscription_count, row.total_price)
 print(subscriptions_list.sync(client=meter, id=str(one.id))[0].carrier.value)
 print(dsrs_read.sync(1, client=meter).code)
+
+monthly = {"usage_type": UsageTypeEnum("data"), "span": SpanEnum("month")}
+of_sprint = PriceLimitBodyRequest(**monthly, price="5.50", carrier=CarrierEnum("sprint"), since="2026-01")
+done = subscriptions_limits_set.sync_detailed(client=admin, body=of_sprint)
+limit = done.parsed
+print(done.status_code.value, limit.price, limit.carrier, limit.since)
+print(*[each.price for each in subscriptions_limits.sync(client=anybody)])
+print(subscriptions_crossings.sync_detailed(client=anybody).headers["current"])
+print(subscriptions_limits_delete.sync_detailed(limit.id, client=admin).status_code.value)
+print(subscriptions_limits_delete.sync_detailed(limit.id, client=admin).status_code.value)
+
+new = WebhookBodyRequest("statistics", "https://198.41.0.4/events", [EventsEnum("usage.limit_reached")])
+done = webhooks_create.sync_detailed(client=admin, body=new)
+number, secret = done.parsed.webhook.id, done.parsed.secret
+print(done.status_code.value, done.parsed.webhook.name, secret[:6])
+print("rotated" if webhooks_rotate.sync(number, client=admin).secret != secret else "as before")
+off, on = (PatchedWebhookChangeBodyRequest(enabled=enabled) for enabled in (False, True))
+print(webhooks_change.sync(number, client=admin, body=off).disabled_reason)
+print(webhooks_test.sync(number, client=admin).code)
+assert webhooks_change.sync(number, client=admin, body=on).enabled
+done = webhooks_test.sync_detailed(number, client=admin)
+sent = done.parsed
+print(done.status_code.value, sent.type_, sent.state.value)
+again = webhooks_resend.sync(number, sent.id, client=admin)
+deliveries = webhooks_deliveries.sync(number, client=admin)
+if again.message_id == sent.message_id and again.content.to_dict()["data"] == {"webhook": number}:
+    print("the same event again, in", len(deliveries), "delivery")
+for each in webhooks_list.sync(client=admin):
+    print(*[kind.value for kind in each.events])
+print(webhooks_list.sync(client=meter).code)
+print(webhooks_delete.sync_detailed(number, client=admin).status_code.value)
+print(webhooks_read.sync_detailed(number, client=admin).status_code.value)
 """
 
 

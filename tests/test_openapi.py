@@ -14,6 +14,7 @@ from django.db import close_old_connections
 from django.test.utils import override_script_prefix
 from hypothesis import settings
 from markdown_it import MarkdownIt
+from openapi_schema_validator import OAS30Validator
 from openapi_spec_validator import validate
 from playwright.sync_api import expect
 from schemathesis.specs.openapi.checks import negative_data_rejection, positive_data_acceptance
@@ -200,6 +201,50 @@ COUNTERS = {
     "LimitCrossing": ["id", "subscription_id"],
     "WebhookDelivery": ["id"],
 }
+
+
+def examples(document):
+    """Each example of a body or an answer: the operation, the name of the example, its schema, and its value."""
+    operations = [operation for path in document["paths"].values() for operation in path.values()]
+    for operation in operations:
+        for part in (operation.get("requestBody", {}), *operation["responses"].values()):
+            for content in part.get("content", {}).values():
+                for name, example in content.get("examples", {}).items():
+                    yield operation["operationId"], name, content["schema"], example["value"]
+
+
+def test_every_example_is_valid(document):
+    wrong = []
+    for operation, name, part, value in examples(document):
+        # References begin at the root.
+        validator = OAS30Validator({"allOf": [part], "components": document["components"]})
+        wrong += [f"{operation}, {name}: {error.message}" for error in validator.iter_errors(value)]
+    assert wrong == []
+
+
+# What programs of carriers use.
+WITH_EXAMPLES = {
+    "subscriptions_create",
+    "subscriptions_list",
+    "subscriptions_read",
+    "subscriptions_change",
+    "subscriptions_records_create",
+    "subscriptions_limits",
+    "subscriptions_limits_set",
+    "subscriptions_crossings",
+    "webhooks_list",
+    "webhooks_create",
+    "webhooks_read",
+    "webhooks_change",
+    "webhooks_rotate",
+    "webhooks_test",
+    "webhooks_deliveries",
+    "webhooks_resend",
+}
+
+
+def test_usage_limits_and_webhooks_have_examples(document):
+    assert {operation for operation, *_ in examples(document)} == WITH_EXAMPLES
 
 
 def test_counters_have_64_bits(document):

@@ -113,7 +113,8 @@ def _adapted(parameters: dict[str, Any]) -> dict[str, Any] | None:
 def _array(values: list[Any]) -> str:
     """An array as one literal. The driver writes ARRAY[...], and PostgreSQL parses each element of it as an
     expression: with thousands of DSRs, that would take most of a statement's time."""
-    return "{" + ",".join(map(_element, values)) + "}"
+    texts = map(str if set(map(type, values)) == {int} else _element, values)
+    return "{" + ",".join(texts) + "}"
 
 
 def _element(value: Any) -> str:

@@ -4,7 +4,7 @@ from typing import Any
 
 from django.utils.translation import gettext_lazy
 from drf_spectacular.types import OpenApiTypes
-from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema
+from drf_spectacular.utils import OpenApiExample, OpenApiParameter, OpenApiResponse, extend_schema
 from rest_framework import serializers, status
 from rest_framework.parsers import JSONParser
 from rest_framework.request import Request
@@ -160,6 +160,35 @@ class LimitCrossingSerializer(serializers.Serializer[LimitCrossing]):
 
 # --- Views -----------------------------------------------------------------------------------------------------
 
+NEW_LIMIT = {"usage_type": "data", "span": "month", "price": "12.50", "carrier": "att", "since": "2026-01"}
+LIMIT = {"id": 1, "subscription": None, **NEW_LIMIT}
+ONE_LIMIT = OpenApiExample("A price limit", value=LIMIT, response_only=True)
+NEW_LIMITS = [
+    OpenApiExample("Of a carrier", value=NEW_LIMIT, request_only=True),
+    OpenApiExample(
+        "Of a subscription",
+        value={"usage_type": "voice", "span": "total", "price": "100", "subscription": 7},
+        request_only=True,
+    ),
+    OpenApiExample("Of all", value={"usage_type": "data", "span": "month", "price": "50"}, request_only=True),
+]
+CROSSING = OpenApiExample(
+    "A limit that was reached",
+    value={
+        "id": 5,
+        "subscription_id": 7,
+        "usage_type": "data",
+        "span": "month",
+        "month": "2026-01",
+        "day": "2026-01-20",
+        "price_limit": "12.50",
+        "limit_of": "carrier",
+        "found_at": "2026-01-20T08:30:00.123456Z",
+        "withdrawn_at": None,
+    },
+    response_only=True,
+)
+
 
 class PriceLimitListView(APIView):
     write_permissions = {"POST": "subscriptions.add_pricelimit"}
@@ -171,6 +200,7 @@ class PriceLimitListView(APIView):
         tags=["subscriptions"],
         parameters=[PriceLimitParameters, EXACT_IN_WORDS],
         responses={200: PriceLimitSerializer(many=True), 400: WRONG_PARAMETERS, 401: READS_CLOSED},
+        examples=[ONE_LIMIT],
     )
     def get(self, request: Request) -> Response:
         """The price limits. Of a subscription, its own one applies, else that of its carrier, else that of all.
@@ -195,6 +225,7 @@ class PriceLimitListView(APIView):
             **REFUSED,
             **OF_JSON_BODIES,
         },
+        examples=[ONE_LIMIT, *NEW_LIMITS],
     )
     def post(self, request: Request) -> Response:
         """Set the price limit of a subscription, of a carrier or of all, in place of the one it has.
@@ -230,6 +261,7 @@ class LimitCrossingListView(APIView):
         tags=["subscriptions"],
         parameters=[CrossingParameters, EXACT_IN_WORDS, CURRENT],
         responses={200: LimitCrossingSerializer(many=True), 400: WRONG_PARAMETERS, 401: READS_CLOSED},
+        examples=[CROSSING],
     )
     def get(self, request: Request) -> Response:
         """Which subscription first reached which price limit, on which day.

@@ -228,7 +228,8 @@ PROBLEM = {
     "message": "No subscription has this id.",
 }
 EXAMPLES = [
-    OpenApiExample("Records", value=[RECORD], request_only=True),
+    # The document has a list of it, as the body is one.
+    OpenApiExample("Records", value=RECORD, request_only=True),
     OpenApiExample("Added", value={"added": 1, "repeated": 0, "refused": 0}, response_only=True, status_codes=["201"]),
     OpenApiExample(
         "Repeated", value={"added": 0, "repeated": 1, "refused": 0}, response_only=True, status_codes=["200"]

@@ -7,6 +7,7 @@ Numbers may be numbers or texts; every digit counts.
 import json
 from collections.abc import Iterator, Mapping
 from decimal import Decimal
+from itertools import permutations
 from typing import Any
 
 from dsrhub.texts.wording import printable
@@ -26,6 +27,14 @@ from subscriptions.records.files import (
 
 # A record with its usage type, or its problem.
 Sent = tuple[UsageType, UsageEvent] | RecordProblem
+
+# The property of the amount, by the names of all properties in each order. Records of other properties are wrong.
+AMOUNTS_BY_NAMES = {
+    names: amount
+    for amount in AMOUNT_COLUMNS
+    for optional in ((), (EXTERNAL_ID,))
+    for names in permutations((*REQUIRED_COLUMNS, amount, *optional))
+}
 
 
 class Doubled(dict[str, Any]):
@@ -66,14 +75,11 @@ def line_record(position: int, line: bytes) -> Sent:
 
 def sent_record(position: int, found: Any) -> Sent:
     """The record that an object is. The service that adds it checks the ranges of values and the time zone."""
-    if type(found) is not dict or not found.keys() <= COLUMNS:
+    name = AMOUNTS_BY_NAMES.get(tuple(found)) if type(found) is dict else None
+    if name is None:
         return _wrong_properties(position, found)
-    amounts = AMOUNT_COLUMNS.keys() & found.keys()
-    if len(amounts) != 1:
-        return RecordProblem(position, " or ".join(AMOUNT_COLUMNS), "", "one_amount_needed")
-    (name,) = amounts
-    subscription, moment = _whole(found.get("subscription_id")), _moment(found.get("usage_date"))
-    price, amount, external_id = _number(found.get("price")), _whole(found[name]), found.get(EXTERNAL_ID)
+    subscription, moment = _whole(found["subscription_id"]), _moment(found["usage_date"])
+    price, amount, external_id = _number(found["price"]), _whole(found[name]), found.get(EXTERNAL_ID)
     if subscription is None or moment is None or price is None or amount is None:
         return _wrong_value(position, name, found)
     if external_id is not None and type(external_id) is not str:
@@ -92,15 +98,16 @@ def _wrong_properties(position: int, found: Any) -> RecordProblem:
         return RecordProblem(position, "record", shown(found), "not_an_object")
     if isinstance(found, Doubled):
         return RecordProblem(position, "record", "", "property_repeated")
-    name = next(iter(found.keys() - COLUMNS))
-    return RecordProblem(position, shown(name), shown(found[name]), "property_unknown")
+    for name in found.keys() - COLUMNS:
+        return RecordProblem(position, shown(name), shown(found[name]), "property_unknown")
+    if len(AMOUNT_COLUMNS.keys() & found.keys()) != 1:
+        return RecordProblem(position, " or ".join(AMOUNT_COLUMNS), "", "one_amount_needed")
+    missing = next(name for name in REQUIRED_COLUMNS if name not in found)
+    return RecordProblem(position, missing, "", "property_missing")
 
 
 def _wrong_value(position: int, amount: str, found: Mapping[str, Any]) -> RecordProblem:
     """The first problem of an object of which one of these values is none."""
-    for name in REQUIRED_COLUMNS:
-        if name not in found:
-            return RecordProblem(position, name, "", "property_missing")
     reads = {"subscription_id": _whole, "usage_date": _moment, "price": _number, amount: _whole}
     name = next(name for name, read in reads.items() if read(found[name]) is None)
     return RecordProblem(position, name, shown(found[name]), CODES.get(name, "not_a_whole_number"))

@@ -2,7 +2,7 @@
 
 import re
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import date, datetime
 from decimal import Decimal
 from itertools import chain, islice
@@ -24,7 +24,8 @@ from subscriptions.records.events import (
 )
 
 PROBLEM_LIMIT = 100
-LINES_IN_A_BLOCK = 1000
+# A few kilobytes, so that the server reads the first lines while the next are made.
+LINES_IN_A_BLOCK = 100
 
 # A valid line of the fast path: all values are in range, and the time has a zone.
 PLAIN_LINE = re.compile(
@@ -42,9 +43,9 @@ class RecordLoad:
     """Records for COPY. Checks and counts them, and collects the keys to mark.
 
     COPY cannot see a partition that was created after it started. So a COPY ends before a record whose day has no
-    partition (`missing_day`), and the next COPY starts with that record. The first record with an external id and all
-    later records go to a staging table. There are also records with an external id whose day is sealed: only the
-    database knows whether they are stored already, under the day of another time zone.
+    partition (`missing_day`), and the next COPY starts with that record. It also ends before the first record with an
+    external id: only the database knows which of these are stored already, perhaps under a sealed day of another time
+    zone. So that record and all later ones are added in another way: see `storage.records_load`.
     """
 
     def __init__(
@@ -66,15 +67,11 @@ class RecordLoad:
         self._latest_day = latest_usage_day()
         self._days: dict[date, str] = {}
 
-    @property
-    def is_unfinished(self) -> bool:
-        return bool(self._put_back)
-
     def lines(self) -> Iterator[str]:
         """Lines for COPY into the table of records, up to a record without a partition or with an external id."""
         self.missing_day = None
         partitioned_days, marks = self.partitioned_days, self.marks
-        for accepted in chain(self._put_back_records(), self._remaining):
+        for accepted in self.all_remaining():
             position, subscription, external_id, day, line = accepted
             if external_id is not None or day not in partitioned_days:
                 self.missing_day = day if external_id is None else None
@@ -86,13 +83,33 @@ class RecordLoad:
                 keys.add(subscription)
             yield line
 
-    def staged_lines(self) -> Iterator[str]:
-        """Lines of all remaining records, for COPY into the staging table."""
-        for position, _, external_id, day, line in chain(self._put_back_records(), self._remaining):
+    def few_remaining(self, most: int) -> list[Accepted] | None:
+        """All remaining records; None if there are more than `most`, which then remain."""
+        records = list(islice(self.all_remaining(), most + 1))
+        if len(records) > most:
+            self._put_back = records[::-1]
+            return None
+        return records
+
+    def all_remaining(self) -> Iterator[Accepted]:
+        return chain(self._put_back_records(), self._remaining)
+
+    def staged_lines(self, records: Iterable[Accepted]) -> Iterator[str]:
+        """Lines of remaining records, for COPY into the staging table."""
+        for position, _, external_id, day, line in records:
             self.count = position
             self.staged_days.add(day)
-            text = "\\N" if external_id is None else external_id.replace("\\", "\\\\")
-            yield f"{line[:-1]}\t{text}\t{position}\n"
+            yield f"{line[:-1]}\t{_cell(external_id)}\t{position}\n"
+
+    def named_lines(self, records: Iterable[Accepted]) -> Iterator[str]:
+        """Lines of remaining records with external ids, for COPY into the table of records."""
+        marks = self.marks
+        for position, subscription, external_id, day, line in records:
+            self.count = position
+            keys = marks[day]
+            if len(keys) <= KEYS_MARKED_SINGLY:
+                keys.add(subscription)
+            yield f"{line[:-1]}\t{_cell(external_id)}\n"
 
     def refuse_problems(self, unknown: list[RecordProblem]) -> None:
         """Raise the exception of the iterator of records, if any, or else refuse the invalid records."""
@@ -142,7 +159,8 @@ class RecordLoad:
             if day in self.sealed or day > self._latest_day:
                 return None
             text = self._days[day] = day.isoformat()
-        line = f"{subscription}\t{usage_date.isoformat()}\t{text}\t{price}\t{amount}\n"
+        # `!s`, as formatting a Decimal takes several times as long as its text.
+        line = f"{subscription}\t{usage_date.isoformat()}\t{text}\t{price!s}\t{amount}\n"
         return (position, subscription, external_id, day, line) if PLAIN_LINE.fullmatch(line) else None
 
     def _slow_path(self, position: int, record: UsageEvent | RecordProblem) -> Accepted | None:
@@ -160,6 +178,11 @@ class RecordLoad:
             if len(self._problems) < PROBLEM_LIMIT:
                 self._problems.append(problem)
         return None
+
+
+def _cell(external_id: str | None) -> str:
+    """The external id as COPY reads it."""
+    return "\\N" if external_id is None else external_id.replace("\\", "\\\\")
 
 
 def _is_plain_id(external_id: object) -> bool:

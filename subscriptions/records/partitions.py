@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from datetime import date, timedelta
 from typing import Any
 
-from django.db import connection, transaction
+from django.db import connection
 from psycopg2 import sql
 
 from dsrhub.database.locks import USAGE_PARTITION
@@ -18,6 +18,13 @@ from subscriptions.models import RECORD_MODELS, SealedDay, UsageType
 # Creating a partition only waits for other changes of the same tables, not for readers or writers.
 OPEN_LOCK_TIMEOUT = FREEZE_LOCK_TIMEOUT = "5s"
 DROP_LOCK_TIMEOUT = "100ms"
+# In one round trip: each batch of records begins with it.
+RELOAD = """
+SAVEPOINT usage_reload;
+LOCK TABLE subscriptions_sealedday IN ROW SHARE MODE;
+ROLLBACK TO SAVEPOINT usage_reload;
+RELEASE SAVEPOINT usage_reload
+"""
 
 
 def parent_table(usage_type: UsageType) -> sql.Identifier:
@@ -57,11 +64,8 @@ def partitions_reload() -> None:
     transaction that already holds all its locks would miss the new partitions. So this takes a lock that nothing else
     holds, and releases it.
     """
-    if not connection.in_atomic_block:
-        return
-    savepoint = transaction.savepoint()
-    execute("LOCK TABLE subscriptions_sealedday IN ROW SHARE MODE")
-    transaction.savepoint_rollback(savepoint)
+    if connection.in_atomic_block:
+        execute(RELOAD)
 
 
 def _create_committed(usage_type: UsageType, days: list[date]) -> None:

@@ -21,7 +21,7 @@ from subscriptions.records.events import (
     refuse,
     usage_day,
 )
-from subscriptions.records.loading import PROBLEM_LIMIT, RecordLoad, blocks
+from subscriptions.records.loading import PROBLEM_LIMIT, Accepted, RecordLoad, blocks
 from subscriptions.records.partitions import (
     parent_table,
     partitioned_days,
@@ -86,7 +86,8 @@ CREATE TEMP TABLE IF NOT EXISTS usage_staged (
 ) ON COMMIT DELETE ROWS;
 DELETE FROM usage_staged
 """
-# The planner needs no statistics of fewer staged records than this.
+# The planner needs no statistics of fewer staged records than this. So many are also held in memory: they are staged
+# only if some of them may be stored already.
 FEW_STAGED = 10_000
 
 # Writers of external ids lock the subscription until they commit. So the second of two writers of one id finds the
@@ -95,6 +96,19 @@ LOCK_SUBSCRIPTIONS = """
 SELECT id FROM subscriptions_subscription WHERE id IN (
     SELECT subscription_id FROM ({given}) AS given WHERE external_id IS NOT NULL
 ) ORDER BY id FOR NO KEY UPDATE
+"""
+# Whether there is a record under one of some external ids. OFFSET makes the planner look up each id by the index: where
+# it knows no statistics of new records, it would rather read and sort all of them.
+KNOWN = """
+SELECT FROM unnest(%(external_ids)s::varchar[], %(subscriptions)s::bigint[]) AS given (external_id, subscription_id)
+WHERE EXISTS (
+    SELECT FROM {table} AS there
+    WHERE (there.external_id, there.subscription_id) = (given.external_id, given.subscription_id) OFFSET 0
+) OR EXISTS (
+    SELECT FROM subscriptions_unplainexternalid AS unplain
+    WHERE (unplain.usage_type, unplain.plain_id, unplain.subscription_id)
+        = ({type}, given.external_id, given.subscription_id) OFFSET 0
+) LIMIT 1
 """
 # The given records whose external id is stored already, and whether the stored values differ. Ids in another than
 # their plain form are those of earlier releases.
@@ -177,9 +191,12 @@ def records_load(
             load.partitioned_days.add(load.missing_day)
             copy_blocks(_copy_statement(usage_type), blocks(load.lines()))
         added = load.count
-        if load.is_unfinished:
-            _stage(load)
+        few = load.few_remaining(FEW_STAGED)
+        if few is None:
+            _stage(load, load.all_remaining())
         load.refuse_problems(unknown_subscriptions(load.first_positions))
+        if few:
+            added += _add_new(usage_type, load, few)
         _mark(usage_type, load.marks)
         if load.count > added:
             rows_of(statement_for(LOCK_SUBSCRIPTIONS, usage_type, STAGED))
@@ -198,7 +215,7 @@ def records_check(
     """
     with transaction.atomic():
         load = RecordLoad(records, set(), set() if backfill else sealed_days(usage_type))
-        _stage(load)
+        _stage(load, load.all_remaining())
         load.refuse_problems(unknown_subscriptions(load.first_positions))
         ((count, *totals),) = rows_of(STAGED_TOTALS)
         _remove_staged_repeats(usage_type, load)
@@ -206,11 +223,35 @@ def records_check(
     return count, new, *totals
 
 
-def _stage(load: RecordLoad) -> None:
-    """Copy the remaining records into the staging table."""
+def _add_new(usage_type: UsageType, load: RecordLoad, remaining: list[Accepted]) -> int:
+    """Add all remaining records of a load, and return their number, if each certainly is new. Otherwise stage them, and
+    return 0."""
+    named = [(subscription, external_id) for _, subscription, external_id, _, _ in remaining if external_id is not None]
+    subscriptions_lock(subscription for subscription, _ in named)
+    # While this waited for another writer, that one may have added a partition with one of the ids.
+    partitions_reload()
+    days = {day for *_, day, _ in remaining}
+    if days & load.sealed or len(set(named)) < len(named) or _any_is_known(usage_type, named):
+        _stage(load, remaining)
+        return 0
+    if days - load.partitioned_days:
+        partitions_create(usage_type, days - load.partitioned_days)
+    copy_blocks(_copy_statement(usage_type, "external_id"), blocks(load.named_lines(remaining)))
+    return len(remaining)
+
+
+def _any_is_known(usage_type: UsageType, named: Sequence[tuple[int, str]]) -> bool:
+    """Whether a record is stored under one of these subscriptions and external ids."""
+    subscriptions, external_ids = zip(*named, strict=True)
+    parameters = {"subscriptions": list(subscriptions), "external_ids": list(external_ids)}
+    return bool(rows_of(statement_for(KNOWN, usage_type), **parameters))
+
+
+def _stage(load: RecordLoad, records: Iterable[Accepted]) -> None:
+    """Copy remaining records of a load into the staging table."""
     execute(CREATE_STAGED)
     before = load.count
-    copy_blocks("COPY usage_staged FROM STDIN", blocks(load.staged_lines()))
+    copy_blocks("COPY usage_staged FROM STDIN", blocks(load.staged_lines(records)))
     if load.count - before > FEW_STAGED:
         execute("ANALYZE usage_staged")
 
@@ -335,11 +376,12 @@ def statement_for(template: str, usage_type: UsageType, given: sql.SQL = GIVEN) 
     )
 
 
-def _copy_statement(usage_type: UsageType) -> sql.Composed:
+def _copy_statement(usage_type: UsageType, *more: str) -> sql.Composed:
+    columns = ("subscription_id", "usage_date", "day", "price", RECORD_MODELS[usage_type].amount_column, *more)
     return composed(
-        "COPY {table} (subscription_id, usage_date, day, price, {amount}) FROM STDIN",
+        "COPY {table} ({columns}) FROM STDIN",
         table=parent_table(usage_type),
-        amount=sql.Identifier(RECORD_MODELS[usage_type].amount_column),
+        columns=sql.SQL(", ").join(map(sql.Identifier, columns)),
     )
 
 

@@ -3,23 +3,29 @@
 The fixture `page` fails a test that logs an error to the console or sends a request to another host.
 """
 
+import io
+
 import pytest
 from django.conf import settings
 from django.core.management import call_command
 from playwright.sync_api import expect
 
-from tests.browser import signed_in_by_form
+from subscriptions.limits.following import limits_follow
+from tests.browser import signed_in, signed_in_by_form
 from tests.waiting import PATIENCE
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 
 EDITOR = "document.querySelector('.graphiql-query-editor .CodeMirror').CodeMirror"
-# The name of each example, and a part of its answer, taken from the sample files.
+# The name of each example, and a part of its answer, taken from the sample files and the sample usage.
 EXAMPLES = {
     "TopPercentile": '"revenueEur": "34221.1276633990039"',
     "OneResource": '"revenue": "21571.474227928647"',
     "UsageByMonth": '"usages": "1094017203"',
     "Statistics": '"name": "Switzerland"',
+    "SubscriptionUsage": '"totalPrice": "2.88"',
+    "SetPriceLimit": '"since": "2020-02-01"',
+    "PriceLimits": '"totalCount": 22',
 }
 
 
@@ -56,8 +62,11 @@ def response(playground):
     return playground.locator(".result-window .CodeMirror-code")
 
 
-def test_each_example_works_on_the_samples(playground):
+def test_each_example_works_on_the_samples(page, live_server, admin_user):
     call_command("import_dsr", str(settings.BASE_DIR / "data"), jobs=1)  # so their ids are in the order of the names
+    call_command("add_sample_usage", stdout=io.StringIO())
+    signed_in(page, f"{live_server.url}/admin/", "Digital Sales Reports")
+    playground = opened(page, f"{live_server.url}/graphql")
     tabs = playground.locator(".graphiql-tab-button")
     expect(tabs).to_have_text(list(EXAMPLES))
     for name, answer in EXAMPLES.items():
@@ -67,6 +76,7 @@ def test_each_example_works_on_the_samples(playground):
         playground.evaluate("document.querySelector('.result-window .CodeMirror').CodeMirror.setSize(null, 4000)")
         expect(response(playground)).to_contain_text(answer)
         expect(response(playground)).not_to_contain_text('"errors"')
+        limits_follow()  # as a worker does
 
 
 def test_the_documentation_shows_the_schema(playground):

@@ -24,6 +24,11 @@ const csv: string = answered(
   await anybody.GET("/subscriptions/usage.csv", { params: { query }, parseAs: "text" }),
 );
 console.log(csv.split("\r\n")[0]);
+const found = await anybody.GET("/subscriptions/crossings/", { params: { query } });
+const reached: Schemas["LimitCrossing"][] = answered(found);
+for (const { day, price_limit, limit_of, span } of reached) {
+  console.log(day, price_limit, limit_of, span, found.response.headers.get("current"));
+}
 
 const { token } = answered(await anybody.POST("/token/", { body: { username: "admin", password: "lovelace" } }));
 const admin = createClient<paths>({ baseUrl, headers: { Authorization: `Bearer ${token}` } });
@@ -78,3 +83,45 @@ const listed = answered(await meter.GET("/subscriptions/", { params: { query: { 
 for (const { carrier } of listed) console.log(carrier);
 const closed: Schemas["Error"] | undefined = (await meter.GET("/dsrs/{id}", { params: { path: { id: 1 } } })).error;
 console.log(closed?.code);
+
+const limited = await admin.POST("/subscriptions/limits/", {
+  body: { usage_type: "data", span: "month", price: "5.50", carrier: "sprint", since: "2026-01" },
+});
+const limit: Schemas["PriceLimit"] = answered(limited);
+console.log(limited.response.status, limit.price, limit.carrier, limit.since);
+const limits: Schemas["PriceLimit"][] = answered(await anybody.GET("/subscriptions/limits/"));
+console.log(limits.map(({ price }) => price).join(" "));
+console.log((await anybody.GET("/subscriptions/crossings/")).response.headers.get("current"));
+const ofLimit = { params: { path: { id: limit.id } } };
+console.log((await admin.DELETE("/subscriptions/limits/{id}/", ofLimit)).response.status);
+console.log((await admin.DELETE("/subscriptions/limits/{id}/", ofLimit)).response.status);
+
+const registered = await admin.POST("/webhooks/", {
+  body: { name: "statistics", url: "https://198.41.0.4/events", events: ["usage.limit_reached"] },
+});
+const { webhook, secret }: Schemas["WebhookSecret"] = answered(registered);
+console.log(registered.response.status, webhook.name, secret.slice(0, 6));
+const ofWebhook = { params: { path: { id: webhook.id } } };
+const rotated = answered(await admin.POST("/webhooks/{id}/rotate/", ofWebhook));
+console.log(rotated.secret !== secret ? "rotated" : "as before");
+const off: Schemas["Webhook"] = answered(await admin.PATCH("/webhooks/{id}/", { ...ofWebhook, body: { enabled: false } }));
+console.log(off.disabled_reason);
+console.log((await admin.POST("/webhooks/{id}/test/", ofWebhook)).error?.code);
+answered(await admin.PATCH("/webhooks/{id}/", { ...ofWebhook, body: { enabled: true } }));
+const tested = await admin.POST("/webhooks/{id}/test/", ofWebhook);
+const sent: Schemas["WebhookDelivery"] = answered(tested);
+console.log(tested.response.status, sent.type, sent.state);
+const again = answered(
+  await admin.POST("/webhooks/{id}/deliveries/{delivery}/resend/", {
+    params: { path: { id: webhook.id, delivery: sent.id } },
+  }),
+);
+const deliveries = answered(await admin.GET("/webhooks/{id}/deliveries/", ofWebhook));
+if (again.message_id === sent.message_id && JSON.stringify(again.content["data"]) === `{"webhook":${webhook.id}}`) {
+  console.log("the same event again, in", deliveries.length, "delivery");
+}
+const webhooks: Schemas["Webhook"][] = answered(await admin.GET("/webhooks/"));
+for (const { events } of webhooks) console.log(events.join(" "));
+console.log((await meter.GET("/webhooks/")).error?.code);
+console.log((await admin.DELETE("/webhooks/{id}/", ofWebhook)).response.status);
+console.log((await admin.GET("/webhooks/{id}/", ofWebhook)).response.status);

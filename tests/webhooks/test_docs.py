@@ -8,13 +8,17 @@ from datetime import date
 from decimal import Decimal
 from pathlib import Path
 
+import jsonschema
 import pytest
 from django.conf import settings
 
 from catalogue.dsrs.services import dsr_delete
 from catalogue.dsrs.statistics.missing import missing_reports_tell
 from catalogue.exceptions import ReportRefused
+from catalogue.imports.loading.reverting import version_revert
 from catalogue.imports.services import dsr_import
+from catalogue.models import SupersededDSR
+from dsrhub.webhooks.asyncapi import event_schema
 from dsrhub.webhooks.models import TEST_EVENT, Event, EventType
 from dsrhub.webhooks.running import events_deliver
 from dsrhub.webhooks.services import webhook_test
@@ -47,9 +51,10 @@ def all_events(real_commits, tmp_path):
     webhook = recipes.webhook.make()
     import_report(tmp_path, NO_JANUARY, line("a"))
     path = write_report(tmp_path, NO_JANUARY, line("b"))
-    dsr = dsr_import(path=path, name=NO_JANUARY, replace=True).dsr
+    dsr_import(path=path, name=NO_JANUARY, replace=True)
     with pytest.raises(ReportRefused):
         import_report(tmp_path, NO_JANUARY.replace("202001", "202002").replace("31", "29"), line("", usages="x"))
+    (dsr,) = version_revert(version_number=SupersededDSR.objects.get().pk)
     dsr_delete(dsr_number=dsr.pk)
     for month in (1, 3):
         start = date(2020, month, 1)
@@ -73,6 +78,24 @@ def test_each_example_has_the_properties_of_real_events(all_events):
         example["type"]: by_type[example["type"]] for example in EXAMPLES
     }
     assert by_type["usage.limit_withdrawn"]["data"] == by_type["usage.limit_reached"]["data"]
+
+
+def complete(schema):
+    """The schema of an event that has no property beside those of the schema."""
+    properties = schema["properties"]
+    return schema | {"properties": properties | {"data": properties["data"] | {"additionalProperties": False}}}
+
+
+def errors(event):
+    validator = jsonschema.Draft7Validator(
+        complete(event_schema(event["type"])), format_checker=jsonschema.Draft7Validator.FORMAT_CHECKER
+    )
+    return [f"{event['type']}: {error.message}" for error in validator.iter_errors(event)]
+
+
+def test_each_event_is_as_the_asyncapi_document_says(all_events):
+    assert {event["type"] for event in all_events} == {*EventType.values, TEST_EVENT}
+    assert [error for event in [*all_events, *EXAMPLES] for error in errors(event)] == []
 
 
 def test_the_page_lists_every_type():

@@ -19,6 +19,7 @@ from dsrhub.api.pages import page_response
 from dsrhub.api.parameters import Parameters, id_in_path
 from dsrhub.texts.marked import gettext_lazy as _
 from dsrhub.webhooks import selectors, services
+from dsrhub.webhooks.api.examples import CHANGES, DELIVERY, NEW_WEBHOOK, RESENT, SECRET, TEST_DELIVERY, WEBHOOK
 from dsrhub.webhooks.api.serializers import (
     DeliveryParameters,
     WebhookBody,
@@ -59,6 +60,7 @@ class WebhookListView(APIView):
         summary="List webhooks",
         tags=["webhooks"],
         responses={200: WebhookSerializer(many=True), 400: WRONG_PARAMETERS, **REFUSED},
+        examples=[WEBHOOK],
     )
     def get(self, request: Request) -> Response:
         """List all webhooks. Needs the permission `view_webhook`."""
@@ -71,6 +73,7 @@ class WebhookListView(APIView):
         tags=["webhooks"],
         request={"application/json": WebhookBody},
         responses={201: WebhookSecretSerializer, **REFUSED, **OF_JSON_BODIES},
+        examples=[NEW_WEBHOOK, SECRET],
     )
     def post(self, request: Request) -> Response:
         """Register an address for some events. Needs the permission `add_webhook`.
@@ -92,6 +95,7 @@ class WebhookView(APIView):
         tags=["webhooks"],
         parameters=[ID],
         responses={200: WebhookSerializer, 400: WRONG_PARAMETERS, **REFUSED, **NOT_FOUND},
+        examples=[WEBHOOK],
     )
     def get(self, request: Request, id: str) -> Response:
         """Return a webhook. Needs the permission `view_webhook`."""
@@ -105,6 +109,7 @@ class WebhookView(APIView):
         parameters=[ID],
         request={"application/json": WebhookChangeBody},
         responses={200: WebhookSerializer, **REFUSED, **NOT_FOUND, **OF_JSON_BODIES},
+        examples=[*CHANGES, WEBHOOK],
     )
     def patch(self, request: Request, id: str) -> Response:
         """Change what is sent, enable or disable a webhook. Needs the permission `change_webhook`.
@@ -137,6 +142,7 @@ class WebhookRotateView(APIView):
         parameters=[ID],
         request=None,
         responses={200: WebhookSecretSerializer, **REFUSED, **NOT_FOUND},
+        examples=[SECRET],
     )
     def post(self, request: Request, id: str) -> Response:
         """Give a webhook a new secret, which is not shown again. Needs the permission `change_webhook`.
@@ -156,6 +162,7 @@ class WebhookTestView(APIView):
         parameters=[ID],
         request=None,
         responses={202: WebhookDeliverySerializer, **REFUSED, **NOT_FOUND, **DISABLED},
+        examples=[TEST_DELIVERY],
     )
     def post(self, request: Request, id: str) -> Response:
         """Let a worker send an event of the type `webhook.test`. Needs the permission `change_webhook`."""
@@ -172,6 +179,7 @@ class DeliveryListView(APIView):
         tags=["webhooks"],
         parameters=[ID, DeliveryParameters, EXACT_IN_WORDS],
         responses={200: WebhookDeliverySerializer(many=True), 400: WRONG_PARAMETERS, **REFUSED, **NOT_FOUND},
+        examples=[DELIVERY],
     )
     def get(self, request: Request, id: str) -> Response:
         """List the events that were sent to a webhook, or wait for it, with the last answers of the receiver.
@@ -197,6 +205,7 @@ class DeliveryResendView(APIView):
         parameters=[ID, DELIVERY_ID],
         request=None,
         responses={202: WebhookDeliverySerializer, **REFUSED, **NOT_FOUND, **DISABLED},
+        examples=[RESENT],
     )
     def post(self, request: Request, id: str, delivery: str) -> Response:
         """Let a worker send an event again, with the same id and content. Needs the permission `change_webhook`."""
