@@ -26,6 +26,7 @@ from dsrhub.admin import DeletedByServiceAdmin, UneditedAdmin
 from dsrhub.cells import grouped, money, plain, rounded
 from dsrhub.list_totals import ListTotalsAdmin, Total
 from dsrhub.permissions import may, may_view
+from dsrhub.values import plain_id
 
 # The page of a message shows the first DSRs and links to the list of all.
 DSRS_ON_A_PAGE = 100
@@ -130,7 +131,7 @@ class ReportMessageAdmin(ListTotalsAdmin, UneditedAdmin, DeletedByServiceAdmin):
         ]
 
     def change_view(self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: Any = None) -> Any:
-        message = ReportMessage.objects.filter(pk=object_id).first() if object_id.isdigit() else None
+        message = ReportMessage.objects.filter(pk=plain_id(object_id)).first()
         shown = {} if message is None else _page_of(message, may_export=_may_export(request))
         return super().change_view(request, object_id, form_url, shown | (extra_context or {}))
 
