@@ -30,6 +30,8 @@ class StrictJSONParser(JSONParser):
 
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     found = dict(pairs)
+    # No answer could name such a property. Raises UnicodeEncodeError, a ValueError.
+    "".join(found).encode()
     if len(found) < len(pairs):
         names = [name for name, _value in pairs]
         raise PropertyRepeated(ascii(next(name for name in names if names.count(name) > 1))[:100])

@@ -1,4 +1,4 @@
-"""Closes a command of django-import-export, which would write rows of any model without our checks and audit entries."""  # noqa: N999 - the name of the command
+"""Closes a command of django-import-export, which writes rows of any model, without a check or an audit entry."""  # noqa: N999 - the name of the command
 
 from argparse import ArgumentParser
 from typing import Any

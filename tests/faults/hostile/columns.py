@@ -368,7 +368,9 @@ def _sales(dialect: Dialect, rows: list[list[str]]) -> list[list[str]]:
     """The rows behind the headings that are sales, each with the cells of HEADINGS and plain numbers."""
     names = [heading.casefold() for heading in HEADINGS]
     heads = [[" ".join(cell.split()).casefold() for cell in row] for row in rows]
-    start = next(place for place, row in enumerate(heads) if {"store", "country", "month", "net"} <= set(row))
+    number = dialect.definition["file"]["heading_row"] or 1
+    wanted = {"store", "country", "month", "net"}
+    start = next(place for place, row in enumerate(heads) if place >= number - 1 and wanted <= set(row))
     places = {name: place for place, name in enumerate(heads[start]) if name in names}
     found = []
     for row in rows[start + 1 :]:
