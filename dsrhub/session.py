@@ -6,11 +6,12 @@ from drf_spectacular.utils import OpenApiResponse, PolymorphicProxySerializer, e
 from rest_framework import serializers
 from rest_framework.authtoken.serializers import AuthTokenSerializer
 from rest_framework.authtoken.views import ObtainAuthToken
+from rest_framework.parsers import FormParser, MultiPartParser
 from rest_framework.request import Request
 from rest_framework.response import Response
-from rest_framework.settings import api_settings
 
 from dsrhub.api.errors import NO_LENGTH, NOT_THIS_TYPE, TOO_LARGE, TOO_MANY, ErrorSerializer, WrongParametersSerializer
+from dsrhub.api.parsers import StrictJSONParser
 from dsrhub.tokens import token_of_sign_in
 
 NOT_RECOGNISED = OpenApiResponse(
@@ -21,8 +22,7 @@ NOT_RECOGNISED = OpenApiResponse(
 
 class TokenView(ObtainAuthToken):
     authentication_classes = ()
-    # Not DRF's own for this view.
-    parser_classes = api_settings.DEFAULT_PARSER_CLASSES
+    parser_classes = (StrictJSONParser, FormParser, MultiPartParser)
 
     @extend_schema(
         operation_id="token_create",

@@ -82,7 +82,7 @@ class PartyAliasAdmin(AuditedAdmin, ChangedAsShownAdmin, DeletedByServiceAdmin):
         return [path("<int:number>/rename/", rename, name="catalogue_partyalias_rename"), *super().get_urls()]
 
     def change_view(self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: Any = None) -> Any:
-        alias = PartyAlias.objects.filter(pk=plain_id(object_id)).first()
+        alias = PartyAlias.objects.filter(pk=plain_id(object_id) or 0).first()
         names = {} if alias is None or not _may_rename(request) else other_names(alias)
         extra = {"renamings": [(_rename_address(cast(PartyAlias, alias), name), name) for name in names]}
         return super().change_view(request, object_id, form_url, extra | (extra_context or {}))

@@ -260,7 +260,7 @@ class DSRAdmin(
         return [path("<int:dsr_number>/file/", file, name="catalogue_dsr_file"), *super().get_urls()]
 
     def change_view(self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: Any = None) -> Any:
-        dsr = self.get_queryset(request).filter(pk=plain_id(object_id)).first()
+        dsr = self.get_queryset(request).filter(pk=plain_id(object_id) or 0).first()
         may_export = self.has_export_permission(request)
         is_ingested = dsr is not None and dsr.status == DSR.Status.INGESTED
         tools = {

@@ -131,7 +131,7 @@ class ReportMessageAdmin(ListTotalsAdmin, UneditedAdmin, DeletedByServiceAdmin):
         ]
 
     def change_view(self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: Any = None) -> Any:
-        message = ReportMessage.objects.filter(pk=plain_id(object_id)).first()
+        message = ReportMessage.objects.filter(pk=plain_id(object_id) or 0).first()
         shown = {} if message is None else _page_of(message, may_export=_may_export(request))
         return super().change_view(request, object_id, form_url, shown | (extra_context or {}))
 

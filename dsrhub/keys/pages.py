@@ -99,7 +99,7 @@ class ApiKeyAdmin(RevocableAdmin):
         return self._secret_page(request, obj, _("API key created"))
 
     def change_view(self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: Any = None) -> Any:
-        key = ApiKey.objects.filter(pk=plain_id(object_id)).first()
+        key = ApiKey.objects.filter(pk=plain_id(object_id) or 0).first()
         extra = {"may_rotate": key is not None and self._may_rotate(request, key)}
         return super().change_view(request, object_id, form_url, extra | (extra_context or {}))
 

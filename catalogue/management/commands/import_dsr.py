@@ -6,6 +6,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
+import psycopg2
 from django.core.management.base import CommandError
 from django.db import Error
 from tqdm import tqdm
@@ -136,7 +137,7 @@ class Command(DsrhubCommand):
     def _catalogue_refresh() -> None:
         try:
             catalogue_refresh()
-        except Error as error:
+        except (Error, psycopg2.Error) as error:
             raise CommandError(
                 f"Not all resources are registered. Run refresh_catalogue to continue: {first_line(error)}"
             ) from None
@@ -178,5 +179,5 @@ def _connected() -> Iterator[None]:
     """Say on one line that the database was lost before anything was imported."""
     try:
         yield
-    except Error as error:
+    except (Error, psycopg2.Error) as error:  # Some statements raise errors of the driver.
         raise CommandError(f"Nothing was imported: {first_line(error)}") from error
