@@ -18,8 +18,8 @@ from django.utils import timezone
 from graphql import GraphQLObjectType, get_named_type
 from rest_framework.authtoken.models import Token
 
-from dsrhub.keys.scopes import Scope
 from dsrhub.models import ApiToken, Tally
+from dsrhub.scopes import Scope
 from graphql_schema.schema import schema
 from tests import recipes
 from tests.catalogue import recipes as catalogue_recipes
@@ -517,7 +517,7 @@ OPEN_TO_STAFF = {
     "admin/password_change/",
     "admin/password_change/done/",
     "admin/jsi18n/",
-    # Finds only what the user may see: see tests/test_navigation.py.
+    # Finds only what the user may see: see tests/pages/test_navigation.py.
     "admin/search/",
 }
 CATCH_ALL = "admin/(?P<url>.*)$"
@@ -542,7 +542,7 @@ PEOPLE = {
     "dsrhub/apikey/1/change/": {"view_apikey"},
     "dsrhub/apikey/1/history/": {"view_apikey"},
     "dsrhub/apikey/1/delete/": {"delete_apikey"},
-    # Needs the permissions to view and to add keys: see tests/keys/test_pages.py.
+    # Needs the permissions to view and to add keys: see tests/admin/test_keys.py.
     "dsrhub/apikey/1/rotate/": set(),
     "dsrhub/apitoken/": {"view_apitoken"},
     "dsrhub/apitoken/add/": {"add_apitoken"},
@@ -749,17 +749,21 @@ def test_no_page_of_the_admin_edits_rows_of_another_model():
 BEFORE_ROUTES = {"/healthz": OPEN, "/readyz": OPEN, "/metrics": "the token of the settings", "/static/": OPEN}
 # All middlewares. A new one may answer by itself: then its address belongs into BEFORE_ROUTES.
 MIDDLEWARES = {
-    *("dsrhub.logs.RequestLogMiddleware", "dsrhub.middleware.HealthMiddleware"),
-    *("dsrhub.metrics.middleware.MetricsMiddleware", "dsrhub.proxy.ProxyMiddleware"),
-    *("dsrhub.middleware.LanguageMiddleware", "dsrhub.responses.CorsMiddleware", "dsrhub.bodies.BodyMiddleware"),
+    *("dsrhub.logs.server.RequestLogMiddleware", "dsrhub.http.middleware.HealthMiddleware"),
+    *("dsrhub.metrics.middleware.MetricsMiddleware", "dsrhub.http.proxy.ProxyMiddleware"),
+    *(
+        "dsrhub.http.middleware.LanguageMiddleware",
+        "dsrhub.http.responses.CorsMiddleware",
+        "dsrhub.http.bodies.BodyMiddleware",
+    ),
     *("django.middleware.security.SecurityMiddleware", "whitenoise.middleware.WhiteNoiseMiddleware"),
-    *("dsrhub.responses.CompressionMiddleware", "dsrhub.responses.CachingMiddleware"),
+    *("dsrhub.http.responses.CompressionMiddleware", "dsrhub.http.responses.CachingMiddleware"),
     *("django.contrib.sessions.middleware.SessionMiddleware", "django.middleware.common.CommonMiddleware"),
     "django.middleware.csrf.CsrfViewMiddleware",
-    *("django.contrib.auth.middleware.AuthenticationMiddleware", "dsrhub.middleware.AdminInputMiddleware"),
+    *("django.contrib.auth.middleware.AuthenticationMiddleware", "dsrhub.http.middleware.AdminInputMiddleware"),
     "django.contrib.messages.middleware.MessageMiddleware",
     *("django.middleware.clickjacking.XFrameOptionsMiddleware", "csp.middleware.CSPMiddleware"),
-    *("dsrhub.throttling.ThrottledMiddleware", "dsrhub.middleware.NodeMiddleware"),
+    *("dsrhub.throttling.ThrottledMiddleware", "dsrhub.http.middleware.NodeMiddleware"),
 }
 
 

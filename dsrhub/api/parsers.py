@@ -6,7 +6,7 @@ from typing import Any
 from rest_framework.exceptions import ParseError
 from rest_framework.parsers import JSONParser
 
-from dsrhub.texts import gettext_lazy as _
+from dsrhub.texts.marked import gettext_lazy as _
 
 
 class PropertyRepeated(ValueError):

@@ -232,7 +232,7 @@ def import_crashed(trial: MixedTrial) -> None:
 
 
 REVERT = """
-from catalogue.imports.reverting import version_revert
+from catalogue.imports.loading.reverting import version_revert
 from catalogue.models import SupersededDSR
 for message in (False, True):
     versions = SupersededDSR.objects.filter(territory_id="GB" if message else "ES").order_by("-superseded_at", "pk")
