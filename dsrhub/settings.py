@@ -228,6 +228,11 @@ REST_FRAMEWORK = {
         "dsrhub.access.authentication.ApiTokenAuthentication",
         "rest_framework.authentication.SessionAuthentication",
     ],
+    "DEFAULT_PARSER_CLASSES": [
+        "dsrhub.api.parsers.StrictJSONParser",
+        "rest_framework.parsers.FormParser",
+        "rest_framework.parsers.MultiPartParser",
+    ],
     "DEFAULT_PERMISSION_CLASSES": ["dsrhub.access.permissions.ReadOpenWriteByPermission"],
     "DEFAULT_THROTTLE_CLASSES": ["dsrhub.throttling.AnonymousThrottle"],
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],

@@ -6,7 +6,7 @@ from typing import Any
 
 import graphene
 from graphene.utils.str_converters import to_camel_case
-from graphql import GraphQLResolveInfo
+from graphql import GraphQLObjectType, GraphQLResolveInfo
 
 from dsrhub.scopes import Scope
 from graphql_schema.arguments import require_scope
@@ -76,3 +76,11 @@ def within_scope(scope: Scope, resolve: Callable[..., Any]) -> Callable[..., Any
 OF_USAGE = {to_camel_case(name) for of in (SubscriptionQueries, PriceLimitQueries) for name in of._meta.fields}
 for name, field in schema.graphql_schema.query_type.fields.items():
     field.resolve = within_scope(Scope.READ_USAGE if name in OF_USAGE else Scope.READ_REPORTS, field.resolve)
+# What a mutation returns leads to lists, too. A key that may only write must not read them.
+TYPES_OF_USAGE = {"Subscription", "PriceLimit", "LimitCrossing"}
+for kind in schema.graphql_schema.type_map.values():
+    if isinstance(kind, GraphQLObjectType) and kind.name not in ("Query", "Mutation"):
+        for field in kind.fields.values():
+            if "first" in field.args and field.resolve:
+                reading = Scope.READ_USAGE if kind.name in TYPES_OF_USAGE else Scope.READ_REPORTS
+                field.resolve = within_scope(reading, field.resolve)

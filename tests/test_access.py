@@ -3,14 +3,19 @@
 import json
 import re
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
+from django.conf import settings as product
+from django.contrib import admin
 from django.contrib.auth.models import Permission, User
 from django.core.files.uploadedfile import SimpleUploadedFile
+from django.core.management import CommandError, call_command, get_commands
 from django.db import connection
-from django.test import Client
+from django.test import Client, RequestFactory
 from django.urls import URLPattern, get_resolver, resolve
 from django.utils import timezone
+from graphql import GraphQLObjectType, get_named_type
 from rest_framework.authtoken.models import Token
 
 from dsrhub.models import ApiToken, Tally
@@ -20,6 +25,7 @@ from tests import recipes
 from tests.catalogue import recipes as catalogue_recipes
 from tests.catalogue.admin.test_permissions import NEEDS as CATALOGUE_NEEDS
 from tests.catalogue.helpers import NO_JANUARY
+from tests.subscriptions import recipes as usage_recipes
 from tests.subscriptions.admin.test_permissions import NEEDS as SUBSCRIPTIONS_NEEDS
 from tests.webhooks import recipes as webhook_recipes
 from tests.webhooks.helpers import write
@@ -385,6 +391,44 @@ def test_a_scope_allows_only_what_needs_it(scope, is_private, settings):
     assert lacking == {name for name in operations if scope_of_field(name) != scope}
 
 
+NESTED = 'usage(from: "2020-01-01", to: "2020-01-02") { edges { node { totalPrice } } }'
+
+
+@pytest.mark.parametrize(
+    "operation",
+    [
+        f"mutation {{ changeSubscription(id: %s) {{ subscription {{ id {NESTED} }} }} }}",
+        f"mutation {{ createSubscription(carrier: att) {{ subscription {{ id {NESTED} }} }} }}",
+    ],
+)
+@pytest.mark.parametrize(
+    ("scopes", "expected"), [(["write_usage"], {"scope_missing"}), (["write_usage", "read_usage"], set())]
+)
+def test_what_a_mutation_returns_does_not_lead_to_what_a_key_may_not_read(operation, scopes, expected):
+    number = usage_recipes.subscription.make().pk
+    client = client_with_key(user_of("superuser"), scopes)
+    assert codes(client, operation.replace("%s", str(number))) == expected
+    assert codes(client, operation.replace("%s", str(number)).replace(NESTED, "")) == set()
+
+
+def lists_below(kind, seen):
+    """The lists that a type of GraphQL leads to, as (type, field)."""
+    found = set()
+    for name, field in kind.fields.items():
+        below = get_named_type(field.type)
+        if "first" in field.args:
+            found.add((kind.name, name))
+        if isinstance(below, GraphQLObjectType) and below.name not in seen:
+            found |= lists_below(below, seen | {below.name})
+    return found
+
+
+def test_mutations_lead_to_lists_of_their_own_application_only():
+    """Each of these asks for the scope that reads it: see above."""
+    payloads = [get_named_type(field.type) for field in schema.graphql_schema.mutation_type.fields.values()]
+    assert set().union(*(lists_below(payload, set()) for payload in payloads)) == {("Subscription", "usage")}
+
+
 def test_a_scope_gives_no_permission():
     client = client_with_key(user_of("signed_in"), Scope.values)
     assert {ask(client, method, address(route)) for route, method, _ in PERMITTED} == {403}
@@ -634,6 +678,161 @@ def test_a_superuser_may_open_every_page(people_addresses):
     closed = {path for path, needed in PEOPLE.items() if not needed} - {"auth/user/add/", "dsrhub/apikey/1/rotate/"}
     expected = {path: 403 if path in closed else 200 for path in PEOPLE}
     assert {path: client.get(people_addresses(path)).status_code for path in PEOPLE} == expected
+
+
+# --- Actions and inlines of the admin -------------------------------------------------------------------------
+
+# The actions of each list, each with its permission. Lists that are not named here have none.
+DELETING = {"delete_selected": "delete"}
+EXPORTING = {"export_selected": "export"}
+LIST_ACTIONS = {
+    "auth.user": DELETING,
+    "auth.group": DELETING,
+    "dsrhub.apikey": DELETING,
+    "dsrhub.apitoken": DELETING,
+    "dsrhub.auditentry": EXPORTING,
+    "catalogue.dsr": DELETING | EXPORTING,
+    "catalogue.partyalias": DELETING,
+    "catalogue.reportmessage": DELETING,
+    "catalogue.resource": EXPORTING,
+    "catalogue.supersededdsr": DELETING,
+    "catalogue.template": DELETING,
+    "subscriptions.datausagerecord": DELETING | EXPORTING,
+    "subscriptions.pricelimit": DELETING,
+    "subscriptions.subscription": EXPORTING,
+    "subscriptions.voiceusagerecord": DELETING | EXPORTING,
+    "webhooks.webhook": DELETING,
+}
+
+
+def request_of(user):
+    request = RequestFactory().get("/admin/")
+    request.user = user
+    return request
+
+
+def actions_for(user):
+    """The actions that the lists of the admin offer to a user, by list."""
+    found = {
+        model._meta.label_lower: set(its_admin.get_actions(request_of(user)))
+        for model, its_admin in admin.site._registry.items()
+    }
+    return {label: names for label, names in found.items() if names}
+
+
+def test_every_action_of_a_list_has_a_row():
+    assert actions_for(user_of("superuser")) == {label: set(actions) for label, actions in LIST_ACTIONS.items()}
+
+
+@pytest.mark.parametrize("action", ["delete", "export"])
+def test_an_action_of_a_list_needs_its_permission_only(action):
+    staff = user_of("staff")
+    needing = {
+        label: {name for name, need in actions.items() if need == action} for label, actions in LIST_ACTIONS.items()
+    }
+    own = Permission.objects.filter(codename__startswith=f"{action}_")
+    staff.user_permissions.set(own)
+    assert actions_for(User.objects.get(pk=staff.pk)) == {label: names for label, names in needing.items() if names}
+    staff.user_permissions.set(Permission.objects.exclude(pk__in=own))
+    others = {label: set(LIST_ACTIONS[label]) - names for label, names in needing.items()}
+    assert actions_for(User.objects.get(pk=staff.pk)) == {label: names for label, names in others.items() if names}
+
+
+def test_no_page_of_the_admin_edits_rows_of_another_model():
+    """Inlines have permissions of their own, which no matrix here has."""
+    assert [its_admin for its_admin in admin.site._registry.values() if its_admin.get_inlines(None, None)] == []
+
+
+# --- Answers before the routes ---------------------------------------------------------------------------------
+
+# Who gets an answer from these addresses, which no route has.
+BEFORE_ROUTES = {"/healthz": OPEN, "/readyz": OPEN, "/metrics": "the token of the settings", "/static/": OPEN}
+# All middlewares. A new one may answer by itself: then its address belongs into BEFORE_ROUTES.
+MIDDLEWARES = {
+    *("dsrhub.logs.server.RequestLogMiddleware", "dsrhub.http.middleware.HealthMiddleware"),
+    *("dsrhub.metrics.middleware.MetricsMiddleware", "dsrhub.http.proxy.ProxyMiddleware"),
+    *(
+        "dsrhub.http.middleware.LanguageMiddleware",
+        "dsrhub.http.responses.CorsMiddleware",
+        "dsrhub.http.bodies.BodyMiddleware",
+    ),
+    *("django.middleware.security.SecurityMiddleware", "whitenoise.middleware.WhiteNoiseMiddleware"),
+    *("dsrhub.http.responses.CompressionMiddleware", "dsrhub.http.responses.CachingMiddleware"),
+    *("django.contrib.sessions.middleware.SessionMiddleware", "django.middleware.common.CommonMiddleware"),
+    "django.middleware.csrf.CsrfViewMiddleware",
+    *("django.contrib.auth.middleware.AuthenticationMiddleware", "dsrhub.http.middleware.AdminInputMiddleware"),
+    "django.contrib.messages.middleware.MessageMiddleware",
+    *("django.middleware.clickjacking.XFrameOptionsMiddleware", "csp.middleware.CSPMiddleware"),
+    *("dsrhub.throttling.ThrottledMiddleware", "dsrhub.http.middleware.NodeMiddleware"),
+}
+
+
+def test_every_middleware_is_known():
+    assert set(product.MIDDLEWARE) == MIDDLEWARES
+
+
+@pytest.mark.parametrize("kind", ["anonymous", "superuser"])
+def test_what_is_answered_before_the_routes_is_open_or_needs_its_token(kind, settings):
+    settings.DSRHUB_METRICS_TOKEN = "only Prometheus knows it"
+    settings.DSRHUB_PRIVATE = True
+    client = client_of(kind)
+    answers = {path: client.get(path).status_code for path in BEFORE_ROUTES if path != "/static/"}
+    assert answers == {"/healthz": 200, "/readyz": 200, "/metrics": 401}
+    assert client.get("/static/dsrhub/nothing.js").status_code == 404
+    assert client.post("/healthz").status_code in (200, 405)
+
+
+# --- Commands --------------------------------------------------------------------------------------------------
+
+# Whoever may run programs on the server may run all of these. They only read, write what is in no audit log (such as
+# sums that are worked out again, and sample data), or leave entries in it, which tests/test_audit.py walks.
+READS, WRITES, AUDITED, AUDITED_AS_FOLDER, CLOSED_COMMAND = "reads", "writes", "audited", "folder", "closed"
+COMMANDS = {
+    "add_sample_usage": WRITES,
+    "api_keys": AUDITED,
+    "changepassword": AUDITED,
+    "createsuperuser": AUDITED,
+    "distribute": WRITES,
+    "drf_create_token": AUDITED,
+    "export": READS,
+    "forget_old_tokens": WRITES,
+    "generate_dsrs": READS,
+    "generate_usage": READS,
+    "generateschema": READS,
+    "graphql_schema": READS,
+    "import": CLOSED_COMMAND,
+    "import_dsr": AUDITED,
+    "import_usage": AUDITED,
+    "list_look_alikes": READS,
+    "list_repeated_usage": READS,
+    "load_ecb_rates": AUDITED,
+    "makemigrations": READS,
+    "purge_usage": AUDITED,
+    "refresh_catalogue": AUDITED,
+    "refresh_usage": WRITES,
+    "rename_party": AUDITED,
+    "set_exchange_rate": AUDITED,
+    "spectacular": READS,
+    "templates": AUDITED,
+    "watch": AUDITED_AS_FOLDER,
+    "worker": AUDITED,
+}
+
+
+def test_every_command_has_a_row():
+    of_django = {name for name, application in get_commands().items() if application.startswith("django.")}
+    assert get_commands().keys() - of_django == COMMANDS.keys()
+
+
+def test_audited_commands_are_walked():
+    walks = Path(__file__).with_name("test_audit.py").read_text()
+    audited = [name for name, kind in COMMANDS.items() if kind == AUDITED]
+    assert [name for name in audited if f'call_command("{name}"' not in walks] == []
+
+
+def test_no_command_writes_rows_without_the_services():
+    with pytest.raises(CommandError, match="without any check"):
+        call_command("import", "auth.User", "users.csv")
 
 
 # --- Tokens in the admin ---------------------------------------------------------------------------------------

@@ -28,6 +28,7 @@ from dsrhub.pages.model_admins import ChangedAsShownAdmin, DeletedByServiceAdmin
 from dsrhub.texts import marked as texts
 from dsrhub.texts.spelling import plain_name
 from dsrhub.values.cells import grouped
+from dsrhub.values.numbers import plain_id
 
 SHOWN_COLLISIONS = 100
 
@@ -85,7 +86,7 @@ class PartyAliasAdmin(AuditedAdmin, ChangedAsShownAdmin, DeletedByServiceAdmin):
         return [path("<int:number>/rename/", rename, name="catalogue_partyalias_rename"), *super().get_urls()]
 
     def change_view(self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: Any = None) -> Any:
-        alias = PartyAlias.objects.filter(pk=object_id).first() if object_id.isdigit() else None
+        alias = PartyAlias.objects.filter(pk=plain_id(object_id) or 0).first()
         names = {} if alias is None or not _may_rename(request) else other_names(alias)
         extra = {"renamings": [(_rename_address(cast(PartyAlias, alias), name), name) for name in names]}
         return super().change_view(request, object_id, form_url, extra | (extra_context or {}))

@@ -26,6 +26,7 @@ from dsrhub.access.permissions import may, may_view
 from dsrhub.pages.list_totals import ListTotalsAdmin, Total
 from dsrhub.pages.model_admins import DeletedByServiceAdmin, UneditedAdmin
 from dsrhub.values.cells import grouped, money, plain, rounded
+from dsrhub.values.numbers import plain_id
 
 # The page of a message shows the first DSRs and links to the list of all.
 DSRS_ON_A_PAGE = 100
@@ -130,7 +131,7 @@ class ReportMessageAdmin(ListTotalsAdmin, UneditedAdmin, DeletedByServiceAdmin):
         ]
 
     def change_view(self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: Any = None) -> Any:
-        message = ReportMessage.objects.filter(pk=object_id).first() if object_id.isdigit() else None
+        message = ReportMessage.objects.filter(pk=plain_id(object_id) or 0).first()
         shown = {} if message is None else _page_of(message, may_export=_may_export(request))
         return super().change_view(request, object_id, form_url, shown | (extra_context or {}))
 

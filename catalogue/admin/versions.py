@@ -34,6 +34,7 @@ from dsrhub.exceptions import DsrhubError
 from dsrhub.pages.list_totals import ListTotalsAdmin, Total
 from dsrhub.pages.model_admins import DeletedByServiceAdmin, UneditedAdmin
 from dsrhub.values.cells import grouped, money, plain
+from dsrhub.values.numbers import plain_id
 
 # How many DSRs the page lists that would return together.
 MOST_RETURNING = 100
@@ -160,9 +161,10 @@ class SupersededDSRAdmin(ListTotalsAdmin, UneditedAdmin, DeletedByServiceAdmin):
 
     def change_view(self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: Any = None) -> Any:
         shown: dict[str, Any] = {"may_revert": may_revert(request)}
-        if object_id.isdigit() and self.has_view_permission(request):
+        number = plain_id(object_id)
+        if number is not None and self.has_view_permission(request):
             with suppress(VersionNotFound):  # The page itself says so.
-                shown |= _difference(version_get(version_number=int(object_id)))
+                shown |= _difference(version_get(version_number=number))
         return super().change_view(request, object_id, form_url, shown | (extra_context or {}))
 
     def revert_view(self, request: HttpRequest, number: int) -> HttpResponse:

@@ -26,6 +26,7 @@ from dsrhub.admin.people import RevocableAdmin
 from dsrhub.exceptions import DsrhubError
 from dsrhub.models import ApiKey
 from dsrhub.scopes import Scope
+from dsrhub.values.numbers import plain_id
 
 
 def default_days() -> int:
@@ -98,7 +99,7 @@ class ApiKeyAdmin(RevocableAdmin):
         return self._secret_page(request, obj, _("API key created"))
 
     def change_view(self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: Any = None) -> Any:
-        key = ApiKey.objects.filter(pk=object_id).first() if object_id.isdigit() else None
+        key = ApiKey.objects.filter(pk=plain_id(object_id) or 0).first()
         extra = {"may_rotate": key is not None and self._may_rotate(request, key)}
         return super().change_view(request, object_id, form_url, extra | (extra_context or {}))
 

@@ -6,11 +6,13 @@ from drf_spectacular.utils import OpenApiResponse, PolymorphicProxySerializer, e
 from rest_framework import serializers
 from rest_framework.authtoken.serializers import AuthTokenSerializer
 from rest_framework.authtoken.views import ObtainAuthToken
+from rest_framework.parsers import FormParser, MultiPartParser
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from dsrhub.access.tokens import token_of_sign_in
 from dsrhub.api.errors import NO_LENGTH, NOT_THIS_TYPE, TOO_LARGE, TOO_MANY, ErrorSerializer, WrongParametersSerializer
+from dsrhub.api.parsers import StrictJSONParser
 
 NOT_RECOGNISED = OpenApiResponse(
     PolymorphicProxySerializer("NotRecognised", [ErrorSerializer, WrongParametersSerializer], None),
@@ -20,6 +22,7 @@ NOT_RECOGNISED = OpenApiResponse(
 
 class TokenView(ObtainAuthToken):
     authentication_classes = ()
+    parser_classes = (StrictJSONParser, FormParser, MultiPartParser)
 
     @extend_schema(
         operation_id="token_create",

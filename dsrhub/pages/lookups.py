@@ -51,6 +51,10 @@ class ChosenLookupsAdmin(admin.ModelAdmin):
         except (FieldDoesNotExist, AttributeError):
             return False
 
+    def get_object(self, request: HttpRequest, object_id: str, from_field: str | None = None) -> Any:
+        """A blank `_to_field` names no field. Django looks for one of that name."""
+        return super().get_object(request, object_id, from_field or None)
+
 
 def _parameters(model: Any, item: Any) -> set[str]:
     """The parameters that an item of `list_filter` sends."""

@@ -6,7 +6,6 @@ from django.utils.translation import gettext_lazy
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiExample, OpenApiParameter, OpenApiResponse, extend_schema
 from rest_framework import serializers, status
-from rest_framework.parsers import JSONParser
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
@@ -21,6 +20,7 @@ from dsrhub.api.errors import (
 from dsrhub.api.fields import EXACT_IN_WORDS, ExactField, Int64Field, TextField, WholeNumberField
 from dsrhub.api.pages import PageParameters, page_response
 from dsrhub.api.parameters import Body, id_in_path
+from dsrhub.api.parsers import StrictJSONParser
 from dsrhub.texts.marked import gettext_lazy as _
 from subscriptions.api.serializers import LARGEST_ID, SMALLEST_ID, DayField, PriceField
 from subscriptions.api.subscribers import NO_SUBSCRIPTION
@@ -192,7 +192,7 @@ CROSSING = OpenApiExample(
 
 class PriceLimitListView(APIView):
     write_permissions = {"POST": "subscriptions.add_pricelimit"}
-    parser_classes = [JSONParser]
+    parser_classes = [StrictJSONParser]
 
     @extend_schema(
         operation_id="subscriptions_limits",

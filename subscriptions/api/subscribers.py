@@ -19,7 +19,6 @@ from drf_spectacular.utils import (
 from rest_framework import serializers, status
 from rest_framework.exceptions import ErrorDetail
 from rest_framework.generics import GenericAPIView
-from rest_framework.parsers import JSONParser
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
@@ -34,6 +33,7 @@ from dsrhub.api.errors import (
 from dsrhub.api.fields import EXACT_IN_WORDS, Int64Field
 from dsrhub.api.pages import PageParameters, page_response
 from dsrhub.api.parameters import Parameters, id_in_path
+from dsrhub.api.parsers import StrictJSONParser
 from dsrhub.texts.marked import gettext_lazy as marked
 from subscriptions.api.serializers import LARGEST_ID, SMALLEST_ID
 from subscriptions.exceptions import SubscriptionNotFound
@@ -144,7 +144,7 @@ class SubscriptionListView(GenericAPIView):
     serializer_class = NewSubscriptionSerializer  # for OPTIONS
     filter_backends = [DjangoFilterBackend]
     filterset_class = SubscriptionFilter
-    parser_classes = [JSONParser]
+    parser_classes = [StrictJSONParser]
     write_permissions = {"POST": "subscriptions.add_subscription"}
 
     @extend_schema(
@@ -183,7 +183,7 @@ class SubscriptionListView(GenericAPIView):
 
 
 class SubscriptionDetailView(APIView):
-    parser_classes = [JSONParser]
+    parser_classes = [StrictJSONParser]
     write_permissions = {"PATCH": "subscriptions.change_subscription"}
 
     @extend_schema(

@@ -86,6 +86,10 @@ def test_missing_and_invalid_fields_are_named(client, sent, names):
     [
         ("application/json", "{", 400, "parse_error"),
         ("application/json", "\xff", 400, "parse_error"),
+        ("application/json", "[" * 5000, 400, "parse_error"),
+        ("application/json", '{"username": NaN}', 400, "parse_error"),
+        ("application/json", '{"\\ud800": 1}', 400, "parse_error"),
+        ("application/json", '{"username": "ada", "username": "bob"}', 400, "property_repeated"),
         ("text/plain", "ada", 415, "unsupported_media_type"),
         ("application/json", " " * 65537, 413, "too_large"),
         ("application/x-www-form-urlencoded", "a" * 65537, 413, "too_large"),

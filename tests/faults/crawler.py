@@ -10,7 +10,6 @@ import argparse
 import logging
 import os
 import sys
-import tempfile
 import time
 from collections import Counter
 from collections.abc import Iterator
@@ -20,6 +19,7 @@ from decimal import Decimal
 from html.parser import HTMLParser
 from pathlib import Path
 from random import Random
+from tempfile import TemporaryDirectory
 from urllib.parse import parse_qsl, quote_plus, urljoin, urlsplit
 
 if __name__ == "__main__":
@@ -38,18 +38,22 @@ from django.test import Client, override_settings
 from django.test.utils import setup_test_environment
 from django.urls import Resolver404, resolve
 
+from catalogue.imports.services import dsr_import
 from subscriptions.models import Subscription, UsageType
 from subscriptions.records.events import UsageEvent
 from subscriptions.records.services import usage_records_add
 from tests import recipes as people
 from tests.catalogue import recipes as catalogue
+from tests.catalogue.helpers import ES_JANUARY, line, write_report
 from tests.subscriptions import recipes as subscriptions
+from tests.webhooks import recipes as webhooks
+from tests.webhooks.helpers import write
 
 logger = logging.getLogger(__name__)
 
 # As the bytes of a form: NUL, half a surrogate pair and bytes that are not UTF-8 can be sent as well.
 HOSTILE = [
-    *(b"", b" ", b"x", b"\0", b"a\0b", b"\xed\xa0\x80", b"\xff\xfe", "💥".encode(), "１０".encode()),
+    *(b"", b" ", b"x", b"\0", b"a\0b", b"\xed\xa0\x80", b"\xff\xfe", "💥".encode(), "１０".encode(), "²".encode()),
     *(b"0", b"-1", b"1_0", b"1e999999", b"NaN", b"99999", b"2147483648", b"9223372036854775808", b"9" * 5000),
     *(b"0000-00-00", b"0001-01-01", b"9999-12-31", b"10000-01-01", b"25:61:61", b"23:59:59.9999999"),
     *(b"'\"<>&%s{}", b"../../etc/passwd", b"[]", b'{"a": [1, null]}', b"[" * 5000, b"x" * 100_000, b"1,2,x,,"),
@@ -123,6 +127,9 @@ class PageReader(HTMLParser):
             method = found.get("method", "get").upper()
             self._form = Form(method, urljoin(self.page, found.get("action", "")))
             self.forms.append(self._form)
+            if "data-check" in found:
+                # A script sends the form to this address, before somebody does.
+                self.forms.append(Form(method, urljoin(self.page, found["data-check"]), self._form.fields))
         elif self._form is not None:
             self._handle_field(tag, found)
 
@@ -134,6 +141,9 @@ class PageReader(HTMLParser):
             self._form.fields.append((self._select, value))
         elif tag in ("input", "textarea", "button") and name:
             self._form.fields.append((name, value or b"on" * (found.get("type") == "checkbox")))
+        if "formaction" in found:
+            # The button sends the form to another address.
+            self.forms.append(Form(self._form.method, urljoin(self.page, found["formaction"]), self._form.fields))
 
     def handle_endtag(self, tag):
         if tag == "form":
@@ -257,8 +267,28 @@ def fill() -> None:
     for usage_type in UsageType:
         usage_records_add(usage_type=usage_type, records=[record])
     subscriptions.sealed_day.make()
-    people.token.make(user=people.user.make(username="other"))
+    other = people.user.make(username="other")
+    people.token.make(user=other)
+    people.key.make(user=other)
     people.group.make()
+    _fill_new_tables()
+
+
+def _fill_new_tables() -> None:
+    """What came after the first release: templates, messages, earlier versions, jobs, folders, limits and webhooks."""
+    catalogue.template_version.make()
+    catalogue.dsr_of_message.make(path="message.tsv", sha256=64 * "1")
+    catalogue.party_alias.make()
+    catalogue.import_job.make()
+    catalogue.drop_folder.make()
+    with TemporaryDirectory() as folder:
+        for revenue in ("1", "2"):
+            path = write_report(Path(folder), ES_JANUARY, line("a", revenue=revenue))
+            dsr_import(path=path, name=path.name, replace=True)
+    subscriptions.price_limit.make()
+    subscriptions.limit_crossing.make()
+    webhooks.webhook.make()
+    write()
 
 
 def crawlers() -> list[Crawler]:
@@ -311,10 +341,11 @@ def main() -> None:
     options = parser.parse_args()
     logging.disable(logging.ERROR)
     setup_test_environment()
+    connection.settings_dict["TEST"]["NAME"] = f"dsrhub_crawler_{options.seed}"
     name = connection.creation.create_test_db(verbosity=0, autoclobber=True)
     started = time.monotonic()
     try:
-        with tempfile.TemporaryDirectory() as folder, override_settings(DSRHUB_UPLOAD_DIR=Path(folder, "up")):
+        with TemporaryDirectory() as folder, override_settings(DSRHUB_UPLOAD_DIR=Path(folder, "up")):
             found = crawl(options.requests, options.seed)
     finally:
         connection.creation.destroy_test_db(name, verbosity=0)

@@ -3,7 +3,8 @@
     python -m tests.faults.load [--seconds 60] [--clients 12] [--dsrs 8] [--lines 80000] [--keep]
 
 The program starts the server as a container does, on a free port of this machine, and locust sends the requests.
-Meanwhile `import_dsr`, in processes of its own, replaces two editions of one more report by each other. The program
+Meanwhile `import_dsr`, in processes of its own, replaces two editions of one more report by each other, a program sends
+records of usage, and a worker sends events to a webhook: what was acknowledged must be there in the end. The program
 creates its own database, on the embedded server or on that of DATABASE_URL, and removes it at the end. With --keep, the
 database stays, and the next run finds the reports in it.
 """
@@ -37,7 +38,9 @@ from django.db import connection
 
 from catalogue.models import DSR, Resource
 from catalogue.reports.samples import sample_list, sample_write
+from tests.faults.load_writers import Writers
 from tests.processes import database_url
+from tests.webhooks.receiver import Receiver
 
 # When the memory of the server is measured, as a share of the time.
 MOMENTS = {0: "at the beginning", 0.5: "in the middle", 0.95: "at the end"}
@@ -83,9 +86,16 @@ def run(files: list[Path], folder: Path, options: argparse.Namespace) -> None:
         "DSRHUB_LOG_JSON": "true",
         "LOAD_TARGETS": json.dumps(targets),
     }
+    receiver = Receiver()
+    writers = Writers(receiver)
     connection.close()
     log = folder / "log"
-    with serving(log) as (process, url), importing(editions) as imports:
+    with (
+        receiver.listening(),
+        serving(log) as (process, url),
+        writers.writing(url),
+        importing(editions) as imports,
+    ):
         locust(url, folder, options.clients, WARM_UP).communicate()
         asking = locust(url, folder, options.clients, options.seconds)
         started = time.monotonic()
@@ -95,6 +105,9 @@ def run(files: list[Path], folder: Path, options: argparse.Namespace) -> None:
         output, _ = asking.communicate(timeout=options.seconds + PATIENCE)
     requests_print(folder)
     say(f"imports meanwhile: {len(imports)}, of {options.lines // options.dsrs:,} lines, {max(imports):.1f} s at most")
+    say(str(writers))
+    if faults := writers.faults():
+        sys.exit(f"Records or events were lost: {faults[:5]}")
     if asking.returncode or '"level": "ERROR"' in log.read_text():
         sys.exit(f"There were errors.\n{output}\n{log.read_text()[-5000:]}")
 

@@ -44,8 +44,9 @@ def unpacked(name: str, data: bytes) -> bytes:
 
 def rows(content: bytes) -> list[dict[str, str]]:
     """The cells of each line by their columns. Raises NoReport."""
-    lines = content.removeprefix(b"\xef\xbb\xbf").split(b"\n")
-    if not lines[-1]:
+    lines = content.removeprefix(b"\xef\xbb\xbf").removesuffix(b"\x1a").split(b"\n")
+    # Blank lines at the end are no lines, nor is the Ctrl-Z of DOS.
+    while len(lines) > 1 and not lines[-1].strip(b"\t \r"):
         lines.pop()
     try:
         header, *table = [_cells(line) for line in lines]

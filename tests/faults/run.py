@@ -70,6 +70,10 @@ def main() -> None:
                     trial.run(fault, times=max(1, options.times * SHARES.get(fault.__name__, 5) // 30))
     finally:
         server.remove()
+    if not options.only:
+        # Django cannot change its database: what else is tried has a process of its own.
+        more = [sys.executable, "-m", "tests.faults.mixed", f"--times={max(1, options.times // 3)}"]
+        subprocess.run([*more, f"--seed={options.seed}"], check=True)
     say("All checks passed.")
 
 
@@ -79,11 +83,8 @@ class Trial:
     def __init__(self, server: Server, folder: Path, random: Random) -> None:
         self.server, self.random = server, random
         self.editions = [folder / "first", folder / "second"]
-        for seed, edition in enumerate(self.editions):
+        for edition in self.editions:
             edition.mkdir()
-            for sample, lines in zip(sample_list(len(LINE_COUNTS)), LINE_COUNTS, strict=True):
-                sample_write(edition, sample, seed=seed, lines=lines, recordings=2 * lines)
-        self.names = sorted(path.name for path in self.editions[0].iterdir())
         self.environment = {
             **os.environ,
             "DJANGO_SETTINGS_MODULE": "dsrhub.settings",
@@ -99,6 +100,8 @@ class Trial:
         os.environ |= self.environment
         server.start()
         django.setup()
+        self.write_editions()
+        self.names = sorted(path.name for path in self.editions[0].iterdir())
         self.prepare()
         self.import_all(self.editions[0])
         # The duration of an import that replaces another, from its first statement to its end.
@@ -108,7 +111,12 @@ class Trial:
             self.seconds = time.monotonic() - started
         self.count: Counter[str] = Counter()
 
-    def run(self, fault: Callable[["Trial"], None], times: int) -> None:
+    def write_editions(self) -> None:
+        for seed, edition in enumerate(self.editions):
+            for sample, lines in zip(sample_list(len(LINE_COUNTS)), LINE_COUNTS, strict=True):
+                sample_write(edition, sample, seed=seed, lines=lines, recordings=2 * lines)
+
+    def run(self, fault: Callable[[Any], None], times: int) -> None:
         started = time.monotonic()
         self.count.clear()
         for _ in range(times):

@@ -13,6 +13,15 @@ FOUND = [
     Request("POST", "/admin/subscriptions/datausagerecord/add/", ((b"subscription", b"9" * 30),)),
     Request("POST", "/admin/catalogue/operatorrate/add/", ((b"note", b"a\0b"), (b"currency", b"NOK"))),
 ]
+# Ids that look like numbers: Python takes the first for a digit, and refuses to read the second.
+NO_IDS = ["%C2%B2", "9" * 5000]
+WITH_OWN_PAGES = ["catalogue/dsr", "catalogue/reportmessage", "catalogue/partyalias", "catalogue/supersededdsr"]
+FOUND += [
+    Request("GET", f"/admin/{model}/{number}/change/")
+    for model in [*WITH_OWN_PAGES, "dsrhub/apikey"]
+    for number in NO_IDS
+]
+FOUND += [Request("POST", "/admin/catalogue/operatorrate/1/change/", ((b"_to_field", b""),))]
 
 
 @pytest.mark.django_db(transaction=True)

@@ -4,13 +4,21 @@ import gzip
 import resource
 
 import pytest
+from django.test import Client
 from hypothesis import HealthCheck, given
 from hypothesis import settings as examples
 
+from tests.faults.crawler import fill
 from tests.faults.deliveries import HEADER, RESIDENT, Delivery, bomb, deliveries
 from tests.faults.doors import DOORS, SETTINGS
+from tests.faults.hostile.columns import ColumnFiles, Definitions
+from tests.faults.hostile.graphql import GraphqlRequests
+from tests.faults.hostile.records import RecordRequests
+from tests.faults.hostile.rest import RestRequests
+from tests.faults.hostile.uploads import ColumnUploads
 from tests.faults.messages import messages
 from tests.faults.reference import Totals, totals_of
+from tests.recipes import superuser
 
 MEBIBYTE = 1024
 
@@ -62,6 +70,29 @@ def test_a_bomb_is_refused_in_little_memory(door, kind):
     door.try_with(Delivery(name, bomb(kind), True, ("bomb",)))
     assert door.statuses.keys() & {"400", "refused"}
     assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 64 * MEBIBYTE
+
+
+# --- Other hostile cases ---------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("trial", [ColumnFiles, Definitions])
+def test_no_template_and_no_file_of_columns_leads_to_an_internal_error(trial, tmp_path):
+    tried = trial(tmp_path)
+    tried.run(60, seed=1)
+    assert tried.failures == []
+
+
+@pytest.mark.django_db(transaction=True)
+def test_no_request_leads_to_an_internal_error_or_changes_what_it_refuses(tmp_path, settings):
+    settings.DSRHUB_UPLOAD_DIR = tmp_path
+    fill()
+    client = Client(raise_request_exception=False)
+    client.force_login(superuser.make())
+    for kind, count in ((RestRequests, 40), (GraphqlRequests, 30), (RecordRequests, 30), (ColumnUploads, 6)):
+        trial = kind(client)
+        trial.run(count, seed=1)
+        assert trial.failures == []
+        assert len(trial.statuses) > 1
 
 
 # --- The independent reader ------------------------------------------------------------------------------------

@@ -49,6 +49,7 @@ from dsrhub.import_export.button import StreamingExportMixin
 from dsrhub.pages.list_totals import ListTotalsAdmin, Total
 from dsrhub.pages.model_admins import DeletedByServiceAdmin, UneditedAdmin
 from dsrhub.values.cells import grouped, money, rounded
+from dsrhub.values.numbers import plain_id
 
 USE_TYPES_ON_A_DSR = 100
 # Nobody reads a longer list before a deletion.
@@ -259,7 +260,7 @@ class DSRAdmin(
         return [path("<int:dsr_number>/file/", file, name="catalogue_dsr_file"), *super().get_urls()]
 
     def change_view(self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: Any = None) -> Any:
-        dsr = self.get_queryset(request).filter(pk=object_id).first() if object_id.isdigit() else None
+        dsr = self.get_queryset(request).filter(pk=plain_id(object_id) or 0).first()
         may_export = self.has_export_permission(request)
         is_ingested = dsr is not None and dsr.status == DSR.Status.INGESTED
         tools = {

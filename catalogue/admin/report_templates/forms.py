@@ -179,7 +179,7 @@ def _entry(path: str) -> str:
     names = path.split(".")
     if names[0] == "fields":
         return ".".join(names[3:]) or names[-1]
-    return next((str(int(name) + 1) for name in names if name.isdigit()), names[-1])
+    return next((str(int(name) + 1) for name in names if name.isascii() and name.isdigit()), names[-1])
 
 
 def _part_fields(heading_row: int | None) -> dict[str, forms.Field]:

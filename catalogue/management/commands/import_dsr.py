@@ -1,9 +1,12 @@
 import sys
 from argparse import ArgumentParser
+from collections.abc import Iterator
+from contextlib import contextmanager
 from itertools import islice
 from pathlib import Path
 from typing import Any
 
+import psycopg2
 from django.core.management.base import CommandError
 from django.db import Error
 from tqdm import tqdm
@@ -73,19 +76,22 @@ class Command(DsrhubCommand):
             raise CommandError("--drop-missing needs --replace.")
         declared = DeclaredTotals(**{name: options[f"declared_{name}"] for name in MEASURES})
         name = options["template"]
-        template = None if name is None else template_version(template_named(name))
+        with _connected():
+            template = None if name is None else template_version(template_named(name))
         choices = Choices(
             **{choice: options[choice] for choice in ("replace", "drop_missing", "dry_run")},
             declared=declared,
             template=template,
         )
         try:
-            found = reports_find(options["paths"], is_template_chosen=template is not None)
+            with _connected():
+                found = reports_find(options["paths"], is_template_chosen=template is not None)
         except NoReportFound as error:
             self._print_left_out(error.extra["left_out"])
             raise CommandError(error.message) from None
         self._print_left_out(found.left_out)
-        files, planned, refused = found.files, deliveries_plan(found.files, template), 0
+        with _connected():
+            files, planned, refused = found.files, deliveries_plan(found.files, template), 0
         if not declared.is_empty and (len(planned) != 1 or any(path.is_dir() for path in options["paths"])):
             raise CommandError("Totals are declared of one delivery: name its file, or the files of one message.")
         self._print_repeated(repeated_keys(planned), replace=options["replace"])
@@ -131,7 +137,7 @@ class Command(DsrhubCommand):
     def _catalogue_refresh() -> None:
         try:
             catalogue_refresh()
-        except Error as error:
+        except (Error, psycopg2.Error) as error:
             raise CommandError(
                 f"Not all resources are registered. Run refresh_catalogue to continue: {first_line(error)}"
             ) from None
@@ -166,3 +172,12 @@ def _listed(texts: list[str]) -> str:
     """The first texts, and the number of further ones."""
     more = [f"and {len(texts) - SHOWN_PATHS:,} more"] if len(texts) > SHOWN_PATHS else []
     return ", ".join([*texts[:SHOWN_PATHS], *more])
+
+
+@contextmanager
+def _connected() -> Iterator[None]:
+    """Say on one line that the database was lost before anything was imported."""
+    try:
+        yield
+    except (Error, psycopg2.Error) as error:  # Some statements raise errors of the driver.
+        raise CommandError(f"Nothing was imported: {first_line(error)}") from error

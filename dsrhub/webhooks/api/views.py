@@ -3,7 +3,6 @@
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema
 from rest_framework import status
-from rest_framework.parsers import JSONParser
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
@@ -17,6 +16,7 @@ from dsrhub.api.errors import (
 from dsrhub.api.fields import EXACT_IN_WORDS
 from dsrhub.api.pages import page_response
 from dsrhub.api.parameters import Parameters, id_in_path
+from dsrhub.api.parsers import StrictJSONParser
 from dsrhub.texts.marked import gettext_lazy as _
 from dsrhub.webhooks import selectors, services
 from dsrhub.webhooks.api.examples import CHANGES, DELIVERY, NEW_WEBHOOK, RESENT, SECRET, TEST_DELIVERY, WEBHOOK
@@ -53,7 +53,7 @@ def delivery_number(text: str) -> int:
 class WebhookListView(APIView):
     read_permission = VIEW
     write_permissions = {"POST": ADD}
-    parser_classes = [JSONParser]
+    parser_classes = [StrictJSONParser]
 
     @extend_schema(
         operation_id="webhooks_list",
@@ -87,7 +87,7 @@ class WebhookListView(APIView):
 class WebhookView(APIView):
     read_permission = VIEW
     write_permissions = {"PATCH": CHANGE, "DELETE": DELETE}
-    parser_classes = [JSONParser]
+    parser_classes = [StrictJSONParser]
 
     @extend_schema(
         operation_id="webhooks_read",

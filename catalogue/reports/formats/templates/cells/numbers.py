@@ -33,7 +33,8 @@ class NumberReader:
     def column(self, cells: Sequence[str]) -> Sequence[str]:
         """The numbers of many cells. Most columns have nothing unusual, and are read at once. Raises CellError."""
         joined = "\n".join(cells)
-        if not self._usual.fullmatch(joined + "\n"):
+        # A cell in quotes may have a line end, and would be two numbers.
+        if joined.count("\n") >= len(cells) or not self._usual.fullmatch(joined + "\n"):
             return [self.plain(cell) for cell in cells]
         if self._form.thousands:
             joined = joined.replace(self._form.thousands, "")

@@ -99,6 +99,13 @@ def test_a_cell_in_quotes_may_have_delimiters_quotes_and_line_ends(tmp_path):
     assert lines_of(found, "title") == [('One; "two",  three four',)]
 
 
+@pytest.mark.parametrize("numbers", [{}, {"thousands": ","}, {"decimal": ",", "thousands": "."}])
+def test_a_line_end_in_a_number_does_not_make_two_numbers(tmp_path, numbers):
+    text = csv_text([sale(net="1"), sale(net="1\n2"), sale(net="3")])
+    problems = read_text(tmp_path, text, changed("numbers", numbers)).problems
+    assert problems == [("number_form_differs", 3, "Net", "1\\n2")]
+
+
 def test_without_quotes_a_quote_is_a_character(tmp_path):
     text = csv_text([], delimiter="\t") + "\t".join(sale(title='"One')) + "\r\n"
     found = read_text(tmp_path, text, changed("file", {"delimiter": "\t", "quote": ""}))
