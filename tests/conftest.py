@@ -40,6 +40,7 @@ expect.set_options(timeout=PATIENCE * 1000)
 # Time limits of requests in seconds, timeouts of locks, and numbers of retries.
 BOUNDS = {
     "catalogue.admin.dsrs.COUNT_SECONDS": PATIENCE,
+    "catalogue.admin.folders.SECONDS": PATIENCE,
     "catalogue.admin.imports.AT_ONCE_SECONDS": PATIENCE,
     "catalogue.admin.resources.SEARCH_SECONDS": PATIENCE,
     "catalogue.admin.resources.TOP_SECONDS": PATIENCE,
