@@ -24,12 +24,12 @@ from catalogue.folders.retrying import delivery_retry
 from catalogue.folders.watching import options_of_settings
 from catalogue.models import DSR, DropFolder, RejectedDelivery
 from catalogue.reports.formats.registry import explanation
-from dsrhub.cells import grouped
+from dsrhub.access.permissions import may_view
 from dsrhub.database import locks
 from dsrhub.exceptions import DsrhubError
-from dsrhub.permissions import may_view
 from dsrhub.stores.addresses import Address
-from dsrhub.texts import translated
+from dsrhub.texts.marked import translated
+from dsrhub.values.cells import grouped
 
 # Folders that are read for one page, all at the same time and for so many seconds together.
 FOLDERS_ON_A_PAGE, SECONDS = 10, 4

@@ -21,9 +21,9 @@ from catalogue.imports.finding import why_no_report
 from dsrhub.stores.addresses import Address
 from dsrhub.stores.interface import Store, StoredFile
 from dsrhub.stores.opening import store_of
-from dsrhub.texts import Text
-from dsrhub.texts import gettext_lazy as _
-from dsrhub.values import printable
+from dsrhub.texts.marked import Text
+from dsrhub.texts.marked import gettext_lazy as _
+from dsrhub.texts.wording import printable
 
 logger = logging.getLogger(__name__)
 

@@ -12,14 +12,14 @@ from catalogue.folders.arriving import is_semaphore
 from catalogue.folders.claims import LARGEST_RESULT, OWN, REFUSED, RESULT
 from catalogue.folders.contents import result_read
 from catalogue.models import DropFolder
-from dsrhub.audit import audit
 from dsrhub.database import locks
+from dsrhub.logs.audit import audit
 from dsrhub.models import Action
 from dsrhub.stores.addresses import Address
 from dsrhub.stores.interface import Store
 from dsrhub.stores.opening import store_of
-from dsrhub.texts import gettext_lazy as _
-from dsrhub.values import listed, printable
+from dsrhub.texts.marked import gettext_lazy as _
+from dsrhub.texts.wording import listed, printable
 
 LONGEST_NAME, LONGEST_ERROR = 255, 1000
 
