@@ -1,6 +1,6 @@
 """The errors of deliveries and of questions about DSRs."""
 
-from dsrhub.exceptions import ConflictError, DsrhubError, InvalidArgument, NotFoundError, NotReadyError
+from dsrhub.exceptions import BusyError, ConflictError, DsrhubError, InvalidArgument, NotFoundError, NotReadyError
 
 
 class InvalidReportName(DsrhubError):
@@ -202,6 +202,30 @@ class WaitingFilesTooLarge(ConflictError):
     """The files of a user that wait for others would have more bytes than an upload may have."""
 
     code = "waiting_files_too_large"
+
+
+class FolderBusy(BusyError):
+    """A process works in a drop folder."""
+
+    code = "folder_busy"
+
+
+class FolderOutOfReach(NotReadyError):
+    """A drop folder cannot be reached, or refuses."""
+
+    code = "folder_out_of_reach"
+
+
+class RefusedDeliveryNotFound(NotFoundError):
+    """A drop folder has no refused delivery of this name, or it has no files any more."""
+
+    code = "refused_delivery_not_found"
+
+
+class FileInTheWay(ConflictError):
+    """A file cannot move back into a drop folder, which has another one of its name. `extra` has the `names`."""
+
+    code = "file_in_the_way"
 
 
 class DeliveryGivenUp(DsrhubError):

@@ -184,6 +184,7 @@ class Action(models.TextChoices):
     DSR_REPLACED = "dsr_replaced", _("DSR replaced")
     DSR_REVERTED = "dsr_reverted", _("DSR reverted")
     VERSIONS_DROPPED = "versions_dropped", _("earlier versions dropped")
+    DELIVERY_RETRIED = "delivery_retried", _("refused delivery tried again")
     RATE_SET = "rate_set", _("rate set")
     RATE_DELETED = "rate_deleted", _("rate deleted")
     RATES_LOADED = "rates_loaded", _("ECB rates loaded")

@@ -40,6 +40,7 @@ expect.set_options(timeout=PATIENCE * 1000)
 # Time limits of requests in seconds, timeouts of locks, and numbers of retries.
 BOUNDS = {
     "catalogue.admin.dsrs.admin.COUNT_SECONDS": PATIENCE,
+    "catalogue.admin.folders.SECONDS": PATIENCE,
     "catalogue.admin.imports.admin.AT_ONCE_SECONDS": PATIENCE,
     "catalogue.admin.resources.admin.SEARCH_SECONDS": PATIENCE,
     "catalogue.admin.resources.admin.TOP_SECONDS": PATIENCE,

@@ -20,7 +20,7 @@ from catalogue.dsrs.services import dsr_delete
 from catalogue.exceptions import DSRNotFound, ExchangeRateMissing
 from catalogue.imports.loading.reverting import version_return
 from catalogue.imports.queue.worker import queue_drain
-from catalogue.models import DSR, EcbRate, OperatorRate, PartyAlias, SupersededDSR, Template
+from catalogue.models import DSR, DropFolder, EcbRate, OperatorRate, PartyAlias, SupersededDSR, Template
 from catalogue.rates.services import operator_rate_delete
 from catalogue.report_templates.services import template_save
 from catalogue.reports.formats.templates.definition import definition_json
@@ -256,6 +256,16 @@ def replace_by_a_worker(world, settings):
     assert not AuditEntry.objects.exists()
     queue_drain()
     return "catalogue.dsr", DSR.objects.get().pk
+
+
+@doing("admin", "delivery_retried")
+def try_a_refused_delivery_again(world, settings):
+    settings.DSRHUB_FOLDERS = [parsed_address(str(world.folder))]
+    delivery = world.folder / "refused" / "1"
+    delivery.mkdir(parents=True)
+    (delivery / NO_JANUARY).write_bytes(b"")
+    world.post("catalogue/dsr/folders/retry/", folder=str(world.folder), delivery="1")
+    return "catalogue.dropfolder", DropFolder.objects.get().pk
 
 
 @doing("folder", "dsr_replaced")

@@ -79,9 +79,19 @@ def is_semaphore(name: str) -> bool:
     return ends_in(name, SEMAPHORE) and not name.startswith(".")
 
 
+def message_files(name: str) -> int | None:
+    """The number of files of a message, if the name of one of them tells it: 2 for `_1of2`."""
+    found = FILE_OF_FILES.search(_without_ending(name))
+    return int(found[0].rpartition("of")[2]) if found else None
+
+
 def stem(name: str) -> str:
     """What the names of a delivery's files and of its semaphore have in common."""
+    plain = FILE_OF_FILES.sub("", _without_ending(name))
+    return re.sub("_+", "_", PREFIX.sub("", plain)).strip("_")
+
+
+def _without_ending(name: str) -> str:
     plain = name.casefold().removesuffix(SEMAPHORE)
     ending = next((one for one in sorted(file_endings(), key=len, reverse=True) if plain.endswith(one)), "")
-    plain = FILE_OF_FILES.sub("", plain.removesuffix(ending))
-    return re.sub("_+", "_", PREFIX.sub("", plain)).strip("_")
+    return plain.removesuffix(ending)

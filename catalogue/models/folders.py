@@ -22,7 +22,7 @@ class DropFolder(models.Model):
     left_count = models.IntegerField(default=0, help_text=_("Files that are no reports, or cannot be read."))
 
     class Meta:
-        default_permissions = ()  # No page shows it.
+        default_permissions = ()  # Its page needs the permission to import.
 
     def __str__(self) -> str:
         return self.address

@@ -39,6 +39,7 @@ GROUPS: tuple[tuple[Promise, tuple[Page, ...]], ...] = (
         (
             Page(_("Import reports"), "admin:catalogue_dsr_import", "catalogue.dsr", "import"),
             _list(_("Import jobs"), "catalogue.importjob"),
+            Page(_("Drop folders"), "admin:catalogue_dsr_folders", "catalogue.dsr", "import"),
             _list(_("Templates"), "catalogue.template"),
         ),
     ),

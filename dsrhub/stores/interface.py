@@ -65,6 +65,12 @@ class Store(Protocol):
     def take_is_ended(self, file: StoredFile, folder: str) -> bool:
         """End a move that may have been cut off: whether this file was in both places, and is in the subfolder now."""
 
+    def put_back(self, folder: str, name: str) -> None:
+        """Move a file of a subfolder into the folder itself. Raises FileExistsError where that has another such file.
+
+        It is never in neither place. A move that was cut off is ended by the next call.
+        """
+
     def move_folder(self, folder: str, to: str, *, last: str) -> None:
         """Move a folder with its files, in one step or the file `last` behind the others.
 

@@ -53,6 +53,10 @@ class LocalStore:
         # A file is renamed in one step: what has its name now is another one.
         return False
 
+    def put_back(self, folder: str, name: str) -> None:
+        with folder_open(self._root / folder, self._root) as source, folder_open(self._root, self._root) as target:
+            _move(name, source, target)
+
     def move_folder(self, folder: str, to: str, *, last: str) -> None:
         (source, name), (target, new_name) = (path.rpartition("/")[::2] for path in (folder, to))
         with folder_open(self._root / source, self._root) as old, self._made(target) as new:

@@ -36,6 +36,17 @@ class S3Store(RemoteStore):
         self._remove(source, file.mark)
         return True
 
+    def put_back(self, folder: str, name: str) -> None:
+        source, target = self._path(folder, name), self._path(name)
+        try:
+            found = self._found(name)
+        except FileNotFoundError:
+            self._copy_object(source, target)
+        else:
+            if self._system.info(source)["size"] != found["size"] or self._differ(source, target):
+                raise FileExistsError(f"{name} exists already")
+        self._delete(source)
+
     def move_folder(self, folder: str, to: str, *, last: str) -> None:
         for file in _with_last(self.files(folder), last):
             self._copy_object(self._path(folder, file.name), self._path(to, file.name))

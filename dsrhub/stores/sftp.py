@@ -43,6 +43,12 @@ class SFTPStore(RemoteStore):
     def take_is_ended(self, file: StoredFile, folder: str) -> bool:
         return False
 
+    def put_back(self, folder: str, name: str) -> None:
+        with suppress(FileNotFoundError):
+            self._found(name)
+            raise FileExistsError(f"{name} exists already")
+        self._system.ftp.rename(self._path(folder, name), self._path(name))
+
     def move_folder(self, folder: str, to: str, *, last: str) -> None:
         self._make(to.rpartition("/")[0])
         self._system.ftp.rename(self._path(folder), self._path(to))

@@ -23,7 +23,7 @@ pytestmark = pytest.mark.django_db
 # Pages without an object that are reached from others, and what is no page.
 REACHED_FROM_OTHERS = re.compile(
     r"admin/$|/(add|export|process_import|process_export)/$|/import/$"
-    r"|^admin/catalogue/(resource/page|operatorrate/currencies|template/sample|template/check)/$|^admin/(login|logout|password_change|password_change/done|autocomplete|jsi18n|language|search|catalogue|subscriptions|auth|dsrhub|webhooks)/$"
+    r"|^admin/catalogue/(resource/page|operatorrate/currencies|dsr/folders/retry|template/sample|template/check)/$|^admin/(login|logout|password_change|password_change/done|autocomplete|jsi18n|language|search|catalogue|subscriptions|auth|dsrhub|webhooks)/$"
 )
 
 

@@ -34,6 +34,7 @@ from catalogue.admin.dsrs.lines import LinesPage
 from catalogue.admin.dsrs.page import dsr_page
 from catalogue.admin.exports import EXPORTS_OF_DSRS, DSRExportForm
 from catalogue.admin.filters import MessageFilter, RevenueKindFilter, UseTypeFilter
+from catalogue.admin.folders import FoldersPage
 from catalogue.admin.imports.admin import ReportImportMixin, may_replace
 from catalogue.admin.parts import dsr_or_404
 from catalogue.admin.questions import QuestionPages
@@ -62,6 +63,7 @@ COUNT_SECONDS = 3
 class DSRAdmin(
     QuestionPages,
     LinesPage,
+    FoldersPage,
     ListTotalsAdmin,
     ReportImportMixin,
     StreamingExportMixin,

@@ -30,6 +30,8 @@ DSR_NEEDS = {
     "artists": VIEW_DSR,
     "identification": VIEW_DSR,
     "totals": VIEW_DSR,
+    "folders": {"import_dsr"},
+    "folder_retry": {"import_dsr"},
     "add": set(),
     "delete": {"delete_dsr"},
     "import": {"import_dsr"},
