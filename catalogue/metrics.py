@@ -8,10 +8,10 @@ from django.db.models import Count, Min, Q, Sum
 from django.utils import timezone
 from prometheus_client import Metric
 
-from catalogue.imports.outcome import IMPORT_SECONDS, IMPORTED_LINES, IMPORTS
-from catalogue.imports.selectors import queue_state
+from catalogue.imports.loading.outcome import IMPORT_SECONDS, IMPORTED_LINES, IMPORTS
+from catalogue.imports.queue.selectors import queue_state
 from catalogue.models import DSR, DropFolder, KeptArtists, KeptRanking, LeftoverLines, WantedArtists, WantedRanking
-from catalogue.ranking.kept import RANKINGS
+from catalogue.ranking.cached.kept import RANKINGS
 from dsrhub.metrics.collectors import gauge, gauges
 
 STORED = (IMPORTS, IMPORTED_LINES, IMPORT_SECONDS, RANKINGS)

@@ -11,7 +11,7 @@ from django.db import models
 from django.db.models import Func
 
 from catalogue.exceptions import PeriodReversed
-from dsrhub.texts import gettext_lazy as _
+from dsrhub.texts.marked import gettext_lazy as _
 
 if TYPE_CHECKING:
     from catalogue.models import DSR, SupersededDSR, UsageLine  # noqa: F401 - named in a base class

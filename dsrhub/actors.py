@@ -11,7 +11,7 @@ from typing import Any
 
 from django.http import HttpRequest
 
-from dsrhub.addresses import client_address
+from dsrhub.http.addresses import client_address
 
 
 class Door(StrEnum):

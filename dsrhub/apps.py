@@ -1,7 +1,7 @@
 from django.apps import AppConfig
 from django.contrib.admin import apps
 
-from dsrhub.texts import translations_use
+from dsrhub.texts.marked import translations_use
 
 
 class DsrhubConfig(AppConfig):
@@ -9,11 +9,11 @@ class DsrhubConfig(AppConfig):
     verbose_name = "dsrhub"
 
     def ready(self) -> None:
-        from dsrhub import translations  # noqa: PLC0415 - what it imports needs the registry of applications
+        from dsrhub.texts import translations  # noqa: PLC0415 - what it imports needs the registry of applications
 
         translations_use(translations)
 
 
 class DsrhubAdminConfig(apps.AdminConfig):
     default = False  # `dsrhub` itself is DsrhubConfig.
-    default_site = "dsrhub.admin_site.DsrhubAdminSite"
+    default_site = "dsrhub.pages.site.DsrhubAdminSite"

@@ -9,7 +9,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 
 from dsrhub.exceptions import DsrhubError
-from dsrhub.values import plain_decimal, plain_whole_number
+from dsrhub.values.numbers import plain_decimal, plain_whole_number
 
 
 class DsrhubCommand(BaseCommand):

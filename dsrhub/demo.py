@@ -67,7 +67,7 @@ def make_admin() -> None:
     from django.contrib.auth import get_user_model
     from django.db import transaction
 
-    from dsrhub.audit import audit
+    from dsrhub.logs.audit import audit
     from dsrhub.models import Action
 
     users = get_user_model().objects

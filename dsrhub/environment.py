@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from django.core.exceptions import ImproperlyConfigured
 
 from dsrhub.stores.addresses import Address, InvalidAddress, parsed_address
-from dsrhub.values import AMOUNT
+from dsrhub.values.numbers import AMOUNT
 
 TRUE_WORDS = {"1", "true", "yes", "on"}
 FALSE_WORDS = {"0", "false", "no", "off"}

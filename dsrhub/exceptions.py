@@ -2,7 +2,7 @@
 
 from typing import Any, ClassVar
 
-from dsrhub.texts import Text, translated
+from dsrhub.texts.marked import Text, translated
 
 
 class DsrhubError(Exception):

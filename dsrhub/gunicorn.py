@@ -14,7 +14,7 @@ threads = 6
 # The application is loaded before the workers are forked: wrong settings stop the start, and workers share memory.
 preload_app = True
 # With threads, `timeout` (seconds) restarts only a worker that hangs as a whole: an upload may take longer.
-worker_class = "dsrhub.http_worker.BufferingWorker"
+worker_class = "dsrhub.http.worker.BufferingWorker"
 timeout = 60
 # Seconds for requests in progress to finish after SIGTERM. An import that is cut off is rolled back.
 graceful_timeout = 30

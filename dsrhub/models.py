@@ -11,7 +11,7 @@ from django.utils.translation import gettext_lazy as _
 from rest_framework.authtoken.models import Token
 
 from dsrhub.actors import Door
-from dsrhub.keys.scopes import scope_of
+from dsrhub.scopes import scope_of
 
 
 class Tally(models.Model):
@@ -33,7 +33,7 @@ class Tally(models.Model):
 
 
 class ApiToken(models.Model):
-    """A key with which a program signs in as a user. Only a hash of the key is stored: see `dsrhub.tokens`.
+    """A key with which a program signs in as a user. Only a hash of the key is stored: see `dsrhub.access.tokens`.
 
     The constraints of both foreign keys are in the migration, as they act in the database: servers of the release
     before, which do not know this table, can still delete users.
@@ -145,7 +145,7 @@ class KeyUser(User):
 
 
 class UserLanguage(models.Model):
-    """The language that a user has chosen: see `dsrhub.languages`.
+    """The language that a user has chosen: see `dsrhub.pages.languages`.
 
     The constraint of the foreign key is in the migration, as that of ApiToken.
     """
@@ -243,7 +243,7 @@ def door_choices() -> list[tuple[str, Any]]:
 
 
 class AuditEntry(models.Model):
-    """Who did what: written by `dsrhub.audit` in the transaction of the change. The database refuses to change it.
+    """Who did what: written by `dsrhub.logs.audit` in the transaction of the change. The database refuses to change it.
 
     It has no foreign keys: it outlives users and objects, and their deletion must not change it.
     """

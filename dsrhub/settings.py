@@ -8,7 +8,6 @@ import dj_database_url
 from csp.constants import NONE, SELF
 from django.core.exceptions import ImproperlyConfigured
 
-from dsrhub import logs
 from dsrhub.environment import (
     env_addresses,
     env_bool,
@@ -22,6 +21,7 @@ from dsrhub.environment import (
     env_token,
     generated_secret,
 )
+from dsrhub.logs import server as logs
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 
@@ -74,27 +74,27 @@ INSTALLED_APPS = [
 ]
 
 MIDDLEWARE = [
-    "dsrhub.logs.RequestLogMiddleware",
-    "dsrhub.middleware.HealthMiddleware",
+    "dsrhub.logs.server.RequestLogMiddleware",
+    "dsrhub.http.middleware.HealthMiddleware",
     "dsrhub.metrics.middleware.MetricsMiddleware",
-    "dsrhub.proxy.ProxyMiddleware",
-    "dsrhub.middleware.LanguageMiddleware",
-    "dsrhub.responses.CorsMiddleware",
-    "dsrhub.bodies.BodyMiddleware",
+    "dsrhub.http.proxy.ProxyMiddleware",
+    "dsrhub.http.middleware.LanguageMiddleware",
+    "dsrhub.http.responses.CorsMiddleware",
+    "dsrhub.http.bodies.BodyMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
-    "dsrhub.responses.CompressionMiddleware",
-    "dsrhub.responses.CachingMiddleware",
+    "dsrhub.http.responses.CompressionMiddleware",
+    "dsrhub.http.responses.CachingMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
-    "dsrhub.middleware.AdminInputMiddleware",
+    "dsrhub.http.middleware.AdminInputMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "csp.middleware.CSPMiddleware",
     "dsrhub.throttling.ThrottledMiddleware",
-    "dsrhub.middleware.NodeMiddleware",
+    "dsrhub.http.middleware.NodeMiddleware",
 ]
 
 ROOT_URLCONF = "dsrhub.urls"
@@ -166,13 +166,13 @@ STATIC_URL = "static/"
 STATIC_ROOT = BASE_DIR / ".static"
 STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
-    "staticfiles": {"BACKEND": "dsrhub.static_files.CollectedOrSource"},
+    "staticfiles": {"BACKEND": "dsrhub.http.static_files.CollectedOrSource"},
 }
 # Files that were not collected are served, too.
 WHITENOISE_USE_FINDERS = True
 # Uploads always go to the disk: a report can be larger than the memory, and the import reads a path.
 FILE_UPLOAD_HANDLERS = ["django.core.files.uploadhandler.TemporaryFileUploadHandler"]
-# The addresses that accept large bodies, and the permission that each requires: see dsrhub/bodies.py.
+# The addresses that accept large bodies, and the permission that each requires: see dsrhub/http/bodies.py.
 UPLOAD_PERMISSIONS = {
     "dsrs": "catalogue.add_dsr",
     "admin/catalogue/dsr/import": "catalogue.import_dsr",
@@ -201,7 +201,7 @@ if (USE_X_FORWARDED_HOST or DSRHUB_FORWARDED_PREFIX) and not DSRHUB_BEHIND_PROXY
     raise ImproperlyConfigured(f"{name} is on: it needs DSRHUB_BEHIND_PROXY, too.")
 # The sites whose scripts may use REST and GraphQL in a browser.
 DSRHUB_CORS_ORIGINS = env_origins("DSRHUB_CORS_ORIGINS")
-CSRF_FAILURE_VIEW = "dsrhub.refusals.csrf_failure"
+CSRF_FAILURE_VIEW = "dsrhub.http.refusals.csrf_failure"
 CSRF_TRUSTED_ORIGINS = env_list("DSRHUB_CSRF_TRUSTED_ORIGINS")
 X_FRAME_OPTIONS = "DENY"
 CONTENT_SECURITY_POLICY = {
@@ -223,13 +223,13 @@ IMPORT_EXPORT_EXPORT_PERMISSION_CODE = "export"
 # --- REST ------------------------------------------------------------------------------------------------------
 REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": [
-        "dsrhub.authentication.ApiTokenAuthentication",
+        "dsrhub.access.authentication.ApiTokenAuthentication",
         "rest_framework.authentication.SessionAuthentication",
     ],
-    "DEFAULT_PERMISSION_CLASSES": ["dsrhub.permissions.ReadOpenWriteByPermission"],
+    "DEFAULT_PERMISSION_CLASSES": ["dsrhub.access.permissions.ReadOpenWriteByPermission"],
     "DEFAULT_THROTTLE_CLASSES": ["dsrhub.throttling.AnonymousThrottle"],
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
-    "DEFAULT_CONTENT_NEGOTIATION_CLASS": "dsrhub.negotiation.OneFormat",
+    "DEFAULT_CONTENT_NEGOTIATION_CLASS": "dsrhub.http.negotiation.OneFormat",
     "DEFAULT_SCHEMA_CLASS": "dsrhub.api.security.OperationSchema",
     "EXCEPTION_HANDLER": "dsrhub.api.errors.exception_handler",
 }
@@ -274,7 +274,7 @@ GRAPHENE = {"SCHEMA": "graphql_schema.schema.schema", "SCHEMA_OUTPUT": "graphql_
 DSRHUB_LOG_JSON = env_bool("DSRHUB_LOG_JSON", default=False)
 LOGGING = logs.configuration(json=DSRHUB_LOG_JSON)
 # The functions that `/readyz` calls for the state of the import queue, and for that of a database of several nodes.
-QUEUE_STATE = "catalogue.imports.selectors.queue_state"
+QUEUE_STATE = "catalogue.imports.queue.selectors.queue_state"
 CLUSTER_STATE = "catalogue.lines.cluster.cluster_state"
 # What a worker does beside its own work, now and then. Each function gets another one, which says whether it may go on.
 WORKER_STEPS = ["subscriptions.limits.following.limits_follow"]

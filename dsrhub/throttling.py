@@ -14,8 +14,8 @@ from rest_framework.exceptions import AuthenticationFailed, Throttled
 from rest_framework.request import Request
 from rest_framework.throttling import BaseThrottle
 
-from dsrhub.addresses import client_network
-from dsrhub.tokens import TokenKeepingBackend
+from dsrhub.access.tokens import TokenKeepingBackend
+from dsrhub.http.addresses import client_network
 
 # How long a failed attempt to sign in counts, in seconds.
 SIGN_IN_WINDOW = 15 * 60

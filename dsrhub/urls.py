@@ -5,8 +5,8 @@ from django.urls import include, path
 from drf_spectacular.views import SpectacularJSONAPIView, SpectacularSwaggerSplitView, SpectacularYAMLAPIView
 
 from dsrhub.api.routes import either_slash
-from dsrhub.landing import landing
-from dsrhub.session import TokenView
+from dsrhub.api.session import TokenView
+from dsrhub.pages.landing import landing
 
 urlpatterns = [
     path("", include("catalogue.api.urls")),

@@ -4,9 +4,9 @@ import re
 from typing import Any
 
 from dsrhub.exceptions import DsrhubError, InvalidArgument
-from dsrhub.keys.scopes import Scope, missing_scope, scope_of
-from dsrhub.texts import gettext_lazy as _
-from dsrhub.values import plain_whole_number
+from dsrhub.scopes import Scope, missing_scope, scope_of
+from dsrhub.texts.marked import gettext_lazy as _
+from dsrhub.values.numbers import plain_whole_number
 
 LARGEST_SMALL_ID, LARGEST_ID = 2**31 - 1, 2**63 - 1
 LONGEST_TEXT = 1000

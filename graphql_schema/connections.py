@@ -23,7 +23,7 @@ from graphql import GraphQLResolveInfo
 
 from dsrhub.database.pages import next_place
 from dsrhub.exceptions import DsrhubError, InvalidArgument
-from dsrhub.texts import gettext_lazy as _
+from dsrhub.texts.marked import gettext_lazy as _
 from graphql_schema.arguments import LARGEST_ID, UNSTORABLE, check_argument
 from graphql_schema.batches import batched
 

@@ -12,11 +12,11 @@ from graphene.utils.str_converters import to_camel_case
 from graphql import ExecutionResult, GraphQLError, VariableDefinitionNode
 from rest_framework import exceptions, status
 
-from dsrhub.bodies import BodyRefused
 from dsrhub.database.statements import is_canceled
 from dsrhub.exceptions import DsrhubError, InvalidArgument
-from dsrhub.logs import request_id
-from dsrhub.texts import gettext_lazy as _
+from dsrhub.http.bodies import BodyRefused
+from dsrhub.logs.server import request_id
+from dsrhub.texts.marked import gettext_lazy as _
 from graphql_schema.media_types import JSON, response_type
 
 logger = logging.getLogger(__name__)

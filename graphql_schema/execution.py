@@ -24,7 +24,7 @@ from graphql.pyutils import Path
 
 from dsrhub.database.time_limits import statements_end_by
 from dsrhub.exceptions import AnswerTooLarge
-from dsrhub.texts import gettext_lazy as _
+from dsrhub.texts.marked import gettext_lazy as _
 from graphql_schema.errors import ERRORS_SHOWN, TimedOut, is_timeout
 
 # In bytes. Usual answers have less than 1 MiB, and a page of lists that is cut short fits.

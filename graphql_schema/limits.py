@@ -48,7 +48,7 @@ from graphql import (
 )
 from graphql.execution.execute import get_field_def
 
-from dsrhub.texts import gettext_lazy as _
+from dsrhub.texts.marked import gettext_lazy as _
 from graphql_schema.connections import LARGEST_PAGE
 from graphql_schema.errors import ERRORS_SHOWN, InvalidDocument, RequestRefused
 

@@ -1,6 +1,6 @@
 """The media types of responses, and which one a client gets."""
 
-from dsrhub.negotiation import ANYTHING, NAMED, acceptance
+from dsrhub.http.negotiation import ANYTHING, NAMED, acceptance
 
 GRAPHQL = "application/graphql-response+json"
 JSON = "application/json"

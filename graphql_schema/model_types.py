@@ -8,7 +8,7 @@ from django.db import models
 from graphene_django import DjangoObjectType
 from graphene_django.converter import EnumValueField, convert_django_field
 
-from dsrhub.fields import NumericField
+from dsrhub.values.fields import NumericField
 from graphql_schema.scalars import BigInt, Date, Decimal, registered_enum
 
 

@@ -7,8 +7,8 @@ from typing import Any, Self
 
 from django.http import QueryDict
 
-from dsrhub.texts import Text
-from dsrhub.texts import gettext_lazy as _
+from dsrhub.texts.marked import Text
+from dsrhub.texts.marked import gettext_lazy as _
 from graphql_schema.errors import RequestRefused
 from graphql_schema.scalars import JSONNumber
 

@@ -16,7 +16,7 @@ from django.db.models import TextChoices
 from django.utils.translation import gettext as _
 from graphql import FloatValueNode, GraphQLError, IntValueNode, StringValueNode, ValueNode, print_ast
 
-from dsrhub.values import AMOUNT, INTEGER_DIGITS
+from dsrhub.values.numbers import AMOUNT, INTEGER_DIGITS
 
 DECIMAL = re.compile("-?" + AMOUNT)
 WHOLE_NUMBER = re.compile(f"-?[0-9]{{1,{INTEGER_DIGITS}}}")

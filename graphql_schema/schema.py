@@ -8,7 +8,7 @@ import graphene
 from graphene.utils.str_converters import to_camel_case
 from graphql import GraphQLResolveInfo
 
-from dsrhub.keys.scopes import Scope
+from dsrhub.scopes import Scope
 from graphql_schema.arguments import require_scope
 from graphql_schema.artists.queries import ArtistQueries
 from graphql_schema.dsrs.mutations import DeleteDSR

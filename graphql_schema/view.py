@@ -19,8 +19,8 @@ from rest_framework.exceptions import PermissionDenied, UnsupportedMediaType
 from rest_framework.request import Request
 from rest_framework.views import APIView
 
-from dsrhub.bodies import content_length
-from dsrhub.texts import gettext_lazy as _
+from dsrhub.http.bodies import content_length
+from dsrhub.texts.marked import gettext_lazy as _
 from graphql_schema import errors
 from graphql_schema.errors import AddressTooLong, MethodRefused, TooLarge, TooSlow
 from graphql_schema.execution import execute_operation

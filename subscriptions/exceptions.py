@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from dsrhub.exceptions import BusyError, ConflictError, DsrhubError, InvalidArgument, NotFoundError
-from dsrhub.texts import Text, joined, ngettext_lazy, quoted, translated
-from dsrhub.texts import gettext_lazy as _
+from dsrhub.texts.marked import Text, joined, ngettext_lazy, quoted, translated
+from dsrhub.texts.marked import gettext_lazy as _
 from subscriptions.explanations import SENTENCES
 
 

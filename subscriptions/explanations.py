@@ -2,8 +2,8 @@
 
 from collections.abc import Mapping
 
-from dsrhub.texts import Text
-from dsrhub.texts import gettext_lazy as _
+from dsrhub.texts.marked import Text
+from dsrhub.texts.marked import gettext_lazy as _
 
 SENTENCES: Mapping[str, Text] = {
     "column_missing": _("The header lacks a column that a file must have."),

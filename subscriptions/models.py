@@ -7,7 +7,7 @@ from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import gettext_noop
 
-from dsrhub.fields import NumericField
+from dsrhub.values.fields import NumericField
 
 # No subscription has this id. In a mark it stands for all subscriptions.
 ALL_SUBSCRIPTIONS = 0

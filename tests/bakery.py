@@ -4,4 +4,4 @@ from decimal import Decimal
 
 from model_bakery import baker
 
-baker.generators.add("dsrhub.fields.NumericField", lambda: Decimal("1.25"))
+baker.generators.add("dsrhub.values.fields.NumericField", lambda: Decimal("1.25"))

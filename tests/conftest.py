@@ -39,13 +39,13 @@ expect.set_options(timeout=PATIENCE * 1000)
 
 # Time limits of requests in seconds, timeouts of locks, and numbers of retries.
 BOUNDS = {
-    "catalogue.admin.dsrs.COUNT_SECONDS": PATIENCE,
-    "catalogue.admin.imports.AT_ONCE_SECONDS": PATIENCE,
-    "catalogue.admin.resources.SEARCH_SECONDS": PATIENCE,
-    "catalogue.admin.resources.TOP_SECONDS": PATIENCE,
-    "catalogue.admin.resources.QUICK_SECONDS": PATIENCE,
+    "catalogue.admin.dsrs.admin.COUNT_SECONDS": PATIENCE,
+    "catalogue.admin.imports.admin.AT_ONCE_SECONDS": PATIENCE,
+    "catalogue.admin.resources.admin.SEARCH_SECONDS": PATIENCE,
+    "catalogue.admin.resources.admin.TOP_SECONDS": PATIENCE,
+    "catalogue.admin.resources.admin.QUICK_SECONDS": PATIENCE,
     "catalogue.resources.services.DROP_TRIES": 10 * PATIENCE,
-    "dsrhub.readiness.SECONDS": PATIENCE,
+    "dsrhub.http.readiness.SECONDS": PATIENCE,
     "dsrhub.webhooks.sending.ANSWER_SECONDS": PATIENCE,
     "dsrhub.webhooks.sending.CONNECT_SECONDS": PATIENCE,
     "dsrhub.webhooks.targets.LOOK_UP_SECONDS": PATIENCE,

@@ -7,10 +7,10 @@ from django.contrib.auth.models import Group, User
 from model_bakery.recipe import Recipe, foreign_key
 from rest_framework.authtoken.models import Token
 
-from dsrhub.keys.scopes import Scope
-from dsrhub.keys.services import new_key
+from dsrhub.access.keys import new_key
+from dsrhub.access.tokens import new_token
 from dsrhub.models import Action, ApiKey, ApiToken, AuditEntry
-from dsrhub.tokens import new_token
+from dsrhub.scopes import Scope
 
 # The password of every user of the recipes.
 PASSWORD = "lovelace"

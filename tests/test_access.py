@@ -13,8 +13,8 @@ from django.urls import URLPattern, get_resolver, resolve
 from django.utils import timezone
 from rest_framework.authtoken.models import Token
 
-from dsrhub.keys.scopes import Scope
 from dsrhub.models import ApiToken, Tally
+from dsrhub.scopes import Scope
 from graphql_schema.schema import schema
 from tests import recipes
 from tests.catalogue import recipes as catalogue_recipes
@@ -473,7 +473,7 @@ OPEN_TO_STAFF = {
     "admin/password_change/",
     "admin/password_change/done/",
     "admin/jsi18n/",
-    # Finds only what the user may see: see tests/test_navigation.py.
+    # Finds only what the user may see: see tests/pages/test_navigation.py.
     "admin/search/",
 }
 CATCH_ALL = "admin/(?P<url>.*)$"
@@ -498,7 +498,7 @@ PEOPLE = {
     "dsrhub/apikey/1/change/": {"view_apikey"},
     "dsrhub/apikey/1/history/": {"view_apikey"},
     "dsrhub/apikey/1/delete/": {"delete_apikey"},
-    # Needs the permissions to view and to add keys: see tests/keys/test_pages.py.
+    # Needs the permissions to view and to add keys: see tests/admin/test_keys.py.
     "dsrhub/apikey/1/rotate/": set(),
     "dsrhub/apitoken/": {"view_apitoken"},
     "dsrhub/apitoken/add/": {"add_apitoken"},

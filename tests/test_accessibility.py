@@ -13,7 +13,7 @@ from catalogue.exceptions import ReportRefused
 from catalogue.models import DSR, ImportJob, OperatorRate, ReportMessage, SupersededDSR, Template
 from catalogue.report_templates.services import template_save
 from dsrhub.models import ApiKey
-from dsrhub.navigation import GROUPS
+from dsrhub.pages.navigation import GROUPS
 from dsrhub.webhooks.delivering import answer_note
 from dsrhub.webhooks.models import Delivery, Webhook
 from dsrhub.webhooks.sending import Answer

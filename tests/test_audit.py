@@ -18,15 +18,16 @@ from django.utils import timezone
 from catalogue.admin.report_templates.forms import form_of
 from catalogue.dsrs.services import dsr_delete
 from catalogue.exceptions import DSRNotFound, ExchangeRateMissing
-from catalogue.imports.reverting import version_return
-from catalogue.imports.worker import queue_drain
+from catalogue.imports.loading.reverting import version_return
+from catalogue.imports.queue.worker import queue_drain
 from catalogue.models import DSR, EcbRate, OperatorRate, PartyAlias, SupersededDSR, Template
 from catalogue.rates.services import operator_rate_delete
 from catalogue.report_templates.services import template_save
 from catalogue.reports.formats.templates.definition import definition_json
 from catalogue.reports.formats.templates.validation import definition_checked
-from dsrhub import actors, tokens
-from dsrhub.audit import audit
+from dsrhub import actors
+from dsrhub.access import tokens
+from dsrhub.logs.audit import audit
 from dsrhub.models import Action, ApiKey, ApiToken, AuditEntry
 from dsrhub.stores.addresses import parsed_address
 from dsrhub.webhooks.models import Webhook

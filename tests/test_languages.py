@@ -21,11 +21,11 @@ from django.urls import reverse
 from django.utils import translation
 from openpyxl import load_workbook
 
-from dsrhub.cells import money, rounded
 from dsrhub.exceptions import InvalidArgument
 from dsrhub.import_export.formats import CSV, EXPORT_FORMATS, JSON, TSV, XLSX
-from dsrhub.languages import language_of, language_set
 from dsrhub.models import AuditEntry, UserLanguage
+from dsrhub.pages.languages import language_of, language_set
+from dsrhub.values.cells import money, rounded
 from tests import recipes
 from tests.catalogue import recipes as catalogue_recipes
 from tests.catalogue.helpers import ES_JANUARY, import_report, line

@@ -19,7 +19,7 @@ from playwright.sync_api import expect
 from schemathesis.specs.openapi.checks import negative_data_rejection, positive_data_acceptance
 from werkzeug import Client as WSGIClient
 
-from dsrhub.bodies import BoundedBody
+from dsrhub.http.bodies import BoundedBody
 from dsrhub.wsgi import application
 from graphql_schema.schema import schema
 from tests import recipes

@@ -21,13 +21,13 @@ from catalogue.admin.cells import dsr_link, link
 from catalogue.dsrs.aliases import alias_problems, aliases_lock, other_names
 from catalogue.models import DSR, PartyAlias
 from catalogue.resources.renaming import party_rename, party_renaming
-from dsrhub import texts
-from dsrhub.admin import ChangedAsShownAdmin, DeletedByServiceAdmin
-from dsrhub.audited import AuditedAdmin
-from dsrhub.cells import grouped
 from dsrhub.exceptions import ConfirmationOutdated, DsrhubError
+from dsrhub.logs.audited import AuditedAdmin
 from dsrhub.models import Action
-from dsrhub.spelling import plain_name
+from dsrhub.pages.model_admins import ChangedAsShownAdmin, DeletedByServiceAdmin
+from dsrhub.texts import marked as texts
+from dsrhub.texts.spelling import plain_name
+from dsrhub.values.cells import grouped
 
 SHOWN_COLLISIONS = 100
 

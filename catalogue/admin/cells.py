@@ -8,11 +8,11 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
-from catalogue.dsrs.sums import Sums
+from catalogue.dsrs.statistics.sums import Sums
 from catalogue.models import DSR, AbstractDSR, ReportMessage, RevenueKind
 from catalogue.resources.found import FoundResource
-from dsrhub.cells import grouped, money, plain, rounded
-from dsrhub.list_totals import Total
+from dsrhub.pages.list_totals import Total
+from dsrhub.values.cells import grouped, money, plain, rounded
 
 # A list shows the revenue of each currency only where they are so few.
 MOST_CURRENCIES = 8

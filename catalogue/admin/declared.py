@@ -8,9 +8,9 @@ from django.utils.translation import gettext_lazy
 
 from catalogue.dsrs.declared import MEASURES, SIGNED_AMOUNT, WHOLE_NUMBER, ComparedTotals, DeclaredTotals
 from catalogue.models import ImportJob
-from dsrhub.cells import grouped
-from dsrhub.forms import PlainDecimalField, WholeNumberField
-from dsrhub.values import DECIMALS, INTEGER_DIGITS
+from dsrhub.values.cells import grouped
+from dsrhub.values.forms import PlainDecimalField, WholeNumberField
+from dsrhub.values.numbers import DECIMALS, INTEGER_DIGITS
 
 LARGEST = 10**INTEGER_DIGITS - 1
 LABELS = {"lines": gettext_lazy("Lines"), "usages": gettext_lazy("Usages"), "revenue": gettext_lazy("Revenue")}

@@ -12,12 +12,12 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from catalogue.admin.cells import link, sums_shown
-from catalogue.admin.resources import may_see_amounts, may_see_recordings
-from catalogue.dsrs.sums import dsr_sums, with_dsr_sums
+from catalogue.admin.resources.admin import may_see_amounts, may_see_recordings
+from catalogue.dsrs.statistics.sums import dsr_sums, with_dsr_sums
 from catalogue.models import DSR
-from dsrhub.admin import ReadOnlyAdmin
-from dsrhub.cells import grouped, rounded
-from dsrhub.list_totals import Total
+from dsrhub.pages.list_totals import Total
+from dsrhub.pages.model_admins import ReadOnlyAdmin
+from dsrhub.values.cells import grouped, rounded
 
 INGESTED = {"status__exact": DSR.Status.INGESTED.value}
 

@@ -16,10 +16,10 @@ from catalogue.querysets import DSRQuerySet
 from catalogue.ranking.selectors import resource_ranking
 from catalogue.reports.formats.tsv.reader import COLUMNS
 from catalogue.reports.problems import Excerpt
-from dsrhub.forms import WholeNumberField
 from dsrhub.import_export.button import StreamedExportForm
 from dsrhub.import_export.formats import EXPORT_FORMATS, TSV, DoesNotFit
 from dsrhub.import_export.tables import PAGE_ROWS, Filter, StreamedResource, Table, rows_by_id
+from dsrhub.values.forms import WholeNumberField
 
 # The columns of a problem, both in the export of DSRs and in that of a file that is being imported.
 PROBLEM_COLUMNS = ("path", "level", "code", "line", "column", "value")

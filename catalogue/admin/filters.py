@@ -12,7 +12,7 @@ from django.utils.translation import gettext_lazy as _
 from catalogue.dsrs.selectors import DSRSearch
 from catalogue.models import DSR, RejectedDelivery, ReportMessage, RevenueKind, UseTypeTotal
 from catalogue.reports.formats.registry import explanation
-from dsrhub.values import plain_id
+from dsrhub.values.numbers import plain_id
 
 
 class OwnerFilter(admin.SimpleListFilter):

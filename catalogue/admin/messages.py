@@ -14,18 +14,18 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from catalogue.admin.cells import days, link, problem_counts, revenue, revenue_eur, sums_shown, template_link, terms
-from catalogue.admin.dsrs import deleted_dsrs
+from catalogue.admin.dsrs.admin import deleted_dsrs
 from catalogue.admin.filters import of_message
 from catalogue.admin.parts import first_problems
 from catalogue.dsrs.kept_files import message_file, message_file_open
 from catalogue.dsrs.messages import messages_described
 from catalogue.dsrs.services import message_delete
-from catalogue.dsrs.sums import CurrencySums, Sums, dsr_sums, with_dsr_sums
+from catalogue.dsrs.statistics.sums import CurrencySums, Sums, dsr_sums, with_dsr_sums
 from catalogue.models import DSR, ReportMessage, ReportProblem
-from dsrhub.admin import DeletedByServiceAdmin, UneditedAdmin
-from dsrhub.cells import grouped, money, plain, rounded
-from dsrhub.list_totals import ListTotalsAdmin, Total
-from dsrhub.permissions import may, may_view
+from dsrhub.access.permissions import may, may_view
+from dsrhub.pages.list_totals import ListTotalsAdmin, Total
+from dsrhub.pages.model_admins import DeletedByServiceAdmin, UneditedAdmin
+from dsrhub.values.cells import grouped, money, plain, rounded
 
 # The page of a message shows the first DSRs and links to the list of all.
 DSRS_ON_A_PAGE = 100

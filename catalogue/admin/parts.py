@@ -16,13 +16,13 @@ from catalogue.admin.filters import DSRFilter, MeaningFilter, ProblemMessageFilt
 from catalogue.dsrs.problems import problem_counts_by_code
 from catalogue.dsrs.selectors import dsr_get
 from catalogue.exceptions import DSRNotFound
-from catalogue.imports.values import value_text
+from catalogue.imports.loading.values import value_text
 from catalogue.models import DSR, RateChange, RejectedDelivery, ReportProblem
 from catalogue.rates.sources import source_text
 from catalogue.reports.formats.registry import explanation
-from dsrhub.admin import ReadOnlyAdmin
-from dsrhub.cells import grouped
-from dsrhub.list_totals import ListTotalsAdmin
+from dsrhub.pages.list_totals import ListTotalsAdmin
+from dsrhub.pages.model_admins import ReadOnlyAdmin
+from dsrhub.values.cells import grouped
 
 # The page of what has problems shows the first ones and links to the list of all.
 PROBLEMS_ON_A_PAGE = 20

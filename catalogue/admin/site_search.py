@@ -10,9 +10,9 @@ from catalogue.lines.scope import ALL
 from catalogue.models import DSR, Resource
 from catalogue.resources import selectors
 from catalogue.resources.found import FoundResource
+from dsrhub.access.permissions import may_view
 from dsrhub.database.time_limits import OutOfTime, answered_within
-from dsrhub.permissions import may_view
-from dsrhub.site_search import Findings, Found, finder
+from dsrhub.pages.site_search import Findings, Found, finder
 
 FOUND_OF_A_KIND = 10
 # The search waits for three kinds, one after the other.

@@ -21,19 +21,19 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
 from catalogue.admin.cells import days, dsr_name, link, revenue, revenue_eur, sums_shown, terms
-from catalogue.dsrs.differences import DifferentRecordings, recordings_difference, version_difference
-from catalogue.dsrs.sums import dsr_sums
-from catalogue.dsrs.superseding import versions_drop
-from catalogue.dsrs.versions import kept_until, version_get, versions_disk_usage
+from catalogue.dsrs.statistics.sums import dsr_sums
+from catalogue.dsrs.versions.differences import DifferentRecordings, recordings_difference, version_difference
+from catalogue.dsrs.versions.selectors import kept_until, version_get, versions_disk_usage
+from catalogue.dsrs.versions.superseding import versions_drop
 from catalogue.exceptions import DifferenceNotReady, VersionNotFound
-from catalogue.imports.reverting import Return, version_return, version_revert
+from catalogue.imports.loading.reverting import Return, version_return, version_revert
 from catalogue.models import DSR, AbstractDSR, SupersededDSR
 from catalogue.rates.sources import source_text
-from dsrhub.admin import DeletedByServiceAdmin, UneditedAdmin
-from dsrhub.cells import grouped, money, plain
+from dsrhub.access.permissions import may, may_view
 from dsrhub.exceptions import DsrhubError
-from dsrhub.list_totals import ListTotalsAdmin, Total
-from dsrhub.permissions import may, may_view
+from dsrhub.pages.list_totals import ListTotalsAdmin, Total
+from dsrhub.pages.model_admins import DeletedByServiceAdmin, UneditedAdmin
+from dsrhub.values.cells import grouped, money, plain
 
 # How many DSRs the page lists that would return together.
 MOST_RETURNING = 100

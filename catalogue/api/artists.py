@@ -10,8 +10,8 @@ from rest_framework.views import APIView
 
 from catalogue.api.statistics import SearchParameters
 from catalogue.dsrs.selectors import DSRSearch
-from catalogue.ranking.artist_sums import Credit
-from catalogue.ranking.artists import artist_ranking
+from catalogue.ranking.artists.selectors import artist_ranking
+from catalogue.ranking.artists.sums import Credit
 from dsrhub.api.errors import READS_CLOSED, WRONG_PARAMETERS
 from dsrhub.api.fields import EXACT_IN_WORDS, ExactField, Int64Field
 from dsrhub.api.pages import PageParameters, link_to_next

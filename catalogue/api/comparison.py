@@ -12,7 +12,8 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from catalogue.api.statistics import FilterParameters
-from catalogue.dsrs.comparison import (
+from catalogue.dsrs.selectors import DSRSearch
+from catalogue.dsrs.statistics.comparison import (
     GROUPINGS,
     PERIOD_PATTERN,
     PREVIOUS,
@@ -22,8 +23,7 @@ from catalogue.dsrs.comparison import (
     comparison,
     earlier_period,
 )
-from catalogue.dsrs.selectors import DSRSearch
-from catalogue.dsrs.statistics import Grouping
+from catalogue.dsrs.statistics.groups import Grouping
 from catalogue.resources.comparison import RECORDING, ResourceComparison, Show, resource_comparison
 from dsrhub.api.errors import READS_CLOSED, WRONG_PARAMETERS
 from dsrhub.api.fields import EXACT_IN_WORDS, ExactField, Int64Field, WholeNumberField

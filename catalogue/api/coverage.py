@@ -11,8 +11,16 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from catalogue.api.statistics import FilterParameters
-from catalogue.dsrs.coverage import MONTH_PATTERN, MOST_MONTHS, State, coverage, month_count, month_name, parse_month
 from catalogue.dsrs.selectors import DSRSearch
+from catalogue.dsrs.statistics.coverage import (
+    MONTH_PATTERN,
+    MOST_MONTHS,
+    State,
+    coverage,
+    month_count,
+    month_name,
+    parse_month,
+)
 from dsrhub.api.errors import READS_CLOSED, WRONG_PARAMETERS
 from dsrhub.api.fields import EXACT_IN_WORDS
 from dsrhub.api.pages import PageParameters, page_response

@@ -6,7 +6,7 @@ from drf_spectacular.utils import OpenApiParameter, OpenApiResponse
 from catalogue.exceptions import DSRNotFound, ImportJobNotFound, MessageNotFound, VersionNotFound
 from dsrhub.api.errors import ErrorSerializer
 from dsrhub.api.parameters import id_in_path
-from dsrhub.texts import gettext_lazy as _
+from dsrhub.texts.marked import gettext_lazy as _
 
 LARGEST_ID, LARGEST_MESSAGE_ID = 2**31 - 1, 2**63 - 1
 # Of a DSR, an earlier version or an import.

@@ -17,17 +17,17 @@ from rest_framework.exceptions import ErrorDetail
 
 from catalogue.api.totals import signed_amount, whole_number
 from catalogue.dsrs.selectors import ListedDSR
-from catalogue.imports.outcome import ImportReport
-from catalogue.imports.waiting import waiting_for
+from catalogue.imports.loading.outcome import ImportReport
+from catalogue.imports.queue.waiting import waiting_for
 from catalogue.models import DSR, Currency, ImportJob, RateMethod, ReportMessage, ReportProblem, RevenueKind, Territory
-from catalogue.ranking.cache import Ranking
+from catalogue.ranking.cached.resources import Ranking
 from catalogue.reports.formats.registry import explanation
 from catalogue.reports.problems import Excerpt
 from dsrhub.api.errors import ErrorSerializer
 from dsrhub.api.fields import ExactField, Int64Field, WholeNumberField, exact_field
 from dsrhub.api.pages import LARGEST_PAGE, PageParameters
 from dsrhub.api.parameters import Parameters
-from dsrhub.times import parsed_time
+from dsrhub.values.times import parsed_time
 
 # --- Parameters ------------------------------------------------------------------------------------------------
 

@@ -12,13 +12,13 @@ from rest_framework.views import APIView
 
 from catalogue.api.serializers import ScopeParameters, TerritoryParameters
 from catalogue.dsrs.selectors import DSRSearch
-from catalogue.dsrs.statistics import MOST_GROUPINGS, DSRStatistic, Grouping, dsr_statistics, group_columns
+from catalogue.dsrs.statistics.groups import MOST_GROUPINGS, DSRStatistic, Grouping, dsr_statistics, group_columns
 from catalogue.models import RevenueKind
-from dsrhub import texts
 from dsrhub.api.errors import READS_CLOSED, WRONG_PARAMETERS
 from dsrhub.api.fields import EXACT_IN_WORDS, ExactField, Int64Field, exact_field
 from dsrhub.exceptions import AnswerTooLarge
-from dsrhub.translations import text_lazy
+from dsrhub.texts import marked as texts
+from dsrhub.texts.translations import text_lazy
 
 MOST_ROWS = 50_000
 PERIOD = ("period_start", "period_end")

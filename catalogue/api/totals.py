@@ -23,8 +23,8 @@ from catalogue.dsrs.declared import (
 )
 from dsrhub.api.fields import ExactField
 from dsrhub.api.parameters import Parameters
-from dsrhub.texts import Text, gettext_lazy
-from dsrhub.translations import text_lazy
+from dsrhub.texts.marked import Text, gettext_lazy
+from dsrhub.texts.translations import text_lazy
 
 
 class PlainNumberField(serializers.RegexField):

@@ -12,11 +12,11 @@ from rest_framework.views import APIView
 
 from catalogue.api import paths
 from catalogue.api.serializers import WithoutBlank
-from catalogue.dsrs.differences import VersionDifference, recordings_difference, version_difference
 from catalogue.dsrs.selectors import dsr_get
-from catalogue.dsrs.superseding import version_delete
-from catalogue.dsrs.versions import kept_until, version_get, version_list, versions_by_dsr
-from catalogue.imports.reverting import version_revert
+from catalogue.dsrs.versions.differences import VersionDifference, recordings_difference, version_difference
+from catalogue.dsrs.versions.selectors import kept_until, version_get, version_list, versions_by_dsr
+from catalogue.dsrs.versions.superseding import version_delete
+from catalogue.imports.loading.reverting import version_revert
 from catalogue.models import SupersededDSR
 from dsrhub.api.errors import BUSY, NOT_ALLOWED, NOT_SIGNED_IN, WRONG_PARAMETERS, ErrorSerializer
 from dsrhub.api.fields import EXACT_IN_WORDS, ExactField, Int64Field

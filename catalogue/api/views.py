@@ -56,11 +56,11 @@ from catalogue.dsrs import messages, selectors
 from catalogue.dsrs.declared import dsr_totals_compared
 from catalogue.dsrs.services import dsr_delete, message_delete
 from catalogue.exceptions import PeriodReversed, ReportRefused, TemplateNotFound
-from catalogue.imports.jobs import import_job_discard
-from catalogue.imports.loading import Choices
-from catalogue.imports.outcome import Outcome
-from catalogue.imports.selectors import import_job_get
-from catalogue.imports.uploads import upload_import
+from catalogue.imports.loading.outcome import Outcome
+from catalogue.imports.loading.steps import Choices
+from catalogue.imports.queue.jobs import import_job_discard
+from catalogue.imports.queue.selectors import import_job_get
+from catalogue.imports.queue.uploads import upload_import
 from catalogue.lines.scope import Scope
 from catalogue.models import ImportJob, TemplateVersion
 from catalogue.ranking.selectors import resource_ranking

@@ -10,9 +10,9 @@ from typing import Protocol
 from catalogue.exceptions import DSRFailed
 from catalogue.models import DSR
 from dsrhub.exceptions import InvalidArgument
-from dsrhub.texts import Text
-from dsrhub.texts import gettext_lazy as _
-from dsrhub.values import AMOUNT, DECIMALS, INTEGER_DIGITS, WIDE, difference
+from dsrhub.texts.marked import Text
+from dsrhub.texts.marked import gettext_lazy as _
+from dsrhub.values.numbers import AMOUNT, DECIMALS, INTEGER_DIGITS, WIDE, difference
 
 MEASURES = ("lines", "usages", "revenue")
 # As regular expressions.

@@ -15,7 +15,7 @@ from django.conf import settings
 from django.db import transaction
 
 from catalogue.models import DSR, AbstractDSR, AbstractMessage, ReportMessage
-from dsrhub.files import CREATE, FileBytes, NotARegularFile, file_open, folder_open
+from dsrhub.files.disk import CREATE, FileBytes, NotARegularFile, file_open, folder_open
 
 
 def dsr_file_keep(content: FileBytes, dsr: DSR) -> None:

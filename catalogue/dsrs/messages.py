@@ -13,7 +13,7 @@ from catalogue.dsrs.selectors import dsrs_by_id
 from catalogue.exceptions import MessageNotFound
 from catalogue.models import DSR, ReportMessage, ReportProblem
 from dsrhub.database.statements import rows_of
-from dsrhub.texts import gettext_lazy as _
+from dsrhub.texts.marked import gettext_lazy as _
 
 
 def messages_described() -> QuerySet[ReportMessage]:

@@ -22,9 +22,9 @@ from catalogue.models import DSR
 from catalogue.reports.contexts import SalesContext
 from dsrhub.database import locks
 from dsrhub.database.statements import rows_of
-from dsrhub.spelling import is_invisible, look_alike_key, plain_name, spelled_apart
-from dsrhub.texts import Text, joined
-from dsrhub.texts import gettext_lazy as _
+from dsrhub.texts.marked import Text, joined
+from dsrhub.texts.marked import gettext_lazy as _
+from dsrhub.texts.spelling import is_invisible, look_alike_key, plain_name, spelled_apart
 
 LONGEST_NAME = 100
 LOCKS = 256

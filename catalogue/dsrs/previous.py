@@ -13,8 +13,8 @@ from django.conf import settings
 
 from catalogue.reports.contexts import SalesContext
 from dsrhub.database.statements import rows_of
-from dsrhub.texts import gettext_lazy as _
-from dsrhub.values import ratio
+from dsrhub.texts.marked import gettext_lazy as _
+from dsrhub.values.numbers import ratio
 
 
 class PreviousReport(NamedTuple):

@@ -17,7 +17,7 @@ from catalogue.models import DSR, ReportProblem, RevenueKind, UsageLine, UseType
 from catalogue.querysets import DSRQuerySet, require_order
 from dsrhub.database.statements import rows_of
 from dsrhub.exceptions import InvalidArgument
-from dsrhub.texts import gettext_lazy as _
+from dsrhub.texts.marked import gettext_lazy as _
 
 
 class ListedDSR(NamedTuple):

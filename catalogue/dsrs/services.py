@@ -8,14 +8,14 @@ from django.contrib.auth.models import User
 from django.db import transaction
 
 from catalogue.dsrs.events import dsrs_tell
-from catalogue.dsrs.superseding import are_kept, dsrs_forget, dsrs_supersede, message_supersede
+from catalogue.dsrs.versions.superseding import are_kept, dsrs_forget, dsrs_supersede, message_supersede
 from catalogue.exceptions import DSRNotFound, MessageNotFound
 from catalogue.models import DSR, RejectedDelivery, ReportMessage, ReportProblem
 from catalogue.reports.problems import Problem
-from dsrhub.audit import audit_entry, audit_write
 from dsrhub.database.statements import execute
+from dsrhub.logs.audit import audit_entry, audit_write
 from dsrhub.models import Action, AuditEntry
-from dsrhub.texts import gettext_lazy as _
+from dsrhub.texts.marked import gettext_lazy as _
 from dsrhub.webhooks.models import EventType
 
 

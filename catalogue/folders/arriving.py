@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 
 from catalogue.imports.finding import why_no_report
 from catalogue.reports.formats.registry import SEMAPHORE, file_endings
-from dsrhub.files import ends_in
+from dsrhub.files.disk import ends_in
 from dsrhub.stores.interface import StoredFile
-from dsrhub.texts import Text
+from dsrhub.texts.marked import Text
 
 # How programs name a file while they send it.
 UNFINISHED = (".part", ".partial", ".filepart", ".tmp", ".temp", ".crdownload", ".upload", ".uploading", "~")

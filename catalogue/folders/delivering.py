@@ -15,17 +15,17 @@ from catalogue.exceptions import DeliveryFailed, DeliveryGivenUp
 from catalogue.folders.arriving import is_semaphore
 from catalogue.folders.claims import DONE, REFUSED, Claim, Claims
 from catalogue.folders.results import facts_json, loaded_json, refused_json, text_of
-from catalogue.imports.contexts import settled_contexts
-from catalogue.imports.loading import Choices
-from catalogue.imports.outcome import ImportReport
-from catalogue.imports.progress import Interrupted, StepProgress
+from catalogue.imports.loading.contexts import settled_contexts
+from catalogue.imports.loading.outcome import ImportReport
+from catalogue.imports.loading.steps import Choices
+from catalogue.imports.queue.progress import Interrupted, StepProgress
 from catalogue.imports.services import DeliveredFile, delivery_import
 from catalogue.reports.contexts import SalesContext
 from catalogue.reports.delivery import Delivery
 from dsrhub.exceptions import DsrhubError
 from dsrhub.stores.interface import Store, StoredFile
-from dsrhub.texts import gettext_lazy as _
-from dsrhub.values import printable
+from dsrhub.texts.marked import gettext_lazy as _
+from dsrhub.texts.wording import printable
 
 logger = logging.getLogger(__name__)
 

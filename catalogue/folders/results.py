@@ -6,14 +6,14 @@ from typing import Any
 
 from django.utils import timezone
 
+from catalogue.imports.loading.outcome import ImportReport
 from catalogue.imports.many import FileResult
-from catalogue.imports.outcome import ImportReport
 from catalogue.imports.printed import result_text
 from catalogue.reports.formats.registry import explanation
 from catalogue.reports.problems import Problem
 from dsrhub.exceptions import DsrhubError
 from dsrhub.stores.interface import StoredFile
-from dsrhub.values import printable
+from dsrhub.texts.wording import printable
 
 LONGEST_NAME = 4096
 

@@ -16,19 +16,19 @@ from catalogue.folders.arriving import Arrivals, Arrived, stem
 from catalogue.folders.claims import Claim, Claims
 from catalogue.folders.delivering import Delivering, Fate
 from catalogue.imports.grouping import file_part, parts_group
-from catalogue.imports.loading import Choices
-from catalogue.imports.worker import lost_machine_notice
+from catalogue.imports.loading.steps import Choices
+from catalogue.imports.queue.worker import lost_machine_notice
 from catalogue.models import DropFolder
 from catalogue.reports.contexts import MessagePart
 from dsrhub.actors import Actor, Door
 from dsrhub.database import locks
-from dsrhub.files import NotARegularFile
-from dsrhub.logs import working_as
+from dsrhub.files.disk import NotARegularFile
+from dsrhub.logs.server import working_as
 from dsrhub.stores.addresses import Address
 from dsrhub.stores.interface import StoredFile
 from dsrhub.stores.opening import store_of
-from dsrhub.texts import gettext_lazy as _
-from dsrhub.values import printable
+from dsrhub.texts.marked import gettext_lazy as _
+from dsrhub.texts.wording import printable
 
 logger = logging.getLogger(__name__)
 

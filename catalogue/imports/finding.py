@@ -5,12 +5,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from catalogue.exceptions import NoReportFound
-from catalogue.imports.choosing import is_recognised
+from catalogue.imports.loading.choosing import is_recognised
 from catalogue.reports.formats.registry import file_endings, has_report_ending, why_never_imported
-from dsrhub.files import FoundFile, ends_in, files_below
-from dsrhub.texts import Text
-from dsrhub.texts import gettext_lazy as _
-from dsrhub.values import either
+from dsrhub.files.disk import FoundFile, ends_in, files_below
+from dsrhub.texts.marked import Text
+from dsrhub.texts.marked import gettext_lazy as _
+from dsrhub.texts.wording import either
 
 # Notes have these endings, too.
 NOTES = (".txt", ".txt.gz")

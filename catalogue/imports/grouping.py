@@ -8,7 +8,7 @@ from typing import TypeVar
 from catalogue.reports.contexts import MessagePart
 from catalogue.reports.delivery import Delivery
 from catalogue.reports.formats.registry import format_of
-from dsrhub.files import FoundFile, NotARegularFile
+from dsrhub.files.disk import FoundFile, NotARegularFile
 
 File = TypeVar("File")
 

@@ -18,17 +18,17 @@ import psycopg2
 from django.db import DEFAULT_DB_ALIAS, Error, connection, connections
 from django.db.backends.base.base import BaseDatabaseWrapper
 
-from catalogue.imports.contexts import settled_contexts
 from catalogue.imports.grouping import FoundDelivery, deliveries_of
-from catalogue.imports.loading import Choices
-from catalogue.imports.outcome import ImportReport
+from catalogue.imports.loading.contexts import settled_contexts
+from catalogue.imports.loading.outcome import ImportReport
+from catalogue.imports.loading.steps import Choices
 from catalogue.imports.services import DeliveredFile, delivery_import
 from catalogue.models import TemplateVersion
 from catalogue.reports.contexts import SalesContext
 from catalogue.reports.delivery import Delivery
 from dsrhub.database.statements import execute
 from dsrhub.exceptions import DsrhubError
-from dsrhub.files import FoundFile
+from dsrhub.files.disk import FoundFile
 
 
 @dataclass(frozen=True)

@@ -7,8 +7,8 @@ import psycopg2
 from django.db import Error
 
 from catalogue.exceptions import ReportRefused
+from catalogue.imports.loading.outcome import ImportedDSR, ImportReport, Outcome
 from catalogue.imports.many import FileResult
-from catalogue.imports.outcome import ImportedDSR, ImportReport, Outcome
 from catalogue.reports.contexts import MessageFacts
 from catalogue.reports.problems import Problem
 

@@ -13,11 +13,11 @@ from catalogue.dsrs.declared import NOTHING_DECLARED, DeclaredTotals
 from catalogue.dsrs.events import failure_tell
 from catalogue.dsrs.services import dsr_remove, problems_keep
 from catalogue.exceptions import InvalidReportName, NameLooksAlike, ReportRefused
-from catalogue.imports.choosing import delivery_format
-from catalogue.imports.contexts import SettledContents, contents_settle
-from catalogue.imports.loading import Choices, DeliveryLoad, refusal_of_errors
-from catalogue.imports.outcome import ImportReport, import_count
-from catalogue.imports.rows import delivery_fields, key_fields
+from catalogue.imports.loading.choosing import delivery_format
+from catalogue.imports.loading.contexts import SettledContents, contents_settle
+from catalogue.imports.loading.outcome import ImportReport, import_count
+from catalogue.imports.loading.rows import delivery_fields, key_fields
+from catalogue.imports.loading.steps import Choices, DeliveryLoad, refusal_of_errors
 from catalogue.lines.arriving import lines_arriving
 from catalogue.models import DSR, RejectedDelivery, TemplateVersion
 from catalogue.reports.delivery import LONGEST_NAME, DamagedDelivery, Delivery, Progress
@@ -25,9 +25,9 @@ from catalogue.reports.formats.interface import ReportFormat
 from catalogue.reports.problems import ProblemLog, shown
 from catalogue.resources.services import catalogue_refresh
 from dsrhub.exceptions import DsrhubError
-from dsrhub.spelling import spellings
-from dsrhub.texts import gettext_lazy as _
-from dsrhub.texts import text_json
+from dsrhub.texts.marked import gettext_lazy as _
+from dsrhub.texts.marked import text_json
+from dsrhub.texts.spelling import spellings
 
 
 @dataclass(frozen=True)

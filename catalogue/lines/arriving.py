@@ -28,7 +28,7 @@ from dsrhub.database import locks
 from dsrhub.database.copy import copy_blocks
 from dsrhub.database.sessions import OwnSession
 from dsrhub.database.statements import Statement, execute, rows_of
-from dsrhub.texts import gettext_lazy as _
+from dsrhub.texts.marked import gettext_lazy as _
 
 logger = logging.getLogger(__name__)
 

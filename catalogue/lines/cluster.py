@@ -11,7 +11,7 @@ from catalogue.exceptions import ClusterNotReady
 from catalogue.lines import layout
 from catalogue.lines.layout import HAS_EXTENSION, PARENT_TABLE
 from dsrhub.database.statements import composed, execute, rows_of
-from dsrhub.texts import gettext_lazy as _
+from dsrhub.texts.marked import gettext_lazy as _
 
 # How many shards each node gets, so that a cluster can grow to as many times its nodes without being spread anew.
 SHARDS_OF_NODE = 4

@@ -20,8 +20,8 @@ from catalogue.querysets import HEADER_LINE
 from dsrhub.database.pages import PAGE_BYTES, CutShort, bytes_of, is_small
 from dsrhub.database.statements import rows_of
 from dsrhub.exceptions import AnswerTooLarge
-from dsrhub.texts import gettext_lazy as _
-from dsrhub.values import listed
+from dsrhub.texts.marked import gettext_lazy as _
+from dsrhub.texts.wording import listed
 
 # The DSRs of a statement, as a table of its parameters: see `dsr_arrays`.
 DSRS = """

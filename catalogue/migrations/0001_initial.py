@@ -4,7 +4,7 @@ import django.db.models.deletion
 from django.conf import settings
 from django.db import migrations, models
 
-import dsrhub.fields
+import dsrhub.values.fields
 
 # The columns of fixed length stand first and without gaps: 24 bytes a line.
 #
@@ -114,7 +114,7 @@ class Migration(migrations.Migration):
                 ),
                 (
                     "exchange_rate",
-                    dsrhub.fields.NumericField(
+                    dsrhub.values.fields.NumericField(
                         blank=True,
                         help_text="Units of the currency for one euro.",
                         null=True,
@@ -137,16 +137,16 @@ class Migration(migrations.Migration):
                 ("rate_source", models.CharField(blank=True, max_length=255, verbose_name="rate source")),
                 ("partition", models.IntegerField(default=0, editable=False, verbose_name="partition")),
                 ("line_count", models.BigIntegerField(default=0, verbose_name="lines")),
-                ("total_usages", dsrhub.fields.NumericField(default=0, verbose_name="usages")),
+                ("total_usages", dsrhub.values.fields.NumericField(default=0, verbose_name="usages")),
                 (
                     "total_revenue",
-                    dsrhub.fields.NumericField(
+                    dsrhub.values.fields.NumericField(
                         default=0, help_text="In the currency of the DSR, exact.", verbose_name="revenue"
                     ),
                 ),
                 (
                     "lowest_revenue",
-                    dsrhub.fields.NumericField(blank=True, null=True, verbose_name="lowest revenue of a line"),
+                    dsrhub.values.fields.NumericField(blank=True, null=True, verbose_name="lowest revenue of a line"),
                 ),
                 (
                     "most_repeats",
@@ -196,7 +196,7 @@ class Migration(migrations.Migration):
             name="RateChange",
             fields=[
                 ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
-                ("old_rate", dsrhub.fields.NumericField(verbose_name="old rate")),
+                ("old_rate", dsrhub.values.fields.NumericField(verbose_name="old rate")),
                 (
                     "old_method",
                     models.CharField(
@@ -210,7 +210,7 @@ class Migration(migrations.Migration):
                     ),
                 ),
                 ("old_source", models.CharField(max_length=255, verbose_name="old source")),
-                ("new_rate", dsrhub.fields.NumericField(verbose_name="new rate")),
+                ("new_rate", dsrhub.values.fields.NumericField(verbose_name="new rate")),
                 (
                     "new_method",
                     models.CharField(
@@ -347,7 +347,7 @@ class Migration(migrations.Migration):
                         ("title", models.TextField(null=True, verbose_name="title")),
                         ("artists", models.TextField(help_text="Separated by |.", null=True, verbose_name="artists")),
                         ("isrc", models.TextField(null=True, verbose_name="ISRC")),
-                        ("revenue", dsrhub.fields.NumericField(null=True, verbose_name="revenue")),
+                        ("revenue", dsrhub.values.fields.NumericField(null=True, verbose_name="revenue")),
                         (
                             "dsr",
                             models.ForeignKey(
@@ -371,7 +371,7 @@ class Migration(migrations.Migration):
             fields=[
                 ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
                 ("day", models.DateField(db_index=True, verbose_name="day")),
-                ("rate", dsrhub.fields.NumericField(verbose_name="rate")),
+                ("rate", dsrhub.values.fields.NumericField(verbose_name="rate")),
                 (
                     "currency",
                     models.ForeignKey(
@@ -399,7 +399,9 @@ class Migration(migrations.Migration):
                 ("period_end", models.DateField(verbose_name="period end")),
                 (
                     "rate",
-                    dsrhub.fields.NumericField(help_text="Units of the currency for one euro.", verbose_name="rate"),
+                    dsrhub.values.fields.NumericField(
+                        help_text="Units of the currency for one euro.", verbose_name="rate"
+                    ),
                 ),
                 (
                     "note",

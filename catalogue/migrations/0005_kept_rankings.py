@@ -1,7 +1,7 @@
 import django.contrib.postgres.fields
 from django.db import migrations, models
 
-import dsrhub.fields
+import dsrhub.values.fields
 
 # Sums whose state is the number itself, and arrays that are put together: with few lines for each of many resources
 # they take a third of the memory of `sum` and `array_agg`. Arrays are not combined, so no plan adds up in parts.
@@ -56,7 +56,7 @@ class Migration(migrations.Migration):
                         size=None,
                     ),
                 ),
-                ("total", dsrhub.fields.NumericField(help_text="All revenue in EUR, to 20 digits.")),
+                ("total", dsrhub.values.fields.NumericField(help_text="All revenue in EUR, to 20 digits.")),
                 ("row_count", models.BigIntegerField()),
                 ("has_own_table", models.BooleanField()),
                 ("used_at", models.DateTimeField()),

@@ -5,7 +5,7 @@ import django.db.models.functions.comparison
 from django.conf import settings
 from django.db import migrations, models
 
-import dsrhub.fields
+import dsrhub.values.fields
 
 
 class Migration(migrations.Migration):
@@ -80,8 +80,8 @@ class Migration(migrations.Migration):
                 ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
                 ("use_type", models.TextField(null=True, verbose_name="use type")),
                 ("line_count", models.BigIntegerField(verbose_name="lines")),
-                ("total_usages", dsrhub.fields.NumericField(verbose_name="usages")),
-                ("total_revenue", dsrhub.fields.NumericField(verbose_name="revenue")),
+                ("total_usages", dsrhub.values.fields.NumericField(verbose_name="usages")),
+                ("total_revenue", dsrhub.values.fields.NumericField(verbose_name="revenue")),
             ],
             options={
                 "ordering": ["dsr", "use_type"],
@@ -100,7 +100,7 @@ class Migration(migrations.Migration):
         migrations.AddField(
             model_name="dsr",
             name="declared_revenue",
-            field=dsrhub.fields.NumericField(
+            field=dsrhub.values.fields.NumericField(
                 blank=True,
                 help_text="Net revenue of the summary, in its currency.",
                 null=True,
@@ -110,7 +110,7 @@ class Migration(migrations.Migration):
         migrations.AddField(
             model_name="dsr",
             name="declared_usages",
-            field=dsrhub.fields.NumericField(blank=True, null=True, verbose_name="declared usages"),
+            field=dsrhub.values.fields.NumericField(blank=True, null=True, verbose_name="declared usages"),
         ),
         migrations.AddField(
             model_name="dsr",
@@ -133,7 +133,7 @@ class Migration(migrations.Migration):
         migrations.AddField(
             model_name="dsr",
             name="revenue_without_royalty",
-            field=dsrhub.fields.NumericField(blank=True, null=True, verbose_name="revenue without royalty"),
+            field=dsrhub.values.fields.NumericField(blank=True, null=True, verbose_name="revenue without royalty"),
         ),
         migrations.AddField(
             model_name="dsr",
@@ -143,7 +143,7 @@ class Migration(migrations.Migration):
         migrations.AddField(
             model_name="dsr",
             name="subscribers",
-            field=dsrhub.fields.NumericField(blank=True, null=True, verbose_name="subscribers"),
+            field=dsrhub.values.fields.NumericField(blank=True, null=True, verbose_name="subscribers"),
         ),
         migrations.AddField(
             model_name="dsr",
@@ -153,7 +153,7 @@ class Migration(migrations.Migration):
         migrations.AddField(
             model_name="dsr",
             name="unallocated_revenue",
-            field=dsrhub.fields.NumericField(
+            field=dsrhub.values.fields.NumericField(
                 blank=True,
                 help_text="Declared revenue that no line has: that of usages which are not in the report.",
                 null=True,
@@ -163,7 +163,7 @@ class Migration(migrations.Migration):
         migrations.AddField(
             model_name="dsr",
             name="usages_without_royalty",
-            field=dsrhub.fields.NumericField(blank=True, null=True, verbose_name="usages without royalty"),
+            field=dsrhub.values.fields.NumericField(blank=True, null=True, verbose_name="usages without royalty"),
         ),
         migrations.AddField(
             model_name="dsr",

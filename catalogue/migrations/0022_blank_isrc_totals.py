@@ -2,7 +2,7 @@
 
 from django.db import migrations
 
-import dsrhub.fields
+import dsrhub.values.fields
 
 
 class Migration(migrations.Migration):
@@ -14,7 +14,7 @@ class Migration(migrations.Migration):
         migrations.AddField(
             model_name="dsr",
             name="blank_isrc_revenue",
-            field=dsrhub.fields.NumericField(
+            field=dsrhub.values.fields.NumericField(
                 blank=True,
                 help_text="In the currency of the DSR, exact.",
                 null=True,
@@ -24,16 +24,16 @@ class Migration(migrations.Migration):
         migrations.AddField(
             model_name="dsr",
             name="blank_isrc_usages",
-            field=dsrhub.fields.NumericField(blank=True, null=True, verbose_name="usages without ISRC"),
+            field=dsrhub.values.fields.NumericField(blank=True, null=True, verbose_name="usages without ISRC"),
         ),
         migrations.AddField(
             model_name="usetypetotal",
             name="blank_isrc_revenue",
-            field=dsrhub.fields.NumericField(null=True, verbose_name="revenue without ISRC"),
+            field=dsrhub.values.fields.NumericField(null=True, verbose_name="revenue without ISRC"),
         ),
         migrations.AddField(
             model_name="usetypetotal",
             name="blank_isrc_usages",
-            field=dsrhub.fields.NumericField(null=True, verbose_name="usages without ISRC"),
+            field=dsrhub.values.fields.NumericField(null=True, verbose_name="usages without ISRC"),
         ),
     ]

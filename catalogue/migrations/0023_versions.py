@@ -4,7 +4,7 @@ import django.db.models.deletion
 from django.conf import settings
 from django.db import migrations, models
 
-import dsrhub.fields
+import dsrhub.values.fields
 
 # They act in the database, so that servers of the release before, which do not know the tables, can delete users.
 USERS = {
@@ -128,10 +128,13 @@ class Migration(migrations.Migration):
                     models.CharField(blank=True, max_length=100, null=True, verbose_name="subscriber type"),
                 ),
                 ("summary_id", models.CharField(blank=True, max_length=100, null=True, verbose_name="summary id")),
-                ("declared_usages", dsrhub.fields.NumericField(blank=True, null=True, verbose_name="declared usages")),
+                (
+                    "declared_usages",
+                    dsrhub.values.fields.NumericField(blank=True, null=True, verbose_name="declared usages"),
+                ),
                 (
                     "declared_revenue",
-                    dsrhub.fields.NumericField(
+                    dsrhub.values.fields.NumericField(
                         blank=True,
                         help_text="Net revenue of the summary, in its currency.",
                         null=True,
@@ -140,7 +143,7 @@ class Migration(migrations.Migration):
                 ),
                 (
                     "unallocated_revenue",
-                    dsrhub.fields.NumericField(
+                    dsrhub.values.fields.NumericField(
                         blank=True,
                         help_text="Declared revenue that no line has: that of usages which are not in the report.",
                         null=True,
@@ -157,7 +160,7 @@ class Migration(migrations.Migration):
                         verbose_name="kind of revenue",
                     ),
                 ),
-                ("subscribers", dsrhub.fields.NumericField(blank=True, null=True, verbose_name="subscribers")),
+                ("subscribers", dsrhub.values.fields.NumericField(blank=True, null=True, verbose_name="subscribers")),
                 (
                     "returns",
                     models.BigIntegerField(
@@ -169,15 +172,15 @@ class Migration(migrations.Migration):
                 ),
                 (
                     "usages_without_royalty",
-                    dsrhub.fields.NumericField(blank=True, null=True, verbose_name="usages without royalty"),
+                    dsrhub.values.fields.NumericField(blank=True, null=True, verbose_name="usages without royalty"),
                 ),
                 (
                     "revenue_without_royalty",
-                    dsrhub.fields.NumericField(blank=True, null=True, verbose_name="revenue without royalty"),
+                    dsrhub.values.fields.NumericField(blank=True, null=True, verbose_name="revenue without royalty"),
                 ),
                 (
                     "exchange_rate",
-                    dsrhub.fields.NumericField(
+                    dsrhub.values.fields.NumericField(
                         blank=True,
                         help_text="Units of the currency for one euro.",
                         null=True,
@@ -201,16 +204,16 @@ class Migration(migrations.Migration):
                 ("rate_source", models.CharField(blank=True, max_length=255, verbose_name="rate source")),
                 ("partition", models.IntegerField(default=0, editable=False, verbose_name="partition")),
                 ("line_count", models.BigIntegerField(default=0, verbose_name="lines")),
-                ("total_usages", dsrhub.fields.NumericField(default=0, verbose_name="usages")),
+                ("total_usages", dsrhub.values.fields.NumericField(default=0, verbose_name="usages")),
                 (
                     "total_revenue",
-                    dsrhub.fields.NumericField(
+                    dsrhub.values.fields.NumericField(
                         default=0, help_text="In the currency of the DSR, exact.", verbose_name="revenue"
                     ),
                 ),
                 (
                     "lowest_revenue",
-                    dsrhub.fields.NumericField(blank=True, null=True, verbose_name="lowest revenue of a line"),
+                    dsrhub.values.fields.NumericField(blank=True, null=True, verbose_name="lowest revenue of a line"),
                 ),
                 (
                     "most_repeats",
@@ -228,11 +231,11 @@ class Migration(migrations.Migration):
                 ("blank_revenue_count", models.BigIntegerField(default=0, verbose_name="blank revenues")),
                 (
                     "blank_isrc_usages",
-                    dsrhub.fields.NumericField(blank=True, null=True, verbose_name="usages without ISRC"),
+                    dsrhub.values.fields.NumericField(blank=True, null=True, verbose_name="usages without ISRC"),
                 ),
                 (
                     "blank_isrc_revenue",
-                    dsrhub.fields.NumericField(
+                    dsrhub.values.fields.NumericField(
                         blank=True,
                         help_text="In the currency of the DSR, exact.",
                         null=True,

@@ -1,6 +1,6 @@
 from django.db import migrations
 
-import dsrhub.fields
+import dsrhub.values.fields
 
 
 class Migration(migrations.Migration):
@@ -12,18 +12,18 @@ class Migration(migrations.Migration):
         migrations.AddField(
             model_name="importjob",
             name="declared_lines",
-            field=dsrhub.fields.NumericField(null=True, verbose_name="declared lines"),
+            field=dsrhub.values.fields.NumericField(null=True, verbose_name="declared lines"),
         ),
         migrations.AddField(
             model_name="importjob",
             name="declared_revenue",
-            field=dsrhub.fields.NumericField(
+            field=dsrhub.values.fields.NumericField(
                 help_text="In the currency of the file.", null=True, verbose_name="declared revenue"
             ),
         ),
         migrations.AddField(
             model_name="importjob",
             name="declared_usages",
-            field=dsrhub.fields.NumericField(null=True, verbose_name="declared usages"),
+            field=dsrhub.values.fields.NumericField(null=True, verbose_name="declared usages"),
         ),
     ]

@@ -1,7 +1,7 @@
 import django.contrib.postgres.fields
 from django.db import migrations, models
 
-import dsrhub.fields
+import dsrhub.values.fields
 
 # What can be built again is not logged: after a crash of the server it is gone, wholly.
 RANKED_ARTISTS = """
@@ -37,12 +37,12 @@ class Migration(migrations.Migration):
                 ),
                 ("credit", models.CharField(help_text="Of a line with several artists: full, or split.", max_length=5)),
                 ("row_count", models.BigIntegerField()),
-                ("revenue", dsrhub.fields.NumericField(help_text="Of all artists.")),
-                ("top_revenue", dsrhub.fields.NumericField(help_text="Of the first ten.")),
-                ("squares", dsrhub.fields.NumericField(help_text="The sum of the squares of all.")),
+                ("revenue", dsrhub.values.fields.NumericField(help_text="Of all artists.")),
+                ("top_revenue", dsrhub.values.fields.NumericField(help_text="Of the first ten.")),
+                ("squares", dsrhub.values.fields.NumericField(help_text="The sum of the squares of all.")),
                 ("without_lines", models.BigIntegerField(help_text="The number of lines without an artist.")),
-                ("without_usages", dsrhub.fields.NumericField()),
-                ("without_revenue", dsrhub.fields.NumericField()),
+                ("without_usages", dsrhub.values.fields.NumericField()),
+                ("without_revenue", dsrhub.values.fields.NumericField()),
                 ("used_at", models.DateTimeField()),
             ],
             options={

@@ -5,8 +5,8 @@ from django.db import models
 from django.db.models import F, Q
 from django.utils.translation import gettext_lazy as _
 
-from dsrhub.code_names import currency_names, territory_names
-from dsrhub.fields import NumericField
+from dsrhub.texts.code_names import currency_names, territory_names
+from dsrhub.values.fields import NumericField
 
 
 class Currency(models.Model):

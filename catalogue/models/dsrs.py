@@ -14,8 +14,8 @@ from catalogue.models.messages import ReportMessage
 from catalogue.querysets import DSRQuerySet
 from catalogue.reports.contexts import SalesContext
 from catalogue.reports.formats.registry import explanation
-from dsrhub.fields import NumericField
-from dsrhub.texts import text_read
+from dsrhub.texts.marked import text_read
+from dsrhub.values.fields import NumericField
 
 # The partition of the lines of all small DSRs; a large DSR's partition has the DSR's id as its number.
 SHARED_PARTITION = 0
@@ -306,7 +306,7 @@ class RejectedDelivery(models.Model):
 
 
 class ToldGap(models.Model):
-    """A month of a series without a DSR, which webhooks were told of: see `catalogue.dsrs.missing`."""
+    """A month of a series without a DSR, which webhooks were told of: see `catalogue.dsrs.statistics.missing`."""
 
     dsp = models.CharField(max_length=100)
     offer = models.CharField(max_length=100)

@@ -9,9 +9,9 @@ from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
 from catalogue.models.templates import Template, TemplateVersion
-from dsrhub.fields import NumericField
-from dsrhub.texts import Text, text_json, text_read
-from dsrhub.translations import label_text
+from dsrhub.texts.marked import Text, text_json, text_read
+from dsrhub.texts.translations import label_text
+from dsrhub.values.fields import NumericField
 
 LONGEST_MESSAGE = 1000
 
@@ -31,10 +31,10 @@ class ImportJobManager(models.Manager["ImportJob"]):
 class ImportJob(models.Model):
     """An uploaded file on its way to a DSR: to be checked, then confirmed by a user, then loaded.
 
-    The files of a message wait for each other: see `catalogue.imports.waiting`. When all are there, the job of file 1
-    leads the others, which are its `parts`.
+    The files of a message wait for each other: see `catalogue.imports.queue.waiting`. When all are there, the job of
+    file 1 leads the others, which are its `parts`.
 
-    No column says whether a job is in work at this moment, but a lock does: see `catalogue.imports.jobs`.
+    No column says whether a job is in work at this moment, but a lock does: see `catalogue.imports.queue.jobs`.
     """
 
     class State(models.TextChoices):

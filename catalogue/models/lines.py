@@ -8,7 +8,7 @@ from django.utils.translation import gettext_noop
 
 from catalogue.models.dsrs import DSR
 from catalogue.querysets import UsageLineQuerySet
-from dsrhub.fields import NumericField
+from dsrhub.values.fields import NumericField
 
 
 class UsageLine(models.Model):

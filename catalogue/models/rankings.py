@@ -4,12 +4,13 @@ from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
-from dsrhub.fields import NumericField
+from dsrhub.values.fields import NumericField
 
 
 class KeptRanking(models.Model):
-    """A cached ranking: resources by their revenue in EUR, in one state of the DSRs. See `catalogue.ranking.kept`.
+    """A cached ranking: resources by their revenue in EUR, in one state of the DSRs.
 
+    See `catalogue.ranking.cached.kept`.
     Its rows are in a shared table that has no model, or in a table of their own. All of these tables are unlogged: a
     crash of the server empties them.
     """
@@ -52,8 +53,9 @@ class WantedRanking(models.Model):
 
 
 class AskedScope(models.Model):
-    """A scope that people asked about, whose rankings of resources a worker prepares. See `catalogue.ranking.asked`.
+    """A scope that people asked about, whose rankings of resources a worker prepares.
 
+    See `catalogue.ranking.cached.asked`.
     The table is unlogged: a crash of the server empties it.
     """
 
@@ -85,8 +87,9 @@ class AskedScope(models.Model):
 
 
 class KeptArtists(models.Model):
-    """A cached ranking of artists, in one state of the DSRs, with its totals in EUR. See `catalogue.ranking.kept`.
+    """A cached ranking of artists, in one state of the DSRs, with its totals in EUR.
 
+    See `catalogue.ranking.cached.kept`.
     Its rows are in a table that has no model. Both tables are unlogged: a crash of the server empties them.
     """
 

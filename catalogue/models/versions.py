@@ -38,7 +38,7 @@ def _former_user(name: Any) -> models.ForeignKey:
 class SupersededDSR(AbstractDSR):
     """An ingested DSR that was replaced or deleted. It is in no answer, and can return.
 
-    It keeps its id, by which its lines are found: see `catalogue.dsrs.superseding`.
+    It keeps its id, by which its lines are found: see `catalogue.dsrs.versions.superseding`.
     """
 
     id = models.IntegerField(primary_key=True)
@@ -60,7 +60,7 @@ class SupersededDSR(AbstractDSR):
 
     # What it still is, and what workers change.
     UNSEEN_FIELDS = ("is_catalogued", "blank_isrc_usages", "blank_isrc_revenue", "byte_count", "belongings")
-    # The DSR under its key: `catalogue.dsrs.versions` sets it.
+    # The DSR under its key: `catalogue.dsrs.versions.selectors` sets it.
     standing: DSR | None
 
     objects: ClassVar[SupersededManager] = SupersededManager()

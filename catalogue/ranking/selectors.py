@@ -4,10 +4,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from catalogue.lines.scope import ALL, Scope
-from catalogue.ranking.cache import Ranking, TopQuestion
-from catalogue.ranking.kept import found_or_built
+from catalogue.ranking.cached.kept import found_or_built
+from catalogue.ranking.cached.resources import Ranking, TopQuestion
 from dsrhub.exceptions import InvalidArgument
-from dsrhub.texts import gettext_lazy as _
+from dsrhub.texts.marked import gettext_lazy as _
 
 LARGEST_PERCENTILE = 100
 

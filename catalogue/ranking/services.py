@@ -2,8 +2,8 @@
 
 from catalogue.lines.scope import Scope
 from catalogue.models import WantedArtists, WantedRanking
-from catalogue.ranking.artist_sums import Credit
-from catalogue.ranking.artists import artist_ranking
+from catalogue.ranking.artists.selectors import artist_ranking
+from catalogue.ranking.artists.sums import Credit
 from catalogue.ranking.selectors import resource_ranking
 
 

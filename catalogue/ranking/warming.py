@@ -18,8 +18,8 @@ from django.db.models import Max
 from catalogue.lines.reading import partition_read, partitions_within
 from catalogue.lines.scope import ALL, Scope, scope_state
 from catalogue.models import DSR
-from catalogue.ranking.building import highest_lines_read
-from catalogue.ranking.cache import next_number
+from catalogue.ranking.building.ways import highest_lines_read
+from catalogue.ranking.cached.resources import next_number
 from dsrhub.database.statements import rows_of
 from dsrhub.database.time_limits import OutOfTime, answered_within
 

@@ -15,11 +15,11 @@ from django.utils import timezone
 from catalogue.exceptions import InvalidRateFile
 from catalogue.models import DSR, Currency, EcbRate, RateMethod
 from catalogue.rates.services import RatesChanged, ReplacedRate, dsrs_rerate, is_rate, loaded_until, rates_lock
-from dsrhub.audit import audit
-from dsrhub.files import NotARegularFile, file_open
+from dsrhub.files.disk import NotARegularFile, file_open
+from dsrhub.logs.audit import audit
 from dsrhub.models import Action
-from dsrhub.texts import gettext_lazy as _
-from dsrhub.values import plain_decimal
+from dsrhub.texts.marked import gettext_lazy as _
+from dsrhub.values.numbers import plain_decimal
 
 SATURDAY = 5
 # More corrections than these are only counted.

@@ -10,7 +10,7 @@ from django.db.models import Count, Func, QuerySet, Sum, Value
 from catalogue.exceptions import ExchangeRateIncomplete, ExchangeRateMissing
 from catalogue.models import DSR, EcbRate, RateMethod
 from catalogue.rates.services import EURO, ExchangeRate, dsrs_of_period, ecb_exchange_rate, operator_source
-from dsrhub.fields import NumericField
+from dsrhub.values.fields import NumericField
 
 FIRST_DSRS = 20
 DAYS_AROUND = 7

@@ -17,11 +17,11 @@ from django.db.models import Count, Max, Min, Q, QuerySet, Sum
 from catalogue.exceptions import ExchangeRateIncomplete, ExchangeRateMissing, InvalidRate
 from catalogue.models import DSR, Currency, EcbRate, OperatorRate, RateChange, RateMethod
 from catalogue.rates import sources
-from dsrhub.audit import audit
 from dsrhub.database import locks
+from dsrhub.logs.audit import audit
 from dsrhub.models import Action
-from dsrhub.texts import Text, joined
-from dsrhub.texts import gettext_lazy as _
+from dsrhub.texts.marked import Text, joined
+from dsrhub.texts.marked import gettext_lazy as _
 
 EURO = "EUR"
 RATE_INTEGER_DIGITS = 30

@@ -1,7 +1,7 @@
 """Where the exchange rate of a DSR comes from, in words. They are stored in English."""
 
-from dsrhub.texts import gettext_lazy as _
-from dsrhub.texts import text_recognised, translated
+from dsrhub.texts.marked import gettext_lazy as _
+from dsrhub.texts.marked import text_recognised, translated
 
 # DSRs are rated again where their source is another text: only with a reason is the English of one of them changed.
 ECB_MEAN = _("ECB reference rates of %(days)s days, %(first)s to %(last)s")

@@ -4,7 +4,7 @@ from django.db.models import F
 
 from catalogue.exceptions import TemplateNotFound
 from catalogue.models import Template, TemplateVersion
-from dsrhub.texts import gettext_lazy as _
+from dsrhub.texts.marked import gettext_lazy as _
 
 # How a document says that it is a template, and of which edition of its form.
 DOCUMENT_KEY, EDITION = "dsrhub_template", 1

@@ -16,12 +16,12 @@ from catalogue.report_templates.selectors import DOCUMENT_KEY, EDITION, template
 from catalogue.reports.formats.templates.definition import definition_json
 from catalogue.reports.formats.templates.reading import Fault, FaultCode
 from catalogue.reports.formats.templates.validation import LONGEST_NAME, definition_checked, invalid_template
-from dsrhub.audit import audit
 from dsrhub.database.statements import execute
 from dsrhub.exceptions import ConfirmationOutdated
+from dsrhub.logs.audit import audit
 from dsrhub.models import Action
-from dsrhub.spelling import plain_name
-from dsrhub.texts import gettext_lazy as _
+from dsrhub.texts.marked import gettext_lazy as _
+from dsrhub.texts.spelling import plain_name
 
 
 def template_save(

@@ -3,8 +3,8 @@
 import re
 
 from catalogue.reports.problems import CommonError, CommonWarning, ErrorCode, WarningCode
-from dsrhub.invisible import has_invisible
-from dsrhub.values import DECIMALS, INTEGER_DIGITS
+from dsrhub.texts.invisible import has_invisible
+from dsrhub.values.numbers import DECIMALS, INTEGER_DIGITS
 
 # In bytes of UTF-8. A longer cell is an error in every format (`check_length`): a page of lines with megabytes each
 # would fill the memory of a server.

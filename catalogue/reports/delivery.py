@@ -9,11 +9,11 @@ from pathlib import Path
 from weakref import finalize
 
 from catalogue.reports.problems import CommonError, CommonWarning, Problem, shown
-from dsrhub.file_kinds import foreign_kind, line_end_fault
-from dsrhub.files import FileBytes, ends_in, file_open
-from dsrhub.texts import Text
-from dsrhub.texts import gettext_lazy as _
-from dsrhub.unpacking import Damage, GzipContent, GzipDamage, is_gzip, read_ahead
+from dsrhub.files.disk import FileBytes, ends_in, file_open
+from dsrhub.files.kinds import foreign_kind, line_end_fault
+from dsrhub.files.unpacking import Damage, GzipContent, GzipDamage, is_gzip, read_ahead
+from dsrhub.texts.marked import Text
+from dsrhub.texts.marked import gettext_lazy as _
 
 # Large enough to make the cost per chunk negligible. From 128 KiB on, the C library takes the memory of each object
 # from the system, which makes the check of lines slower.
@@ -96,7 +96,7 @@ class Delivery:
     def chunks(self, progress: Progress | None = None) -> Iterator[bytes]:
         """The unpacked content, piece by piece.
 
-        Raises DamagedDelivery for what is no text (see `dsrhub.file_kinds`), for a gzip file that is cut off or
+        Raises DamagedDelivery for what is no text (see `dsrhub.files.kinds`), for a gzip file that is cut off or
         damaged, and for too much content: the last two possibly after the first pieces.
         """
         self._hash = hashlib.sha256()

@@ -7,7 +7,7 @@ from dataclasses import replace
 from catalogue.reports.delivery import Delivery
 from catalogue.reports.formats.interface import LineReader
 from catalogue.reports.problems import ProblemLog
-from dsrhub.line_blocks import line_blocks
+from dsrhub.files.line_blocks import line_blocks
 
 # No format has longer lines.
 LONGEST_LINE = 4 * 1024 * 1024

@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from catalogue.reports.problems import CommonError, CommonWarning
-from dsrhub.texts import gettext_lazy as _
-from dsrhub.texts import translated
+from dsrhub.texts.marked import gettext_lazy as _
+from dsrhub.texts.marked import translated
 
 
 @dataclass(init=False)

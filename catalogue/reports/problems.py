@@ -5,8 +5,8 @@ from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import NamedTuple
 
-from dsrhub.texts import gettext_lazy as _
-from dsrhub.values import printable
+from dsrhub.texts.marked import gettext_lazy as _
+from dsrhub.texts.wording import printable
 
 # A value is kept with its problem so that people recognise it, not as a second copy of the file.
 LONGEST_VALUE = 200

@@ -4,8 +4,8 @@ from decimal import Decimal, localcontext
 from typing import NamedTuple
 
 from catalogue.reports.problems import RawCells
-from dsrhub.texts import gettext_lazy as _
-from dsrhub.values import DECIMALS, INTEGER_DIGITS
+from dsrhub.texts.marked import gettext_lazy as _
+from dsrhub.values.numbers import DECIMALS, INTEGER_DIGITS
 
 # A spreadsheet adds numbers as doubles, so only this many digits of a sum are exact.
 DIGITS_OF_A_DOUBLE = 15

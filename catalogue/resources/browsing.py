@@ -23,7 +23,7 @@ from catalogue.resources.register import dsps_with_gone
 from catalogue.resources.words import words_condition, words_values
 from dsrhub.database.pages import CutShort, converted, joined, page_rows
 from dsrhub.database.statements import rows_of
-from dsrhub.texts import gettext_lazy as _
+from dsrhub.texts.marked import gettext_lazy as _
 
 # Sums are added up where the DSRs in scope have no more lines, or the search finds no more resources, than these.
 FEW_LINES, FEW_RESOURCES = 20_000, 1_000

@@ -7,13 +7,13 @@ from enum import StrEnum
 from functools import partial
 from typing import Any, NamedTuple, TypeVar
 
-from catalogue.dsrs.comparison import Change, Period, incomplete_months
 from catalogue.dsrs.selectors import EVERY_DSR, DSRSearch
-from catalogue.dsrs.statistics import Grouping
+from catalogue.dsrs.statistics.comparison import Change, Period, incomplete_months
+from catalogue.dsrs.statistics.groups import Grouping
 from catalogue.lines.gathering import Lines, lines_gathered, places_of
 from catalogue.lines.lookups import TEXTS, dsr_arrays
 from catalogue.lines.scope import IngestedDSR, Scope, scope_state, still_current
-from catalogue.ranking.cache import Ranking
+from catalogue.ranking.cached.resources import Ranking
 from catalogue.ranking.selectors import LARGEST_PERCENTILE, resource_ranking
 from catalogue.resources.browsing import COLUMNS, IS_REPORTED, REPORTING
 from catalogue.resources.found import FoundResource, ResourceKey, ResourceSums, resource_sums_of

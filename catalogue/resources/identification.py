@@ -13,15 +13,15 @@ from catalogue.exceptions import SearchTooWide
 from catalogue.lines.gathering import lines_gathered, places_of
 from catalogue.lines.lookups import TEXTS, dsr_arrays
 from catalogue.lines.scope import IngestedDSR, Scope, scope_state
-from catalogue.ranking.cache import Ranking
+from catalogue.ranking.cached.resources import Ranking
 from catalogue.ranking.selectors import resource_ranking
 from catalogue.reports.cells import ISRC
 from catalogue.resources.browsing import REPORTING, lines_of_resource
 from catalogue.resources.found import FoundResource, resource_sums_of
 from dsrhub.database.pages import CutAt, CutShort, converted, page_rows
 from dsrhub.database.statements import rows_of
-from dsrhub.texts import Grouped
-from dsrhub.texts import gettext_lazy as _
+from dsrhub.texts.marked import Grouped
+from dsrhub.texts.marked import gettext_lazy as _
 
 Answer = TypeVar("Answer")
 

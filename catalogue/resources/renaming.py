@@ -7,20 +7,20 @@ from django.contrib.auth.models import User
 from django.db import IntegrityError, transaction
 
 from catalogue.dsrs.names import LONGEST_NAME, name_fault, name_take_over
-from catalogue.dsrs.superseding import versions_rename
+from catalogue.dsrs.versions.superseding import versions_rename
 from catalogue.exceptions import InvalidPartyName, RenameCollides
 from catalogue.models import DSR, LeftoverLines, PartyAlias, SupersededDSR
 from catalogue.querysets import DSRQuerySet
 from catalogue.reports.contexts import SalesContext
 from catalogue.resources.register import dsp_lock
-from dsrhub.audit import audit
-from dsrhub.confirmation import require_as_shown, shown_digest
 from dsrhub.database import locks
 from dsrhub.database.statements import execute
+from dsrhub.logs.audit import audit
 from dsrhub.models import Action
-from dsrhub.spelling import plain_name
-from dsrhub.texts import gettext_lazy as _
-from dsrhub.values import listed
+from dsrhub.pages.confirmation import require_as_shown, shown_digest
+from dsrhub.texts.marked import gettext_lazy as _
+from dsrhub.texts.spelling import plain_name
+from dsrhub.texts.wording import listed
 
 
 @dataclass(frozen=True)

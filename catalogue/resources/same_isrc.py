@@ -6,7 +6,7 @@ from datetime import date
 from decimal import Decimal
 from typing import Any
 
-from catalogue.dsrs.statistics import Grouping, group_expressions
+from catalogue.dsrs.statistics.groups import Grouping, group_expressions
 from catalogue.lines.gathering import lines_gathered, places_of
 from catalogue.lines.lookups import TEXTS, dsr_arrays
 from catalogue.lines.scope import IngestedDSR, Scope, consistent_answer
@@ -16,7 +16,7 @@ from catalogue.resources.found import FoundResource, resource_sums_of
 from dsrhub.database.pages import is_small
 from dsrhub.database.statements import rows_of
 from dsrhub.exceptions import AnswerTooLarge
-from dsrhub.texts import gettext_lazy as _
+from dsrhub.texts.marked import gettext_lazy as _
 
 # How many resources with one ISRC are shown and added up.
 MOST = 100

@@ -5,7 +5,7 @@ from enum import StrEnum
 from typing import Any
 
 from catalogue.lines.scope import Scope
-from catalogue.ranking.cache import RankedResource
+from catalogue.ranking.cached.resources import RankedResource
 from catalogue.ranking.selectors import resource_ranking
 from catalogue.resources.browsing import (
     count_by_index,

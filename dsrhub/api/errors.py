@@ -13,9 +13,9 @@ from drf_spectacular.utils import OpenApiResponse, PolymorphicProxySerializer
 from rest_framework import exceptions, serializers, status, views
 from rest_framework.response import Response
 
-from dsrhub.bodies import BodyRefused, refusal
 from dsrhub.exceptions import BusyError, ConflictError, DsrhubError, InvalidArgument, NotFoundError, NotReadyError
-from dsrhub.refusals import form_refused
+from dsrhub.http.bodies import BodyRefused, refusal
+from dsrhub.http.refusals import form_refused
 
 
 class TooLarge(exceptions.APIException):

@@ -9,8 +9,8 @@ from rest_framework import serializers
 from rest_framework.exceptions import ErrorDetail
 
 from dsrhub.exceptions import NotFoundError
-from dsrhub.texts import Text
-from dsrhub.values import plain_whole_number
+from dsrhub.texts.marked import Text
+from dsrhub.values.numbers import plain_whole_number
 
 
 class Parameters(serializers.Serializer[Any]):

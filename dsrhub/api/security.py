@@ -7,12 +7,12 @@ from drf_spectacular.extensions import OpenApiAuthenticationExtension
 from drf_spectacular.openapi import AutoSchema
 from drf_spectacular.utils import OpenApiResponse
 
+from dsrhub.access.permissions import only_reads
 from dsrhub.api.errors import ErrorSerializer
-from dsrhub.permissions import only_reads
 
 
 class TokenScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]
-    target_class = "dsrhub.authentication.ApiTokenAuthentication"
+    target_class = "dsrhub.access.authentication.ApiTokenAuthentication"
     name = "token"
 
     def get_security_definition(self, auto_schema: Any) -> dict[str, Any]:

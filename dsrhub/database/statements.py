@@ -11,7 +11,7 @@ from psycopg2 import sql
 from psycopg2.errors import LockNotAvailable, QueryCanceled
 
 from dsrhub.exceptions import NodeOutOfReach
-from dsrhub.texts import gettext_lazy as _
+from dsrhub.texts.marked import gettext_lazy as _
 
 Statement = str | sql.Composable
 

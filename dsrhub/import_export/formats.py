@@ -18,10 +18,10 @@ from xlsxwriter.exceptions import FileSizeError
 from xlsxwriter.format import Format as CellFormat
 from xlsxwriter.worksheet import Worksheet
 
-from dsrhub.cells import grouped
 from dsrhub.import_export.sheets import TextSheet
 from dsrhub.import_export.tables import PAGE_ROWS, Filter, Table
-from dsrhub.invisible import INVISIBLE_CHARACTERS
+from dsrhub.texts.invisible import INVISIBLE_CHARACTERS
+from dsrhub.values.cells import grouped
 
 
 class DoesNotFit(ValueError):

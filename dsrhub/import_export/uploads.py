@@ -7,7 +7,7 @@ from django.core.files.uploadedfile import TemporaryUploadedFile
 from import_export.formats.base_formats import Format
 from import_export.tmp_storages import BaseStorage
 
-from dsrhub.uploads import upload_store
+from dsrhub.files.uploads import upload_store
 
 
 class UploadStorage(BaseStorage):  # type: ignore[misc]

@@ -7,7 +7,7 @@ from typing import ClassVar
 from urllib.parse import SplitResult, unquote, urlsplit
 
 from dsrhub.exceptions import DsrhubError
-from dsrhub.texts import gettext_lazy as _
+from dsrhub.texts.marked import gettext_lazy as _
 
 BUCKET = re.compile("[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
 

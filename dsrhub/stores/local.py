@@ -6,7 +6,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from stat import S_ISDIR, S_ISREG
 
-from dsrhub.files import CREATE, FOLDER, NotARegularFile, file_open, folder_open
+from dsrhub.files.disk import CREATE, FOLDER, NotARegularFile, file_open, folder_open
 from dsrhub.stores.interface import LocalCopy, StoredFile
 
 

@@ -10,7 +10,7 @@ from uuid import uuid4
 
 from django.conf import settings
 
-from dsrhub.files import CREATE, not_regular
+from dsrhub.files.disk import CREATE, not_regular
 from dsrhub.stores.addresses import Address
 from dsrhub.stores.interface import LocalCopy, StoredFile
 

@@ -19,8 +19,8 @@ from django.utils.timezone import localtime
 from django.utils.translation import gettext as translated
 from django.utils.translation import gettext_lazy as _
 
-from dsrhub.admin import ChangedAsShownAdmin, DeletedByServiceAdmin, ReadOnlyAdmin
 from dsrhub.exceptions import DsrhubError
+from dsrhub.pages.model_admins import ChangedAsShownAdmin, DeletedByServiceAdmin, ReadOnlyAdmin
 from dsrhub.webhooks import services
 from dsrhub.webhooks.models import Delivery, EventType, Webhook
 

@@ -1,6 +1,6 @@
 """Questions about webhooks and their deliveries."""
 
-from dsrhub.texts import gettext_lazy as _
+from dsrhub.texts.marked import gettext_lazy as _
 from dsrhub.webhooks.exceptions import WebhookNotFound
 from dsrhub.webhooks.models import Delivery, Webhook
 

@@ -11,7 +11,8 @@ from http.client import HTTPConnection, HTTPException, HTTPResponse
 from socket import SHUT_RDWR, create_connection, socket
 from threading import Event, Timer
 
-from dsrhub.values import plain_whole_number, printable
+from dsrhub.texts.wording import printable
+from dsrhub.values.numbers import plain_whole_number
 from dsrhub.webhooks.exceptions import AddressRefused
 from dsrhub.webhooks.targets import Address, Target, addresses_of, target_of
 

@@ -8,9 +8,9 @@ from uuid import uuid4
 from django.db import transaction
 from django.utils import timezone
 
-from dsrhub.audit import audit
+from dsrhub.logs.audit import audit
 from dsrhub.models import Action
-from dsrhub.texts import gettext_lazy as _
+from dsrhub.texts.marked import gettext_lazy as _
 from dsrhub.webhooks.delivering import webhook_disable
 from dsrhub.webhooks.exceptions import DeliveryNotFound, InvalidWebhook, WebhookDisabled, WebhookNotFound
 from dsrhub.webhooks.models import TEST_EVENT, Delivery, Event, EventType, Webhook

@@ -12,8 +12,8 @@ from urllib.parse import urlsplit
 
 from django.conf import settings
 
-from dsrhub.texts import Text
-from dsrhub.texts import gettext_lazy as _
+from dsrhub.texts.marked import Text
+from dsrhub.texts.marked import gettext_lazy as _
 from dsrhub.webhooks.exceptions import AddressRefused
 
 Address = IPv4Address | IPv6Address

@@ -6,8 +6,8 @@ import graphene
 from graphql import GraphQLResolveInfo
 
 from catalogue.lines.scope import Scope
-from catalogue.ranking.artist_sums import Credit
-from catalogue.ranking.artists import ArtistRanking, RankedArtist, artist_ranking
+from catalogue.ranking.artists.selectors import ArtistRanking, RankedArtist, artist_ranking
+from catalogue.ranking.artists.sums import Credit
 from graphql_schema.artists.types import CREDIT, Artist, ArtistConnection, ArtistKeyset
 from graphql_schema.connections import Key, KeysetField
 from graphql_schema.dsrs.filters import dsr_arguments, dsr_search

@@ -7,8 +7,8 @@ from decimal import Decimal as DecimalNumber
 import graphene
 from graphql import GraphQLResolveInfo
 
-from catalogue.ranking.artist_sums import Totals
-from catalogue.ranking.artists import ArtistRanking
+from catalogue.ranking.artists.selectors import ArtistRanking
+from catalogue.ranking.artists.sums import Totals
 from graphql_schema.connections import Connection, Keyset, Page
 from graphql_schema.scalars import BigInt, Decimal, names_enum
 

@@ -14,7 +14,7 @@ from catalogue.dsrs import selectors as dsr_selectors
 from catalogue.dsrs.messages import messages_by_id
 from catalogue.exceptions import DSRFailed, DSRNotFound
 from catalogue.reports.formats.registry import explanation
-from dsrhub.texts import gettext_lazy as _
+from dsrhub.texts.marked import gettext_lazy as _
 from graphql_schema.batches import batched, load_batch
 from graphql_schema.connections import Key, Keyset, KeysetField
 from graphql_schema.model_types import ModelType

@@ -7,7 +7,7 @@ import graphene
 from graphql import GraphQLResolveInfo
 
 from dsrhub.exceptions import InvalidArgument
-from dsrhub.texts import gettext_lazy as _
+from dsrhub.texts.marked import gettext_lazy as _
 from graphql_schema.arguments import LARGEST_ID, parse_id
 from graphql_schema.connections import Keyset, KeysetField, queryset_keyset
 from graphql_schema.price_limits.types import Carrier, LimitCrossing, LimitSpan, PriceLimit, UsageType

@@ -7,7 +7,7 @@ import graphene
 from catalogue.lines.scope import Scope
 from catalogue.resources.found import ResourceOrder, ResourceSearch
 from dsrhub.exceptions import InvalidArgument
-from dsrhub.texts import gettext_lazy as _
+from dsrhub.texts.marked import gettext_lazy as _
 from graphql_schema.arguments import parse_code, parse_id
 from graphql_schema.dsrs.filters import period_arguments
 from graphql_schema.scalars import BigInt, Decimal, names_enum

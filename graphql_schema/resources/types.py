@@ -22,7 +22,7 @@ from catalogue.resources.reported import (
 )
 from catalogue.resources.same_isrc import MOST, IsrcSums, same_isrc
 from catalogue.resources.same_isrc import SameIsrc as Same
-from dsrhub.texts import gettext_lazy as _
+from dsrhub.texts.marked import gettext_lazy as _
 from graphql_schema.batches import batched, load_batch
 from graphql_schema.connections import Key, Keyset, KeysetField, memory_keyset
 from graphql_schema.dsrs.types import DSR

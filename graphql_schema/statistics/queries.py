@@ -7,9 +7,9 @@ from typing import Any
 import graphene
 from graphql import GraphQLResolveInfo
 
-from catalogue.dsrs.comparison import GROUPINGS, PREVIOUS, Period, comparison, earlier_period
-from catalogue.dsrs.coverage import MOST_MONTHS, coverage, parse_month
-from catalogue.dsrs.statistics import Grouping, dsr_statistics
+from catalogue.dsrs.statistics.comparison import GROUPINGS, PREVIOUS, Period, comparison, earlier_period
+from catalogue.dsrs.statistics.coverage import MOST_MONTHS, coverage, parse_month
+from catalogue.dsrs.statistics.groups import Grouping, dsr_statistics
 from catalogue.resources.comparison import ComparedResource as ComparedRow
 from catalogue.resources.comparison import (
     ResourceComparison,
@@ -18,7 +18,7 @@ from catalogue.resources.comparison import (
     resource_comparison_count,
 )
 from dsrhub.exceptions import InvalidArgument
-from dsrhub.texts import gettext_lazy as _
+from dsrhub.texts.marked import gettext_lazy as _
 from graphql_schema.batches import batched
 from graphql_schema.connections import Key, Keyset, KeysetField, memory_keyset
 from graphql_schema.dsrs.filters import dsr_arguments, dsr_filters, dsr_search

@@ -8,11 +8,11 @@ import graphene
 from graphql import GraphQLResolveInfo
 
 from catalogue import models
-from catalogue.dsrs import comparison
-from catalogue.dsrs.coverage import SeriesCoverage as DSRSeries
-from catalogue.dsrs.coverage import State
 from catalogue.dsrs.selectors import dsrs_by_id
-from catalogue.dsrs.statistics import DSRStatistic
+from catalogue.dsrs.statistics import comparison
+from catalogue.dsrs.statistics.coverage import SeriesCoverage as DSRSeries
+from catalogue.dsrs.statistics.coverage import State
+from catalogue.dsrs.statistics.groups import DSRStatistic
 from catalogue.rates import selectors
 from catalogue.resources import comparison as resource_comparison
 from graphql_schema.batches import batched, load_batch

@@ -5,8 +5,8 @@ from typing import Any
 import graphene
 from graphql import GraphQLResolveInfo
 
-from catalogue.dsrs.superseding import version_delete
-from catalogue.imports.reverting import version_revert
+from catalogue.dsrs.versions.superseding import version_delete
+from catalogue.imports.loading.reverting import version_revert
 from graphql_schema.arguments import parse_id, require_permissions
 
 

@@ -7,7 +7,7 @@ from graphql import GraphQLResolveInfo
 
 from catalogue import models
 from catalogue.dsrs.selectors import dsr_get
-from catalogue.dsrs.versions import version_count, version_get, version_list, versions_by_dsr
+from catalogue.dsrs.versions.selectors import version_count, version_get, version_list, versions_by_dsr
 from graphql_schema.arguments import parse_id, require_permissions
 from graphql_schema.connections import Key, Keyset, KeysetField, memory_keyset
 from graphql_schema.versions.types import Version, VersionWithRecordings

@@ -7,8 +7,8 @@ import graphene
 from graphql import GraphQLResolveInfo
 
 from catalogue import models
-from catalogue.dsrs import differences
-from catalogue.dsrs.versions import kept_until
+from catalogue.dsrs.versions import differences
+from catalogue.dsrs.versions.selectors import kept_until
 from graphql_schema.model_types import ModelType
 from graphql_schema.scalars import BigInt, Decimal
 

@@ -29,12 +29,12 @@ from import_export.forms import ConfirmImportForm, ImportForm
 from import_export.resources import Resource
 from import_export.results import Result
 
-from dsrhub import texts
-from dsrhub.cells import grouped
 from dsrhub.database.statements import is_lock_timeout, wait_for_locks
 from dsrhub.exceptions import DsrhubError
-from dsrhub.files import NotARegularFile, ends_in, file_sha256
+from dsrhub.files.disk import NotARegularFile, ends_in, file_sha256
 from dsrhub.import_export.uploads import PathFormat, PathImportMixin, UploadStorage
+from dsrhub.texts import marked as texts
+from dsrhub.values.cells import grouped
 from subscriptions.exceptions import RecordProblem, UsageConflict
 from subscriptions.models import RECORD_MODELS, UsageType
 from subscriptions.records import services

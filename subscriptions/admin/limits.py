@@ -13,11 +13,11 @@ from django.utils import timezone
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 
-from dsrhub.admin import ChangedAsShownAdmin, DeletedByServiceAdmin, ReadOnlyAdmin
-from dsrhub.autocomplete import AutocompleteMixin
-from dsrhub.cells import rounded
 from dsrhub.exceptions import DsrhubError
-from dsrhub.languages import in_english
+from dsrhub.pages.autocomplete import AutocompleteMixin
+from dsrhub.pages.languages import in_english
+from dsrhub.pages.model_admins import ChangedAsShownAdmin, DeletedByServiceAdmin, ReadOnlyAdmin
+from dsrhub.values.cells import rounded
 from subscriptions.admin.questions.forms import DayField
 from subscriptions.limits.services import limits_lock, price_limit_delete, price_limit_set
 from subscriptions.models import LimitCrossing, LimitSpan, PriceLimit, UsageType

@@ -17,16 +17,16 @@ from django.http import HttpRequest
 from django.utils.functional import cached_property
 from django.utils.translation import gettext_lazy as _
 
-from dsrhub import texts
-from dsrhub.admin import ChangedAsShownAdmin, DeletedByServiceAdmin
-from dsrhub.audited import AuditedAdmin
-from dsrhub.autocomplete import AutocompleteMixin
-from dsrhub.cells import grouped, rounded
 from dsrhub.exceptions import DsrhubError
-from dsrhub.forms import TimeField, WholeNumberField
 from dsrhub.import_export.button import StreamingExportMixin
+from dsrhub.logs.audited import AuditedAdmin
 from dsrhub.models import Action
-from dsrhub.spelling import plain_external_id
+from dsrhub.pages.autocomplete import AutocompleteMixin
+from dsrhub.pages.model_admins import ChangedAsShownAdmin, DeletedByServiceAdmin
+from dsrhub.texts import marked as texts
+from dsrhub.texts.spelling import plain_external_id
+from dsrhub.values.cells import grouped, rounded
+from dsrhub.values.forms import TimeField, WholeNumberField
 from subscriptions.admin.exports import DataRecords, DataRecordsToImport, VoiceRecords, VoiceRecordsToImport
 from subscriptions.admin.imports import UsageImportMixin
 from subscriptions.models import DataUsageRecord, Subscription, UsageRecord, VoiceUsageRecord

@@ -9,11 +9,11 @@ from django.http import HttpRequest
 from django.urls import reverse
 from django.utils.translation import gettext as _
 
-from dsrhub.cells import grouped, rounded
-from dsrhub.charts import Chart, Series
+from dsrhub.access.permissions import may_view
 from dsrhub.database.time_limits import OutOfTime, answered_within
-from dsrhub.permissions import may_view
-from dsrhub.start_page import StartPart, start_part
+from dsrhub.pages.charts import Chart, Series
+from dsrhub.pages.start_page import StartPart, start_part
+from dsrhub.values.cells import grouped, rounded
 from subscriptions.aggregates.daily import usage_latest_day
 from subscriptions.aggregates.ranges import Step
 from subscriptions.aggregates.selectors import UsageMetric, usage_metrics

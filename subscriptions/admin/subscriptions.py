@@ -9,8 +9,8 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 
-from dsrhub.admin import ChangedAsShownAdmin, ReadOnlyAdmin
 from dsrhub.import_export.button import StreamingExportMixin
+from dsrhub.pages.model_admins import ChangedAsShownAdmin, ReadOnlyAdmin
 from subscriptions.admin.exports import EXPORTS_OF_SUBSCRIPTIONS, SubscriptionExportForm
 from subscriptions.admin.questions import QuestionPages
 from subscriptions.models import SealedDay, Subscription

@@ -8,7 +8,7 @@ from typing import NamedTuple
 from psycopg2 import sql
 
 from dsrhub.database.statements import rows_of
-from dsrhub.values import WIDE
+from dsrhub.values.numbers import WIDE
 from subscriptions.aggregates.ranges import Step, UsageRange
 from subscriptions.aggregates.reading import read_exactly
 from subscriptions.aggregates.selectors import UsageMetric, refuse_negative

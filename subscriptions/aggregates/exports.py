@@ -22,8 +22,8 @@ from dsrhub.database.locks import USAGE_EXPORTS
 from dsrhub.database.statements import execute, rows_of
 from dsrhub.database.time_limits import OutOfTime, answered_within
 from dsrhub.exceptions import AnswerTooLarge
-from dsrhub.texts import Grouped
-from dsrhub.texts import gettext_lazy as _
+from dsrhub.texts.marked import Grouped
+from dsrhub.texts.marked import gettext_lazy as _
 from subscriptions.aggregates.ranges import Step, UsageRange
 from subscriptions.aggregates.reading import store_exactly
 from subscriptions.aggregates.selectors import (

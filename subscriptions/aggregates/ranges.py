@@ -9,7 +9,7 @@ from enum import StrEnum
 from psycopg2 import sql
 
 from dsrhub.database.statements import composed
-from dsrhub.texts import gettext_lazy as _
+from dsrhub.texts.marked import gettext_lazy as _
 from subscriptions.exceptions import InvalidUsageQuestion
 from subscriptions.models import ALL_SUBSCRIPTIONS, RECORD_MODELS, UsageType
 

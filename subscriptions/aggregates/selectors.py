@@ -13,8 +13,8 @@ from typing import Any, Generic, NamedTuple, TypeVar
 from psycopg2 import sql
 
 from dsrhub.database.statements import composed
-from dsrhub.texts import gettext_lazy as _
-from dsrhub.values import difference, ratio
+from dsrhub.texts.marked import gettext_lazy as _
+from dsrhub.values.numbers import difference, ratio
 from subscriptions.aggregates.ranges import Step, UsageRange
 from subscriptions.aggregates.reading import read_exactly
 from subscriptions.exceptions import InvalidUsageQuestion

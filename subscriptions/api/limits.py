@@ -21,7 +21,7 @@ from dsrhub.api.errors import (
 from dsrhub.api.fields import EXACT_IN_WORDS, ExactField, Int64Field, TextField, WholeNumberField
 from dsrhub.api.pages import PageParameters, page_response
 from dsrhub.api.parameters import Body, id_in_path
-from dsrhub.texts import gettext_lazy as _
+from dsrhub.texts.marked import gettext_lazy as _
 from subscriptions.api.serializers import LARGEST_ID, SMALLEST_ID, DayField, PriceField
 from subscriptions.api.subscribers import NO_SUBSCRIPTION
 from subscriptions.exceptions import LimitNotFound

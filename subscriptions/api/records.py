@@ -28,9 +28,9 @@ from dsrhub.api.errors import (
 )
 from dsrhub.api.parameters import Parameters
 from dsrhub.exceptions import DsrhubError
-from dsrhub.texts import gettext_lazy as _
-from dsrhub.unpacking import MAGIC
-from dsrhub.values import printable
+from dsrhub.files.unpacking import MAGIC
+from dsrhub.texts.marked import gettext_lazy as _
+from dsrhub.texts.wording import printable
 from subscriptions.exceptions import RecordProblem, TooManyUsageRecords
 from subscriptions.records.cloudevents import event_record, event_records
 from subscriptions.records.documents import NotJSON, Sent, json_lines, json_records, line_record, parsed_json

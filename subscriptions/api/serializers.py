@@ -13,7 +13,7 @@ from rest_framework import serializers
 
 from dsrhub.api.fields import ExactField, Int64Field, WholeNumberField
 from dsrhub.api.pages import PageParameters
-from dsrhub.values import AMOUNT
+from dsrhub.values.numbers import AMOUNT
 from subscriptions.aggregates.ranges import Step
 from subscriptions.aggregates.selectors import MetricKey, UsageKey
 from subscriptions.models import Subscription, UsageType

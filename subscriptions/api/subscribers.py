@@ -34,7 +34,7 @@ from dsrhub.api.errors import (
 from dsrhub.api.fields import EXACT_IN_WORDS, Int64Field
 from dsrhub.api.pages import PageParameters, page_response
 from dsrhub.api.parameters import Parameters, id_in_path
-from dsrhub.texts import gettext_lazy as marked
+from dsrhub.texts.marked import gettext_lazy as marked
 from subscriptions.api.serializers import LARGEST_ID, SMALLEST_ID
 from subscriptions.exceptions import SubscriptionNotFound
 from subscriptions.models import Subscription

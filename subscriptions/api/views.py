@@ -22,7 +22,7 @@ from rest_framework.views import APIView
 from dsrhub.api.errors import READS_CLOSED, WRONG_PARAMETERS, ErrorSerializer, WrongParametersSerializer
 from dsrhub.api.fields import EXACT_IN_WORDS
 from dsrhub.api.pages import link_to, page_response
-from dsrhub.negotiation import ByParameterOrHeader, OneFormat
+from dsrhub.http.negotiation import ByParameterOrHeader, OneFormat
 from subscriptions.aggregates import selectors
 from subscriptions.aggregates.exports import ExportPage, over_price_export, usage_totals_export
 from subscriptions.aggregates.selectors import Answer

@@ -9,11 +9,11 @@ from typing import Any
 from django.db import transaction
 from django.utils import timezone
 
-from dsrhub.audit import audit
 from dsrhub.database.locks import USAGE_LIMITS
+from dsrhub.logs.audit import audit
 from dsrhub.models import Action
-from dsrhub.texts import gettext_lazy as _
-from dsrhub.values import AMOUNT, DECIMALS, INTEGER_DIGITS
+from dsrhub.texts.marked import gettext_lazy as _
+from dsrhub.values.numbers import AMOUNT, DECIMALS, INTEGER_DIGITS
 from subscriptions.exceptions import InvalidLimit, LimitNotFound, SubscriptionNotFound
 from subscriptions.limits.changes import FIRST_ID, LAST_ID
 from subscriptions.models import LimitMark, LimitSpan, PriceLimit, Subscription, UsageType

@@ -3,7 +3,7 @@
 import django.db.models.deletion
 from django.db import migrations, models
 
-import dsrhub.fields
+import dsrhub.values.fields
 
 # Raw records: a partition for each day, made by the writing service on first use. There is no default partition, as
 # opening a day would have to scan it. No index of the partial unique one is kept for records without external id.
@@ -138,10 +138,10 @@ class Migration(migrations.Migration):
                         verbose_name="usage type",
                     ),
                 ),
-                ("price", dsrhub.fields.NumericField(verbose_name="price")),
+                ("price", dsrhub.values.fields.NumericField(verbose_name="price")),
                 (
                     "amount",
-                    dsrhub.fields.NumericField(
+                    dsrhub.values.fields.NumericField(
                         help_text="Kilobytes of data, or seconds of voice.", verbose_name="amount"
                     ),
                 ),
@@ -196,7 +196,7 @@ class Migration(migrations.Migration):
                         ),
                         ("usage_date", models.DateTimeField(verbose_name="usage date")),
                         ("day", models.DateField(editable=False, verbose_name="day")),
-                        ("price", dsrhub.fields.NumericField(verbose_name="price")),
+                        ("price", dsrhub.values.fields.NumericField(verbose_name="price")),
                         (
                             "external_id",
                             models.CharField(
@@ -290,7 +290,7 @@ class Migration(migrations.Migration):
                         ),
                         ("usage_date", models.DateTimeField(verbose_name="usage date")),
                         ("day", models.DateField(editable=False, verbose_name="day")),
-                        ("price", dsrhub.fields.NumericField(verbose_name="price")),
+                        ("price", dsrhub.values.fields.NumericField(verbose_name="price")),
                         (
                             "external_id",
                             models.CharField(
@@ -334,10 +334,10 @@ class Migration(migrations.Migration):
                         verbose_name="usage type",
                     ),
                 ),
-                ("price", dsrhub.fields.NumericField(verbose_name="price")),
+                ("price", dsrhub.values.fields.NumericField(verbose_name="price")),
                 (
                     "amount",
-                    dsrhub.fields.NumericField(
+                    dsrhub.values.fields.NumericField(
                         help_text="Kilobytes of data, or seconds of voice.", verbose_name="amount"
                     ),
                 ),
@@ -386,10 +386,10 @@ class Migration(migrations.Migration):
                         verbose_name="usage type",
                     ),
                 ),
-                ("price", dsrhub.fields.NumericField(verbose_name="price")),
+                ("price", dsrhub.values.fields.NumericField(verbose_name="price")),
                 (
                     "amount",
-                    dsrhub.fields.NumericField(
+                    dsrhub.values.fields.NumericField(
                         help_text="Kilobytes of data, or seconds of voice.", verbose_name="amount"
                     ),
                 ),
@@ -426,10 +426,10 @@ class Migration(migrations.Migration):
                         verbose_name="usage type",
                     ),
                 ),
-                ("price", dsrhub.fields.NumericField(verbose_name="price")),
+                ("price", dsrhub.values.fields.NumericField(verbose_name="price")),
                 (
                     "amount",
-                    dsrhub.fields.NumericField(
+                    dsrhub.values.fields.NumericField(
                         help_text="Kilobytes of data, or seconds of voice.", verbose_name="amount"
                     ),
                 ),

@@ -3,11 +3,11 @@ from itertools import islice
 import django.db.models.deletion
 from django.db import migrations, models
 
-from dsrhub.spelling import plain_external_id
+from dsrhub.texts.spelling import plain_external_id
 
 TABLES = {"data": "subscriptions_datausagerecord", "voice": "subscriptions_voiceusagerecord"}
 LONGEST_ID = 255
-# The expression leaves out the ids that have only one form: see dsrhub.spelling.PLAIN_ID.
+# The expression leaves out the ids that have only one form: see dsrhub.texts.spelling.PLAIN_ID.
 POSSIBLE = """
 SELECT subscription_id, external_id FROM {table}
 WHERE external_id IS NOT NULL AND external_id !~ '^[!-~]+( [!-~]+)*$'

@@ -1,7 +1,7 @@
 import django.db.models.deletion
 from django.db import migrations, models
 
-import dsrhub.fields
+import dsrhub.values.fields
 
 # Exports are read again after a crash. Without a log, they cost half as much to write.
 UNLOGGED = """
@@ -63,8 +63,8 @@ class Migration(migrations.Migration):
                     ),
                 ),
                 ("day", models.DateField(null=True)),
-                ("price", dsrhub.fields.NumericField()),
-                ("amount", dsrhub.fields.NumericField()),
+                ("price", dsrhub.values.fields.NumericField()),
+                ("amount", dsrhub.values.fields.NumericField()),
                 (
                     "subscription",
                     models.ForeignKey(

@@ -1,7 +1,7 @@
 import django.db.models.deletion
 from django.db import migrations, models
 
-import dsrhub.fields
+import dsrhub.values.fields
 
 
 class Migration(migrations.Migration):
@@ -58,7 +58,7 @@ class Migration(migrations.Migration):
                     ),
                 ),
                 ("day", models.DateField(verbose_name="reached on")),
-                ("price_limit", dsrhub.fields.NumericField(verbose_name="price limit")),
+                ("price_limit", dsrhub.values.fields.NumericField(verbose_name="price limit")),
                 (
                     "scope",
                     models.CharField(
@@ -138,7 +138,7 @@ class Migration(migrations.Migration):
                         verbose_name="since",
                     ),
                 ),
-                ("price", dsrhub.fields.NumericField(verbose_name="price limit")),
+                ("price", dsrhub.values.fields.NumericField(verbose_name="price limit")),
                 ("changed_at", models.DateTimeField(auto_now=True, verbose_name="changed at")),
                 (
                     "subscription",

@@ -5,11 +5,11 @@ from typing import Any
 
 from django.db import transaction
 
-from dsrhub.audit import audit
 from dsrhub.database.locks import USAGE_RECORD, USAGE_RECORDS
 from dsrhub.database.statements import execute, rows_of
+from dsrhub.logs.audit import audit
 from dsrhub.models import Action
-from dsrhub.texts import gettext_lazy as _
+from dsrhub.texts.marked import gettext_lazy as _
 from subscriptions.exceptions import UsageRecordNotFound
 from subscriptions.models import RECORD_MODELS, UsageRecord, UsageType
 from subscriptions.records.events import UsageEvent, day_sealed, plain_event, record_problem, refuse, usage_day

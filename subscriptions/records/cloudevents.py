@@ -7,7 +7,7 @@ What the data leaves out, the event has: its `subject` is the id of the subscrip
 from collections.abc import Mapping
 from typing import Any
 
-from dsrhub.times import parsed_time
+from dsrhub.values.times import parsed_time
 from subscriptions.exceptions import RecordProblem
 from subscriptions.records.documents import Doubled, Sent, sent_record, shown
 from subscriptions.records.files import EXTERNAL_ID

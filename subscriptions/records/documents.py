@@ -9,8 +9,8 @@ from collections.abc import Iterator, Mapping
 from decimal import Decimal
 from typing import Any
 
-from dsrhub.times import parsed_time
-from dsrhub.values import printable
+from dsrhub.texts.wording import printable
+from dsrhub.values.times import parsed_time
 from subscriptions.exceptions import RecordProblem
 from subscriptions.models import UsageType
 from subscriptions.records.events import UsageEvent

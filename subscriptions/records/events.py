@@ -10,8 +10,8 @@ from zoneinfo import ZoneInfo
 from django.conf import settings
 from django.utils import timezone
 
-from dsrhub.spelling import PLAIN_ID, is_invisible, plain_external_id
-from dsrhub.values import AMOUNT, DECIMALS, INTEGER_DIGITS
+from dsrhub.texts.spelling import PLAIN_ID, is_invisible, plain_external_id
+from dsrhub.values.numbers import AMOUNT, DECIMALS, INTEGER_DIGITS
 from subscriptions.exceptions import DaySealed, InvalidUsage, RecordProblem
 
 # A write with more subscriptions on one day marks the whole day: a mark for each subscription would cost nearly as

@@ -18,16 +18,16 @@ from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
-from dsrhub.file_kinds import foreign_kind
-from dsrhub.files import file_open
-from dsrhub.headings import heading_fault, plain_headings
-from dsrhub.invisible import is_blank
-from dsrhub.line_blocks import line_blocks
-from dsrhub.spelling import plain_external_id
-from dsrhub.texts import gettext_lazy as _
-from dsrhub.times import parsed_time
-from dsrhub.unpacking import MAGIC, GzipContent, GzipDamage
-from dsrhub.values import printable
+from dsrhub.files.disk import file_open
+from dsrhub.files.headings import heading_fault, plain_headings
+from dsrhub.files.kinds import foreign_kind
+from dsrhub.files.line_blocks import line_blocks
+from dsrhub.files.unpacking import MAGIC, GzipContent, GzipDamage
+from dsrhub.texts.invisible import is_blank
+from dsrhub.texts.marked import gettext_lazy as _
+from dsrhub.texts.spelling import plain_external_id
+from dsrhub.texts.wording import printable
+from dsrhub.values.times import parsed_time
 from subscriptions.exceptions import InvalidUsage, RecordProblem
 from subscriptions.models import RECORD_MODELS, UsageType
 from subscriptions.records.events import UsageEvent

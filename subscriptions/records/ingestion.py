@@ -16,7 +16,7 @@ from django.db import OperationalError, transaction
 from psycopg2.errors import DeadlockDetected, LockNotAvailable
 
 from dsrhub.database.statements import wait_for_locks
-from dsrhub.texts import gettext_lazy as _
+from dsrhub.texts.marked import gettext_lazy as _
 from subscriptions.exceptions import (
     DaySealed,
     InvalidUsage,

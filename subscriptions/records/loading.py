@@ -7,7 +7,7 @@ from datetime import date, datetime
 from decimal import Decimal
 from itertools import chain, islice
 
-from dsrhub.spelling import PLAIN_ID
+from dsrhub.texts.spelling import PLAIN_ID
 from subscriptions.exceptions import RecordProblem
 from subscriptions.records.events import (
     AMOUNT_TEXT,

@@ -9,12 +9,12 @@ from typing import NamedTuple
 
 from django.db import transaction
 
-from dsrhub.audit import audit
 from dsrhub.exceptions import ConfirmationOutdated
-from dsrhub.files import file_open
+from dsrhub.files.disk import file_open
+from dsrhub.logs.audit import audit
 from dsrhub.models import Action
-from dsrhub.texts import Grouped
-from dsrhub.texts import gettext_lazy as _
+from dsrhub.texts.marked import Grouped
+from dsrhub.texts.marked import gettext_lazy as _
 from subscriptions.models import RECORD_MODELS, UsageRecord, UsageType
 from subscriptions.records import changes, storage
 from subscriptions.records.events import UsageEvent

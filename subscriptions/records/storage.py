@@ -9,7 +9,7 @@ from psycopg2 import sql
 
 from dsrhub.database.copy import copy_blocks
 from dsrhub.database.statements import composed, execute, rows_in_savepoint, rows_of
-from dsrhub.texts import gettext_lazy as _
+from dsrhub.texts.marked import gettext_lazy as _
 from subscriptions.exceptions import RecordProblem, UsageConflict
 from subscriptions.models import ALL_SUBSCRIPTIONS, RECORD_MODELS, UsageType
 from subscriptions.records.events import (

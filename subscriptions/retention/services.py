@@ -8,11 +8,11 @@ from datetime import date
 from django.db import OperationalError, transaction
 from django.utils import timezone
 
-from dsrhub.audit import audit
 from dsrhub.database.locks import USAGE_AGGREGATES
 from dsrhub.database.statements import composed, is_lock_timeout, rows_of
+from dsrhub.logs.audit import audit
 from dsrhub.models import Action
-from dsrhub.texts import gettext_lazy as _
+from dsrhub.texts.marked import gettext_lazy as _
 from subscriptions.aggregates.comparing import day_differences
 from subscriptions.aggregates.ranges import UsageRange
 from subscriptions.aggregates.refreshing import days_refresh

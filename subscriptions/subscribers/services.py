@@ -4,7 +4,7 @@ from typing import Any
 
 from django.db import transaction
 
-from dsrhub.audit import audit
+from dsrhub.logs.audit import audit
 from dsrhub.models import Action
 from subscriptions.limits.services import limits_apply_anew
 from subscriptions.models import Subscription

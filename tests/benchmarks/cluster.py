@@ -30,13 +30,13 @@ from django.db import connection, transaction
 
 from catalogue.dsrs.selectors import dsr_lines
 from catalogue.dsrs.services import dsr_delete
-from catalogue.dsrs.superseding import versions_drop
+from catalogue.dsrs.versions.superseding import versions_drop
 from catalogue.imports.services import dsr_import
 from catalogue.lines.scope import ALL, Scope, scope_state
 from catalogue.models import DSR, Resource, SupersededDSR
-from catalogue.ranking.artist_sums import Credit, artists_rank
-from catalogue.ranking.building import ranking_build
-from catalogue.ranking.cache import next_number
+from catalogue.ranking.artists.sums import Credit, artists_rank
+from catalogue.ranking.building.ways import ranking_build
+from catalogue.ranking.cached.resources import next_number
 from catalogue.resources.found import ResourceKey, ResourceSearch
 from catalogue.resources.reported import resource_sums
 from catalogue.resources.selectors import resource_list

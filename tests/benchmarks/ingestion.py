@@ -25,7 +25,7 @@ django.setup()
 from django.contrib.auth.models import User
 from django.db import connection
 
-from dsrhub.keys.services import key_create
+from dsrhub.access.keys import key_create
 from subscriptions.models import UsageType
 from subscriptions.records import partitions
 from subscriptions.records.events import UsageEvent

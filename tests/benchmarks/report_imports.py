@@ -17,7 +17,7 @@ from tests.benchmarks.measuring import MEBIBYTE, say, seconds_of, server_memory 
 from django.db import connection
 
 from catalogue.dsrs.services import dsr_delete
-from catalogue.dsrs.superseding import versions_drop
+from catalogue.dsrs.versions.superseding import versions_drop
 from catalogue.exceptions import ReportRefused
 from catalogue.imports import services
 from catalogue.imports.services import dsr_import

@@ -20,17 +20,17 @@ from django.http import HttpRequest, HttpResponse
 from django.test import Client, override_settings
 from django.urls import path
 
-from catalogue.dsrs.differences import recordings_difference
 from catalogue.dsrs.previous import previous_reports
 from catalogue.dsrs.selectors import dsr_lines
 from catalogue.dsrs.services import dsr_delete
-from catalogue.imports.loading import Choices
-from catalogue.imports.reverting import version_revert
+from catalogue.dsrs.versions.differences import recordings_difference
+from catalogue.imports.loading.reverting import version_revert
+from catalogue.imports.loading.steps import Choices
 from catalogue.imports.services import DeliveredFile, delivery_import
 from catalogue.models import DSR, Resource, SupersededDSR
-from catalogue.ranking.artists import ArtistQuestion
-from catalogue.ranking.cache import rankings_drop_surplus
-from catalogue.ranking.kept import drop_surplus
+from catalogue.ranking.artists.selectors import ArtistQuestion
+from catalogue.ranking.cached.kept import drop_surplus
+from catalogue.ranking.cached.resources import rankings_drop_surplus
 from catalogue.reports.contexts import SalesContext
 from catalogue.resources.services import catalogue_refresh
 from dsrhub.urls import urlpatterns as product_urls

@@ -71,7 +71,7 @@ def dsr(monkeypatch):
             execute(FAILING.format("08006"))
 
     monkeypatch.setattr(selectors, "lines_after", down)
-    monkeypatch.setattr("catalogue.admin.dsr_lines.dsr_lines", down)
+    monkeypatch.setattr("catalogue.admin.dsrs.lines.dsr_lines", down)
     return recipes.dsr.make(line_count=1)
 
 

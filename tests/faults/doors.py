@@ -17,10 +17,10 @@ from django.http import HttpResponse
 from django.test import Client
 
 from catalogue.dsrs.services import dsr_delete
-from catalogue.dsrs.superseding import versions_drop
+from catalogue.dsrs.versions.superseding import versions_drop
 from catalogue.exceptions import InvalidReportName
+from catalogue.imports.queue.worker import queue_drain
 from catalogue.imports.services import dsr_import
-from catalogue.imports.worker import queue_drain
 from catalogue.models import DSR, ImportJob, SupersededDSR
 from catalogue.reports import delivery
 from catalogue.reports.contexts import Contents

@@ -10,9 +10,9 @@ from django.contrib.admin.models import LogEntry
 from django.contrib.auth.models import User
 from django.db import connections
 
-from catalogue.imports.jobs import import_job_add, import_job_confirm
-from catalogue.imports.selectors import WORKER, jobs_in_work
-from catalogue.imports.worker import queue_drain
+from catalogue.imports.queue.jobs import import_job_add, import_job_confirm
+from catalogue.imports.queue.selectors import WORKER, jobs_in_work
+from catalogue.imports.queue.worker import queue_drain
 from catalogue.models import ImportJob
 from tests.faults.server import PAUSE
 from tests.recipes import superuser

@@ -218,7 +218,7 @@ class Trial:
         """The token and the session of a superuser."""
         code = (
             "from django.contrib.auth.models import User; from django.test import Client;"
-            "from dsrhub.tokens import token_create;"
+            "from dsrhub.access.tokens import token_create;"
             "user = User.objects.filter(username='a').first() or User.objects.create_superuser('a', password='a');"
             "client = Client(); client.force_login(user);"
             "token = token_create(user=user, name='faults', created_by=user);"

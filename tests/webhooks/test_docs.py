@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 from django.conf import settings
 
-from catalogue.dsrs.missing import missing_reports_tell
 from catalogue.dsrs.services import dsr_delete
+from catalogue.dsrs.statistics.missing import missing_reports_tell
 from catalogue.exceptions import ReportRefused
 from catalogue.imports.services import dsr_import
 from dsrhub.webhooks.models import TEST_EVENT, Event, EventType

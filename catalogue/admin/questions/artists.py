@@ -11,11 +11,11 @@ from django.utils.translation import gettext_lazy
 
 from catalogue.admin.questions.page import QuestionPage, RankedForm, query_without_page
 from catalogue.lines.scope import Scope
-from catalogue.ranking.artist_sums import Credit
-from catalogue.ranking.artists import ArtistRanking, RankedArtist, artist_ranking
-from dsrhub.cells import counted, plain, rounded
-from dsrhub.charts import Chart, Series
+from catalogue.ranking.artists.selectors import ArtistRanking, RankedArtist, artist_ranking
+from catalogue.ranking.artists.sums import Credit
 from dsrhub.import_export.tables import PAGE_ROWS, Table
+from dsrhub.pages.charts import Chart, Series
+from dsrhub.values.cells import counted, plain, rounded
 
 ARTISTS_ON_A_PAGE, MOST_BARS = 100, 20
 CREDITS = {

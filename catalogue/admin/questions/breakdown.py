@@ -11,10 +11,10 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from catalogue.admin.questions.page import GROUPINGS, LineSearchForm, QuestionPage
-from catalogue.dsrs.statistics import DSRStatistic, Grouping, dsr_statistics, group_columns
-from dsrhub.cells import plain, rounded
-from dsrhub.charts import Chart, Series
+from catalogue.dsrs.statistics.groups import DSRStatistic, Grouping, dsr_statistics, group_columns
 from dsrhub.import_export.tables import Table
+from dsrhub.pages.charts import Chart, Series
+from dsrhub.values.cells import plain, rounded
 
 # The most columns of a pivot, and the most bars of a chart. Nobody can read more.
 MOST_COLUMNS, MOST_BARS = 36, 30

@@ -2,9 +2,9 @@
 
 from typing import Any
 
-from catalogue.dsrs.comparison import Compared
+from catalogue.dsrs.statistics.comparison import Compared
 from catalogue.resources.comparison import ComparedResource
-from dsrhub.cells import plain, rounded
+from dsrhub.values.cells import plain, rounded
 
 Row = Compared | ComparedResource
 

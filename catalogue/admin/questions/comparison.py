@@ -13,18 +13,18 @@ from django.utils.translation import gettext_lazy
 from catalogue.admin.questions.changes import AMOUNTS, COLUMNS, change_cells, change_values, incomplete_in
 from catalogue.admin.questions.page import GROUPINGS, QuestionPage, SearchForm
 from catalogue.admin.questions.recordings import exported_recordings, recording_sections
-from catalogue.dsrs.comparison import GROUPINGS as COMPARED
-from catalogue.dsrs.comparison import PREVIOUS, YEAR_BEFORE, Compared, Period, comparison, earlier_period
-from catalogue.dsrs.coverage import month_name
-from catalogue.dsrs.statistics import Grouping
+from catalogue.dsrs.statistics.comparison import GROUPINGS as COMPARED
+from catalogue.dsrs.statistics.comparison import PREVIOUS, YEAR_BEFORE, Compared, Period, comparison, earlier_period
+from catalogue.dsrs.statistics.coverage import month_name
+from catalogue.dsrs.statistics.groups import Grouping
 from catalogue.exceptions import RankingNotReady
 from catalogue.models import DSR, Resource
 from catalogue.resources.comparison import RECORDING, ResourceComparison
+from dsrhub.access.permissions import may_view
 from dsrhub.database.time_limits import OutOfTime, answered_within
 from dsrhub.exceptions import InvalidArgument
-from dsrhub.forms import WholeNumberField
 from dsrhub.import_export.tables import Table
-from dsrhub.permissions import may_view
+from dsrhub.values.forms import WholeNumberField
 
 # Nobody waits longer for rankings that are not cached.
 RECORDINGS_SECONDS = 10

@@ -12,7 +12,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from catalogue.admin.questions.page import QuestionPage, SearchForm, query_without_page
-from catalogue.dsrs.coverage import (
+from catalogue.dsrs.statistics.coverage import (
     MOST_MONTHS,
     SeriesCoverage,
     State,
@@ -24,8 +24,8 @@ from catalogue.dsrs.coverage import (
     parse_month,
 )
 from dsrhub.exceptions import InvalidArgument
-from dsrhub.forms import WholeNumberField
 from dsrhub.import_export.tables import Table
+from dsrhub.values.forms import WholeNumberField
 
 SERIES_ON_A_PAGE = 500
 MONTHS_SHOWN = 12

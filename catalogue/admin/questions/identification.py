@@ -15,11 +15,11 @@ from catalogue.admin.cells import recording_link
 from catalogue.admin.questions.page import QuestionPage, RankedForm, query_without_page
 from catalogue.lines.scope import Scope
 from catalogue.resources.identification import IsrcProblem, Unidentified, identification
-from dsrhub.cells import plain, rounded
 from dsrhub.database.pages import CutAt, next_place
-from dsrhub.forms import WholeNumberField
 from dsrhub.import_export.tables import PAGE_ROWS, Table
-from dsrhub.values import listed
+from dsrhub.texts.wording import listed
+from dsrhub.values.cells import plain, rounded
+from dsrhub.values.forms import WholeNumberField
 
 RECORDINGS_ON_A_PAGE = 100
 DEFAULT_PERCENTILE = 10

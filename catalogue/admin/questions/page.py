@@ -12,15 +12,15 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from catalogue.dsrs.selectors import DSRSearch
-from catalogue.dsrs.statistics import Grouping
+from catalogue.dsrs.statistics.groups import Grouping
 from catalogue.exceptions import RankingNotReady
 from catalogue.lines.scope import Scope
 from catalogue.models import DSR
 from dsrhub.database.time_limits import OutOfTime, answered_within
 from dsrhub.exceptions import InvalidArgument
-from dsrhub.forms import WholeNumberField
 from dsrhub.import_export.button import file_asked_for, form_filters
 from dsrhub.import_export.tables import Table
+from dsrhub.values.forms import WholeNumberField
 
 GROUPINGS = {
     Grouping.TERRITORY: gettext_lazy("Territory"),

@@ -17,22 +17,22 @@ from django.utils.text import slugify
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from catalogue.admin.imports import AT_ONCE_SECONDS, run_at_once
+from catalogue.admin.imports.admin import AT_ONCE_SECONDS, run_at_once
 from catalogue.admin.report_templates.changes import version_changes
 from catalogue.admin.report_templates.editor import Editor
 from catalogue.admin.report_templates.forms import CloneForm, DocumentForm, SampleForm
 from catalogue.admin.report_templates.labels import path_label
 from catalogue.admin.report_templates.samples import Sample, sample_add
 from catalogue.exceptions import InvalidTemplate
-from catalogue.imports.jobs import import_job_check_again, job_path
-from catalogue.imports.progress import Deadline
-from catalogue.imports.selectors import jobs_of_upload
+from catalogue.imports.queue.jobs import import_job_check_again, job_path
+from catalogue.imports.queue.progress import Deadline
+from catalogue.imports.queue.selectors import jobs_of_upload
 from catalogue.models import Currency, ImportJob, ReportMessage, SupersededMessage, Template, TemplateVersion, Territory
 from catalogue.report_templates import services
-from dsrhub.admin import DeletedByServiceAdmin
-from dsrhub.cells import grouped
 from dsrhub.exceptions import DsrhubError, NotFoundError
-from dsrhub.values import plain_id
+from dsrhub.pages.model_admins import DeletedByServiceAdmin
+from dsrhub.values.cells import grouped
+from dsrhub.values.numbers import plain_id
 
 PAGES = "admin/catalogue/template/"
 SHOWN_VERSIONS = 100

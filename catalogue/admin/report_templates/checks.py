@@ -10,7 +10,7 @@ from django.utils.translation import gettext as _
 from catalogue.admin.report_templates.columns import CHOOSABLE, MOST_VALUES, shown_columns
 from catalogue.admin.report_templates.labels import FIELD_LABELS, path_anchor, path_label
 from catalogue.admin.report_templates.samples import Sample
-from catalogue.imports.progress import Deadline, Interrupted
+from catalogue.imports.queue.progress import Deadline, Interrupted
 from catalogue.models import DSR
 from catalogue.reports.delivery import DamagedDelivery
 from catalogue.reports.formats.registry import explanation
@@ -21,8 +21,8 @@ from catalogue.reports.formats.templates.files.preview import first_rows
 from catalogue.reports.formats.templates.reading import Fault, definition_read
 from catalogue.reports.formats.templates.validation import definition_faults
 from catalogue.reports.problems import CommonError, Problem, shown
-from dsrhub.cells import grouped, money, plain
-from dsrhub.values import WIDE
+from dsrhub.values.cells import grouped, money, plain
+from dsrhub.values.numbers import WIDE
 
 # The time limit of a check of the whole file, in seconds. After it, only the first rows are checked, and users may ask
 # for more.

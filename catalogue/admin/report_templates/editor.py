@@ -12,7 +12,7 @@ from catalogue.admin.report_templates.forms import TemplateForm, field_name, for
 from catalogue.admin.report_templates.labels import DOUBT_PATHS, DOUBT_TEXTS, path_label
 from catalogue.admin.report_templates.samples import Sample, sample_get
 from catalogue.exceptions import InvalidTemplate, TemplateExists
-from catalogue.imports.choosing import active_formats
+from catalogue.imports.loading.choosing import active_formats
 from catalogue.models import Template, TemplateVersion
 from catalogue.report_templates import services
 from catalogue.report_templates.selectors import template_version
@@ -20,7 +20,7 @@ from catalogue.reports.formats.templates.definition import Definition, definitio
 from catalogue.reports.formats.templates.guessing import Doubt, guess
 from catalogue.reports.formats.templates.recognition import FirstRows
 from dsrhub.exceptions import DsrhubError
-from dsrhub.values import plain_whole_number
+from dsrhub.values.numbers import plain_whole_number
 
 MOST_ROWS = 1_000_000
 

@@ -7,12 +7,12 @@ from typing import NamedTuple
 from django.conf import settings
 from django.http import HttpRequest
 
-from catalogue.imports.values import value_text
+from catalogue.imports.loading.values import value_text
 from catalogue.reports.delivery import DamagedDelivery, Delivery
 from catalogue.reports.formats.registry import explanation
 from catalogue.reports.formats.templates.guessing import guess
 from catalogue.reports.problems import shown
-from dsrhub.uploads import upload_store
+from dsrhub.files.uploads import upload_store
 
 SESSION_KEY = "template_samples"
 # How many samples of a user are kept. A new one takes the place of the oldest.

@@ -11,15 +11,15 @@ from tqdm import tqdm
 from catalogue.dsrs.declared import MEASURES, DeclaredTotals
 from catalogue.exceptions import NoReportFound
 from catalogue.imports.finding import FoundReports, LeftOut, reports_find
-from catalogue.imports.loading import Choices
+from catalogue.imports.loading.steps import Choices
 from catalogue.imports.many import deliveries_plan, dsrs_import, repeated_keys
 from catalogue.imports.printed import counted, first_line, result_text
 from catalogue.report_templates.selectors import template_named, template_version
 from catalogue.reports.contexts import SalesContext
 from catalogue.resources.services import catalogue_refresh
 from dsrhub.commands import DsrhubCommand, decimal_number, whole_number
-from dsrhub.files import FoundFile
-from dsrhub.values import printable
+from dsrhub.files.disk import FoundFile
+from dsrhub.texts.wording import printable
 
 SHOWN_PATHS = 20
 LONGEST_PATH = 4096

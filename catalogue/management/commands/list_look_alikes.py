@@ -2,7 +2,7 @@ from typing import Any
 
 from catalogue.dsrs.names import LookAlikes, look_alike_dsrs, look_alike_names
 from dsrhub.commands import DsrhubCommand
-from dsrhub.spelling import spelled_apart
+from dsrhub.texts.spelling import spelled_apart
 
 
 class Command(DsrhubCommand):

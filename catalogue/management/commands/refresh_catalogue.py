@@ -1,6 +1,6 @@
 from typing import Any
 
-from catalogue.dsrs.superseding import versions_drop_surplus
+from catalogue.dsrs.versions.superseding import versions_drop_surplus
 from catalogue.resources.services import catalogue_refresh, catalogue_state
 from catalogue.resources.words import words_index_build
 from dsrhub.commands import DsrhubCommand

@@ -7,7 +7,7 @@ from django.core.management.base import CommandError
 from catalogue.models import OperatorRate
 from catalogue.rates.services import operator_rate_delete, operator_rate_set
 from dsrhub.commands import DsrhubCommand, day
-from dsrhub.values import plain_decimal
+from dsrhub.values.numbers import plain_decimal
 
 
 class Command(DsrhubCommand):

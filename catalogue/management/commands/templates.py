@@ -24,7 +24,7 @@ from catalogue.reports.formats.templates.checking import Check, check
 from catalogue.reports.formats.templates.definition import Definition
 from catalogue.reports.formats.templates.validation import definition_checked
 from dsrhub.commands import DsrhubCommand, whole_number
-from dsrhub.values import printable
+from dsrhub.texts.wording import printable
 
 SHOWN = 20
 LONGEST_VALUE = 200

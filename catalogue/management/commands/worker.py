@@ -10,12 +10,12 @@ from django.conf import settings
 from django.db import Error, connection
 from django.utils.module_loading import import_string
 
-from catalogue.dsrs.differences import wanted_differences_find
-from catalogue.dsrs.missing import missing_reports_tell
-from catalogue.dsrs.superseding import versions_drop_surplus
-from catalogue.dsrs.totals import totals_complete
+from catalogue.dsrs.statistics.missing import missing_reports_tell
+from catalogue.dsrs.statistics.totals import totals_complete
+from catalogue.dsrs.versions.differences import wanted_differences_find
+from catalogue.dsrs.versions.superseding import versions_drop_surplus
 from catalogue.folders.watching import Folders
-from catalogue.imports.worker import nothing_waits, queue_drain, uploads_clear, worker_lives
+from catalogue.imports.queue.worker import nothing_waits, queue_drain, uploads_clear, worker_lives
 from catalogue.ranking.prepared import rankings_prepare
 from catalogue.ranking.services import wanted_rankings_build
 from catalogue.ranking.warming import WarmUp

@@ -9,9 +9,9 @@ from catalogue.reports.formats.interface import ReportFormat
 from catalogue.reports.formats.templates.format import TemplateFormat
 from catalogue.reports.formats.templates.recognition import FirstRows
 from catalogue.reports.formats.tsv.format import TsvFormat, has_tsv_headings
-from dsrhub.files import ends_in, is_system_file
-from dsrhub.texts import Text, translated
-from dsrhub.texts import gettext_lazy as _
+from dsrhub.files.disk import ends_in, is_system_file
+from dsrhub.texts.marked import Text, translated
+from dsrhub.texts.marked import gettext_lazy as _
 
 # In the order in which they are asked. TSV comes last: it recognises every file, and refuses a wrong name.
 FORMATS: Sequence[ReportFormat] = [DdexFormat(), TsvFormat()]

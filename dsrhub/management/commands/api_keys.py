@@ -4,10 +4,10 @@ from typing import Any
 from django.contrib.auth.models import User
 from django.core.management.base import CommandError
 
+from dsrhub.access.keys import OVERLAP_HOURS, key_create, key_get, key_revoke, key_rotate
 from dsrhub.commands import DsrhubCommand, whole_number
-from dsrhub.keys.scopes import Scope
-from dsrhub.keys.services import OVERLAP_HOURS, key_create, key_get, key_revoke, key_rotate
 from dsrhub.models import ApiKey
+from dsrhub.scopes import Scope
 
 
 class Command(DsrhubCommand):

@@ -5,7 +5,7 @@ from django.contrib.auth.management.commands import changepassword
 from django.contrib.auth.models import User
 from django.db import transaction
 
-from dsrhub.tokens import password_changed
+from dsrhub.access.tokens import password_changed
 
 
 class Command(changepassword.Command):

@@ -4,7 +4,7 @@ from django.contrib.auth.management.commands import createsuperuser
 from django.contrib.auth.models import User
 from django.db import transaction
 
-from dsrhub.audit import audit
+from dsrhub.logs.audit import audit
 from dsrhub.models import Action
 
 

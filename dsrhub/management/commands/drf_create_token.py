@@ -2,8 +2,8 @@ from django.contrib.auth.models import User
 from django.db import transaction
 from rest_framework.authtoken.management.commands import drf_create_token
 
+from dsrhub.access.tokens import token_create, tokens_revoke
 from dsrhub.models import ApiToken
-from dsrhub.tokens import token_create, tokens_revoke
 
 
 class Command(drf_create_token.Command):

@@ -1,7 +1,7 @@
 from typing import Any
 
+from dsrhub.access.tokens import old_tokens_forget
 from dsrhub.commands import DsrhubCommand
-from dsrhub.tokens import old_tokens_forget
 
 
 class Command(DsrhubCommand):

@@ -17,7 +17,7 @@ from dsrhub.api.errors import (
 from dsrhub.api.fields import EXACT_IN_WORDS
 from dsrhub.api.pages import page_response
 from dsrhub.api.parameters import Parameters, id_in_path
-from dsrhub.texts import gettext_lazy as _
+from dsrhub.texts.marked import gettext_lazy as _
 from dsrhub.webhooks import selectors, services
 from dsrhub.webhooks.api.serializers import (
     DeliveryParameters,

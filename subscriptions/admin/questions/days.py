@@ -8,9 +8,9 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from dsrhub.cells import plain, rounded
-from dsrhub.charts import Chart, Series
 from dsrhub.import_export.tables import Table
+from dsrhub.pages.charts import Chart, Series
+from dsrhub.values.cells import plain, rounded
 from subscriptions.admin.questions.forms import DayRange, DaysForm
 from subscriptions.aggregates.daily import TypeTotal, day_totals
 from subscriptions.aggregates.ranges import Step

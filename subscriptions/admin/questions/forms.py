@@ -10,9 +10,9 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from dsrhub.forms import PlainDecimalField, WholeNumberField
 from dsrhub.import_export.button import PAGE_FILES
-from dsrhub.values import DECIMALS, INTEGER_DIGITS
+from dsrhub.values.forms import PlainDecimalField, WholeNumberField
+from dsrhub.values.numbers import DECIMALS, INTEGER_DIGITS
 from subscriptions.aggregates.daily import usage_latest_day
 from subscriptions.exceptions import SubscriptionNotFound
 from subscriptions.models import Subscription, UsageType

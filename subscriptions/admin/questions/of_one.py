@@ -6,8 +6,8 @@ from typing import Any
 from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
 
-from dsrhub.cells import plain, rounded
-from dsrhub.permissions import may_view
+from dsrhub.access.permissions import may_view
+from dsrhub.values.cells import plain, rounded
 from subscriptions.admin.questions.days import NAMES, day_charts, day_table, record_lists, usage_by_day
 from subscriptions.admin.questions.forms import DayRange, UsageOfOneForm
 from subscriptions.admin.questions.page import QuestionPage, answered

@@ -8,10 +8,10 @@ from django.urls import URLPattern, path, reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from dsrhub.cells import plain, rounded
-from dsrhub.charts import Chart, Series
 from dsrhub.import_export.button import file_asked_for, form_filters
 from dsrhub.import_export.tables import Table
+from dsrhub.pages.charts import Chart, Series
+from dsrhub.values.cells import plain, rounded
 from subscriptions.admin.questions.days import NAMES
 from subscriptions.admin.questions.forms import MOST_DAYS, OverLimitForm
 from subscriptions.admin.questions.page import QuestionPage, answered

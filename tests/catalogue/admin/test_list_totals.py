@@ -10,7 +10,7 @@ from django.test.utils import CaptureQueriesContext
 
 from catalogue.dsrs.services import dsr_delete
 from catalogue.models import DSR
-from dsrhub import list_totals
+from dsrhub.pages import list_totals
 from tests.catalogue import recipes
 from tests.catalogue.helpers import shown, staff_with
 
@@ -126,7 +126,7 @@ def test_totals_that_take_long_are_left_out_and_the_list_is_shown(admin_client, 
         with connection.cursor() as cursor:
             cursor.execute("SELECT pg_sleep(5)")
 
-    monkeypatch.setattr("catalogue.admin.dsrs.DSRAdmin.list_totals", slow)
+    monkeypatch.setattr("catalogue.admin.dsrs.admin.DSRAdmin.list_totals", slow)
     response = admin_client.get(DSRS)
     assert "The totals take more than 0 seconds. Narrow the list to see them." in response.content.decode()
     assert len(shown(response, "path")) == 4

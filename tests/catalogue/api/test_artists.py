@@ -3,7 +3,7 @@
 import pytest
 
 from catalogue.exceptions import RankingNotReady
-from catalogue.ranking import artists
+from catalogue.ranking.artists import selectors as artists
 from tests.catalogue.helpers import import_report, line
 from tests.catalogue.sample_message import import_message
 from tests.graphql_schema.helpers import ask as ask_graphql

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from catalogue.dsrs.comparison import Period, earlier_period
+from catalogue.dsrs.statistics.comparison import Period, earlier_period
 from catalogue.models import DSR
 from tests.catalogue import recipes
 from tests.catalogue.helpers import import_report, line

@@ -16,8 +16,8 @@ from rest_framework.test import APIRequestFactory
 from catalogue.api import serializers, views
 from catalogue.exceptions import RankingNotReady
 from catalogue.models import KeptRanking
-from catalogue.ranking import cache
-from catalogue.ranking.rows import SHARED_TABLE
+from catalogue.ranking.building.rows import SHARED_TABLE
+from catalogue.ranking.cached import resources as cache
 from dsrhub.database import locks
 from tests.catalogue.helpers import ES_JANUARY, NO_JANUARY, import_report, line
 from tests.catalogue.ranking.helpers import top_resources

@@ -5,7 +5,7 @@ import re
 import pytest
 
 from catalogue.exceptions import RankingNotReady
-from catalogue.ranking import cache
+from catalogue.ranking.cached import resources as cache
 from tests.catalogue.helpers import import_report, line
 from tests.catalogue.sample_message import import_message
 from tests.graphql_schema.helpers import ask as ask_graphql

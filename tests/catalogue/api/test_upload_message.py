@@ -11,8 +11,8 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
-from catalogue.imports import uploads as uploads_module
-from catalogue.imports.worker import queue_drain, uploads_clear
+from catalogue.imports.queue import uploads as uploads_module
+from catalogue.imports.queue.worker import queue_drain, uploads_clear
 from catalogue.models import DSR, ImportJob, RejectedDelivery, ReportMessage, UsageLine
 from dsrhub.database import locks
 from tests import recipes

@@ -7,9 +7,9 @@ import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
-from catalogue.dsrs import differences
-from catalogue.dsrs.differences import wanted_differences_find
 from catalogue.dsrs.services import dsr_delete
+from catalogue.dsrs.versions import differences
+from catalogue.dsrs.versions.differences import wanted_differences_find
 from catalogue.imports.services import dsr_import
 from catalogue.models import DSR, DSRDifference, SupersededDSR
 from dsrhub.database.time_limits import OutOfTime

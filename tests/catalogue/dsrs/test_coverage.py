@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
-from catalogue.dsrs.coverage import coverage
+from catalogue.dsrs.statistics.coverage import coverage
 from catalogue.models import DSR
 from tests.catalogue import recipes
 from tests.graphql_schema.helpers import ask, nodes, refusal, statements

@@ -7,7 +7,7 @@ import pytest
 from django.core.management import call_command
 from django.utils import timezone
 
-from catalogue.dsrs.missing import missing_reports_tell
+from catalogue.dsrs.statistics.missing import missing_reports_tell
 from catalogue.models import DSR, ToldGap
 from dsrhub.webhooks.models import Event
 from tests.catalogue import recipes

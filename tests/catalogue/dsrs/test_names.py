@@ -13,7 +13,7 @@ from catalogue.dsrs import names as names_module
 from catalogue.dsrs.names import NameKey, look_alike_dsrs, look_alike_names, names_claim, names_settle
 from catalogue.dsrs.services import dsr_delete
 from catalogue.exceptions import DSRExists, InvalidReportName, NameLooksAlike
-from catalogue.imports.outcome import Outcome
+from catalogue.imports.loading.outcome import Outcome
 from catalogue.imports.services import dsr_import
 from catalogue.models import DSR, RejectedDelivery, ReportProblem
 from catalogue.reports.contexts import SalesContext
@@ -21,7 +21,7 @@ from catalogue.reports.formats import registry
 from catalogue.reports.problems import CommonWarning
 from dsrhub.database import locks
 from dsrhub.database.statements import rows_of
-from dsrhub.spelling import look_alike_key, plain_name, spelled_apart
+from dsrhub.texts.spelling import look_alike_key, plain_name, spelled_apart
 from tests.catalogue import recipes
 from tests.catalogue.helpers import import_report, line, other_transaction, write_report
 from tests.catalogue.reports.formats.toy import ToyFormat
@@ -256,7 +256,7 @@ def test_of_two_imports_of_look_alikes_at_once_one_is_refused(tmp_path, in_threa
         both.wait()
         claim(settled)
 
-    monkeypatch.setattr("catalogue.imports.loading.names_claim", both_have_settled)
+    monkeypatch.setattr("catalogue.imports.loading.steps.names_claim", both_have_settled)
     paths = [
         write_report(tmp_path, named("Spotify", "Duo"), LINE),
         write_report(tmp_path, named(*others, month="02"), LINE),

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from catalogue.dsrs.selectors import DSRSearch
-from catalogue.dsrs.statistics import Grouping, dsr_statistics
+from catalogue.dsrs.statistics.groups import Grouping, dsr_statistics
 from catalogue.models import DSR, ReportMessage
 from tests.catalogue import recipes
 from tests.catalogue.helpers import NO_JANUARY, import_report, line

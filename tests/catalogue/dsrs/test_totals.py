@@ -4,7 +4,7 @@ from decimal import Decimal
 
 import pytest
 
-from catalogue.dsrs.totals import totals_complete
+from catalogue.dsrs.statistics.totals import totals_complete
 from catalogue.models import DSR, UseTypeTotal
 from tests.catalogue import recipes
 from tests.catalogue.helpers import ES_JANUARY, NO_JANUARY, import_report, line

@@ -4,7 +4,7 @@ import pytest
 from django.db import connection, transaction
 
 from catalogue.exceptions import LinesIncomplete, ReportRefused
-from catalogue.imports import loading
+from catalogue.imports.loading import steps as loading
 from catalogue.imports.services import dsr_import
 from catalogue.lines import arriving, storage
 from catalogue.lines.storage import UNSETTLED_LOADS, abandoned_lines_drop

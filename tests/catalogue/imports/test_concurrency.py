@@ -17,10 +17,10 @@ from django.db import connection, transaction
 
 from catalogue.dsrs.services import dsr_delete
 from catalogue.exceptions import DSRExists, ReportRefused
-from catalogue.imports.jobs import import_job_add, import_job_confirm
-from catalogue.imports.outcome import Outcome
+from catalogue.imports.loading.outcome import Outcome
+from catalogue.imports.queue.jobs import import_job_add, import_job_confirm
+from catalogue.imports.queue.worker import queue_drain
 from catalogue.imports.services import dsr_import
-from catalogue.imports.worker import queue_drain
 from catalogue.lines.storage import abandoned_lines_drop
 from catalogue.models import DSR, LeftoverLines, OperatorRate, RateChange, UsageLine
 from catalogue.rates.services import operator_rate_delete, operator_rate_set, rates_lock

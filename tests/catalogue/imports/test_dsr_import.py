@@ -9,7 +9,7 @@ from django.db import IntegrityError, connection, transaction
 from django.test.utils import CaptureQueriesContext
 
 from catalogue.exceptions import DSRExists, InvalidReportName, ReportRefused
-from catalogue.imports.outcome import Outcome
+from catalogue.imports.loading.outcome import Outcome
 from catalogue.imports.services import dsr_import
 from catalogue.models import DSR, LeftoverLines, RejectedDelivery, ReportProblem, UsageLine
 from catalogue.reports import delivery

@@ -13,12 +13,12 @@ from django.contrib.admin.models import LogEntry
 from django.db import connection
 
 from catalogue.exceptions import ImportJobChanged
-from catalogue.imports import progress as progress_module
-from catalogue.imports import worker
-from catalogue.imports.jobs import import_job_add, import_job_confirm, import_job_discard
-from catalogue.imports.progress import Deadline, StepProgress, WorkerProgress
-from catalogue.imports.selectors import WORKER, JobProgress, job_progress, jobs_in_work
-from catalogue.imports.worker import MOST_TRIES, job_step_run, queue_drain, worker_lives
+from catalogue.imports.queue import progress as progress_module
+from catalogue.imports.queue import worker
+from catalogue.imports.queue.jobs import import_job_add, import_job_confirm, import_job_discard
+from catalogue.imports.queue.progress import Deadline, StepProgress, WorkerProgress
+from catalogue.imports.queue.selectors import WORKER, JobProgress, job_progress, jobs_in_work
+from catalogue.imports.queue.worker import MOST_TRIES, job_step_run, queue_drain, worker_lives
 from catalogue.models import DSR, ImportJob, UsageLine
 from catalogue.reports.formats.tsv.name import parse_report_name
 from dsrhub.database import locks

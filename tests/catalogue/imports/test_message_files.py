@@ -14,7 +14,7 @@ from catalogue.models import DSR, RejectedDelivery, ReportMessage, UsageLine
 from catalogue.reports.contexts import MessagePart
 from catalogue.reports.delivery import Delivery
 from catalogue.reports.formats.registry import format_of
-from dsrhub.files import FoundFile
+from dsrhub.files.disk import FoundFile
 from dsrhub.models import Action, AuditEntry
 from tests.catalogue.helpers import ES_JANUARY, line, write_report
 from tests.catalogue.messages import FIRST, NORWAY, SECOND, SPAIN, file_name, message_file, write_message_file

@@ -18,7 +18,7 @@ from catalogue.imports.many import PlannedDelivery, deliveries_plan, earlier_of_
 from catalogue.models import DSR, RejectedDelivery, UsageLine
 from catalogue.reports.contexts import SalesContext
 from catalogue.reports.formats import registry
-from dsrhub.files import FoundFile
+from dsrhub.files.disk import FoundFile
 from tests.catalogue.helpers import ES_JANUARY, NO_JANUARY, line, write_report
 from tests.catalogue.reports.formats.toy import ToyFormat
 from tests.waiting import PATIENCE

@@ -11,8 +11,8 @@ from django.utils import timezone
 
 from catalogue.dsrs.declared import DeclaredTotals
 from catalogue.dsrs.services import dsr_delete, message_delete
-from catalogue.dsrs.superseding import versions_drop, versions_drop_surplus
-from catalogue.dsrs.versions import versions_disk_usage
+from catalogue.dsrs.versions.selectors import versions_disk_usage
+from catalogue.dsrs.versions.superseding import versions_drop, versions_drop_surplus
 from catalogue.exceptions import (
     DSRSuperseded,
     ExchangeRateMissing,
@@ -22,9 +22,9 @@ from catalogue.exceptions import (
     VersionNeedsMessage,
     VersionNotFound,
 )
-from catalogue.imports.loading import Choices
-from catalogue.imports.outcome import Outcome
-from catalogue.imports.reverting import version_return, version_revert
+from catalogue.imports.loading.outcome import Outcome
+from catalogue.imports.loading.reverting import version_return, version_revert
+from catalogue.imports.loading.steps import Choices
 from catalogue.imports.services import DeliveredFile, delivery_import, dsr_import
 from catalogue.models import (
     DSR,

@@ -15,8 +15,8 @@ from catalogue.exceptions import (
     TemplateAmbiguous,
     TemplateInUse,
 )
-from catalogue.imports.earlier import Earlier
-from catalogue.imports.outcome import Outcome
+from catalogue.imports.loading.earlier import Earlier
+from catalogue.imports.loading.outcome import Outcome
 from catalogue.imports.services import dsr_import
 from catalogue.models import (
     DSR,
@@ -248,9 +248,11 @@ def _own_partitions(settings):
 
 def test_beyond_so_many_keys_none_is_locked_and_the_database_refuses_a_second_dsr(tmp_path, tonbank, monkeypatch):
     imported(csv_file(tmp_path, SPAIN))
-    monkeypatch.setattr("catalogue.imports.keys.MOST_KEYS", 1)
+    monkeypatch.setattr("catalogue.imports.loading.keys.MOST_KEYS", 1)
     # As if the other import had ended just now.
-    monkeypatch.setattr("catalogue.imports.loading.find_earlier", lambda contexts, message: Earlier([None] * 2, None))
+    monkeypatch.setattr(
+        "catalogue.imports.loading.steps.find_earlier", lambda contexts, message: Earlier([None] * 2, None)
+    )
     with pytest.raises(ConfirmationOutdated):
         imported(csv_file(tmp_path, sale(net="9"), FRANCE))
     assert totals() == {("Spotify", "ES"): 1}

@@ -9,8 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from catalogue.dsrs.services import dsr_delete
-from catalogue.dsrs.statistics import Grouping, dsr_statistics
-from catalogue.imports.reverting import version_revert
+from catalogue.dsrs.statistics.groups import Grouping, dsr_statistics
+from catalogue.imports.loading.reverting import version_revert
 from catalogue.imports.services import dsr_import
 from catalogue.models import DSR, Resource, SupersededDSR
 from catalogue.resources.services import catalogue_refresh

@@ -10,19 +10,19 @@ from django.db import connection, transaction
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from catalogue.dsrs import differences
-from catalogue.dsrs.comparison import Period
 from catalogue.dsrs.selectors import lines_by_dsr, own_resource_count
 from catalogue.dsrs.services import dsr_delete
-from catalogue.dsrs.totals import totals_complete
+from catalogue.dsrs.statistics.comparison import Period
+from catalogue.dsrs.statistics.totals import totals_complete
+from catalogue.dsrs.versions import differences
 from catalogue.exceptions import DSRNotFound
 from catalogue.lines import gathering
 from catalogue.lines.gathering import lines_gathered, places_of
 from catalogue.lines.lookups import LineSearch, lines_after, lines_found
 from catalogue.lines.scope import ALL, Scope
 from catalogue.models import DSR, KeptRanking, Resource
-from catalogue.ranking.artist_sums import Credit
-from catalogue.ranking.artists import artist_ranking
+from catalogue.ranking.artists.selectors import artist_ranking
+from catalogue.ranking.artists.sums import Credit
 from catalogue.resources import browsing
 from catalogue.resources import services as catalogue
 from catalogue.resources.comparison import ResourceComparison, Show, resource_comparison, resource_comparison_count

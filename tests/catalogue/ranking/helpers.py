@@ -3,7 +3,7 @@
 from datetime import date
 
 from catalogue.lines.scope import Scope
-from catalogue.ranking.cache import RankedResource
+from catalogue.ranking.cached.resources import RankedResource
 from catalogue.ranking.selectors import resource_ranking
 
 

@@ -13,13 +13,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from catalogue.dsrs.selectors import DSRSearch
-from catalogue.dsrs.statistics import Grouping, dsr_statistics
+from catalogue.dsrs.statistics.groups import Grouping, dsr_statistics
 from catalogue.exceptions import RankingNotReady
 from catalogue.lines.scope import ALL, Scope
 from catalogue.models import KeptArtists, WantedArtists
-from catalogue.ranking import adding_up, artists, kept
-from catalogue.ranking.artist_sums import Credit
-from catalogue.ranking.artists import artist_ranking
+from catalogue.ranking.artists import selectors as artists
+from catalogue.ranking.artists.selectors import artist_ranking
+from catalogue.ranking.artists.sums import Credit
+from catalogue.ranking.building import adding_up
+from catalogue.ranking.cached import kept
 from catalogue.ranking.services import wanted_rankings_build
 from catalogue.rates.services import operator_rate_set
 from tests.catalogue import recipes

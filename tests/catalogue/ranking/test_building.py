@@ -3,8 +3,9 @@
 import pytest
 
 from catalogue.lines.scope import scope_state
-from catalogue.ranking import adding_up, building, describing, parts, threshold
-from catalogue.ranking.parts import parts_of
+from catalogue.ranking.building import adding_up, describing, parts, threshold
+from catalogue.ranking.building import ways as building
+from catalogue.ranking.building.parts import parts_of
 from catalogue.ranking.selectors import ALL
 from dsrhub.database.statements import rows_of
 from tests.catalogue import recipes

@@ -11,7 +11,9 @@ from catalogue.dsrs.services import dsr_delete
 from catalogue.imports.services import dsr_import
 from catalogue.lines.scope import Scope
 from catalogue.models import DSR, SHARED_PARTITION, KeptRanking
-from catalogue.ranking import adding_up, building, cache, threshold
+from catalogue.ranking.building import adding_up, threshold
+from catalogue.ranking.building import ways as building
+from catalogue.ranking.cached import resources as cache
 from catalogue.ranking.selectors import resource_ranking
 from catalogue.rates.services import operator_rate_set
 from catalogue.resources.services import catalogue_refresh

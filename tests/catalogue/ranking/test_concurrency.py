@@ -12,7 +12,9 @@ from catalogue.dsrs.services import dsr_delete
 from catalogue.imports.services import dsr_import
 from catalogue.lines.scope import Scope
 from catalogue.models import DSR, KeptRanking
-from catalogue.ranking import adding_up, building, cache
+from catalogue.ranking.building import adding_up
+from catalogue.ranking.building import ways as building
+from catalogue.ranking.cached import resources as cache
 from catalogue.ranking.selectors import resource_ranking
 from catalogue.rates.services import operator_rate_set
 from catalogue.resources import services

@@ -14,10 +14,11 @@ from django.utils import timezone
 
 from catalogue.lines.scope import Scope
 from catalogue.models import DSR, AskedScope, KeptRanking, WantedRanking
-from catalogue.ranking import asked, cache
-from catalogue.ranking.artist_sums import Credit
-from catalogue.ranking.artists import artist_ranking
-from catalogue.ranking.kept import drop_surplus
+from catalogue.ranking.artists.selectors import artist_ranking
+from catalogue.ranking.artists.sums import Credit
+from catalogue.ranking.cached import asked
+from catalogue.ranking.cached import resources as cache
+from catalogue.ranking.cached.kept import drop_surplus
 from catalogue.ranking.prepared import rankings_prepare
 from catalogue.ranking.selectors import resource_ranking
 from catalogue.rates.services import operator_rate_set

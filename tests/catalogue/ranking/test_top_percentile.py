@@ -11,7 +11,7 @@ from catalogue.dsrs.services import dsr_delete
 from catalogue.exceptions import ReportRefused
 from catalogue.imports.services import dsr_import
 from catalogue.models import DSR, SHARED_PARTITION, EcbRate
-from catalogue.ranking.cache import RankedResource
+from catalogue.ranking.cached.resources import RankedResource
 from catalogue.rates.services import operator_rate_set
 from tests.catalogue import recipes
 from tests.catalogue.helpers import ES_JANUARY, NO_JANUARY, add_lines, line, write_report

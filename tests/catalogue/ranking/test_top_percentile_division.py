@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from catalogue.lines.scope import IngestedDSR
-from catalogue.ranking.adding_up import EUR, _short_scale
+from catalogue.ranking.building.adding_up import EUR, _short_scale
 
 STEP = Fraction(1, 10**40)
 EXACT = Context(prec=MAX_PREC)

@@ -12,7 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from catalogue.dsrs.services import dsr_delete
-from catalogue.ranking import adding_up, bounds, building, hashed, parts, threshold
+from catalogue.ranking.building import adding_up, bounds, hashed, parts, threshold
+from catalogue.ranking.building import ways as building
 from catalogue.resources.services import catalogue_refresh
 from tests.catalogue import recipes
 from tests.catalogue.helpers import add_lines, line

@@ -8,7 +8,7 @@ from django.db import connection
 
 from catalogue.exceptions import RankingNotReady
 from catalogue.models import KeptRanking, WantedRanking
-from catalogue.ranking import cache
+from catalogue.ranking.cached import resources as cache
 from catalogue.ranking.services import wanted_rankings_build
 from tests.catalogue.helpers import import_report, line
 from tests.catalogue.ranking.helpers import top_resources

@@ -4,11 +4,12 @@ import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
-from catalogue.imports.worker import nothing_waits
+from catalogue.imports.queue.worker import nothing_waits
 from catalogue.lines.reading import partitions_within
 from catalogue.management.commands.worker import Command
 from catalogue.models import ImportJob, KeptRanking, WantedRanking
-from catalogue.ranking import building, warming
+from catalogue.ranking import warming
+from catalogue.ranking.building import ways as building
 from catalogue.ranking.warming import WarmUp
 from dsrhub.database.statements import execute, rows_of
 from tests import cluster

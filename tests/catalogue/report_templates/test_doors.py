@@ -9,7 +9,7 @@ import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.core.management import CommandError, call_command
 
-from catalogue.imports.worker import queue_drain
+from catalogue.imports.queue.worker import queue_drain
 from catalogue.models import DSR, ImportJob, ReportMessage, Template
 from catalogue.report_templates.services import template_activate, template_delete, template_save
 from catalogue.report_templates.shipped import shipped_documents

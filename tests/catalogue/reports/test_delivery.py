@@ -19,7 +19,7 @@ from openpyxl import Workbook
 
 from catalogue.reports.delivery import CHUNK_BYTES, DamagedDelivery, Delivery
 from catalogue.reports.problems import CommonError, CommonWarning, ErrorCode, Problem
-from dsrhub.unpacking import GzipContent
+from dsrhub.files.unpacking import GzipContent
 
 CONTENT = b"dsp_id\ttitle\n" + b"a\tYesterday\n" * 20
 EXTRA, NAME, COMMENT, HEADER_CHECK = 0x04, 0x08, 0x10, 0x02

@@ -12,8 +12,8 @@ from django.core.management import CommandError, call_command
 from django.db.models import Sum
 from stdnum import ean
 
-from catalogue.imports.loading import Choices
-from catalogue.imports.outcome import Outcome
+from catalogue.imports.loading.outcome import Outcome
+from catalogue.imports.loading.steps import Choices
 from catalogue.imports.services import DeliveredFile, delivery_import
 from catalogue.models import DSR, UsageLine
 from catalogue.reports.message_samples import message_list, message_write

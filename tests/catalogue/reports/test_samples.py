@@ -14,7 +14,7 @@ from django.conf import settings
 from django.core.management import CommandError, call_command
 from stdnum import isrc as stdnum_isrc
 
-from catalogue.imports.outcome import Outcome
+from catalogue.imports.loading.outcome import Outcome
 from catalogue.imports.services import dsr_import
 from catalogue.models import DSR
 from catalogue.rates.services import exchange_rate

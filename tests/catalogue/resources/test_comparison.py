@@ -9,9 +9,9 @@ from django.db import transaction
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from catalogue.dsrs.comparison import Period
 from catalogue.dsrs.selectors import DSRSearch
-from catalogue.ranking import adding_up
+from catalogue.dsrs.statistics.comparison import Period
+from catalogue.ranking.building import adding_up
 from catalogue.ranking.selectors import resource_ranking
 from catalogue.resources.comparison import ResourceComparison, Show, resource_comparison, resource_comparison_count
 from dsrhub.exceptions import InvalidArgument

@@ -8,11 +8,11 @@ from itertools import count
 import pytest
 from django.db import connection, transaction
 
-from catalogue.dsrs.comparison import Period
+from catalogue.dsrs.statistics.comparison import Period
 from catalogue.exceptions import RankingNotReady
 from catalogue.imports.services import dsr_import
 from catalogue.models import DSR, WantedRanking
-from catalogue.ranking import cache
+from catalogue.ranking.cached import resources as cache
 from catalogue.ranking.selectors import resource_ranking
 from catalogue.ranking.services import wanted_rankings_build
 from catalogue.rates.services import operator_rate_set

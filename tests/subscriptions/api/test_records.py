@@ -15,7 +15,7 @@ from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
-from dsrhub.bodies import RECORDS_AT_ONCE, BoundedBody
+from dsrhub.http.bodies import RECORDS_AT_ONCE, BoundedBody
 from subscriptions.models import DataUsageRecord, VoiceUsageRecord
 from subscriptions.records import ingestion
 from subscriptions.records.services import usage_file_import

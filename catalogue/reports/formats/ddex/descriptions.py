@@ -11,7 +11,7 @@ from catalogue.reports.formats.ddex.codes import DdexError, DdexWarning
 from catalogue.reports.formats.ddex.records import WITH_WORK, family_of
 from catalogue.reports.formats.ddex.sales import Context, SalesLineError
 from catalogue.reports.problems import CommonError, CommonWarning, WarningCode
-from dsrhub.invisible import is_blank
+from dsrhub.texts.invisible import is_blank
 
 COLUMNS = (
     *("dsp_id", "title", "artists", "isrc", "is_release", "iswc", "composers", "label", "icpn"),

@@ -2,7 +2,7 @@
 
 from catalogue.reports.explanations import NEW_FILE, NOTHING_TO_DO, Explanation, Explanations
 from catalogue.reports.formats.ddex.codes import DdexError, DdexWarning
-from dsrhub.texts import gettext_lazy as _
+from dsrhub.texts.marked import gettext_lazy as _
 
 NEW_MESSAGE = _("Ask the service for a corrected message.")
 ALL_FILES = _("Import all files of the message together, each once.")

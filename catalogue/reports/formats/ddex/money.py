@@ -11,7 +11,7 @@ from decimal import Decimal
 
 from catalogue.reports.cells import CellError
 from catalogue.reports.problems import CommonError
-from dsrhub.values import INTEGER_DIGITS
+from dsrhub.values.numbers import INTEGER_DIGITS
 
 # The decimals of an allocated amount; more where NetRevenue has more.
 DECIMALS = 12

@@ -15,7 +15,7 @@ from catalogue.reports.formats.templates.reader import Group, SalesReader
 from catalogue.reports.formats.templates.recognition import problem_of_name
 from catalogue.reports.formats.templates.validation import definition_faults, invalid_template
 from catalogue.reports.problems import ProblemLog
-from dsrhub.values import WIDE, exact_sum
+from dsrhub.values.numbers import WIDE, exact_sum
 
 
 @dataclass(frozen=True)

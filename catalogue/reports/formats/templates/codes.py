@@ -2,7 +2,7 @@
 
 from catalogue.reports.explanations import NEW_FILE, Explanation, Explanations
 from catalogue.reports.problems import ErrorCode, WarningCode
-from dsrhub.texts import gettext_lazy as _
+from dsrhub.texts.marked import gettext_lazy as _
 
 
 class TemplateError(ErrorCode):

@@ -15,7 +15,7 @@ from catalogue.reports.formats.templates.files.table import Table
 from catalogue.reports.formats.templates.reader import SalesReader, TemplateReader
 from catalogue.reports.formats.templates.recognition import FirstRows, is_recognised, problem_of_name
 from catalogue.reports.problems import Problem, ProblemLog, shown
-from dsrhub.texts import gettext_lazy as _
+from dsrhub.texts.marked import gettext_lazy as _
 
 # Of the name of a file in the id of its message, and of the hash.
 LONGEST_NAME, HASH_DIGITS = 200, 12

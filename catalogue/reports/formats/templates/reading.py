@@ -15,8 +15,8 @@ from catalogue.reports.formats.templates.definition import (
     Skip,
     Source,
 )
-from dsrhub.texts import Text, translated
-from dsrhub.texts import gettext_lazy as _
+from dsrhub.texts.marked import Text, translated
+from dsrhub.texts.marked import gettext_lazy as _
 
 LONGEST_TEXT = 255
 MOST_TEXTS, MOST_VALUES = 500, 5000

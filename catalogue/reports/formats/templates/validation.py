@@ -26,8 +26,8 @@ from catalogue.reports.formats.templates.definition import (
 )
 from catalogue.reports.formats.templates.names import is_valid_pattern, pattern_fields
 from catalogue.reports.formats.templates.reading import Fault, FaultCode, definition_read
-from dsrhub.texts import Text
-from dsrhub.texts import gettext_lazy as _
+from dsrhub.texts.marked import Text
+from dsrhub.texts.marked import gettext_lazy as _
 
 LONGEST_NAME = 100
 PERIOD_FIELDS = ("period", "period_start", "period_end")

@@ -2,7 +2,7 @@
 
 from catalogue.reports.explanations import NEW_FILE, Explanation, Explanations
 from catalogue.reports.formats.tsv.reader import TsvError
-from dsrhub.texts import gettext_lazy as _
+from dsrhub.texts.marked import gettext_lazy as _
 
 EXPLANATIONS: Explanations = {
     TsvError.HEADER_MISSING: Explanation(_("The first line does not name the columns."), NEW_FILE),

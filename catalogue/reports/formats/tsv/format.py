@@ -9,8 +9,8 @@ from catalogue.reports.formats.tsv.explanations import EXPLANATIONS
 from catalogue.reports.formats.tsv.name import NAME_PATTERN, parse_report_name
 from catalogue.reports.formats.tsv.reader import BOM, COLUMNS, LONGEST_LINE, ReportReader
 from catalogue.reports.problems import ProblemLog, shown
-from dsrhub.headings import plain_headings
-from dsrhub.line_blocks import line_blocks
+from dsrhub.files.headings import plain_headings
+from dsrhub.files.line_blocks import line_blocks
 
 # Cells of a line in a preview: a line may have a million.
 MOST_CELLS = 50

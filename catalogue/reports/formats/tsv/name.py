@@ -6,7 +6,7 @@ from datetime import date
 from catalogue.exceptions import InvalidReportName
 from catalogue.reports.contexts import SalesContext
 from catalogue.reports.delivery import LONGEST_NAME
-from dsrhub.texts import gettext_lazy as _
+from dsrhub.texts.marked import gettext_lazy as _
 
 NAME_PATTERN = "{DSP}_{Offer}[_{Society}]_{TT}_{CCC}_{yyyymmdd}-{yyyymmdd}.tsv[.gz]"
 REPORT_NAME = re.compile(

@@ -34,10 +34,10 @@ from catalogue.reports.problems import (
     shown,
 )
 from catalogue.reports.totals import LastLine
-from dsrhub.headings import heading_fault, plain_headings
-from dsrhub.invisible import INVISIBLE, is_blank
-from dsrhub.line_blocks import line_blocks
-from dsrhub.values import DECIMALS, INTEGER_DIGITS
+from dsrhub.files.headings import heading_fault, plain_headings
+from dsrhub.files.line_blocks import line_blocks
+from dsrhub.texts.invisible import INVISIBLE, is_blank
+from dsrhub.values.numbers import DECIMALS, INTEGER_DIGITS
 
 COLUMNS = ("dsp_id", "title", "artists", "isrc", "usages", "revenue")
 # The header is line 1.

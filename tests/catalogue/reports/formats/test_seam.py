@@ -9,7 +9,7 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from django.core.management import CommandError, call_command
 
 from catalogue.exceptions import DSRExists, ReportRefused
-from catalogue.imports.outcome import Outcome
+from catalogue.imports.loading.outcome import Outcome
 from catalogue.imports.services import dsr_import
 from catalogue.models import DSR, ImportJob, RateMethod, RejectedDelivery, ReportProblem, UsageLine
 from catalogue.reports.delivery import Delivery

@@ -18,7 +18,7 @@ from catalogue.reports.formats.templates.cells.territories import (
 from catalogue.reports.formats.templates.codes import TemplateError
 from catalogue.reports.formats.templates.definition import CONTEXT_FIELDS, Definition, Source
 from catalogue.reports.problems import CommonError, ErrorCode
-from dsrhub.spelling import is_invisible, plain_name
+from dsrhub.texts.spelling import is_invisible, plain_name
 
 LONGEST_NAME = 100
 

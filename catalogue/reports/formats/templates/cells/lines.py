@@ -10,7 +10,7 @@ from catalogue.reports.formats.templates.cells.territories import folded
 from catalogue.reports.formats.templates.codes import TemplateError
 from catalogue.reports.formats.templates.definition import LINE_FIELDS, NUMBER_FIELDS, Definition
 from catalogue.reports.problems import CommonError, CommonWarning, WarningCode
-from dsrhub.invisible import INVISIBLE, is_blank
+from dsrhub.texts.invisible import INVISIBLE, is_blank
 
 # What may be in a cell and is a space in a line: line ends and tabs.
 BLANKS = str.maketrans({"\n": " ", "\r": " ", "\t": " ", "\x0b": " ", "\x0c": " "})

@@ -7,7 +7,7 @@ from catalogue.reports.cells import CellError, plain_integer, plain_number
 from catalogue.reports.formats.templates.codes import TemplateError
 from catalogue.reports.formats.templates.definition import Negative, NumberForm
 from catalogue.reports.problems import CommonError
-from dsrhub.values import DECIMALS
+from dsrhub.values.numbers import DECIMALS
 
 # What people write for a sign: a no-break space is a space, too.
 VARIANTS = {" ": " \xa0\u2009\u202f", "'": "'’"}

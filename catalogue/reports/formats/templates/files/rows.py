@@ -11,7 +11,7 @@ from catalogue.reports.formats.templates.codes import TemplateError, TemplateWar
 from catalogue.reports.formats.templates.definition import FileForm, Kind
 from catalogue.reports.formats.templates.files.workbook import Workbook
 from catalogue.reports.problems import CommonError, ErrorCode, Problem, WarningCode
-from dsrhub.line_blocks import line_blocks
+from dsrhub.files.line_blocks import line_blocks
 
 # A longer line is no row: without a bound, a file without line ends would be held in memory whole.
 LONGEST_LINE = 1024 * 1024

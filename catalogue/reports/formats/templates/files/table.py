@@ -11,7 +11,7 @@ from catalogue.reports.formats.templates.codes import TemplateError
 from catalogue.reports.formats.templates.definition import Definition, Kind
 from catalogue.reports.formats.templates.files.rows import Row, file_rows, kind_of
 from catalogue.reports.problems import ErrorCode, Problem, ProblemLog, RawCells, WarningCode, shown
-from dsrhub.invisible import is_blank
+from dsrhub.texts.invisible import is_blank
 
 # Where a heading row is looked for that has no number.
 HEADING_ROWS = 50

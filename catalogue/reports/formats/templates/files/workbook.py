@@ -19,7 +19,7 @@ from openpyxl.xml.functions import iterparse
 from catalogue.reports.delivery import DamagedDelivery, Delivery
 from catalogue.reports.formats.templates.codes import TemplateError
 from catalogue.reports.problems import Problem, shown
-from dsrhub.texts import gettext_lazy as _
+from dsrhub.texts.marked import gettext_lazy as _
 
 # All rows of a sheet, and more columns than any report has.
 MOST_ROWS, MOST_COLUMNS = 1_048_576, 1000

@@ -14,8 +14,8 @@ from charset_normalizer import from_bytes
 from catalogue.reports.delivery import DamagedDelivery, Delivery
 from catalogue.reports.formats.templates.definition import DELIMITERS, ENCODINGS, FileForm
 from catalogue.reports.problems import CommonError, Problem
-from dsrhub.file_kinds import foreign_kind, line_end_fault
-from dsrhub.texts import gettext_lazy as _
+from dsrhub.files.kinds import foreign_kind, line_end_fault
+from dsrhub.texts.marked import gettext_lazy as _
 
 HEAD_BYTES, TAIL_BYTES = 256 * 1024, 16 * 1024
 # Of a file that is packed, the end is looked for only so far.

@@ -1,0 +1,1 @@
+"""DSRs that were replaced or deleted, and what replaced them."""

@@ -1,0 +1,1 @@
+"""Imports that wait: jobs, their check and preview, and the worker that runs them."""

@@ -1,0 +1,1 @@
+"""The artists with the most revenue."""

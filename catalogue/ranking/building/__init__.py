@@ -1,0 +1,1 @@
+"""Building the ranking of a question, by the quickest of three ways."""

@@ -1,0 +1,1 @@
+"""Files, from the folder to the line: opened safely, stored, unpacked, and cut into blocks of lines."""

@@ -1,0 +1,1 @@
+"""The log of the server, and the audit log."""

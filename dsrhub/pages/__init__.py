@@ -1,0 +1,1 @@
+"""What the pages of all applications share: the site of the admin, its navigation, and parts of pages."""

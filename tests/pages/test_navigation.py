@@ -1,0 +1,222 @@
+"""The navigation of the admin, the search of its header, and the first page of the site."""
+
+import json
+import re
+
+import pytest
+from django.contrib.auth.models import Permission
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+from django.urls import reverse
+from django.utils.html import escape
+from playwright.sync_api import expect
+
+from dsrhub.pages.navigation import GROUPS
+from tests import recipes
+from tests.browser import signed_in
+from tests.catalogue import recipes as catalogue_recipes
+from tests.catalogue.helpers import ES_JANUARY, import_report, line, staff_with
+from tests.test_access import ADMIN_ROUTES
+
+pytestmark = pytest.mark.django_db
+
+# Pages without an object that are reached from others, and what is no page.
+REACHED_FROM_OTHERS = re.compile(
+    r"admin/$|/(add|export|process_import|process_export)/$|/import/$"
+    r"|^admin/catalogue/(resource/page|operatorrate/currencies|template/sample|template/check)/$|^admin/(login|logout|password_change|password_change/done|autocomplete|jsi18n|language|search|catalogue|subscriptions|auth|dsrhub|webhooks)/$"
+)
+
+
+def links(response):
+    content = response.content.decode()
+    sidebar = content[content.index('id="nav-sidebar"') :]
+    return re.findall(r'<th scope="row"><a href="([^"]+)"( aria-current="page")?>', sidebar[: sidebar.index("</nav>")])
+
+
+def test_it_has_every_page_of_the_admin_once():
+    views = [page.view for _label, pages in GROUPS for page in pages]
+    assert len(views) == len(set(views))
+    addresses = {reverse(view).removeprefix("/") for view in views}
+    plain = {route for route in ADMIN_ROUTES if not re.search(r"[<(]", route)}
+    assert {route for route in plain - addresses if not REACHED_FROM_OTHERS.search(route)} == set()
+
+
+@pytest.mark.parametrize(
+    "permission", ["view_dsr", "view_resource", "import_dsr", "view_operatorrate", "view_ecbrate", None]
+)
+def test_users_see_only_what_they_may_open(client, permission):
+    client.force_login(staff_with(*[permission] if permission else []))
+    found = [address for address, _ in links(client.get("/admin/search/?q=x"))]
+    assert found[-2:] == ["/docs/", "/graphql"]
+    assert {client.get(address).status_code for address in found[:-2]} <= {200}
+    assert (reverse("admin:catalogue_dsr_breakdown") in found) == (permission == "view_dsr")
+    # The top needs the permission to view amounts as well.
+    assert reverse("admin:catalogue_resource_top") not in found
+
+
+def test_all_pages_are_there_with_all_permissions(client):
+    user = recipes.staff.make()
+    user.user_permissions.set(Permission.objects.all())
+    client.force_login(user)
+    found = [address for address, _ in links(client.get("/admin/"))]
+    assert found == [reverse(page.view) for _label, pages in GROUPS for page in pages]
+
+
+@pytest.mark.parametrize(
+    ("address", "current"),
+    [
+        ("/admin/catalogue/dsr/?status__exact=failed", "/admin/catalogue/dsr/"),
+        ("/admin/catalogue/dsr/breakdown/", "/admin/catalogue/dsr/breakdown/"),
+        ("/admin/catalogue/resource/top/", "/admin/catalogue/resource/top/"),
+        ("/admin/auth/user/add/", "/admin/auth/user/"),
+    ],
+)
+def test_the_current_place_is_marked(admin_client, address, current):
+    assert [found for found, mark in links(admin_client.get(address)) if mark] == [current]
+
+
+def test_elsewhere_no_place_is_marked(admin_client):
+    assert not [found for found, mark in links(admin_client.get("/admin/")) if mark]
+
+
+def test_who_is_not_signed_in_sees_no_navigation(client):
+    assert "nav-sidebar" not in client.get("/admin/login/").content.decode()
+
+
+# --- The search ------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def _reports(tmp_path):
+    import_report(tmp_path, ES_JANUARY, line("a1", "Cœur brisé", "Björk", "ESABC2000001", "1", "2"), line("b", "Dawn"))
+
+
+def found(response):
+    """The links of each part of the page."""
+    parts = re.findall(r'<section class="part">\s*<h2>(.*?)</h2>(.*?)</section>', response.content.decode(), re.DOTALL)
+    return {title: re.findall(r'<li><a href="[^"]*">(.*?)</a>', part) for title, part in parts}
+
+
+@pytest.mark.parametrize(
+    ("text", "recordings", "dsrs", "pages"),
+    [
+        ("coeur", ["Cœur brisé"], [], []),
+        ("es-abc-20-00001", ["Cœur brisé"], [], []),
+        ("FamilyPlan", [], [ES_JANUARY], []),
+        ("breakd", [], [], ["Breakdown"]),
+        # Words of a group find its pages.
+        ("rates", [], [], ["Operator rates", "ECB rates", "Rate changes", "Currencies", "Territories"]),
+        ("nowhere", [], [], []),
+    ],
+)
+@pytest.mark.usefixtures("_reports")
+def test_it_finds_recordings_dsrs_and_pages(admin_client, text, recordings, dsrs, pages):
+    response = admin_client.get("/admin/search/", {"q": text})
+    assert found(response) == {"Recordings": recordings, "DSRs": dsrs, "Pages": pages}
+
+
+@pytest.mark.usefixtures("_reports")
+def test_it_finds_only_what_a_user_may_see(client):
+    client.force_login(staff_with("view_resource"))
+    assert found(client.get("/admin/search/?q=a1")) == {"Recordings": ["Cœur brisé"], "Pages": []}
+    client.logout()
+    assert client.get("/admin/search/?q=a1").status_code == 302
+
+
+@pytest.mark.parametrize("query", ["", "?q=", "?q=%20", f"?q={'x' * 1001}"])
+def test_without_a_text_it_asks_for_one(admin_client, query):
+    response = admin_client.get(f"/admin/search/{query}")
+    assert (response.status_code, found(response)) == (400, {})
+
+
+def test_it_takes_the_same_number_of_queries_for_1_and_for_100_dsrs(admin_client):
+    def queries():
+        with CaptureQueriesContext(connection) as captured:
+            assert len(found(admin_client.get("/admin/search/?q=Premium"))["DSRs"]) in (1, 10)
+        return len(captured)
+
+    catalogue_recipes.dsr.make(path="Premium 0")
+    queries()
+    for_one = queries()
+    catalogue_recipes.dsr.make(
+        path=iter(f"Premium {n}" for n in range(1, 100)), offer=iter(map(str, range(99))), _quantity=99
+    )
+    assert queries() == for_one
+
+
+# --- The first page of the site --------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("accept", "is_json"),
+    [
+        ("application/json", True),
+        ("text/html,application/xhtml+xml,*/*;q=0.8", False),
+        ("*/*", False),
+        ("", False),
+        ("text/html;q=0.5, application/json", True),
+    ],
+)
+def test_people_get_a_page_and_programs_json(client, accept, is_json):
+    response = client.get("/", headers={"Accept": accept})
+    assert response.status_code == 200
+    assert "Accept" in response["Vary"]
+    assert (response["Content-Type"] == "application/json") == is_json
+
+
+@pytest.mark.usefixtures("_reports")
+def test_each_address_of_the_first_page_answers(client):
+    places = json.loads(client.get("/", headers={"Accept": "application/json"}).content)
+    assert places.pop("name") == "dsrhub"
+    page = client.get("/").content.decode()
+    for name, address in places.items():
+        path = address.removeprefix("http://testserver")
+        answer = client.get(path, headers={"Accept": "text/html"} if name == "graphql" else {})
+        assert answer.status_code == (302 if name == "admin" else 200), name
+        assert f'href="{escape(path)}"' in page
+
+
+def test_the_first_page_leads_in(client, admin_user):
+    assert "/admin/login/?next=/admin/" in client.get("/").content.decode()
+    client.force_login(admin_user)
+    page = client.get("/").content.decode()
+    assert "Open the back office" in page
+    assert "nav-sidebar" in page
+
+
+# --- In a browser ----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.browser
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.usefixtures("_reports")
+def test_the_keyboard_leads_everywhere(live_server, page, admin_user):
+    signed_in(page, f"{live_server.url}/admin/", "Digital Sales Reports")
+    page.keyboard.press("/")
+    page.keyboard.type("coeur/")
+    expect(page.locator("#site-search")).to_have_value("coeur/")
+    page.keyboard.press("Backspace")
+    page.keyboard.press("Enter")
+    page.get_by_role("link", name="Cœur brisé").click()
+    expect(page.locator("h1")).to_have_text("Cœur brisé")
+    # The sidebar folds, and stays folded on the next page.
+    page.get_by_role("button", name="Toggle navigation").click()
+    expect(page.get_by_role("link", name="Breakdown")).to_be_hidden()
+    page.reload()
+    expect(page.get_by_role("button", name="Toggle navigation")).to_have_attribute("aria-expanded", "false")
+    page.get_by_role("button", name="Toggle navigation").press("Enter")
+    expect(page.get_by_role("link", name="Breakdown")).to_be_visible()
+
+    page.set_viewport_size({"width": 390, "height": 800})
+    menu = page.get_by_role("button", name="Menu")
+    expect(page.get_by_role("link", name="Breakdown")).to_be_hidden()
+    menu.press("Enter")
+    page.keyboard.type("break")
+    expect(page.get_by_role("link", name="Coverage")).to_be_hidden()
+    page.get_by_role("link", name="Breakdown").press("Enter")
+    expect(page.locator("h1")).to_have_text("Breakdown")
+    assert page.evaluate("document.documentElement.scrollWidth") <= 390
+    menu.click()
+    page.keyboard.press("Escape")
+    expect(menu).to_be_focused()
+    expect(menu).to_have_attribute("aria-expanded", "false")
