@@ -77,6 +77,13 @@ def database_spread(of: list[Node]) -> None:
     connection.close()
 
 
+def transactions_settle() -> None:
+    """Let the cluster look now whether nodes have committed what they prepared. By itself it does so now and then."""
+    if is_named():
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT recover_prepared_transactions()")
+
+
 def databases_drop(of: list[Node]) -> None:
     """Remove the databases on the nodes. The test runner removes that of the coordinator."""
     name = connection.settings_dict["NAME"]

@@ -46,7 +46,7 @@ def wait_until_alone() -> None:
             cursor.execute("SELECT pg_stat_clear_snapshot()")
             cursor.execute(
                 "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() "
-                "AND backend_type = 'client backend' AND pid <> pg_backend_pid()"
+                "AND backend_type = 'client backend' AND pid <> pg_backend_pid() AND application_name !~ '^citus'"
             )
             return cursor.fetchone() == (0,)
 

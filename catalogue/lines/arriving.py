@@ -7,7 +7,8 @@ in, on the coordinator alone.
 
 Until then, a row of IncomingLines says of each DSR where its lines lie, and the session holds the lock of the load. The
 import removes these rows in its own transaction. A row that stays, and whose lock nobody holds, belongs to an import
-that failed: `storage.abandoned_lines_drop` removes the lines.
+that failed: `storage.abandoned_lines_drop` removes the lines, once all nodes have committed them. The transaction that
+commits lines must write their rows, and no other may change these: that is how it knows.
 """
 
 import logging

@@ -49,6 +49,9 @@ SELECT {columns} FROM key JOIN catalogue_usageline AS line
 WHERE partition = ANY(%(partitions_gathered)s::integer[]) AND dsr_id + 0 = ANY(%(ids_gathered)s::integer[])
 """
 
+# Each batch of a walk has so many times the keys of the one before it.
+BATCH_GROWTH = 4
+
 numbers = count(1)
 
 
@@ -172,6 +175,19 @@ def _of_places(places: Sequence[Place]) -> dict[str, list[int]]:
 def reads_lines(statement: str) -> bool:
     """Whether a statement reads any lines."""
     return PARENT_TABLE in statement
+
+
+def batch_sizes(*, first: int, most: int) -> Iterator[int | None]:
+    """The sizes of the batches of keys in which a walk in the order of keys gathers their lines, one after the other.
+
+    None is the last one: all keys that are left. One server gathers nothing, and walks over all of them at once. From
+    `most` keys on, a cluster had better gather all lines.
+    """
+    size = first
+    while layout.are_spread() and size < most:
+        yield size
+        size *= BATCH_GROWTH
+    yield None
 
 
 @contextmanager

@@ -36,6 +36,13 @@ FROM (SELECT line_number, dsp_id, row_number() OVER (PARTITION BY dsp_id ORDER B
     AS line WHERE nth > 1
 """
 
+# The loads of which a node may still have a part that it has prepared, and not committed: the cluster commits it later.
+# It keeps a record of each part until it knows that the node has committed. A row of IncomingLines and the records of
+# its lines are from one transaction.
+UNSETTLED_LOADS = """
+SELECT DISTINCT load FROM catalogue_incominglines AS lines JOIN pg_dist_transaction AS part ON part.xmin = lines.xmin
+"""
+
 # About the size of a line of the shared table, whose indexes have four entries for it.
 LINE_BYTES = 300
 OWN_BYTES = """
@@ -278,13 +285,16 @@ def lines_drop(*, dsr_numbers: Sequence[int], partition: int) -> None:
 def abandoned_lines_drop(*, lock_timeout: str) -> int:
     """Remove the lines that failed imports have left on a cluster, and return of how many DSRs.
 
-    Lines that somebody is bringing just now stay: their session holds the lock of the load. Waits for no other lock for
-    longer than `lock_timeout`, such as `100ms`: then it raises OperationalError.
+    Lines that somebody is bringing just now stay: their session holds the lock of the load. So do those that a node has
+    not committed yet: they could not be removed, and would come in afterwards. Waits for no other lock for longer than
+    `lock_timeout`, such as `100ms`: then it raises OperationalError.
     """
     if not layout.are_spread():
         return 0
-    loads = IncomingLines.objects.order_by("load").values_list("load", flat=True).distinct()
-    return sum(_load_drop(load, lock_timeout) for load in list(loads))
+    loads = set(IncomingLines.objects.values_list("load", flat=True))
+    if loads:
+        loads -= {load for (load,) in rows_of(UNSETTLED_LOADS)}
+    return sum(_load_drop(load, lock_timeout) for load in sorted(loads))
 
 
 def _load_drop(load: int, lock_timeout: str) -> int:

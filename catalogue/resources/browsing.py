@@ -1,12 +1,12 @@
 """The SQL of lists of resources: walked by an index, added up where they are few, or read from a ranking."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
 from catalogue.exceptions import SearchTooWide
-from catalogue.lines.gathering import Lines, lines_gathered, places_of, reads_lines
+from catalogue.lines.gathering import Lines, batch_sizes, lines_gathered, places_of, reads_lines
 from catalogue.lines.lookups import DSRS, TEXTS, dsr_arrays, lines_of_dsrs, lines_with_dsp_id
 from catalogue.lines.scope import ALL, IngestedDSR, consistent_answer
 from catalogue.ranking.selectors import resource_ranking
@@ -21,12 +21,14 @@ from catalogue.resources.found import (
 from catalogue.resources.isrcs import searched_isrcs
 from catalogue.resources.register import dsps_with_gone
 from catalogue.resources.words import words_condition, words_values
-from dsrhub.database.pages import converted, page_rows
+from dsrhub.database.pages import CutShort, converted, joined, page_rows
 from dsrhub.database.statements import rows_of
 from dsrhub.texts.marked import gettext_lazy as _
 
 # Sums are added up where the DSRs in scope have no more lines, or the search finds no more resources, than these.
 FEW_LINES, FEW_RESOURCES = 20_000, 1_000
+# A cluster looks at so many resources for each one of a page first: see `batch_sizes`.
+FIRST_BATCH = 4
 
 # A resource without a title comes behind all titles: as the greatest character, which is no letter.
 LOWER_TITLE = """(coalesce(lower(left(title, 100)), U&'\\+10FFFF') COLLATE "C")"""
@@ -103,6 +105,10 @@ FIRST_RESOURCES = """
 (SELECT * FROM catalogue_resource AS resource WHERE {conditions} AND {is_reported} LIMIT %(limit)s) AS resource
 """
 KEYS_OF_SOME = "SELECT dsp_id FROM catalogue_resource WHERE {conditions}"
+# The place of the last resource of a batch.
+END_OF_BATCH = """
+SELECT {order} FROM catalogue_resource WHERE {conditions} ORDER BY {order} OFFSET %(size)s - 1 LIMIT 1
+"""
 COUNT_SOME = """
 SELECT count(*) FROM (SELECT FROM catalogue_resource WHERE {conditions} LIMIT %(few)s + 1) AS resource
 """
@@ -116,14 +122,22 @@ OF_FEW_LINES = f"""
 
 def rows_by_index(search: ResourceSearch, after: Place | None, limit: int) -> list[FoundResource]:
     """The resources behind a place, in the order of an index or of what the indexes find; fewer with long texts."""
-    statement = partial(WALK.format, conditions=_and(*_behind(search, after)), order=ORDERS[search.order])
-    rows = _walked(search, statement, _listed, limit=limit, **_place_values(after))
-    return converted(rows, lambda row: _found(search, row[:5], row[5:]))
+
+    def answer(dsrs: Sequence[IngestedDSR]) -> list[Any]:
+        walk = Walk(search, dsrs)
+        page: list[Any] = []
+        for batch in walk.batches(after, limit):
+            page = walk.continued(page, batch, limit)
+            if len(page) == limit or isinstance(page, CutShort):
+                break
+        return page
+
+    return converted(consistent_answer(search.scope, answer), lambda row: _found(search, row[:5], row[5:]))
 
 
 def rows_with_sums(search: ResourceSearch, after: Place | None, limit: int) -> list[FoundResource]:
     """The resources behind a place, in the order of their sums or with a least sum. Raises SearchTooWide."""
-    conditions = _and(*_smallest_sums(search), *_behind(search, after))
+    conditions = _and(*_smallest_sums(search), *Batch(after).conditions(search.order))
     statement = SELECT_FOUND.format(conditions=conditions, order=ORDERS[search.order])
     rows = _with_sums(search, statement, _listed, limit=limit, **_place_values(after))
     return converted(rows, lambda row: _found(search, row[:5], row[8:], resource_sums_of(*row[5:8])))
@@ -140,14 +154,14 @@ def first_rows(search: ResourceSearch, most: int) -> list[FoundResource]:
         is_reported = IS_REPORTED if _has_unreported(search) else "true"
         source = FIRST_RESOURCES.format(conditions=_and(*conditions), is_reported=is_reported)
         text = WALK.format(order=ORDERS[search.order], source=source, conditions="true", is_reported="true")
-        with _lines_of_found(text, search, dsrs) as lines:
+        with _lines_of(text, _few_keys(search, dsrs), dsrs, _values(search)) as lines:
             return _listed(lines.statement(text), **dsr_arrays(dsrs), **_values(search), limit=most)
 
     return converted(consistent_answer(search.scope, answer), lambda row: _found(search, row[:5], row[5:]))
 
 
 def count_by_index(search: ResourceSearch) -> int:
-    return int(_walked(search, COUNT_WALK.format, rows_of)[0][0])
+    return consistent_answer(search.scope, lambda dsrs: Walk(search, dsrs).count())
 
 
 def count_with_sums(search: ResourceSearch) -> int:
@@ -165,21 +179,84 @@ def _listed(statement: str, /, **parameters: Any) -> list[Any]:
     return page_rows(statement, *TEXTS, **parameters)
 
 
+def _text_bytes(texts: Sequence[str | None]) -> int:
+    return sum(len(text.encode()) for text in texts if text)
+
+
 Read = Callable[..., list[Any]]
 
 
-def _walked(search: ResourceSearch, statement: Callable[..., str], read: Read, **values: Any) -> list[Any]:
-    """The rows of a statement about all reported resources, or about those that the indexes find."""
+class Batch(NamedTuple):
+    """Resources in the order of a list: behind one place, up to another. None is an open end.
 
-    def answer(dsrs: Sequence[IngestedDSR]) -> list[Any]:
-        conditions = [*_wanted(search), *(_of_few_lines(dsrs) if search.scope != ALL else [])]
+    A cluster gathers the lines of its keys, or those of all keys where it has too many.
+    """
+
+    after: Place | None = None
+    last: Place | None = None
+    has_few_keys: bool = False
+
+    def conditions(self, order: ResourceOrder) -> list[str]:
+        ends = {f"({ORDERS[order]}) > ({_names(self.after, 'after')})": self.after}
+        ends |= {f"({ORDERS[order]}) <= ({_names(self.last, 'last')})": self.last}
+        return [condition for condition, place in ends.items() if place is not None]
+
+    def values(self) -> dict[str, Any]:
+        return {**_place_values(self.after), **_place_values(self.last, "last")}
+
+
+class Walk:
+    """All resources that the DSRs in scope report, or those that the indexes find."""
+
+    def __init__(self, search: ResourceSearch, dsrs: Sequence[IngestedDSR]) -> None:
+        self._search, self._dsrs = search, dsrs
+        self._conditions = [*_wanted(search), *(_of_few_lines(dsrs) if search.scope != ALL else [])]
+        self._is_reported = IS_REPORTED if _has_unreported(search) else "true"
+
+    def batches(self, after: Place | None, limit: int) -> Iterator[Batch]:
+        """The resources behind a place. One after the other is read until a page is full.
+
+        Between two of them, the catalogue may change, as it may between two pages.
+        """
+        for size in self._sizes(limit):
+            last = None if size is None else self._last_of(Batch(after), size)
+            yield Batch(after, last, has_few_keys=size is not None)
+            if last is None:
+                return
+            after = last
+
+    def _sizes(self, limit: int) -> Iterable[int | None]:
+        """None is all that is left."""
+        if self._conditions or not reads_lines(self._is_reported):
+            return [None]
+        return batch_sizes(first=FIRST_BATCH * limit, most=sum(dsr.line_count for dsr in self._dsrs))
+
+    def _last_of(self, rest: Batch, size: int) -> Place | None:
+        """The place of the last of the next resources; None where fewer are left."""
+        order = self._search.order
+        statement = END_OF_BATCH.format(order=ORDERS[order], conditions=_and(*rest.conditions(order)))
+        places = rows_of(statement, size=size, **rest.values())
+        return tuple(places[0]) if places else None
+
+    def continued(self, page: list[Any], batch: Batch, limit: int) -> list[Any]:
+        """The rows of a page, continued by the next ones of a batch up to the `limit`."""
+        order = self._search.order
+        statement = partial(WALK.format, conditions=_and(*batch.conditions(order)), order=ORDERS[order])
+        read_bytes = sum(_text_bytes(row[1:5]) for row in page)
+        rows = self._read(statement, partial(_listed, read_bytes=read_bytes), batch, limit=limit - len(page))
+        return joined(page, rows, read_bytes=read_bytes)
+
+    def count(self) -> int:
+        return int(self._read(COUNT_WALK.format, rows_of, Batch())[0][0])
+
+    def _read(self, statement: Callable[..., str], read: Read, batch: Batch, **values: Any) -> list[Any]:
         # The inner query has no order, so that the planner does not walk an order to find a few resources.
-        source = SOME_RESOURCES.format(conditions=_and(*conditions)) if conditions else ALL_RESOURCES
-        text = statement(source=source, is_reported=IS_REPORTED if _has_unreported(search) else "true")
-        with _lines_of_found(text, search, dsrs) as lines:
-            return read(lines.statement(text), **dsr_arrays(dsrs), **_values(search), **values)
-
-    return consistent_answer(search.scope, answer)
+        source = SOME_RESOURCES.format(conditions=_and(*self._conditions)) if self._conditions else ALL_RESOURCES
+        text = statement(source=source, is_reported=self._is_reported)
+        keys = batch.conditions(self._search.order) if batch.has_few_keys else _few_keys(self._search, self._dsrs)
+        values |= _values(self._search) | batch.values()
+        with _lines_of(text, keys, self._dsrs, values) as lines:
+            return read(lines.statement(text), **dsr_arrays(self._dsrs), **values)
 
 
 def _has_unreported(search: ResourceSearch) -> bool:
@@ -198,24 +275,31 @@ def _with_sums(search: ResourceSearch, statement: str, read: Read, **values: Any
             _refuse_many(search)
         parameters = {**dsr_arrays(dsrs), **_values(search), **values}
         text = ADDED_UP.format(candidates=_and(*candidates)) + statement
-        with _lines_of_found(text, search, dsrs) as lines:
+        with _lines_of(text, _few_keys(search, dsrs), dsrs, _values(search)) as lines:
             return read(lines.statement(text), **parameters)
 
     return consistent_answer(search.scope, answer)
 
 
+def _few_keys(search: ResourceSearch, dsrs: Sequence[IngestedDSR]) -> list[str] | None:
+    """The conditions of the keys whose lines a search needs; None where it needs all, or where these are few."""
+    wanted = _wanted(search)
+    return wanted if wanted and not _of_few_lines(dsrs) else None
+
+
 @contextmanager
-def _lines_of_found(text: str, search: ResourceSearch, dsrs: Sequence[IngestedDSR]) -> Iterator[Lines]:
-    """The lines of the resources that a search may find, in the DSRs in scope, if a statement reads any."""
+def _lines_of(
+    text: str, keys: Sequence[str] | None, dsrs: Sequence[IngestedDSR], values: dict[str, Any]
+) -> Iterator[Lines]:
+    """The lines of the DSRs that have keys with these conditions, or all of them, if a statement reads any."""
     if not reads_lines(text):
         yield Lines()
         return
     with lines_gathered(["usages", "revenue"]) as lines:
-        wanted = _wanted(search)
-        if wanted and not _of_few_lines(dsrs):
-            lines.add_of_keys(KEYS_OF_SOME.format(conditions=_and(*wanted)), places_of(dsrs), **_values(search))
-        else:
+        if keys is None:
             lines.add_of_dsrs(places_of(dsrs))
+        else:
+            lines.add_of_keys(KEYS_OF_SOME.format(conditions=_and(*keys)), places_of(dsrs), **values)
         yield lines
 
 
@@ -261,12 +345,6 @@ def _smallest_sums(search: ResourceSearch) -> list[str]:
     return [condition for condition, applies in conditions.items() if applies]
 
 
-def _behind(search: ResourceSearch, after: Place | None) -> list[str]:
-    if after is None:
-        return []
-    return [f"({ORDERS[search.order]}) > ({', '.join(f'%({name})s' for name in _place_values(after))})"]
-
-
 def _and(*conditions: str) -> str:
     return " AND ".join(conditions) or "true"
 
@@ -284,8 +362,12 @@ def _values(search: ResourceSearch) -> dict[str, Any]:
     }
 
 
-def _place_values(after: Place | None) -> dict[str, Any]:
-    return {f"after_{number}": value for number, value in enumerate(after or ())}
+def _place_values(place: Place | None, name: str = "after") -> dict[str, Any]:
+    return {f"{name}_{number}": value for number, value in enumerate(place or ())}
+
+
+def _names(place: Place | None, name: str) -> str:
+    return ", ".join(f"%({one})s" for one in _place_values(place, name))
 
 
 def _found(

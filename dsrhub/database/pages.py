@@ -41,8 +41,11 @@ def bytes_of(*texts: str) -> str:
     return " + ".join(f"coalesce(octet_length({text}), 0)" for text in texts)
 
 
-def page_rows(statement: str, /, *texts: str, **parameters: Any) -> list[Any]:
-    """The rows of a statement in its order, cut short where the columns `texts` have more than PAGE_BYTES."""
+def page_rows(statement: str, /, *texts: str, read_bytes: int = 0, **parameters: Any) -> list[Any]:
+    """The rows of a statement in its order, cut short where the columns `texts` have more than PAGE_BYTES.
+
+    They may continue a page whose texts have `read_bytes`: see `joined`. The first row is there in any case.
+    """
     rows = rows_of(
         f"""
         SELECT * FROM (
@@ -52,11 +55,18 @@ def page_rows(statement: str, /, *texts: str, **parameters: Any) -> list[Any]:
         ) AS page
         WHERE coalesce(bytes_before, 0) < %(page_bytes)s
         """,  # noqa: S608 - no value is in it
-        page_bytes=PAGE_BYTES,
+        page_bytes=max(PAGE_BYTES - read_bytes, 1),
         **parameters,
     )
     page = [row[:-2] for row in rows]
     return CutShort(page) if rows and rows[-1][-2] else page
+
+
+def joined(page: list[Any], rows: list[Any], *, read_bytes: int) -> list[Any]:
+    """A page, whose texts have `read_bytes`, and the rows that `page_rows` finds behind it."""
+    if read_bytes >= PAGE_BYTES:
+        return CutShort(page) if rows else page
+    return like(rows, [*page, *rows])
 
 
 def is_small(statement: str, /, *texts: str, **parameters: Any) -> bool:

@@ -51,7 +51,7 @@ class Node:
         folder.mkdir()
         if self._user:
             os.chown(folder, pwd.getpwnam(self._user).pw_uid, -1)
-        self._run("initdb", "--username=postgres", "--auth=trust", "--encoding=utf8", "--no-sync", "--locale=C")
+        self._run("initdb", "--username=postgres", "--auth=trust", "--encoding=utf8", "--no-sync", "--locale=C.UTF-8")
 
     def _run(self, program: str, *arguments: str) -> None:
         command = [str(self.programs / program), *arguments, "--pgdata", str(self.folder / "data")]

@@ -6,12 +6,13 @@ from django.db import connection, transaction
 from catalogue.exceptions import LinesIncomplete, ReportRefused
 from catalogue.imports.loading import steps as loading
 from catalogue.imports.services import dsr_import
-from catalogue.lines import arriving
-from catalogue.lines.storage import abandoned_lines_drop
+from catalogue.lines import arriving, storage
+from catalogue.lines.storage import UNSETTLED_LOADS, abandoned_lines_drop
 from catalogue.models import DSR, IncomingLines, ReportMessage, UsageLine
 from catalogue.resources.services import catalogue_refresh
 from dsrhub.database import locks
 from dsrhub.exceptions import NodeOutOfReach
+from tests import cluster
 from tests.catalogue.helpers import ES_JANUARY, SHARED_STORAGE, line, line_storage, other_transaction, write_report
 from tests.catalogue.lines.spread import as_on_a_cluster
 from tests.catalogue.messages import write_message_file
@@ -29,6 +30,7 @@ def _cluster(request, transactional_db, settings):
     settings.DSRHUB_SHARED_PARTITION_BYTES = SIZES[request.param]
     with as_on_a_cluster():
         yield
+        cluster.transactions_settle()
         catalogue_refresh()
     assert not IncomingLines.objects.exists()
 
@@ -119,9 +121,34 @@ def test_a_failed_import_leaves_the_earlier_dsr_and_its_lines_are_dropped(path, 
     assert DSR.objects.get() == standing
     assert len(stored()) == 4
     assert IncomingLines.objects.count() == 1
+    cluster.transactions_settle()
     catalogue_refresh()
     assert len(stored()) == 3
     assert not IncomingLines.objects.exists()
+
+
+@pytest.fixture
+def transactions():
+    """The table in which a cluster records the parts of transactions, until it knows that nodes have committed them."""
+    with connection.cursor() as cursor:
+        cursor.execute("CREATE TABLE pg_dist_transaction (gid text)")
+        yield cursor
+        cursor.execute("DROP TABLE pg_dist_transaction")
+
+
+@pytest.mark.on_one_server(reason="the records of a cluster are its own")
+def test_lines_are_dropped_when_all_nodes_have_committed_them(transactions, monkeypatch):
+    monkeypatch.setattr(storage, "UNSETTLED_LOADS", UNSETTLED_LOADS)
+    with transaction.atomic():  # A failed import, of which a node was killed before it committed its part.
+        IncomingLines.objects.bulk_create(IncomingLines(dsr_number=n, partition=0, load=7) for n in (7, 8))
+        transactions.execute("INSERT INTO pg_dist_transaction VALUES ('a part of 7 and 8')")
+    with transaction.atomic():  # Another one, all of whose nodes have committed.
+        IncomingLines.objects.create(dsr_number=9, partition=0, load=9)
+
+    assert abandoned_lines_drop(lock_timeout="100ms") == 1
+    assert list(IncomingLines.objects.order_by("dsr_number").values_list("dsr_number", flat=True)) == [7, 8]
+    transactions.execute("DELETE FROM pg_dist_transaction")
+    assert abandoned_lines_drop(lock_timeout="100ms") == 2
 
 
 def test_a_refused_report_leaves_nothing(tmp_path):

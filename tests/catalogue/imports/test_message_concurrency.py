@@ -77,8 +77,9 @@ def run(function, **options):
 def stored(cursor=None):
     """The message of each territory, and its number of lines; seen by another session if there is a cursor."""
     question = """
-        SELECT territory_id, message.message_id, (SELECT count(*) FROM catalogue_usageline WHERE dsr_id = dsr.id)
+        SELECT territory_id, message.message_id, coalesce(lines, 0)
         FROM catalogue_dsr AS dsr JOIN catalogue_reportmessage AS message ON message.id = dsr.message_id
+        LEFT JOIN (SELECT dsr_id, count(*) AS lines FROM catalogue_usageline GROUP BY dsr_id) AS line ON dsr_id = dsr.id
         WHERE status = 'ingested' ORDER BY 1, 2
     """
     with cursor or connection.cursor() as own:

@@ -5,13 +5,14 @@ from contextlib import contextmanager
 
 import pytest
 
-from catalogue.lines import arriving, layout
+from catalogue.lines import arriving, layout, storage
 from tests import cluster
 
 # Nothing is spread: there is one server. All else is done as on a cluster. On a cluster, nothing is to be replaced.
 ON_ONE_SERVER = [
     (layout, "shard_count", lambda: 1),
     (arriving.Arrival, "distribute", lambda *_: None),
+    (storage, "UNSETTLED_LOADS", "SELECT 0 WHERE false"),
 ]
 AS_ON_A_CLUSTER = [] if cluster.is_named() else ON_ONE_SERVER
 

@@ -1,6 +1,8 @@
 """Questions as a cluster answers them, from gathered lines, compared with the answers where lines lie."""
 
+import re
 from contextlib import nullcontext
+from datetime import date
 from decimal import Decimal
 
 import pytest
@@ -36,6 +38,8 @@ from catalogue.resources.reported import (
 from catalogue.resources.same_isrc import same_isrc
 from catalogue.resources.selectors import resource_count, resource_list, resource_page
 from catalogue.resources.services import catalogue_refresh
+from dsrhub.database import pages as pages_module
+from dsrhub.database.statements import rows_of
 from tests.catalogue.lines.spread import as_on_a_cluster
 from tests.catalogue.ranking.test_top_percentile_property import DSP_IDS, deliveries, reported
 
@@ -137,6 +141,107 @@ def test_totals_and_artists_are_the_same(drawn):
             found.append((artists, list(totals)))
             transaction.set_rollback(True)
     assert found[0] == found[1]
+
+
+def pages(search, limit):
+    """All pages of a list, each read behind the last resource of the one before it."""
+    found, after = [], None
+    while page := resource_list(search=search, after=after, limit=limit):
+        found.append(page)
+        after = page[-1].place
+    return found
+
+
+@ON_ONE_SERVER
+@settings(max_examples=8)
+@given(drawn=deliveries(), limit=st.integers(1, 3), first=st.integers(1, 2), growth=st.integers(2, 4))
+def test_a_list_that_is_walked_in_batches_is_the_same(monkeypatch, drawn, limit, first, growth):
+    monkeypatch.setattr(browsing, "FEW_LINES", 0)
+    monkeypatch.setattr(browsing, "FIRST_BATCH", first)
+    monkeypatch.setattr(gathering, "BATCH_GROWTH", growth)
+    scopes = [ALL, Scope(territory="ES"), Scope(territory="NO", dsp="Spotify"), Scope(period_end=date(2020, 1, 31))]
+    searches = [
+        ResourceSearch(scope=scope, order=order)
+        for scope in scopes
+        for order in (ResourceOrder.TITLE, ResourceOrder.DSP_ID)
+    ]
+    with transaction.atomic():
+        # Its resources stay in the catalogue for a while, and are in no list.
+        gone = reported(*drawn[0], offer="Gone", status="ingested")
+        for one in drawn:
+            reported(*one)
+        catalogue_refresh()
+        dsr_delete(dsr_number=gone.pk)
+        inline = [pages(search, limit) for search in searches]
+        with as_on_a_cluster():
+            assert [pages(search, limit) for search in searches] == inline
+        transaction.set_rollback(True)
+
+
+@pytest.fixture
+def gathered_lines(monkeypatch):
+    """How many lines lists have gathered, batch by batch."""
+    counts = []
+    read = browsing.page_rows
+
+    def counted(statement, /, *texts, **parameters):
+        table = re.search(r"gathered_lines_\d+", statement)
+        counts.append(rows_of(f"SELECT count(*) FROM {table.group()}")[0][0])  # noqa: S608
+        return read(statement, *texts, **parameters)
+
+    monkeypatch.setattr(browsing, "page_rows", counted)
+    return counts
+
+
+@pytest.fixture
+def thirty_titles(monkeypatch):
+    """The titles 00 to 29: Norway has all of them, and Spain the last three."""
+    monkeypatch.setattr(browsing, "FEW_LINES", 0)
+    blank = dict.fromkeys(["artists", "isrc", "usages", "revenue"])
+    lines = [blank | {"dsp_id": f"{number:02}", "title": f"{number:02}"} for number in range(30)]
+    reported({"territory_id": "NO"}, lines, False)
+    reported({"territory_id": "ES", "offer": "Other"}, lines[27:] * 10, False)
+    catalogue_refresh()
+
+
+@pytest.mark.usefixtures("thirty_titles")
+def test_a_page_gathers_the_lines_of_the_next_titles_alone(gathered_lines):
+    norway = ResourceSearch(scope=Scope(territory="NO"))
+    with as_on_a_cluster():
+        (first, second) = resource_list(search=norway, after=None, limit=2)
+        assert (first.dsp_id, second.dsp_id, gathered_lines) == ("00", "01", [8])
+        (last,) = resource_list(search=norway, after=("28", 10**9), limit=3)
+    assert (last.dsp_id, gathered_lines) == ("29", [8, 1])
+
+
+@pytest.mark.usefixtures("thirty_titles")
+def test_batches_grow_until_a_page_is_full(gathered_lines, monkeypatch):
+    monkeypatch.setattr(browsing, "FIRST_BATCH", 1)
+    spain = ResourceSearch(scope=Scope(territory="ES"))
+    with as_on_a_cluster():
+        found = resource_list(search=spain, after=None, limit=2)
+        # Of the titles 00 to 01 and 02 to 09, Spain has none. The next 32 are fewer than all of its lines, too.
+        assert ([resource.dsp_id for resource in found], gathered_lines) == (["27", "28"], [0, 0, 30])
+
+
+@pytest.mark.usefixtures("thirty_titles")
+def test_where_a_batch_would_have_more_keys_than_there_are_lines_all_lines_are_gathered(gathered_lines, monkeypatch):
+    monkeypatch.setattr(browsing, "FIRST_BATCH", 30)
+    norway = ResourceSearch(scope=Scope(territory="NO"))
+    with as_on_a_cluster():
+        assert len(resource_list(search=norway, after=None, limit=1)) == 1
+    assert gathered_lines == [30]
+
+
+@pytest.mark.usefixtures("thirty_titles")
+def test_a_page_of_several_batches_is_cut_short_where_its_texts_are_long(monkeypatch):
+    monkeypatch.setattr(browsing, "batch_sizes", lambda **_: [1] * 30)
+    # A resource has four bytes: those of its title and of its dsp_id.
+    monkeypatch.setattr(pages_module, "PAGE_BYTES", 10)
+    norway = ResourceSearch(scope=Scope(territory="NO"))
+    with as_on_a_cluster():
+        page = resource_list(search=norway, after=None, limit=20)
+    assert ([resource.dsp_id for resource in page], type(page)) == (["00", "01", "02"], pages_module.CutShort)
 
 
 # --- What is gathered goes -------------------------------------------------------------------------------------

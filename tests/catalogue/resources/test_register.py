@@ -142,7 +142,10 @@ def test_a_replacement_replaces_the_description(tmp_path):
     assert catalogue() == [("a", None, "Ann", None), ("c", None, None, None)]
 
 
-@pytest.mark.parametrize("table", ["catalogue_usageline_shared", "catalogue_resource"])
+AUTOVACUUM = pytest.mark.on_one_server(reason="the autovacuum of each node looks at its lines")
+
+
+@pytest.mark.parametrize("table", [pytest.param("catalogue_usageline_shared", marks=AUTOVACUUM), "catalogue_resource"])
 def test_the_planner_knows_how_many_lines_and_resources_there_are(tmp_path, monkeypatch, table):
     # With the statistics of an empty table, it would join all lines with all resources.
     monkeypatch.setattr("dsrhub.database.planner.FEW_CHANGES", 10)
@@ -244,6 +247,7 @@ def test_the_catalogue_follows_the_lines_after_any_imports_and_deletions(
     assert_follows_the_lines_to_the_end()
 
 
+@pytest.mark.on_one_server(reason="a cluster gathers lines by more statements, if any recording has another title")
 def test_as_many_queries_for_1_resource_as_for_300(tmp_path, monkeypatch):
     # Without those of statistics, which earlier tests may have made necessary.
     monkeypatch.setattr("dsrhub.database.planner.FEW_CHANGES", 100_000)
