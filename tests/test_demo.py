@@ -275,6 +275,7 @@ def test_the_receiver_writes_what_is_signed(receiver):
         (SECRET, BODY + " ", {}, 401),
         (SECRET, BODY, {"webhook-signature": ""}, 401),
     ],
+    ids=["by another secret", "another body", "no signature"],
 )
 def test_the_receiver_refuses_what_is_not_signed(receiver, secret, body, headers, status):
     assert sent(receiver, secret, body, **headers).status_code == status
