@@ -788,8 +788,10 @@ def test_what_is_answered_before_the_routes_is_open_or_needs_its_token(kind, set
 # sums that are worked out again, and sample data), or leave entries in it, which tests/test_audit.py walks.
 READS, WRITES, AUDITED, AUDITED_AS_FOLDER, CLOSED_COMMAND = "reads", "writes", "audited", "folder", "closed"
 COMMANDS = {
+    "add_sample_reports": WRITES,
     "add_sample_usage": WRITES,
     "api_keys": AUDITED,
+    "asyncapi": READS,
     "changepassword": AUDITED,
     "createsuperuser": AUDITED,
     "distribute": WRITES,

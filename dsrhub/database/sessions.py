@@ -1,12 +1,15 @@
 """A session of the database beside that of the thread, with transactions of its own."""
 
 from collections.abc import Iterator
+from contextlib import suppress
 from typing import Any
 
-from django.db import connection
+from django.db import Error, connection
 
 from dsrhub.database.copy import BlockStream
 from dsrhub.database.statements import Statement, execute_in, nodes_required, rows_in
+
+UNLOCK = "SELECT pg_advisory_unlock_all()"
 
 
 class OwnSession:
@@ -34,7 +37,9 @@ class OwnSession:
             self._connection.commit()
 
     def close(self) -> None:
-        # Closing alone would leave its locks until the server notices.
+        # Closing alone would leave its locks until the server notices. A session that is lost has none.
         if self._connection.connection is not None and not self._connection.connection.closed:
-            self._connection.rollback()
+            with suppress(Error):
+                self._connection.rollback()
+                self.execute(UNLOCK)
         self._connection.close()

@@ -89,7 +89,9 @@ def commands(block: Block) -> list[list[str]]:
     lexer.whitespace, lexer.whitespace_split, lexer.commenters = " \t\r", True, ""
     found: list[list[str]] = [[]]
     for word in lexer:
-        if set(word) <= set(BETWEEN):
+        if word == ">":  # The file that a command writes.
+            next(lexer)
+        elif set(word) <= set(BETWEEN):
             found.append([])
         elif found[-1] or not re.match(r"^[A-Z_]+=", word):
             found[-1].append(word)

@@ -25,7 +25,7 @@ EXAMPLES = {
     "Statistics": '"name": "Switzerland"',
     "SubscriptionUsage": '"totalPrice": "2.88"',
     "SetPriceLimit": '"since": "2020-02-01"',
-    "PriceLimits": '"totalCount": 22',
+    "PriceLimits": '"totalCount": 20',
 }
 
 
