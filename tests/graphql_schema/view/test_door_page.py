@@ -5,7 +5,7 @@ import re
 import pytest
 from django.conf import settings
 from django.contrib.staticfiles.finders import AppDirectoriesFinder
-from whitenoise.storage import CompressedManifestStaticFilesStorage
+from django.contrib.staticfiles.storage import ManifestStaticFilesStorage
 
 from tests.graphql_schema.view.test_door import post
 
@@ -46,7 +46,7 @@ def test_its_static_files_can_be_collected(tmp_path):
     finder = AppDirectoriesFinder(["graphql_schema"])
     files = {path: (storage, path) for path, storage in finder.list([])}
     assert "graphql_schema/vendor/graphiql.min.js" in files
-    storage = CompressedManifestStaticFilesStorage(location=tmp_path, base_url="/static/")
+    storage = ManifestStaticFilesStorage(location=tmp_path, base_url="/static/")
     for path, (source, _) in files.items():
         storage.save(path, source.open(path))
     # A reference to a missing file, such as a source map, raises an exception here.
