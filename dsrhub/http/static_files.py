@@ -1,5 +1,7 @@
 """Static files: compressed and with a hash in their names after `collectstatic`, and from their folders before."""
 
+from typing import Any
+
 from django.urls import get_script_prefix
 from whitenoise.storage import CompressedManifestStaticFilesStorage
 
@@ -14,6 +16,10 @@ class CollectedOrSource(CompressedManifestStaticFilesStorage):  # type: ignore[m
     def base_url(self) -> str:
         """The address of the files. The prefix of a proxy (dsrhub/http/proxy.py) differs from request to request."""
         return get_script_prefix() + "static/"
+
+    def create_compressor(self, **options: Any) -> Any:
+        """With gzip alone. Brotli would take ten times as long, wherever some other package has installed it."""
+        return super().create_compressor(**options, use_brotli=False)
 
     def stored_name(self, name: str) -> str:
         is_collected = self.hash_key(self.clean_name(name)) in self.hashed_files
