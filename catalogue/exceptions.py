@@ -9,6 +9,16 @@ class InvalidReportName(DsrhubError):
     code = "invalid_report_name"
 
 
+class FileNotRecognised(InvalidReportName):
+    """No template recognises a file of columns.
+
+    `extra` has the name of the nearest `template`, None if no template has a column of the file, and the required
+    columns of this template that the file has not, as `missing_columns`.
+    """
+
+    code = "file_not_recognised"
+
+
 class NoReportFound(DsrhubError):
     """None of the named paths, or not one of them, leads to a report. `extra` has what was `left_out`, and why."""
 

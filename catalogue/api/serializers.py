@@ -599,6 +599,16 @@ class RefusalSerializer(ErrorSerializer):
     warning_count = Int64Field(required=False)
     problems = ProblemSerializer(many=True, required=False)
     dsr = serializers.IntegerField(required=False, help_text="The id of the DSR that failed.")
+    template = serializers.CharField(
+        required=False,
+        allow_null=True,
+        help_text="Of a column file that no template recognises: the name of the nearest one.",
+    )
+    missing_columns = serializers.ListField(
+        child=serializers.CharField(),
+        required=False,
+        help_text="The columns by which this template recognises its files, and which the file has not.",
+    )
 
 
 class ConflictSerializer(ErrorSerializer):

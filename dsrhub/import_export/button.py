@@ -15,6 +15,7 @@ from django.utils.translation import gettext_lazy as _
 from import_export.admin import ExportMixin
 from import_export.forms import ExportForm
 
+from dsrhub.exceptions import DsrhubError
 from dsrhub.import_export.formats import CSV, EXPORT_FORMATS, XLSX, ExportFormat, too_many_rows
 from dsrhub.import_export.tables import Filter, StreamedResource, Table, dated_name
 
@@ -150,8 +151,11 @@ class StreamingExportMixin(ExportMixin):  # type: ignore[misc]
         most = file_format.most_rows
         if most is not None and resource.row_count(queryset, most) > most:
             raise too_many_rows(most)
-        with override("en"):
-            filters = [*self.export_filters(request), *resource.options(export_form)]
-            table = resource.export(queryset=queryset, export_form=export_form, filters=filters)
-            name = resource.download_name(queryset, file_format.get_extension(), filters)
+        try:
+            with override("en"):
+                filters = [*self.export_filters(request), *resource.options(export_form)]
+                table = resource.export(queryset=queryset, export_form=export_form, filters=filters)
+                name = resource.download_name(queryset, file_format.get_extension(), table.filters)
+        except DsrhubError as error:
+            raise ValueError(error.message) from error  # import-export shows it to the user
         return streamed(table, file_format, name, bom=export_form.cleaned_data["bom"])

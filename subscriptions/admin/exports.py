@@ -1,8 +1,7 @@
 """The exports of subscriptions and raw records. Rows are read page by page while the file is sent."""
 
-from collections.abc import Iterator
-from datetime import timedelta
-from itertools import islice
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from django import forms
@@ -11,9 +10,10 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 from import_export.forms import ExportForm
 
+from dsrhub.import_export import tables
 from dsrhub.import_export.button import StreamedExportForm
-from dsrhub.import_export.tables import Filter, StreamedResource, rows_by_id
-from subscriptions.aggregates import selectors
+from dsrhub.import_export.tables import Filter, StreamedResource, Table, rows_by_id
+from subscriptions.aggregates.exports import usage_totals_of_one_time
 from subscriptions.aggregates.ranges import Step
 from subscriptions.models import UsageType
 from subscriptions.records.events import usage_day
@@ -21,8 +21,6 @@ from subscriptions.records.files import usage_file_columns
 
 DAYS_SHOWN = 31
 DAILY_OPTIONS = ("start", "end", "usage_type")
-# The largest number of sums of one query. It limits the number of subscriptions.
-MOST_SUMS = 20_000
 
 
 class SubscriptionExportForm(StreamedExportForm):
@@ -52,7 +50,7 @@ class SubscriptionExportForm(StreamedExportForm):
 class DailyUsage(StreamedResource):
     """The exact usage of the listed subscriptions: a row for each subscription, usage type and day with a record.
 
-    Each page is exact at the time when it is read.
+    All rows are of one time, which the name of the file and the sheet of filters say.
     """
 
     title, file_name = _("Daily usage of the subscriptions"), "daily-usage"
@@ -63,30 +61,29 @@ class DailyUsage(StreamedResource):
         chosen = ((export_form.fields[name].label, export_form.cleaned_data[name]) for name in DAILY_OPTIONS)
         return [Filter(str(label), str(value)) for label, value in chosen if value]
 
-    def rows(self, queryset: QuerySet, export_form: ExportForm) -> Iterator[tuple[Any, ...]]:
-        start, end = export_form.cleaned_data["start"], export_form.cleaned_data["end"]
-        chosen = export_form.cleaned_data["usage_type"]
-        rows_each = ((end - start).days + 1) * (1 if chosen else len(UsageType))
-        subscriptions = (number for (number,) in rows_by_id(queryset, "id"))
-        while ids := list(islice(subscriptions, max(MOST_SUMS // rows_each, 1))):
-            totals = selectors.usage_by_subscription(
-                subscription_ids=ids,
-                start=start,
-                end=end,
-                usage_type=UsageType(chosen) if chosen else None,
-                by=Step.DAY,
-                limit=rows_each,
-            )
-            for subscription in ids:
-                for total in totals.get(subscription, ()):
-                    yield (
-                        subscription,
-                        total.usage_type.value,
-                        total.day,
-                        total.total_price,
-                        total.total_usage,
-                        total.unit,
-                    )
+    def export(
+        self, queryset: QuerySet, export_form: ExportForm, *, filters: Sequence[Filter] = (), **kwargs: Any
+    ) -> Table:
+        """Raises UsageBusy and AnswerTooLarge."""
+        chosen = export_form.cleaned_data
+        as_of, totals = usage_totals_of_one_time(
+            subscriptions=queryset,
+            start=chosen["start"],
+            end=chosen["end"],
+            usage_type=UsageType(chosen["usage_type"]) if chosen["usage_type"] else None,
+            by=Step.DAY,
+            page_rows=tables.PAGE_ROWS,
+        )
+        rows = (
+            (one.subscription_id, one.usage_type.value, one.day, one.total_price, one.total_usage, one.unit)
+            for one in totals
+        )
+        return Table(self.columns, rows, self.amounts, str(self.title), [_time_filter(as_of), *filters])
+
+
+def _time_filter(as_of: datetime) -> Filter:
+    time = as_of.astimezone(UTC)
+    return Filter("as of", f"{time:%Y-%m-%d %H:%M:%S} UTC", f"as-of-{time:%Y-%m-%dT%H%M%SZ}")
 
 
 class Subscriptions(StreamedResource):

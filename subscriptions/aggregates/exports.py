@@ -13,13 +13,15 @@ from functools import partial
 from hashlib import sha256
 from itertools import groupby
 from operator import itemgetter
-from typing import Any, Generic
+from typing import Any, Generic, NamedTuple
 
+from django.db import connection
+from django.db.models import Max, Min, QuerySet
 from django.utils import timezone
 from psycopg2 import sql
 
 from dsrhub.database.locks import USAGE_EXPORTS
-from dsrhub.database.statements import execute, rows_of
+from dsrhub.database.statements import composed, execute, rows_of
 from dsrhub.database.time_limits import OutOfTime, answered_within
 from dsrhub.exceptions import AnswerTooLarge
 from dsrhub.texts.marked import Grouped
@@ -40,7 +42,7 @@ from subscriptions.aggregates.selectors import (
     types_of,
 )
 from subscriptions.exceptions import ExportGone, UsageBusy
-from subscriptions.models import UsageExport, UsageType
+from subscriptions.models import Subscription, UsageExport, UsageType
 
 KEPT_FOR = timedelta(hours=1)
 # Rows of one export, and of all together: about 100 bytes each.
@@ -64,6 +66,17 @@ class ExportPage(Generic[Row]):
     next_place: int | None
 
 
+class Chosen(NamedTuple):
+    """Some subscriptions: all of them have ids from `first` to `last`, and fulfil the condition."""
+
+    first: int
+    last: int
+    condition: sql.Composable
+
+
+NOBODY = Chosen(1, 0, sql.SQL(" AND false"))
+
+
 def usage_totals_export(
     *,
     start: date,
@@ -72,25 +85,27 @@ def usage_totals_export(
     subscription_id: int | None = None,
     carrier: str | None = None,
     by: Step | None = None,
+    chosen: Chosen | None = None,
     export: int | None = None,
     after: int = 0,
     limit: int,
 ) -> ExportPage[UsageTotal]:
     """A page of `subscription_usage_totals`: the first one of a new export, or the one after a place of an export.
 
-    Raises ExportGone, UsageBusy and AnswerTooLarge.
+    `chosen` takes the place of `subscription_id` and `carrier`. Raises ExportGone, UsageBusy and AnswerTooLarge.
     """
-    question = ("totals", start, end, usage_type, subscription_id, carrier, by)
+    question = ("totals", start, end, usage_type, subscription_id, carrier, by, *([chosen] if chosen else []))
     key = ["subscription_id", "usage_type", *(["day"] if by else [])]
     answer = partial(
         TOTALS.format,
         key=sql.SQL(", ".join(key)),
         price=AMOUNT.format(sql.SQL("price")),
-        of_carrier=of_carrier(carrier),
+        of_carrier=chosen.condition if chosen else of_carrier(carrier),
         after=sql.SQL(""),
         limit=sql.Literal(MOST_ROWS + 1),
     )
-    wanted = UsageRange(start, end, types_of(usage_type), subscription_id, subscription_id)
+    first, last = chosen[:2] if chosen else (subscription_id, subscription_id)
+    wanted = UsageRange(start, end, types_of(usage_type), first, last)
     place = f"row_number() OVER (ORDER BY {', '.join(key)})"
     store = partial(store_exactly, answer, wanted, columns=[*key, "price", "amount"], place=place, by=by)
 
@@ -98,6 +113,53 @@ def usage_totals_export(
         return [UsageTotal(one, TYPES[name], day, price, int(amount), by) for _, one, name, day, price, amount in rows]
 
     return _page(question, store, totals, export=export, after=after, limit=limit)
+
+
+def usage_totals_of_one_time(
+    *,
+    subscriptions: QuerySet[Subscription],
+    start: date,
+    end: date,
+    usage_type: UsageType | None = None,
+    by: Step | None = None,
+    page_rows: int,
+) -> tuple[datetime, Iterator[UsageTotal]]:
+    """A time, and the usage of some subscriptions at that time, sorted by subscription, usage type and day.
+
+    The rows are stored by the time that this returns, and are read page by page. After the last one, they are dropped.
+    Raises UsageBusy and AnswerTooLarge; an iterator that is read too slowly raises ExportGone.
+    """
+    page = partial(
+        usage_totals_export,
+        start=start,
+        end=end,
+        usage_type=usage_type,
+        by=by,
+        chosen=_chosen(subscriptions),
+        limit=page_rows,
+    )
+    first = page()
+    return first.as_of, _all_rows(first, page)
+
+
+def _all_rows(first: ExportPage[Row], page: Callable[..., ExportPage[Row]]) -> Iterator[Row]:
+    here = first
+    yield from here.rows
+    while here.next_place is not None:
+        here = page(export=here.export, after=here.next_place)
+        yield from here.rows
+    _drop([here.export])
+
+
+def _chosen(subscriptions: QuerySet[Subscription]) -> Chosen:
+    """The bounds make a query of few subscriptions fast. The condition is read with the usage, in one snapshot."""
+    ends = subscriptions.order_by().aggregate(first=Min("pk"), last=Max("pk"))
+    if ends["first"] is None:
+        return NOBODY
+    statement, parameters = subscriptions.order_by().values("pk").query.sql_with_params()
+    with connection.cursor() as cursor:
+        query = cursor.mogrify(statement, parameters).decode()
+    return Chosen(**ends, condition=composed(" AND subscription_id IN ({})", sql.SQL(query)))
 
 
 def over_price_export(

@@ -33,7 +33,7 @@ LEFT JOIN subscriptions_pricelimit AS of_all
     ON of_all.subscription_id IS NULL AND of_all.carrier IS NULL
     AND (of_all.usage_type, of_all.span) = ({type}, {span}) AND coalesce(of_all.since <= key.starts, true)
 """
-CHANGES = """
+TAKEN = """
 WITH taken AS (
     DELETE FROM subscriptions_limitmark WHERE usage_type = {type} AND first <= {last} RETURNING first, last, month
 ),
@@ -45,12 +45,19 @@ touched AS MATERIALIZED (
     SELECT subscription.id AS subscription_id, carrier, month
     FROM taken JOIN subscriptions_subscription AS subscription ON id BETWEEN first AND least(last, {last})
 ),
+"""
+# What is `different` for the subscriptions and months of a table `touched`. Without a month, of all time.
+COMPARED = """
 key_of_month AS MATERIALIZED (
     SELECT subscription_id, carrier, month AS starts FROM touched WHERE month IS NOT NULL
     UNION
     SELECT subscription_id, carrier, monthly.month
     FROM touched JOIN subscriptions_monthlyusage AS monthly USING (subscription_id)
     WHERE touched.month IS NULL AND usage_type = {type}
+    UNION
+    SELECT subscription_id, carrier, crossing.month
+    FROM touched JOIN subscriptions_limitcrossing AS crossing USING (subscription_id)
+    WHERE touched.month IS NULL AND usage_type = {type} AND span = 'month' AND withdrawn_at IS NULL
 ),
 -- The total changes from the first of the months on, unless it had reached its limit before.
 key_of_total AS MATERIALIZED (
@@ -94,18 +101,24 @@ written AS MATERIALIZED (
     SELECT id, subscription_id, span, coalesce(month, {total_starts}) AS starts, price_limit AS limit_price, scope, day
     FROM subscriptions_limitcrossing
     WHERE usage_type = {type} AND withdrawn_at IS NULL AND subscription_id IN (SELECT subscription_id FROM touched)
+),
+different AS (
+    SELECT subscription_id, span, nullif(starts, {total_starts}) AS month, written.id,
+        written.day AS written_day, written.limit_price AS written_price, written.scope AS written_scope,
+        wanted.day AS wanted_day, wanted.limit_price AS wanted_price, wanted.scope AS wanted_scope
+    FROM (
+        SELECT subscription_id, 'month' AS span, starts FROM key_of_month
+        UNION ALL SELECT subscription_id, 'total', starts FROM key_of_total
+    ) AS key
+    LEFT JOIN wanted USING (subscription_id, span, starts)
+    LEFT JOIN written USING (subscription_id, span, starts)
+    WHERE (wanted.day, wanted.limit_price, wanted.scope)
+        IS DISTINCT FROM (written.day, written.limit_price, written.scope)
 )
-SELECT subscription_id, span, nullif(starts, {total_starts}),
-    written.id, wanted.day, wanted.limit_price, wanted.scope
-FROM (
-    SELECT subscription_id, 'month' AS span, starts FROM key_of_month
-    UNION ALL SELECT subscription_id, 'total', starts FROM key_of_total
-) AS key
-LEFT JOIN wanted USING (subscription_id, span, starts)
-LEFT JOIN written USING (subscription_id, span, starts)
-WHERE (wanted.day, wanted.limit_price, wanted.scope)
-    IS DISTINCT FROM (written.day, written.limit_price, written.scope)
-ORDER BY subscription_id, span, starts
+"""
+CHANGES = """
+SELECT subscription_id, span, month, id, wanted_day, wanted_price, wanted_scope FROM different
+ORDER BY subscription_id, span, month
 """
 
 
@@ -135,19 +148,34 @@ def marks_take(usage_type: UsageType) -> list[Change] | None:
     last = _last_of_batch(usage_type)
     if last is None:
         return None
+    statement = compared(TAKEN, CHANGES, usage_type, last=sql.Literal(last))
+    return [
+        Change(number, LimitSpan(span), month, crossing, reached_or_none(*facts))
+        for number, span, month, crossing, *facts in rows_of(statement)
+    ]
+
+
+def compared(touched: str, answer: str, usage_type: UsageType, **parts: sql.Composable) -> sql.Composed:
+    """A statement that begins with a table `touched`, and answers from what is `different` there."""
     kind = sql.Literal(usage_type.value)
-    statement = composed(
-        CHANGES,
+    return composed(
+        touched + COMPARED + answer,
         type=kind,
-        last=sql.Literal(last),
         total_starts=sql.SQL(TOTAL_STARTS),
         applies_to_month=composed(APPLIES, keys=sql.SQL("key_of_month"), type=kind, span=sql.Literal("month")),
         applies_to_total=composed(APPLIES, keys=sql.SQL("key_of_total"), type=kind, span=sql.Literal("total")),
+        **parts,
     )
-    return [
-        Change(number, LimitSpan(span), month, crossing, day and Reached(day, price_limit, LimitScope(scope)))
-        for number, span, month, crossing, day, price_limit, scope in rows_of(statement)
-    ]
+
+
+def reached_or_none(day: date | None, price_limit: Decimal, scope: str) -> Reached | None:
+    return None if day is None else Reached(day, price_limit, LimitScope(scope))
+
+
+def batch_last(first: int) -> int:
+    """The last of the subscriptions from `first` on that are looked at together."""
+    ids = Subscription.objects.filter(pk__gte=first).order_by("pk").values_list("pk", flat=True)
+    return next(iter(ids[BATCH - 1 : BATCH]), LAST_ID)
 
 
 def _last_of_batch(usage_type: UsageType) -> int | None:
@@ -157,5 +185,4 @@ def _last_of_batch(usage_type: UsageType) -> int | None:
         return None
     if all(mark.first == mark.last for mark in marks):
         return marks[-1].first
-    ids = Subscription.objects.filter(pk__gte=marks[0].first).order_by("pk").values_list("pk", flat=True)
-    return next(iter(ids[BATCH - 1 : BATCH]), LAST_ID)
+    return batch_last(marks[0].first)

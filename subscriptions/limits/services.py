@@ -16,7 +16,7 @@ from dsrhub.texts.marked import gettext_lazy as _
 from dsrhub.values.numbers import AMOUNT, DECIMALS, INTEGER_DIGITS
 from subscriptions.exceptions import InvalidLimit, LimitNotFound, SubscriptionNotFound
 from subscriptions.limits.changes import FIRST_ID, LAST_ID
-from subscriptions.models import LimitMark, LimitSpan, PriceLimit, Subscription, UsageType
+from subscriptions.models import LimitCrossing, LimitMark, LimitSpan, PriceLimit, Subscription, UsageType
 from subscriptions.records.events import usage_day
 
 
@@ -83,8 +83,10 @@ def limits_apply_anew(*, subscription_id: int) -> None:
 
 
 def limits_mark() -> None:
-    """Have all crossings worked out anew."""
-    _mark(PriceLimit.objects.all())
+    """Have all crossings worked out anew, also those of a usage type that has no limit any more."""
+    rows = (PriceLimit.objects, LimitCrossing.objects.filter(withdrawn_at=None))
+    types = {name for found in rows for name in found.order_by().values_list("usage_type", flat=True).distinct()}
+    LimitMark.objects.bulk_create(LimitMark(usage_type=name, first=FIRST_ID, last=LAST_ID) for name in sorted(types))
 
 
 def _mark(limits: Iterable[PriceLimit]) -> None:

@@ -8,6 +8,8 @@ from tqdm import tqdm
 from dsrhub.commands import DsrhubCommand, day
 from subscriptions.aggregates.comparing import Difference
 from subscriptions.aggregates.services import daily_usage_check, daily_usage_refresh
+from subscriptions.limits.changes import Reached
+from subscriptions.limits.comparing import CrossingDifference, CrossingsReport, limit_crossings_check
 from subscriptions.limits.following import refreshed_limits_follow
 from subscriptions.limits.services import limits_mark
 
@@ -26,7 +28,7 @@ class Command(DsrhubCommand):
         mode.add_argument(
             "--check",
             action="store_true",
-            help="change nothing; compare the aggregates with the raw records, day by day",
+            help="change nothing; compare the aggregates with the raw records, day by day, and the reached limits",
         )
 
     def handle(self, *args: Any, start: date, end: date, rebuild: bool, check: bool, **options: Any) -> None:
@@ -49,14 +51,24 @@ class Command(DsrhubCommand):
         report = daily_usage_check(start=start, end=end)
         for usage_type, sealed in report.sealed:
             self.stdout.write(f"{sealed} {usage_type}: sealed, cannot be compared: its raw records were purged")
-        for difference in report.differences:
-            self.stdout.write(_difference_text(difference))
-        if report.differences:
-            raise CommandError(f"{len(report.differences)} differences. Repair them with: refresh_usage --rebuild")
+        for sums in report.differences:
+            self.stdout.write(_difference_text(sums))
+        crossings = limit_crossings_check(start=start, end=end)
+        for difference in crossings.differences:
+            self.stdout.write(_crossing_difference_text(difference))
+        if count := len(report.differences) + len(crossings.differences):
+            raise CommandError(f"{count} differences. Repair them with: refresh_usage --rebuild")
         self.stdout.write(
             f"{report.days_checked:,} days checked, no difference. {len(report.waiting):,} days wait for a refresh: "
             "their changed sums were not compared."
         )
+        self._write_crossings(crossings)
+
+    def _write_crossings(self, report: CrossingsReport) -> None:
+        if report.crossing_count:
+            self.stdout.write(f"{report.crossing_count:,} reached limits read, no difference.")
+        if report.is_waiting:
+            self.stdout.write("Changes of usage or limits wait for a worker: what these concern was not compared.")
 
 
 def _difference_text(difference: Difference) -> str:
@@ -68,3 +80,17 @@ def _difference_text(difference: Difference) -> str:
         f"price {price:f}, amount {amount:f}, {count} records instead of "
         f"{right_price:f}, {right_amount:f}, {right_count}"
     )
+
+
+def _crossing_difference_text(difference: CrossingDifference) -> str:
+    span = f"{difference.month:%Y-%m}" if difference.month else str(difference.span)
+    return (
+        f"{span} limit {difference.usage_type}, subscription {difference.subscription}: "
+        f"{_reached_text(difference.written)} instead of {_reached_text(difference.expected)}"
+    )
+
+
+def _reached_text(reached: Reached | None) -> str:
+    if reached is None:
+        return "not reached"
+    return f"{reached.price_limit:f} of {reached.scope} reached on {reached.day}"

@@ -20,6 +20,7 @@ from django.db import OperationalError
 from catalogue.folders import claims, delivering, watching
 from catalogue.folders.watching import FolderOptions, FolderWatch
 from catalogue.models import DSR, DropFolder, RejectedDelivery
+from catalogue.report_templates.services import template_save
 from catalogue.reports.formats.tsv.name import parse_report_name
 from dsrhub.database import locks
 from dsrhub.models import StoredValue
@@ -27,6 +28,8 @@ from dsrhub.stores.addresses import parsed_address
 from dsrhub.stores.local import LocalStore
 from tests.catalogue.helpers import HEADER, NO_JANUARY, line, other_transaction
 from tests.catalogue.messages import FIRST, SECOND, file_name, message_file
+from tests.catalogue.report_templates.helpers import HEADINGS, csv_text
+from tests.catalogue.reports.formats.templates.definitions import TONBANK
 from tests.processes import environment
 from tests.stores.worlds import EVERYWHERE
 from tests.waiting import PATIENCE, wait_for_lock_waiter, wait_until, wait_until_alone
@@ -109,6 +112,18 @@ def test_a_report_is_imported_and_moved_with_its_result(world):
     }
     assert text.startswith(f"{NO_JANUARY}: loaded as DSR {dsr.pk}: 1 line, ")
     assert look(world) == watching.Look()
+
+
+@EVERYWHERE
+def test_a_file_that_no_template_recognises_is_moved_with_the_nearest_template(world):
+    template_save(name="Tonbank", definition=TONBANK)
+    world.put("unknown.csv", csv_text([], headings=HEADINGS[:-1]).encode())
+    assert look(world).ended == 1
+    assert moved(world) == [("refused", ["unknown.csv"])]
+    found, text = result(world)
+    assert (found["code"], found["problems"]) == ("file_not_recognised", [])
+    assert "The nearest one is Tonbank, of which these columns are missing: Net." in found["message"]
+    assert found["message"] in text
 
 
 @EVERYWHERE

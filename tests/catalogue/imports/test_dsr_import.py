@@ -408,7 +408,7 @@ def test_an_unchanged_file_removes_its_failure_too(tmp_path):
     ("name", "reason"),
     [
         ("report.tsv", "doesn't match the pattern"),
-        ("Spotify_Free_ES_EUR_20200101-20200131.csv", "no template recognises this file"),
+        ("Spotify_Free_ES_EUR_20200101-20200131.csv", "doesn't match the pattern"),  # It has the columns of a report.
         ("Spotify_Free_ES_EUR_20200131-20200101.tsv", "ends before it starts"),
         ("Spotify_Free_ES_EUR_20200101-20200230.tsv", "does not exist"),
         ("Spotify_Free_XX_EUR_20200101-20200131.tsv", "unknown territory 'XX'"),

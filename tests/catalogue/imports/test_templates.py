@@ -9,6 +9,7 @@ from django.test.utils import CaptureQueriesContext
 from catalogue.exceptions import (
     DSRExists,
     DSRSuperseded,
+    FileNotRecognised,
     InvalidReportName,
     MessageIdReused,
     ReportRefused,
@@ -31,7 +32,7 @@ from catalogue.report_templates.services import template_activate, template_dele
 from dsrhub.exceptions import ConfirmationOutdated
 from tests.catalogue import recipes
 from tests.catalogue.helpers import NO_JANUARY, import_report, line
-from tests.catalogue.report_templates.helpers import csv_file, sale
+from tests.catalogue.report_templates.helpers import HEADINGS, csv_file, sale
 from tests.catalogue.reports.formats.templates.definitions import TONBANK, changed
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -221,9 +222,73 @@ def test_a_file_that_two_templates_recognise_asks_which(tmp_path, tonbank):
 def test_a_file_that_no_template_recognises_is_kept_as_rejected(tmp_path):
     path = tmp_path / "unknown.csv"
     path.write_text("Shop,Amount\na,1\n")
-    with pytest.raises(InvalidReportName, match="no template recognises this file"):
+    with pytest.raises(FileNotRecognised, match="no template recognises this file") as error:
         imported(path)
-    assert RejectedDelivery.objects.get().name == "unknown.csv"
+    assert (error.value.code, error.value.extra) == (
+        "file_not_recognised",
+        {"name": "unknown.csv", "template": None, "missing_columns": []},
+    )
+    rejected = RejectedDelivery.objects.get()
+    assert (rejected.name, rejected.reason) == ("unknown.csv", error.value.text)
+
+
+def refusal(folder, text, name="unknown.csv"):
+    path = folder / name
+    path.write_text(text)
+    with pytest.raises(FileNotRecognised) as error:
+        imported(path)
+    extra = error.value.extra
+    return str(error.value), extra["template"], extra["missing_columns"]
+
+
+def test_the_nearest_template_is_named_with_the_columns_that_the_file_has_not(tmp_path, tonbank):
+    """It is the one of which the smallest share is missing: neither the first one, nor one that is not active."""
+    template_save(name="A far one", definition=changed("recognition.headings", ["Store", "Country", "Month", *"wxyz"]))
+    inactive = template_save(name="Inactive", definition=changed("recognition.headings", ["Store", "Quantity"]))
+    template_activate(template_number=inactive.template_id, is_active=False)
+    headings = TONBANK["recognition"]["headings"]
+    kept = headings[:-2]
+    text, template, missing = refusal(tmp_path, ",".join([*map(str.upper, kept), "More"]) + "\n")
+    assert (template, missing) == ("Tonbank", headings[-2:])
+    assert text == (
+        "unknown.csv: no template recognises this file. The nearest one is Tonbank, of which these columns are "
+        f"missing: {headings[-2]}, {headings[-1]}. Make a template for its sender, or choose one."
+    )
+
+
+def test_a_file_with_all_columns_whose_name_does_not_fit_is_told_the_name(tmp_path):
+    template_save(name="Tonbank", definition=changed("recognition.name_pattern", "tonbank_*.csv"))
+    assert refusal(tmp_path, ",".join(HEADINGS) + "\n") == (
+        "unknown.csv: no template recognises this file. It has the columns of the nearest one, Tonbank, whose files "
+        "are named tonbank_*.csv. Choose this template, or make one for the sender.",
+        "Tonbank",
+        [],
+    )
+
+
+def test_of_two_templates_that_are_as_near_the_one_whose_name_fits_is_named(tmp_path):
+    for name, pattern in (("A", "other*"), ("B", "unknown*"), ("C", "other*")):
+        data = changed("recognition.headings", ["Store", "Sold"])
+        template_save(name=name, definition=data | {"recognition": data["recognition"] | {"name_pattern": pattern}})
+    assert refusal(tmp_path, "Store,Net\n")[1:] == ("B", ["Sold"])
+
+
+def test_the_headings_are_looked_for_in_the_row_that_the_template_says(tmp_path):
+    data = changed("recognition.headings", ["Store", "Sold"])
+    template_save(name="Third row", definition=data | {"file": {"heading_row": 3}})
+    assert refusal(tmp_path, "Sold,Store\n\nStore,Net\n")[1:] == ("Third row", ["Sold"])
+    template_save(name="Any row", definition=data | {"file": {"heading_row": None}})
+    assert refusal(tmp_path, "Letter\nStore\n\nStore,Net\n")[1:] == ("Any row", ["Sold"])
+    assert refusal(tmp_path, "Letter\n")[1:] == (None, [])
+
+
+def test_a_tsv_of_other_columns_that_is_not_named_like_a_report_is_a_file_of_columns(tmp_path, tonbank):
+    assert refusal(tmp_path, "Shop\tAmount\n", "sales.tsv")[1:] == (None, [])
+    # The name of a report: its headings are wrong.
+    path = tmp_path / NO_JANUARY
+    path.write_text("Shop\tAmount\n")
+    with pytest.raises(ReportRefused):
+        imported(path)
 
 
 def test_a_tsv_report_stays_one_whatever_templates_say(tmp_path):

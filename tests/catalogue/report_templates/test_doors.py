@@ -14,7 +14,7 @@ from catalogue.models import DSR, ImportJob, ReportMessage, Template
 from catalogue.report_templates.services import template_activate, template_delete, template_save
 from catalogue.report_templates.shipped import shipped_documents
 from tests.catalogue.helpers import NO_JANUARY, line, staff_with, user_with, write_report
-from tests.catalogue.report_templates.helpers import csv_file, csv_text, sale
+from tests.catalogue.report_templates.helpers import HEADINGS, csv_file, csv_text, sale
 from tests.catalogue.reports.formats.templates.definitions import TONBANK, changed
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -74,6 +74,17 @@ def test_the_command_imports_column_files_of_a_folder(tmp_path, tonbank):
         "refused: unknown.csv: no template recognises this file. Make a template for its sender, or choose one.",
         "1 of 4 files refused, 1 file skipped.",
     ]
+
+
+def test_the_command_names_the_nearest_template_of_a_named_file(tmp_path, tonbank):
+    path = tmp_path / "notes.txt"
+    path.write_text("Store,Country\n")
+    out, err = command("import_dsr", path)
+    assert out == []
+    assert err[0].startswith(
+        "refused: notes.txt: no template recognises this file. The nearest one is Tonbank, of which"
+    )
+    assert err[1] == "1 of 1 file refused."
 
 
 def test_the_command_takes_a_template(tmp_path, tonbank, other):
@@ -160,6 +171,14 @@ def test_a_template_is_tried_on_a_file(tmp_path, tonbank):
 def upload(client, *rows, **fields):
     file = SimpleUploadedFile("tonbank.csv", csv_text(rows).encode())
     return client.post("/dsrs/", {"file": file, **fields})
+
+
+def test_rest_names_the_nearest_template(client, tonbank):
+    client.force_login(user_with("add_dsr"))
+    file = SimpleUploadedFile("unknown.csv", csv_text([], headings=HEADINGS[:-1]).encode())
+    response = client.post("/dsrs/", {"file": file})
+    assert (response.status_code, response.json()["code"]) == (400, "file_not_recognised")
+    assert (response.json()["template"], response.json()["missing_columns"]) == ("Tonbank", ["Net"])
 
 
 def test_rest_imports_a_column_file_and_takes_a_template(client, tonbank, other):
@@ -289,6 +308,13 @@ def test_a_file_of_an_unknown_name_may_be_one_of_a_template(admin, tonbank):
     file = SimpleUploadedFile("report.tsv", b"Shop\tAmount\n")
     page = admin.post(IMPORT, {"import_file": file, "format": "0", "resource": "0"}, follow=True)
     assert "template-" in page.content.decode()
+
+
+def test_the_page_names_the_nearest_template(admin, tonbank):
+    file = SimpleUploadedFile("unknown.csv", csv_text([], headings=HEADINGS[:-1]).encode())
+    page = admin.post(IMPORT, {"import_file": file, "format": "0", "resource": "0"}, follow=True).content.decode()
+    assert "The nearest one is Tonbank, of which these columns are missing: Net." in page
+    assert "template-" in page  # It asks for a template.
 
 
 def test_a_file_of_another_format_asks_for_no_template(admin, tonbank):

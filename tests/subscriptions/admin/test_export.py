@@ -3,18 +3,22 @@
 import csv
 import io
 import json
-from datetime import date
+import re
+from datetime import date, datetime
 from decimal import Decimal
 
 import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
+from django.utils import timezone
 from openpyxl import load_workbook
 
+from dsrhub.database.locks import USAGE_EXPORTS
 from dsrhub.import_export import formats, tables
 from subscriptions.admin import exports
+from subscriptions.aggregates import exports as stored
 from subscriptions.aggregates.services import daily_usage_refresh
-from subscriptions.models import DataUsageRecord
+from subscriptions.models import DataUsageRecord, ExportedUsage, Subscription, UsageExport
 from subscriptions.records.services import usage_file_import, usage_records_delete
 from tests.subscriptions import recipes
 from tests.subscriptions.helpers import DATA, VOICE, add, event, subscribe
@@ -180,14 +184,89 @@ def test_daily_usage_is_of_the_subscriptions_of_the_list(admin_client):
     assert [row[0] for row in daily(admin_client, f"?q={one.pk}")] == [str(one.pk)]
 
 
-def test_daily_usage_comes_in_pages_that_miss_and_repeat_nothing(admin_client, monkeypatch):
+@pytest.fixture
+def small_pages(monkeypatch):
+    """Two rows are read, and sent, at a time."""
     monkeypatch.setattr(tables, "PAGE_ROWS", 2)
     monkeypatch.setattr(formats, "PAGE_ROWS", 2)
-    monkeypatch.setattr(exports, "MOST_SUMS", 2 * 2 * 31)  # two subscriptions, of two types, for 31 days
-    everyone = subscribe(7)
-    add(*[event(someone, day) for someone in everyone for day in range(1, 32)])
-    expected = [[str(one.pk), f"2026-01-{day:02}"] for one in everyone for day in range(1, 32)]
+
+
+def test_daily_usage_comes_in_pages_that_miss_and_repeat_nothing(admin_client, small_pages):
+    everyone = subscribe(3)
+    add(*[event(someone, day) for someone in everyone for day in range(1, 8)])
+    expected = [[str(one.pk), f"2026-01-{day:02}"] for one in everyone for day in range(1, 8)]
     assert [[row[0], row[2]] for row in daily(admin_client)] == expected
+
+
+@pytest.mark.parametrize("is_refreshed", [False, True])
+def test_daily_usage_is_of_the_time_at_which_the_file_begins(admin_client, small_pages, is_refreshed):
+    """A record comes, one changes, one goes, and a subscription leaves the list, while the file is sent."""
+    first, second, third = subscribe(3)
+    add(*[event(one, day, "1.25") for one in (first, second, third) for day in (5, 6)])
+    if is_refreshed:
+        daily_usage_refresh()
+    form = {"resource": DAILY_USAGE, "format": TSV, **JANUARY}
+    pieces = iter(admin_client.post(f"{SUBSCRIPTIONS}export/?carrier__exact=att", form).streaming_content)
+    start = next(pieces)
+    add(event(second, 6, "100"), event(third, 7, "100"), event(subscribe(), 5))
+    usage_records_delete(
+        usage_type=DATA, record_ids=[DataUsageRecord.objects.filter(subscription=second).earliest("pk").pk]
+    )
+    Subscription.objects.filter(pk=third.pk).update(carrier="sprint")
+    daily_usage_refresh()
+    rest = list(pieces)
+    lines = b"".join([start, *rest]).decode().splitlines()[1:]
+    assert len(rest) > 1
+    assert lines == [
+        f"{one.pk}\tdata\t2026-01-0{day}\t1.25\t1\tkilobytes" for one in (first, second, third) for day in (5, 6)
+    ]
+
+
+def test_what_was_sent_is_dropped(admin_client, small_pages):
+    add(*[event(subscribe(), day) for day in range(1, 6)])
+    assert len(daily(admin_client)) == 5
+    assert (UsageExport.objects.count(), ExportedUsage.objects.count()) == (0, 0)
+
+
+def test_the_file_says_its_time(admin_client):
+    add(event(subscribe(), 5))
+    form = {"resource": DAILY_USAGE, "format": XLSX, **JANUARY}
+    before = timezone.now().replace(microsecond=0)
+    response = admin_client.post(f"{SUBSCRIPTIONS}export/?carrier__exact=att", form)
+    name = re.search(
+        r"daily-usage_as-of-(\d{4}-\d\d-\d\dT\d{6}Z)_att_2026-01-01_2026-01-31_.*\.xlsx",
+        response["Content-Disposition"],
+    )
+    as_of = datetime.strptime(name[1], "%Y-%m-%dT%H%M%S%z")
+    assert before <= as_of <= timezone.now()
+    sheet = load_workbook(io.BytesIO(b"".join(response.streaming_content)))["Filters"]
+    assert ("as of", f"{as_of:%Y-%m-%d %H:%M:%S} UTC") in sheet.values
+
+
+def refusal(client):
+    """What the page says instead of sending daily usage."""
+    response = client.post(f"{SUBSCRIPTIONS}export/", {"resource": DAILY_USAGE, "format": CSV, **JANUARY})
+    assert not response.streaming
+    return [str(message) for message in response.context["messages"]]
+
+
+def test_more_rows_than_an_export_may_have_are_refused_and_not_cut_off(admin_client, monkeypatch):
+    monkeypatch.setattr(stored, "MOST_ROWS", 2)
+    add(*[event(subscribe(), day) for day in (5, 6)])
+    assert len(daily(admin_client)) == 2
+    add(event(subscribe(), 7))
+    assert refusal(admin_client) == ["The export has more than 2 rows. Ask for fewer days."]
+    assert not ExportedUsage.objects.exists()
+
+
+def test_while_another_export_is_made_the_page_says_so(admin_client, monkeypatch):
+    monkeypatch.setattr(type(USAGE_EXPORTS), "try_take", lambda *_: False)
+    assert refusal(admin_client) == ["Another export is being made. Try again soon."]
+
+
+def test_daily_usage_of_an_empty_list_has_no_rows(admin_client):
+    add(event(subscribe(), 5))
+    assert daily(admin_client, "?carrier__exact=sprint") == daily(admin_client, "?q=nothing") == []
 
 
 def test_xlsx_and_json_of_daily_usage(admin_client):

@@ -14,6 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from subscriptions.limits import changes
+from subscriptions.limits.comparing import limit_crossings_check
 from subscriptions.limits.following import limits_follow
 from subscriptions.limits.selectors import limits_are_current
 from subscriptions.limits.services import limits_apply_anew, price_limit_delete, price_limit_set
@@ -141,6 +142,7 @@ def test_the_crossings_are_those_of_a_plain_calculation(limits, steps, batch):
         limits_follow()
         assert standing() == books.crossings()
         assert limits_are_current()
+        assert limit_crossings_check().differences == []
         # Whatever was worked out step by step is what is worked out at once.
         before = LimitCrossing.objects.count()
         for number in books.ids:

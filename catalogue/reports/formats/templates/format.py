@@ -13,7 +13,13 @@ from catalogue.reports.formats.templates.codes import EXPLANATIONS, TemplateErro
 from catalogue.reports.formats.templates.definition import Definition
 from catalogue.reports.formats.templates.files.table import Table
 from catalogue.reports.formats.templates.reader import SalesReader, TemplateReader
-from catalogue.reports.formats.templates.recognition import FirstRows, is_recognised, problem_of_name
+from catalogue.reports.formats.templates.recognition import (
+    FirstRows,
+    Nearness,
+    is_recognised,
+    nearness,
+    problem_of_name,
+)
 from catalogue.reports.problems import Problem, ProblemLog, shown
 from dsrhub.texts.marked import gettext_lazy as _
 
@@ -48,6 +54,9 @@ class TemplateFormat:
 
     def recognises_file(self, file: FirstRows) -> bool:
         return is_recognised(self.definition, file)
+
+    def nearness(self, file: FirstRows) -> Nearness | None:
+        return nearness(self.definition, file)
 
     def message_part(self, delivery: Delivery) -> MessagePart | None:
         return None

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import replace
 from itertools import islice
+from typing import NamedTuple
 
 from catalogue.reports.delivery import DamagedDelivery, Delivery
 from catalogue.reports.formats.templates.codes import TemplateError
@@ -87,3 +88,37 @@ def is_recognised(definition: Definition, file: FirstRows) -> bool:
         return file.is_kind(form)
     row = heading_row(file.rows(form), form.heading_row, recognition.headings)
     return row is not None and Headings(row[1]).has_all(recognition.headings)
+
+
+class Nearness(NamedTuple):
+    """How near a file is to those of a definition: the required headings that it has not, and whether its name fits."""
+
+    missing_share: float
+    missing: tuple[str, ...]
+    name_fits: bool
+
+
+def nearness(definition: Definition, file: FirstRows) -> Nearness | None:
+    """How near a file is by the row that has the most of the headings; None where it has none of them."""
+    wanted = definition.recognition.headings
+    rows = [Headings(cells) for _, cells in _heading_rows(definition, file)]
+    missing = min((_missing(wanted, row) for row in rows), key=len, default=wanted)
+    if len(missing) == len(wanted):
+        return None
+    return Nearness(len(missing) / len(wanted), missing, name_fits(definition.recognition.name_pattern, file.name))
+
+
+def _heading_rows(definition: Definition, file: FirstRows) -> Sequence[Row]:
+    """The rows that may have the headings."""
+    number = definition.file.heading_row
+    if number == 0:
+        return []
+    rows = file.rows(definition.file)
+    if number is None:
+        return rows
+    row = heading_row(rows, number, ())
+    return [] if row is None else [row]
+
+
+def _missing(wanted: Sequence[str], row: Headings) -> tuple[str, ...]:
+    return tuple(heading for heading in wanted if not row.places(heading))

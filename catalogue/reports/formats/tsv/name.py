@@ -21,13 +21,18 @@ REPORT_NAME = re.compile(
 )
 
 
+def is_report_name(name: str) -> bool:
+    """Whether a file is named like a TSV report."""
+    return _match(name) is not None
+
+
 def parse_report_name(name: str) -> SalesContext:
     """Read `{DSP}_{Offer}[_{Society}]_{TT}_{CCC}_{yyyymmdd}-{yyyymmdd}.tsv[.gz]`. The ending may be in capitals.
 
     Whether the territory and the currency exist is for the caller to find out.
     Raises InvalidReportName.
     """
-    match = REPORT_NAME.fullmatch(name) if len(name) <= LONGEST_NAME and name.isprintable() else None
+    match = _match(name)
     if match is None:
         raise InvalidReportName(
             _("The file name %(name)s doesn't match the pattern %(pattern)s")
@@ -54,6 +59,10 @@ def parse_report_name(name: str) -> SalesContext:
         period_start=start,
         period_end=end,
     )
+
+
+def _match(name: str) -> re.Match[str] | None:
+    return REPORT_NAME.fullmatch(name) if len(name) <= LONGEST_NAME and name.isprintable() else None
 
 
 def _compact_date(digits: str) -> date:
