@@ -21,7 +21,7 @@ from catalogue.lines.arriving import IN_TRANSACTION
 from tests import bakery, cluster  # noqa: F401 - bakery registers generators
 from tests.processes import serving
 from tests.programs import program
-from tests.waiting import PATIENCE
+from tests.waiting import PATIENCE, sessions_end
 from tests.webhooks.names import look_up
 
 pytest_plugins = ["tests.stores.fixtures"]
@@ -71,6 +71,8 @@ def django_db_setup(django_db_setup, django_db_blocker):
     with django_db_blocker.unblock():
         if of:
             cluster.databases_drop(of)
+        else:
+            sessions_end()
 
 
 @pytest.fixture(autouse=True)
