@@ -11,10 +11,7 @@ LOOKUPS = {"catalogue/lines/gathering.py", "catalogue/lines/lookups.py"}
 RULES = {
     "the table of lines": (r"catalogue_usageline", {"catalogue/lines/"}),
     # In ranking/kept.py, one statement finds a ranking and locks it for a reader.
-    "advisory locks": (
-        r"pg_(try_)?advisory",
-        {"dsrhub/database/locks.py", "dsrhub/database/sessions.py", "catalogue/ranking/cached/kept.py"},
-    ),
+    "advisory locks": (r"pg_(try_)?advisory", {"dsrhub/database/locks.py", "catalogue/ranking/cached/kept.py"}),
     "lookups by the index of dsp_id": (
         r"hashtextextended\((\w+\.)?dsp_id, 0\) = hash",
         {"catalogue/lines/gathering.py", "catalogue/lines/lookups.py"},

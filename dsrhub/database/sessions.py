@@ -9,8 +9,6 @@ from django.db import Error, connection
 from dsrhub.database.copy import BlockStream
 from dsrhub.database.statements import Statement, execute_in, nodes_required, rows_in
 
-UNLOCK = "SELECT pg_advisory_unlock_all()"
-
 
 class OwnSession:
     """The first statement begins a transaction, and so does the first one after `commit`. `close` rolls back."""
@@ -41,5 +39,7 @@ class OwnSession:
         if self._connection.connection is not None and not self._connection.connection.closed:
             with suppress(Error):
                 self._connection.rollback()
-                self.execute(UNLOCK)
+                self._connection.set_autocommit(True)
+                with self._connection.cursor() as cursor:
+                    cursor.execute("DISCARD ALL")
         self._connection.close()
