@@ -14,6 +14,8 @@ from dsrhub.stores.interface import Store, StoredFile
 IMPORTING, DONE, REFUSED = "importing", "done", "refused"
 RESULT, RESULT_TEXT = "result.json", "result.txt"
 OWN = {RESULT, RESULT_TEXT}
+# The time in the name of the folder of a delivery.
+TIME = "%Y%m%dT%H%M%S.%fZ"
 # More than a result has with all kept problems. Whatever is larger is not ours.
 LARGEST_RESULT = 64 * 1024 * 1024
 
@@ -114,7 +116,15 @@ class Claims:
 
 def _new_name() -> str:
     """A name that no other claim has. Those of one process are in the order of their times."""
-    return f"{datetime.now(UTC):%Y%m%dT%H%M%S.%fZ}-{token_hex(4)}"
+    return f"{datetime.now(UTC):{TIME}}-{token_hex(4)}"
+
+
+def begun_at(name: str) -> datetime | None:
+    """When a delivery was begun, as the name of its folder tells; None if no claim has such a name."""
+    try:
+        return datetime.strptime(name.partition("-")[0], TIME).replace(tzinfo=UTC)
+    except ValueError:
+        return None
 
 
 def _is_plan(noted: Any) -> bool:

@@ -15,7 +15,7 @@ from typing import Any
 from django.core.exceptions import ImproperlyConfigured
 
 from catalogue.folders.arriving import is_semaphore, is_unfinished, message_files, stem
-from catalogue.folders.claims import DONE, IMPORTING, OWN, REFUSED, RESULT
+from catalogue.folders.claims import DONE, IMPORTING, OWN, REFUSED, RESULT, begun_at
 from catalogue.folders.watching import MOST_FILES, FolderOptions
 from catalogue.imports.finding import why_no_report
 from dsrhub.stores.addresses import Address
@@ -118,7 +118,7 @@ def folders_read(
 
     With a `text`, only the files whose names contain it, and their deliveries.
     """
-    readings = [(_begun(FolderContents(address), options, text.casefold())) for address in addresses]
+    readings = [_begun(FolderContents(address), options, text.casefold()) for address in addresses]
     end = time.monotonic() + seconds
     found = []
     for contents, thread in readings:
@@ -278,7 +278,7 @@ def result_read(content: bytes | None) -> dict[str, Any]:
 def _shown(name: str, result: dict[str, Any], files: Sequence[str]) -> ShownDelivery:
     return ShownDelivery(
         name=name,
-        at=_time(result.get("at")) or _time_of_name(name),
+        at=_time(result.get("at")) or begun_at(name),
         files=[printable(file, LONGEST_NAME) for file in files[:SHOWN_PARTS]],
         file_count=len(files),
         outcome=_text(result.get("outcome")),
@@ -325,11 +325,3 @@ def _time(value: Any) -> datetime | None:
     except (TypeError, ValueError):
         return None
     return found if found.tzinfo else found.replace(tzinfo=UTC)
-
-
-def _time_of_name(name: str) -> datetime | None:
-    """When a delivery was begun, as the name of its folder tells."""
-    try:
-        return datetime.strptime(name.partition("-")[0], "%Y%m%dT%H%M%S.%fZ").replace(tzinfo=UTC)
-    except ValueError:
-        return None
