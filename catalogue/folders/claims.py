@@ -96,8 +96,7 @@ class Claims:
         self._write(claim.name, {"state": IMPORTING, "tries": claim.tries, "planned": claim.planned})
 
     def _write(self, name: str, content: Mapping[str, Any]) -> None:
-        text = json.dumps(content, ensure_ascii=True, indent=2)
-        self._store.write(f"{IMPORTING}/{name}", RESULT, f"{text}\n".encode())
+        result_write(self._store, f"{IMPORTING}/{name}", content)
 
     def _move(self, name: str, state: str) -> None:
         self._store.move_folder(f"{IMPORTING}/{name}", f"{state}/{name}", last=RESULT)
@@ -105,13 +104,22 @@ class Claims:
     def _noted(self, name: str) -> dict[str, Any]:
         """What a claim notes. What a person put into `importing` has no note, and is imported as it is."""
         unknown = {"state": IMPORTING, "tries": 0, "planned": {}}
-        content = self._store.read(f"{IMPORTING}/{name}", RESULT, LARGEST_RESULT)
-        try:
-            noted = json.loads(content or b"{}")
-        except ValueError:
-            return unknown
-        is_ended = isinstance(noted, dict) and noted.get("state") in (DONE, REFUSED)
+        noted = result_read(self._store, f"{IMPORTING}/{name}")
+        is_ended = noted.get("state") in (DONE, REFUSED)
         return noted if is_ended else unknown | (noted if _is_plan(noted) else {})
+
+
+def result_read(store: Store, folder: str, *, largest: int = LARGEST_RESULT) -> dict[str, Any]:
+    """What the result of a delivery says; empty where there is none that can be read, or a larger one."""
+    try:
+        result = json.loads(store.read(folder, RESULT, largest) or b"{}")
+    except ValueError:
+        return {}
+    return result if isinstance(result, dict) else {}
+
+
+def result_write(store: Store, folder: str, content: Mapping[str, Any]) -> None:
+    store.write(folder, RESULT, f"{json.dumps(content, ensure_ascii=True, indent=2)}\n".encode())
 
 
 def _new_name() -> str:
@@ -127,10 +135,9 @@ def begun_at(name: str) -> datetime | None:
         return None
 
 
-def _is_plan(noted: Any) -> bool:
+def _is_plan(noted: Mapping[str, Any]) -> bool:
     return (
-        isinstance(noted, dict)
-        and noted.get("state") == IMPORTING
+        noted.get("state") == IMPORTING
         and isinstance(noted.get("tries"), int)
         and isinstance(noted.get("planned"), dict)
     )

@@ -1,6 +1,5 @@
 """What lies in drop folders, for people: read within a time limit, and only as much as a page shows."""
 
-import json
 import logging
 import threading
 import time
@@ -15,11 +14,11 @@ from typing import Any
 from django.core.exceptions import ImproperlyConfigured
 
 from catalogue.folders.arriving import is_semaphore, is_unfinished, message_files, stem
-from catalogue.folders.claims import DONE, IMPORTING, OWN, REFUSED, RESULT, begun_at
+from catalogue.folders.claims import DONE, IMPORTING, OWN, REFUSED, begun_at, result_read
 from catalogue.folders.watching import MOST_FILES, FolderOptions
 from catalogue.imports.finding import why_no_report
 from dsrhub.stores.addresses import Address
-from dsrhub.stores.interface import Store, StoredFile
+from dsrhub.stores.interface import Store, StoredFile, failure_text
 from dsrhub.stores.opening import store_of
 from dsrhub.texts.marked import Text
 from dsrhub.texts.marked import gettext_lazy as _
@@ -159,7 +158,7 @@ def _read(contents: FolderContents, options: FolderOptions, text: str) -> None:
         with store.opened():
             _read_parts(contents, store, options, text)
     except store.errors as error:
-        contents.error = printable(str(error) or type(error).__name__, LONGEST_TEXT)
+        contents.error = failure_text(error)
     except Exception:
         logger.exception("the drop folder %s could not be read for its page", contents.address)
         contents.error = _("An internal error. The log has the details.")
@@ -260,19 +259,10 @@ def _deliveries(store: Store, state: str, text: str) -> list[ShownDelivery]:
 
 def _found(store: Store, state: str, names: Sequence[str], text: str) -> Iterator[ShownDelivery]:
     for name in names:
-        result = result_read(store.read(f"{state}/{name}", RESULT, LARGEST_SHOWN_RESULT))
+        result = result_read(store, f"{state}/{name}", largest=LARGEST_SHOWN_RESULT)
         files = _file_names(result) or [one.name for one in store.files(f"{state}/{name}") if one.name not in OWN]
         if not text or any(text in file.casefold() for file in files):
             yield _shown(name, result, files)
-
-
-def result_read(content: bytes | None) -> dict[str, Any]:
-    """The result of a delivery; empty where there is none that can be read."""
-    try:
-        result = json.loads(content or b"{}")
-    except ValueError:
-        return {}
-    return result if isinstance(result, dict) else {}
 
 
 def _shown(name: str, result: dict[str, Any], files: Sequence[str]) -> ShownDelivery:

@@ -1,6 +1,5 @@
 """Refused deliveries that are to be tried again: their files move back into the drop folder."""
 
-import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -9,19 +8,18 @@ from django.utils import timezone
 
 from catalogue.exceptions import FileInTheWay, FolderBusy, FolderOutOfReach, RefusedDeliveryNotFound
 from catalogue.folders.arriving import is_semaphore
-from catalogue.folders.claims import LARGEST_RESULT, OWN, REFUSED, RESULT
-from catalogue.folders.contents import result_read
+from catalogue.folders.claims import OWN, REFUSED, result_read, result_write
 from catalogue.models import DropFolder
 from dsrhub.database import locks
 from dsrhub.logs.audit import audit
 from dsrhub.models import Action
 from dsrhub.stores.addresses import Address
-from dsrhub.stores.interface import Store
+from dsrhub.stores.interface import Store, failure_text
 from dsrhub.stores.opening import store_of
 from dsrhub.texts.marked import gettext_lazy as _
 from dsrhub.texts.wording import listed, printable
 
-LONGEST_NAME, LONGEST_ERROR = 255, 1000
+LONGEST_NAME = 255
 
 
 def delivery_retry(*, address: Address, name: str) -> list[str]:
@@ -42,8 +40,10 @@ def delivery_retry(*, address: Address, name: str) -> list[str]:
                 audit(Action.DELIVERY_RETRIED, row, details={"delivery": name, "files": names})
                 _put_back(store, f"{REFUSED}/{name}", names)
         except store.errors as error:
-            why = printable(str(error) or type(error).__name__, LONGEST_ERROR)
-            text = _("%(folder)s: the folder is out of reach: %(why)s") % {"folder": address.shown, "why": why}
+            text = _("%(folder)s: the folder is out of reach: %(why)s") % {
+                "folder": address.shown,
+                "why": failure_text(error),
+            }
             raise FolderOutOfReach(text) from error
     return names
 
@@ -81,6 +81,6 @@ def _require_files(store: Store, name: str) -> list[str]:
 def _put_back(store: Store, folder: str, names: list[str]) -> None:
     for name in names:
         store.put_back(folder, name)
-    result = result_read(store.read(folder, RESULT, LARGEST_RESULT)) or {"state": REFUSED}
+    result = result_read(store, folder) or {"state": REFUSED}
     result["tried_again"] = timezone.now().isoformat(timespec="seconds")
-    store.write(folder, RESULT, f"{json.dumps(result, ensure_ascii=True, indent=2)}\n".encode())
+    result_write(store, folder, result)

@@ -25,7 +25,7 @@ from dsrhub.database import locks
 from dsrhub.files.disk import NotARegularFile
 from dsrhub.logs.server import working_as
 from dsrhub.stores.addresses import Address
-from dsrhub.stores.interface import StoredFile
+from dsrhub.stores.interface import StoredFile, failure_text
 from dsrhub.stores.opening import store_of
 from dsrhub.texts.marked import gettext_lazy as _
 from dsrhub.texts.wording import printable
@@ -37,7 +37,6 @@ MOST_FILES, MOST_NEW, MOST_DELIVERIES = 10_000, 500, 100
 # The bytes at the start of a file in which a part of a message is recognised.
 HEAD_BYTES = 128 * 1024
 LONGEST_NAME = 255
-LONGEST_ERROR = 1000
 
 Group = list[tuple[StoredFile, MessagePart | None]]
 
@@ -129,7 +128,7 @@ class FolderWatch:
             with self._store.opened():
                 self._work(look, is_alive, may_continue)
         except self._store.errors as error:
-            look.error = printable(str(error) or type(error).__name__, LONGEST_ERROR)
+            look.error = failure_text(error)
             logger.warning("%s: the folder cannot be worked in: %s", self.address, look.error)
 
     def _work(self, look: Look, is_alive: Callable[[], bool], may_continue: Callable[[], bool]) -> None:

@@ -5,6 +5,10 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import NamedTuple, Protocol
 
+from dsrhub.texts.wording import printable
+
+LONGEST_FAILURE = 1000
+
 
 class StoredFile(NamedTuple):
     """A file as a listing shows it.
@@ -82,3 +86,8 @@ class Store(Protocol):
 
     def read(self, folder: str, name: str, limit: int) -> bytes | None:
         """The content of a file of a subfolder, up to a number of bytes; None if there is no such file."""
+
+
+def failure_text(error: BaseException) -> str:
+    """Why a store could not be used, as a person reads it."""
+    return printable(str(error) or type(error).__name__, LONGEST_FAILURE)
