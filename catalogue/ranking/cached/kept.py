@@ -22,12 +22,15 @@ from django.db import OperationalError, connection, transaction
 from catalogue.exceptions import RankingNotReady
 from catalogue.lines.scope import KEY, IngestedDSR, Scope, scope_state, still_current
 from dsrhub.database.locks import SessionLock, TransactionLock
-from dsrhub.database.statements import is_canceled, rows_of
+from dsrhub.database.statements import execute, is_canceled, rows_of
 from dsrhub.metrics.stored import Addition, StoredCounter, stored_add
 from dsrhub.texts.marked import gettext_lazy as _
 
 # A ranking that was not used for this long most likely belongs to a state that has passed.
 KEPT_FOR = timedelta(days=7)
+# A use is written this often, at most. Each UPDATE leaves a dead row, which stays as long as any transaction that began
+# before it, such as an import of an hour: each question would have to step over the dead rows of all others.
+WRITTEN_FOR = timedelta(minutes=1)
 
 RANKINGS = StoredCounter(
     "dsrhub_rankings_built",
@@ -86,7 +89,7 @@ class Question(ABC, Generic[Kept]):
 
     def find(self, scope: Scope) -> Kept | None:
         """A cached ranking of the present state that has the answer, or None. The caller closes it."""
-        return self._opened(f"WITH {scope.state()}", KEY, scope.parameters())
+        return self._opened(f"{scope.state()},", KEY, scope.parameters())
 
     def open(self, key: str) -> Kept | None:
         """The same for the state with this key."""
@@ -97,20 +100,27 @@ class Question(ABC, Generic[Kept]):
         if ranking.row_count >= settings.DSRHUB_KEPT_RANKING_ROWS:  # It is too large to be cached.
             drop_surplus(type(self))
 
-    def _opened(self, state: str, key: str, parameters: dict[str, Any]) -> Kept | None:
+    def _opened(self, tables: str, key: str, parameters: dict[str, Any]) -> Kept | None:
+        """`tables` are those of a WITH clause that the expression `key` reads."""
+        # A ranking that is dropped meanwhile is not found: the lock of its row waits for the one who drops it.
         rows = rows_of(
             f"""
-            {state} UPDATE {self.table} SET used_at = statement_timestamp()
-            WHERE id = (SELECT id FROM {self.table} WHERE key = {key} AND {self.condition} ORDER BY id LIMIT 1)
-            RETURNING {self.columns}, pg_try_advisory_lock_shared(%(readers)s, id)
+            WITH {tables} found AS (
+                SELECT {self.columns}, used_at FROM {self.table} WHERE key = {key} AND {self.condition}
+                ORDER BY id LIMIT 1 FOR KEY SHARE
+            )
+            SELECT found.*, statement_timestamp(), pg_try_advisory_lock_shared(%(readers)s, id) FROM found
             """,  # noqa: S608 - no value is in it
             **parameters,
             **asdict(self),
             readers=self.readers.space,
         )
-        for *columns, is_locked in rows:
+        for *columns, used_at, now, is_locked in rows:
             if is_locked:  # Otherwise it is just being dropped.
-                return self.kept(*columns)
+                ranking = self.kept(*columns)
+                if now - used_at > WRITTEN_FOR:
+                    execute(f"UPDATE {self.table} SET used_at = %(now)s WHERE id = %(id)s", now=now, id=ranking.number)  # noqa: S608
+                return ranking
         return None
 
 

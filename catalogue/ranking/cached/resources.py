@@ -122,8 +122,7 @@ class TopQuestion(Question[Ranking]):
 
     def find(self, scope: Scope) -> Ranking | None:
         """The same as for all questions. The scope is remembered, and a worker prepares its next rankings."""
-        state = f"WITH {scope.state()}{remembering(scope)}"
-        return self._opened(state, KEY, {**scope.parameters(), **BOUNDS})
+        return self._opened(f"{scope.state()}{remembering(scope)},", KEY, {**scope.parameters(), **BOUNDS})
 
     def kept(self, *columns: Any) -> Ranking:
         number, key, count, total, has_own_table, row_count = columns

@@ -1,10 +1,11 @@
 """The cache of rankings: when a cached ranking is used again, when another one is built, and which ones stay."""
 
-from datetime import date
+from datetime import date, timedelta
 from decimal import Decimal
 
 import pytest
 from django.db import connection
+from django.db.models import F
 from django.test.utils import CaptureQueriesContext
 
 from catalogue.dsrs.services import dsr_delete
@@ -281,10 +282,16 @@ def _three_territories(tmp_path):
         import_report(tmp_path, name, line("a", revenue="2"), line("b", revenue="1"))
 
 
+def a_while_passes():
+    """A use is written once a minute."""
+    KeptRanking.objects.update(used_at=F("used_at") - timedelta(seconds=61))
+
+
 @pytest.mark.usefixtures("_few_or_many", "_three_territories")
 def test_the_most_recently_used_rankings_stay_within_the_limit(settings, built):
     settings.DSRHUB_KEPT_RANKING_ROWS = 6
     for territory in ("ES", "NO", "ES", "CL"):
+        a_while_passes()
         assert top(territory=territory) == ["a", "b"]
     assert sorted(cached_rows().values()) == [2, 2]
     assert KeptRanking.objects.count() == 2
@@ -323,6 +330,18 @@ def test_a_ranking_stays_while_it_is_read(settings):
         assert top(territory="NO") == ["a", "b"]
         assert [row.dsp_id for row in ranked.rows(limit=2)] == ["a", "b"]
     assert cached_rows() == {}
+
+
+def test_a_use_is_written_once_a_minute(tmp_path):
+    """Each write leaves a dead row, which other transactions may need for long."""
+    import_report(tmp_path, ES_JANUARY, line("a", revenue="1"))
+    top()
+    (built,) = KeptRanking.objects.values_list("used_at", flat=True)
+    top()
+    assert KeptRanking.objects.get().used_at == built
+    a_while_passes()
+    top()
+    assert KeptRanking.objects.get().used_at >= built
 
 
 def test_a_ranking_that_was_not_used_for_a_week_is_dropped(tmp_path):
