@@ -32,8 +32,8 @@ from catalogue.api.uploads import (
 from catalogue.dsrs import selectors
 from catalogue.dsrs.services import dsr_delete
 from catalogue.exceptions import ReportRefused, TemplateNotFound
+from catalogue.imports.loading.choices import Choices
 from catalogue.imports.loading.outcome import Outcome
-from catalogue.imports.loading.steps import Choices
 from catalogue.imports.queue.uploads import upload_import
 from catalogue.models import ImportJob, RateMethod, RevenueKind, TemplateVersion
 from catalogue.report_templates.selectors import template_named, template_version

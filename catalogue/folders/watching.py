@@ -16,7 +16,7 @@ from catalogue.folders.arriving import Arrivals, Arrived, stem
 from catalogue.folders.claims import Claim, Claims
 from catalogue.folders.delivering import Delivering, Fate
 from catalogue.imports.grouping import file_part, parts_group
-from catalogue.imports.loading.steps import Choices
+from catalogue.imports.loading.choices import Choices
 from catalogue.imports.queue.worker import lost_machine_notice
 from catalogue.models import DropFolder
 from catalogue.reports.contexts import MessagePart

@@ -24,8 +24,8 @@ from catalogue.dsrs.previous import previous_reports
 from catalogue.dsrs.selectors import dsr_lines
 from catalogue.dsrs.services import dsr_delete
 from catalogue.dsrs.versions.differences import recordings_difference
+from catalogue.imports.loading.choices import Choices
 from catalogue.imports.loading.reverting import version_revert
-from catalogue.imports.loading.steps import Choices
 from catalogue.imports.services import DeliveredFile, delivery_import
 from catalogue.models import DSR, Resource, SupersededDSR
 from catalogue.ranking.artists.selectors import ArtistQuestion

@@ -12,7 +12,7 @@ from catalogue.admin.report_templates.forms import TemplateForm, field_name, for
 from catalogue.admin.report_templates.labels import DOUBT_PATHS, DOUBT_TEXTS, path_label
 from catalogue.admin.report_templates.samples import Sample, sample_get
 from catalogue.exceptions import InvalidTemplate, TemplateExists
-from catalogue.imports.loading.choosing import active_formats
+from catalogue.imports.recognition import active_formats
 from catalogue.models import Template, TemplateVersion
 from catalogue.report_templates import services
 from catalogue.report_templates.selectors import template_version

@@ -12,10 +12,10 @@ from typing import Any, cast
 
 from catalogue.dsrs.declared import FoundTotals, found_totals
 from catalogue.exceptions import InvalidReportName, TemplateAmbiguous
-from catalogue.imports.loading.choosing import delivery_format
 from catalogue.imports.loading.contexts import party_text, settled_contexts
 from catalogue.imports.loading.earlier import find_earlier
 from catalogue.imports.loading.outcome import ImportReport
+from catalogue.imports.recognition import delivery_format
 from catalogue.imports.services import DeliveredFile
 from catalogue.models import DSR, ImportJob, TemplateVersion
 from catalogue.reports.contexts import MessageFacts, SalesContext

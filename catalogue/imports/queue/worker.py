@@ -14,8 +14,8 @@ from django.db import DatabaseError, connection, transaction
 from django.utils import timezone
 
 from catalogue.exceptions import DSRExists, DSRSuperseded, ImportJobChanged, MessageIdReused
+from catalogue.imports.loading.choices import Choices
 from catalogue.imports.loading.outcome import ImportReport, Outcome
-from catalogue.imports.loading.steps import Choices
 from catalogue.imports.queue.jobs import declared_totals, import_job_discard, job_file_remove, job_files, job_held
 from catalogue.imports.queue.preview import earlier_follow, earlier_shown, findings_keep, missing_shown
 from catalogue.imports.queue.progress import Deadline, Interrupted, StepProgress, WorkerProgress

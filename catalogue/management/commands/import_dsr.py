@@ -14,7 +14,7 @@ from tqdm import tqdm
 from catalogue.dsrs.declared import MEASURES, DeclaredTotals
 from catalogue.exceptions import NoReportFound
 from catalogue.imports.finding import FoundReports, LeftOut, reports_find
-from catalogue.imports.loading.steps import Choices
+from catalogue.imports.loading.choices import Choices
 from catalogue.imports.many import deliveries_plan, dsrs_import, repeated_keys
 from catalogue.imports.printed import counted, first_line, result_text
 from catalogue.report_templates.selectors import template_named, template_version

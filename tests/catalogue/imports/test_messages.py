@@ -20,8 +20,8 @@ from hypothesis import strategies as st
 from catalogue.dsrs.services import dsr_delete, message_delete
 from catalogue.dsrs.versions.superseding import versions_drop
 from catalogue.exceptions import DSRExists, InvalidReportName, MessageIdReused, ReportRefused
+from catalogue.imports.loading.choices import Choices
 from catalogue.imports.loading.outcome import Outcome
-from catalogue.imports.loading.steps import Choices
 from catalogue.imports.services import DeliveredFile, delivery_import
 from catalogue.models import (
     DSR,

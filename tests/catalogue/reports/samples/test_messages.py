@@ -12,8 +12,8 @@ from django.core.management import CommandError, call_command
 from django.db.models import Sum
 from stdnum import ean
 
+from catalogue.imports.loading.choices import Choices
 from catalogue.imports.loading.outcome import Outcome
-from catalogue.imports.loading.steps import Choices
 from catalogue.imports.services import DeliveredFile, delivery_import
 from catalogue.models import DSR, UsageLine
 from catalogue.reports.samples.messages import message_list
