@@ -10,6 +10,11 @@ from catalogue.reports.explanations import Explanations
 from catalogue.reports.problems import ProblemLog, RawCells
 from catalogue.reports.totals import LastLine
 
+# Lines are numbered as in a file with one line of headings.
+HEADER_LINE, FIRST_LINE = 1, 2
+# At most so many cells of a line are previewed: a line may have a million.
+PREVIEW_CELLS = 50
+
 
 class Preview(NamedTuple):
     """The first lines of a delivery, cell by cell as they were delivered. A line may have more cells than columns."""

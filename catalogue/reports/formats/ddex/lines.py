@@ -1,10 +1,10 @@
 """The physical lines of a file, in blocks, with their numbers."""
 
+from codecs import BOM_UTF8
 from collections.abc import Iterable, Iterator
 
 from catalogue.reports.problems import CommonError, Problem, RawCells
 
-BOM = b"\xef\xbb\xbf"
 # A record may name thousands of resources. Without a bound, a file without line ends would be held in memory whole.
 LONGEST_LINE = 4 * 1024 * 1024
 
@@ -30,7 +30,7 @@ def line_blocks(chunks: Iterable[bytes]) -> Iterator[list[bytes]]:
         *lines, rest = (rest + chunk).split(b"\n")
         if lines:
             if is_first:
-                lines[0] = lines[0].removeprefix(BOM)
+                lines[0] = lines[0].removeprefix(BOM_UTF8)
                 is_first = False
             if b"\r" in chunk or lines[0].endswith(b"\r"):
                 lines = [line.removesuffix(b"\r") for line in lines]
@@ -39,7 +39,7 @@ def line_blocks(chunks: Iterable[bytes]) -> Iterator[list[bytes]]:
         if len(rest) > LONGEST_LINE:
             raise UnreadableMessage(Problem(CommonError.LINE_TOO_LONG, number + 1, excerpt=RawCells(rest).excerpt()))
     if rest:
-        yield LastLine([(rest.removeprefix(BOM) if is_first else rest).removesuffix(b"\r")])
+        yield LastLine([(rest.removeprefix(BOM_UTF8) if is_first else rest).removesuffix(b"\r")])
 
 
 def is_record(line: bytes) -> bool:

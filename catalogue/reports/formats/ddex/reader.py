@@ -1,11 +1,13 @@
 """The lines of a message, checked: sales lines with what their block says of the recording or the release."""
 
 import re
+from codecs import BOM_UTF8
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from functools import partial
 
+from catalogue.reports.cells import fault_in_utf8
 from catalogue.reports.contexts import Contents, Declared
 from catalogue.reports.delivery import Delivery, Progress
 from catalogue.reports.formats.ddex import descriptions, sales
@@ -13,7 +15,7 @@ from catalogue.reports.formats.ddex.blocks import Block, BlockIds, RecordLine, c
 from catalogue.reports.formats.ddex.cells import BACKSLASH, line_cells, raw_cells, value_of
 from catalogue.reports.formats.ddex.codes import DdexError, DdexWarning
 from catalogue.reports.formats.ddex.descriptions import Descriptions, NamedCell
-from catalogue.reports.formats.ddex.lines import BOM, LastLine, UnreadableMessage, is_record, line_blocks
+from catalogue.reports.formats.ddex.lines import LastLine, UnreadableMessage, is_record, line_blocks
 from catalogue.reports.formats.ddex.money import Allocation
 from catalogue.reports.formats.ddex.records import (
     ALL_CELLS,
@@ -28,8 +30,8 @@ from catalogue.reports.formats.ddex.records import (
     SalesCells,
     family_of,
 )
-from catalogue.reports.formats.ddex.sales import FIRST_LINE, Context, Sale, SalesLineError, SalesWriter
-from catalogue.reports.formats.interface import ContextResult
+from catalogue.reports.formats.ddex.sales import Context, Sale, SalesLineError, SalesWriter
+from catalogue.reports.formats.interface import FIRST_LINE, ContextResult
 from catalogue.reports.problems import CommonError, ErrorCode, Problem, ProblemLog, RawCells, WarningCode, shown
 
 RECORD_TYPE = re.compile(rb"(?:[A-Z]{2}[0-9]{2}|HEAD|FOOT|SRFO)(?:\.[0-9]{0,2})?")
@@ -153,7 +155,7 @@ class MessageReader:
         """The sales lines among these lines, as COPY reads them."""
         handlers = self._handlers
         joined = b"\n".join(lines)
-        is_clean = _is_utf8(joined) and len(joined.translate(None, CONTROL_CHARACTERS)) == len(joined)
+        is_clean = fault_in_utf8(joined) is None and len(joined.translate(None, CONTROL_CHARACTERS)) == len(joined)
         for self._line, line in enumerate(lines, start=self._line + 1):  # noqa: B020 - the start is known by then
             if not is_clean and not self._is_clean(line):
                 continue
@@ -190,7 +192,7 @@ class MessageReader:
         """Whether a line can be stored; reports it otherwise."""
         if line.startswith(b"#") or not line.strip(NOTHING):
             return False
-        if (at := _fault_in_utf8(line)) is not None:
+        if (at := fault_in_utf8(line)) is not None:
             self._add(CommonError.NOT_UTF8, self._line, value=_shown(line), raw=_raw_at(line, at))
         elif found := CONTROL_CHARACTER.search(line):
             at = found.start()
@@ -204,7 +206,7 @@ class MessageReader:
         """A comment, a blank line, a summary, or a record of a type that is not read."""
         if not is_record(line):
             return
-        line = line.removeprefix(BOM).lstrip(b" ")
+        line = line.removeprefix(BOM_UTF8).lstrip(b" ")
         record_type = line.partition(b"\t")[0].strip()
         family = family_of(record_type)
         if self._foot_line is not None:
@@ -513,16 +515,3 @@ def _raw_at(line: bytes, position: int) -> RawCells:
     """The cell of a line that has the byte at a position."""
     number = line.count(b"\t", 0, position)
     return RawCells(line, slice(number, number + 1))
-
-
-def _is_utf8(text: bytes) -> bool:
-    return _fault_in_utf8(text) is None
-
-
-def _fault_in_utf8(text: bytes) -> int | None:
-    """The position of the first byte that is no UTF-8; None if there is none."""
-    try:
-        text.decode()
-    except UnicodeDecodeError as error:
-        return error.start
-    return None
