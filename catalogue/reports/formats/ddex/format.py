@@ -7,6 +7,7 @@ from dataclasses import replace
 
 from catalogue.reports.contexts import Contents, MessagePart
 from catalogue.reports.delivery import DamagedDelivery, Delivery, Progress
+from catalogue.reports.formats.ddex.cells import shown_text
 from catalogue.reports.formats.ddex.codes import DdexError, DdexWarning
 from catalogue.reports.formats.ddex.explanations import EXPLANATIONS
 from catalogue.reports.formats.ddex.lines import UnreadableMessage, is_record, line_blocks
@@ -77,11 +78,7 @@ class DdexFormat:
         except (DamagedDelivery, UnreadableMessage):
             return Preview([], [])
         records = [line for line in lines if is_record(line)][:limit]
-        return Preview([], [[_shown(cell) for cell in line.split(b"\t")[:PREVIEW_CELLS]] for line in records])
-
-
-def _shown(cell: bytes) -> str:
-    return shown(cell.decode(errors="backslashreplace"))
+        return Preview([], [[shown_text(cell) for cell in line.split(b"\t")[:PREVIEW_CELLS]] for line in records])
 
 
 def _check_files(heads: Sequence[tuple[str, FileHead]], problems: ProblemLog) -> None:
