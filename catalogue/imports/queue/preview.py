@@ -7,6 +7,7 @@ page translates them.
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, replace
+from datetime import date
 from decimal import Decimal
 from typing import Any, cast
 
@@ -153,6 +154,12 @@ def _missing_rates(problems: Iterable[Problem], contexts: Sequence[SalesContext]
     ]
     keys = [(one.currency, one.period_start.isoformat(), one.period_end.isoformat()) for one in lacking]
     return [list(key) for key in dict.fromkeys(keys)]
+
+
+def lacks_rate(job: ImportJob, *, currency: str, period_start: date, period_end: date) -> bool:
+    """Whether a file was refused as there was no exchange rate of this currency and period."""
+    key = [currency, period_start.isoformat(), period_end.isoformat()]
+    return job.state == ImportJob.State.REFUSED and key in (job.preview or {}).get("missing_rates", [])
 
 
 def earlier_shown(job: ImportJob) -> list[int]:
