@@ -20,8 +20,8 @@ from django.utils.translation import gettext_lazy
 from catalogue.admin.imports.at_once import check_again
 from catalogue.admin.report_templates.changes import version_changes
 from catalogue.admin.report_templates.editor import Editor
-from catalogue.admin.report_templates.forms import CloneForm, DocumentForm, SampleForm
 from catalogue.admin.report_templates.labels import path_label
+from catalogue.admin.report_templates.page_forms import CloneForm, DocumentForm, SampleForm
 from catalogue.admin.report_templates.samples import Sample, sample_add
 from catalogue.exceptions import InvalidTemplate
 from catalogue.imports.queue.jobs import job_path
