@@ -3,11 +3,11 @@
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
 from typing import NamedTuple
 
 from django.contrib.auth.models import AnonymousUser, User
-from django.db.models import Count, Exists, OuterRef, Q
+from django.db.models import Count, Exists, Min, OuterRef, Q
 
 from catalogue.exceptions import DSRNotFound
 from catalogue.lines.gathering import lines_gathered, places_of
@@ -47,6 +47,25 @@ WHERE (%(after)s IS NULL OR dsr.id > %(after)s) ORDER BY dsr.id LIMIT %(limit)s
 def dsr_list(*, after: int | None = None, limit: int | None = None) -> list[ListedDSR]:
     """The next `limit` DSRs behind an id, or all of them; failed DSRs are included."""
     return [ListedDSR._make(row) for row in rows_of(DSRS, after=after, limit=limit)]
+
+
+class DSRCounts(NamedTuple):
+    """How many DSRs have each status, and how many of them are not catalogued yet, the oldest one `since` a time."""
+
+    by_status: dict[str, int]
+    uncatalogued: int
+    since: datetime | None
+
+
+def dsr_counts() -> DSRCounts:
+    uncatalogued = Q(status=DSR.Status.INGESTED, is_catalogued=False)
+    counts = DSR.objects.aggregate(
+        uncatalogued=Count("pk", filter=uncatalogued),
+        since=Min("imported_at", filter=uncatalogued),
+        **{status.value: Count("pk", filter=Q(status=status)) for status in DSR.Status},
+    )
+    by_status = {status.value: counts[status.value] for status in DSR.Status}
+    return DSRCounts(by_status, counts["uncatalogued"], counts["since"])
 
 
 def dsr_get(*, dsr_number: int) -> DSR:
