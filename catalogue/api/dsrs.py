@@ -36,7 +36,7 @@ from catalogue.imports.loading.choices import Choices
 from catalogue.imports.loading.outcome import Outcome
 from catalogue.imports.queue.uploads import upload_import
 from catalogue.models import ImportJob, RateMethod, RevenueKind, TemplateVersion
-from catalogue.report_templates.selectors import template_named, template_version
+from catalogue.report_templates.selectors import latest_version
 from dsrhub.api.errors import (
     BUSY,
     NO_LENGTH,
@@ -209,7 +209,7 @@ def _chosen_template(name: str | None) -> TemplateVersion | None:
     if name is None:
         return None
     try:
-        return template_version(template_named(name))
+        return latest_version(name)
     except TemplateNotFound as error:
         raise InvalidArgument(error.text, argument="template") from error
 

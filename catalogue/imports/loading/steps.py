@@ -1,7 +1,6 @@
 """The steps of one import, in the caller's transaction."""
 
 from collections.abc import Callable, Iterator, Sequence
-from hashlib import sha256
 
 from catalogue.dsrs.declared import HasTotals, differences_text, found_totals, several_currencies, totals_compared
 from catalogue.dsrs.names import names_claim
@@ -23,6 +22,7 @@ from catalogue.reports.formats.interface import LineReader
 from catalogue.reports.problems import LONGEST_AMOUNTS, CommonError, Problem, shown
 from dsrhub.database import locks
 from dsrhub.exceptions import ConfirmationOutdated
+from dsrhub.files.disk import joined_sha256
 from dsrhub.texts.marked import gettext_lazy as _
 
 
@@ -180,8 +180,7 @@ class DeliveryLoad:
         except DamagedDelivery as damage:
             self.problems.add(damage.problem)
         self.incoming.refuse_errors()
-        hashes = [delivery.sha256 for delivery in self.deliveries]
-        return hashes[0] if len(hashes) == 1 else sha256(" ".join(hashes).encode()).hexdigest()
+        return joined_sha256([delivery.sha256 for delivery in self.deliveries])
 
     def _require_as_shown(self, earlier: Earlier, missing: Sequence[DSR]) -> None:
         """Refuse to replace or drop other DSRs than those that a user saw.

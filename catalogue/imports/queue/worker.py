@@ -4,7 +4,6 @@ import logging
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from datetime import timedelta
-from hashlib import sha256
 from stat import S_ISDIR
 
 import psycopg2
@@ -25,9 +24,10 @@ from catalogue.models import ImportJob
 from catalogue.ranking.services import wanted_rankings_wait
 from catalogue.report_templates.selectors import template_version
 from dsrhub.database import locks
+from dsrhub.database.sessions import lost_machine_notice
 from dsrhub.database.statements import execute
 from dsrhub.exceptions import ConfirmationOutdated, DsrhubError
-from dsrhub.files.disk import NotARegularFile, file_sha256
+from dsrhub.files.disk import NotARegularFile, file_sha256, joined_sha256
 from dsrhub.logs.server import on_behalf_of
 from dsrhub.texts.marked import Text, joined, ngettext_lazy
 from dsrhub.texts.marked import gettext_lazy as _
@@ -83,11 +83,6 @@ def worker_lives() -> Iterator[None]:
         yield
     finally:
         locks.IMPORT_JOBS.give_back(WORKER, shared=True)
-
-
-def lost_machine_notice() -> None:
-    """Let the server notice in a minute, and not after hours, that the machine of this session is gone."""
-    execute("SET tcp_keepalives_idle = 30; SET tcp_keepalives_interval = 10; SET tcp_keepalives_count = 3")
 
 
 def uploads_clear() -> None:
@@ -250,9 +245,8 @@ def _load(job: ImportJob, progress: StepProgress) -> None:
 
 
 def _files_sha256(files: Sequence[DeliveredFile]) -> str:
-    """The hash of the packed files of a job; that of several files is made of their hashes."""
-    hashes = [file_sha256(file.path, file.folder) for file in files]
-    return hashes[0] if len(hashes) == 1 else sha256(" ".join(hashes).encode()).hexdigest()
+    """The hash of the packed files of a job."""
+    return joined_sha256([file_sha256(file.path, file.folder) for file in files])
 
 
 def _dsr_names(report: ImportReport) -> Text:

@@ -13,7 +13,7 @@ from catalogue.models import KeptRanking
 from catalogue.ranking.building.rows import SHARED_TABLE, own_table, ranking_drop, resource_ranks
 from catalogue.ranking.building.ways import ranking_build
 from catalogue.ranking.cached.asked import BOUNDS, remembering
-from catalogue.ranking.cached.kept import Question, drop_surplus, execute_apart
+from catalogue.ranking.cached.kept import Question, execute_apart
 from dsrhub.database import locks
 from dsrhub.database.pages import PAGE_BYTES, CutShort, bytes_of, converted
 from dsrhub.database.statements import execute, rows_of
@@ -184,8 +184,3 @@ def ranking_cache(key: str, percentile: int, dsrs: Sequence[IngestedDSR]) -> Non
         has_own_table=built.table != SHARED_TABLE,
         used_at=timezone.now(),
     )
-
-
-def rankings_drop_surplus() -> None:
-    """Keep the rankings that were used last, as many as the setting allows, and those that are being read."""
-    drop_surplus(TopQuestion)
