@@ -4,7 +4,7 @@ from catalogue.exceptions import ExchangeRateIncomplete, ExchangeRateMissing
 from catalogue.imports.loading.incoming import Incoming
 from catalogue.imports.loading.refusals import report_refused
 from catalogue.imports.loading.values import INCOMPLETE, WITHOUT_DAYS
-from catalogue.rates.services import ExchangeRate, exchange_rate
+from catalogue.rates.periods import ExchangeRate, exchange_rate
 from catalogue.reports.contexts import SalesContext
 from catalogue.reports.problems import CommonError, Problem
 from dsrhub.texts.marked import gettext_lazy as _

@@ -12,7 +12,7 @@ from catalogue.imports.loading.outcome import ImportedDSR, Outcome
 from catalogue.imports.loading.placing import LoadedContext
 from catalogue.imports.loading.rows import delivery_fields, dsrs_write, message_write, new_dsr, replacement_entry
 from catalogue.models import DSR, ReportMessage
-from catalogue.rates.services import ExchangeRate
+from catalogue.rates.periods import ExchangeRate
 from catalogue.reports.problems import Problem
 from dsrhub.logs.audit import audit_write
 from dsrhub.webhooks.models import EventType

@@ -17,7 +17,7 @@ from stdnum import isrc as stdnum_isrc
 from catalogue.imports.loading.outcome import Outcome
 from catalogue.imports.services import dsr_import
 from catalogue.models import DSR
-from catalogue.rates.services import exchange_rate
+from catalogue.rates.periods import exchange_rate
 from catalogue.reports.delivery import Delivery
 from catalogue.reports.formats.tsv.name import parse_report_name
 from catalogue.reports.samples.lines import CONCENTRATED, EVEN, Shape, eleven_sixteenths
