@@ -20,8 +20,8 @@ from catalogue.admin.cells import link
 from catalogue.admin.dsr_groups import DSRGroupAdmin
 from catalogue.admin.imports.at_once import check_again
 from catalogue.admin.rates.tables import impact_table, series_table
-from catalogue.imports.queue.preview import lacks_rate
 from catalogue.imports.queue.selectors import jobs_of_upload
+from catalogue.imports.queue.shown import lacks_rate
 from catalogue.models import Currency, EcbRate, OperatorRate, Territory
 from catalogue.rates import impact
 from catalogue.rates import services as rates

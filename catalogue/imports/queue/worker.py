@@ -16,9 +16,10 @@ from catalogue.exceptions import DSRExists, DSRSuperseded, ImportJobChanged, Mes
 from catalogue.imports.loading.choices import Choices
 from catalogue.imports.loading.outcome import ImportReport, Outcome
 from catalogue.imports.queue.jobs import declared_totals, import_job_discard, job_file_remove, job_files, job_held
-from catalogue.imports.queue.preview import earlier_follow, earlier_shown, findings_keep, missing_shown
+from catalogue.imports.queue.preview import earlier_follow, findings_keep
 from catalogue.imports.queue.progress import Deadline, Interrupted, StepProgress, WorkerProgress
 from catalogue.imports.queue.selectors import WORKER, loads_before
+from catalogue.imports.queue.shown import earlier_shown, missing_shown
 from catalogue.imports.services import DeliveredFile, delivery_import
 from catalogue.models import ImportJob
 from catalogue.ranking.services import wanted_rankings_wait
