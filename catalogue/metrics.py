@@ -9,7 +9,7 @@ from catalogue.folders.looks import recent_folders
 from catalogue.imports.loading.outcome import IMPORT_SECONDS, IMPORTED_LINES, IMPORTS
 from catalogue.imports.queue.selectors import queue_state
 from catalogue.models import LeftoverLines
-from catalogue.ranking.cached.kept import RANKINGS
+from catalogue.ranking.cached.cache import RANKINGS
 from catalogue.ranking.selectors import ranking_counts
 from dsrhub.metrics.collectors import age, gauge, gauges
 

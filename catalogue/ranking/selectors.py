@@ -8,7 +8,7 @@ from django.db.models import Count, Sum
 
 from catalogue.lines.scope import ALL, Scope
 from catalogue.models import KeptArtists, KeptRanking, WantedArtists, WantedRanking
-from catalogue.ranking.cached.kept import found_or_built
+from catalogue.ranking.cached.cache import found_or_built
 from catalogue.ranking.cached.resources import Ranking, TopQuestion
 from dsrhub.exceptions import InvalidArgument
 from dsrhub.texts.marked import gettext_lazy as _

@@ -29,7 +29,7 @@ from catalogue.imports.loading.reverting import version_revert
 from catalogue.imports.services import DeliveredFile, delivery_import
 from catalogue.models import DSR, Resource, SupersededDSR
 from catalogue.ranking.artists.selectors import ArtistQuestion
-from catalogue.ranking.cached.kept import drop_surplus
+from catalogue.ranking.cached.cache import drop_surplus
 from catalogue.ranking.cached.resources import TopQuestion
 from catalogue.reports.contexts import SalesContext
 from catalogue.resources.services import catalogue_refresh

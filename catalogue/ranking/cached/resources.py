@@ -13,7 +13,7 @@ from catalogue.models import KeptRanking
 from catalogue.ranking.building.rows import SHARED_TABLE, own_table, ranking_drop, resource_ranks
 from catalogue.ranking.building.ways import ranking_build
 from catalogue.ranking.cached.asked import BOUNDS, remembering
-from catalogue.ranking.cached.kept import Question, execute_apart
+from catalogue.ranking.cached.cache import Question, execute_apart
 from dsrhub.database import locks
 from dsrhub.database.pages import PAGE_BYTES, CutShort, bytes_of, converted
 from dsrhub.database.statements import execute, rows_of
@@ -125,7 +125,7 @@ class TopQuestion(Question[Ranking]):
         state = f"WITH {scope.state()}{remembering(scope)}"
         return self._opened(state, KEY, {**scope.parameters(), **BOUNDS})
 
-    def kept(self, *columns: Any) -> Ranking:
+    def cached(self, *columns: Any) -> Ranking:
         number, key, count, total, has_own_table, row_count = columns
         return Ranking(number, key, count, total, _table(number, has_own_table), row_count)
 

@@ -15,7 +15,7 @@ from catalogue.models import DSR, KeptRanking
 from catalogue.ranking.building import adding_up
 from catalogue.ranking.building import ways as building
 from catalogue.ranking.cached import resources as cache
-from catalogue.ranking.cached.kept import drop_surplus
+from catalogue.ranking.cached.cache import drop_surplus
 from catalogue.ranking.selectors import resource_ranking
 from catalogue.rates.services import operator_rate_set
 from catalogue.resources import services
