@@ -28,7 +28,7 @@ from dsrhub.stores.addresses import Address
 from dsrhub.texts.marked import translated
 from dsrhub.values.cells import grouped
 
-# Folders that are read for one page, all at the same time and for so many seconds together.
+# At most this many folders are read for one page, all at the same time, within this many seconds.
 FOLDERS_ON_A_PAGE, SECONDS = 10, 4
 
 OUTCOMES = {

@@ -12,7 +12,7 @@ from catalogue.reports.totals import LastLine
 
 # Lines are numbered as in a file with one line of headings.
 HEADER_LINE, FIRST_LINE = 1, 2
-# At most so many cells of a line are previewed: a line may have a million.
+# How many cells of a line a preview has at most: a line may have a million.
 PREVIEW_CELLS = 50
 
 

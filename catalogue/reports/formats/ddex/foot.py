@@ -29,7 +29,7 @@ class Counts:
         self.summaries = self.blocks = 0
 
     def differences(self, foot: RecordLine, line_count: int, *, is_last_file: bool) -> Iterator[Difference]:
-        """What the last record of a file of `line_count` lines states, where it is not what was found.
+        """What the last record of a file of `line_count` lines states, where it differs from what was found.
 
         Only the last file states the numbers of the whole message.
         """

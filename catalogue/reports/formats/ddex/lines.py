@@ -64,7 +64,7 @@ class LineFault(NamedTuple):
 
 
 def are_clean(lines: bytes) -> bool:
-    """Whether none of these lines has a fault. Lines of NOTHING are not known from others."""
+    """Whether all of these lines can be stored. False also for a line of NOTHING that has a control character."""
     return fault_in_utf8(lines) is None and len(lines.translate(None, CONTROL_CHARACTERS)) == len(lines)
 
 

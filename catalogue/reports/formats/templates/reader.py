@@ -24,9 +24,9 @@ from catalogue.reports.formats.templates.files.table import Table
 from catalogue.reports.formats.templates.names import name_fields
 from catalogue.reports.problems import Problem, ProblemLog, RawCells
 
-# So many DSRs of a file are no mistake.
+# A file with more DSRs than this is a mistake.
 MOST_CONTEXTS = 20_000
-# Rows that say what they are about in so many ways are remembered.
+# How many descriptions of what rows are about are remembered.
 MOST_GROUPS = 200_000
 
 

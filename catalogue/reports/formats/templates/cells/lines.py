@@ -16,7 +16,7 @@ from dsrhub.texts.invisible import INVISIBLE, is_blank
 BLANKS = str.maketrans({"\n": " ", "\r": " ", "\t": " ", "\x0b": " ", "\x0c": " "})
 # Between artists in a line, and in an artist.
 SEPARATOR, NO_SEPARATOR = "|", " / "
-# Cells of at most so many characters are never too long in bytes.
+# A cell of at most this many characters is never too long in bytes.
 SHORT = 1024
 # What bytes become that are no characters of the encoding.
 SURROGATE = re.compile("[\ud800-\udfff]")
