@@ -45,10 +45,10 @@ def looks_at(addresses: Sequence[Address]) -> dict[str, Looked]:
     return {name: found.get(name, Looked(None, is_working=False)) for name in names}
 
 
-def other_folders(addresses: Sequence[Address]) -> Sequence[DropFolder]:
+def other_folders(addresses: Sequence[Address]) -> list[DropFolder]:
     """The first of the folders that processes looked at, and that are none of these."""
     others = DropFolder.objects.exclude(address__in=[address.shown for address in addresses])
-    return others.order_by("address")[:MOST_OTHERS]
+    return list(others.order_by("address")[:MOST_OTHERS])
 
 
 def recent_folders() -> list[DropFolder]:

@@ -64,5 +64,5 @@ def waiting_count(*, limit: int) -> int:
 
 def waiting_since() -> datetime | None:
     """When the oldest of them happened."""
-    ((oldest,),) = rows_of(OLDEST)
+    oldest: datetime | None = rows_of(OLDEST)[0][0]
     return oldest
