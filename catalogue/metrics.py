@@ -1,28 +1,19 @@
 """The numbers of imports, rankings, the catalogue of resources and drop folders, for Prometheus."""
 
 from collections.abc import Iterator
-from datetime import timedelta
-from typing import Any
 
-from django.db.models import Count, Min, Q, Sum
-from django.utils import timezone
 from prometheus_client import Metric
 
+from catalogue.dsrs.selectors import dsr_counts
+from catalogue.folders.looks import recent_folders
 from catalogue.imports.loading.outcome import IMPORT_SECONDS, IMPORTED_LINES, IMPORTS
 from catalogue.imports.queue.selectors import queue_state
-from catalogue.models import DSR, DropFolder, KeptArtists, KeptRanking, LeftoverLines, WantedArtists, WantedRanking
-from catalogue.ranking.cached.kept import RANKINGS
-from dsrhub.metrics.collectors import gauge, gauges
+from catalogue.models import LeftoverLines
+from catalogue.ranking.cached.cache import RANKINGS
+from catalogue.ranking.selectors import ranking_counts
+from dsrhub.metrics.collectors import age, gauge, gauges
 
 STORED = (IMPORTS, IMPORTED_LINES, IMPORT_SECONDS, RANKINGS)
-
-# A folder is shown until its last look is so long ago, and at most this many folders are shown.
-FOLDERS_FOR, MOST_FOLDERS = timedelta(days=7), 100
-# The cached rankings of each kind, and those that are queued.
-KINDS: dict[str, tuple[Any, Any]] = {
-    "resources": (KeptRanking, WantedRanking),
-    "artists": (KeptArtists, WantedArtists),
-}
 
 
 def collect() -> Iterator[Metric]:
@@ -45,43 +36,30 @@ def _queue() -> Iterator[Metric]:
 
 
 def _dsrs() -> Iterator[Metric]:
-    behind = Q(status=DSR.Status.INGESTED, is_catalogued=False)
-    counts = DSR.objects.aggregate(
-        behind=Count("pk", filter=behind),
-        since=Min("imported_at", filter=behind),
-        **{status.value: Count("pk", filter=Q(status=status)) for status in DSR.Status},
-    )
-    of_status = {(status.value,): counts[status.value] for status in DSR.Status}
-    yield gauges("dsrhub_dsrs", "DSRs by status.", ("status",), of_status)
+    counts = dsr_counts()
+    by_status = {(status,): count for status, count in counts.by_status.items()}
+    yield gauges("dsrhub_dsrs", "DSRs by status.", ("status",), by_status)
     yield gauge(
-        "dsrhub_catalogue_behind_dsrs", "DSRs whose resources cannot be browsed and searched yet.", counts["behind"]
+        "dsrhub_catalogue_behind_dsrs", "DSRs whose resources cannot be browsed and searched yet.", counts.uncatalogued
     )
-    since = counts["since"]
-    yield gauge(
-        "dsrhub_catalogue_behind_seconds",
-        "How long the oldest of them waits; 0 if none does.",
-        max((timezone.now() - since).total_seconds(), 0) if since else 0,
-    )
+    yield age("dsrhub_catalogue_behind_seconds", "How long the oldest of them waits; 0 if none does.", counts.since)
     yield gauge(
         "dsrhub_lines_to_drop_dsrs", "Deleted DSRs whose lines are still stored.", LeftoverLines.objects.count()
     )
 
 
 def _rankings() -> Iterator[Metric]:
-    kept, rows, waiting = {}, {}, {}
-    for kind, (cached, wanted) in KINDS.items():
-        found = cached.objects.aggregate(count=Count("pk"), rows=Sum("row_count", default=0))
-        kept[kind,], rows[kind,] = found["count"], found["rows"]
-        waiting[kind,] = wanted.objects.count()
-    yield gauges("dsrhub_kept_rankings", "Cached rankings, by what they rank.", ("kind",), kept)
+    counts = ranking_counts()
+    cached = {(kind,): one.cached for kind, one in counts.items()}
+    rows = {(kind,): one.rows for kind, one in counts.items()}
+    queued = {(kind,): one.queued for kind, one in counts.items()}
+    yield gauges("dsrhub_kept_rankings", "Cached rankings, by what they rank.", ("kind",), cached)
     yield gauges("dsrhub_kept_ranking_rows", "The rows of all cached rankings.", ("kind",), rows)
-    yield gauges("dsrhub_rankings_waiting", "Rankings that requests wait for.", ("kind",), waiting)
+    yield gauges("dsrhub_rankings_waiting", "Rankings that requests wait for.", ("kind",), queued)
 
 
 def _folders() -> Iterator[Metric]:
-    folders = list(
-        DropFolder.objects.filter(looked_at__gt=timezone.now() - FOLDERS_FOR).order_by("address")[:MOST_FOLDERS]
-    )
+    folders = recent_folders()
     files, label = {}, ("folder",)
     for one in folders:
         files[one.address, "arriving"], files[one.address, "waiting"] = one.arriving_count, one.waiting_count

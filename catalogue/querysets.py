@@ -17,9 +17,6 @@ if TYPE_CHECKING:
     from catalogue.models import DSR, SupersededDSR, UsageLine  # noqa: F401 - named in a base class
     from catalogue.reports.contexts import SalesContext
 
-# Of a report: its lines follow.
-HEADER_LINE = 1
-
 
 def require_order(*, start: date | None, end: date | None, argument: str) -> None:
     """Raise PeriodReversed, with the name of the argument of the end, where a range of days ends before it starts."""

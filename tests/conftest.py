@@ -41,7 +41,7 @@ expect.set_options(timeout=PATIENCE * 1000)
 BOUNDS = {
     "catalogue.admin.dsrs.admin.COUNT_SECONDS": PATIENCE,
     "catalogue.admin.folders.SECONDS": PATIENCE,
-    "catalogue.admin.imports.admin.AT_ONCE_SECONDS": PATIENCE,
+    "catalogue.admin.imports.at_once.AT_ONCE_SECONDS": PATIENCE,
     "catalogue.admin.resources.admin.SEARCH_SECONDS": PATIENCE,
     "catalogue.admin.resources.admin.TOP_SECONDS": PATIENCE,
     "catalogue.admin.resources.admin.QUICK_SECONDS": PATIENCE,

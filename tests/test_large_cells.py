@@ -6,7 +6,7 @@ import tracemalloc
 
 import pytest
 
-from catalogue.api import serializers
+from catalogue.api.contract import resources_rendered
 from catalogue.dsrs.selectors import dsr_lines, lines_by_dsr
 from catalogue.lines.scope import ALL
 from catalogue.models import UsageLine
@@ -263,7 +263,7 @@ def test_rankings_end_early_and_have_each_resource_once(resources):
 
 def test_the_percentile_is_sent_in_pieces_of_bounded_size(resources, client):
     with resource_ranking(percentile=100) as ranking:
-        pieces = [len(piece) for piece in serializers.resources_rendered(ranking)]
+        pieces = [len(piece) for piece in resources_rendered(ranking)]
     assert len(pieces) == 4
     assert max(pieces) < PAGE_AND_ROW + MEBIBYTE
     response = client.get("/resources/percentile/100")

@@ -15,7 +15,7 @@ from django.utils import translation
 from django.utils.translation import trans_real
 from rest_framework.exceptions import ValidationError
 
-from catalogue.api.coverage import MonthField
+from catalogue.api.questions.coverage import MonthField
 from catalogue.api.totals import TotalsParameters
 from catalogue.dsrs.selectors import dsr_get
 from catalogue.exceptions import DSRNotFound, InvalidReportName, ReportRefused

@@ -14,7 +14,7 @@ from catalogue.resources.found import FoundResource
 from dsrhub.pages.list_totals import Total
 from dsrhub.values.cells import grouped, money, plain, rounded
 
-# A list shows the revenue of each currency only where they are so few.
+# A list shows the revenue of each currency if there are at most this many.
 MOST_CURRENCIES = 8
 
 

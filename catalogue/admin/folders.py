@@ -1,8 +1,6 @@
 """The page of drop folders: what lies in each of them, and a button to try a refused delivery again."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
-from datetime import timedelta
 from typing import Any
 
 from django import forms
@@ -13,30 +11,25 @@ from django.http import Http404, HttpRequest, HttpResponse, HttpResponseNotAllow
 from django.template.defaultfilters import filesizeformat
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
-from django.utils import timezone
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
 from catalogue.admin.cells import link
 from catalogue.folders.contents import FolderContents, ShownDelivery, folders_read
+from catalogue.folders.looks import Looked, looks_at, other_folders
 from catalogue.folders.retrying import delivery_retry
 from catalogue.folders.watching import options_of_settings
-from catalogue.models import DSR, DropFolder, RejectedDelivery
+from catalogue.models import DSR, RejectedDelivery
 from catalogue.reports.formats.registry import explanation
 from dsrhub.access.permissions import may_view
-from dsrhub.database import locks
 from dsrhub.exceptions import DsrhubError
 from dsrhub.stores.addresses import Address
 from dsrhub.texts.marked import translated
 from dsrhub.values.cells import grouped
 
-# Folders that are read for one page, all at the same time and for so many seconds together.
+# At most this many folders are read for one page, all at the same time, within this many seconds.
 FOLDERS_ON_A_PAGE, SECONDS = 10, 4
-# Folders of the command that are not in the settings.
-MOST_OTHERS = 50
-# Looks that are missed before the page says that nobody looks.
-MISSED_LOOKS = 10
 
 OUTCOMES = {
     "loaded": gettext_lazy("loaded"),
@@ -57,22 +50,6 @@ class FoldersForm(forms.Form):
     def __init__(self, *args: Any, addresses: Iterable[Address], **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.fields["folder"].choices = [("", _("All")), *((one.shown, one.shown) for one in addresses)]  # type: ignore[attr-defined]
-
-
-@dataclass(frozen=True)
-class Looked:
-    """When a process looked at a folder last, how that went, and whether one works there now."""
-
-    row: DropFolder | None
-    is_working: bool
-
-    @property
-    def is_late(self) -> bool:
-        """Whether nobody looks at the folder, as it should be by the settings."""
-        if self.is_working:
-            return False
-        pause = timedelta(seconds=settings.DSRHUB_FOLDER_PAUSE_SECONDS * MISSED_LOOKS)
-        return self.row is None or self.row.looked_at is None or self.row.looked_at < timezone.now() - pause
 
 
 class FoldersPage(admin.ModelAdmin):
@@ -97,15 +74,12 @@ class FoldersPage(admin.ModelAdmin):
         chosen, text = form.cleaned_data["folder"], form.cleaned_data["q"].strip()
         shown = [one for one in addresses if chosen in ("", one.shown)][:FOLDERS_ON_A_PAGE]
         found = folders_read(addresses=shown, options=options_of_settings(), text=text, seconds=SECONDS)
-        rows = {row.address: row for row in DropFolder.objects.filter(address__in=[one.shown for one in addresses])}
-        working, dsrs = locks.DROP_FOLDERS.held_numbers(), _dsrs_of(request, found)
+        looks, dsrs = looks_at(shown), _dsrs_of(request, found)
         context |= {
-            "folders": [_folder(request, one, _looked(rows.get(one.address.shown), working), dsrs) for one in found],
+            "folders": [_folder(request, one, looks[one.address.shown], dsrs) for one in found],
             "text": text,
             "left_out": 0 if chosen else len(addresses) - len(shown),
-            "others": DropFolder.objects.exclude(address__in=[one.shown for one in addresses]).order_by("address")[
-                :MOST_OTHERS
-            ],
+            "others": other_folders(addresses),
         }
         return TemplateResponse(request, "admin/catalogue/folders/list.html", context)
 
@@ -138,10 +112,6 @@ class FoldersPage(admin.ModelAdmin):
 def _addresses() -> list[Address]:
     """The folders of the settings, each once."""
     return list({one.shown: one for one in settings.DSRHUB_FOLDERS}.values())
-
-
-def _looked(row: DropFolder | None, working: set[int]) -> Looked:
-    return Looked(row, row is not None and row.pk in working)
 
 
 def _dsrs_of(request: HttpRequest, found: Sequence[FolderContents]) -> set[int]:

@@ -1,4 +1,4 @@
-"""Declared totals over REST: their fields, and their comparison with those that are found."""
+"""The REST endpoint that compares the totals of a DSR with declared ones, and the fields of declared totals."""
 
 import json
 from collections.abc import Mapping
@@ -8,11 +8,17 @@ from typing import Any
 from django.utils.datastructures import MultiValueDict
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
+from drf_spectacular.utils import OpenApiResponse, PolymorphicProxySerializer, extend_schema
 from rest_framework import serializers
 from rest_framework.exceptions import ErrorDetail, ParseError
 from rest_framework.fields import empty
-from rest_framework.parsers import JSONParser
+from rest_framework.parsers import FormParser, JSONParser, MultiPartParser
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
 
+from catalogue.api import paths
+from catalogue.dsrs import selectors
 from catalogue.dsrs.declared import (
     MEASURES,
     SIGNED_AMOUNT,
@@ -20,11 +26,25 @@ from catalogue.dsrs.declared import (
     WHOLE_NUMBER,
     WHOLE_NUMBER_IN_WORDS,
     DeclaredTotals,
+    dsr_totals_compared,
+)
+from dsrhub.api.errors import (
+    NO_LENGTH,
+    NOT_THIS_TYPE,
+    READS_CLOSED,
+    TOO_LARGE,
+    ErrorSerializer,
+    WrongParametersSerializer,
 )
 from dsrhub.api.fields import ExactField
 from dsrhub.api.parameters import Parameters
 from dsrhub.texts.marked import Text, gettext_lazy
 from dsrhub.texts.translations import text_lazy
+
+NOT_COMPARED = OpenApiResponse(
+    PolymorphicProxySerializer("NotCompared", [ErrorSerializer, WrongParametersSerializer], None),
+    description="The errors of each total, by its name, or of the body.",
+)
 
 
 class PlainNumberField(serializers.RegexField):
@@ -109,3 +129,35 @@ class ComparedTotalsSerializer(serializers.Serializer[Any]):
 
     def to_representation(self, instance: Any) -> dict[str, Any]:
         return {name: value for name, value in super().to_representation(instance).items() if value is not None}
+
+
+class DSRTotalsView(APIView):
+    # It only reads: the declared totals are in the body, as a client has them in a form or an object.
+    read_methods = ("POST",)
+    parser_classes = [ExactJSONParser, FormParser, MultiPartParser]
+
+    @extend_schema(
+        operation_id="dsrs_totals",
+        summary="Compare the totals of a DSR",
+        tags=["dsrs"],
+        # Forms work too. They are not documented: client generators fail with more than one content type.
+        request={"application/json": TotalsParameters},
+        responses={
+            200: ComparedTotalsSerializer,
+            400: NOT_COMPARED,
+            401: READS_CLOSED,
+            404: paths.NO_DSR,
+            409: OpenApiResponse(ErrorSerializer, description="The import of the DSR failed."),
+            411: NO_LENGTH,
+            413: TOO_LARGE,
+            415: NOT_THIS_TYPE,
+        },
+    )
+    def post(self, request: Request, id: str) -> Response:
+        """Compare the totals of a DSR with those that a service declares, such as for a settlement.
+
+        It changes nothing, and is for everyone who may read. At least one total is needed. All numbers are exact.
+        """
+        declared = declared_of(TotalsParameters.of(request.data))
+        compared = dsr_totals_compared(dsr=selectors.dsr_get(dsr_number=paths.dsr_number(id)), declared=declared)
+        return Response(ComparedTotalsSerializer(compared).data)

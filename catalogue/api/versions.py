@@ -11,7 +11,7 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from catalogue.api import paths
-from catalogue.api.serializers import WithoutBlank
+from catalogue.api.fields import WithoutBlank
 from catalogue.dsrs.selectors import dsr_get
 from catalogue.dsrs.versions.differences import VersionDifference, recordings_difference, version_difference
 from catalogue.dsrs.versions.selectors import kept_until, version_get, version_list, versions_by_dsr

@@ -4,7 +4,6 @@ import re
 from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 from decimal import Decimal
-from functools import reduce
 from typing import Protocol
 
 from catalogue.exceptions import DSRFailed
@@ -12,7 +11,7 @@ from catalogue.models import DSR
 from dsrhub.exceptions import InvalidArgument
 from dsrhub.texts.marked import Text
 from dsrhub.texts.marked import gettext_lazy as _
-from dsrhub.values.numbers import AMOUNT, DECIMALS, INTEGER_DIGITS, WIDE, difference
+from dsrhub.values.numbers import AMOUNT, DECIMALS, INTEGER_DIGITS, difference, exact_sum
 
 MEASURES = ("lines", "usages", "revenue")
 # As regular expressions.
@@ -84,13 +83,9 @@ def found_totals(parts: Collection[HasTotals], currencies: Iterable[str]) -> Fou
     has_one_currency = len(set(currencies)) == 1
     return FoundTotals(
         Decimal(sum(part.line_count for part in parts)),
-        _sum(part.total_usages for part in parts),
-        _sum(part.total_revenue for part in parts) if has_one_currency else None,
+        exact_sum(part.total_usages for part in parts),
+        exact_sum(part.total_revenue for part in parts) if has_one_currency else None,
     )
-
-
-def _sum(amounts: Iterable[Decimal]) -> Decimal:
-    return reduce(WIDE.add, amounts, Decimal(0))
 
 
 @dataclass(frozen=True)

@@ -3,11 +3,11 @@
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date
-from typing import NamedTuple
+from datetime import date, datetime
+from typing import NamedTuple, TypeVar
 
 from django.contrib.auth.models import AnonymousUser, User
-from django.db.models import Count, Exists, OuterRef, Q
+from django.db.models import Count, Exists, Min, OuterRef, Q
 
 from catalogue.exceptions import DSRNotFound
 from catalogue.lines.gathering import lines_gathered, places_of
@@ -18,6 +18,9 @@ from catalogue.querysets import DSRQuerySet, require_order
 from dsrhub.database.statements import rows_of
 from dsrhub.exceptions import InvalidArgument
 from dsrhub.texts.marked import gettext_lazy as _
+
+# What belongs to a DSR.
+Part = TypeVar("Part", ReportProblem, UseTypeTotal)
 
 
 class ListedDSR(NamedTuple):
@@ -47,6 +50,25 @@ WHERE (%(after)s IS NULL OR dsr.id > %(after)s) ORDER BY dsr.id LIMIT %(limit)s
 def dsr_list(*, after: int | None = None, limit: int | None = None) -> list[ListedDSR]:
     """The next `limit` DSRs behind an id, or all of them; failed DSRs are included."""
     return [ListedDSR._make(row) for row in rows_of(DSRS, after=after, limit=limit)]
+
+
+class DSRCounts(NamedTuple):
+    """How many DSRs have each status, and how many of them are not catalogued yet, the oldest one `since` a time."""
+
+    by_status: dict[str, int]
+    uncatalogued: int
+    since: datetime | None
+
+
+def dsr_counts() -> DSRCounts:
+    uncatalogued = Q(status=DSR.Status.INGESTED, is_catalogued=False)
+    counts = DSR.objects.aggregate(
+        uncatalogued=Count("pk", filter=uncatalogued),
+        since=Min("imported_at", filter=uncatalogued),
+        **{status.value: Count("pk", filter=Q(status=status)) for status in DSR.Status},
+    )
+    by_status = {status.value: counts[status.value] for status in DSR.Status}
+    return DSRCounts(by_status, counts["uncatalogued"], counts["since"])
 
 
 def dsr_get(*, dsr_number: int) -> DSR:
@@ -185,28 +207,37 @@ def lines_by_dsr(dsrs: Sequence[DSR], *, after: int, limit: int) -> Mapping[int,
     return {number: by_dsr[number] for number in present}
 
 
-PROBLEMS = """
-SELECT problem.*
+# The next rows of each DSR in a table of what belongs to DSRs.
+PARTS = """
+SELECT part.*
 FROM unnest(%(dsrs)s::integer[]) AS dsr (id) CROSS JOIN LATERAL (
-    SELECT * FROM catalogue_reportproblem
+    SELECT * FROM {table}
     WHERE dsr_id = dsr.id AND (%(after)s IS NULL OR id > %(after)s) ORDER BY id LIMIT %(limit)s
-) AS problem
-ORDER BY problem.dsr_id, problem.id
+) AS part
+ORDER BY part.dsr_id, part.id
 """
+
+
+def _parts(model: type[Part], dsrs: Sequence[DSR], after: int | None, limit: int) -> list[Part]:
+    parameters = {"dsrs": [dsr.pk for dsr in dsrs], "after": after, "limit": limit}
+    return list(model._default_manager.raw(PARTS.format(table=model._meta.db_table), parameters))
+
+
+def _by_dsr(parts: Iterable[Part]) -> Mapping[int, list[Part]]:
+    by_dsr = defaultdict(list)
+    for part in parts:
+        if part.dsr_id is not None:
+            by_dsr[part.dsr_id].append(part)
+    return by_dsr
 
 
 def problems_by_dsr(
     dsrs: Sequence[DSR], *, after: int | None, limit: int, user: User | AnonymousUser
 ) -> Mapping[int, list[ReportProblem]]:
     """The next `limit` problems of each DSR behind the problem with id `after`, as the user may see them."""
-    parameters = {"dsrs": [dsr.pk for dsr in dsrs], "after": after, "limit": limit}
-    problems = list(ReportProblem.objects.raw(PROBLEMS, parameters))
+    problems = _parts(ReportProblem, dsrs, after, limit)
     _hide_cells(problems, dsrs, user)
-    by_dsr = defaultdict(list)
-    for problem in problems:
-        if problem.dsr_id is not None:
-            by_dsr[problem.dsr_id].append(problem)
-    return by_dsr
+    return _by_dsr(problems)
 
 
 def problem_counts_by_dsr(dsrs: Sequence[DSR]) -> Mapping[int, int]:
@@ -215,23 +246,9 @@ def problem_counts_by_dsr(dsrs: Sequence[DSR]) -> Mapping[int, int]:
     return dict(kept.values_list("dsr").annotate(Count("id")))
 
 
-USE_TYPES = """
-SELECT total.*
-FROM unnest(%(dsrs)s::integer[]) AS dsr (id) CROSS JOIN LATERAL (
-    SELECT * FROM catalogue_usetypetotal
-    WHERE dsr_id = dsr.id AND (%(after)s IS NULL OR id > %(after)s) ORDER BY id LIMIT %(limit)s
-) AS total
-ORDER BY total.dsr_id, total.id
-"""
-
-
 def use_type_totals_by_dsr(dsrs: Sequence[DSR], *, after: int | None, limit: int) -> Mapping[int, list[UseTypeTotal]]:
     """The next `limit` totals of each DSR by use type, behind the one with id `after`."""
-    by_dsr = defaultdict(list)
-    parameters = {"dsrs": [dsr.pk for dsr in dsrs], "after": after, "limit": limit}
-    for total in UseTypeTotal.objects.raw(USE_TYPES, parameters):
-        by_dsr[total.dsr_id].append(total)
-    return by_dsr
+    return _by_dsr(_parts(UseTypeTotal, dsrs, after, limit))
 
 
 def use_type_counts_by_dsr(dsrs: Sequence[DSR]) -> Mapping[int, int]:

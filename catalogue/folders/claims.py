@@ -110,7 +110,7 @@ class Claims:
 
 
 def result_read(store: Store, folder: str, *, largest: int = LARGEST_RESULT) -> dict[str, Any]:
-    """What the result of a delivery says; empty where there is none that can be read, or a larger one."""
+    """What the result of a delivery says; empty if it is missing, unreadable or too large."""
     try:
         result = json.loads(store.read(folder, RESULT, largest) or b"{}")
     except ValueError:

@@ -15,9 +15,9 @@ from catalogue.exceptions import DeliveryFailed, DeliveryGivenUp
 from catalogue.folders.arriving import is_semaphore
 from catalogue.folders.claims import DONE, REFUSED, Claim, Claims
 from catalogue.folders.results import facts_json, loaded_json, refused_json, text_of
+from catalogue.imports.loading.choices import Choices
 from catalogue.imports.loading.contexts import settled_contexts
 from catalogue.imports.loading.outcome import ImportReport
-from catalogue.imports.loading.steps import Choices
 from catalogue.imports.queue.progress import Interrupted, StepProgress
 from catalogue.imports.services import DeliveredFile, delivery_import
 from catalogue.reports.contexts import SalesContext

@@ -16,12 +16,12 @@ from catalogue.folders.arriving import Arrivals, Arrived, stem
 from catalogue.folders.claims import Claim, Claims
 from catalogue.folders.delivering import Delivering, Fate
 from catalogue.imports.grouping import file_part, parts_group
-from catalogue.imports.loading.steps import Choices
-from catalogue.imports.queue.worker import lost_machine_notice
+from catalogue.imports.loading.choices import Choices
 from catalogue.models import DropFolder
 from catalogue.reports.contexts import MessagePart
 from dsrhub.actors import Actor, Door
 from dsrhub.database import locks
+from dsrhub.database.sessions import lost_machine_notice
 from dsrhub.files.disk import NotARegularFile
 from dsrhub.logs.server import working_as
 from dsrhub.stores.addresses import Address

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from catalogue.exceptions import NoReportFound
-from catalogue.imports.loading.choosing import is_recognised
+from catalogue.imports.recognition import is_recognised
 from catalogue.reports.formats.registry import file_endings, has_report_ending, why_never_imported
 from dsrhub.files.disk import FoundFile, ends_in, files_below
 from dsrhub.texts.marked import Text

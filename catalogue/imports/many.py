@@ -19,9 +19,9 @@ from django.db import DEFAULT_DB_ALIAS, Error, connection, connections
 from django.db.backends.base.base import BaseDatabaseWrapper
 
 from catalogue.imports.grouping import FoundDelivery, deliveries_of
+from catalogue.imports.loading.choices import Choices
 from catalogue.imports.loading.contexts import settled_contexts
 from catalogue.imports.loading.outcome import ImportReport
-from catalogue.imports.loading.steps import Choices
 from catalogue.imports.services import DeliveredFile, delivery_import
 from catalogue.models import TemplateVersion
 from catalogue.reports.contexts import SalesContext

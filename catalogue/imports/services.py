@@ -13,11 +13,14 @@ from catalogue.dsrs.declared import NOTHING_DECLARED, DeclaredTotals
 from catalogue.dsrs.events import failure_tell
 from catalogue.dsrs.services import dsr_remove, problems_keep
 from catalogue.exceptions import InvalidReportName, NameLooksAlike, ReportRefused
-from catalogue.imports.loading.choosing import delivery_format
+from catalogue.imports.loading.choices import Choices
 from catalogue.imports.loading.contexts import SettledContents, contents_settle
+from catalogue.imports.loading.incoming import Incoming
 from catalogue.imports.loading.outcome import ImportReport, import_count
+from catalogue.imports.loading.refusals import refusal_of_errors
 from catalogue.imports.loading.rows import delivery_fields, key_fields
-from catalogue.imports.loading.steps import Choices, DeliveryLoad, refusal_of_errors
+from catalogue.imports.loading.steps import DeliveryLoad
+from catalogue.imports.recognition import delivery_format
 from catalogue.lines.arriving import lines_arriving
 from catalogue.models import DSR, RejectedDelivery, TemplateVersion
 from catalogue.reports.delivery import LONGEST_NAME, DamagedDelivery, Delivery, Progress
@@ -135,7 +138,7 @@ def _imported(
         if not choices.dry_run:
             _rejection_keep(name, error, problems, choices.user)
         raise
-    return _loaded(DeliveryLoad(deliveries, report_format, contents, problems, choices), progress, when_read)
+    return _loaded(Incoming(deliveries, report_format, contents, problems, choices), progress, when_read)
 
 
 def _described(
@@ -168,25 +171,25 @@ def _require_text(name: str) -> None:
         )
 
 
-def _loaded(load: DeliveryLoad, progress: Progress | None, when_read: Callable[[], object] | None) -> ImportReport:
+def _loaded(incoming: Incoming, progress: Progress | None, when_read: Callable[[], object] | None) -> ImportReport:
     """Load a delivery in a transaction of its own, and keep its failure in another one."""
-    dry_run = load.choices.dry_run
+    dry_run = incoming.choices.dry_run
     try:
         # Durable: inside another transaction, a failure could not be kept, nor locks be released in time.
         with transaction.atomic(durable=True), lines_arriving(dry_run=dry_run) as arrival:
-            report = load.run(arrival, progress, when_read)
+            report = DeliveryLoad(incoming).run(arrival, progress, when_read)
             # The delivery is in: its earlier failure is outdated, and that of its files without the others.
-            for delivery in load.deliveries:
+            for delivery in incoming.deliveries:
                 _failure_forget(delivery.name)
             if dry_run:
                 transaction.set_rollback(True)
     except ReportRefused as refusal:
         if not dry_run:
-            _failure_keep(load, refusal)
+            _failure_keep(incoming, refusal)
         raise
     except NameLooksAlike as error:
         if not dry_run:
-            _rejection_keep(load.name, error, load.problems, load.choices.user)
+            _rejection_keep(incoming.name, error, incoming.problems, incoming.choices.user)
         raise
     return report
 
@@ -212,22 +215,22 @@ def _rejection_keep(name: str, error: DsrhubError, problems: ProblemLog, user: U
         failure_tell(name=name, code=error.code, problems=problems)
 
 
-def _failure_keep(load: DeliveryLoad, refusal: ReportRefused) -> None:
+def _failure_keep(incoming: Incoming, refusal: ReportRefused) -> None:
     """Keep a failed DSR and its problems, in place of the last failure of the same file."""
-    name, problems, user = load.name, load.problems, load.choices.user
-    if not load.is_direct:
+    name, problems, user = incoming.name, incoming.problems, incoming.choices.user
+    if not incoming.is_direct:
         # A file has one failed DSR at most: its contexts fail together, as a delivery.
         _rejection_keep(name, refusal, problems, user)
         return
     with transaction.atomic():
-        load.lock_keys()
+        incoming.lock_keys()
         _failure_forget(name)
         dsr = DSR.objects.create(
             status=DSR.Status.FAILED,
             error_count=problems.error_count,
             warning_count=problems.warning_count,
-            **delivery_fields(load.deliveries[0], user),
-            **key_fields(load.contexts[0]),
+            **delivery_fields(incoming.deliveries[0], user),
+            **key_fields(incoming.contexts[0]),
         )
         problems_keep(problems.kept, dsr=dsr)
         failure_tell(name=name, code=refusal.code, problems=problems, dsr=dsr)

@@ -13,7 +13,7 @@ from catalogue.lines.layout import HAS_EXTENSION, PARENT_TABLE
 from dsrhub.database.statements import composed, execute, rows_of
 from dsrhub.texts.marked import gettext_lazy as _
 
-# How many shards each node gets, so that a cluster can grow to as many times its nodes without being spread anew.
+# How many shards each node gets. A cluster can grow to this many times its nodes before it must be spread again.
 SHARDS_OF_NODE = 4
 
 EXTENSION = "SELECT extversion FROM pg_extension WHERE extname = 'citus'"

@@ -49,7 +49,7 @@ SELECT {columns} FROM key JOIN catalogue_usageline AS line
 WHERE partition = ANY(%(partitions_gathered)s::integer[]) AND dsr_id + 0 = ANY(%(ids_gathered)s::integer[])
 """
 
-# Each batch of a walk has so many times the keys of the one before it.
+# Each batch of a walk has this many times the keys of the batch before it.
 BATCH_GROWTH = 4
 
 numbers = count(1)

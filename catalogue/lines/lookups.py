@@ -17,7 +17,7 @@ from catalogue.lines.attached import partitions_met
 from catalogue.lines.gathering import HasLines, Lines, lines_gathered, places_of
 from catalogue.lines.scope import IngestedDSR
 from catalogue.models import DSR, UsageLine
-from catalogue.querysets import HEADER_LINE
+from catalogue.reports.formats.interface import HEADER_LINE
 from dsrhub.database.pages import PAGE_BYTES, CutShort, bytes_of, is_small
 from dsrhub.database.statements import rows_of
 from dsrhub.exceptions import AnswerTooLarge

@@ -17,6 +17,7 @@ from psycopg2 import sql
 from catalogue.lines import layout
 from catalogue.lines.arriving import IN_TRANSACTION, Arrival
 from catalogue.models import DSR, SHARED_PARTITION, AbstractDSR, IncomingLines
+from catalogue.reports.formats.interface import FIRST_LINE
 from catalogue.reports.problems import LONGEST_VALUE
 from dsrhub.database import locks
 from dsrhub.database.planner import analyze_if_changed
@@ -25,8 +26,6 @@ from dsrhub.database.statements import composed, execute, rows_of, wait_for_lock
 PARENT = sql.Identifier("catalogue_usageline")
 SHARED_TABLE = "catalogue_usageline_shared"
 SHARED = sql.Identifier(SHARED_TABLE)
-# The header is line 1.
-FIRST_LINE = 2
 # A sample of 3,000 lines tells the planner enough: no plan depends on more than what is rare or frequent.
 STATISTICS_TARGET = 10
 

@@ -10,7 +10,7 @@ from dsrhub.values.fields import NumericField
 class KeptRanking(models.Model):
     """A cached ranking: resources by their revenue in EUR, in one state of the DSRs.
 
-    See `catalogue.ranking.cached.kept`.
+    See `catalogue.ranking.cached.cache`.
     Its rows are in a shared table that has no model, or in a table of their own. All of these tables are unlogged: a
     crash of the server empties them.
     """
@@ -89,7 +89,7 @@ class AskedScope(models.Model):
 class KeptArtists(models.Model):
     """A cached ranking of artists, in one state of the DSRs, with its totals in EUR.
 
-    See `catalogue.ranking.cached.kept`.
+    See `catalogue.ranking.cached.cache`.
     Its rows are in a table that has no model. Both tables are unlogged: a crash of the server empties them.
     """
 

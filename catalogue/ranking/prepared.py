@@ -12,7 +12,7 @@ from django.utils import timezone
 from catalogue.lines.scope import ALL, IngestedDSR, Scope, scope_state
 from catalogue.models import DSR, AskedScope, KeptRanking, LeftoverLines, Resource, SupersededDSR
 from catalogue.ranking.cached.asked import REMEMBERED_FOR, scopes_forget
-from catalogue.ranking.cached.kept import build_now, drop_surplus
+from catalogue.ranking.cached.cache import build_now, drop_surplus
 from catalogue.ranking.cached.resources import PreparedQuestion, TopQuestion
 from catalogue.ranking.selectors import LARGEST_PERCENTILE
 from catalogue.ranking.services import wanted_rankings_wait

@@ -2,14 +2,40 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any, NamedTuple
+
+from django.db.models import Count, Sum
 
 from catalogue.lines.scope import ALL, Scope
-from catalogue.ranking.cached.kept import found_or_built
+from catalogue.models import KeptArtists, KeptRanking, WantedArtists, WantedRanking
+from catalogue.ranking.cached.cache import found_or_built
 from catalogue.ranking.cached.resources import Ranking, TopQuestion
 from dsrhub.exceptions import InvalidArgument
 from dsrhub.texts.marked import gettext_lazy as _
 
 LARGEST_PERCENTILE = 100
+
+
+class RankingCounts(NamedTuple):
+    """How many rankings of a kind are cached, with how many rows in all, and how many are queued."""
+
+    cached: int
+    rows: int
+    queued: int
+
+
+def ranking_counts() -> dict[str, RankingCounts]:
+    """The cached and the queued rankings, by what they rank."""
+    kinds: dict[str, tuple[Any, Any]] = {
+        "resources": (KeptRanking, WantedRanking),
+        "artists": (KeptArtists, WantedArtists),
+    }
+    return {kind: _counts(cached, wanted) for kind, (cached, wanted) in kinds.items()}
+
+
+def _counts(cached: Any, wanted: Any) -> RankingCounts:
+    found = cached.objects.aggregate(count=Count("pk"), rows=Sum("row_count", default=0))
+    return RankingCounts(found["count"], found["rows"], wanted.objects.count())
 
 
 @contextmanager

@@ -14,7 +14,8 @@ from django.utils import timezone
 
 from catalogue.exceptions import InvalidRateFile
 from catalogue.models import DSR, Currency, EcbRate, RateMethod
-from catalogue.rates.services import RatesChanged, ReplacedRate, dsrs_rerate, is_rate, loaded_until, rates_lock
+from catalogue.rates.periods import is_rate, loaded_until
+from catalogue.rates.services import RatesChanged, ReplacedRate, dsrs_rerate, rates_lock
 from dsrhub.files.disk import NotARegularFile, file_open
 from dsrhub.logs.audit import audit
 from dsrhub.models import Action

@@ -9,7 +9,8 @@ from django.db.models import Count, Func, QuerySet, Sum, Value
 
 from catalogue.exceptions import ExchangeRateIncomplete, ExchangeRateMissing
 from catalogue.models import DSR, EcbRate, RateMethod
-from catalogue.rates.services import EURO, ExchangeRate, dsrs_of_period, ecb_exchange_rate, operator_source
+from catalogue.rates.periods import EURO, ExchangeRate, ecb_exchange_rate, operator_source
+from catalogue.rates.services import dsrs_of_period
 from dsrhub.values.fields import NumericField
 
 FIRST_DSRS = 20

@@ -35,6 +35,11 @@ def template_version(template: Template, number: int | None = None) -> TemplateV
     return version
 
 
+def latest_version(name: str) -> TemplateVersion:
+    """The latest version of the template of this name. Raises TemplateNotFound."""
+    return template_version(template_named(name))
+
+
 def active_versions() -> list[TemplateVersion]:
     """The latest version of each active template, with its template, by name."""
     latest = TemplateVersion.objects.filter(template__is_active=True, number=F("template__version_number"))

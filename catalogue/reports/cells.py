@@ -10,6 +10,7 @@ from dsrhub.values.numbers import DECIMALS, INTEGER_DIGITS
 # would fill the memory of a server.
 LONGEST_CELL = 4096
 
+CONTROL_CHARACTER = re.compile(r"[\x00-\x1f\x7f]")
 NUMBER = re.compile(
     r"(?P<sign>[+-]?)(?:(?P<whole>[0-9]+)(?:\.(?P<part>[0-9]*))?|\.(?P<only>[0-9]+))(?:[eE](?P<power>[+-]?[0-9]+))?"
 )
@@ -27,6 +28,15 @@ class CellError(ValueError):
     def __init__(self, code: ErrorCode) -> None:
         super().__init__(code)
         self.code = code
+
+
+def fault_in_utf8(text: bytes) -> int | None:
+    """The position of the first byte that is no UTF-8; None if there is none."""
+    try:
+        text.decode()
+    except UnicodeDecodeError as error:
+        return error.start
+    return None
 
 
 def check_length(cell: str) -> None:

@@ -1,14 +1,12 @@
 """What a search of resources asks for, and what it finds."""
 
 from dataclasses import dataclass
-from decimal import Context, Decimal
+from decimal import Decimal
 from enum import StrEnum
 from typing import Any, NamedTuple
 
 from catalogue.lines.scope import ALL, Scope
-
-# Wide enough for any sum: only the zeros behind the last decimal go.
-WIDE = Context(prec=500)
+from dsrhub.values.numbers import WIDE
 
 Place = tuple[Any, ...]
 
@@ -108,6 +106,7 @@ class TopResource:
 
 
 def resource_sums_of(usages: Decimal | int | None, revenue_eur: Decimal | None, report_count: int) -> ResourceSums:
+    # Only the zeros behind the last decimal go.
     revenue_eur = None if revenue_eur is None else revenue_eur.normalize(WIDE)
     return ResourceSums(whole_number(usages), revenue_eur, report_count)
 

@@ -1,4 +1,4 @@
-"""A session of the database beside that of the thread, with transactions of its own."""
+"""Sessions of the database: that of the thread, and others beside it."""
 
 from collections.abc import Iterator
 from contextlib import suppress
@@ -7,11 +7,19 @@ from typing import Any
 from django.db import Error, connection
 
 from dsrhub.database.copy import BlockStream
-from dsrhub.database.statements import Statement, execute_in, nodes_required, rows_in
+from dsrhub.database.statements import Statement, execute, execute_in, nodes_required, rows_in
+
+
+def lost_machine_notice() -> None:
+    """Let the server notice in a minute, and not after hours, that the machine of this session is gone."""
+    execute("SET tcp_keepalives_idle = 30; SET tcp_keepalives_interval = 10; SET tcp_keepalives_count = 3")
 
 
 class OwnSession:
-    """The first statement begins a transaction, and so does the first one after `commit`. `close` rolls back."""
+    """A session beside that of the thread, with transactions of its own.
+
+    The first statement begins a transaction, and so does the first one after `commit`. `close` rolls back.
+    """
 
     def __init__(self) -> None:
         self._connection = connection.copy()

@@ -4,7 +4,7 @@ import errno
 import hashlib
 import io
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from stat import S_ISREG
@@ -137,6 +137,11 @@ def file_sha256(path: Path, folder: Path | None = None) -> str:
     """The SHA-256 of the bytes of a file, as hexadecimal digits. `folder` is that of `file_open`."""
     with file_open(path, folder) as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def joined_sha256(hashes: Sequence[str]) -> str:
+    """The hash of several files that belong together: that of their hashes. A single file has its own."""
+    return hashes[0] if len(hashes) == 1 else hashlib.sha256(" ".join(hashes).encode()).hexdigest()
 
 
 class FileBytes(io.RawIOBase):

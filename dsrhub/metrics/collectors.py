@@ -6,11 +6,13 @@ An application adds a module to METRICS of the settings. Its `STORED` are the co
 
 import logging
 from collections.abc import Iterator, Mapping
+from datetime import datetime
 from importlib import import_module
 from typing import Any
 
 from django.conf import settings
 from django.db import DatabaseError
+from django.utils import timezone
 from prometheus_client import Metric
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 from prometheus_client.registry import Collector
@@ -45,6 +47,11 @@ def gauge(name: str, help_text: str, value: float) -> Metric:
     family = GaugeMetricFamily(name, help_text)
     family.add_metric([], value)
     return family
+
+
+def age(name: str, help_text: str, since: datetime | None) -> Metric:
+    """How many seconds ago something happened; 0 for nothing."""
+    return gauge(name, help_text, max((timezone.now() - since).total_seconds(), 0) if since else 0)
 
 
 def gauges(name: str, help_text: str, labels: tuple[str, ...], values: Mapping[Any, float]) -> Metric:

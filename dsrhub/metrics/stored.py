@@ -38,6 +38,10 @@ class StoredTime(Stored):
     def set(self, seconds: float) -> None:
         StoredValue.objects.update_or_create(name=self.name, labels=[], defaults={"value": seconds})
 
+    def get(self) -> float | None:
+        """None if it never happened."""
+        return StoredValue.objects.filter(name=self.name, labels=[]).values_list("value", flat=True).first()
+
 
 class Addition(NamedTuple):
     """What a counter grows by. `values` are those of its labels, in their order."""

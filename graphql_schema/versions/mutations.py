@@ -26,8 +26,8 @@ class RevertToVersion(graphene.Mutation):
 
     @staticmethod
     def mutate(root: Any, info: GraphQLResolveInfo, id: str) -> dict[str, Any]:
-        require_permissions(info.context.user, "catalogue.change_dsr")
-        return {"id": id, "dsr_count": len(version_revert(version_number=parse_id("id", id)))}
+        user = require_permissions(info.context.user, "catalogue.change_dsr")
+        return {"id": id, "dsr_count": len(version_revert(version_number=parse_id("id", id), user=user))}
 
 
 class DeleteVersion(graphene.Mutation):

@@ -144,6 +144,11 @@ def days_refresh(usage_type: UsageType, days: Collection[date]) -> int:
     return int(count)
 
 
+def marks_count(*, limit: int) -> int:
+    """How many changes there are since the last refresh: no more than `limit`, as the table of marks has no index."""
+    return UsageMark.objects.values("usage_type")[:limit].count()
+
+
 def days_mark(usage_type: UsageType, days: Iterable[date]) -> None:
     """Mark whole days, so that the next refresh rebuilds their aggregates."""
     UsageMark.objects.bulk_create(

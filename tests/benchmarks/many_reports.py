@@ -13,7 +13,7 @@ from django.db import connection, transaction
 
 from catalogue.dsrs.selectors import dsr_lines, dsr_list
 from catalogue.models import DSR, UsageLine
-from catalogue.querysets import HEADER_LINE
+from catalogue.reports.formats.interface import HEADER_LINE
 from tests.benchmarks.report_questions import rankings_clear
 from tests.catalogue.ranking.helpers import top_resources
 

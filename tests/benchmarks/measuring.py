@@ -28,7 +28,8 @@ logging.disable(logging.INFO)
 import psutil
 from django.db import connection
 
-from catalogue.reports.samples import CONCENTRATED, EVEN, Shape, sample_list, samples_write
+from catalogue.reports.samples.lines import CONCENTRATED, EVEN, Shape
+from catalogue.reports.samples.reports import sample_list, samples_write
 
 MEBIBYTE = 1024 * 1024
 TIMES = 5

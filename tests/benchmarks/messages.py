@@ -27,7 +27,8 @@ from tests.benchmarks.measuring import (  # isort: skip
 from django.db import connection
 
 from catalogue.models import DSR
-from catalogue.reports.message_samples import message_list, message_write
+from catalogue.reports.samples.messages import message_list
+from catalogue.reports.samples.writing import message_write
 from catalogue.resources.services import catalogue_refresh
 from tests.benchmarks.report_imports import JOBS, Imported, everything_delete, in_own_process
 from tests.benchmarks.report_questions import asked_uncached

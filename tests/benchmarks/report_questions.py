@@ -24,13 +24,13 @@ from catalogue.dsrs.previous import previous_reports
 from catalogue.dsrs.selectors import dsr_lines
 from catalogue.dsrs.services import dsr_delete
 from catalogue.dsrs.versions.differences import recordings_difference
+from catalogue.imports.loading.choices import Choices
 from catalogue.imports.loading.reverting import version_revert
-from catalogue.imports.loading.steps import Choices
 from catalogue.imports.services import DeliveredFile, delivery_import
 from catalogue.models import DSR, Resource, SupersededDSR
 from catalogue.ranking.artists.selectors import ArtistQuestion
-from catalogue.ranking.cached.kept import drop_surplus
-from catalogue.ranking.cached.resources import rankings_drop_surplus
+from catalogue.ranking.cached.cache import drop_surplus
+from catalogue.ranking.cached.resources import TopQuestion
 from catalogue.reports.contexts import SalesContext
 from catalogue.resources.services import catalogue_refresh
 from dsrhub.urls import urlpatterns as product_urls
@@ -127,7 +127,7 @@ def asked_uncached(address: str) -> tuple[float, float, int]:
 
 def rankings_clear() -> None:
     with override_settings(DSRHUB_KEPT_RANKING_ROWS=0):
-        rankings_drop_surplus()
+        drop_surplus(TopQuestion)
         drop_surplus(ArtistQuestion)
 
 

@@ -11,7 +11,7 @@
 
 from pathlib import Path
 
-from catalogue.imports.loading.steps import Choices
+from catalogue.imports.loading.choices import Choices
 from catalogue.imports.services import DeliveredFile, delivery_import
 from catalogue.models import DSR, ReportMessage
 

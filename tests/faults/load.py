@@ -37,7 +37,7 @@ from django.core.management import call_command
 from django.db import connection
 
 from catalogue.models import DSR, Resource
-from catalogue.reports.samples import sample_list, sample_write
+from catalogue.reports.samples.reports import sample_list, sample_write
 from tests.faults.load_writers import Writers
 from tests.processes import database_url
 from tests.webhooks.receiver import Receiver

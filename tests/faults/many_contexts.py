@@ -28,7 +28,8 @@ import psycopg2
 from django.core.management import call_command
 from django.db import connection
 
-from catalogue.reports.message_samples import SampleMessage, message_list, message_write
+from catalogue.reports.samples.messages import SampleMessage, message_list
+from catalogue.reports.samples.writing import message_write
 from tests.faults.server import PAUSE, Server
 
 PROJECT = Path(__file__).resolve().parent.parent.parent

@@ -36,7 +36,7 @@ import psycopg2
 from django.core.management import call_command
 from django.db import connections
 
-from catalogue.reports.samples import sample_list, sample_write
+from catalogue.reports.samples.reports import sample_list, sample_write
 from tests.faults.server import PATIENCE, PAUSE, Server
 from tests.faults.state import assert_catalogued, ingested, used
 

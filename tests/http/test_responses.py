@@ -6,7 +6,8 @@ import pytest
 from django.http import HttpResponse
 from django.test import Client, RequestFactory
 
-from catalogue.api import serializers, views
+from catalogue.api import contract
+from catalogue.api.questions import percentile
 from dsrhub.http.responses import CachingMiddleware
 from tests import recipes
 from tests.catalogue import recipes as catalogue_recipes
@@ -48,16 +49,16 @@ def test_data_is_compressed_for_clients_that_accept_gzip(client, dsrs, accepted,
 
 
 def test_a_streamed_answer_stays_streamed_and_closes_its_ranking(client, tmp_path, monkeypatch):
-    for module, name in ((serializers, "FIRST_PIECE"), (serializers, "PIECE"), (views, "FIRST_PIECE")):
+    for module, name in ((contract, "FIRST_PIECE"), (contract, "PIECE"), (percentile, "FIRST_PIECE")):
         monkeypatch.setattr(module, name, 2)
     import_report(tmp_path, ES_JANUARY, *[line(f"id{n}", title="title" * 9, revenue="1") for n in range(9)])
     closed = []
-    close = views.Pieces.__init__
+    close = percentile.Pieces.__init__
 
     def noting(self, pieces, given):
         close(self, pieces, lambda: closed.append(given()))
 
-    monkeypatch.setattr(views.Pieces, "__init__", noting)
+    monkeypatch.setattr(percentile.Pieces, "__init__", noting)
     plain = client.get("/resources/percentile/100").getvalue()
     response = client.get("/resources/percentile/100", headers=GZIP)
     assert response.streaming

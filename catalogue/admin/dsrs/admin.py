@@ -35,7 +35,7 @@ from catalogue.admin.dsrs.page import dsr_page
 from catalogue.admin.exports import EXPORTS_OF_DSRS, DSRExportForm
 from catalogue.admin.filters import MessageFilter, RevenueKindFilter, UseTypeFilter
 from catalogue.admin.folders import FoldersPage
-from catalogue.admin.imports.admin import ReportImportMixin, may_replace
+from catalogue.admin.imports.button import ReportImportMixin, may_replace
 from catalogue.admin.parts import dsr_or_404
 from catalogue.admin.questions import QuestionPages
 from catalogue.admin.versions import may_revert

@@ -21,7 +21,7 @@ from catalogue.admin.parts import dsr_or_404
 from catalogue.dsrs.selectors import dsr_lines
 from catalogue.lines.lookups import LineSearch, lines_found
 from catalogue.models import DSR, UsageLine
-from catalogue.querysets import HEADER_LINE
+from catalogue.reports.formats.interface import HEADER_LINE
 from catalogue.resources.isrcs import searched_isrcs
 from dsrhub.database.pages import CutShort
 from dsrhub.database.time_limits import OutOfTime, answered_within

@@ -18,8 +18,8 @@ from catalogue.admin.cells import problem_counts
 from catalogue.admin.declared import DeclaredForm
 from catalogue.admin.excerpts import delivered_line
 from catalogue.imports.loading.values import value_text
-from catalogue.imports.queue.preview import earlier_ids, found_in, shown_dsrs
 from catalogue.imports.queue.selectors import JobProgress, job_progress
+from catalogue.imports.queue.shown import earlier_ids, found_in, shown_dsrs
 from catalogue.models import DSR, ImportJob, ReportProblem
 from catalogue.rates.sources import source_text
 from catalogue.reports.formats.registry import explanation

@@ -18,8 +18,10 @@ from django.utils.translation import ngettext
 
 from catalogue.admin.cells import link
 from catalogue.admin.dsr_groups import DSRGroupAdmin
-from catalogue.admin.imports.admin import check_again
+from catalogue.admin.imports.at_once import check_again
 from catalogue.admin.rates.tables import impact_table, series_table
+from catalogue.imports.queue.selectors import jobs_of_upload
+from catalogue.imports.queue.shown import lacks_rate
 from catalogue.models import Currency, EcbRate, OperatorRate, Territory
 from catalogue.rates import impact
 from catalogue.rates import services as rates
@@ -216,7 +218,7 @@ class OperatorRateAdmin(ChangedAsShownAdmin, DeletedByServiceAdmin):
         except Unconfirmed as unconfirmed:
             return self._confirmation(request, unconfirmed)
         saved, upload = getattr(request, "saved_rate", None), request.GET.get("upload", "")
-        if saved is not None and upload.isalnum() and (address := check_again(request, upload=upload, rate=saved)):
+        if saved is not None and upload.isalnum() and (address := _checked_again(request, upload, saved)):
             return HttpResponseRedirect(address)
         return page
 
@@ -286,6 +288,16 @@ class OperatorRateAdmin(ChangedAsShownAdmin, DeletedByServiceAdmin):
     def _notify(self, request: HttpRequest, changed: rates.RatesChanged) -> None:
         text = ngettext("%d DSR has a new rate.", "%d DSRs have a new rate.", changed.dsrs)
         messages.info(request, text % changed.dsrs)
+
+
+def _checked_again(request: HttpRequest, upload: str, rate: OperatorRate) -> str | None:
+    """Check the files of an upload again that were refused without this rate. Return the page of the upload.
+
+    None if there is no such upload, or the user may not import.
+    """
+    jobs = jobs_of_upload(upload) if request.user.has_perm("catalogue.import_dsr") else []
+    check_again(request, [(job, None) for job in jobs if lacks_rate(job, **_key(rate))])
+    return reverse("admin:catalogue_dsr_upload", args=[upload]) if jobs else None
 
 
 def _key(rate: OperatorRate) -> dict[str, Any]:

@@ -17,15 +17,14 @@ from django.utils.text import slugify
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from catalogue.admin.imports.admin import AT_ONCE_SECONDS, run_at_once
+from catalogue.admin.imports.at_once import check_again
 from catalogue.admin.report_templates.changes import version_changes
 from catalogue.admin.report_templates.editor import Editor
-from catalogue.admin.report_templates.forms import CloneForm, DocumentForm, SampleForm
 from catalogue.admin.report_templates.labels import path_label
+from catalogue.admin.report_templates.page_forms import CloneForm, DocumentForm, SampleForm
 from catalogue.admin.report_templates.samples import Sample, sample_add
 from catalogue.exceptions import InvalidTemplate
-from catalogue.imports.queue.jobs import import_job_check_again, job_path
-from catalogue.imports.queue.progress import Deadline
+from catalogue.imports.queue.jobs import job_path
 from catalogue.imports.queue.selectors import jobs_of_upload
 from catalogue.models import Currency, ImportJob, ReportMessage, SupersededMessage, Template, TemplateVersion, Territory
 from catalogue.report_templates import services
@@ -303,15 +302,8 @@ def _checked_again(request: HttpRequest, sample: Sample, template: Template) -> 
 
     The template reads the sample itself, even if others recognise it, too.
     """
-    progress = Deadline(AT_ONCE_SECONDS)
-    for job in jobs_of_upload(sample.upload):
-        if job.state == ImportJob.State.REFUSED:
-            try:
-                import_job_check_again(job=job, template=template if job.name == sample.name else None)
-            except DsrhubError as error:
-                messages.warning(request, error.message)
-            else:
-                run_at_once(job, progress)
+    refused = [job for job in jobs_of_upload(sample.upload) if job.state == ImportJob.State.REFUSED]
+    check_again(request, [(job, template if job.name == sample.name else None) for job in refused])
     return HttpResponseRedirect(reverse("admin:catalogue_dsr_upload", args=[sample.upload]))
 
 

@@ -8,11 +8,12 @@ from django.http import HttpRequest
 
 from catalogue.admin.report_templates.checks import sample_shown
 from catalogue.admin.report_templates.columns import apply_choices
-from catalogue.admin.report_templates.forms import TemplateForm, field_name, form_of
+from catalogue.admin.report_templates.forms import TemplateForm, form_of
 from catalogue.admin.report_templates.labels import DOUBT_PATHS, DOUBT_TEXTS, path_label
+from catalogue.admin.report_templates.parts import field_name
 from catalogue.admin.report_templates.samples import Sample, sample_get
 from catalogue.exceptions import InvalidTemplate, TemplateExists
-from catalogue.imports.loading.choosing import active_formats
+from catalogue.imports.recognition import active_formats
 from catalogue.models import Template, TemplateVersion
 from catalogue.report_templates import services
 from catalogue.report_templates.selectors import template_version

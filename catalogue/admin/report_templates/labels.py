@@ -1,4 +1,4 @@
-"""What people call the parts of a template, by their paths in its definition."""
+"""What people call the parts of a template, by their paths in its definition, and the values of its choices."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -6,6 +6,7 @@ from typing import Any
 from django.utils.text import format_lazy
 from django.utils.translation import gettext_lazy as _
 
+from catalogue.reports.formats.templates.definition import Kind, Negative
 from catalogue.reports.formats.templates.guessing import Doubt
 
 FIELD_LABELS: Mapping[str, Any] = {
@@ -70,6 +71,53 @@ SOURCE_LABELS: Mapping[str, Any] = {
     "constant": _("constant"),
     "values": _("map of values"),
     "languages": _("languages of names"),
+}
+SIGNS = {
+    ",": _("comma ,"),
+    ";": _("semicolon ;"),
+    "\t": _("tab"),
+    "|": _("vertical bar |"),
+    "^": _("caret ^"),
+    "~": _("tilde ~"),
+    ".": _("point ."),
+    " ": _("space"),
+    "'": _("apostrophe '"),
+    '"': _('double quotes "'),
+    "": _("none"),
+}
+ENCODING_LABELS = {
+    "utf-8": "UTF-8",
+    "utf-16": _("UTF-16 with a mark (“Unicode text” of Excel)"),
+    "utf-16-le": "UTF-16 LE",
+    "utf-16-be": "UTF-16 BE",
+    "cp1252": _("Windows-1252 (Western Europe)"),
+    "cp1250": _("Windows-1250 (Central Europe)"),
+    "cp1251": _("Windows-1251 (Cyrillic)"),
+    "cp1253": _("Windows-1253 (Greek)"),
+    "cp1254": _("Windows-1254 (Turkish)"),
+    "iso-8859-1": "ISO 8859-1",
+    "iso-8859-2": "ISO 8859-2",
+    "iso-8859-15": "ISO 8859-15",
+    "mac-roman": "Mac Roman",
+    "shift_jis": "Shift JIS",
+    "gb18030": "GB 18030",
+}
+KIND_LABELS = {
+    Kind.TEXT: _("text (CSV, TSV)"),
+    Kind.XLSX: _("Excel workbook (XLSX)"),
+    Kind.EITHER: _("text or workbook, as each file is"),
+}
+NEGATIVE_LABELS = {
+    Negative.TRAILING_MINUS: _("a minus behind: 1.50-"),
+    Negative.PARENTHESES: _("parentheses: (1.50)"),
+}
+LANGUAGE_LABELS = {
+    "en": "English",
+    "es": "español",
+    "fr": "français",
+    "de": "Deutsch",
+    "it": "italiano",
+    "pt": "português",
 }
 DOUBT_TEXTS: Mapping[str, Any] = {
     Doubt.DECIMAL_SIGN: _("The sample does not tell the decimal sign from the sign for thousands. Compare a total."),

@@ -45,7 +45,7 @@ SEARCH_SECONDS, TOP_SECONDS = 10, 10
 SCOPE_FIELDS = ("territory", "dsp", "period_start", "period_end")
 # A page of something else shows the first recordings, and waits this long for a ranking that is not cached.
 QUICK_TOP, QUICK_SECONDS = 10, 0.5
-# All recordings of so few lines are ranked at once. With more lines, a tenth of the revenue is ranked fast.
+# Up to this many lines, all recordings are ranked at once. With more lines, a tenth of the revenue is ranked fast.
 ALL_RANKED_LINES, QUICK_PERCENTILE = 100_000, 10
 
 # --- Forms -----------------------------------------------------------------------------------------------------

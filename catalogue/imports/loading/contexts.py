@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from catalogue.dsrs.aliases import Aliases
 from catalogue.dsrs.names import SettledNames, names_settle
 from catalogue.exceptions import InvalidReportName
-from catalogue.imports.loading.choosing import delivery_format
+from catalogue.imports.recognition import delivery_format
 from catalogue.models import DSR, Currency, PartyAlias, TemplateVersion, Territory
 from catalogue.reports.contexts import Contents, DescribedContext, MessageFacts, Party, SalesContext
 from catalogue.reports.delivery import DamagedDelivery, Delivery

@@ -11,7 +11,7 @@ from catalogue.dsrs.kept_files import message_file_keep
 from catalogue.dsrs.services import dsr_facts, problems_keep
 from catalogue.imports.loading.placing import LoadedContext
 from catalogue.models import DSR, ReportMessage, RevenueKind, UseTypeTotal
-from catalogue.rates.services import ExchangeRate
+from catalogue.rates.periods import ExchangeRate
 from catalogue.reports.contexts import DescribedContext, MessageFacts, SalesContext
 from catalogue.reports.delivery import Delivery
 from catalogue.reports.problems import ProblemLog

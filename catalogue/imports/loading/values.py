@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 
 from catalogue.dsrs.declared import DIFFERENCE, MEASURE_WORDS
 from catalogue.dsrs.previous import UNLIKE
-from catalogue.rates.services import GAPS, HISTORY_ENDS
+from catalogue.rates.periods import GAPS, HISTORY_ENDS
 from catalogue.reports import delivery
 from catalogue.reports.problems import REST_UNCHECKED, CommonError, CommonWarning
 from catalogue.reports.totals import AMOUNTS

@@ -19,7 +19,7 @@ from django.utils import timezone
 from catalogue.dsrs.declared import MEASURES, DeclaredTotals, differences_text, totals_compared
 from catalogue.exceptions import ImportJobChanged, ReplacementNotChosen, TotalsDiffer
 from catalogue.imports.grouping import file_part
-from catalogue.imports.queue.preview import found_in
+from catalogue.imports.queue.shown import found_in
 from catalogue.imports.queue.waiting import part_fields, require_room, set_gather, set_locked, set_note
 from catalogue.imports.services import DeliveredFile
 from catalogue.models import ImportJob, Template

@@ -4,18 +4,20 @@ Servers and workers of earlier releases read the same values, so their names sta
 page translates them.
 """
 
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, replace
 from decimal import Decimal
 from typing import Any, cast
 
-from catalogue.dsrs.declared import FoundTotals, found_totals
+from catalogue.dsrs.declared import found_totals
 from catalogue.exceptions import InvalidReportName, TemplateAmbiguous
-from catalogue.imports.loading.choosing import delivery_format
 from catalogue.imports.loading.contexts import party_text, settled_contexts
 from catalogue.imports.loading.earlier import find_earlier
 from catalogue.imports.loading.outcome import ImportReport
+from catalogue.imports.queue.problems import by_urgency, code_counts, problem_rows, problems_json
+from catalogue.imports.queue.shown import shown_dsrs
+from catalogue.imports.recognition import delivery_format
 from catalogue.imports.services import DeliveredFile
 from catalogue.models import DSR, ImportJob, TemplateVersion
 from catalogue.reports.contexts import MessageFacts, SalesContext
@@ -23,15 +25,13 @@ from catalogue.reports.delivery import Delivery
 from catalogue.reports.formats.interface import Preview, ReportFormat
 from catalogue.reports.formats.templates.format import TemplateFormat
 from catalogue.reports.problems import CommonError, Problem, shown
-from catalogue.resources.found import WIDE
 from dsrhub.database import locks
 from dsrhub.exceptions import DsrhubError
 from dsrhub.texts.marked import gettext_lazy as _
+from dsrhub.values.numbers import exact_sum
 
-PREVIEW_LINES, PREVIEW_PROBLEMS, PREVIEW_DSRS = 20, 100, 100
+PREVIEW_LINES, PREVIEW_DSRS = 20, 100
 RATE_ERRORS = (CommonError.EXCHANGE_RATE_MISSING, CommonError.EXCHANGE_RATE_INCOMPLETE)
-# The parts of a problem.
-PROBLEM_PARTS = ("level", "code", "line", "column", "value", "file", "excerpt")
 
 
 def findings_keep(
@@ -100,50 +100,10 @@ def _found_json(report: ImportReport) -> dict[str, str | None]:
     return {name: _plain(number) for name, number in asdict(found).items()}
 
 
-def found_in(preview: dict[str, Any]) -> FoundTotals | None:
-    """The totals of a checked delivery. Workers of earlier releases do not store them."""
-    found = preview.get("found")
-    if not found:
-        return None
-    revenue = found["revenue"]
-    return FoundTotals(Decimal(found["lines"]), Decimal(found["usages"]), None if revenue is None else Decimal(revenue))
-
-
 def _key(context: SalesContext) -> str:
     """The key of a context as a text, by which jobs of one upload find each other."""
     kinds = (context.commercial_model, context.use_type, context.subscriber_type)
     return locks.DSR_KEY.key(**asdict(context)) + ("" if kinds == (None, None, None) else repr(kinds))
-
-
-def by_urgency(problems: Iterable[Problem]) -> list[Problem]:
-    """The problems in the order in which people see them: what keeps the file out first, and warnings of lines last."""
-    return sorted(problems, key=_urgency)
-
-
-def _urgency(problem: Problem) -> int:
-    return 0 if problem.is_error else 1 if problem.line is None else 2
-
-
-def problem_rows(problems: Iterable[Problem]) -> list[list[Any]]:
-    """The PROBLEM_PARTS of each problem."""
-    return [
-        [
-            *("error" if problem.is_error else "warning", problem.code),
-            *(problem.line, problem.column, problem.value, problem.file, problem.excerpt),
-        ]
-        for problem in problems
-    ]
-
-
-def problems_json(problems: Sequence[Problem]) -> list[dict[str, Any]]:
-    """The first problems, by the names of their parts. Those of a delivery of one file do not name it."""
-    parts = [dict(zip(PROBLEM_PARTS, row, strict=True)) for row in problem_rows(problems[:PREVIEW_PROBLEMS])]
-    return [{name: part for name, part in one.items() if name != "file" or part is not None} for one in parts]
-
-
-def code_counts(problems: Iterable[Problem]) -> dict[str, int]:
-    """How many of the kept problems have each code."""
-    return Counter(problem.code.value for problem in problems)
 
 
 def _missing_rates(problems: Iterable[Problem], contexts: Sequence[SalesContext]) -> list[list[str]]:
@@ -153,28 +113,6 @@ def _missing_rates(problems: Iterable[Problem], contexts: Sequence[SalesContext]
     ]
     keys = [(one.currency, one.period_start.isoformat(), one.period_end.isoformat()) for one in lacking]
     return [list(key) for key in dict.fromkeys(keys)]
-
-
-def earlier_shown(job: ImportJob) -> list[int]:
-    """The ids of the earlier DSRs that people saw, or saw counted, when they chose to replace them."""
-    return earlier_ids(job.preview or {})
-
-
-def earlier_ids(preview: dict[str, Any]) -> list[int]:
-    """The ids of all DSRs that a delivery would replace."""
-    # Workers of earlier releases store all DSRs of a delivery, and no list of ids.
-    found = [one["earlier"]["id"] for one in shown_dsrs(preview) if one.get("earlier")]
-    return [number for number in preview.get("earlier_ids", found) if number is not None]
-
-
-def missing_shown(job: ImportJob) -> list[int]:
-    """The ids of the DSRs that people saw when they chose to drop missing contexts."""
-    return [number for number, _ in (job.preview or {}).get("missing", [])]
-
-
-def shown_dsrs(preview: dict[str, Any]) -> list[dict[str, Any]]:
-    """The DSRs of a preview, of many the first. Where there is only one, its values are those of the preview itself."""
-    return preview.get("dsrs") or [preview]
 
 
 def earlier_follow(job: ImportJob, report: ImportReport) -> None:
@@ -341,10 +279,7 @@ def control_totals(dsrs: Sequence[DSR]) -> list[dict[str, Any]]:
 
 
 def _sum(numbers: Iterable[Decimal | None]) -> str:
-    total = Decimal(0)
-    for number in numbers:
-        total = WIDE.add(total, number or 0)
-    return f"{total:f}"
+    return f"{exact_sum(number or Decimal(0) for number in numbers):f}"
 
 
 def _plain(number: Decimal | None) -> str | None:

@@ -11,7 +11,7 @@ from django.db.models import Count, Min, Q, QuerySet
 from django.utils import timezone
 
 from catalogue.exceptions import ImportJobNotFound
-from catalogue.imports.queue.preview import PROBLEM_PARTS
+from catalogue.imports.queue.problems import PROBLEM_PARTS
 from catalogue.models import ImportJob
 from dsrhub.database import locks
 from dsrhub.texts.marked import gettext_lazy as _

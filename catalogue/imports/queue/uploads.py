@@ -9,10 +9,10 @@ from django.db import transaction
 
 from catalogue.exceptions import FileRepeated, ImportJobChanged
 from catalogue.imports.grouping import file_part
+from catalogue.imports.loading.choices import Choices
 from catalogue.imports.loading.outcome import ImportReport, Outcome
-from catalogue.imports.loading.steps import Choices
 from catalogue.imports.queue.jobs import job_file_remove, job_held, job_path, new_job, upload_begin
-from catalogue.imports.queue.preview import by_urgency, problems_json
+from catalogue.imports.queue.problems import by_urgency, problems_json
 from catalogue.imports.queue.waiting import missing_numbers, require_room, set_locked, set_note, set_touch, waiting_set
 from catalogue.imports.services import DeliveredFile, delivery_import
 from catalogue.models import ImportJob

@@ -4,7 +4,6 @@ import logging
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from datetime import timedelta
-from hashlib import sha256
 from stat import S_ISDIR
 
 import psycopg2
@@ -14,20 +13,22 @@ from django.db import DatabaseError, connection, transaction
 from django.utils import timezone
 
 from catalogue.exceptions import DSRExists, DSRSuperseded, ImportJobChanged, MessageIdReused
+from catalogue.imports.loading.choices import Choices
 from catalogue.imports.loading.outcome import ImportReport, Outcome
-from catalogue.imports.loading.steps import Choices
 from catalogue.imports.queue.jobs import declared_totals, import_job_discard, job_file_remove, job_files, job_held
-from catalogue.imports.queue.preview import earlier_follow, earlier_shown, findings_keep, missing_shown
+from catalogue.imports.queue.preview import earlier_follow, findings_keep
 from catalogue.imports.queue.progress import Deadline, Interrupted, StepProgress, WorkerProgress
 from catalogue.imports.queue.selectors import WORKER, loads_before
+from catalogue.imports.queue.shown import earlier_shown, missing_shown
 from catalogue.imports.services import DeliveredFile, delivery_import
 from catalogue.models import ImportJob
 from catalogue.ranking.services import wanted_rankings_wait
 from catalogue.report_templates.selectors import template_version
 from dsrhub.database import locks
+from dsrhub.database.sessions import lost_machine_notice
 from dsrhub.database.statements import execute
 from dsrhub.exceptions import ConfirmationOutdated, DsrhubError
-from dsrhub.files.disk import NotARegularFile, file_sha256
+from dsrhub.files.disk import NotARegularFile, file_sha256, joined_sha256
 from dsrhub.logs.server import on_behalf_of
 from dsrhub.texts.marked import Text, joined, ngettext_lazy
 from dsrhub.texts.marked import gettext_lazy as _
@@ -83,11 +84,6 @@ def worker_lives() -> Iterator[None]:
         yield
     finally:
         locks.IMPORT_JOBS.give_back(WORKER, shared=True)
-
-
-def lost_machine_notice() -> None:
-    """Let the server notice in a minute, and not after hours, that the machine of this session is gone."""
-    execute("SET tcp_keepalives_idle = 30; SET tcp_keepalives_interval = 10; SET tcp_keepalives_count = 3")
 
 
 def uploads_clear() -> None:
@@ -250,9 +246,8 @@ def _load(job: ImportJob, progress: StepProgress) -> None:
 
 
 def _files_sha256(files: Sequence[DeliveredFile]) -> str:
-    """The hash of the packed files of a job; that of several files is made of their hashes."""
-    hashes = [file_sha256(file.path, file.folder) for file in files]
-    return hashes[0] if len(hashes) == 1 else sha256(" ".join(hashes).encode()).hexdigest()
+    """The hash of the packed files of a job."""
+    return joined_sha256([file_sha256(file.path, file.folder) for file in files])
 
 
 def _dsr_names(report: ImportReport) -> Text:

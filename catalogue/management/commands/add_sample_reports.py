@@ -12,13 +12,7 @@ from catalogue.models import DSR, OperatorRate, RejectedDelivery, SupersededDSR,
 from catalogue.rates.services import operator_rate_set
 from catalogue.report_templates.services import template_import
 from catalogue.report_templates.shipped import shipped_documents
-from catalogue.reports.demo_samples import (
-    STATEMENT_TEMPLATE,
-    DemoDelivery,
-    demo_deliveries,
-    file_to_drop,
-    files_to_try,
-)
+from catalogue.reports.samples.demo import STATEMENT_TEMPLATE, DemoDelivery, demo_deliveries, file_to_drop, files_to_try
 from catalogue.resources.services import catalogue_refresh
 from dsrhub.commands import DsrhubCommand
 from dsrhub.exceptions import DsrhubError

@@ -6,8 +6,9 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from tqdm import tqdm
 
-from catalogue.reports.message_samples import MOST_MESSAGES, message_list, messages_write
-from catalogue.reports.samples import MOST_DSRS, sample_list, samples_write
+from catalogue.reports.samples.messages import MOST_MESSAGES, message_list
+from catalogue.reports.samples.reports import MOST_DSRS, sample_list, samples_write
+from catalogue.reports.samples.writing import messages_write
 from dsrhub.commands import whole_number
 
 # The defaults make the samples in data/.

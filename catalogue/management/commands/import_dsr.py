@@ -14,10 +14,10 @@ from tqdm import tqdm
 from catalogue.dsrs.declared import MEASURES, DeclaredTotals
 from catalogue.exceptions import NoReportFound
 from catalogue.imports.finding import FoundReports, LeftOut, reports_find
-from catalogue.imports.loading.steps import Choices
+from catalogue.imports.loading.choices import Choices
 from catalogue.imports.many import deliveries_plan, dsrs_import, repeated_keys
 from catalogue.imports.printed import counted, first_line, result_text
-from catalogue.report_templates.selectors import template_named, template_version
+from catalogue.report_templates.selectors import latest_version
 from catalogue.reports.contexts import SalesContext
 from catalogue.resources.services import catalogue_refresh
 from dsrhub.commands import DsrhubCommand, decimal_number, whole_number
@@ -77,7 +77,7 @@ class Command(DsrhubCommand):
         declared = DeclaredTotals(**{name: options[f"declared_{name}"] for name in MEASURES})
         name = options["template"]
         with _connected():
-            template = None if name is None else template_version(template_named(name))
+            template = None if name is None else latest_version(name)
         choices = Choices(
             **{choice: options[choice] for choice in ("replace", "drop_missing", "dry_run")},
             declared=declared,

@@ -11,7 +11,7 @@ from django.utils import timezone
 from catalogue.lines.scope import ALL, IngestedDSR, Scope
 from catalogue.models import KeptArtists
 from catalogue.ranking.artists.sums import Credit, Totals, artists_rank
-from catalogue.ranking.cached.kept import Question, execute_apart, found_or_built
+from catalogue.ranking.cached.cache import Question, execute_apart, found_or_built
 from dsrhub.database import locks
 from dsrhub.database.pages import converted, page_rows
 from dsrhub.database.statements import execute, rows_of
@@ -109,7 +109,7 @@ class ArtistQuestion(Question[ArtistRanking]):
     building = locks.ARTISTS
     readers = locks.ARTIST_READERS
 
-    def kept(self, *columns: Any) -> ArtistRanking:
+    def cached(self, *columns: Any) -> ArtistRanking:
         number, *totals = columns
         return ArtistRanking(number, Totals._make(totals))
 

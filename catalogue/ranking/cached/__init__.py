@@ -1,1 +1,1 @@
-"""Rankings that are kept: where their rows are, who reads them, and what people asked for."""
+"""Cached rankings: where their rows are, who reads them, and what people asked for."""

@@ -13,7 +13,7 @@ from catalogue.models import KeptRanking
 from catalogue.ranking.building.rows import SHARED_TABLE, own_table, ranking_drop, resource_ranks
 from catalogue.ranking.building.ways import ranking_build
 from catalogue.ranking.cached.asked import BOUNDS, remembering
-from catalogue.ranking.cached.kept import Question, drop_surplus, execute_apart
+from catalogue.ranking.cached.cache import Question, execute_apart
 from dsrhub.database import locks
 from dsrhub.database.pages import PAGE_BYTES, CutShort, bytes_of, converted
 from dsrhub.database.statements import execute, rows_of
@@ -124,7 +124,7 @@ class TopQuestion(Question[Ranking]):
         """The same as for all questions. The scope is remembered, and a worker prepares its next rankings."""
         return self._opened(f"{scope.state()}{remembering(scope)},", KEY, {**scope.parameters(), **BOUNDS})
 
-    def kept(self, *columns: Any) -> Ranking:
+    def cached(self, *columns: Any) -> Ranking:
         number, key, count, total, has_own_table, row_count = columns
         return Ranking(number, key, count, total, _table(number, has_own_table), row_count)
 
@@ -183,8 +183,3 @@ def ranking_cache(key: str, percentile: int, dsrs: Sequence[IngestedDSR]) -> Non
         has_own_table=built.table != SHARED_TABLE,
         used_at=timezone.now(),
     )
-
-
-def rankings_drop_surplus() -> None:
-    """Keep the rankings that were used last, as many as the setting allows, and those that are being read."""
-    drop_surplus(TopQuestion)

@@ -10,6 +10,11 @@ from catalogue.reports.explanations import Explanations
 from catalogue.reports.problems import ProblemLog, RawCells
 from catalogue.reports.totals import LastLine
 
+# Lines are numbered as in a file with one line of headings.
+HEADER_LINE, FIRST_LINE = 1, 2
+# How many cells of a line a preview has at most: a line may have a million.
+PREVIEW_CELLS = 50
+
 
 class Preview(NamedTuple):
     """The first lines of a delivery, cell by cell as they were delivered. A line may have more cells than columns."""

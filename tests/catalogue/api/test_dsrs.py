@@ -6,7 +6,7 @@ import pytest
 from django.test import Client
 from rest_framework.renderers import JSONRenderer
 
-from catalogue.api.serializers import DSRSerializer
+from catalogue.api.contract import DSRSerializer
 from catalogue.exceptions import ReportRefused
 from catalogue.models import DSR
 from tests import recipes as user_recipes

@@ -3,7 +3,7 @@
 import pytest
 from django.contrib.auth.models import AnonymousUser
 
-from catalogue.api.serializers import ProblemSerializer
+from catalogue.api.problems import ProblemSerializer
 from catalogue.dsrs.selectors import dsr_problems
 from catalogue.reports.problems import CommonError, Excerpt, Problem
 from tests.catalogue import recipes

@@ -1,6 +1,6 @@
 """Earlier versions over REST and GraphQL: lists, differences, the way back, and the deletion."""
 
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from decimal import Decimal, localcontext
 
 import pytest
@@ -11,10 +11,11 @@ from catalogue.dsrs.services import dsr_delete
 from catalogue.dsrs.versions import differences
 from catalogue.dsrs.versions.differences import wanted_differences_find
 from catalogue.imports.services import dsr_import
-from catalogue.models import DSR, DSRDifference, SupersededDSR
+from catalogue.models import DSR, DSRDifference, RateChange, SupersededDSR
+from catalogue.rates.services import operator_rate_set
 from dsrhub.database.time_limits import OutOfTime
 from tests.catalogue import recipes
-from tests.catalogue.helpers import ES_JANUARY, import_report, line, user_with, write_report
+from tests.catalogue.helpers import ES_JANUARY, NO_JANUARY, import_report, line, user_with, write_report
 from tests.graphql_schema.helpers import ask, refusal
 
 pytestmark = pytest.mark.django_db
@@ -237,6 +238,21 @@ def test_graphql_has_the_same(old, new):
     assert refusal(revert, ada) == ("version_not_found", {"id": old.pk})
     assert ask(f"mutation {{ deleteVersion(id: {new.pk}) {{ id }} }}", ada) == {"deleteVersion": {"id": str(new.pk)}}
     assert not SupersededDSR.objects.exists()
+
+
+@pytest.mark.parametrize("door", ["REST", "GraphQL"])
+def test_a_rate_that_changes_with_a_return_is_changed_by_the_user(door, client, tmp_path):
+    old = import_report(tmp_path, NO_JANUARY, *OLD)
+    dsr_delete(dsr_number=old.pk)
+    operator_rate_set(currency="NOK", period_start=date(2020, 1, 1), period_end=date(2020, 1, 31), rate=Decimal(7))
+    ada = user_with("change_dsr")
+    if door == "REST":
+        client.force_login(ada)
+        assert client.post(f"/versions/{old.pk}/revert").status_code == 200
+    else:
+        ask(f"mutation {{ revertToVersion(id: {old.pk}) {{ id }} }}", ada)
+    change = RateChange.objects.get()
+    assert (change.new_rate, change.changed_by) == (7, ada)
 
 
 def test_amounts_of_any_length_are_exact(reader, tmp_path):

@@ -9,8 +9,8 @@ from django.test.utils import CaptureQueriesContext
 
 from catalogue.dsrs.declared import DeclaredTotals
 from catalogue.exceptions import DSRExists, ReportRefused
+from catalogue.imports.loading.choices import Choices
 from catalogue.imports.loading.outcome import Outcome
-from catalogue.imports.loading.steps import Choices
 from catalogue.imports.services import DeliveredFile, delivery_import, dsr_import
 from catalogue.models import DSR, RejectedDelivery, ReportMessage, ReportProblem, UsageLine
 from catalogue.reports.problems import Problem

@@ -7,8 +7,8 @@ from django.core.management import call_command
 
 from catalogue.dsrs.services import dsr_delete, message_delete
 from catalogue.exceptions import DSRExists, InvalidReportName, ReportRefused
+from catalogue.imports.loading.choices import Choices
 from catalogue.imports.loading.reverting import version_revert
-from catalogue.imports.loading.steps import Choices
 from catalogue.imports.services import DeliveredFile, delivery_import, dsr_import
 from catalogue.models import DSR
 from dsrhub.webhooks.models import Event

@@ -6,7 +6,7 @@ import hashlib
 import pytest
 
 from catalogue.exceptions import ReportRefused
-from catalogue.imports.loading.steps import Choices
+from catalogue.imports.loading.choices import Choices
 from catalogue.imports.services import DeliveredFile, delivery_import, dsr_import
 from catalogue.reports import excerpts
 from catalogue.reports.delivery import DamagedDelivery, Delivery

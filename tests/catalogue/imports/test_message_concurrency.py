@@ -11,8 +11,8 @@ from django.db import connection
 
 from catalogue.dsrs.services import dsr_delete
 from catalogue.exceptions import DSRExists, MessageIdReused
+from catalogue.imports.loading.choices import Choices
 from catalogue.imports.loading.outcome import Outcome
-from catalogue.imports.loading.steps import Choices
 from catalogue.imports.services import DeliveredFile, delivery_import
 from catalogue.lines.lookups import dsr_arrays, lines_of_dsrs
 from catalogue.lines.scope import ALL, consistent_answer

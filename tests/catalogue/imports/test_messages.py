@@ -20,8 +20,8 @@ from hypothesis import strategies as st
 from catalogue.dsrs.services import dsr_delete, message_delete
 from catalogue.dsrs.versions.superseding import versions_drop
 from catalogue.exceptions import DSRExists, InvalidReportName, MessageIdReused, ReportRefused
+from catalogue.imports.loading.choices import Choices
 from catalogue.imports.loading.outcome import Outcome
-from catalogue.imports.loading.steps import Choices
 from catalogue.imports.services import DeliveredFile, delivery_import
 from catalogue.models import (
     DSR,
@@ -35,7 +35,8 @@ from catalogue.models import (
 )
 from catalogue.rates.services import operator_rate_set
 from catalogue.reports import delivery
-from catalogue.reports.message_samples import message_list, message_write
+from catalogue.reports.samples.messages import message_list
+from catalogue.reports.samples.writing import message_write
 from catalogue.resources.services import catalogue_refresh
 from tests.catalogue.helpers import SHARED_STORAGE, line_storage, user_with
 from tests.catalogue.reports.formats.ddex.messages import file_of, head, messages, recording, stream, summary

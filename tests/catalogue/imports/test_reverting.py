@@ -22,9 +22,9 @@ from catalogue.exceptions import (
     VersionNeedsMessage,
     VersionNotFound,
 )
+from catalogue.imports.loading.choices import Choices
 from catalogue.imports.loading.outcome import Outcome
 from catalogue.imports.loading.reverting import version_return, version_revert
-from catalogue.imports.loading.steps import Choices
 from catalogue.imports.services import DeliveredFile, delivery_import, dsr_import
 from catalogue.models import (
     DSR,

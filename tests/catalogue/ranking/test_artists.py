@@ -21,7 +21,7 @@ from catalogue.ranking.artists import selectors as artists
 from catalogue.ranking.artists.selectors import artist_ranking
 from catalogue.ranking.artists.sums import Credit
 from catalogue.ranking.building import adding_up
-from catalogue.ranking.cached import kept
+from catalogue.ranking.cached.cache import drop_surplus
 from catalogue.ranking.services import wanted_rankings_build
 from catalogue.rates.services import operator_rate_set
 from tests.catalogue import recipes
@@ -196,7 +196,7 @@ def test_surplus_rankings_are_dropped_but_not_while_they_are_read(settings):
     with artist_ranking(credit=Credit.FULL) as ranking:
         credited(Credit.SPLIT)
         assert len(ranking.rows(limit=10)) == 4
-    kept.drop_surplus(artists.ArtistQuestion)
+    drop_surplus(artists.ArtistQuestion)
     with connection.cursor() as cursor:
         cursor.execute("SELECT DISTINCT ranking FROM catalogue_rankedartist")
         rankings = [number for (number,) in cursor.fetchall()]
@@ -204,7 +204,7 @@ def test_surplus_rankings_are_dropped_but_not_while_they_are_read(settings):
     assert len(rankings) == 1
 
     KeptArtists.objects.update(used_at="2000-01-01T00:00:00Z")
-    kept.drop_surplus(artists.ArtistQuestion)
+    drop_surplus(artists.ArtistQuestion)
     assert not KeptArtists.objects.exists()
 
 

@@ -15,6 +15,7 @@ from catalogue.models import DSR, KeptRanking
 from catalogue.ranking.building import adding_up
 from catalogue.ranking.building import ways as building
 from catalogue.ranking.cached import resources as cache
+from catalogue.ranking.cached.cache import drop_surplus
 from catalogue.ranking.selectors import resource_ranking
 from catalogue.rates.services import operator_rate_set
 from catalogue.resources import services
@@ -61,7 +62,7 @@ def everything():
 def forget():
     """Drop all rankings."""
     KeptRanking.objects.update(used_at="2000-01-01T00:00:00Z")
-    cache.rankings_drop_surplus()
+    drop_surplus(cache.TopQuestion)
 
 
 # --- Changes while a ranking is built --------------------------------------------------------------------------

@@ -18,7 +18,7 @@ from catalogue.ranking.artists.selectors import artist_ranking
 from catalogue.ranking.artists.sums import Credit
 from catalogue.ranking.cached import asked
 from catalogue.ranking.cached import resources as cache
-from catalogue.ranking.cached.kept import drop_surplus
+from catalogue.ranking.cached.cache import drop_surplus
 from catalogue.ranking.prepared import rankings_prepare
 from catalogue.ranking.selectors import resource_ranking
 from catalogue.rates.services import operator_rate_set

@@ -21,7 +21,8 @@ from catalogue.exceptions import ExchangeRateIncomplete, ExchangeRateMissing
 from catalogue.imports.services import dsr_import
 from catalogue.models import DSR, EcbRate, ImportJob, OperatorRate, RateChange, RateMethod
 from catalogue.rates.ecb import ecb_rates_load
-from catalogue.rates.services import exchange_rate, operator_rate_delete, operator_rate_set
+from catalogue.rates.periods import exchange_rate
+from catalogue.rates.services import operator_rate_delete, operator_rate_set
 from tests.catalogue import recipes
 from tests.catalogue.helpers import line, user_with, write_report
 from tests.graphql_schema.helpers import ask

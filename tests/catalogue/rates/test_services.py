@@ -16,15 +16,8 @@ from hypothesis import strategies as st
 from catalogue.exceptions import ExchangeRateIncomplete, ExchangeRateMissing, InvalidRate, InvalidRateFile
 from catalogue.models import DSR, Currency, EcbRate, OperatorRate, RateChange, RateMethod
 from catalogue.rates.ecb import ecb_rates_load
-from catalogue.rates.services import (
-    ExchangeRate,
-    RatesChanged,
-    ReplacedRate,
-    exchange_rate,
-    operator_rate_delete,
-    operator_rate_set,
-    rates_lock,
-)
+from catalogue.rates.periods import ExchangeRate, exchange_rate
+from catalogue.rates.services import RatesChanged, ReplacedRate, operator_rate_delete, operator_rate_set, rates_lock
 from dsrhub.database import locks
 from dsrhub.models import AuditEntry
 from tests import recipes as user_recipes

@@ -9,7 +9,7 @@ import re
 from collections.abc import Sequence
 
 from catalogue.reports.formats.ddex.records import ALL_CELLS, LAST_MANDATORY, family_of
-from catalogue.reports.problems import RawCells
+from catalogue.reports.problems import RawCells, shown
 
 # Control characters never come in a valid line, so two of them can mark escaped characters while a line is split.
 ESCAPED_BACKSLASH, ESCAPED_PIPE = b"\x02", b"\x03"
@@ -61,6 +61,11 @@ def raw_cells(cells: Sequence[bytes], number: int) -> RawCells:
     """
     line = b"\t".join(cells).rstrip(b"\t").replace(ESCAPED_BACKSLASH, b"\\\\").replace(ESCAPED_PIPE, b"\\|")
     return RawCells(line, slice(number - 1, number) if number else slice(None))
+
+
+def shown_text(text: bytes) -> str:
+    """A text as the value of a problem. More bytes than these have more characters than are shown."""
+    return shown(text[:1000].decode(errors="backslashreplace"))
 
 
 def values_of(cell: bytes) -> list[bytes]:

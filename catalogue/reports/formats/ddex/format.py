@@ -1,25 +1,25 @@
 """DDEX messages behind the interface of formats."""
 
 import re
+from codecs import BOM_UTF8
 from collections.abc import Sequence
 from dataclasses import replace
 
 from catalogue.reports.contexts import Contents, MessagePart
 from catalogue.reports.delivery import DamagedDelivery, Delivery, Progress
+from catalogue.reports.formats.ddex.cells import shown_text
 from catalogue.reports.formats.ddex.codes import DdexError, DdexWarning
 from catalogue.reports.formats.ddex.explanations import EXPLANATIONS
-from catalogue.reports.formats.ddex.lines import BOM, UnreadableMessage, is_record, line_blocks
+from catalogue.reports.formats.ddex.lines import UnreadableMessage, is_record, line_blocks
 from catalogue.reports.formats.ddex.message import FILE_NUMBER, FileHead, file_head, message_part
 from catalogue.reports.formats.ddex.reader import MessageReader
-from catalogue.reports.formats.interface import LineReader, Preview
+from catalogue.reports.formats.interface import PREVIEW_CELLS, LineReader, Preview
 from catalogue.reports.problems import Problem, ProblemLog, shown
 
 NAME_PATTERN = "DSR_{Recipient}_{Sender}_{Service}_{Period}_{Territory}_{X}of{Y}_{Created}.tsv[.gz]"
 NAME = re.compile(r"DSR_(?:[^_]*_){4,}[^_]*\.(?:tsv|txt)(?:\.gz)?", re.IGNORECASE)
 FILE_OF_FILES = re.compile(r"_([0-9]{1,9})of([0-9]{1,9})_", re.IGNORECASE)
 HEAD = re.compile(rb"[ \t]*HEAD(?:\.[0-9]*)?[ \t]")
-# Cells of a line in a preview.
-MOST_CELLS = 50
 
 
 class DdexFormat:
@@ -30,7 +30,7 @@ class DdexFormat:
     explanations = EXPLANATIONS
 
     def recognises(self, name: str, head: bytes) -> bool:
-        lines = head.removeprefix(BOM).split(b"\n")
+        lines = head.removeprefix(BOM_UTF8).split(b"\n")
         first = next((line for line in lines if is_record(line)), b"")
         return bool(HEAD.match(first)) or (bool(NAME.fullmatch(name)) and not first.startswith(b"dsp_id"))
 
@@ -78,11 +78,7 @@ class DdexFormat:
         except (DamagedDelivery, UnreadableMessage):
             return Preview([], [])
         records = [line for line in lines if is_record(line)][:limit]
-        return Preview([], [[_shown(cell) for cell in line.split(b"\t")[:MOST_CELLS]] for line in records])
-
-
-def _shown(cell: bytes) -> str:
-    return shown(cell.decode(errors="backslashreplace"))
+        return Preview([], [[shown_text(cell) for cell in line.split(b"\t")[:PREVIEW_CELLS]] for line in records])
 
 
 def _check_files(heads: Sequence[tuple[str, FileHead]], problems: ProblemLog) -> None:

@@ -9,7 +9,7 @@ from datetime import date
 from decimal import Decimal
 from itertools import takewhile
 
-from catalogue.reports.cells import CellError, plain_integer, plain_number
+from catalogue.reports.cells import CONTROL_CHARACTER, CellError, plain_integer, plain_number
 from catalogue.reports.contexts import (
     Contents,
     Declared,
@@ -37,7 +37,6 @@ from catalogue.reports.problems import CommonError, ErrorCode, Excerpt, Problem,
 LONGEST_TEXT, LONGEST_ID = 100, 255
 # All files of a message are open during its import, and a process may have a thousand open files.
 MOST_FILES = 200
-CONTROL_CHARACTER = re.compile(r"[\x00-\x1f\x7f]")
 DATE = re.compile(r"(\d{4})(?:-(\d\d)(?:-(\d\d))?)?|(\d{4})(\d\d)(\d\d)", re.ASCII)
 HEAD, SUMMARY = b"HEAD", b"SY"
 # The cell of HEAD with the number of the file.

@@ -1,6 +1,6 @@
 """The lines of a message, checked: sales lines with what their block says of the recording or the release."""
 
-import re
+from codecs import BOM_UTF8
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
@@ -10,13 +10,22 @@ from catalogue.reports.contexts import Contents, Declared
 from catalogue.reports.delivery import Delivery, Progress
 from catalogue.reports.formats.ddex import descriptions, sales
 from catalogue.reports.formats.ddex.blocks import Block, BlockIds, RecordLine, cell_of_column
-from catalogue.reports.formats.ddex.cells import BACKSLASH, line_cells, raw_cells, value_of
+from catalogue.reports.formats.ddex.cells import line_cells, raw_cells, shown_text, value_of
 from catalogue.reports.formats.ddex.codes import DdexError, DdexWarning
 from catalogue.reports.formats.ddex.descriptions import Descriptions, NamedCell
-from catalogue.reports.formats.ddex.lines import BOM, LastLine, UnreadableMessage, is_record, line_blocks
+from catalogue.reports.formats.ddex.foot import Counts
+from catalogue.reports.formats.ddex.lines import (
+    NOTHING,
+    LastLine,
+    UnreadableMessage,
+    are_clean,
+    is_record,
+    line_blocks,
+    line_fault,
+    raw_at,
+)
 from catalogue.reports.formats.ddex.money import Allocation
 from catalogue.reports.formats.ddex.records import (
-    ALL_CELLS,
     BILATERAL,
     RELEASES,
     RESOURCES,
@@ -28,24 +37,13 @@ from catalogue.reports.formats.ddex.records import (
     SalesCells,
     family_of,
 )
-from catalogue.reports.formats.ddex.sales import FIRST_LINE, Context, Sale, SalesLineError, SalesWriter
-from catalogue.reports.formats.interface import ContextResult
-from catalogue.reports.problems import CommonError, ErrorCode, Problem, ProblemLog, RawCells, WarningCode, shown
+from catalogue.reports.formats.ddex.sales import Context, Sale, SalesLineError, SalesWriter
+from catalogue.reports.formats.ddex.widths import BLANKS, RECORD_TYPE, RecordCells
+from catalogue.reports.formats.interface import FIRST_LINE, ContextResult
+from catalogue.reports.problems import ErrorCode, Problem, ProblemLog, RawCells, WarningCode, shown
 
-RECORD_TYPE = re.compile(rb"(?:[A-Z]{2}[0-9]{2}|HEAD|FOOT|SRFO)(?:\.[0-9]{0,2})?")
-# Ctrl-Z ends a file of some old systems.
-NOTHING = b" \t\x1a"
-CONTROL_CHARACTER = re.compile(rb"[\x00-\x08\x0a-\x1f\x7f]")
-# The same in a block of lines.
-CONTROL_CHARACTERS = bytes(code for code in (*range(32), 127) if code not in b"\t\n")
-# The cells that are read of a record, those missing at its end included: of a single record, and of all others.
-SINGLE_RECORD_CELLS, RECORD_CELLS = 43, 17
-BLANKS = [b""] * SINGLE_RECORD_CELLS
 # The shares in the revenue of all contexts that are remembered.
 MOST_SHARES = 100_000
-# Of cells, where the standard names none.
-ANY_NUMBER = 2**31
-MOST_TYPES = 1000
 # The records of one block are in memory together.
 MOST_IN_BLOCK = 100_000
 # A sales line may come before what it refers to, as long as both are in one block.
@@ -86,11 +84,9 @@ class MessageReader:
         self._descriptions = Descriptions(self._warn_of_cell)
         self._writers = {family: SalesWriter(numbers, self._refuse_sale) for family, numbers in SALES_CELLS.items()}
         self._block_ids = BlockIds()
-        # How many cells the record types have that came.
-        self._full: dict[bytes, int] = {}
+        self._cells = RecordCells(self._report_of_line).of
         self._skipped: Counter[str] = Counter()
-        self._surplus: set[bytes] = set()
-        self._lines_before = self._blocks_before = 0
+        self._counts = Counts()
         handlers: dict[bytes, Callable[[list[bytes]], None]] = {
             family: partial(self._single_sale if numbers.is_single_record else self._sale, family, numbers)
             for family, numbers in SALES_CELLS.items()
@@ -141,7 +137,6 @@ class MessageReader:
         self._first_of_file = index * FILE_LINES
         self._line, self._last_of_block = 0, b""
         self._has_head = self._is_after_summaries = False
-        self._summary_count = self._block_count = 0
         self._other_summaries: set[bytes] = set()
         self._foot_line: RecordLine | None = None
         self._block: Block | None = None
@@ -152,8 +147,7 @@ class MessageReader:
     def _rows(self, lines: list[bytes]) -> bytes:
         """The sales lines among these lines, as COPY reads them."""
         handlers = self._handlers
-        joined = b"\n".join(lines)
-        is_clean = _is_utf8(joined) and len(joined.translate(None, CONTROL_CHARACTERS)) == len(joined)
+        is_clean = are_clean(b"\n".join(lines))
         for self._line, line in enumerate(lines, start=self._line + 1):  # noqa: B020 - the start is known by then
             if not is_clean and not self._is_clean(line):
                 continue
@@ -163,7 +157,7 @@ class MessageReader:
             elif self._foot_line is None:
                 handler(self._cells(line))
             else:
-                self._add(DdexError.RECORD_AFTER_FOOT, self._line, value=_shown(line[:4]), raw=_raw_at(line, 0))
+                self._add(DdexError.RECORD_AFTER_FOOT, self._line, value=shown_text(line[:4]), raw=raw_at(line, 0))
         return self._written()
 
     def _written(self) -> bytes:
@@ -190,32 +184,27 @@ class MessageReader:
         """Whether a line can be stored; reports it otherwise."""
         if line.startswith(b"#") or not line.strip(NOTHING):
             return False
-        if (at := _fault_in_utf8(line)) is not None:
-            self._add(CommonError.NOT_UTF8, self._line, value=_shown(line), raw=_raw_at(line, at))
-        elif found := CONTROL_CHARACTER.search(line):
-            at = found.start()
-            value = _shown(line[max(at - 20, 0) :])
-            self._add(CommonError.CONTROL_CHARACTER, self._line, value=value, raw=_raw_at(line, at))
-        else:
-            return True
-        return False
+        fault = line_fault(line)
+        if fault is not None:
+            self._add(fault.code, self._line, value=shown_text(fault.text), raw=fault.raw)
+        return fault is None
 
     def _other(self, line: bytes) -> None:
         """A comment, a blank line, a summary, or a record of a type that is not read."""
         if not is_record(line):
             return
-        line = line.removeprefix(BOM).lstrip(b" ")
+        line = line.removeprefix(BOM_UTF8).lstrip(b" ")
         record_type = line.partition(b"\t")[0].strip()
         family = family_of(record_type)
         if self._foot_line is not None:
-            self._add(DdexError.RECORD_AFTER_FOOT, self._line, value=_shown(family), raw=_raw_at(line, 0))
+            self._add(DdexError.RECORD_AFTER_FOOT, self._line, value=shown_text(family), raw=raw_at(line, 0))
         elif family in self._handlers:
             self._handlers[family](self._cells(line))
         elif family.startswith(b"SY"):
             self._summary(self._cells(line), family)
         elif family[:2] in WITH_USAGES or not RECORD_TYPE.fullmatch(record_type):
             # Neither usages of another profile nor a part of a broken line may be passed over.
-            self._add(DdexError.RECORD_NOT_EXPECTED, self._line, value=_shown(record_type), raw=_raw_at(line, 0))
+            self._add(DdexError.RECORD_NOT_EXPECTED, self._line, value=shown_text(record_type), raw=raw_at(line, 0))
         else:
             self._without_lines(self._cells(line), family)
 
@@ -224,7 +213,7 @@ class MessageReader:
         if family in WITHOUT_LINES:
             self._in_block(cells)
         elif family[:2] != BILATERAL:
-            self._skipped[_shown(family)] += 1
+            self._skipped[shown_text(family)] += 1
 
     def _head(self, cells: list[bytes]) -> None:
         if self._has_head:
@@ -232,9 +221,9 @@ class MessageReader:
         self._has_head = True
 
     def _summary(self, cells: list[bytes], family: bytes) -> None:
-        self._summary_count += 1
+        self._counts.summaries += 1
         if self._is_after_summaries:
-            self._add(DdexError.SUMMARY_LATE, self._line, value=_shown(family), raw=raw_cells(cells, 1))
+            self._add(DdexError.SUMMARY_LATE, self._line, value=shown_text(family), raw=raw_cells(cells, 1))
         if family.decode(errors="replace") not in REVENUE_SUMMARIES:
             self._other_summaries.add(value_of(cells[1]))
 
@@ -247,33 +236,15 @@ class MessageReader:
             self._add(DdexError.FOOT_MISSING, self._line or None, raw=RawCells(self._last_of_block))
         else:
             self._check_foot(self._foot_line)
-        self._lines_before += self._line
-        self._blocks_before += self._block_count
+        self._counts.end_file(self._line)
         return self._written()
 
     def _check_foot(self, foot: RecordLine) -> None:
-        """Compare what the last record states with what was read. Senders are often wrong."""
-        lines, blocks = self._lines_before + self._line, self._blocks_before + self._block_count
-        if family_of(foot.value(1)) == b"SRFO":
-            found = {2: ("lines", lines), 3: ("summaries", self._summary_count)}
-        else:
-            found = {
-                2: ("lines of the file", self._line),
-                3: ("lines of the message", lines),
-                4: ("summaries", self._summary_count),
-                5: ("blocks of the file", self._block_count),
-                6: ("blocks of the message", blocks),
-            }
-        for cell, (name, count) in found.items():
-            stated = foot.value(cell).decode(errors="backslashreplace")
-            # Only the last file states the numbers of the whole message.
-            if stated and stated != str(count) and not ("message" in name and self._is_not_last()):
-                value = f"{stated} stated, {count} found"
-                column = f"FOOT cell {cell}, {name}"
-                self._add(DdexWarning.FOOT_DIFFERS, foot.number, column, value, raw=foot.raw(cell))
-
-    def _is_not_last(self) -> bool:
-        return self._first_of_file != (len(self._deliveries) - 1) * FILE_LINES
+        """Senders are often wrong."""
+        is_last_file = self._first_of_file == (len(self._deliveries) - 1) * FILE_LINES
+        for cell, name, stated, found in self._counts.differences(foot, self._line, is_last_file=is_last_file):
+            column, value = f"FOOT cell {cell}, {name}", f"{stated} stated, {found} found"
+            self._add(DdexWarning.FOOT_DIFFERS, foot.number, column, value, raw=foot.raw(cell))
 
     def _end_message(self) -> None:
         for line in self._block_ids.repeated_lines():
@@ -303,7 +274,7 @@ class MessageReader:
         if block.record_count == MOST_IN_BLOCK:
             excerpt = raw_cells(cells, 0).excerpt()
             raise UnreadableMessage(
-                Problem(DdexError.BLOCK_TOO_LARGE, self._line, value=_shown(block.id), excerpt=excerpt)
+                Problem(DdexError.BLOCK_TOO_LARGE, self._line, value=shown_text(block.id), excerpt=excerpt)
             )
         return block
 
@@ -315,7 +286,7 @@ class MessageReader:
         self._end_block()
         self._block = Block(block_id)
         self._is_after_summaries = True
-        self._block_count += 1
+        self._counts.blocks += 1
         self._block_ids.add(block_id, self._first_of_file + self._line)
         return self._block
 
@@ -325,37 +296,6 @@ class MessageReader:
         waiting, self._block.waiting = self._block.waiting, []
         for family, record in waiting:
             self._late_sale(family, record, self._block)
-
-    def _cells(self, line: bytes) -> list[bytes]:
-        """The cells of a line, with all that are read."""
-        cells = line_cells(line) if BACKSLASH in line else line.split(b"\t")
-        count = len(cells)
-        if count > (self._full.get(cells[0]) or self._full_of(cells[0])):
-            self._warn_of_surplus(cells)
-        if count < RECORD_CELLS:
-            cells += BLANKS[count:RECORD_CELLS]
-        return cells
-
-    def _full_of(self, record_type: bytes) -> int:
-        """How many cells a record of this type has at most. The type of a broken line is reported."""
-        found = record_type.strip()
-        if RECORD_TYPE.fullmatch(found) is None:
-            self._add(
-                DdexError.RECORD_NOT_EXPECTED, self._line, value=_shown(found), raw=RawCells(record_type, slice(1))
-            )
-            return ANY_NUMBER
-        full = ALL_CELLS.get(found, ANY_NUMBER)
-        if len(self._full) < MOST_TYPES:
-            self._full[record_type] = full
-        return full
-
-    def _warn_of_surplus(self, cells: list[bytes]) -> None:
-        record_type = cells[0]
-        surplus = [cell for cell in cells[self._full_of(record_type) :] if cell.strip()]
-        if surplus and record_type not in self._surplus:
-            self._surplus.add(record_type)
-            raw = raw_cells(cells, cells.index(surplus[0], self._full_of(record_type)) + 1)
-            self._add(DdexWarning.CELLS_SURPLUS, self._line, _shown(record_type), _shown(surplus[0]), raw=raw)
 
     def _resource(self, cells: list[bytes]) -> None:
         block = self._in_block(cells)
@@ -374,7 +314,7 @@ class MessageReader:
         if not reference:
             self._add_of_cell(DdexError.VALUE_MISSING, record, 3, "reference")
         elif reference in defined:
-            self._add_of_cell(DdexError.REFERENCE_REPEATED, record, 3, "reference", value=_shown(reference))
+            self._add_of_cell(DdexError.REFERENCE_REPEATED, record, 3, "reference", value=shown_text(reference))
         defined[reference] = record
         return reference
 
@@ -457,10 +397,13 @@ class MessageReader:
         self._refuse(RecordLine(number, cells), context, error)
 
     def _refuse(self, record: RecordLine, context: Context | None, error: SalesLineError) -> None:
-        value = _shown(error.value) if error.value else None
+        value = shown_text(error.value) if error.value else None
         self._add_of_cell(error.code, record, error.cell, error.name, value=value, context=context)
 
     # --- Problems ----------------------------------------------------------------------------------------------
+
+    def _report_of_line(self, code: ErrorCode | WarningCode, column: str | None, value: str, raw: RawCells) -> None:
+        self._add(code, self._line, column, value, raw=raw)
 
     def _warn_of_cell(self, code: WarningCode, record: RecordLine, cell: NamedCell, context: Context) -> None:
         self._add_of_cell(code, record, cell.number, cell.name, value=shown(cell.value), context=context)
@@ -503,26 +446,3 @@ def _allocation(declared: Declared | None, most_shares: int) -> Allocation:
         return Allocation(None, "0")
     revenue = None if declared.revenue is None else f"{declared.revenue:f}"
     return Allocation(revenue, f"{declared.usages or 0:f}", most_shares)
-
-
-def _shown(text: bytes) -> str:
-    return shown(text[:1000].decode(errors="backslashreplace"))
-
-
-def _raw_at(line: bytes, position: int) -> RawCells:
-    """The cell of a line that has the byte at a position."""
-    number = line.count(b"\t", 0, position)
-    return RawCells(line, slice(number, number + 1))
-
-
-def _is_utf8(text: bytes) -> bool:
-    return _fault_in_utf8(text) is None
-
-
-def _fault_in_utf8(text: bytes) -> int | None:
-    """The position of the first byte that is no UTF-8; None if there is none."""
-    try:
-        text.decode()
-    except UnicodeDecodeError as error:
-        return error.start
-    return None

@@ -9,10 +9,9 @@ from catalogue.reports.formats.ddex.cells import BACKSLASH_MARK, PIPE_MARK, valu
 from catalogue.reports.formats.ddex.codes import DdexError
 from catalogue.reports.formats.ddex.money import Allocation, Share
 from catalogue.reports.formats.ddex.records import SalesCells
-from catalogue.reports.formats.interface import ContextResult
+from catalogue.reports.formats.interface import FIRST_LINE, ContextResult
 from catalogue.reports.problems import CommonError, ErrorCode
 
-FIRST_LINE = 2
 # A longer id, type or reference is refused.
 LONGEST_TEXT = 255
 LONGEST_USE_TYPE = 100

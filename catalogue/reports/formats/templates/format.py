@@ -8,7 +8,7 @@ from itertools import chain, islice
 from catalogue.reports.contexts import Contents, DescribedContext, MessageFacts, MessagePart, Party
 from catalogue.reports.delivery import DamagedDelivery, Delivery, Progress
 from catalogue.reports.explanations import Explanations
-from catalogue.reports.formats.interface import LineReader, Preview
+from catalogue.reports.formats.interface import PREVIEW_CELLS, LineReader, Preview
 from catalogue.reports.formats.templates.codes import EXPLANATIONS, TemplateError
 from catalogue.reports.formats.templates.definition import Definition
 from catalogue.reports.formats.templates.files.table import Table
@@ -25,8 +25,6 @@ from dsrhub.texts.marked import gettext_lazy as _
 
 # Of the name of a file in the id of its message, and of the hash.
 LONGEST_NAME, HASH_DIGITS = 200, 12
-# Cells of a line in a preview.
-MOST_CELLS = 50
 NAME_PATTERN = _("any name that a template recognises")
 
 
@@ -128,10 +126,10 @@ class TemplateFormat:
             if not table.read_headings():
                 return Preview([], [])
             rows = islice(chain.from_iterable(table.sales([])), limit)
-            lines = [[shown(cell) for cell in cells[:MOST_CELLS]] for _, cells in rows]
+            lines = [[shown(cell) for cell in cells[:PREVIEW_CELLS]] for _, cells in rows]
         except DamagedDelivery:
             return Preview([], [])
-        return Preview([shown(cell) for cell in table.headings.cells[:MOST_CELLS]], lines)
+        return Preview([shown(cell) for cell in table.headings.cells[:PREVIEW_CELLS]], lines)
 
 
 def message_id(delivery: Delivery) -> str:

@@ -8,7 +8,7 @@ from typing import NamedTuple
 from catalogue.reports.cells import CellError
 from catalogue.reports.contexts import SalesContext
 from catalogue.reports.delivery import DamagedDelivery, Delivery, Progress
-from catalogue.reports.formats.interface import ContextResult
+from catalogue.reports.formats.interface import FIRST_LINE, ContextResult
 from catalogue.reports.formats.templates.cells.contexts import ContextFault, ContextReader, Key
 from catalogue.reports.formats.templates.cells.lines import LineCells
 from catalogue.reports.formats.templates.codes import TemplateError
@@ -24,10 +24,9 @@ from catalogue.reports.formats.templates.files.table import Table
 from catalogue.reports.formats.templates.names import name_fields
 from catalogue.reports.problems import Problem, ProblemLog, RawCells
 
-FIRST_LINE = 2
-# So many DSRs of a file are no mistake.
+# A file with more DSRs than this is a mistake.
 MOST_CONTEXTS = 20_000
-# Rows that say what they are about in so many ways are remembered.
+# How many descriptions of what rows are about are remembered.
 MOST_GROUPS = 200_000
 
 

@@ -1,19 +1,17 @@
 """TSV reports behind the interface of formats."""
 
+from codecs import BOM_UTF8
 from collections.abc import Sequence
 
 from catalogue.reports.contexts import Contents, DescribedContext, MessagePart
 from catalogue.reports.delivery import DamagedDelivery, Delivery, Progress
-from catalogue.reports.formats.interface import LineReader, Preview
+from catalogue.reports.formats.interface import PREVIEW_CELLS, LineReader, Preview
 from catalogue.reports.formats.tsv.explanations import EXPLANATIONS
 from catalogue.reports.formats.tsv.name import NAME_PATTERN, parse_report_name
-from catalogue.reports.formats.tsv.reader import BOM, COLUMNS, LONGEST_LINE, ReportReader
+from catalogue.reports.formats.tsv.reader import COLUMNS, LONGEST_LINE, ReportReader
 from catalogue.reports.problems import ProblemLog, shown
 from dsrhub.files.headings import plain_headings
 from dsrhub.files.line_blocks import line_blocks
-
-# Cells of a line in a preview: a line may have a million.
-MOST_CELLS = 50
 
 
 class TsvFormat:
@@ -50,7 +48,7 @@ class TsvFormat:
         lines: list[bytes] = []
         try:
             for block in line_blocks(deliveries[0].chunks(), LONGEST_LINE):
-                lines += block.removeprefix(BOM).split(b"\n")[:-1]
+                lines += block.removeprefix(BOM_UTF8).split(b"\n")[:-1]
                 if len(lines) > limit:
                     break
         except DamagedDelivery:
@@ -60,9 +58,9 @@ class TsvFormat:
 
 
 def _cells(line: bytes) -> list[str]:
-    return line.removesuffix(b"\r").decode(errors="backslashreplace").split("\t", MOST_CELLS)[:MOST_CELLS]
+    return line.removesuffix(b"\r").decode(errors="backslashreplace").split("\t", PREVIEW_CELLS)[:PREVIEW_CELLS]
 
 
 def has_tsv_headings(head: bytes) -> bool:
     """Whether a file that begins with these bytes has the six columns of a TSV report."""
-    return sorted(plain_headings(_cells(head.removeprefix(BOM).partition(b"\n")[0]))) == sorted(COLUMNS)
+    return sorted(plain_headings(_cells(head.removeprefix(BOM_UTF8).partition(b"\n")[0]))) == sorted(COLUMNS)

@@ -7,22 +7,25 @@ is a problem.
 """
 
 import re
+from codecs import BOM_UTF8
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from decimal import Decimal
 from itertools import chain
 
 from catalogue.reports.cells import (
+    CONTROL_CHARACTER,
     ISRC,
     LONGEST_CELL,
     CellError,
     check_length,
+    fault_in_utf8,
     id_warning,
     plain_integer,
     plain_isrc,
     plain_number,
 )
-from catalogue.reports.formats.interface import ContextResult
+from catalogue.reports.formats.interface import HEADER_LINE, ContextResult
 from catalogue.reports.problems import (
     CommonError,
     CommonWarning,
@@ -40,8 +43,6 @@ from dsrhub.texts.invisible import INVISIBLE, is_blank
 from dsrhub.values.numbers import DECIMALS, INTEGER_DIGITS
 
 COLUMNS = ("dsp_id", "title", "artists", "isrc", "usages", "revenue")
-# The header is line 1.
-HEADER_LINE = 1
 FIRST_CELL = slice(1)
 # A longer line is no report: without a bound, a file without line ends would be held in memory whole.
 LONGEST_LINE = 1024 * 1024
@@ -74,7 +75,6 @@ class TsvError(ErrorCode):
 # E2, E3, EF, F0 and F3), a space before or behind it, or the form of a number that a spreadsheet has rounded.
 TEXT = rb"[ -~\x80-\xff]{0,%d}+"
 VISIBLE = rb"\x80-\xc1\xc3-\xcc\xce-\xd7\xd9-\xe0\xe4-\xee\xf1\xf2\xf4-\xff"
-BOM = b"\xef\xbb\xbf"
 VALID_CELL = {
     "dsp_id": rb"(?![0-9](?:[.,][0-9]*|)[eE]\+)[!-~%s][ -~%s]{0,%d}+(?<! )" % (VISIBLE, VISIBLE, LONGEST_CELL - 1),
     "title": TEXT % LONGEST_CELL,
@@ -84,7 +84,6 @@ VALID_CELL = {
     "revenue": rb"(?:-?[0-9]{1,%d}+(?:\.[0-9]{1,%d}+|)" % (INTEGER_DIGITS, DECIMALS)
     + rb"|-?[0-9](?:\.[0-9]{1,17}+|)[eE](?:-[0-3]?[0-9]|\+?[0-2]?[0-9])|)",
 }
-CONTROL_CHARACTER = re.compile(r"[\x00-\x1f\x7f]")
 
 
 class ReportReader:
@@ -112,7 +111,7 @@ class ReportReader:
         self.columns = self._read_header(header)
         cells = rb"\t".join(VALID_CELL[column] for column in self.columns)
         # A text would take the byte order mark of a line for its own.
-        start = rb"(?!%s)" % BOM if self.columns[:1] in (("title",), ("artists",)) else b""
+        start = rb"(?!%s)" % BOM_UTF8 if self.columns[:1] in (("title",), ("artists",)) else b""
         self._valid_lines = re.compile(rb"(?:%s%s%s)*+" % (start, cells, re.escape(self.line_end)))
 
     @property
@@ -146,7 +145,7 @@ class ReportReader:
     def _read_header(self, header: bytes) -> tuple[str, ...]:
         """The columns; none if they cannot be used."""
         self.line_number, self._raw_line = HEADER_LINE, header.removesuffix(b"\r")
-        line = self._without_marks(header.removeprefix(BOM).removesuffix(b"\r"))
+        line = self._without_marks(header.removeprefix(BOM_UTF8).removesuffix(b"\r"))
         if not line or len(header) > LONGEST_LINE:
             self._report(CommonError.LINE_TOO_LONG if line else TsvError.HEADER_MISSING)
             return ()
@@ -178,7 +177,7 @@ class ReportReader:
 
     def _checked(self, block: bytes) -> bytes:
         # Text that is not UTF-8 would match the expression: then every line of the block is read cell by cell.
-        is_utf8 = _is_utf8(block)
+        is_utf8 = fault_in_utf8(block) is None
         pieces = []
         at = 0
         while at < len(block) and not self.problems.has_too_many_errors:
@@ -222,11 +221,11 @@ class ReportReader:
 
     def _without_marks(self, line: bytes) -> bytes:
         """The line without byte order marks at its start: files that were joined have them."""
-        if not line.startswith(BOM):
+        if not line.startswith(BOM_UTF8):
             return line
         self._report(CommonWarning.BYTE_ORDER_MARK, raw=FIRST_CELL)
-        while line.startswith(BOM):
-            line = line.removeprefix(BOM)
+        while line.startswith(BOM_UTF8):
+            line = line.removeprefix(BOM_UTF8)
         return line
 
     def _plain(self, column: str, cell: str) -> str:
@@ -285,11 +284,3 @@ class ReportReader:
 
 def _last_line_of(block: bytes) -> bytes:
     return block.removesuffix(b"\n").rpartition(b"\n")[2].removesuffix(b"\r")
-
-
-def _is_utf8(block: bytes) -> bool:
-    try:
-        block.decode()
-    except UnicodeDecodeError:
-        return False
-    return True

@@ -496,7 +496,7 @@ def test_the_list_of_imports_links_to_the_pages_of_uploads(admin_client):
 
 
 def test_a_check_that_takes_too_long_is_left_to_a_worker(admin_client, monkeypatch):
-    monkeypatch.setattr("catalogue.admin.imports.admin.AT_ONCE_SECONDS", 0)
+    monkeypatch.setattr("catalogue.admin.imports.at_once.AT_ONCE_SECONDS", 0)
     page = upload(admin_client, report(NO_JANUARY, line("a")))
     assert states(page) == [(NO_JANUARY, "to_check")]
 

@@ -4,7 +4,7 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
-from catalogue.reports.cells import ISRC, CellError, check_length, id_warning, plain_isrc
+from catalogue.reports.cells import CONTROL_CHARACTER, ISRC, CellError, check_length, id_warning, plain_isrc
 from catalogue.reports.formats.templates.cells.numbers import NumberReader
 from catalogue.reports.formats.templates.cells.territories import folded
 from catalogue.reports.formats.templates.codes import TemplateError
@@ -16,9 +16,8 @@ from dsrhub.texts.invisible import INVISIBLE, is_blank
 BLANKS = str.maketrans({"\n": " ", "\r": " ", "\t": " ", "\x0b": " ", "\x0c": " "})
 # Between artists in a line, and in an artist.
 SEPARATOR, NO_SEPARATOR = "|", " / "
-# Cells of at most so many characters are never too long in bytes.
+# A cell of at most this many characters is never too long in bytes.
 SHORT = 1024
-CONTROL_CHARACTER = re.compile(r"[\x00-\x1f\x7f]")
 # What bytes become that are no characters of the encoding.
 SURROGATE = re.compile("[\ud800-\udfff]")
 ISRCS = re.compile(rf"(?:(?:{ISRC.pattern}|)\n)*+")

@@ -75,7 +75,7 @@ def folded(text: str) -> str:
 
 
 def territory_names(languages: Sequence[str]) -> Mapping[str, str]:
-    """The code of each folded name in these languages. A name of several territories is none."""
+    """The code of each folded name in these languages. A name that several territories share is left out."""
     return _names(tuple(languages))
 
 

@@ -7,7 +7,7 @@ import pytest
 from django.core.management import call_command
 
 from catalogue.models import DSR, OperatorRate, RejectedDelivery, SupersededDSR, Template
-from catalogue.reports.demo_samples import STATEMENT, WITH_WARNINGS, demo_deliveries, file_to_drop, files_to_try
+from catalogue.reports.samples.demo import STATEMENT, WITH_WARNINGS, demo_deliveries, file_to_drop, files_to_try
 
 
 def contents(folder):

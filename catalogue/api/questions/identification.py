@@ -9,7 +9,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from catalogue.api.statistics import SearchParameters
+from catalogue.api.questions.parameters import SearchParameters
 from catalogue.dsrs.selectors import DSRSearch
 from catalogue.reports.cells import ISRC, plain_isrc
 from catalogue.resources.identification import IsrcProblem, identification

@@ -13,7 +13,8 @@ from django.test.utils import CaptureQueriesContext
 from rest_framework.renderers import JSONRenderer
 from rest_framework.test import APIRequestFactory
 
-from catalogue.api import serializers, views
+from catalogue.api import contract
+from catalogue.api.questions import percentile
 from catalogue.exceptions import RankingNotReady
 from catalogue.models import KeptRanking
 from catalogue.ranking.building.rows import SHARED_TABLE
@@ -203,7 +204,7 @@ def test_the_number_of_queries_is_the_same_for_1_and_for_100_resources(client, t
 @pytest.fixture
 def _small_chunks(monkeypatch):
     """Send answers with more than two resources in chunks of two."""
-    for module, name in ((serializers, "FIRST_PIECE"), (serializers, "PIECE"), (views, "FIRST_PIECE")):
+    for module, name in ((contract, "FIRST_PIECE"), (contract, "PIECE"), (percentile, "FIRST_PIECE")):
         monkeypatch.setattr(module, name, 2)
 
 
@@ -236,7 +237,7 @@ def test_an_answer_is_what_rest_framework_renders_byte_for_byte(client, tmp_path
     resources = top_resources(percentile=number)
     assert len(resources) == (1 if number == 50 else 8)
 
-    rendered = JSONRenderer().render(serializers.ResourceSerializer(resources, many=True).data)
+    rendered = JSONRenderer().render(contract.ResourceSerializer(resources, many=True).data)
     assert client.get(f"/resources/percentile/{number}").content == rendered
 
 
@@ -282,11 +283,11 @@ def test_every_text_and_number_is_rendered_byte_for_byte_in_pieces_of_any_size(m
         cursor.execute(RANKED, [TEXTS, [REVENUES[place % len(REVENUES)] for place in range(count)]])
     ranking = cache.Ranking(1, "key", count, Decimal(1), SHARED_TABLE, count)
 
-    rendered = JSONRenderer().render(serializers.ResourceSerializer(all_rows(ranking), many=True).data)
-    assert b"".join(serializers.resources_rendered(ranking)) == rendered
-    monkeypatch.setattr(serializers, "FIRST_PIECE", 1)
-    monkeypatch.setattr(serializers, "PIECE", 7)
-    assert b"".join(serializers.resources_rendered(ranking)) == rendered
+    rendered = JSONRenderer().render(contract.ResourceSerializer(all_rows(ranking), many=True).data)
+    assert b"".join(contract.resources_rendered(ranking)) == rendered
+    monkeypatch.setattr(contract, "FIRST_PIECE", 1)
+    monkeypatch.setattr(contract, "PIECE", 7)
+    assert b"".join(contract.resources_rendered(ranking)) == rendered
 
 
 def all_rows(ranking):
@@ -336,7 +337,7 @@ def test_the_ranking_is_released_even_if_the_client_stops_reading(tmp_path, chun
     settings.DSRHUB_KEPT_RANKING_ROWS = 0
     import_report(tmp_path, ES_JANUARY, *(line(f"r{number}", revenue="1") for number in range(7)))
 
-    response = views.TopPercentileView.as_view()(APIRequestFactory().get(""), number="100")
+    response = percentile.TopPercentileView.as_view()(APIRequestFactory().get(""), number="100")
     for _ in zip(range(chunks), response, strict=False):
         assert rankings_read() == 1
     response.close()

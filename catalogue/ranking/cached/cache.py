@@ -27,7 +27,7 @@ from dsrhub.metrics.stored import Addition, StoredCounter, stored_add
 from dsrhub.texts.marked import gettext_lazy as _
 
 # A ranking that was not used for this long most likely belongs to a state that has passed.
-KEPT_FOR = timedelta(days=7)
+CACHED_FOR = timedelta(days=7)
 # A use is written this often, at most. Each UPDATE leaves a dead row, which stays as long as any transaction that began
 # before it, such as an import of an hour: each question would have to step over the dead rows of all others.
 WRITTEN_FOR = timedelta(minutes=1)
@@ -40,7 +40,7 @@ RANKINGS = StoredCounter(
 )
 
 
-class KeptRows(Protocol):
+class CachedRows(Protocol):
     """A cached ranking: its number, and how many rows it has."""
 
     @property
@@ -50,15 +50,15 @@ class KeptRows(Protocol):
     def row_count(self) -> int: ...
 
 
-Kept = TypeVar("Kept", bound=KeptRows)
+Cached = TypeVar("Cached", bound=CachedRows)
 
 
 @dataclass(frozen=True)
-class Question(ABC, Generic[Kept]):
+class Question(ABC, Generic[Cached]):
     """A question that a ranking answers; each kind of ranking has a subclass. Its fields are parameters of the SQL.
 
     `table` has a row for each cached ranking, with the columns `id`, `key`, `row_count` and `used_at`. A ranking has
-    the answer if it has the key and meets the `condition`; then `kept` gets its `columns`.
+    the answer if it has the key and meets the `condition`; then `cached` gets its `columns`.
     """
 
     # What it ranks, for the metrics.
@@ -71,7 +71,7 @@ class Question(ABC, Generic[Kept]):
     readers: ClassVar[SessionLock]
 
     @abstractmethod
-    def kept(self, *columns: Any) -> Kept:
+    def cached(self, *columns: Any) -> Cached:
         """The ranking with these columns."""
 
     @abstractmethod
@@ -87,20 +87,20 @@ class Question(ABC, Generic[Kept]):
     def drop(cls, number: int) -> None:
         """Remove a ranking and its rows."""
 
-    def find(self, scope: Scope) -> Kept | None:
+    def find(self, scope: Scope) -> Cached | None:
         """A cached ranking of the present state that has the answer, or None. The caller closes it."""
         return self._opened(f"{scope.state()},", KEY, scope.parameters())
 
-    def open(self, key: str) -> Kept | None:
+    def open(self, key: str) -> Cached | None:
         """The same for the state with this key."""
         return self._opened("", "%(key)s", {"key": key})
 
-    def close(self, ranking: Kept) -> None:
+    def close(self, ranking: Cached) -> None:
         self.readers.give_back(ranking.number, shared=True)
         if ranking.row_count >= settings.DSRHUB_KEPT_RANKING_ROWS:  # It is too large to be cached.
             drop_surplus(type(self))
 
-    def _opened(self, tables: str, key: str, parameters: dict[str, Any]) -> Kept | None:
+    def _opened(self, tables: str, key: str, parameters: dict[str, Any]) -> Cached | None:
         """`tables` are those of a WITH clause that the expression `key` reads."""
         # A ranking that is dropped meanwhile is not found: the lock of its row waits for the one who drops it.
         rows = rows_of(
@@ -117,7 +117,7 @@ class Question(ABC, Generic[Kept]):
         )
         for *columns, used_at, now, is_locked in rows:
             if is_locked:  # Otherwise it is just being dropped.
-                ranking = self.kept(*columns)
+                ranking = self.cached(*columns)
                 if now - used_at > WRITTEN_FOR:
                     execute(f"UPDATE {self.table} SET used_at = %(now)s WHERE id = %(id)s", now=now, id=ranking.number)  # noqa: S608
                 return ranking
@@ -125,7 +125,7 @@ class Question(ABC, Generic[Kept]):
 
 
 @contextmanager
-def found_or_built(question: Question[Kept], scope: Scope) -> Iterator[Kept]:
+def found_or_built(question: Question[Cached], scope: Scope) -> Iterator[Cached]:
     """The ranking that has the answer. It cannot be dropped before the context ends.
 
     Raises RankingNotReady where the statements may not take as long as it takes; then a worker builds it.
@@ -139,7 +139,7 @@ def found_or_built(question: Question[Kept], scope: Scope) -> Iterator[Kept]:
         question.close(ranking)
 
 
-def _build(question: Question[Kept], scope: Scope) -> Kept | None:
+def _build(question: Question[Cached], scope: Scope) -> Cached | None:
     """A ranking of this state, or None where the state has changed meanwhile."""
     key, dsrs = scope_state(scope)
     try:
@@ -151,7 +151,7 @@ def _build(question: Question[Kept], scope: Scope) -> Kept | None:
         raise RankingNotReady(_("The ranking is being built. Ask again in a minute.")) from error
 
 
-def build_now(question: Question[Kept], key: str, dsrs: list[IngestedDSR]) -> Kept | None:
+def build_now(question: Question[Cached], key: str, dsrs: list[IngestedDSR]) -> Cached | None:
     """The ranking of a state, built if it is not cached, or None where the state has passed. The caller closes it."""
     with transaction.atomic():
         # Others who need a ranking of this state wait until this transaction ends: then they find it.
@@ -180,12 +180,12 @@ def drop_surplus(kind: type[Question[Any]], *, passed: str = "") -> None:
         f"""
         SELECT id
         FROM (
-            SELECT *, sum(row_count + 1) FILTER (WHERE row_count < %(bound)s) OVER (ORDER BY used_at DESC, id) AS kept
+            SELECT *, sum(row_count + 1) FILTER (WHERE row_count < %(bound)s) OVER (ORDER BY used_at DESC, id) AS taken
             FROM {kind.table}
         ) AS ranking
         WHERE (
-                row_count >= %(bound)s OR kept > %(bound)s OR key = %(passed)s
-                OR used_at < statement_timestamp() - %(kept_for)s
+                row_count >= %(bound)s OR taken > %(bound)s OR key = %(passed)s
+                OR used_at < statement_timestamp() - %(cached_for)s
             )
             AND NOT EXISTS (
                 SELECT FROM pg_locks
@@ -193,7 +193,7 @@ def drop_surplus(kind: type[Question[Any]], *, passed: str = "") -> None:
             )
         """,  # noqa: S608 - no value is in it
         bound=settings.DSRHUB_KEPT_RANKING_ROWS,
-        kept_for=max(KEPT_FOR, timedelta(days=settings.DSRHUB_PREPARED_DAYS)),
+        cached_for=max(CACHED_FOR, timedelta(days=settings.DSRHUB_PREPARED_DAYS)),
         passed=passed,
         readers=kind.readers.space,
     )

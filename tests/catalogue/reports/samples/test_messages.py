@@ -12,12 +12,13 @@ from django.core.management import CommandError, call_command
 from django.db.models import Sum
 from stdnum import ean
 
+from catalogue.imports.loading.choices import Choices
 from catalogue.imports.loading.outcome import Outcome
-from catalogue.imports.loading.steps import Choices
 from catalogue.imports.services import DeliveredFile, delivery_import
 from catalogue.models import DSR, UsageLine
-from catalogue.reports.message_samples import message_list, message_write
-from catalogue.reports.samples import recording
+from catalogue.reports.samples.messages import message_list
+from catalogue.reports.samples.recordings import recording
+from catalogue.reports.samples.writing import message_write
 
 SENDERS = ["Spotify", "Deezer", "AmazonMusic", "YouTube", "AppleMusic", "Tidal"]
 DSRS, LINES = 8, 4000

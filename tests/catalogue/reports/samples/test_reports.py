@@ -17,18 +17,11 @@ from stdnum import isrc as stdnum_isrc
 from catalogue.imports.loading.outcome import Outcome
 from catalogue.imports.services import dsr_import
 from catalogue.models import DSR
-from catalogue.rates.services import exchange_rate
+from catalogue.rates.periods import exchange_rate
 from catalogue.reports.delivery import Delivery
 from catalogue.reports.formats.tsv.name import parse_report_name
-from catalogue.reports.samples import (
-    CONCENTRATED,
-    EVEN,
-    Shape,
-    eleven_sixteenths,
-    sample_lines,
-    sample_list,
-    sample_write,
-)
+from catalogue.reports.samples.lines import CONCENTRATED, EVEN, Shape, eleven_sixteenths
+from catalogue.reports.samples.reports import sample_lines, sample_list, sample_write
 
 DATA = settings.BASE_DIR / "data"
 MESSAGE = "DSR_SGAE_Spotify_FamilyPlan-Duo_2020-03_ES_1of1_20200412T083000.tsv.gz"

@@ -12,8 +12,12 @@ from pathlib import Path
 from random import Random
 from typing import NamedTuple
 
-from catalogue.reports.message_samples import SENDERS, message_list, message_write
-from catalogue.reports.samples import MARKETS, SERVICES, Sample, recording, sample_write
+from catalogue.reports.samples.markets import MARKETS, SERVICES
+from catalogue.reports.samples.messages import message_list
+from catalogue.reports.samples.recordings import recording
+from catalogue.reports.samples.reports import Sample, sample_write
+from catalogue.reports.samples.senders import SENDERS
+from catalogue.reports.samples.writing import message_write
 
 # As in data/: so the DSPs have the same recordings there.
 SEED, LINES, RECORDINGS = 1, 700, 1400

@@ -1,16 +1,14 @@
 """The REST endpoints for statistics of DSRs: their parameters, their answers, and the views."""
 
-from datetime import date
 from typing import Any
 
-from django.utils.translation import gettext_lazy as _
 from drf_spectacular.utils import extend_schema, extend_schema_field
 from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from catalogue.api.serializers import ScopeParameters, TerritoryParameters
+from catalogue.api.questions.parameters import SearchParameters
 from catalogue.dsrs.selectors import DSRSearch
 from catalogue.dsrs.statistics.groups import MOST_GROUPINGS, DSRStatistic, Grouping, dsr_statistics, group_columns
 from catalogue.models import RevenueKind
@@ -22,44 +20,6 @@ from dsrhub.texts.translations import text_lazy
 
 MOST_ROWS = 50_000
 PERIOD = ("period_start", "period_end")
-
-
-class FilterParameters(TerritoryParameters):
-    """Selects DSRs."""
-
-    dsp = serializers.CharField(required=False, help_text="Count only DSRs of this music service.")
-    offer = serializers.CharField(required=False, help_text="Count only DSRs of this offer, such as SpotifyDuo.")
-    society = serializers.CharField(required=False, help_text="Count only DSRs for this society.")
-    currency = serializers.RegexField(
-        r"^[A-Za-z]{3}\Z",
-        required=False,
-        trim_whitespace=False,
-        error_messages={"invalid": _("Must be three letters.")},
-        help_text="Count only DSRs in this currency: its ISO 4217 code, such as NOK.",
-    )
-    commercial_model = serializers.CharField(
-        required=False, help_text="Count only DSRs of this commercial model, such as SubscriptionModel."
-    )
-    use_type = serializers.CharField(
-        required=False, help_text="Count only lines of this use type, such as OnDemandStream."
-    )
-    revenue_kind = serializers.ChoiceField(
-        RevenueKind.choices, required=False, help_text="Count only DSRs whose revenue is of this kind."
-    )
-
-    def validate_currency(self, value: str) -> str:
-        return value.upper()
-
-
-class SearchParameters(FilterParameters, ScopeParameters):
-    """Selects the DSRs that are counted."""
-
-    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
-        if attrs.get("period_start", date.min) > attrs.get("period_end", date.max):
-            raise serializers.ValidationError(
-                {"period_end": [_("The range ends before it starts.")]}, code="before_start"
-            )
-        return attrs
 
 
 @extend_schema_field(

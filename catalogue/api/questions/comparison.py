@@ -11,7 +11,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from catalogue.api.statistics import FilterParameters
+from catalogue.api.questions.parameters import FilterParameters
 from catalogue.dsrs.selectors import DSRSearch
 from catalogue.dsrs.statistics.comparison import (
     GROUPINGS,
