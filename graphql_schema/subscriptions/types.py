@@ -17,13 +17,9 @@ from graphql_schema.connections import Key, Keyset, KeysetField
 from graphql_schema.model_types import ModelType
 from graphql_schema.scalars import BigInt, Date, Decimal, choices_enum, names_enum
 from subscriptions import models
+from subscriptions.aggregates.answers import ReachedPrice, UsageTotal
 from subscriptions.aggregates.ranges import Step
-from subscriptions.aggregates.selectors import (
-    ReachedPrice,
-    UsageTotal,
-    usage_by_subscription,
-    usage_counts_by_subscription,
-)
+from subscriptions.aggregates.totals import usage_by_subscription, usage_counts_by_subscription
 from subscriptions.exceptions import SubscriptionNotFound
 from subscriptions.subscribers.selectors import subscription_list
 

@@ -14,8 +14,8 @@ from rest_framework import serializers
 from dsrhub.api.fields import ExactField, Int64Field, WholeNumberField
 from dsrhub.api.pages import PageParameters
 from dsrhub.values.numbers import AMOUNT
+from subscriptions.aggregates.answers import MetricKey, UsageKey
 from subscriptions.aggregates.ranges import Step
-from subscriptions.aggregates.selectors import MetricKey, UsageKey
 from subscriptions.models import Subscription, UsageType
 
 SMALLEST_ID, LARGEST_ID = -(2**63), 2**63 - 1
