@@ -11,7 +11,7 @@ from graphql import GraphQLResolveInfo
 
 from dsrhub.exceptions import InvalidArgument
 from dsrhub.texts.marked import gettext_lazy as _
-from graphql_schema.arguments import LARGEST_ID, parse_id
+from graphql_schema.arguments import LARGEST_ID, parse_id, require_range
 from graphql_schema.batches import batched
 from graphql_schema.connections import Key, Keyset, KeysetField, memory_keyset, queryset_keyset
 from graphql_schema.scalars import Decimal
@@ -116,8 +116,7 @@ def over_limit_keyset(
 ) -> Keyset:
     if price_limit < 0:
         raise InvalidArgument(_("Must be zero or more."), argument="priceLimit")
-    if (start or date.min) > (end or date.max):
-        raise InvalidArgument(_("The range ends before it starts."), argument="to")
+    require_range(start, end)
     search: dict[str, Any] = {"price_limit": price_limit, "start": start, "end": end}
     search |= {"usage_type": usage_type and usage_type.value, "carrier": carrier and carrier.value}
 

@@ -10,8 +10,8 @@ import graphene
 from graphene_django.converter import EnumValueField
 from graphql import GraphQLResolveInfo
 
-from dsrhub.exceptions import InvalidArgument
 from dsrhub.texts.marked import gettext_lazy as _
+from graphql_schema.arguments import require_range
 from graphql_schema.batches import batched, load_batch
 from graphql_schema.connections import Key, Keyset, KeysetField
 from graphql_schema.model_types import ModelType
@@ -75,8 +75,7 @@ class UsageFilter:
 
 
 def parse_usage_filter(start: date, end: date, group_by: Any, usage_type: Any = None) -> UsageFilter:
-    if end < start:
-        raise InvalidArgument(_("The range ends before it starts."), argument="to")
+    require_range(start, end)
     by = None if group_by.name == "TYPE" else Step[group_by.name]
     return UsageFilter(start, end, usage_type and usage_type.value, by)
 
