@@ -65,11 +65,6 @@ def current_actor() -> Actor:
     return Actor(_door(source.path_info), user if is_known else None, client_address(source), key=key)
 
 
-def current_request() -> HttpRequest | None:
-    source = _source.get()
-    return None if isinstance(source, Actor) else source
-
-
 def _door(path: str) -> Door:
     if path.startswith("/admin/"):
         return Door.ADMIN

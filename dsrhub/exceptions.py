@@ -55,6 +55,12 @@ class ConfirmationOutdated(ConflictError):
     code = "confirmation_outdated"
 
 
+class RequestTooLarge(DsrhubError):
+    """The request asks for more work than one may. Split it."""
+
+    code = "too_large"
+
+
 class BusyError(DsrhubError):
     """Too much of the same is in work, and nothing was changed. Retry after a moment, as often as it is raised."""
 

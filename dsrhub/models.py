@@ -86,7 +86,7 @@ Token.__str__ = _name_of_old_token  # type: ignore[method-assign,assignment]
 
 
 class ApiKey(models.Model):
-    """A key with which a program acts for its owner, within its scopes: see `dsrhub.keys`.
+    """A key with which a program acts for its owner, within its scopes: see `dsrhub.access.keys`.
 
     It has a table of its own: servers of the release before know only tokens, which have no scopes, and refuse keys.
     The constraints of both foreign keys are in the migration, as those of ApiToken.

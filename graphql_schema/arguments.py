@@ -1,6 +1,7 @@
 """Checks of arguments beyond their types."""
 
 import re
+from datetime import date
 from typing import Any
 
 from dsrhub.exceptions import DsrhubError, InvalidArgument
@@ -51,6 +52,12 @@ def parse_code(argument: str, text: str | None, *, length: int) -> str | None:
             _("Not %(length)s letters: %(text)s.") % {"length": length, "text": repr(text)}, argument=argument
         )
     return text and text.upper()
+
+
+def require_range(start: date | None, end: date | None) -> None:
+    """Raise InvalidArgument for a range of days, from `from` to `to`, that ends before it starts."""
+    if (start or date.min) > (end or date.max):
+        raise InvalidArgument(_("The range ends before it starts."), argument="to")
 
 
 def require_permissions(user: Any, *permissions: str) -> Any:

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from dsrhub.exceptions import BusyError, ConflictError, DsrhubError, InvalidArgument, NotFoundError
+from dsrhub.exceptions import BusyError, ConflictError, DsrhubError, InvalidArgument, NotFoundError, RequestTooLarge
 from dsrhub.texts.marked import Text, joined, ngettext_lazy, quoted, translated
 from dsrhub.texts.marked import gettext_lazy as _
 from subscriptions.explanations import SENTENCES
@@ -83,7 +83,7 @@ class DaySealed(ConflictError):
         )
 
 
-class TooManyUsageRecords(DsrhubError):
+class TooManyUsageRecords(RequestTooLarge):
     """A request has more records than one may have. `extra` has this number as `most`."""
 
     code = "too_many_records"

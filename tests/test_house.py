@@ -10,7 +10,7 @@ LOOKUPS = {"catalogue/lines/gathering.py", "catalogue/lines/lookups.py"}
 # A text of SQL, and the modules, or the packages with a final slash, that may contain it.
 RULES = {
     "the table of lines": (r"catalogue_usageline", {"catalogue/lines/"}),
-    # In cached/cache.py, one statement finds a ranking and locks it for a reader.
+    # In ranking/cached/cache.py, one statement finds a ranking and locks it for a reader.
     "advisory locks": (r"pg_(try_)?advisory", {"dsrhub/database/locks.py", "catalogue/ranking/cached/cache.py"}),
     "lookups by the index of dsp_id": (
         r"hashtextextended\((\w+\.)?dsp_id, 0\) = hash",

@@ -7,6 +7,7 @@ from catalogue.reports.delivery import LONGEST_NAME
 from catalogue.reports.problems import ProblemLog, shown
 from dsrhub.webhooks.models import EventType
 from dsrhub.webhooks.outbox import event_write
+from dsrhub.webhooks.payloads import Delivered, Failed, Replacing
 
 # How many codes of problems an event has.
 MOST_CODES = 20
@@ -20,10 +21,9 @@ def dsrs_tell(event_type: EventType, dsrs: Sequence[DSR], *, replaced: Collectio
     if not dsrs:
         return
     first = dsrs[0]
-    data = {"dsrs": [dsr.pk for dsr in dsrs], "name": first.path, "dsp": first.dsp, "message": first.message_id}
-    if replaced:
-        data["replaced"] = sorted(replaced)
-    event_write(event_type, subject=_of_dsp(first.dsp), data=data)
+    data = Delivered(dsrs=[dsr.pk for dsr in dsrs], name=first.path, dsp=first.dsp, message=first.message_id)
+    told = Replacing(**data, replaced=sorted(replaced)) if replaced else data
+    event_write(event_type, subject=_of_dsp(first.dsp), data=told)
 
 
 def failure_tell(*, name: str, code: str, problems: ProblemLog, dsr: DSR | None = None) -> None:
@@ -32,15 +32,15 @@ def failure_tell(*, name: str, code: str, problems: ProblemLog, dsr: DSR | None 
     It has the codes of the problems, and not their values: these are cells of the file, which not everybody may see.
     """
     codes = dict.fromkeys(problem.code.value for problem in problems.errors)
-    data = {
-        "dsrs": [] if dsr is None else [dsr.pk],
-        "name": shown(name, LONGEST_NAME),
-        "dsp": None if dsr is None else dsr.dsp,
-        "code": code,
-        "error_count": problems.error_count,
-        "warning_count": problems.warning_count,
-        "problems": list(codes)[:MOST_CODES],
-    }
+    data = Failed(
+        dsrs=[] if dsr is None else [dsr.pk],
+        name=shown(name, LONGEST_NAME),
+        dsp=None if dsr is None else dsr.dsp,
+        code=code,
+        error_count=problems.error_count,
+        warning_count=problems.warning_count,
+        problems=list(codes)[:MOST_CODES],
+    )
     event_write(EventType.DSR_FAILED, subject=f"file:{data['name']}" if dsr is None else _of_dsp(dsr.dsp), data=data)
 
 

@@ -10,7 +10,7 @@ from hmac import compare_digest
 from django.conf import settings
 from django.contrib.auth.models import User
 from django.db import transaction
-from django.db.models import Q
+from django.db.models import Q, QuerySet
 from django.utils import timezone
 
 from dsrhub.exceptions import ConflictError, DsrhubError, NotFoundError
@@ -114,6 +114,12 @@ def key_revoke(*, key: ApiKey, user: User | None = None) -> None:
         if deleted:  # otherwise, another request has just deleted it
             facts = {"name": key.name, "scopes": key.scopes, "last_used_at": key.last_used_at}
             audit(Action.KEY_REVOKED, key, user=user, details=facts)
+
+
+def key_list(*, user: User | None = None) -> QuerySet[ApiKey]:
+    """The keys of a user, or all, with their owners, in the order in which they were created."""
+    keys = ApiKey.objects.select_related("user").order_by("pk")
+    return keys if user is None else keys.filter(user=user)
 
 
 def key_get(*, prefix: str) -> ApiKey:

@@ -18,11 +18,11 @@ from rest_framework.authtoken import admin as _old_tokens  # noqa: F401 - regist
 from rest_framework.authtoken.models import TokenProxy
 
 from dsrhub.access.tokens import password_changed, token_create, token_revoke
-from dsrhub.logs.audited import AuditedAdmin
+from dsrhub.logs.audited import AtomicActionsAdmin, AuditedAdmin
 from dsrhub.models import Action, ApiKey, ApiToken
 from dsrhub.pages.autocomplete import AutocompleteMixin
-from dsrhub.pages.languages import in_english
 from dsrhub.pages.lookups import ChosenLookupsAdmin
+from dsrhub.pages.model_admins import LoggedInEnglishAdmin
 
 # --- Rights ----------------------------------------------------------------------------------------------------
 
@@ -151,7 +151,7 @@ class GroupAdmin(AuditedPeopleAdmin, OwnRightsAdmin, auth_admin.GroupAdmin):  # 
     empty_text = _("A group gives all of its users the same permissions, such as those of the back office.")
 
 
-class RevocableAdmin(AutocompleteMixin, OwnRightsAdmin):
+class RevocableAdmin(AutocompleteMixin, LoggedInEnglishAdmin, AtomicActionsAdmin, OwnRightsAdmin):
     """Rows with which a program acts for a user. Services create and revoke them. A secret is shown once, to the user
     who creates the row."""
 
@@ -178,20 +178,8 @@ class RevocableAdmin(AutocompleteMixin, OwnRightsAdmin):
             return self.shown
         return ["user", *self.entered] if _user(request).is_superuser else self.entered
 
-    def log_addition(self, request: HttpRequest, obj: Any, message: Any) -> Any:
-        # An entry keeps the name of the object, which is a text of pages otherwise.
-        return in_english(super().log_addition)(request, obj, message)
-
-    def log_deletions(self, request: HttpRequest, queryset: Any) -> Any:
-        return in_english(super().log_deletions)(request, queryset)
-
     def delete_model(self, request: HttpRequest, obj: Any) -> None:
         self.revoke(obj)
-
-    def response_action(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse | None:
-        # Django runs an action without a transaction.
-        with transaction.atomic():
-            return super().response_action(request, *args, **kwargs)
 
     def delete_queryset(self, request: HttpRequest, queryset: QuerySet) -> None:
         for obj in queryset:

@@ -13,7 +13,15 @@ from drf_spectacular.utils import OpenApiResponse, PolymorphicProxySerializer
 from rest_framework import exceptions, serializers, status, views
 from rest_framework.response import Response
 
-from dsrhub.exceptions import BusyError, ConflictError, DsrhubError, InvalidArgument, NotFoundError, NotReadyError
+from dsrhub.exceptions import (
+    BusyError,
+    ConflictError,
+    DsrhubError,
+    InvalidArgument,
+    NotFoundError,
+    NotReadyError,
+    RequestTooLarge,
+)
 from dsrhub.http.bodies import BodyRefused, refusal
 from dsrhub.http.refusals import form_refused
 
@@ -89,6 +97,7 @@ STATUS = (
     (BusyError, status.HTTP_429_TOO_MANY_REQUESTS),
     (ConflictError, status.HTTP_409_CONFLICT),
     (NotReadyError, status.HTTP_503_SERVICE_UNAVAILABLE),
+    (RequestTooLarge, status.HTTP_413_REQUEST_ENTITY_TOO_LARGE),
 )
 
 

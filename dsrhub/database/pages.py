@@ -3,6 +3,8 @@
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, TypeVar
 
+from django.db.models import Model, QuerySet
+
 from dsrhub.database.statements import rows_of
 
 # A page ends with the row that reaches this. Pages of usual texts never do: 10,000 lines have about 1 MiB.
@@ -10,6 +12,7 @@ PAGE_BYTES = 4 * 1024 * 1024
 
 Row = TypeVar("Row")
 Converted = TypeVar("Converted")
+Found = TypeVar("Found", bound=Model)
 
 
 class CutShort(list[Row]):
@@ -34,6 +37,12 @@ def next_place(rows: Sequence[Row], limit: int, place_of: Callable[[Row], Any]) 
     if isinstance(rows, CutAt):
         return rows.place
     return place_of(rows[-1]) if isinstance(rows, CutShort) else None
+
+
+def page_by_id(found: QuerySet[Found], *, after: int | None, limit: int) -> list[Found]:
+    """The first rows of a query behind an id, in the order of their ids."""
+    following = found if after is None else found.filter(pk__gt=after)
+    return list(following.order_by("pk")[:limit])
 
 
 def bytes_of(*texts: str) -> str:

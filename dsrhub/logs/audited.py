@@ -15,7 +15,16 @@ from dsrhub.logs.audit import audit
 from dsrhub.models import Action
 
 
-class AuditedAdmin(admin.ModelAdmin):
+class AtomicActionsAdmin(admin.ModelAdmin):
+    """An action on several rows is done as a whole, with its audit entries, or not at all."""
+
+    def response_action(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse | None:
+        # Django runs an action without a transaction.
+        with transaction.atomic():
+            return super().response_action(request, *args, **kwargs)
+
+
+class AuditedAdmin(AtomicActionsAdmin):
     """Writes an audit entry for each change of rows that no service writes.
 
     List it after mixins that are no admins themselves, and before other admins.
@@ -44,11 +53,6 @@ class AuditedAdmin(admin.ModelAdmin):
         for obj in queryset:
             self._audit(request, DELETION, obj)
         return super().log_deletions(request, queryset)
-
-    def response_action(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse | None:
-        # Django runs an action without a transaction.
-        with transaction.atomic():
-            return super().response_action(request, *args, **kwargs)
 
     def audited_action(self, flag: int, changed: Mapping[str, Any]) -> Action | None:
         return self.audited.get(flag)

@@ -3,7 +3,7 @@
 from collections.abc import Collection, Iterable
 from typing import Any
 
-from django.contrib import messages
+from django.contrib import admin, messages
 from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
 from django.contrib.admin.utils import unquote
 from django.db import transaction
@@ -14,6 +14,7 @@ from django.utils.translation import gettext_lazy as _
 
 from dsrhub.exceptions import ConfirmationOutdated, DsrhubError
 from dsrhub.pages.confirmation import require_as_shown, shown_digest
+from dsrhub.pages.languages import in_english
 from dsrhub.pages.lookups import ChosenLookupsAdmin
 
 
@@ -32,6 +33,19 @@ class ReadOnlyAdmin(UneditedAdmin):
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return False
+
+
+class LoggedInEnglishAdmin(admin.ModelAdmin):
+    """Rows whose name is a text of pages, in the language of the reader. Entries of the log keep it in English."""
+
+    def log_addition(self, request: HttpRequest, obj: Any, message: Any) -> Any:
+        return in_english(super().log_addition)(request, obj, message)
+
+    def log_change(self, request: HttpRequest, obj: Any, message: Any) -> Any:
+        return in_english(super().log_change)(request, obj, message)
+
+    def log_deletions(self, request: HttpRequest, queryset: Any) -> Any:
+        return in_english(super().log_deletions)(request, queryset)
 
 
 class AsShownAdmin(ChosenLookupsAdmin):

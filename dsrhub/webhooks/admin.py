@@ -21,6 +21,7 @@ from django.utils.translation import gettext_lazy as _
 
 from dsrhub.exceptions import DsrhubError
 from dsrhub.pages.model_admins import ChangedAsShownAdmin, DeletedByServiceAdmin, ReadOnlyAdmin
+from dsrhub.pages.service_forms import ServiceForm
 from dsrhub.webhooks import services
 from dsrhub.webhooks.models import Delivery, EventType, Webhook
 
@@ -33,29 +34,17 @@ def event_choices() -> list[tuple[str, str]]:
     return [(kind.value, f"{kind.label} ({kind.value})") for kind in EventType]
 
 
-class WebhookForm(forms.ModelForm):
-    """A webhook that the service writes when the form is valid, so that its errors appear in the form."""
+class WebhookForm(ServiceForm):
+    """A webhook, and the secret of a new one."""
 
     events = forms.MultipleChoiceField(label=_("Events"), choices=event_choices, widget=forms.CheckboxSelectMultiple)
 
-    # That of a new webhook.
     secret = ""
 
     class Meta:
         widgets = {"url": forms.TextInput(attrs={"class": "vTextField", "inputmode": "url"})}
 
-    def _post_clean(self) -> None:
-        super()._post_clean()  # type: ignore[misc]
-        if self.errors:
-            return
-        try:
-            self._write()
-        except DsrhubError as error:
-            field = error.extra.get("argument")
-            message = forms.ValidationError(error.message, code=error.code)
-            self.add_error(field if field in self.fields else None, message)
-
-    def _write(self) -> None:
+    def write(self) -> None:
         values = {name: self.cleaned_data[name] for name in self.fields if name != "is_enabled"}
         if self.instance.pk is None:
             webhook, self.secret = services.webhook_create(**values)

@@ -1,11 +1,16 @@
 """The document of the events of webhooks for programs: AsyncAPI 3.0."""
 
-from typing import Any
+from functools import cache
+from types import UnionType
+from typing import Annotated, Any, NotRequired, get_args, get_origin, get_type_hints
 
 import yaml
 
-from dsrhub.webhooks.payloads import PAYLOADS, Schema
+from dsrhub.webhooks.payloads import PAYLOADS
 
+Schema = dict[str, Any]
+
+PLAIN: dict[type, Schema] = {int: {"type": "integer", "minimum": 0}, str: {"type": "string"}}
 HEADERS = {
     "webhook-id": "The id of the event. It is the same each time that the event is sent.",
     "webhook-timestamp": "When this attempt was made, in seconds since 1970.",
@@ -57,9 +62,40 @@ def event_schema(name: str) -> Schema:
     properties = {
         "type": {"const": name},
         "timestamp": {"type": "string", "format": "date-time", "description": "When it happened, in UTC."},
-        "data": PAYLOADS[name][1],
+        "data": _data(PAYLOADS[name][1]),
     }
     return {"type": "object", "properties": properties, "required": [*properties]}
+
+
+def _data(payload: type) -> Schema:
+    properties = _properties(payload)
+    required = [name for name in properties if name in payload.__required_keys__]  # type: ignore[attr-defined]
+    return {"type": "object", "properties": properties, "required": required}
+
+
+@cache
+def _properties(payload: type) -> Schema:
+    return {name: _schema(kind) for name, kind in get_type_hints(payload, include_extras=True).items()}
+
+
+def _schema(kind: Any) -> Schema:
+    """The schema of a type: of a plain one, of a list of one, or of one or None; with what is said about it."""
+    origin, inner = get_origin(kind), (get_args(kind) or (kind,))[0]
+    if origin is Annotated:
+        return _described(kind)
+    if origin is list:
+        return {"type": "array", "items": _schema(inner)}
+    if origin is UnionType:  # of a type and None
+        return _schema(inner) | {"type": [_schema(inner)["type"], "null"]}
+    return _schema(inner) if origin is NotRequired else PLAIN[kind]
+
+
+@cache
+def _described(kind: Any) -> Schema:
+    """The same object for each event that has a property: the YAML then has it once."""
+    inner, about = get_args(kind)
+    described: Schema = _schema(inner) | about.schema
+    return described
 
 
 def _message(name: str, summary: str) -> dict[str, Any]:

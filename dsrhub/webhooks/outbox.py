@@ -33,7 +33,7 @@ FROM written CROSS JOIN listening ORDER BY written.id, listening.id
 
 
 class NewEvent(NamedTuple):
-    """What happened to a subject. `data` is plain: texts, whole numbers, lists and objects."""
+    """What happened to a subject. `data` is that of the type of the event in `dsrhub.webhooks.payloads`."""
 
     subject: str
     data: Mapping[str, Any]

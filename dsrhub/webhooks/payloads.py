@@ -1,96 +1,98 @@
-"""What each type of event has as its `data`: JSON schemas, for `docs/webhooks/asyncapi.yaml`.
+"""What each type of event has as its `data`: services make it from here, as `manage.py asyncapi` makes its document.
 
-A test compares them with real events, so a change of what is sent needs a change here.
+Receivers ignore properties that they do not know: new ones may be added.
 """
 
-from typing import Any
+from typing import Annotated, Any, NotRequired, TypedDict
 
 from dsrhub.webhooks.models import TEST_EVENT, EventType
 
-Schema = dict[str, Any]
+
+class About:
+    """What the document says of a property beside its type: a description, and keywords of JSON schemas."""
+
+    def __init__(self, description: str = "", **keywords: Any) -> None:
+        self.schema = {"description": description, **keywords} if description else keywords
 
 
-def _whole(description: str) -> Schema:
-    return {"type": "integer", "minimum": 0, "description": description}
+Id = Annotated[int, About(minimum=1)]
+Replaced = Annotated[list[Id], About("The ids of the DSRs that stood before.")]
+MONTH = About("A month, such as 2026-01.", pattern="^[0-9]{4}-(0[1-9]|1[0-2])$")
 
 
-def _text(description: str, **more: Any) -> Schema:
-    return {"type": "string", "description": description, **more}
+class Delivered(TypedDict):
+    """The DSRs of one delivery."""
+
+    dsrs: Annotated[list[Id], About("The ids of all DSRs of the delivery.")]
+    name: Annotated[str, About("The name of the delivered file, or of the first one of a message.")]
+    dsp: Annotated[str, About("The DSP of the DSRs.")]
+    message: Annotated[int | None, About("The id of the message, if it was one.")]
 
 
-def _or_null(schema: Schema) -> Schema:
-    return {**schema, "type": [schema["type"], "null"]}
+class Replacing(Delivered):
+    """The DSRs of a delivery, and those in whose place they are."""
+
+    replaced: Replaced
 
 
-def _list(item: Schema, description: str) -> Schema:
-    return {"type": "array", "items": item, "description": description}
+class Returned(Delivered):
+    """Earlier versions of DSRs, and those in whose place they are, if any."""
+
+    replaced: NotRequired[Replaced]
 
 
-def _data(properties: Schema, *, optional: tuple[str, ...] = ()) -> Schema:
-    """An object. Receivers ignore properties that they do not know: new ones may be added."""
-    required = [name for name in properties if name not in optional]
-    return {"type": "object", "properties": properties, "required": required}
+class Failed(TypedDict):
+    """A delivery that was refused."""
+
+    dsrs: Annotated[list[Id], About("The id of the failed DSR. Empty, if the delivery became no DSR.")]
+    name: Annotated[str, About("The name of the delivered file, or of the first one of a message.")]
+    dsp: Annotated[str | None, About("The DSP of the failed DSR.")]
+    code: Annotated[str, About("Why it was refused, for programs.")]
+    error_count: Annotated[int, About("How many errors were found.")]
+    warning_count: Annotated[int, About("How many warnings were found.")]
+    problems: Annotated[list[str], About("The codes of the first errors.")]
 
 
-MONTH = _text("A month, such as 2026-01.", pattern="^[0-9]{4}-(0[1-9]|1[0-2])$")
-NUMBERS = {"type": "integer", "minimum": 1}
-DELIVERED = {
-    "dsrs": _list(NUMBERS, "The ids of all DSRs of the delivery."),
-    "name": _text("The name of the delivered file, or of the first one of a message."),
-    "dsp": _text("The DSP of the DSRs."),
-    "message": _or_null(_whole("The id of the message, if it was one.")),
-}
-REPLACED = {"replaced": _list(NUMBERS, "The ids of the DSRs that stood before.")}
-FAILED = {
-    "dsrs": _list(NUMBERS, "The id of the failed DSR. Empty, if the delivery became no DSR."),
-    "name": _text("The name of the delivered file, or of the first one of a message."),
-    "dsp": _or_null(_text("The DSP of the failed DSR.")),
-    "code": _text("Why it was refused, for programs."),
-    "error_count": _whole("How many errors were found."),
-    "warning_count": _whole("How many warnings were found."),
-    "problems": _list({"type": "string"}, "The codes of the first errors."),
-}
-MISSING = {
-    "dsp": _text("The DSP of the series."),
-    "offer": _text("The commercial offer of the series."),
-    "society": _or_null(_text("The society of the series.")),
-    "territory": _text("The code of the territory, such as NO."),
-    "currency": _text("The code of the currency, such as NOK."),
-    "month": MONTH,
-    "state": _text("What the month is.", enum=["missing", "late"]),
-}
-CROSSING = {
-    "crossing": _whole("The id of the crossing."),
-    "subscription": _whole("The id of the subscription."),
-    "usage_type": _text("What the price is for.", enum=["data", "voice"]),
-    "span": _text("Whether the limit is one of each month, or of all time.", enum=["month", "total"]),
-    "month": _or_null(MONTH),
-    "day": _text("The day on which the price reached the limit.", format="date"),
-    "price_limit": _text("The limit: an exact decimal number.", pattern=r"^[0-9]+(\.[0-9]+)?$"),
-    "limit_of": _text("Whose limit it is.", enum=["subscription", "carrier", "all"]),
-}
+class Missing(TypedDict):
+    """A month of a series without a DSR."""
+
+    dsp: Annotated[str, About("The DSP of the series.")]
+    offer: Annotated[str, About("The commercial offer of the series.")]
+    society: Annotated[str | None, About("The society of the series.")]
+    territory: Annotated[str, About("The code of the territory, such as NO.")]
+    currency: Annotated[str, About("The code of the currency, such as NOK.")]
+    month: Annotated[str, MONTH]
+    state: Annotated[str, About("What the month is.", enum=["missing", "late"])]
+
+
+class Crossing(TypedDict):
+    """A price limit that a subscription reached."""
+
+    crossing: Annotated[int, About("The id of the crossing.")]
+    subscription: Annotated[int, About("The id of the subscription.")]
+    usage_type: Annotated[str, About("What the price is for.", enum=["data", "voice"])]
+    span: Annotated[str, About("Whether the limit is one of each month, or of all time.", enum=["month", "total"])]
+    month: Annotated[str | None, MONTH]
+    day: Annotated[str, About("The day on which the price reached the limit.", format="date")]
+    price_limit: Annotated[str, About("The limit: an exact decimal number.", pattern=r"^[0-9]+(\.[0-9]+)?$")]
+    limit_of: Annotated[str, About("Whose limit it is.", enum=["subscription", "carrier", "all"])]
+
+
+class Trial(TypedDict):
+    """An event that tells nothing."""
+
+    webhook: Annotated[int, About("The id of the webhook.")]
+
 
 # When an event is sent, and its data.
-PAYLOADS: dict[str, tuple[str, Schema]] = {
-    EventType.DSR_INGESTED.value: ("A delivery was imported: a report, or a message.", _data(DELIVERED)),
-    EventType.DSR_REPLACED.value: (
-        "A delivery was imported in place of earlier DSRs.",
-        _data(DELIVERED | REPLACED),
-    ),
-    EventType.DSR_REVERTED.value: (
-        "Earlier versions of DSRs returned.",
-        _data(DELIVERED | REPLACED, optional=("replaced",)),
-    ),
-    EventType.DSR_DELETED.value: (
-        "DSRs were deleted, or dropped because a new message lacks them.",
-        _data(DELIVERED),
-    ),
-    EventType.DSR_FAILED.value: ("A delivery was refused, and its problems are kept.", _data(FAILED)),
-    EventType.REPORT_MISSING.value: ("A month of a series is missing or late.", _data(MISSING)),
-    EventType.LIMIT_REACHED.value: ("A subscription reached a price limit.", _data(CROSSING)),
-    EventType.LIMIT_WITHDRAWN.value: (
-        "That a subscription reached a price limit is no longer so.",
-        _data(CROSSING),
-    ),
-    TEST_EVENT: ("Somebody sent a test event.", _data({"webhook": _whole("The id of the webhook.")})),
+PAYLOADS: dict[str, tuple[str, type]] = {
+    EventType.DSR_INGESTED.value: ("A delivery was imported: a report, or a message.", Delivered),
+    EventType.DSR_REPLACED.value: ("A delivery was imported in place of earlier DSRs.", Replacing),
+    EventType.DSR_REVERTED.value: ("Earlier versions of DSRs returned.", Returned),
+    EventType.DSR_DELETED.value: ("DSRs were deleted, or dropped because a new message lacks them.", Delivered),
+    EventType.DSR_FAILED.value: ("A delivery was refused, and its problems are kept.", Failed),
+    EventType.REPORT_MISSING.value: ("A month of a series is missing or late.", Missing),
+    EventType.LIMIT_REACHED.value: ("A subscription reached a price limit.", Crossing),
+    EventType.LIMIT_WITHDRAWN.value: ("That a subscription reached a price limit is no longer so.", Crossing),
+    TEST_EVENT: ("Somebody sent a test event.", Trial),
 }

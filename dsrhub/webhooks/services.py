@@ -15,6 +15,7 @@ from dsrhub.webhooks.delivering import webhook_disable
 from dsrhub.webhooks.exceptions import DeliveryNotFound, InvalidWebhook, WebhookDisabled, WebhookNotFound
 from dsrhub.webhooks.models import TEST_EVENT, Delivery, Event, EventType, Webhook
 from dsrhub.webhooks.outbox import event_body
+from dsrhub.webhooks.payloads import Trial
 from dsrhub.webhooks.signing import encrypted, secret_create
 from dsrhub.webhooks.targets import addresses_of, target_of
 
@@ -96,7 +97,7 @@ def webhook_test(*, webhook_number: int) -> Delivery:
         webhook = _locked(webhook_number)
         _require_enabled(webhook)
         now, uid = timezone.now(), uuid4()
-        body = event_body(TEST_EVENT, now, {"webhook": webhook.pk})
+        body = event_body(TEST_EVENT, now, Trial(webhook=webhook.pk))
         # A subject of its own: it waits for nothing, and nothing waits for it.
         event = Event.objects.create(uid=uid, type=TEST_EVENT, subject=f"test:{uid.hex[:8]}", body=body, at=now)
         return Delivery.objects.create(webhook=webhook, event=event, subject=event.subject, due_at=now)

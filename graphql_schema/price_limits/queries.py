@@ -6,9 +6,7 @@ from typing import Any
 import graphene
 from graphql import GraphQLResolveInfo
 
-from dsrhub.exceptions import InvalidArgument
-from dsrhub.texts.marked import gettext_lazy as _
-from graphql_schema.arguments import LARGEST_ID, parse_id
+from graphql_schema.arguments import LARGEST_ID, parse_id, require_range
 from graphql_schema.connections import Keyset, KeysetField, queryset_keyset
 from graphql_schema.price_limits.types import Carrier, LimitCrossing, LimitSpan, PriceLimit, UsageType
 from graphql_schema.scalars import Date
@@ -68,8 +66,7 @@ class PriceLimitQueries(graphene.ObjectType):
         start: date | None = None,
         end: date | None = None,
     ) -> Keyset:
-        if (start or date.min) > (end or date.max):
-            raise InvalidArgument(_("The range ends before it starts."), argument="to")
+        require_range(start, end)
         found = limit_crossing_list(
             subscription_id=_number(subscription),
             usage_type=usage_type and usage_type.value,

@@ -11,7 +11,7 @@ from graphql import GraphQLResolveInfo
 
 from dsrhub.exceptions import InvalidArgument
 from dsrhub.texts.marked import gettext_lazy as _
-from graphql_schema.arguments import LARGEST_ID, parse_id
+from graphql_schema.arguments import LARGEST_ID, parse_id, require_range
 from graphql_schema.batches import batched
 from graphql_schema.connections import Key, Keyset, KeysetField, memory_keyset, queryset_keyset
 from graphql_schema.scalars import Decimal
@@ -28,7 +28,8 @@ from graphql_schema.subscriptions.types import (
     usage_arguments,
 )
 from subscriptions import models
-from subscriptions.aggregates import selectors
+from subscriptions.aggregates.metrics import usage_metrics
+from subscriptions.aggregates.over_price import subscription_count_over_price, subscription_list_over_price
 from subscriptions.subscribers.selectors import subscription_get, subscription_list
 
 MOST_IDS = 1000
@@ -92,7 +93,7 @@ class SubscriptionQueries(graphene.ObjectType):
         search = asdict(filters) | {"carrier": carrier and carrier.value, "by_carrier": by_carrier}
         key: dict[str, type] = {"carrier": str} if by_carrier else {}
         key |= {"usage_type": str, "first_day": date} if filters.by else {"usage_type": str}
-        return memory_keyset(f"metrics by {' '.join(key)} {filters.by}", selectors.usage_metrics(**search).rows, **key)
+        return memory_keyset(f"metrics by {' '.join(key)} {filters.by}", usage_metrics(**search).rows, **key)
 
     @staticmethod
     def resolve_subscriptions_over_limit(root: Any, info: GraphQLResolveInfo, **arguments: Any) -> Keyset:
@@ -115,14 +116,13 @@ def over_limit_keyset(
 ) -> Keyset:
     if price_limit < 0:
         raise InvalidArgument(_("Must be zero or more."), argument="priceLimit")
-    if (start or date.min) > (end or date.max):
-        raise InvalidArgument(_("The range ends before it starts."), argument="to")
+    require_range(start, end)
     search: dict[str, Any] = {"price_limit": price_limit, "start": start, "end": end}
     search |= {"usage_type": usage_type and usage_type.value, "carrier": carrier and carrier.value}
 
     def rows(after: Key | None, limit: int) -> list[OverLimit]:
-        answer = selectors.subscription_list_over_price(**search, after=after[0] if after else None, limit=limit)
+        answer = subscription_list_over_price(**search, after=after[0] if after else None, limit=limit)
         return [OverLimit(*row) for row in answer.rows]
 
-    count = partial(selectors.subscription_count_over_price, **search)
+    count = partial(subscription_count_over_price, **search)
     return Keyset("over limit", (int,), rows, lambda over: (over.subscription_id,), count)

@@ -10,20 +10,16 @@ import graphene
 from graphene_django.converter import EnumValueField
 from graphql import GraphQLResolveInfo
 
-from dsrhub.exceptions import InvalidArgument
 from dsrhub.texts.marked import gettext_lazy as _
+from graphql_schema.arguments import require_range
 from graphql_schema.batches import batched, load_batch
 from graphql_schema.connections import Key, Keyset, KeysetField
 from graphql_schema.model_types import ModelType
 from graphql_schema.scalars import BigInt, Date, Decimal, choices_enum, names_enum
 from subscriptions import models
+from subscriptions.aggregates.answers import ReachedPrice, UsageTotal
 from subscriptions.aggregates.ranges import Step
-from subscriptions.aggregates.selectors import (
-    ReachedPrice,
-    UsageTotal,
-    usage_by_subscription,
-    usage_counts_by_subscription,
-)
+from subscriptions.aggregates.totals import usage_by_subscription, usage_counts_by_subscription
 from subscriptions.exceptions import SubscriptionNotFound
 from subscriptions.subscribers.selectors import subscription_list
 
@@ -79,8 +75,7 @@ class UsageFilter:
 
 
 def parse_usage_filter(start: date, end: date, group_by: Any, usage_type: Any = None) -> UsageFilter:
-    if end < start:
-        raise InvalidArgument(_("The range ends before it starts."), argument="to")
+    require_range(start, end)
     by = None if group_by.name == "TYPE" else Step[group_by.name]
     return UsageFilter(start, end, usage_type and usage_type.value, by)
 

@@ -13,8 +13,8 @@ from import_export.forms import ExportForm
 from dsrhub.import_export import tables
 from dsrhub.import_export.button import StreamedExportForm
 from dsrhub.import_export.tables import Filter, StreamedResource, Table, rows_by_id
-from subscriptions.aggregates.exports import usage_totals_of_one_time
 from subscriptions.aggregates.ranges import Step
+from subscriptions.aggregates.totals import usage_totals_of_one_time
 from subscriptions.models import UsageType
 from subscriptions.records.events import usage_day
 from subscriptions.records.files import usage_file_columns

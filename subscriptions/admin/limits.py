@@ -5,7 +5,6 @@ from datetime import date
 from decimal import Decimal
 from typing import Any, ClassVar
 
-from django import forms
 from django.contrib import admin
 from django.db.models import Model, QuerySet
 from django.http import HttpRequest
@@ -13,10 +12,14 @@ from django.utils import timezone
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 
-from dsrhub.exceptions import DsrhubError
 from dsrhub.pages.autocomplete import AutocompleteMixin
-from dsrhub.pages.languages import in_english
-from dsrhub.pages.model_admins import ChangedAsShownAdmin, DeletedByServiceAdmin, ReadOnlyAdmin
+from dsrhub.pages.model_admins import (
+    ChangedAsShownAdmin,
+    DeletedByServiceAdmin,
+    LoggedInEnglishAdmin,
+    ReadOnlyAdmin,
+)
+from dsrhub.pages.service_forms import ServiceForm
 from dsrhub.values.cells import rounded
 from subscriptions.admin.questions.forms import DayField
 from subscriptions.limits.services import limits_lock, price_limit_delete, price_limit_set
@@ -24,8 +27,8 @@ from subscriptions.models import LimitCrossing, LimitSpan, PriceLimit, UsageType
 from subscriptions.records.events import usage_day
 
 
-class PriceLimitForm(forms.ModelForm):
-    """A limit that the service writes when the form is valid, so that its errors appear in the form."""
+class PriceLimitForm(ServiceForm):
+    """A price limit."""
 
     since = DayField(
         label=_("Since"),
@@ -40,30 +43,21 @@ class PriceLimitForm(forms.ModelForm):
             return since
         return (since or usage_day(timezone.now())).replace(day=1)
 
-    def _post_clean(self) -> None:
-        super()._post_clean()  # type: ignore[misc]
-        if self.errors:
-            return
+    def write(self) -> None:
         limit: PriceLimit = self.instance
-        try:
-            written = price_limit_set(
-                usage_type=UsageType(limit.usage_type),
-                span=LimitSpan(limit.span),
-                price=limit.price,
-                subscription_id=limit.subscription_id,
-                carrier=limit.carrier or None,
-                since=limit.since,
-            )
-        except DsrhubError as error:
-            field = error.extra.get("argument")
-            message = forms.ValidationError(error.message, code=error.code)
-            self.add_error(field if field in self.fields else None, message)
-        else:
-            limit.pk = written.pk
+        written = price_limit_set(
+            usage_type=UsageType(limit.usage_type),
+            span=LimitSpan(limit.span),
+            price=limit.price,
+            subscription_id=limit.subscription_id,
+            carrier=limit.carrier or None,
+            since=limit.since,
+        )
+        limit.pk = written.pk
 
 
 @admin.register(PriceLimit)
-class PriceLimitAdmin(AutocompleteMixin, ChangedAsShownAdmin, DeletedByServiceAdmin):
+class PriceLimitAdmin(AutocompleteMixin, LoggedInEnglishAdmin, ChangedAsShownAdmin, DeletedByServiceAdmin):
     form = PriceLimitForm
     list_display = ["limit_of", "usage_type", "span", "since_month", "rounded_price", "changed_at"]
     list_filter = ["usage_type", "span", "carrier"]
@@ -95,16 +89,6 @@ class PriceLimitAdmin(AutocompleteMixin, ChangedAsShownAdmin, DeletedByServiceAd
         self.require_as_shown(request, numbers)
         for number in numbers:
             price_limit_delete(limit_number=number)
-
-    # Entries of the log keep the name of a limit, which is a text of pages otherwise.
-    def log_addition(self, request: HttpRequest, obj: PriceLimit, message: Any) -> Any:
-        return in_english(super().log_addition)(request, obj, message)
-
-    def log_change(self, request: HttpRequest, obj: PriceLimit, message: Any) -> Any:
-        return in_english(super().log_change)(request, obj, message)
-
-    def log_deletions(self, request: HttpRequest, queryset: Any) -> Any:
-        return in_english(super().log_deletions)(request, queryset)
 
     @admin.display(description=_("limit of"), ordering="subscription")
     def limit_of(self, limit: PriceLimit) -> str:

@@ -23,6 +23,7 @@ from dsrhub.logs.audited import AuditedAdmin
 from dsrhub.models import Action
 from dsrhub.pages.autocomplete import AutocompleteMixin
 from dsrhub.pages.model_admins import ChangedAsShownAdmin, DeletedByServiceAdmin
+from dsrhub.pages.service_forms import ServiceForm
 from dsrhub.texts import marked as texts
 from dsrhub.texts.spelling import plain_external_id
 from dsrhub.values.cells import grouped, rounded
@@ -53,8 +54,8 @@ class BoundedPaginator(Paginator):
         return len(records.order_by().values_list("pk")[:MOST_COUNTED])
 
 
-class UsageRecordForm(forms.ModelForm):
-    """Writes the record while the form is validated, as only the service knows whether it accepts the record."""
+class UsageRecordForm(ServiceForm):
+    """A raw record."""
 
     backfill = forms.BooleanField(
         label=_("Backfill"), required=False, help_text=_("Also add to a day whose raw records were purged.")
@@ -77,18 +78,10 @@ class UsageRecordForm(forms.ModelForm):
         entered: str | None = self.cleaned_data["external_id"]
         return plain_external_id(entered) if entered else None
 
-    def _post_clean(self) -> None:
-        super()._post_clean()  # type: ignore[misc]
-        if self.errors:
-            return
+    def write(self) -> None:
         record: UsageRecord = self.instance
         values = UsageEvent(record.subscription_id, record.usage_date, record.price, record.amount, record.external_id)
-        try:
-            self._write(record, values, backfill=self.cleaned_data["backfill"])
-        except DsrhubError as error:
-            self.add_error(None, forms.ValidationError(error.message, code=error.code))
-
-    def _write(self, record: UsageRecord, values: UsageEvent, *, backfill: bool) -> None:
+        backfill = self.cleaned_data["backfill"]
         if record.pk is None:
             services.usage_records_add(usage_type=record.usage_type, records=[values], backfill=backfill)
         else:

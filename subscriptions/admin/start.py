@@ -14,9 +14,10 @@ from dsrhub.database.time_limits import OutOfTime, answered_within
 from dsrhub.pages.charts import Chart, Series
 from dsrhub.pages.start_page import StartPart, start_part
 from dsrhub.values.cells import grouped, rounded
+from subscriptions.aggregates.answers import UsageMetric
 from subscriptions.aggregates.daily import usage_latest_day
+from subscriptions.aggregates.metrics import usage_metrics
 from subscriptions.aggregates.ranges import Step
-from subscriptions.aggregates.selectors import UsageMetric, usage_metrics
 from subscriptions.models import RECORD_MODELS, Subscription, UsageType
 from subscriptions.subscribers.selectors import subscription_list
 

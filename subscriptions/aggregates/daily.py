@@ -9,9 +9,10 @@ from psycopg2 import sql
 
 from dsrhub.database.statements import rows_of
 from dsrhub.values.numbers import WIDE
+from subscriptions.aggregates.answers import UsageMetric
+from subscriptions.aggregates.questions import refuse_negative
 from subscriptions.aggregates.ranges import Step, UsageRange
 from subscriptions.aggregates.reading import read_exactly
-from subscriptions.aggregates.selectors import UsageMetric, refuse_negative
 from subscriptions.models import UsageType
 
 LATEST_DAY = """

@@ -17,12 +17,20 @@ from dsrhub.api.errors import (
     WRONG_PARAMETERS,
     ErrorSerializer,
 )
-from dsrhub.api.fields import EXACT_IN_WORDS, ExactField, Int64Field, TextField, WholeNumberField
+from dsrhub.api.fields import EXACT_IN_WORDS, ExactField, Int64Field, TextField
 from dsrhub.api.pages import PageParameters, page_response
 from dsrhub.api.parameters import Body, id_in_path
 from dsrhub.api.parsers import StrictJSONParser
+from dsrhub.database.pages import page_by_id
 from dsrhub.texts.marked import gettext_lazy as _
-from subscriptions.api.serializers import LARGEST_ID, SMALLEST_ID, DayField, PriceField
+from subscriptions.api.serializers import (
+    LARGEST_ID,
+    SMALLEST_ID,
+    DayField,
+    PriceField,
+    RangeParameters,
+    subscription_field,
+)
 from subscriptions.api.subscribers import NO_SUBSCRIPTION
 from subscriptions.exceptions import LimitNotFound
 from subscriptions.limits.selectors import limit_crossing_list, limits_are_current, price_limit_list
@@ -40,10 +48,6 @@ CURRENT = OpenApiParameter(
 )
 
 # --- Parameters ------------------------------------------------------------------------------------------------
-
-
-def _subscription(**options: Any) -> WholeNumberField:
-    return WholeNumberField(min_value=SMALLEST_ID, max_value=LARGEST_ID, required=False, **options)
 
 
 class IdField(serializers.IntegerField):
@@ -94,30 +98,18 @@ class PriceLimitBody(Body):
 
 
 class PriceLimitParameters(PageParameters):
-    subscription = _subscription(help_text="Only the limit of this subscription.")
+    subscription = subscription_field("Only the limit of this subscription.")
     carrier = serializers.ChoiceField(Subscription.Carrier.choices, required=False)
     type = serializers.ChoiceField(UsageType.choices, required=False)
 
 
-class CrossingParameters(PageParameters):
-    subscription = _subscription(help_text="Only of this subscription.")
+class CrossingParameters(RangeParameters):
+    first_day, last_day = "Reached on this day or later.", "Reached on this day or earlier."
+
+    subscription = subscription_field("Only of this subscription.")
     type = serializers.ChoiceField(UsageType.choices, required=False)
     span = serializers.ChoiceField(LimitSpan.choices, required=False)
     withdrawn = serializers.BooleanField(default=False, help_text="Whether those that were withdrawn are listed, too.")
-
-    def get_fields(self) -> dict[str, serializers.Field]:
-        # `from` is a keyword of Python.
-        days = {
-            "from": DayField(source="start", required=False, help_text="Reached on this day or later."),
-            "to": DayField(source="end", required=False, help_text="Reached on this day or earlier."),
-        }
-        return days | super().get_fields()
-
-    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
-        if {"start", "end"} <= attrs.keys() and attrs["start"] > attrs["end"]:
-            message = gettext_lazy("The range ends before it starts.")
-            raise serializers.ValidationError({"to": [message]}, code="before_from")
-        return attrs
 
 
 # --- Answers ---------------------------------------------------------------------------------------------------
@@ -285,8 +277,6 @@ class LimitCrossingListView(APIView):
 
 
 def _page(request: Request, found: Any, serializer: Any, asked: dict[str, Any]) -> Response:
-    """The rows of a queryset in the order of their ids."""
-    limit, cursor = asked["limit"], asked["cursor"]
-    following = found if cursor is None else found.filter(pk__gt=cursor)
-    rows = list(following.order_by("pk")[: limit + 1])
+    limit = asked["limit"]
+    rows = page_by_id(found, after=asked["cursor"], limit=limit + 1)
     return page_response(request, rows, serializer, limit=limit, exact=asked["exact"], key="pk")

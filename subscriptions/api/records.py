@@ -31,7 +31,7 @@ from dsrhub.exceptions import DsrhubError
 from dsrhub.files.unpacking import MAGIC
 from dsrhub.texts.marked import gettext_lazy as _
 from dsrhub.texts.wording import printable
-from subscriptions.exceptions import RecordProblem, TooManyUsageRecords
+from subscriptions.exceptions import RecordProblem
 from subscriptions.records.cloudevents import event_record, event_records
 from subscriptions.records.documents import NotJSON, Sent, json_lines, json_records, line_record, parsed_json
 from subscriptions.records.events import LONGEST_ID
@@ -305,8 +305,6 @@ class RecordsView(APIView):
         parameters = RecordsParameters.of(request.query_params)
         try:
             done = usage_records_ingest(records=_sent(request), **parameters)
-        except TooManyUsageRecords as error:
-            return Response({"detail": error.message, "code": error.code, **error.extra}, status=413)
         except DsrhubError as error:
             if "problems" in error.extra:
                 error.extra["problems"] = RecordProblemSerializer(error.extra["problems"], many=True).data

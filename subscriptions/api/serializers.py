@@ -14,8 +14,8 @@ from rest_framework import serializers
 from dsrhub.api.fields import ExactField, Int64Field, WholeNumberField
 from dsrhub.api.pages import PageParameters
 from dsrhub.values.numbers import AMOUNT
+from subscriptions.aggregates.answers import MetricKey, UsageKey
 from subscriptions.aggregates.ranges import Step
-from subscriptions.aggregates.selectors import MetricKey, UsageKey
 from subscriptions.models import Subscription, UsageType
 
 SMALLEST_ID, LARGEST_ID = -(2**63), 2**63 - 1
@@ -97,21 +97,17 @@ def _day_of(ordinals: Sequence[str]) -> date:
     return date.fromordinal(min(int(ordinals[0]), date.max.toordinal())) if ordinals else date.min
 
 
-class AnswerParameters(PageParameters):
-    """The range of days, and the format."""
+class RangeParameters(PageParameters):
+    """A range of days."""
 
     range_required = False
-
-    format = serializers.ChoiceField(
-        ["json", "csv"], required=False, help_text="The format. Without it, the header `Accept` decides."
-    )
+    first_day, last_day = "The first day.", "The last day (inclusive)."
 
     def get_fields(self) -> dict[str, serializers.Field]:
         # `from` is a keyword of Python, so these cannot be attributes.
-        required = self.range_required
         return {
-            "from": DayField(source="start", required=required, help_text="The first day."),
-            "to": DayField(source="end", required=required, help_text="The last day (inclusive)."),
+            "from": DayField(source="start", required=self.range_required, help_text=self.first_day),
+            "to": DayField(source="end", required=self.range_required, help_text=self.last_day),
             **super().get_fields(),
         }
 
@@ -119,6 +115,14 @@ class AnswerParameters(PageParameters):
         if attrs.get("start", date.min) > attrs.get("end", date.max):
             raise serializers.ValidationError({"to": [_("The range ends before it starts.")]}, code="before_from")
         return attrs
+
+
+class AnswerParameters(RangeParameters):
+    """The range of days, and the format."""
+
+    format = serializers.ChoiceField(
+        ["json", "csv"], required=False, help_text="The format. Without it, the header `Accept` decides."
+    )
 
 
 NEW_EXPORT = "new"
@@ -160,6 +164,10 @@ class TypedParameters(AnswerParameters):
         return UsageType(value)
 
 
+def subscription_field(help_text: str) -> WholeNumberField:
+    return WholeNumberField(min_value=SMALLEST_ID, max_value=LARGEST_ID, required=False, help_text=help_text)
+
+
 def carrier_field() -> serializers.ChoiceField:
     return serializers.ChoiceField(
         Subscription.Carrier.choices, required=False, help_text="Only subscriptions of this carrier."
@@ -198,12 +206,7 @@ class CarriersParameters(GroupedParameters):
 
 class UsageParameters(UsageOfOneParameters):
     carrier = carrier_field()
-    subscription = WholeNumberField(
-        min_value=SMALLEST_ID,
-        max_value=LARGEST_ID,
-        required=False,
-        help_text="The id of a subscription. Without it, all.",
-    )
+    subscription = subscription_field("The id of a subscription. Without it, all.")
 
 
 # --- Answers ---------------------------------------------------------------------------------------------------

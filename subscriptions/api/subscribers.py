@@ -34,11 +34,12 @@ from dsrhub.api.fields import EXACT_IN_WORDS, Int64Field
 from dsrhub.api.pages import PageParameters, page_response
 from dsrhub.api.parameters import Parameters, id_in_path
 from dsrhub.api.parsers import StrictJSONParser
+from dsrhub.database.pages import page_by_id
 from dsrhub.texts.marked import gettext_lazy as marked
 from subscriptions.api.serializers import LARGEST_ID, SMALLEST_ID
 from subscriptions.exceptions import SubscriptionNotFound
 from subscriptions.models import Subscription
-from subscriptions.subscribers.selectors import subscription_get, subscription_list, subscription_page
+from subscriptions.subscribers.selectors import subscription_get, subscription_list
 from subscriptions.subscribers.services import subscription_change, subscription_create
 
 SUBSCRIPTION_ID = OpenApiParameter("id", OpenApiTypes.INT64, OpenApiParameter.PATH)
@@ -162,7 +163,7 @@ class SubscriptionListView(GenericAPIView):
         """
         page = PageParameters.of(request.query_params, beside=SubscriptionFilter.base_filters)
         found = self.filter_queryset(self.get_queryset())
-        rows = subscription_page(found, after=page["cursor"], limit=page["limit"] + 1)
+        rows = page_by_id(found, after=page["cursor"], limit=page["limit"] + 1)
         return page_response(request, rows, SubscriptionSerializer, limit=page["limit"], exact=page["exact"], key="pk")
 
     @extend_schema(

@@ -23,9 +23,11 @@ from dsrhub.api.errors import READS_CLOSED, WRONG_PARAMETERS, ErrorSerializer, W
 from dsrhub.api.fields import EXACT_IN_WORDS
 from dsrhub.api.pages import link_to, page_response
 from dsrhub.http.negotiation import ByParameterOrHeader, OneFormat
-from subscriptions.aggregates import selectors
-from subscriptions.aggregates.exports import ExportPage, over_price_export, usage_totals_export
-from subscriptions.aggregates.selectors import Answer
+from subscriptions.aggregates.answers import Answer
+from subscriptions.aggregates.exports import ExportPage
+from subscriptions.aggregates.metrics import usage_metrics
+from subscriptions.aggregates.over_price import over_price_export, subscription_list_over_price
+from subscriptions.aggregates.totals import subscription_usage_totals, usage_totals_export
 from subscriptions.api.formats import CSVRenderer
 from subscriptions.api.serializers import (
     NEW_EXPORT,
@@ -168,7 +170,7 @@ class OverLimitView(AnswerView):
         }
         if "export" in parameters:
             return self.exported(partial(over_price_export, **question), parameters, SubscriptionOverPriceSerializer)
-        answer = selectors.subscription_list_over_price(**question, after=parameters["cursor"], limit=limit + 1)
+        answer = subscription_list_over_price(**question, after=parameters["cursor"], limit=limit + 1)
         return self.answer(answer, SubscriptionOverPriceSerializer, limit=limit, exact=parameters["exact"])
 
 
@@ -210,9 +212,7 @@ class UsageView(AnswerView):
         }
         if "export" in parameters:
             return self.exported(partial(usage_totals_export, **question), parameters, UsageTotalSerializer)
-        answer = selectors.subscription_usage_totals(
-            **question, after=parameters.get("cursor"), limit=parameters["limit"] + 1
-        )
+        answer = subscription_usage_totals(**question, after=parameters.get("cursor"), limit=parameters["limit"] + 1)
         return self.answer(answer, UsageTotalSerializer, limit=parameters["limit"], exact=parameters["exact"])
 
 
@@ -238,7 +238,7 @@ class CarriersView(AnswerView):
         parameters = self.parameters(CarriersParameters)
         step = parameters.get("group_by")
         self.csv_columns = ["carrier", "usage_type", *([step.value] if step else []), "subscription_count", *SUMS]
-        answer = selectors.usage_metrics(
+        answer = usage_metrics(
             start=parameters["start"],
             end=parameters["end"],
             usage_type=parameters.get("type"),

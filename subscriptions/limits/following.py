@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Sequence
 from datetime import date
-from typing import Any
 
 from django.db import transaction
 from django.utils import timezone
@@ -10,6 +9,7 @@ from django.utils import timezone
 from dsrhub.database.locks import USAGE_AGGREGATES, USAGE_LIMITS
 from dsrhub.webhooks.models import EventType
 from dsrhub.webhooks.outbox import NewEvent, events_write
+from dsrhub.webhooks.payloads import Crossing
 from subscriptions.aggregates.refreshing import month_refresh, stale_days
 from subscriptions.limits.changes import Change, marks_take
 from subscriptions.models import LimitCrossing, LimitMark, PriceLimit, UsageType
@@ -87,14 +87,14 @@ def _write(usage_type: UsageType, changes: Sequence[Change]) -> None:
 
 
 def _event(crossing: LimitCrossing) -> NewEvent:
-    data: dict[str, Any] = {
-        "crossing": crossing.pk,
-        "subscription": crossing.subscription_id,
-        "usage_type": str(crossing.usage_type),
-        "span": str(crossing.span),
-        "month": crossing.month and f"{crossing.month:%Y-%m}",
-        "day": crossing.day.isoformat(),
-        "price_limit": f"{crossing.price_limit:f}",
-        "limit_of": str(crossing.scope),
-    }
+    data = Crossing(
+        crossing=crossing.pk,
+        subscription=crossing.subscription_id,
+        usage_type=str(crossing.usage_type),
+        span=str(crossing.span),
+        month=f"{crossing.month:%Y-%m}" if crossing.month else None,
+        day=crossing.day.isoformat(),
+        price_limit=f"{crossing.price_limit:f}",
+        limit_of=str(crossing.scope),
+    )
     return NewEvent(f"subscription:{crossing.subscription_id}", data)

@@ -14,7 +14,7 @@ from subscriptions.exceptions import UsageRecordNotFound
 from subscriptions.models import RECORD_MODELS, UsageRecord, UsageType
 from subscriptions.records.events import UsageEvent, day_sealed, plain_event, record_problem, refuse, usage_day
 from subscriptions.records.partitions import partitioned_days, partitions_create, records_write_lock, sealed_days
-from subscriptions.records.storage import conflict_error, statement_for, unknown_subscriptions
+from subscriptions.records.stored import conflict_error, statement_for, subscriptions_lock, unknown_subscriptions
 
 # Marks both the old and the new day of the record.
 EDIT = """
@@ -112,6 +112,6 @@ def _lock_records(usage_type: UsageType, record_ids: Collection[int]) -> None:
 
 
 def _refuse_taken_id(usage_type: UsageType, record_id: int, values: UsageEvent) -> None:
-    rows_of("SELECT id FROM subscriptions_subscription WHERE id = %(id)s FOR NO KEY UPDATE", id=values.subscription)
+    subscriptions_lock([values.subscription])
     if rows_of(statement_for(SAME_EXTERNAL_ID, usage_type), **values._asdict(), id=record_id):
         raise conflict_error(values.subscription, str(values.external_id), 1)

@@ -25,11 +25,20 @@ from subscriptions.exceptions import (
     UsageBusy,
 )
 from subscriptions.models import RECORD_MODELS, UsageType
-from subscriptions.records import storage
+from subscriptions.records.copying import records_load
 from subscriptions.records.documents import Sent
 from subscriptions.records.events import UsageEvent, day_sealed, plain_event, record_problem, refuse, usage_day
+from subscriptions.records.inserting import records_add
 from subscriptions.records.loading import PROBLEM_LIMIT
 from subscriptions.records.partitions import partitions_reload, records_write_lock, sealed_days
+from subscriptions.records.stored import (
+    Given,
+    conflict_error,
+    stored_positions,
+    subscriptions_lock,
+    subscriptions_missing,
+    unknown_subscription,
+)
 
 logger = logging.getLogger(__name__)
 
@@ -66,10 +75,6 @@ class Ingested:
     repeated: int
     refused: int = 0
     results: Sequence[RecordResult] | None = None
-
-
-# A record with its position.
-Given = tuple[int, UsageEvent]
 
 
 def usage_records_ingest(*, records: Sequence[Sent], partial: bool = False, backfill: bool = False) -> Ingested:
@@ -120,8 +125,8 @@ def _ingest_all(records: Sequence[Sent], backfill: bool) -> Ingested:
 def _add(usage_type: UsageType, records: Sequence[UsageEvent], backfill: bool) -> int:
     """Add records, and return how many were not there already. A few need no temporary table."""
     if len(records) <= FEW_RECORDS:
-        return storage.records_add(usage_type, records, backfill=backfill) if records else 0
-    return storage.records_load(usage_type, iter(records), backfill=backfill)[1]
+        return records_add(usage_type, records, backfill=backfill) if records else 0
+    return records_load(usage_type, iter(records), backfill=backfill)[1]
 
 
 def _refuse(records: Sequence[Sent], problems: Sequence[RecordProblem]) -> None:
@@ -129,7 +134,7 @@ def _refuse(records: Sequence[Sent], problems: Sequence[RecordProblem]) -> None:
     if problems and all(problem.code == "usage_conflict" for problem in problems):
         sent = records[problems[0].position - 1]
         if not isinstance(sent, RecordProblem):
-            raise storage.conflict_error(sent[1].subscription, problems[0].value, problems[0].position)
+            raise conflict_error(sent[1].subscription, problems[0].value, problems[0].position)
     refuse(problems[:PROBLEM_LIMIT], len(problems))
 
 
@@ -181,7 +186,7 @@ def _judged(records: Sequence[Sent], by_type: Mapping[UsageType, list[Given]], b
         problems |= {at: _named(problem, usage_type) for at, problem in found.items()}
         valid[usage_type] = [(at, plain_event(record)) for at, record in given if at not in found]
     # Both usage types at once: two requests that locked one after the other could wait for each other.
-    storage.subscriptions_lock(
+    subscriptions_lock(
         record.subscription for given in valid.values() for _, record in given if record.external_id is not None
     )
     repeated: set[int] = set()
@@ -204,16 +209,16 @@ def _judged_of_type(
     """The problems of valid records by their positions, and the positions of those that are stored already."""
     records_write_lock(usage_type)
     partitions_reload()
-    unknown = storage.subscriptions_missing(record.subscription for _, record in given)
+    unknown = subscriptions_missing(record.subscription for _, record in given)
     sealed = set() if backfill else sealed_days(usage_type)
-    stored = storage.stored_positions(usage_type, given)
+    stored = stored_positions(usage_type, given)
     problems: dict[int, RecordProblem] = {}
     repeated: set[int] = set()
     first: dict[tuple[int, str], UsageEvent] = {}
     for at, record in given:
         known = (record.subscription, record.external_id or "")
         if record.subscription in unknown:
-            problems[at] = storage.unknown_subscription(at, record.subscription)
+            problems[at] = unknown_subscription(at, record.subscription)
         elif stored.get(at) or (known in first and first[known] != record):
             problems[at] = RecordProblem(at, "external_id", str(record.external_id), "usage_conflict")
         elif at in stored or known in first:

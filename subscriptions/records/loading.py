@@ -9,6 +9,7 @@ from itertools import chain, islice
 
 from dsrhub.texts.spelling import PLAIN_ID
 from subscriptions.exceptions import RecordProblem
+from subscriptions.models import ALL_SUBSCRIPTIONS
 from subscriptions.records.events import (
     AMOUNT_TEXT,
     KEYS_MARKED_SINGLY,
@@ -45,7 +46,7 @@ class RecordLoad:
     COPY cannot see a partition that was created after it started. So a COPY ends before a record whose day has no
     partition (`missing_day`), and the next COPY starts with that record. It also ends before the first record with an
     external id: only the database knows which of these are stored already, perhaps under a sealed day of another time
-    zone. So that record and all later ones are added in another way: see `storage.records_load`.
+    zone. So that record and all later ones are added in another way: see `copying.records_load`.
     """
 
     def __init__(
@@ -110,6 +111,14 @@ class RecordLoad:
             if len(keys) <= KEYS_MARKED_SINGLY:
                 keys.add(subscription)
             yield f"{line[:-1]}\t{_cell(external_id)}\n"
+
+    def marked_keys(self) -> list[tuple[date, int]]:
+        """The day and the subscription of each mark: a mark of the whole day where many subscriptions have records."""
+        return [
+            (day, subscription)
+            for day, subscriptions in self.marks.items()
+            for subscription in ([ALL_SUBSCRIPTIONS] if len(subscriptions) > KEYS_MARKED_SINGLY else subscriptions)
+        ]
 
     def refuse_problems(self, unknown: list[RecordProblem]) -> None:
         """Raise the exception of the iterator of records, if any, or else refuse the invalid records."""

@@ -7,7 +7,7 @@ from datetime import date
 from django.db import connection
 
 from subscriptions.models import UsageType
-from subscriptions.records.storage import statement_for
+from subscriptions.records.stored import statement_for
 
 # Ids that look the same have one plain form.
 REPEATED = """

@@ -16,9 +16,11 @@ from dsrhub.models import Action
 from dsrhub.texts.marked import Grouped
 from dsrhub.texts.marked import gettext_lazy as _
 from subscriptions.models import RECORD_MODELS, UsageRecord, UsageType
-from subscriptions.records import changes, storage
+from subscriptions.records import changes
+from subscriptions.records.copying import records_check, records_load
 from subscriptions.records.events import UsageEvent
 from subscriptions.records.files import Progress, usage_file_records
+from subscriptions.records.inserting import records_add
 
 # More records than this are added by COPY.
 FEW_RECORDS = 1000
@@ -56,9 +58,9 @@ def usage_records_add(*, usage_type: UsageType, records: Iterable[UsageEvent], b
     if not few:
         return UsageAdded(0, 0)
     if len(few) <= FEW_RECORDS:
-        added = storage.records_add(usage_type, few, backfill=backfill)
+        added = records_add(usage_type, few, backfill=backfill)
         return UsageAdded(added, len(few) - added)
-    given, added = storage.records_load(usage_type, chain(few, remaining), backfill=backfill)
+    given, added = records_load(usage_type, chain(few, remaining), backfill=backfill)
     return UsageAdded(added, given - added)
 
 
@@ -83,7 +85,7 @@ def usage_file_import(
     """
     with file_open(path, folder) as file, transaction.atomic():
         found, records = usage_file_records(file, progress, usage_type=usage_type)
-        given, added = storage.records_load(found, records, backfill=backfill)
+        given, added = records_load(found, records, backfill=backfill)
         if confirmed not in (None, added):
             raise ConfirmationOutdated(
                 _("The check found %(confirmed)s new records, and now there are %(added)s. Nothing was added.")
@@ -105,7 +107,7 @@ def usage_file_check(
     """What `usage_file_import` would add now. Raises the same errors, and writes nothing."""
     with file_open(path, folder) as file:
         found, records = usage_file_records(file, progress, usage_type=usage_type)
-        return UsageChecked(*storage.records_check(found, records, backfill=backfill))
+        return UsageChecked(*records_check(found, records, backfill=backfill))
 
 
 def usage_record_edit(*, usage_type: UsageType, record_id: int, values: UsageEvent, backfill: bool = False) -> None:

@@ -19,12 +19,6 @@ def subscription_list(
     ).order_by()
 
 
-def subscription_page(found: QuerySet[Subscription], *, after: int | None = None, limit: int) -> list[Subscription]:
-    """The first of some subscriptions behind an id, by id."""
-    following = found if after is None else found.filter(pk__gt=after)
-    return list(following.order_by("pk")[:limit])
-
-
 def subscription_get(*, subscription_id: int) -> Subscription:
     """Raises SubscriptionNotFound."""
     subscription = Subscription.objects.filter(pk=subscription_id).first()

@@ -23,9 +23,10 @@ django.setup()
 from django.db import connection
 
 from dsrhub.database.copy import copy_blocks
+from subscriptions.aggregates.over_price import subscription_list_over_price
 from subscriptions.aggregates.ranges import Step
-from subscriptions.aggregates.selectors import subscription_list_over_price, subscription_usage_totals
 from subscriptions.aggregates.services import daily_usage_check, daily_usage_refresh
+from subscriptions.aggregates.totals import subscription_usage_totals
 from subscriptions.models import UsageType
 from subscriptions.records import partitions
 from subscriptions.records.events import UsageEvent, usage_zone

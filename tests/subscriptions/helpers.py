@@ -6,9 +6,11 @@ from decimal import Decimal
 
 from django.db import connection
 
+from subscriptions.aggregates.over_price import subscription_list_over_price
 from subscriptions.aggregates.ranges import Step
-from subscriptions.aggregates.selectors import subscription_usage_totals
+from subscriptions.aggregates.totals import subscription_usage_totals
 from subscriptions.models import UsageType
+from subscriptions.records import inserting, loading
 from subscriptions.records.events import UsageEvent
 from subscriptions.records.services import usage_records_add
 from tests.subscriptions import recipes
@@ -50,6 +52,16 @@ def sums(start=ALWAYS[0], end=ALWAYS[1], **options):
     }
 
 
+def over(price_limit, **options):
+    """{subscription: {type: (price, exceeded by)}}"""
+    return {
+        row.subscription_id: {
+            str(one.usage_type): (f"{one.total_price:f}", f"{one.exceeded_by:f}") for one in row.exceeded
+        }
+        for row in subscription_list_over_price(price_limit=Decimal(price_limit), **options).rows
+    }
+
+
 def naive_sums(records, start=ALWAYS[0], end=ALWAYS[1], *, by=None):
     """The same, summed in Python from (subscription, type, day, price, amount) of all records."""
     totals = defaultdict(lambda: (Decimal(0), 0))
@@ -72,6 +84,12 @@ def fetch(statement, *parameters):
     with connection.cursor() as cursor:
         cursor.execute(statement, parameters)
         return cursor.fetchall()
+
+
+def mark_singly(monkeypatch, most):
+    """Let a write of more than so many subscriptions on a day mark the whole day."""
+    for module in (inserting, loading):
+        monkeypatch.setattr(module, "KEYS_MARKED_SINGLY", most)
 
 
 def marks():

@@ -9,8 +9,8 @@ import pytest
 from django.db import connection, transaction
 from psycopg2 import sql
 
+from subscriptions.aggregates.over_price import subscription_list_over_price
 from subscriptions.aggregates.ranges import Step
-from subscriptions.aggregates.selectors import subscription_list_over_price
 from subscriptions.aggregates.services import daily_usage_check, daily_usage_refresh
 from subscriptions.exceptions import DaySealed, UsageBusy, UsageConflict, UsageRecordNotFound
 from subscriptions.models import DataUsageRecord

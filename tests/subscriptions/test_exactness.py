@@ -10,16 +10,16 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from subscriptions.aggregates.over_price import subscription_list_over_price
 from subscriptions.aggregates.ranges import Step
-from subscriptions.aggregates.selectors import subscription_list_over_price
 from subscriptions.aggregates.services import daily_usage_check, daily_usage_refresh
 from subscriptions.exceptions import DaySealed, UsageRecordNotFound
 from subscriptions.models import RECORD_MODELS, UsageType
-from subscriptions.records import loading, services, storage
+from subscriptions.records import services
 from subscriptions.records.events import UsageEvent
 from subscriptions.records.services import usage_record_edit, usage_records_add, usage_records_delete
 from subscriptions.retention.services import usage_records_purge
-from tests.subscriptions.helpers import ALWAYS, as_text, forget_everything, naive_sums, subscribe, sums
+from tests.subscriptions.helpers import ALWAYS, as_text, forget_everything, mark_singly, naive_sums, subscribe, sums
 
 FIRST_DAY = date(2026, 1, 31)
 # Few keys, so that steps affect the same keys: two subscriptions, and days around the end of January.
@@ -147,8 +147,7 @@ def assert_exact(books, start, end):
 def test_an_answer_is_always_the_sum_of_all_records(real_commits, monkeypatch, way, sequence, bounds):
     if way == "many":  # by COPY, and with marks of whole days
         monkeypatch.setattr(services, "FEW_RECORDS", 0)
-        monkeypatch.setattr(storage, "KEYS_MARKED_SINGLY", 1)
-        monkeypatch.setattr(loading, "KEYS_MARKED_SINGLY", 1)
+        mark_singly(monkeypatch, 1)
     forget_everything()
     books = Books()
     for step, *arguments in sequence:

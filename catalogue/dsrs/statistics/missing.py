@@ -11,6 +11,7 @@ from catalogue.models import ToldGap
 from dsrhub.database.statements import rows_of
 from dsrhub.webhooks.models import EventType
 from dsrhub.webhooks.outbox import NewEvent, events_write
+from dsrhub.webhooks.payloads import Missing
 
 # Of two workers that find a gap at once, one inserts its row.
 INSERT = """
@@ -84,5 +85,13 @@ def _inserted(gaps: list[Gap]) -> list[Gap]:
 
 
 def _event(gap: Gap, state: State) -> NewEvent:
-    data = {**gap._asdict(), "month": month_name(gap.month), "state": state.value}
+    data = Missing(
+        dsp=gap.dsp,
+        offer=gap.offer,
+        society=gap.society,
+        territory=gap.territory,
+        currency=gap.currency,
+        month=month_name(gap.month),
+        state=state.value,
+    )
     return NewEvent(f"dsp:{gap.dsp}", data)

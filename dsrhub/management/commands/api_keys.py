@@ -4,9 +4,8 @@ from typing import Any
 from django.contrib.auth.models import User
 from django.core.management.base import CommandError
 
-from dsrhub.access.keys import OVERLAP_HOURS, key_create, key_get, key_revoke, key_rotate
+from dsrhub.access.keys import OVERLAP_HOURS, key_create, key_get, key_list, key_revoke, key_rotate
 from dsrhub.commands import DsrhubCommand, whole_number
-from dsrhub.models import ApiKey
 from dsrhub.scopes import Scope
 
 
@@ -43,10 +42,8 @@ class Command(DsrhubCommand):
         self.stdout.write(key.secret)
 
     def list(self, options: dict[str, Any]) -> None:
-        keys = ApiKey.objects.select_related("user").order_by("pk")
-        if options["user"] is not None:
-            keys = keys.filter(user=_user(options["user"]))
-        for key in keys.iterator():
+        user = None if options["user"] is None else _user(options["user"])
+        for key in key_list(user=user).iterator():
             used = f"{key.last_used_at:%Y-%m-%d %H:%M}" if key.last_used_at else "never"
             facts = (key.prefix, key.name, key.user.get_username(), ",".join(key.scopes))
             self.stdout.write("\t".join((*facts, f"expires {key.expires_at:%Y-%m-%d %H:%M}", f"used {used}")))

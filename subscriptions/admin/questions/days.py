@@ -12,9 +12,10 @@ from dsrhub.import_export.tables import Table
 from dsrhub.pages.charts import Chart, Series
 from dsrhub.values.cells import plain, rounded
 from subscriptions.admin.questions.forms import DayRange, DaysForm
+from subscriptions.aggregates.answers import UsageMetric
 from subscriptions.aggregates.daily import TypeTotal, day_totals
+from subscriptions.aggregates.metrics import usage_metrics
 from subscriptions.aggregates.ranges import Step
-from subscriptions.aggregates.selectors import UsageMetric, usage_metrics
 from subscriptions.models import RECORD_MODELS, UsageType
 
 NAMES = {UsageType.DATA: gettext_lazy("Data"), UsageType.VOICE: gettext_lazy("Voice")}

@@ -11,8 +11,8 @@ from dsrhub.values.cells import plain, rounded
 from subscriptions.admin.questions.days import NAMES, day_charts, day_table, record_lists, usage_by_day
 from subscriptions.admin.questions.forms import DayRange, UsageOfOneForm
 from subscriptions.admin.questions.page import QuestionPage, answered
+from subscriptions.aggregates.answers import UsageMetric
 from subscriptions.aggregates.daily import price_limit_by_days
-from subscriptions.aggregates.selectors import UsageMetric
 from subscriptions.models import LimitCrossing
 
 

@@ -15,12 +15,8 @@ from dsrhub.values.cells import plain, rounded
 from subscriptions.admin.questions.days import NAMES
 from subscriptions.admin.questions.forms import MOST_DAYS, OverLimitForm
 from subscriptions.admin.questions.page import QuestionPage, answered
-from subscriptions.aggregates.selectors import (
-    ReachedPrice,
-    SubscriptionOverPrice,
-    subscription_count_over_price,
-    subscription_list_over_price,
-)
+from subscriptions.aggregates.answers import ReachedPrice, SubscriptionOverPrice
+from subscriptions.aggregates.over_price import subscription_count_over_price, subscription_list_over_price
 
 SUBSCRIPTIONS_ON_A_PAGE, MOST_BARS = 100, 30
 # A file reads many at a time, because each query adds up the whole range.

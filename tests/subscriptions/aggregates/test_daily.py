@@ -8,15 +8,14 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from subscriptions.aggregates.daily import LimitOfDays, TypeTotal, day_totals, price_limit_by_days, usage_latest_day
+from subscriptions.aggregates.metrics import usage_metrics
 from subscriptions.aggregates.ranges import Step
-from subscriptions.aggregates.selectors import usage_metrics
 from subscriptions.aggregates.services import daily_usage_refresh
 from subscriptions.exceptions import InvalidUsageQuestion
 from subscriptions.models import DataUsageRecord
-from subscriptions.records import storage
 from subscriptions.records.services import usage_records_delete
 from tests.subscriptions import recipes
-from tests.subscriptions.helpers import DATA, JANUARY, VOICE, add, event, marks, subscribe
+from tests.subscriptions.helpers import DATA, JANUARY, VOICE, add, event, mark_singly, marks, subscribe
 
 pytestmark = pytest.mark.django_db
 
@@ -25,7 +24,7 @@ pytestmark = pytest.mark.django_db
 def state(request, monkeypatch):
     """Brings the aggregates into a state. Call it after adding records: answers must be the same in each state."""
     if request.param == "whole days marked":
-        monkeypatch.setattr(storage, "KEYS_MARKED_SINGLY", 0)
+        mark_singly(monkeypatch, 0)
 
     def reach():
         if request.param == "refreshed":

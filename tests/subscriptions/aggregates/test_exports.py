@@ -11,10 +11,10 @@ from dsrhub.database.locks import USAGE_EXPORTS
 from dsrhub.database.statements import rows_of
 from dsrhub.exceptions import AnswerTooLarge
 from subscriptions.aggregates import exports
-from subscriptions.aggregates.exports import over_price_export, usage_totals_export
+from subscriptions.aggregates.over_price import over_price_export, subscription_list_over_price
 from subscriptions.aggregates.ranges import Step
-from subscriptions.aggregates.selectors import subscription_list_over_price, subscription_usage_totals
 from subscriptions.aggregates.services import daily_usage_refresh
+from subscriptions.aggregates.totals import subscription_usage_totals, usage_totals_export
 from subscriptions.exceptions import ExportGone, InvalidUsageQuestion, UsageBusy
 from subscriptions.models import DataUsageRecord, UsageExport
 from subscriptions.records.services import usage_records_delete

@@ -8,7 +8,8 @@ from decimal import Decimal
 import pytest
 from django.core.management import CommandError, call_command
 
-from subscriptions.aggregates.selectors import ReachedPrice, subscription_list_over_price
+from subscriptions.aggregates.answers import ReachedPrice
+from subscriptions.aggregates.over_price import subscription_list_over_price
 from subscriptions.management.commands import add_sample_usage
 from subscriptions.models import DailyUsage, DataUsageRecord, LimitCrossing, SealedDay, Subscription, VoiceUsageRecord
 from tests.subscriptions.helpers import DATA, VOICE, add, event, marks, partitions, subscribe, sums

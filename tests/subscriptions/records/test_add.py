@@ -10,11 +10,11 @@ from django.test.utils import CaptureQueriesContext
 from subscriptions.aggregates.ranges import Step
 from subscriptions.exceptions import DaySealed, InvalidUsage, UsageConflict
 from subscriptions.models import DataUsageRecord, VoiceUsageRecord
-from subscriptions.records import loading, services, storage
+from subscriptions.records import loading, services
 from subscriptions.records.events import UsageEvent
 from subscriptions.records.services import UsageAdded, usage_records_add
 from tests.subscriptions import recipes
-from tests.subscriptions.helpers import DATA, VOICE, add, event, marks, noon, subscribe, sums
+from tests.subscriptions.helpers import DATA, VOICE, add, event, mark_singly, marks, noon, subscribe, sums
 
 pytestmark = pytest.mark.django_db
 
@@ -126,8 +126,7 @@ def test_each_key_is_marked():
 
 
 def test_a_write_of_many_keys_marks_the_whole_day(monkeypatch):
-    monkeypatch.setattr(storage, "KEYS_MARKED_SINGLY", 2)
-    monkeypatch.setattr(loading, "KEYS_MARKED_SINGLY", 2)
+    mark_singly(monkeypatch, 2)
     subscriptions = subscribe(3)
     add(*[event(one, 5) for one in subscriptions], event(subscriptions[0], 6))
     assert marks() == [("data", date(2026, 1, 5), 0), ("data", date(2026, 1, 6), subscriptions[0].pk)]

@@ -7,7 +7,7 @@ from django.db import transaction
 
 from subscriptions.exceptions import DaySealed, InvalidUsage
 from subscriptions.models import RECORD_MODELS
-from subscriptions.records import storage
+from subscriptions.records import inserting
 from tests.subscriptions import recipes
 from tests.subscriptions.helpers import DATA, VOICE, event, marks, subscribe
 
@@ -17,9 +17,9 @@ pytestmark = pytest.mark.django_db
 def by_statement(usage_type, record, backfill):
     """Whether ADD adds the record."""
     with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(storage, "_add_one", lambda *_: False)
+        patched.setattr(inserting, "_add_one", lambda *_: False)
         try:
-            return storage.records_add(usage_type, [record], backfill=backfill) == 1
+            return inserting.records_add(usage_type, [record], backfill=backfill) == 1
         except (DaySealed, InvalidUsage):
             return False
 
@@ -50,6 +50,6 @@ def test_the_function_of_the_database_does_what_the_statement_does(usage_type, c
     record = event(subscribe(), 5, "-0.0000001", 2**63 - 1)._replace(**changes)
     if sealed:
         recipes.sealed_day.make(usage_type=usage_type, day=date(2026, 1, 5))
-    by_function = effect(storage._add_one, usage_type, record, backfill)
+    by_function = effect(inserting._add_one, usage_type, record, backfill)
     assert by_function == effect(by_statement, usage_type, record, backfill)
     assert (by_function[0], len(by_function[1]), len(by_function[2])) == (is_added, is_added, is_added)
