@@ -1,5 +1,6 @@
 """The navigation of the admin, the search of its header, and the first page of the site."""
 
+import html
 import json
 import re
 
@@ -8,7 +9,7 @@ from django.contrib.auth.models import Permission
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
-from django.utils.html import escape
+from django.utils.html import escape, strip_tags
 from playwright.sync_api import expect
 
 from dsrhub.pages.navigation import GROUPS
@@ -81,6 +82,27 @@ def test_elsewhere_no_place_is_marked(admin_client):
 
 def test_who_is_not_signed_in_sees_no_navigation(client):
     assert "nav-sidebar" not in client.get("/admin/login/").content.decode()
+
+
+# What is no page of the admin has a heading of its own.
+OF_OTHERS = {"docs", "graphql"}
+
+
+def names_of(response):
+    """The heading of a page, its title in the browser, and the last place of its breadcrumbs."""
+    content = response.content.decode()
+    (heading,) = re.findall(r"<h1[^>]*>(.*?)</h1>", content)
+    (title,) = re.findall(r"<title>\s*(.*?) \|", content)
+    (places,) = re.findall(r'<div class="breadcrumbs">(.*?)</div>', content, re.DOTALL)
+    last = strip_tags(places.split("&rsaquo;")[-1]).strip()
+    return [html.unescape(name) for name in (heading, title, last)]
+
+
+def test_a_page_has_the_name_that_it_has_in_the_navigation(admin_client):
+    labels = {page.view: str(page.label) for _, pages in GROUPS for page in pages if page.view not in OF_OTHERS}
+    assert {view: names_of(admin_client.get(reverse(view))) for view in labels} == {
+        view: [label] * 3 for view, label in labels.items()
+    }
 
 
 # --- The search ------------------------------------------------------------------------------------------------
