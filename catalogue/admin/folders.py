@@ -33,6 +33,7 @@ from dsrhub.values.cells import grouped
 
 # Folders that are read for one page, all at the same time and for so many seconds together.
 FOLDERS_ON_A_PAGE, SECONDS = 10, 4
+LONGEST_SEARCH = 255
 # Folders of the command that are not in the settings.
 MOST_OTHERS = 50
 # Looks that are missed before the page says that nobody looks.
@@ -52,7 +53,7 @@ class FoldersForm(forms.Form):
     """Which folder is shown, and a part of the names of its files."""
 
     folder = forms.ChoiceField(label=gettext_lazy("Folder"), required=False)
-    q = forms.CharField(label=gettext_lazy("File name"), max_length=255, required=False)
+    q = forms.CharField(label=gettext_lazy("File name"), max_length=LONGEST_SEARCH, required=False)
 
     def __init__(self, *args: Any, addresses: Iterable[Address], **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
