@@ -16,7 +16,7 @@ from dsrhub.metrics.collectors import gauge, gauges
 
 STORED = (IMPORTS, IMPORTED_LINES, IMPORT_SECONDS, RANKINGS)
 
-# A folder is shown until its last look is so long ago, and at most this many folders are shown.
+# A folder is no longer shown when its last look is longer ago than FOLDERS_FOR. At most MOST_FOLDERS are shown.
 FOLDERS_FOR, MOST_FOLDERS = timedelta(days=7), 100
 # The cached rankings of each kind, and those that are queued.
 KINDS: dict[str, tuple[Any, Any]] = {

@@ -31,7 +31,7 @@ from dsrhub.stores.addresses import Address
 from dsrhub.texts.marked import translated
 from dsrhub.values.cells import grouped
 
-# Folders that are read for one page, all at the same time and for so many seconds together.
+# A page reads at most this many folders. It reads them at the same time, and waits this long for all of them.
 FOLDERS_ON_A_PAGE, SECONDS = 10, 4
 LONGEST_SEARCH = 255
 # Folders of the command that are not in the settings.

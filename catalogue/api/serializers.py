@@ -331,14 +331,16 @@ class DSRDetailsSerializer(WithoutBlank, DSRSerializer):
     offer = serializers.CharField()
     society = serializers.CharField(required=False)
     gzip_name = serializers.CharField(required=False, help_text="The file name that the gzip header contains.")
-    sha256 = serializers.CharField(required=False, help_text="Of the unpacked content.")
+    sha256 = serializers.CharField(required=False, help_text="The SHA-256 of the unpacked content.")
     imported_at = serializers.DateTimeField()
     message = Int64Field(source="message_id", required=False, help_text="The id of its message.")
     commercial_model = serializers.CharField(required=False)
-    use_type = serializers.CharField(required=False, help_text="Of all lines that have none of their own.")
+    use_type = serializers.CharField(required=False, help_text="The use type of all lines that have none of their own.")
     subscriber_type = serializers.CharField(required=False)
     summary_id = serializers.CharField(required=False, help_text="The id of the summary in its message.")
-    declared_usages = ExactField(required=False, help_text="Those of all recordings of the context.")
+    declared_usages = ExactField(
+        required=False, help_text="The usages that the message declares for the whole context."
+    )
     declared_revenue = ExactField(required=False, help_text="The net revenue of the summary.")
     unallocated_revenue = ExactField(
         required=False, help_text="`declared_revenue` without `total_revenue`: the part that no line has."
@@ -409,7 +411,7 @@ class ProblemSerializer(WithoutEmpty):
 
     id = Int64Field(required=False)
     level = serializers.ChoiceField(ReportProblem.Level.choices, required=False)
-    code = serializers.CharField(help_text="Stable.")
+    code = serializers.CharField(help_text="The code, which never changes.")
     message = ExplanationField(source="code", help_text="What the code means, and what helps, for people.")
     line = Int64Field(required=False)
     column = serializers.CharField(required=False)
@@ -440,7 +442,7 @@ class MessageFileSerializer(serializers.Serializer[Any]):
     """A file of a message."""
 
     name = serializers.CharField(help_text="As delivered.")
-    sha256 = serializers.CharField(help_text="Of the unpacked content.")
+    sha256 = serializers.CharField(help_text="The SHA-256 of the unpacked content.")
 
 
 class MessageFactsSerializer(WithoutBlank):
@@ -484,7 +486,9 @@ class MessageSerializer(MessageFactsSerializer):
 class MessageDetailsSerializer(MessageSerializer):
     """A message with its DSRs."""
 
-    dsrs = serializers.ListField(child=serializers.IntegerField(), source="dsr_numbers", help_text="Their ids.")
+    dsrs = serializers.ListField(
+        child=serializers.IntegerField(), source="dsr_numbers", help_text="The ids of its DSRs."
+    )
 
 
 class ImportedDSRSerializer(serializers.Serializer[Any]):
@@ -542,7 +546,9 @@ class WaitingFileSerializer(serializers.Serializer[ImportJob]):
     job = serializers.IntegerField(source="pk", help_text="The id of the import: see `/imports/{id}`.")
     waiting_for = serializers.SerializerMethodField()
 
-    @extend_schema_field(serializers.ListField(child=serializers.IntegerField(), help_text="Numbers of files."))
+    @extend_schema_field(
+        serializers.ListField(child=serializers.IntegerField(), help_text="The numbers of the missing files.")
+    )
     def get_waiting_for(self, job: ImportJob) -> list[int]:
         return waiting_for(job)
 
@@ -565,7 +571,7 @@ class ImportJobSerializer(WithoutEmpty):
     name = serializers.CharField()
     detail = serializers.CharField(help_text="What became of it, or what it waits for, for people.")
     message = FileOfMessageSerializer(required=False)
-    waiting_for = serializers.ListField(child=serializers.IntegerField(), help_text="Numbers of files.")
+    waiting_for = serializers.ListField(child=serializers.IntegerField(), help_text="The numbers of the missing files.")
     dsrs = serializers.ListField(child=serializers.IntegerField(), help_text="The ids of its DSRs.")
     error_count = Int64Field()
     warning_count = Int64Field()
@@ -615,7 +621,7 @@ class ConflictSerializer(ErrorSerializer):
     """What contradicts an import: the DSRs that are in the way, or the import of a file that waits already."""
 
     id = serializers.IntegerField(required=False, help_text="The id of the first DSR.")
-    path = serializers.CharField(required=False, help_text="Its path.")
+    path = serializers.CharField(required=False, help_text="The `path` of the first DSR.")
     ids = serializers.ListField(child=serializers.IntegerField(), required=False, help_text="The ids of all DSRs.")
     message_id = serializers.CharField(required=False)
     job = serializers.IntegerField(required=False)

@@ -25,9 +25,9 @@ from catalogue.reports.formats.templates.names import name_fields
 from catalogue.reports.problems import Problem, ProblemLog, RawCells
 
 FIRST_LINE = 2
-# So many DSRs of a file are no mistake.
+# A file that would become more DSRs than this is refused: then a column is probably not what the template says.
 MOST_CONTEXTS = 20_000
-# Rows that say what they are about in so many ways are remembered.
+# The same for the different combinations of cells that say what a row is about. Each is remembered.
 MOST_GROUPS = 200_000
 
 
