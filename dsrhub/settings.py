@@ -253,7 +253,7 @@ SPECTACULAR_SETTINGS = {
         {"name": "statistics", "description": "Questions about DSRs as a whole"},
         {"name": "versions", "description": "DSRs that were replaced or deleted and can return"},
         {"name": "subscriptions", "description": "Usage of data and voice. A path with `.csv` answers with CSV."},
-        {"name": "webhooks", "description": "Addresses that are told of what happens: see docs/webhooks.md"},
+        {"name": "webhooks", "description": "Addresses that events are sent to: see docs/webhooks.md"},
         {"name": "session", "description": "Signing in"},
     ],
     "SERVE_INCLUDE_SCHEMA": False,
@@ -333,7 +333,8 @@ DSRHUB_FOLDER_REPLACE = env_bool("DSRHUB_FOLDER_REPLACE", default=False)
 DSRHUB_FOLDER_DROP_MISSING = env_bool("DSRHUB_FOLDER_DROP_MISSING", default=False)
 if DSRHUB_FOLDER_DROP_MISSING and not DSRHUB_FOLDER_REPLACE:
     raise ImproperlyConfigured("DSRHUB_FOLDER_DROP_MISSING is on: it needs DSRHUB_FOLDER_REPLACE, too.")
-# A file without a semaphore has arrived when it did not change for so many seconds; or never, with semaphores only.
+# How many seconds a file without a semaphore must stay unchanged before it counts as arrived. With semaphores only, a
+# file without one never counts as arrived.
 DSRHUB_FOLDER_REST_SECONDS = env_int("DSRHUB_FOLDER_REST_SECONDS", default=60)
 DSRHUB_FOLDER_SEMAPHORES_ONLY = env_bool("DSRHUB_FOLDER_SEMAPHORES_ONLY", default=False)
 # The private key for SFTP servers, and the keys of servers that are known. Empty: those of the user in ~/.ssh.

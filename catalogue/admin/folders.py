@@ -28,8 +28,9 @@ from dsrhub.stores.addresses import Address
 from dsrhub.texts.marked import translated
 from dsrhub.values.cells import grouped
 
-# At most this many folders are read for one page, all at the same time, within this many seconds.
+# A page reads at most this many folders. It reads them at the same time, and waits this long for all of them.
 FOLDERS_ON_A_PAGE, SECONDS = 10, 4
+LONGEST_SEARCH = 255
 
 OUTCOMES = {
     "loaded": gettext_lazy("loaded"),
@@ -45,7 +46,7 @@ class FoldersForm(forms.Form):
     """Which folder is shown, and a part of the names of its files."""
 
     folder = forms.ChoiceField(label=gettext_lazy("Folder"), required=False)
-    q = forms.CharField(label=gettext_lazy("File name"), max_length=255, required=False)
+    q = forms.CharField(label=gettext_lazy("File name"), max_length=LONGEST_SEARCH, required=False)
 
     def __init__(self, *args: Any, addresses: Iterable[Address], **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)

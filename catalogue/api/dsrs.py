@@ -76,14 +76,16 @@ class DSRDetailsSerializer(WithoutBlank, DSRSerializer):
     offer = serializers.CharField()
     society = serializers.CharField(required=False)
     gzip_name = serializers.CharField(required=False, help_text="The file name that the gzip header contains.")
-    sha256 = serializers.CharField(required=False, help_text="Of the unpacked content.")
+    sha256 = serializers.CharField(required=False, help_text="The SHA-256 of the unpacked content.")
     imported_at = serializers.DateTimeField()
     message = Int64Field(source="message_id", required=False, help_text="The id of its message.")
     commercial_model = serializers.CharField(required=False)
-    use_type = serializers.CharField(required=False, help_text="Of all lines that have none of their own.")
+    use_type = serializers.CharField(required=False, help_text="The use type of all lines that have none of their own.")
     subscriber_type = serializers.CharField(required=False)
     summary_id = serializers.CharField(required=False, help_text="The id of the summary in its message.")
-    declared_usages = ExactField(required=False, help_text="Those of all recordings of the context.")
+    declared_usages = ExactField(
+        required=False, help_text="The usages that the message declares for the whole context."
+    )
     declared_revenue = ExactField(required=False, help_text="The net revenue of the summary.")
     unallocated_revenue = ExactField(
         required=False, help_text="`declared_revenue` without `total_revenue`: the part that no line has."

@@ -40,7 +40,7 @@ class ImportJobSerializer(WithoutEmpty):
     name = serializers.CharField()
     detail = serializers.CharField(help_text="What became of it, or what it waits for, for people.")
     message = FileOfMessageSerializer(required=False)
-    waiting_for = serializers.ListField(child=serializers.IntegerField(), help_text="Numbers of files.")
+    waiting_for = serializers.ListField(child=serializers.IntegerField(), help_text="The numbers of the missing files.")
     dsrs = serializers.ListField(child=serializers.IntegerField(), help_text="The ids of its DSRs.")
     error_count = Int64Field()
     warning_count = Int64Field()

@@ -42,7 +42,7 @@ class MessageFileSerializer(serializers.Serializer[Any]):
     """A file of a message."""
 
     name = serializers.CharField(help_text="As delivered.")
-    sha256 = serializers.CharField(help_text="Of the unpacked content.")
+    sha256 = serializers.CharField(help_text="The SHA-256 of the unpacked content.")
 
 
 class MessageFactsSerializer(WithoutBlank):
@@ -86,7 +86,9 @@ class MessageSerializer(MessageFactsSerializer):
 class MessageDetailsSerializer(MessageSerializer):
     """A message with its DSRs."""
 
-    dsrs = serializers.ListField(child=serializers.IntegerField(), source="dsr_numbers", help_text="Their ids.")
+    dsrs = serializers.ListField(
+        child=serializers.IntegerField(), source="dsr_numbers", help_text="The ids of its DSRs."
+    )
 
 
 class MessageListView(APIView):

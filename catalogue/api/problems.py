@@ -38,7 +38,7 @@ class ProblemSerializer(WithoutEmpty):
 
     id = Int64Field(required=False)
     level = serializers.ChoiceField(ReportProblem.Level.choices, required=False)
-    code = serializers.CharField(help_text="Stable.")
+    code = serializers.CharField(help_text="The code, which never changes.")
     message = ExplanationField(source="code", help_text="What the code means, and what helps, for people.")
     line = Int64Field(required=False)
     column = serializers.CharField(required=False)

@@ -111,7 +111,9 @@ class WaitingFileSerializer(serializers.Serializer[ImportJob]):
     job = serializers.IntegerField(source="pk", help_text="The id of the import: see `/imports/{id}`.")
     waiting_for = serializers.SerializerMethodField()
 
-    @extend_schema_field(serializers.ListField(child=serializers.IntegerField(), help_text="Numbers of files."))
+    @extend_schema_field(
+        serializers.ListField(child=serializers.IntegerField(), help_text="The numbers of the missing files.")
+    )
     def get_waiting_for(self, job: ImportJob) -> list[int]:
         return waiting_for(job)
 
@@ -139,7 +141,7 @@ class ConflictSerializer(ErrorSerializer):
     """What contradicts an import: the DSRs that are in the way, or the import of a file that waits already."""
 
     id = serializers.IntegerField(required=False, help_text="The id of the first DSR.")
-    path = serializers.CharField(required=False, help_text="Its path.")
+    path = serializers.CharField(required=False, help_text="The `path` of the first DSR.")
     ids = serializers.ListField(child=serializers.IntegerField(), required=False, help_text="The ids of all DSRs.")
     message_id = serializers.CharField(required=False)
     job = serializers.IntegerField(required=False)

@@ -48,7 +48,7 @@ class VersionSerializer(WithoutBlank):
 
     id = serializers.IntegerField(help_text="The id that it had as a DSR, and will have if it returns.")
     path = serializers.CharField()
-    sha256 = serializers.CharField(help_text="Of the unpacked content.")
+    sha256 = serializers.CharField(help_text="The SHA-256 of the unpacked content.")
     dsp = serializers.CharField()
     offer = serializers.CharField()
     society = serializers.CharField(required=False)
@@ -67,7 +67,7 @@ class VersionSerializer(WithoutBlank):
     superseded_at = serializers.DateTimeField()
     successor = serializers.IntegerField(required=False, help_text="The DSR that replaced it; omitted if deleted.")
     kept_until = serializers.SerializerMethodField(help_text="Dropped earlier if all versions become too large.")
-    bytes = Int64Field(source="byte_count", help_text="About what it takes on disk.")
+    bytes = Int64Field(source="byte_count", help_text="The approximate number of bytes that it takes on disk.")
     standing = serializers.IntegerField(source="standing_id", required=False)
     difference = serializers.SerializerMethodField(help_text="Omitted where no DSR stands in its place.")
 
@@ -112,7 +112,7 @@ class RecordingsDifferenceSerializer(serializers.Serializer[Any]):
 class RevertedSerializer(serializers.Serializer[Any]):
     """The DSRs that returned: one, or those of its message that were superseded in the same step."""
 
-    dsrs = serializers.ListField(child=serializers.IntegerField(), help_text="Their ids.")
+    dsrs = serializers.ListField(child=serializers.IntegerField(), help_text="The ids of the DSRs.")
 
 
 class VersionListView(APIView):

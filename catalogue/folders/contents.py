@@ -33,7 +33,7 @@ SEARCHED_DELIVERIES = 200
 # The bytes of a result that are read. One with more problems is shown by the names of its files.
 LARGEST_SHOWN_RESULT = 4 * 1024 * 1024
 LONGEST_NAME, LONGEST_TEXT = 255, 1000
-# A folder that never answers holds its thread: at most this many threads of a process wait for it.
+# A folder that never answers holds the thread that reads it. At most this many threads of a process read one folder.
 MOST_READERS = 3
 
 REMEDIES = {
@@ -113,7 +113,7 @@ class FolderContents:
 def folders_read(
     *, addresses: Sequence[Address], options: FolderOptions, text: str = "", seconds: float
 ) -> list[FolderContents]:
-    """What lies in each folder now. All are read at the same time, within these seconds.
+    """What lies in each folder now. All folders are read at the same time. After `seconds`, the rest is left out.
 
     With a `text`, only the files whose names contain it, and their deliveries.
     """

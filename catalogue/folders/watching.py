@@ -212,7 +212,7 @@ def _is_whole(group: Group) -> bool:
 
 
 def _is_late(group: Group) -> bool:
-    """Whether the last file of a message came so long ago that its other files are missing."""
+    """Whether the last file of a message came more than DSRHUB_UPLOAD_DAYS ago: its other files count as missing."""
     newest = max(file.changed_at for file, _part in group)
     return newest < (timezone.now() - timedelta(days=settings.DSRHUB_UPLOAD_DAYS)).timestamp()
 

@@ -18,7 +18,8 @@ from dsrhub.database.statements import rows_of
 # The partitions that a session knows, by the session.
 _known: WeakKeyDictionary[Any, set[int]] = WeakKeyDictionary()
 
-# The size is of no interest: to ask for it takes the lock of the table for a moment. No import takes a day.
+# This statement takes the lock of each new table for a moment: `pg_relation_size` needs the lock, and its result is not
+# used. Only DSRs of the last day are looked up, because an import ends within a day: its lock is released by then.
 LOCKED_ONCE = """
 SELECT pg_relation_size(to_regclass('catalogue_usageline_' || id)) FROM catalogue_dsr
 WHERE id = ANY(%(partitions)s) AND imported_at > now() - interval '1 day'

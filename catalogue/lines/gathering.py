@@ -49,7 +49,7 @@ SELECT {columns} FROM key JOIN catalogue_usageline AS line
 WHERE partition = ANY(%(partitions_gathered)s::integer[]) AND dsr_id + 0 = ANY(%(ids_gathered)s::integer[])
 """
 
-# Each batch of a walk has this many times the keys of the batch before it.
+# How many times as many keys a batch has as the batch before it: see `batch_sizes`.
 BATCH_GROWTH = 4
 
 numbers = count(1)
@@ -178,10 +178,11 @@ def reads_lines(statement: str) -> bool:
 
 
 def batch_sizes(*, first: int, most: int) -> Iterator[int | None]:
-    """The sizes of the batches of keys in which a walk in the order of keys gathers their lines, one after the other.
+    """The number of keys of each batch, for a reader that goes through keys in order until its page is full.
 
-    None is the last one: all keys that are left. One server gathers nothing, and walks over all of them at once. From
-    `most` keys on, a cluster had better gather all lines.
+    On a cluster, the lines of a batch are gathered before they are read. The first batch has `first` keys, and each
+    further one BATCH_GROWTH times as many. A batch of `most` keys or more would cost more than to gather all lines, so
+    the last size is None: all keys that are left. One server gathers nothing, so there None is the only size.
     """
     size = first
     while layout.are_spread() and size < most:

@@ -86,7 +86,7 @@ def plain_number(cell: str) -> str:
 def _power(digits: str) -> int:
     sign, digits = (-1, digits[1:]) if digits[0] == "-" else (1, digits.lstrip("+"))
     digits = digits.lstrip("0") or "0"
-    # Python refuses to read thousands of digits, and no cell is so long that it needs more digits than these.
+    # Python refuses to read thousands of digits. A number with a longer exponent is out of range, or zero, in any case.
     return sign * (int(digits) if len(digits) <= POWER_DIGITS else 10**POWER_DIGITS)
 
 

@@ -27,7 +27,7 @@ from dsrhub.texts.marked import gettext_lazy as _
 
 # Sums are added up where the DSRs in scope have no more lines, or the search finds no more resources, than these.
 FEW_LINES, FEW_RESOURCES = 20_000, 1_000
-# A cluster first looks at this many resources for each resource of a page: see `batch_sizes`.
+# On a cluster, the first batch has this many resources for each place on a page: see `batch_sizes`.
 FIRST_BATCH = 4
 
 # A resource without a title comes behind all titles: as the greatest character, which is no letter.

@@ -40,6 +40,8 @@ class AuditEntries(StreamedResource):
 class AuditEntryAdmin(StreamingExportMixin, ReadOnlyAdmin):
     """Who did what. Nobody can change or delete an entry."""
 
+    # The heading of the list. The list counts entries, as the plural of the model says.
+    list_title = _("Audit log")
     resource_classes = [AuditEntries]
     list_display = ["at", "user_name", "door", "address", "action", "object_kind", "object_name"]
     list_filter = ["door", "action", "at"]

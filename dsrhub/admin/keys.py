@@ -25,6 +25,7 @@ from dsrhub.access.keys import (
 from dsrhub.admin.people import RevocableAdmin
 from dsrhub.exceptions import DsrhubError
 from dsrhub.models import ApiKey
+from dsrhub.pages.site_search import Findings, Found, finder, found_in_list, page_of
 from dsrhub.scopes import Scope
 from dsrhub.values.numbers import plain_id
 
@@ -135,3 +136,15 @@ class ApiKeyAdmin(RevocableAdmin):
         """Show the secret on this page: a message would be kept in a cookie, or in the table of sessions."""
         page = {**self.admin_site.each_context(request), "title": title, "opts": self.opts, "key": key, **context}
         return TemplateResponse(request, "admin/dsrhub/apikey/created.html", page)
+
+
+# --- The search of the header ----------------------------------------------------------------------------------
+
+
+@finder(order=80)
+def api_keys(request: HttpRequest, text: str) -> Findings | None:
+    return found_in_list(request, text, ApiKey.objects.select_related("user").order_by("-id"), _found)
+
+
+def _found(key: ApiKey) -> Found:
+    return Found(key.name, page_of(key), f"{key.prefix} · {key.user}")

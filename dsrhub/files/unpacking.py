@@ -169,7 +169,7 @@ class GzipContent:
         return self._take(end + 1 - self._at)
 
     def _available(self, count: int) -> bool:
-        """Whether so many bytes are left. They are in the input then."""
+        """Read ahead until `count` bytes are in the input. Return whether the file has as many."""
         while len(self._input) - self._at < count:
             more = self._file.read(INPUT_BYTES)
             if not more:

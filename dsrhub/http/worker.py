@@ -18,7 +18,8 @@ from dsrhub.http.bodies import SMALL_BODY
 HEAD_LIMIT = 32 * 1024
 # Seconds for the head of a request and for a small body, together.
 ARRIVAL_SECONDS = 20
-# A larger body may pause for this many seconds, and it has so many more than its bytes at the slowest rate, per second.
+# A client may pause for PAUSE_SECONDS while it sends a larger body. The whole body may take the time that it needs at
+# SLOWEST_RATE, in bytes per second, and PAUSE_SECONDS more.
 PAUSE_SECONDS = 30
 SLOWEST_RATE = 4 * 1024
 # Seconds for the client to take one piece of the response.

@@ -6,7 +6,8 @@ from typing import Any, NamedTuple
 from django.apps import apps
 from django.http import HttpRequest
 from django.urls import reverse
-from django.utils.functional import Promise
+from django.utils.functional import Promise, lazy
+from django.utils.text import capfirst
 from django.utils.translation import gettext_lazy as _
 
 from dsrhub.access.permissions import may
@@ -25,8 +26,16 @@ class Page(NamedTuple):
         return all(may(request, self.permission, apps.get_model(model)) for model in models)
 
 
-def _list(label: str | Promise, model: str) -> Page:
-    return Page(label, f"admin:{model.replace('.', '_')}_changelist", model)
+def _list(model: str, label: Promise | None = None) -> Page:
+    """The list of a model. Its label is the plural of the model, as in the heading of the list."""
+    return Page(label or _plural(model), f"admin:{model.replace('.', '_')}_changelist", model)
+
+
+def _plural_of(model: str) -> str:
+    return str(capfirst(apps.get_model(model)._meta.verbose_name_plural))
+
+
+_plural = lazy(_plural_of, str)
 
 
 def _question(label: str | Promise, name: str) -> Page:
@@ -38,25 +47,25 @@ GROUPS: tuple[tuple[Promise, tuple[Page, ...]], ...] = (
         _("Import"),
         (
             Page(_("Import reports"), "admin:catalogue_dsr_import", "catalogue.dsr", "import"),
-            _list(_("Import jobs"), "catalogue.importjob"),
+            _list("catalogue.importjob"),
             Page(_("Drop folders"), "admin:catalogue_dsr_folders", "catalogue.dsr", "import"),
-            _list(_("Templates"), "catalogue.template"),
+            _list("catalogue.template"),
         ),
     ),
     (
         _("Reports"),
         (
-            _list(_("DSRs"), "catalogue.dsr"),
-            _list(_("Messages"), "catalogue.reportmessage"),
-            _list(_("Problems"), "catalogue.reportproblem"),
-            _list(_("Rejected deliveries"), "catalogue.rejecteddelivery"),
-            _list(_("Earlier versions"), "catalogue.supersededdsr"),
+            _list("catalogue.dsr"),
+            _list("catalogue.reportmessage"),
+            _list("catalogue.reportproblem"),
+            _list("catalogue.rejecteddelivery"),
+            _list("catalogue.supersededdsr"),
         ),
     ),
     (
         _("Recordings"),
         (
-            _list(_("Find a recording"), "catalogue.resource"),
+            _list("catalogue.resource"),
             Page(_("Top recordings"), "admin:catalogue_resource_top", ("catalogue.resource", "catalogue.dsr")),
         ),
     ),
@@ -73,11 +82,11 @@ GROUPS: tuple[tuple[Promise, tuple[Page, ...]], ...] = (
     (
         _("Rates"),
         (
-            _list(_("Operator rates"), "catalogue.operatorrate"),
-            _list(_("ECB rates"), "catalogue.ecbrate"),
-            _list(_("Rate changes"), "catalogue.ratechange"),
-            _list(_("Currencies"), "catalogue.currency"),
-            _list(_("Territories"), "catalogue.territory"),
+            _list("catalogue.operatorrate"),
+            _list("catalogue.ecbrate"),
+            _list("catalogue.ratechange"),
+            _list("catalogue.currency"),
+            _list("catalogue.territory"),
         ),
     ),
     (
@@ -85,25 +94,25 @@ GROUPS: tuple[tuple[Promise, tuple[Page, ...]], ...] = (
         (
             Page(_("Usage"), "admin:subscriptions_subscription_usage", "subscriptions.subscription"),
             Page(_("Over a price limit"), "admin:subscriptions_subscription_over_limit", "subscriptions.subscription"),
-            _list(_("Subscriptions"), "subscriptions.subscription"),
-            _list(_("Data records"), "subscriptions.datausagerecord"),
-            _list(_("Voice records"), "subscriptions.voiceusagerecord"),
-            _list(_("Price limits"), "subscriptions.pricelimit"),
-            _list(_("Reached limits"), "subscriptions.limitcrossing"),
-            _list(_("Purged days"), "subscriptions.sealedday"),
+            _list("subscriptions.subscription"),
+            _list("subscriptions.datausagerecord"),
+            _list("subscriptions.voiceusagerecord"),
+            _list("subscriptions.pricelimit"),
+            _list("subscriptions.limitcrossing"),
+            _list("subscriptions.sealedday"),
         ),
     ),
     (
         _("Settings"),
         (
-            _list(_("Users"), "auth.user"),
-            _list(_("Groups"), "auth.group"),
-            _list(_("API keys"), "dsrhub.apikey"),
-            _list(_("Tokens"), "dsrhub.apitoken"),
-            _list(_("Webhooks"), "webhooks.webhook"),
-            _list(_("Deliveries to webhooks"), "webhooks.delivery"),
-            _list(_("Aliases"), "catalogue.partyalias"),
-            _list(_("Audit log"), "dsrhub.auditentry"),
+            _list("auth.user"),
+            _list("auth.group"),
+            _list("dsrhub.apikey"),
+            _list("dsrhub.apitoken"),
+            _list("webhooks.webhook"),
+            _list("webhooks.delivery"),
+            _list("catalogue.partyalias"),
+            _list("dsrhub.auditentry", _("Audit log")),
         ),
     ),
     (_("API"), (Page(_("REST documentation"), "docs"), Page("GraphiQL", "graphql"))),

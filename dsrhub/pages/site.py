@@ -63,15 +63,17 @@ class DsrhubAdminSite(AdminSite):
         return [*own, *super().get_urls()]
 
     def search_view(self, request: HttpRequest) -> HttpResponse:
-        """Show what the search of the header finds: recordings, DSRs, pages, as far as the user may see them."""
+        """Show what the search of the header finds, as far as the user may see it."""
         form = SearchForm(request.GET)
         is_asked = "q" in request.GET and form.is_valid()
+        findings = search(request, form.cleaned_data["q"]) if is_asked else []
         context = {
             **self.each_context(request),
             "title": _("Search"),
             "form": form,
             "site_search_text": form.data.get("q", ""),
-            "findings": search(request, form.cleaned_data["q"]) if is_asked else [],
+            "findings": findings,
+            "nothing_in": [found.title for found in findings if not found.links and not found.warning],
         }
         return TemplateResponse(request, "admin/dsrhub/search.html", context, status=200 if is_asked else 400)
 

@@ -1,4 +1,4 @@
-"""Webhooks: programs of others are told of what happened here.
+"""Webhooks: requests that tell programs of others what happened.
 
 A service calls `event_write` (`outbox`) in the transaction of its change. So an event is there if and only if what it
 tells was committed. Every webhook that listens for the type of the event at that time gets a delivery of it, also one

@@ -22,6 +22,7 @@ from django.utils.translation import gettext_lazy as _
 from dsrhub.exceptions import DsrhubError
 from dsrhub.pages.model_admins import ChangedAsShownAdmin, DeletedByServiceAdmin, ReadOnlyAdmin
 from dsrhub.pages.service_forms import ServiceForm
+from dsrhub.pages.site_search import Findings, Found, finder, found_in_list, page_of
 from dsrhub.webhooks import services
 from dsrhub.webhooks.models import Delivery, EventType, Webhook
 
@@ -220,3 +221,15 @@ def _pressed(request: HttpRequest, send: Callable[[], Delivery]) -> HttpResponse
 def _refused(request: HttpRequest, error: DsrhubError, view: str) -> HttpResponse:
     messages.error(request, error.message)
     return HttpResponseRedirect(reverse(view))
+
+
+# --- The search of the header ----------------------------------------------------------------------------------
+
+
+@finder(order=90)
+def webhooks(request: HttpRequest, text: str) -> Findings | None:
+    return found_in_list(request, text, Webhook.objects.order_by("name", "id"), _found)
+
+
+def _found(webhook: Webhook) -> Found:
+    return Found(webhook.name, page_of(webhook), webhook.url)

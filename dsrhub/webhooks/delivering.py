@@ -37,11 +37,11 @@ HOLD = timedelta(hours=1)
 # How long a webhook rests after failures in a row, and at most. So one that is down gets no more than some requests,
 # however many events wait for it.
 REST, LONGEST_REST, MOST_DOUBLINGS = timedelta(seconds=1), timedelta(minutes=5), 10
-# A webhook is disabled when every attempt has failed for so long.
+# A webhook is disabled when every attempt of this time has failed.
 PATIENCE = timedelta(days=3)
 # How many of the last answers a delivery keeps.
 MOST_ANSWERS = 10
-# After so many deliveries, another webhook has its turn.
+# After this many deliveries to one webhook, another one has its turn.
 MOST_AT_A_TIME = 100
 
 # The webhooks that something may be sent to now.

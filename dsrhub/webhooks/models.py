@@ -1,4 +1,4 @@
-"""Webhooks, the events that they are told of (the outbox), and the deliveries of events (the log)."""
+"""Webhooks, the events that are sent to them (the outbox), and the deliveries of events (the log)."""
 
 from uuid import uuid4
 

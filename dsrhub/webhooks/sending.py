@@ -22,7 +22,7 @@ CONNECT_SECONDS, ANSWER_SECONDS = 5, 15
 MOST_ADDRESSES = 2
 # How much of an answer is kept, and read.
 LONGEST_ANSWER = 1000
-# A receiver may ask for a pause of so many seconds.
+# The longest pause, in seconds, that a receiver may ask for by `Retry-After`.
 LONGEST_PAUSE = 24 * 3600
 TLS = ssl.create_default_context()
 

@@ -64,7 +64,7 @@ class LimitCrossing(ModelType):
             "price_limit": "The limit that was reached.",
             "scope": "Whom the limit is for.",
             "found_at": "When a worker found it.",
-            "withdrawn_at": "When a later record, deletion, edit or limit made it untrue.",
+            "withdrawn_at": "When it was withdrawn: later records or limits made it wrong.",
         }
 
     subscription_id = graphene.ID(required=True, description="The id of the subscription.")

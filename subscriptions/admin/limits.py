@@ -6,7 +6,7 @@ from decimal import Decimal
 from typing import Any, ClassVar
 
 from django.contrib import admin
-from django.db.models import Model, QuerySet
+from django.db.models import Model, Q, QuerySet
 from django.http import HttpRequest
 from django.utils import timezone
 from django.utils.safestring import SafeString
@@ -23,7 +23,7 @@ from dsrhub.pages.service_forms import ServiceForm
 from dsrhub.values.cells import rounded
 from subscriptions.admin.questions.forms import DayField
 from subscriptions.limits.services import limits_lock, price_limit_delete, price_limit_set
-from subscriptions.models import LimitCrossing, LimitSpan, PriceLimit, UsageType
+from subscriptions.models import LimitCrossing, LimitSpan, PriceLimit, Subscription, UsageType
 from subscriptions.records.events import usage_day
 
 
@@ -63,7 +63,7 @@ class PriceLimitAdmin(AutocompleteMixin, LoggedInEnglishAdmin, ChangedAsShownAdm
     list_filter = ["usage_type", "span", "carrier"]
     list_select_related = ["subscription"]
     search_fields = ["=subscription__id"]
-    search_help_text = _("Subscription")
+    search_help_text = _("Subscription or carrier")
     autocomplete_fields = ["subscription"]
     fields = ["subscription", "carrier", "usage_type", "span", "since", "price"]
     # Another limit has another key.
@@ -71,6 +71,15 @@ class PriceLimitAdmin(AutocompleteMixin, LoggedInEnglishAdmin, ChangedAsShownAdm
 
     def get_readonly_fields(self, request: HttpRequest, obj: PriceLimit | None = None) -> Any:
         return [] if obj is None else self.key
+
+    def get_search_results(
+        self, request: HttpRequest, queryset: QuerySet[PriceLimit], search_term: str
+    ) -> tuple[QuerySet[PriceLimit], bool]:
+        """Also find the limits of a carrier whose name contains the text."""
+        found, may_repeat = super().get_search_results(request, queryset, search_term)
+        text = search_term.casefold()
+        carriers = [code for code, name in Subscription.Carrier.choices if text in str(name).casefold()]
+        return queryset.filter(Q(pk__in=found.values("pk")) | Q(carrier__in=carriers)), may_repeat
 
     def locked(self, ids: Collection[Any]) -> Iterable[Model]:
         # The service takes this lock before it writes to a row.

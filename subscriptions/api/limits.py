@@ -43,7 +43,7 @@ CURRENT = OpenApiParameter(
     "current",
     OpenApiTypes.BOOL,
     OpenApiParameter.HEADER,
-    description="Whether the answer includes every record and limit that was accepted. If not, a worker will follow.",
+    description="Whether the answer includes every record and limit that was accepted. If `false`, a worker is behind.",
     response=[200],
 )
 
@@ -143,7 +143,7 @@ class LimitCrossingSerializer(serializers.Serializer[LimitCrossing]):
     limit_of = serializers.ChoiceField(LimitScope.choices, source="scope")
     found_at = serializers.DateTimeField()
     withdrawn_at = serializers.DateTimeField(
-        allow_null=True, help_text="When a later record, deletion, edit or limit made it untrue."
+        allow_null=True, help_text="When it was withdrawn: later records or limits made it wrong."
     )
 
     def get_month(self, crossing: LimitCrossing) -> str | None:

@@ -150,7 +150,7 @@ class RecordSerializer(serializers.Serializer[Any]):
     external_id = serializers.CharField(
         required=False,
         max_length=LONGEST_ID,
-        help_text="The own id of the record. With it, it can safely be sent again.",
+        help_text="The carrier's own id of the record. A record with one can safely be sent again.",
     )
 
 

@@ -1,21 +1,19 @@
-"""The navigation of the admin, the search of its header, and the first page of the site."""
+"""The navigation of the admin, and the first page of the site."""
 
+import html
 import json
 import re
 
 import pytest
 from django.contrib.auth.models import Permission
-from django.db import connection
-from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
-from django.utils.html import escape
+from django.utils.html import escape, strip_tags
 from playwright.sync_api import expect
 
 from dsrhub.pages.navigation import GROUPS
 from tests import recipes
 from tests.browser import signed_in
-from tests.catalogue import recipes as catalogue_recipes
-from tests.catalogue.helpers import ES_JANUARY, import_report, line, staff_with
+from tests.catalogue.helpers import staff_with
 from tests.test_access import ADMIN_ROUTES
 
 pytestmark = pytest.mark.django_db
@@ -83,65 +81,25 @@ def test_who_is_not_signed_in_sees_no_navigation(client):
     assert "nav-sidebar" not in client.get("/admin/login/").content.decode()
 
 
-# --- The search ------------------------------------------------------------------------------------------------
+# What is no page of the admin has a heading of its own.
+OF_OTHERS = {"docs", "graphql"}
 
 
-@pytest.fixture
-def _reports(tmp_path):
-    import_report(tmp_path, ES_JANUARY, line("a1", "Cœur brisé", "Björk", "ESABC2000001", "1", "2"), line("b", "Dawn"))
+def names_of(response):
+    """The heading of a page, its title in the browser, and the last place of its breadcrumbs."""
+    content = response.content.decode()
+    (heading,) = re.findall(r"<h1[^>]*>(.*?)</h1>", content)
+    (title,) = re.findall(r"<title>\s*(.*?) \|", content)
+    (places,) = re.findall(r'<div class="breadcrumbs">(.*?)</div>', content, re.DOTALL)
+    last = strip_tags(places.split("&rsaquo;")[-1]).strip()
+    return [html.unescape(name) for name in (heading, title, last)]
 
 
-def found(response):
-    """The links of each part of the page."""
-    parts = re.findall(r'<section class="part">\s*<h2>(.*?)</h2>(.*?)</section>', response.content.decode(), re.DOTALL)
-    return {title: re.findall(r'<li><a href="[^"]*">(.*?)</a>', part) for title, part in parts}
-
-
-@pytest.mark.parametrize(
-    ("text", "recordings", "dsrs", "pages"),
-    [
-        ("coeur", ["Cœur brisé"], [], []),
-        ("es-abc-20-00001", ["Cœur brisé"], [], []),
-        ("FamilyPlan", [], [ES_JANUARY], []),
-        ("breakd", [], [], ["Breakdown"]),
-        # Words of a group find its pages.
-        ("rates", [], [], ["Operator rates", "ECB rates", "Rate changes", "Currencies", "Territories"]),
-        ("nowhere", [], [], []),
-    ],
-)
-@pytest.mark.usefixtures("_reports")
-def test_it_finds_recordings_dsrs_and_pages(admin_client, text, recordings, dsrs, pages):
-    response = admin_client.get("/admin/search/", {"q": text})
-    assert found(response) == {"Recordings": recordings, "DSRs": dsrs, "Pages": pages}
-
-
-@pytest.mark.usefixtures("_reports")
-def test_it_finds_only_what_a_user_may_see(client):
-    client.force_login(staff_with("view_resource"))
-    assert found(client.get("/admin/search/?q=a1")) == {"Recordings": ["Cœur brisé"], "Pages": []}
-    client.logout()
-    assert client.get("/admin/search/?q=a1").status_code == 302
-
-
-@pytest.mark.parametrize("query", ["", "?q=", "?q=%20", f"?q={'x' * 1001}"])
-def test_without_a_text_it_asks_for_one(admin_client, query):
-    response = admin_client.get(f"/admin/search/{query}")
-    assert (response.status_code, found(response)) == (400, {})
-
-
-def test_it_takes_the_same_number_of_queries_for_1_and_for_100_dsrs(admin_client):
-    def queries():
-        with CaptureQueriesContext(connection) as captured:
-            assert len(found(admin_client.get("/admin/search/?q=Premium"))["DSRs"]) in (1, 10)
-        return len(captured)
-
-    catalogue_recipes.dsr.make(path="Premium 0")
-    queries()
-    for_one = queries()
-    catalogue_recipes.dsr.make(
-        path=iter(f"Premium {n}" for n in range(1, 100)), offer=iter(map(str, range(99))), _quantity=99
-    )
-    assert queries() == for_one
+def test_a_page_has_the_name_that_it_has_in_the_navigation(admin_client):
+    labels = {page.view: str(page.label) for _, pages in GROUPS for page in pages if page.view not in OF_OTHERS}
+    assert {view: names_of(admin_client.get(reverse(view))) for view in labels} == {
+        view: [label] * 3 for view, label in labels.items()
+    }
 
 
 # --- The first page of the site --------------------------------------------------------------------------------

@@ -120,7 +120,11 @@ class ReportImportMixin(PathImportMixin, ImportMixin):  # type: ignore[misc]
                 # As the page of the form, with the status 200.
                 return JsonResponse({"errors": [one for errors in form.errors.values() for one in errors]})
             page: TemplateResponse = super().import_action(request, **kwargs)
-            page.context_data |= {"replaced": _replaced(request), **_limits()}  # type: ignore[operator]
+            page.context_data |= {  # type: ignore[operator]
+                "title": _("Import reports"),
+                "replaced": _replaced(request),
+                **_limits(),
+            }
             return page
         for reason in form.skipped:
             messages.warning(request, _("Skipped: %s") % reason)

@@ -7,7 +7,7 @@ from django.contrib import admin, messages
 from django.contrib.auth.models import User
 from django.core.exceptions import PermissionDenied
 from django.db import transaction
-from django.db.models import Count, Max, Model, OuterRef, QuerySet, Subquery
+from django.db.models import Count, Max, Model, OuterRef, Q, QuerySet, Subquery
 from django.db.models.fields.json import KT
 from django.db.models.functions import Greatest
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect, JsonResponse
@@ -46,7 +46,7 @@ class TemplateAdmin(DeletedByServiceAdmin):
     list_display = ["name", "sender", "version_number", "is_active", "last_use"]
     list_filter = ["is_active"]
     search_fields = ["name"]
-    search_help_text = gettext_lazy("Name")
+    search_help_text = gettext_lazy("Name or sender")
     ordering = ["name"]
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Template]:
@@ -64,6 +64,14 @@ class TemplateAdmin(DeletedByServiceAdmin):
             sender_name=Subquery(latest.values(name=KT("definition__sender"))),
             used_at=Greatest(*(Subquery(one) for one in uses)),
         )
+
+    def get_search_results(
+        self, request: HttpRequest, queryset: QuerySet[Template], search_term: str
+    ) -> tuple[QuerySet[Template], bool]:
+        """Also find the templates of a sender whose name contains the text."""
+        named, may_repeat = super().get_search_results(request, queryset, search_term)
+        is_of_sender = Q(sender_name__contains_folded=search_term)
+        return queryset.filter(Q(pk__in=named.values("pk")) | is_of_sender), may_repeat
 
     @admin.display(description=gettext_lazy("sender"), ordering="sender_name")
     def sender(self, template: Template) -> str:

@@ -61,8 +61,8 @@ class ComparisonParameters(FilterParameters, PageParameters):
     show = serializers.ChoiceField(
         [*Show],
         required=False,
-        help_text="By recording: `top`, those of the later period (the default), or `gone`, those of the earlier one "
-        "that the later one has no line of.",
+        help_text="By recording: `top` (the default) lists the highest-earning recordings of the later period. `gone` "
+        "lists those of the earlier period that have no line in the later one.",
     )
     limit = WholeNumberField(
         min_value=1,

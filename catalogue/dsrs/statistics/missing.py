@@ -36,10 +36,11 @@ class Gap(NamedTuple):
 
 
 def missing_reports_tell() -> int:
-    """Tell of each gap that was not told of before, and return how many there are.
+    """Write an event for each new gap, and return the number of new gaps.
 
-    A gap counts as told if nobody listened: webhooks hear of what happens, and `coverage` has the rest. One that was
-    filled is told again when it opens again. Only the last MOST_MONTHS months count.
+    A gap is new if `ToldGap` has no row of it. It gets a row even if no webhook listens: a webhook gets only events of
+    what happens after it was registered, and `coverage` shows the rest. The row of a gap that is filled is deleted, so
+    a month that becomes a gap again gets another event. Only the last MOST_MONTHS months count.
     """
     found = _gaps()
     with transaction.atomic():

@@ -54,7 +54,7 @@ class Command(DsrhubCommand):
             type=whole_number,
             default=defaults.rest_seconds,
             metavar="N",
-            help="take a file that has not changed for so long",
+            help="take a file that has not changed for N seconds",
         )
         parser.add_argument(
             "--semaphores-only",

@@ -58,7 +58,7 @@ class DeliveryParameters(PageParameters):
 
 
 class WebhookSerializer(serializers.Serializer[Any]):
-    """An address that is told of what happens. Its secret is never shown again."""
+    """An address that events are sent to. Its secret is shown only when it is created or rotated."""
 
     id = serializers.IntegerField()
     name = serializers.CharField()
@@ -87,7 +87,7 @@ class AnswerSerializer(serializers.Serializer[Any]):
 
     at = serializers.DateTimeField()
     status = serializers.IntegerField(allow_null=True)
-    body = serializers.CharField(help_text="Its beginning.")
+    body = serializers.CharField(help_text="The beginning of the body.")
     error = serializers.CharField()
     seconds = serializers.FloatField()
 
@@ -103,12 +103,12 @@ class WebhookDeliverySerializer(serializers.Serializer[Any]):
     content = serializers.SerializerMethodField(help_text="What is sent.")
     state = serializers.ChoiceField(Delivery.State.choices)
     attempts = serializers.IntegerField()
-    due_at = serializers.DateTimeField(allow_null=True, help_text="When it is sent next.")
+    due_at = serializers.DateTimeField(allow_null=True, help_text="When the next attempt is due.")
     ended_at = serializers.DateTimeField(allow_null=True, help_text="When it was delivered or given up.")
     passed_over_at = serializers.DateTimeField(
         allow_null=True, help_text="When a later event of the same subject was first sent before it."
     )
-    answers = AnswerSerializer(many=True, help_text="The latest ones, the last one last.")
+    answers = AnswerSerializer(many=True, help_text="The latest answers, oldest first.")
 
     @extend_schema_field(OpenApiTypes.OBJECT)
     def get_content(self, delivery: Delivery) -> Any:

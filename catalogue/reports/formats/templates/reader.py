@@ -24,9 +24,9 @@ from catalogue.reports.formats.templates.files.table import Table
 from catalogue.reports.formats.templates.names import name_fields
 from catalogue.reports.problems import Problem, ProblemLog, RawCells
 
-# A file with more DSRs than this is a mistake.
+# A file that would become more DSRs than this is refused: then a column is probably not what the template says.
 MOST_CONTEXTS = 20_000
-# How many descriptions of what rows are about are remembered.
+# The same for the different combinations of cells that say what a row is about. Each is remembered.
 MOST_GROUPS = 200_000
 
 

@@ -33,7 +33,7 @@ def uploads(settings, tmp_path):
 
 @pytest.fixture
 def admin(live_server, page, admin_user, uploads):
-    return signed_in(page, f"{live_server.url}{reverse('admin:catalogue_dsr_import')}", "Import")
+    return signed_in(page, f"{live_server.url}{reverse('admin:catalogue_dsr_import')}", "Import reports")
 
 
 def test_a_file_that_nothing_recognises_is_imported_by_a_template_made_of_it(admin):

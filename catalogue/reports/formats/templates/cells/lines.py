@@ -16,7 +16,7 @@ from dsrhub.texts.invisible import INVISIBLE, is_blank
 BLANKS = str.maketrans({"\n": " ", "\r": " ", "\t": " ", "\x0b": " ", "\x0c": " "})
 # Between artists in a line, and in an artist.
 SEPARATOR, NO_SEPARATOR = "|", " / "
-# A cell of at most this many characters is never too long in bytes.
+# A cell of at most this many characters is never longer than LONGEST_CELL bytes: UTF-8 has at most 4 for each.
 SHORT = 1024
 # What bytes become that are no characters of the encoding.
 SURROGATE = re.compile("[\ud800-\udfff]")

@@ -18,7 +18,7 @@ LONGEST_LINE = 1024 * 1024
 # Rows of a text that are read together, which saves time for each, and the characters that they may have: a row may
 # have any number of lines in quotes.
 ROWS_AT_ONCE, MOST_AT_ONCE = 1000, 64 * 1024 * 1024
-# How many rows of a workbook are read between two reports of progress.
+# The progress of a workbook is reported each time this many rows are read.
 PROGRESS_ROWS = 1000
 # How a workbook begins, and every other zip archive.
 ARCHIVE = b"PK\x03\x04"

@@ -16,7 +16,7 @@ TOTALS = re.compile(
     r"(?i)\W*(?:grand |sub|row |total[_ ]?|all )*"
     r"(?:totals?|sum|rows?|count|summe|gesamt|gesamtsumme|suma|somme|totale|total g[eé]n[eé]ral)\b[\w ]*\W*"
 )
-# A heading that is known by its name counts as this many unknown ones.
+# A heading whose name is known counts as much as this many other headings.
 KNOWN = 3
 
 Cells = Sequence[str]
