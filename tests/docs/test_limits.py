@@ -16,30 +16,31 @@ from catalogue.admin import cells, folders
 from catalogue.admin import messages as message_pages
 from catalogue.admin.dsrs import admin as dsr_pages
 from catalogue.admin.dsrs import lines as line_pages
-from catalogue.admin.imports import admin as import_pages
+from catalogue.admin.imports import at_once as import_pages
 from catalogue.admin.questions import coverage as coverage_page
 from catalogue.admin.questions import recordings as comparison_page
 from catalogue.admin.report_templates import checks, samples
 from catalogue.admin.resources import admin as recording_pages
 from catalogue.admin.start import months, needs
-from catalogue.api import identification as identification_api
-from catalogue.api import serializers as catalogue_api
-from catalogue.api import statistics as statistics_api
+from catalogue.api.contract import FIRST_PIECE
+from catalogue.api.questions import identification as identification_api
+from catalogue.api.questions import statistics as statistics_api
 from catalogue.dsrs import names
 from catalogue.dsrs.statistics import coverage, groups
 from catalogue.dsrs.versions import differences
 from catalogue.folders import contents, delivering, watching
+from catalogue.folders.looks import RECENT
 from catalogue.imports import printed
 from catalogue.imports.queue import preview
 from catalogue.imports.queue import worker as queue
+from catalogue.imports.queue.problems import PREVIEW_PROBLEMS
 from catalogue.lines import arriving, cluster, gathering
 from catalogue.management.commands import import_dsr
 from catalogue.management.commands import worker as worker_command
-from catalogue.metrics import FOLDERS_FOR
 from catalogue.ranking import prepared, warming
 from catalogue.ranking.artists import sums as artist_sums
 from catalogue.ranking.building import bounds, parts, threshold
-from catalogue.ranking.cached import asked, kept
+from catalogue.ranking.cached import asked, cache
 from catalogue.rates import impact
 from catalogue.rates import services as rates
 from catalogue.reports import delivery, problems, totals
@@ -174,7 +175,7 @@ LIMITS = {
         f"the lines of the DSR, {line_pages.LINES_ON_A_PAGE} on a page",
         f"if that takes more than {line_pages.SEARCH_SECONDS} seconds",
         f"its first {message_pages.DSRS_ON_A_PAGE} DSRs",
-        f"the first {preview.PREVIEW_LINES} lines, and the first {preview.PREVIEW_PROBLEMS} problems",
+        f"the first {preview.PREVIEW_LINES} lines, and the first {PREVIEW_PROBLEMS} problems",
         f"Of more than {preview.PREVIEW_DSRS} contexts",
         f"One upload may have at most {settings.DATA_UPLOAD_MAX_NUMBER_FILES} files",
         f"If the check takes more than {word(checks.SECONDS)} seconds, it reads the first {n(checks.FIRST_ROWS)} rows",
@@ -223,7 +224,7 @@ LIMITS = {
         f"After the first {import_dsr.SHOWN_PATHS} skipped paths",
         f"`import_dsr` imports {word(JOBS)} files at a time",
         f"a line for each of the first {printed.SHOWN_DSRS} DSRs",
-        f"the first {preview.PREVIEW_PROBLEMS} `problems`",
+        f"the first {PREVIEW_PROBLEMS} `problems`",
         f"more than {names.LONGEST_NAME} characters is refused",
         f"more than {INTEGER_DIGITS} digits before or {DECIMALS} digits after the decimal point",
         f"a cell has more than {n(LONGEST_CELL)} bytes of UTF-8",
@@ -357,13 +358,13 @@ LIMITS = {
         f"within {warming.STEP_SECONDS} seconds on a slow disk",
         f"A cell has at most {n(LONGEST_CELL)} bytes, and a page of lines or recordings ends at {size(PAGE_BYTES)}",
         f"An answer of GraphQL has at most {size(execution.ANSWER_BYTES)}",
-        f"rankings of more than {catalogue_api.FIRST_PIECE} recordings",
+        f"rankings of more than {FIRST_PIECE} recordings",
         f"and the newest DSR is {spoken(prepared.QUIET_FOR)} old",
     ],
     "docs/container.md": [f"requests in progress have {gunicorn.graceful_timeout} seconds to finish"],
     "docs/monitoring.md": [
         f"and at most {collectors.SECONDS} seconds",
-        f"that nobody looked at for {FOLDERS_FOR.days} days",
+        f"that nobody looked at for {RECENT.days} days",
         f"{n(MOST_MARKS)} at most",
     ],
     "docs/cluster.md": [
@@ -397,7 +398,7 @@ LIMITS = {
     "docs/decisions/partitions.md": [f"if more than {n(planner.FEW_CHANGES)} rows"],
     "docs/decisions/resource-identity.md": [f"and at least {n(resources.REBUILD_LINES)}, as in a first import"],
     "docs/decisions/top-percentile.md": [
-        f"those that were not used for {spoken(kept.KEPT_FOR)}",
+        f"those that were not used for {spoken(cache.CACHED_FOR)}",
         f"It writes a row once {spoken(asked.REMEMBERED_FOR)} at most",
         f"The table has {n(asked.MOST_SCOPES)} rows at most",
         f"less than {spoken(prepared.QUIET_FOR)} ago",
