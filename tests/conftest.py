@@ -21,7 +21,7 @@ from catalogue.lines.arriving import IN_TRANSACTION
 from tests import bakery, cluster  # noqa: F401 - bakery registers generators
 from tests.processes import serving
 from tests.programs import program
-from tests.waiting import PATIENCE, sessions_end
+from tests.waiting import PATIENCE
 from tests.webhooks.names import look_up
 
 pytest_plugins = ["tests.stores.fixtures"]
@@ -71,8 +71,6 @@ def django_db_setup(django_db_setup, django_db_blocker):
     with django_db_blocker.unblock():
         if of:
             cluster.databases_drop(of)
-        else:
-            sessions_end()
 
 
 @pytest.fixture(autouse=True)
@@ -235,9 +233,13 @@ def running_server(django_db_setup, django_db_blocker):
 
 @pytest.fixture(scope="session")
 def browser():
-    """Chromium, started once. From then on, Playwright occupies the event loop of the thread."""
+    """Chromium, started once. From then on, Playwright occupies the event loop of the thread.
+
+    So Django assumes that tests call the database from asynchronous code: it gives them another connection than before
+    and after. Each is closed where the other begins. Otherwise its session stays, and nothing can close it.
+    """
     executable = program("chromium")
-    # Because of Playwright's loop, Django assumes that tests call the database from asynchronous code.
+    connection.close()
     with patch.dict(os.environ, DJANGO_ALLOW_ASYNC_UNSAFE="true"), sync_playwright() as playwright:
         browser = playwright.chromium.launch(
             executable_path=executable,
@@ -246,6 +248,7 @@ def browser():
         )
         yield browser
         browser.close()
+        connection.close()
 
 
 @pytest.fixture
