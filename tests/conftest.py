@@ -13,7 +13,8 @@ from urllib.parse import urlsplit
 
 import hypothesis
 import pytest
-from django.db import connection
+from django.core.servers.basehttp import WSGIRequestHandler
+from django.db import connection, connections
 from django.test import TestCase
 from playwright.sync_api import expect, sync_playwright
 
@@ -136,6 +137,24 @@ def _long_time_limits():
     with pytest.MonkeyPatch.context() as patched:
         for name, bound in BOUNDS.items():
             patched.setattr(name, bound)
+        yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _live_server_keeps_no_session():
+    """A thread of the live server ends its session after each request, although its client may keep the thread.
+
+    Django does this by a signal, from which its test client disconnects all threads while it sends a request itself.
+    """
+    handle = WSGIRequestHandler.handle_one_request
+
+    def handle_and_close(handler):
+        try:
+            handle(handler)
+        finally:
+            connections.close_all()
+
+    with patch.object(WSGIRequestHandler, "handle_one_request", handle_and_close):
         yield
 
 
