@@ -13,7 +13,8 @@ from urllib.parse import urlsplit
 
 import hypothesis
 import pytest
-from django.db import connection
+from django.core.servers.basehttp import WSGIRequestHandler
+from django.db import connection, connections
 from django.test import TestCase
 from playwright.sync_api import expect, sync_playwright
 
@@ -21,7 +22,7 @@ from catalogue.lines.arriving import IN_TRANSACTION
 from tests import bakery, cluster  # noqa: F401 - bakery registers generators
 from tests.processes import serving
 from tests.programs import program
-from tests.waiting import PATIENCE, sessions_end
+from tests.waiting import PATIENCE
 from tests.webhooks.names import look_up
 
 pytest_plugins = ["tests.stores.fixtures"]
@@ -71,8 +72,6 @@ def django_db_setup(django_db_setup, django_db_blocker):
     with django_db_blocker.unblock():
         if of:
             cluster.databases_drop(of)
-        else:
-            sessions_end()
 
 
 @pytest.fixture(autouse=True)
@@ -138,6 +137,24 @@ def _long_time_limits():
     with pytest.MonkeyPatch.context() as patched:
         for name, bound in BOUNDS.items():
             patched.setattr(name, bound)
+        yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _live_server_keeps_no_session():
+    """A thread of the live server ends its session after each request, although its client may keep the thread.
+
+    Django does this by a signal, from which its test client disconnects all threads while it sends a request itself.
+    """
+    handle = WSGIRequestHandler.handle_one_request
+
+    def handle_and_close(handler):
+        try:
+            handle(handler)
+        finally:
+            connections.close_all()
+
+    with patch.object(WSGIRequestHandler, "handle_one_request", handle_and_close):
         yield
 
 
@@ -235,9 +252,13 @@ def running_server(django_db_setup, django_db_blocker):
 
 @pytest.fixture(scope="session")
 def browser():
-    """Chromium, started once. From then on, Playwright occupies the event loop of the thread."""
+    """Chromium, started once. From then on, Playwright occupies the event loop of the thread.
+
+    So Django assumes that tests call the database from asynchronous code: it gives them another connection than before
+    and after. Each is closed where the other begins. Otherwise its session stays, and nothing can close it.
+    """
     executable = program("chromium")
-    # Because of Playwright's loop, Django assumes that tests call the database from asynchronous code.
+    connection.close()
     with patch.dict(os.environ, DJANGO_ALLOW_ASYNC_UNSAFE="true"), sync_playwright() as playwright:
         browser = playwright.chromium.launch(
             executable_path=executable,
@@ -246,6 +267,7 @@ def browser():
         )
         yield browser
         browser.close()
+        connection.close()
 
 
 @pytest.fixture

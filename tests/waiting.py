@@ -51,12 +51,3 @@ def wait_until_alone() -> None:
             return cursor.fetchone() == (0,)
 
     wait_until(is_alone, "all other sessions have ended")
-
-
-def sessions_end() -> None:
-    """End all other sessions of the database: a thread that has served a browser may keep its own."""
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE datname = current_database() "
-            "AND backend_type = 'client backend' AND pid <> pg_backend_pid()"
-        )

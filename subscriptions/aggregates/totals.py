@@ -243,5 +243,10 @@ def _chosen(subscriptions: QuerySet[Subscription]) -> Chosen:
 
 
 def _totals(rows: Iterable[Sequence[Any]], by: Step | None) -> list[UsageTotal]:
-    """The totals of rows: a column for internal use, the key, the price, and the amount."""
-    return [UsageTotal(row[1], TYPES[row[2]], row[3] if by else None, row[-2], int(row[-1]), by) for row in rows]
+    """The totals of rows: a column for internal use, the key, the price, and the amount.
+
+    Rows of an export have a day in any case, which is NULL where they are not grouped.
+    """
+    if by:
+        return [UsageTotal(one, TYPES[name], day, price, int(amount), by) for _, one, name, day, price, amount in rows]
+    return [UsageTotal(row[1], TYPES[row[2]], None, row[-2], int(row[-1])) for row in rows]
