@@ -65,15 +65,6 @@ def _rejected(delivery: RejectedDelivery) -> Found:
 
 
 @finder(order=40)
-def drop_folders(request: HttpRequest, text: str) -> Findings | None:
-    """A link to the search on their page: to read folders of other servers may take seconds."""
-    if not settings.DSRHUB_FOLDERS or not may(request, "import", DSR) or len(text) > LONGEST_SEARCH:
-        return None
-    address = reverse("admin:catalogue_dsr_folders", query={"q": text})
-    return Findings(_("Drop folders"), [], address, _("This search does not read folders. Their page does."))
-
-
-@finder(order=50)
 def templates(request: HttpRequest, text: str) -> Findings | None:
     rows = admin.site.get_model_admin(Template).get_queryset(request).order_by("name")
     return found_in_list(request, text, rows, _template)
@@ -81,3 +72,12 @@ def templates(request: HttpRequest, text: str) -> Findings | None:
 
 def _template(template: Template) -> Found:
     return Found(template.name, page_of(template), template.sender_name)  # type: ignore[attr-defined]
+
+
+@finder(order=90)
+def drop_folders(request: HttpRequest, text: str) -> Findings | None:
+    """A link to the search on their page: to read folders of other servers may take seconds."""
+    if not settings.DSRHUB_FOLDERS or not may(request, "import", DSR) or len(text) > LONGEST_SEARCH:
+        return None
+    address = reverse("admin:catalogue_dsr_folders", query={"q": text})
+    return Findings(_("Drop folders"), [], address, _("This search does not read folders. Their page does."))

@@ -141,7 +141,7 @@ class ApiKeyAdmin(RevocableAdmin):
 # --- The search of the header ----------------------------------------------------------------------------------
 
 
-@finder(order=80)
+@finder(order=70)
 def api_keys(request: HttpRequest, text: str) -> Findings | None:
     return found_in_list(request, text, ApiKey.objects.select_related("user").order_by("-id"), _found)
 

@@ -226,7 +226,7 @@ def _refused(request: HttpRequest, error: DsrhubError, view: str) -> HttpRespons
 # --- The search of the header ----------------------------------------------------------------------------------
 
 
-@finder(order=90)
+@finder(order=80)
 def webhooks(request: HttpRequest, text: str) -> Findings | None:
     return found_in_list(request, text, Webhook.objects.order_by("name", "id"), _found)
 
