@@ -192,7 +192,7 @@ class ReportImportMixin(PathImportMixin, ImportMixin):  # type: ignore[misc]
             seen = form.get(f"seen-{number}", "") if replace else None
             # Kept first, so that the page shows them again if the file is not confirmed.
             import_jobs.import_job_declare(job=job, declared=_declared(job, form))
-            dataset = Path(settings.DSRHUB_UPLOAD_DIR) / job.stored_name
+            dataset = import_jobs.job_path(job)
             DeliveredReport().import_data(
                 dataset, user=_user(request), replace=replace, drop_missing=drop_missing, seen=seen
             )

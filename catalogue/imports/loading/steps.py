@@ -61,10 +61,7 @@ class DeliveryLoad:
                 lines.discard()
                 return self._unchanged(earlier)
             self._require_free(earlier)
-        missing = earlier.missing()
-        self._require_as_shown(earlier, missing)
-        if not (self.choices.drop_missing or self.choices.dry_run):
-            earlier.refuse_missing(self.incoming.name, missing)
+        missing = self._missing(earlier)
         loads = lines.contexts(problem_limit=self.problems.limit)
         self._warn(earlier, loads, lines, reader)
         self._require_declared([load.totals for load in loads])
@@ -106,6 +103,17 @@ class DeliveryLoad:
         if not self.choices.replace:
             earlier.refuse(self.incoming.name)
 
+    def _missing(self, earlier: Earlier) -> list[DSR]:
+        """The DSRs of replaced messages whose contexts this delivery lacks.
+
+        Raises ConfirmationOutdated, and MessageIdReused where they would stay under the id of the message.
+        """
+        missing = earlier.missing()
+        self._require_as_shown(earlier, missing)
+        if not (self.choices.drop_missing or self.choices.dry_run):
+            earlier.refuse_missing(self.incoming.name, missing)
+        return missing
+
     def _dropped(self, missing: Sequence[DSR]) -> Sequence[DSR]:
         return missing if self.choices.drop_missing else []
 
@@ -145,10 +153,7 @@ class DeliveryLoad:
         if not self.incoming.is_direct:
             self.incoming.lock_keys()
         earlier = self._earlier()
-        missing = earlier.missing()
-        self._require_as_shown(earlier, missing)
-        if not self.choices.drop_missing:
-            earlier.refuse_missing(self.incoming.name, missing)
+        missing = self._missing(earlier)
         context_rates(self.incoming)
         versions = same_delivery(self.incoming.contexts, content_hash, template_version=self._template_version)
         if not versions:

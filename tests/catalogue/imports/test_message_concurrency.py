@@ -197,7 +197,7 @@ settings.DATABASES["default"]["NAME"] = sys.argv[1]
 settings.DSRHUB_SHARED_PARTITION_BYTES = 1000
 django.setup()
 
-from catalogue.imports.loading import steps as loading
+from catalogue.imports.loading import writing as loading
 from catalogue.imports.services import dsr_import
 from catalogue.reports import delivery
 
