@@ -46,7 +46,7 @@ FAILED = {
     "name": _text("The name of the delivered file, or of the first one of a message."),
     "dsp": _or_null(_text("The DSP of the failed DSR.")),
     "code": _text("Why it was refused, for programs."),
-    "error_count": _whole("How many errors were found."),
+    "error_count": _whole("How many errors were found. A refusal that is none of the problems is one."),
     "warning_count": _whole("How many warnings were found."),
     "problems": _list({"type": "string"}, "The codes of the first errors."),
 }
