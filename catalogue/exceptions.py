@@ -3,7 +3,17 @@
 from dsrhub.exceptions import BusyError, ConflictError, DsrhubError, InvalidArgument, NotFoundError, NotReadyError
 
 
-class InvalidReportName(DsrhubError):
+class DeliveryRefused(DsrhubError):
+    """A delivery cannot be loaded as it is.
+
+    `error_count` and `warning_count` are the true numbers of what its import found. A refusal that is none of the
+    problems of the delivery is an error itself, so there is at least one.
+    """
+
+    error_count, warning_count = 1, 0
+
+
+class InvalidReportName(DeliveryRefused):
     """A file does not say which DSRs it has: its DSP, a known territory and currency, and the period."""
 
     code = "invalid_report_name"
@@ -40,7 +50,7 @@ class LinesIncomplete(NotReadyError):
     code = "lines_incomplete"
 
 
-class ReportRefused(DsrhubError):
+class ReportRefused(DeliveryRefused):
     """A delivery has errors, and nothing of it was loaded.
 
     `extra` has `error_count` and `warning_count`, the kept `problems`, and in `dsr` the id of the failed DSR, if the
@@ -59,7 +69,7 @@ class DSRExists(ConflictError):
     code = "dsr_exists"
 
 
-class NameLooksAlike(ConflictError):
+class NameLooksAlike(DeliveryRefused, ConflictError):
     """The name of a DSP, an offer or a society looks like another one that is known, and would count apart from it.
 
     `extra` has the `kind`, the `name` and the `known` name.

@@ -60,7 +60,8 @@ def import_job_data(job: ImportJob) -> Any:
             "message": job if job.part_number is not None else None,
             "waiting_for": waiting_for(job),
             "dsrs": lead.dsr_numbers or ([] if lead.dsr_number is None else [lead.dsr_number]),
-            "error_count": preview.get("error_count", 0),
+            # A refusal that is none of the problems is an error itself.
+            "error_count": preview.get("error_count") or int(lead.state == ImportJob.State.REFUSED),
             "warning_count": preview.get("warning_count", 0),
             "problems": preview.get("problems", []),
         }

@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Sequence
 
+from catalogue.exceptions import DeliveryRefused
 from catalogue.models import DSR
 from catalogue.reports.delivery import LONGEST_NAME
 from catalogue.reports.problems import ProblemLog, shown
@@ -26,7 +27,7 @@ def dsrs_tell(event_type: EventType, dsrs: Sequence[DSR], *, replaced: Collectio
     event_write(event_type, subject=_of_dsp(first.dsp), data=told)
 
 
-def failure_tell(*, name: str, code: str, problems: ProblemLog, dsr: DSR | None = None) -> None:
+def failure_tell(*, name: str, refusal: DeliveryRefused, problems: ProblemLog, dsr: DSR | None = None) -> None:
     """Tell that a delivery was refused. Without a failed DSR, nobody may know what it was about.
 
     It has the codes of the problems, and not their values: these are cells of the file, which not everybody may see.
@@ -36,9 +37,9 @@ def failure_tell(*, name: str, code: str, problems: ProblemLog, dsr: DSR | None 
         dsrs=[] if dsr is None else [dsr.pk],
         name=shown(name, LONGEST_NAME),
         dsp=None if dsr is None else dsr.dsp,
-        code=code,
-        error_count=problems.error_count,
-        warning_count=problems.warning_count,
+        code=refusal.code,
+        error_count=refusal.error_count,
+        warning_count=refusal.warning_count,
         problems=list(codes)[:MOST_CODES],
     )
     event_write(EventType.DSR_FAILED, subject=f"file:{data['name']}" if dsr is None else _of_dsp(dsr.dsp), data=data)

@@ -6,6 +6,7 @@ from typing import Any
 
 from django.utils import timezone
 
+from catalogue.exceptions import DeliveryRefused
 from catalogue.imports.loading.outcome import ImportReport
 from catalogue.imports.many import FileResult
 from catalogue.imports.printed import result_text
@@ -38,8 +39,8 @@ def refused_json(error: DsrhubError) -> dict[str, Any]:
         "message": str(error.text),
         "dsrs": [],
         "failed_dsr": error.extra.get("dsr"),
-        "error_count": error.extra.get("error_count", 1),
-        "warning_count": error.extra.get("warning_count", 0),
+        "error_count": error.error_count if isinstance(error, DeliveryRefused) else 1,
+        "warning_count": error.warning_count if isinstance(error, DeliveryRefused) else 0,
         "problems": _problems_json(error.extra.get("problems", ())),
     }
 

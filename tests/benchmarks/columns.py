@@ -16,7 +16,7 @@ from pathlib import Path
 from statistics import median
 
 # Before models: it sets Django up.
-from tests.benchmarks.measuring import MEBIBYTE, parser_of, report_files, say, server_version  # isort: skip
+from tests.benchmarks.measuring import MEBIBYTE, parser_of, report_files, server_version  # isort: skip
 
 from django.db import connection
 
@@ -24,6 +24,7 @@ from catalogue.models import Template
 from catalogue.report_templates.services import template_import
 from catalogue.report_templates.shipped import shipped_documents
 from tests.benchmarks.report_imports import Imported, everything_delete, in_own_process
+from tests.printing import say
 
 ROUNDS = 3
 # The memory of an import is measured with this part of the lines, too.

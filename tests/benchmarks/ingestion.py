@@ -31,16 +31,13 @@ from subscriptions.records import partitions
 from subscriptions.records.events import UsageEvent
 from subscriptions.records.samples import subscriptions_make, usage_events
 from subscriptions.records.services import usage_file_import
+from tests.printing import say
 from tests.processes import serving
 
 DATABASE = "dsrhub_ingestion"
 FIRST_DAY, DAYS, SUBSCRIPTIONS = date(2026, 1, 1), 3, 10_000
 BATCH, RUNS = 1000, 3
 FORGET = "TRUNCATE subscriptions_datausagerecord, subscriptions_usagemark"
-
-
-def say(text: str = "") -> None:
-    print(text, flush=True)  # noqa: T201 - a command-line program
 
 
 def forget() -> None:

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 # Before models: it sets Django up.
-from tests.benchmarks.measuring import median_seconds, report_files, say, seconds_of  # isort: skip
+from tests.benchmarks.measuring import median_seconds, report_files, seconds_of  # isort: skip
 
 import io
 
@@ -16,6 +16,7 @@ from catalogue.models import DSR, UsageLine
 from catalogue.reports.formats.interface import HEADER_LINE
 from tests.benchmarks.report_questions import rankings_clear
 from tests.catalogue.ranking.helpers import top_resources
+from tests.printing import say
 
 LINES = 1000
 

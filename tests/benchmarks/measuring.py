@@ -7,7 +7,6 @@ import os
 import resource
 import shutil
 import statistics
-import sys
 import tempfile
 import threading
 import time
@@ -30,15 +29,11 @@ from django.db import connection
 
 from catalogue.reports.samples.lines import CONCENTRATED, EVEN, Shape
 from catalogue.reports.samples.reports import sample_list, samples_write
+from tests.printing import say
 
 MEBIBYTE = 1024 * 1024
 TIMES = 5
 SHAPES = {shape.name: shape for shape in (CONCENTRATED, EVEN)}
-
-
-def say(text: str) -> None:
-    sys.stdout.write(text + "\n")
-    sys.stdout.flush()
 
 
 def report_files(dsrs: int, lines: int, shape: Shape = CONCENTRATED) -> list[Path]:

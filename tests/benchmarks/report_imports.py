@@ -12,7 +12,7 @@ from typing import NamedTuple
 from unittest.mock import patch
 
 # Before models: it sets Django up.
-from tests.benchmarks.measuring import MEBIBYTE, say, seconds_of, server_memory  # isort: skip
+from tests.benchmarks.measuring import MEBIBYTE, seconds_of, server_memory  # isort: skip
 
 from django.db import connection
 
@@ -26,6 +26,7 @@ from catalogue.reports.delivery import Delivery
 from catalogue.reports.formats.tsv.reader import ReportReader
 from catalogue.reports.problems import ProblemLog
 from catalogue.resources.services import catalogue_refresh
+from tests.printing import say
 
 # How many files the command imports at the same time.
 JOBS = 3

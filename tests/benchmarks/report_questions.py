@@ -13,7 +13,7 @@ from statistics import median
 from typing import Any
 
 # Before models: it sets Django up.
-from tests.benchmarks.measuring import TIMES, median_seconds, medians_in_turns, say, seconds_of  # isort: skip
+from tests.benchmarks.measuring import TIMES, median_seconds, medians_in_turns, seconds_of  # isort: skip
 
 from django.db import connection, transaction
 from django.http import HttpRequest, HttpResponse
@@ -34,6 +34,7 @@ from catalogue.ranking.cached.resources import TopQuestion
 from catalogue.reports.contexts import SalesContext
 from catalogue.resources.services import catalogue_refresh
 from dsrhub.urls import urlpatterns as product_urls
+from tests.printing import say
 
 ALL_UP = """
 SELECT dsr.dsp, line.dsp_id, sum(line.revenue / dsr.exchange_rate) AS revenue

@@ -35,6 +35,7 @@ from subscriptions.records.samples import subscriptions_make, usage_events
 from subscriptions.records.services import usage_records_add
 from subscriptions.retention.services import usage_records_purge
 from tests.benchmarks import signal_based
+from tests.printing import say
 
 FIRST_DAY, DAYS, SUBSCRIPTIONS = date(2026, 1, 1), 60, 10_000
 WEEK = date(2026, 1, 8), date(2026, 1, 14)
@@ -42,10 +43,6 @@ PAGE = 1001
 RUNS, SINGLE_ROWS, WRITERS = 5, 1000, 4
 DATABASE = "dsrhub_benchmark"
 LOADED_BY_COPY = 100_000
-
-
-def say(text=""):
-    print(text, flush=True)  # noqa: T201 - a command-line program
 
 
 def milliseconds(work):

@@ -8,29 +8,28 @@ a temporary folder. With --in-one-step, imports do as on one server: then DSRs a
 the first one ends the run.
 """
 
-import argparse
 import os
 import signal
 import subprocess
 import sys
-import tempfile
 import threading
 import time
-from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from importlib import import_module
 from pathlib import Path
-from random import Random, SystemRandom
+from random import Random
 from typing import Any
 
 import psycopg2
 from django.db import DatabaseError, connections
 
 from tests.faults.nodes import Cluster, Node
-from tests.faults.run import PROJECT, Trial, assert_idle, say, watching
+from tests.faults.program import Fault, parser_of, trial_of, try_each
+from tests.faults.run import PROJECT, Trial, assert_idle, watching
 from tests.faults.server import PATIENCE, PAUSE
 from tests.faults.state import assert_catalogued, ingested, used
+from tests.printing import say
 
 NEWEST = "SELECT id, partition, line_count FROM catalogue_dsr WHERE status = 'ingested' ORDER BY id DESC LIMIT 1"
 COUNT = "SELECT count(*) FROM catalogue_usageline WHERE partition = %s AND dsr_id = %s"
@@ -174,11 +173,6 @@ class ClusterTrial(Trial):
             connections.close_all()
             return f"errors: {type(error).__name__} {str(error).splitlines()[0][:60]}"
 
-    def ended(self, process: subprocess.Popen[str]) -> None:
-        _, errors = process.communicate(timeout=PATIENCE)
-        self.count["imports that reported an error" if process.returncode else "imports that succeeded"] += 1
-        assert "Traceback" not in errors, errors
-
     def restart(self, node: Node) -> None:
         node.start()
         # Connections of this process that the node has ended.
@@ -250,34 +244,21 @@ def _held(on_node: Any, on_coordinator: Any, node: Node, skipped: int) -> bool:
     return is_held
 
 
-FAULTS: list[Callable[[ClusterTrial], None]] = [read, killed, committing]
+FAULTS: list[Fault] = [read, killed, committing]
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = parser_of(__doc__, FAULTS, times=30)
     parser.add_argument("--programs", type=Path, required=True)
-    parser.add_argument("--times", type=int, default=30)
-    parser.add_argument("--seed", type=int, default=SystemRandom().randrange(10**9))
-    parser.add_argument("--only", nargs="*", choices=[fault.__name__ for fault in FAULTS])
     parser.add_argument("--in-one-step", action="store_true")
     options = parser.parse_args()
-    say(f"seed {options.seed}")
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit("stopped"))
     # Answers are to come from lines.
     os.environ["DSRHUB_KEPT_RANKING_ROWS"] = "0"
     # What is replaced is dropped.
     os.environ["DSRHUB_SUPERSEDED_DAYS"] = "0"
-    server = ClusterServer(options.programs)
-    try:
-        with tempfile.TemporaryDirectory() as folder:
-            trial = ClusterTrial(server, Path(folder), Random(options.seed))  # noqa: S311 - when a fault comes
-            trial.in_one_step = options.in_one_step
-            for fault in FAULTS:
-                if not options.only or fault.__name__ in options.only:
-                    trial.count = Counter()
-                    trial.run(fault, times=options.times)
-    finally:
-        server.remove()
+    with trial_of(ClusterTrial, ClusterServer(options.programs), options.seed) as trial:
+        trial.in_one_step = options.in_one_step
+        try_each(trial, FAULTS, options.only, lambda _: options.times)
     say("All checks passed.")
 
 

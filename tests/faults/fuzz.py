@@ -44,6 +44,7 @@ from tests.faults.hostile.rest import RestRequests
 from tests.faults.hostile.trial import Requests, Trial
 from tests.faults.hostile.uploads import ColumnUploads
 from tests.faults.messages import messages
+from tests.printing import say
 from tests.recipes import superuser
 
 # How many of 40 cases go through each door. The parser is the fastest.
@@ -156,11 +157,6 @@ def report(name: str, cases: int, started: float, statuses: Mapping[str, int]) -
 def peak_memory() -> float:
     """In MiB."""
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-
-
-def say(text: str) -> None:
-    sys.stdout.write(text + "\n")
-    sys.stdout.flush()
 
 
 if __name__ == "__main__":

@@ -31,6 +31,7 @@ from django.db import connection
 from catalogue.reports.samples.messages import SampleMessage, message_list
 from catalogue.reports.samples.writing import message_write
 from tests.faults.server import PAUSE, Server
+from tests.printing import say
 
 PROJECT = Path(__file__).resolve().parent.parent.parent
 AT_ONCE = 3
@@ -168,11 +169,6 @@ def value_of(statement: str) -> Any:
     with connection.cursor() as cursor:
         cursor.execute(statement)
         return cursor.fetchone()[0]
-
-
-def say(text: str) -> None:
-    sys.stdout.write(text + "\n")
-    sys.stdout.flush()
 
 
 if __name__ == "__main__":

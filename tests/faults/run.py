@@ -7,7 +7,6 @@ editions of each report. Every fault hits an import that replaces one edition by
 the run.
 """
 
-import argparse
 import http.client
 import io
 import json
@@ -28,7 +27,7 @@ from contextlib import closing, contextmanager
 from http import HTTPStatus
 from importlib import import_module
 from pathlib import Path
-from random import Random, SystemRandom
+from random import Random
 from typing import Any
 
 import django
@@ -37,8 +36,10 @@ from django.core.management import call_command
 from django.db import connections
 
 from catalogue.reports.samples.reports import sample_list, sample_write
+from tests.faults.program import Fault, parser_of, trial_of, try_each
 from tests.faults.server import PATIENCE, PAUSE, Server
 from tests.faults.state import assert_catalogued, ingested, used
+from tests.printing import say
 
 PROJECT = Path(__file__).resolve().parent.parent.parent
 # Two reports share a table, and the others have their own tables. That of the first report is larger than 1.5 MiB.
@@ -53,23 +54,10 @@ logging.disable(logging.WARNING)
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--times", type=int, default=30, help="how often an import is killed; others in proportion")
-    parser.add_argument("--seed", type=int, default=SystemRandom().randrange(10**9))
-    parser.add_argument("--only", nargs="*", choices=[fault.__name__ for fault in FAULTS])
-    options = parser.parse_args()
-    say(f"seed {options.seed}")
-    # If this program is stopped, its server is stopped too.
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit("stopped"))
-    server = Server()
-    try:
-        with tempfile.TemporaryDirectory() as folder:
-            trial = Trial(server, Path(folder), Random(options.seed))  # noqa: S311 - when a fault comes
-            for fault in FAULTS:
-                if not options.only or fault.__name__ in options.only:
-                    trial.run(fault, times=max(1, options.times * SHARES.get(fault.__name__, 5) // 30))
-    finally:
-        server.remove()
+    meaning = "how often an import is killed; others in proportion"
+    options = parser_of(__doc__, FAULTS, times=30, meaning=meaning).parse_args()
+    with trial_of(Trial, Server(), options.seed) as trial:
+        try_each(trial, FAULTS, options.only, lambda fault: max(1, options.times * SHARES.get(fault.__name__, 5) // 30))
     if not options.only:
         # Django cannot change its database: what else is tried has a process of its own.
         more = [sys.executable, "-m", "tests.faults.mixed", f"--times={max(1, options.times // 3)}"]
@@ -116,7 +104,7 @@ class Trial:
             for sample, lines in zip(sample_list(len(LINE_COUNTS)), LINE_COUNTS, strict=True):
                 sample_write(edition, sample, seed=seed, lines=lines, recordings=2 * lines)
 
-    def run(self, fault: Callable[[Any], None], times: int) -> None:
+    def run(self, fault: Fault, times: int) -> None:
         started = time.monotonic()
         self.count.clear()
         for _ in range(times):
@@ -187,6 +175,12 @@ class Trial:
     def wait(self, part: float = 1) -> None:
         """Wait until a random moment of an import, or of its first part."""
         time.sleep(self.random.uniform(0, part * self.seconds))
+
+    def ended(self, process: subprocess.Popen[str]) -> None:
+        """Wait for the end of an import, which may have failed, but with no traceback."""
+        _, errors = process.communicate(timeout=PATIENCE)
+        self.count["imports that reported an error" if process.returncode else "imports that succeeded"] += 1
+        assert "Traceback" not in errors, errors
 
     @contextmanager
     def serving(self) -> Iterator[int]:
@@ -268,7 +262,7 @@ def _stop_and_start(trial: Trial, how: signal.Signals) -> None:
         trial.wait()
         trial.server.stop(how)
         trial.server.start()
-        _ended(trial, process)
+        trial.ended(process)
 
 
 def disk_full(trial: Trial) -> None:
@@ -298,7 +292,7 @@ def disk_filled(trial: Trial) -> None:
 
 def _import_without_room(trial: Trial) -> None:
     log_before = len(trial.server.log())
-    _ended(trial, trial.popen("import_dsr", "--replace", str(trial.new)))
+    trial.ended(trial.popen("import_dsr", "--replace", str(trial.new)))
     log = trial.server.log()[log_before:]
     for word, meaning in (("COPY ", "a COPY failed"), ("PANIC", "the write-ahead log failed")):
         trial.count[meaning] += any(word in line for line in log.splitlines())
@@ -308,13 +302,7 @@ def timed_out(trial: Trial) -> None:
     """An import with a statement timeout."""
     milliseconds = int(1.5 ** trial.random.uniform(0, 18))
     with trial.importing(PGOPTIONS=f"-c statement_timeout={milliseconds}") as process:
-        _ended(trial, process)
-
-
-def _ended(trial: Trial, process: subprocess.Popen[str]) -> None:
-    _, errors = process.communicate(timeout=PATIENCE)
-    trial.count["imports that reported an error" if process.returncode else "imports that succeeded"] += 1
-    assert "Traceback" not in errors, errors
+        trial.ended(process)
 
 
 def worker_ended(trial: Trial) -> None:
@@ -370,7 +358,7 @@ def watcher_killed(trial: Trial) -> None:
         trial.count["deliveries moved before"] += len(list(folder.glob("done/*/result.json")))
         trial.count["deliveries in work"] += len(list(folder.glob("importing/*")))
         assert_idle(trial.server.url)
-        _ended(trial, trial.popen(*command))
+        trial.ended(trial.popen(*command))
         # Each file was moved once, and none is left anywhere else.
         results = {"result.json", "result.txt"}
         found = {path for path in folder.rglob("*") if path.is_file() and path.name not in results}
@@ -473,7 +461,7 @@ def _upload(trial: Trial, port: int, key: str) -> str | None:
     return None if status in (HTTPStatus.OK, HTTPStatus.CREATED) else f"an upload with status {status}"
 
 
-FAULTS: list[Callable[[Trial], None]] = [killed, stopped, crashed, disk_full, disk_filled, timed_out]
+FAULTS: list[Fault] = [killed, stopped, crashed, disk_full, disk_filled, timed_out]
 FAULTS += [worker_ended, watcher_killed, sender_killed, cut, crowd]
 # How often each fault happens while an import is killed 30 times.
 SHARES = {
@@ -562,11 +550,6 @@ def multipart(path: Path) -> bytes:
 def request(method: str, path: str, body: bytes = b"", *headers: str) -> bytes:
     head = [f"{method} {path} HTTP/1.1", "Host: 127.0.0.1", f"Content-Length: {len(body)}", *headers, "", ""]
     return "\r\n".join(head).encode() + body
-
-
-def say(text: str) -> None:
-    sys.stdout.write(text + "\n")
-    sys.stdout.flush()
 
 
 if __name__ == "__main__":

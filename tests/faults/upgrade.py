@@ -33,6 +33,7 @@ from typing import Any
 import psycopg2
 
 from tests.faults.server import Server, binaries
+from tests.printing import say
 
 PROJECT = Path(__file__).resolve().parent.parent.parent
 FIRST_RELEASE = "0b1a100d4c95af830f47f400cc6aca4d9afca527"
@@ -125,10 +126,6 @@ def extracted(revision: str, folder: Path) -> Path:
     archive = subprocess.run(["git", "archive", revision], cwd=PROJECT, check=True, capture_output=True).stdout
     subprocess.run(["tar", "--extract"], cwd=folder, input=archive, check=True)
     return folder
-
-
-def say(text: str) -> None:
-    print(text, flush=True)  # noqa: T201 - a command-line program
 
 
 def check(condition: object, what: str) -> None:

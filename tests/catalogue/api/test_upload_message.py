@@ -16,6 +16,7 @@ from catalogue.imports.queue.worker import queue_drain, uploads_clear
 from catalogue.models import DSR, ImportJob, RejectedDelivery, ReportMessage, UsageLine
 from dsrhub.database import locks
 from tests import recipes
+from tests.catalogue import recipes as reports
 from tests.catalogue.helpers import permitted, user_with, without_messages
 from tests.catalogue.messages import FIRST, ITALY, NORWAY, SECOND, SPAIN, file_name, message_file
 from tests.waiting import PATIENCE
@@ -189,6 +190,11 @@ def test_files_of_another_user_do_not_complete_a_message(uploader):
     other.force_login(permitted(recipes.user.make(username="eve"), "add_dsr"))
     assert upload(other, **SECOND).json()["waiting_for"] == [1]
     assert not DSR.objects.exists()
+
+
+def test_a_refusal_without_problems_is_an_error_itself(uploader):
+    job = reports.import_job.make(state="refused", uploaded_by=User.objects.get())
+    assert uploader.get(f"/imports/{job.pk}").json()["error_count"] == 1
 
 
 def test_wrong_siblings_are_refused_and_their_files_go(uploader, uploads):

@@ -26,6 +26,8 @@ from dsrhub.database import locks
 from dsrhub.models import StoredValue
 from dsrhub.stores.addresses import parsed_address
 from dsrhub.stores.local import LocalStore
+from dsrhub.webhooks.models import Event
+from tests.catalogue import recipes
 from tests.catalogue.helpers import HEADER, NO_JANUARY, line, other_transaction
 from tests.catalogue.messages import FIRST, SECOND, file_name, message_file
 from tests.catalogue.report_templates.helpers import HEADINGS, csv_text
@@ -33,6 +35,7 @@ from tests.catalogue.reports.formats.templates.definitions import TONBANK
 from tests.processes import environment
 from tests.stores.worlds import EVERYWHERE
 from tests.waiting import PATIENCE, wait_for_lock_waiter, wait_until, wait_until_alone
+from tests.webhooks import recipes as webhooks
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -124,6 +127,30 @@ def test_a_file_that_no_template_recognises_is_moved_with_the_nearest_template(w
     assert (found["code"], found["problems"]) == ("file_not_recognised", [])
     assert "The nearest one is Tonbank, of which these columns are missing: Net." in found["message"]
     assert found["message"] in text
+
+
+UNKNOWN = csv_text([], headings=HEADINGS[:-1]).encode()
+TWO_ERRORS = report(line("a", revenue="x", isrc="x"), line("", revenue="1"))
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "code", "numbers"),
+    [
+        ("unknown.csv", UNKNOWN, "file_not_recognised", (1, 0)),
+        ("unknown.tsv", REPORT, "invalid_report_name", (1, 0)),
+        # The name of the sender is new, which is a warning, and looks like that of the report.
+        (file_name(), message_file(), "name_looks_alike", (1, 1)),
+        (NO_JANUARY, TWO_ERRORS, "report_refused", (2, 1)),
+    ],
+)
+def test_the_result_and_the_event_have_the_same_numbers(world, name, content, code, numbers):
+    recipes.dsr.make(dsp="tonbank")
+    webhooks.webhook.make(events=["dsr.failed"])
+    world.put(name, content)
+    assert look(world).ended == 1
+    (event,) = Event.objects.all()
+    for told in (result(world)[0], json.loads(event.body)["data"]):
+        assert (told["code"], told["error_count"], told["warning_count"]) == (code, *numbers)
 
 
 @EVERYWHERE

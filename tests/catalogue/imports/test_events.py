@@ -151,7 +151,7 @@ def test_a_file_whose_name_says_nothing_has_no_dsr(tmp_path):
                 "name": "report.tsv",
                 "dsp": None,
                 "code": "invalid_report_name",
-                "error_count": 0,
+                "error_count": 1,
                 "warning_count": 0,
                 "problems": [],
             },
