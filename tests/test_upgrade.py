@@ -7,7 +7,7 @@ import psycopg2
 import pytest
 from django.db import connection
 
-from catalogue.models import ReportMessage, UseTypeTotal
+from catalogue.models import Currency, ReportMessage, Territory, UseTypeTotal
 from dsrhub.database.statements import execute
 from tests.catalogue.sample_message import import_message
 from tests.processes import database_url, manage, new_database
@@ -55,6 +55,13 @@ INSERT INTO auth_user (id, username, password, is_active, is_staff, is_superuser
     SELECT id, name, 'md5$$' || md5(name), true, false, false, '', '', '', now()
     FROM (VALUES (1, 'ada'), (2, 'eve')) AS users (id, name);
 INSERT INTO authtoken_token (key, user_id, created) VALUES (repeat('a', 40), 1, now() - interval '18 months');
+UPDATE catalogue_territory SET local_currency_id = 'BGN' WHERE code_2 = 'BG';
+UPDATE catalogue_territory SET name = 'St. Helena' WHERE code_2 = 'SH';
+UPDATE catalogue_territory SET name = 'Heard & McDonald Islands' WHERE code_2 = 'HM';
+UPDATE catalogue_territory SET name = 'French Southern Territories' WHERE code_2 = 'TF';
+UPDATE catalogue_currency SET name = 'Kyrgystani Som' WHERE code = 'KGS';
+DELETE FROM catalogue_currency WHERE code = 'XAD';
+INSERT INTO catalogue_currency (code, name, symbol) VALUES ('CNX', 'Chinese People’s Bank Dollar', 'CNX');
 """
 
 # An old server creates a token after the migration.
@@ -209,6 +216,29 @@ def test_an_upgrade_keeps_all_rows_and_catalogues_them(upgraded):
     assert "dsp: 'Spotify' (2 DSRs), 'spotify' (1 DSR)" in manage("list_look_alikes", DATABASE_URL=upgraded)
     repeated = manage("list_repeated_usage", DATABASE_URL=upgraded)
     assert "subscription 7, external id 'x 1': records 2 (2020-01-01), 3 (2020-01-01)" in repeated
+
+
+# The rows of currencies and of territories.
+REFERENCE_DATA = """
+import json
+from catalogue.models import Currency, Territory
+
+currencies, territories = Currency.objects.values_list(), Territory.objects.values_list()
+print(json.dumps([list(currencies), list(territories)]))
+"""
+
+
+def test_currencies_and_territories_become_those_of_a_new_database(upgraded):
+    currencies, territories = json.loads(
+        manage("shell", "--no-imports", "--command", REFERENCE_DATA, DATABASE_URL=upgraded)
+    )
+    # Nothing is deleted that old data can refer to.
+    currencies.remove(["CNX", "Chinese People’s Bank Dollar", "CNX"])
+    assert currencies == [list(row) for row in Currency.objects.values_list()]
+    assert territories == [list(row) for row in Territory.objects.values_list()]
+    assert ["XAD", "Arab Accounting Dinar", "XAD"] in currencies
+    assert ["BG", "Bulgaria", "EUR"] in territories
+    assert ["SH", "St. Helena, Ascension & Tristan da Cunha", "SHP"] in territories
 
 
 def test_workers_of_the_version_before_import_reports_beside_new_ones(upgraded):

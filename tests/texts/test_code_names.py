@@ -25,19 +25,19 @@ def found(client, address, language):
 @pytest.mark.parametrize(
     ("language", "names"),
     [
-        (None, ["ES Spain", "WW Worldwide", "CQ Sark", "Brazilian Real", "Zimbabwean Gold"]),
-        ("en", ["ES Spain", "WW Worldwide", "CQ Sark", "Brazilian Real", "Zimbabwean Gold"]),
-        # CLDR names neither Sark nor this currency in Spanish and French: they keep their stored names.
-        ("es", ["ES España", "WW Mundo", "CQ Sark", "real brasileño", "Zimbabwean Gold"]),
-        ("fr", ["ES Espagne", "WW Monde", "CQ Sark", "réal brésilien", "Zimbabwean Gold"]),
+        (None, ["ES Spain", "WW Worldwide", "QM Ruritania", "Brazilian Real", "Ruritanian Crown"]),
+        ("en", ["ES Spain", "WW Worldwide", "QM Ruritania", "Brazilian Real", "Ruritanian Crown"]),
+        # CLDR never names codes for private use: they keep their stored names.
+        ("es", ["ES España", "WW Mundo", "QM Ruritania", "real brasileño", "Ruritanian Crown"]),
+        ("fr", ["ES Espagne", "WW Monde", "QM Ruritania", "réal brésilien", "Ruritanian Crown"]),
     ],
 )
 def test_names_are_in_the_active_language_or_stored(language, names):
-    Currency.objects.update_or_create(code="ZWG", defaults={"name": "Zimbabwean Gold", "symbol": "ZWG"})
-    Territory.objects.update_or_create(code_2="CQ", defaults={"name": "Sark"})
+    Currency.objects.create(code="QMR", name="Ruritanian Crown", symbol="QMR")
+    Territory.objects.create(code_2="QM", name="Ruritania")
     with translation.override(language):
-        shown = [str(Territory.objects.get(pk=code)) for code in ("ES", "WW", "CQ")]
-        assert [*shown, *(Currency.objects.get(pk=code).shown_name for code in ("BRL", "ZWG"))] == names
+        shown = [str(Territory.objects.get(pk=code)) for code in ("ES", "WW", "QM")]
+        assert [*shown, *(Currency.objects.get(pk=code).shown_name for code in ("BRL", "QMR"))] == names
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ from babel.core import get_global
 # What ISO 3166-1 leaves to its users, as in the table of territories.
 OTHER_TERRITORIES = {"WW", "ZZ"}
 PSEUDO_TERRITORIES = {"XA", "XB"}
-# Names that senders write and CLDR does not have, such as those of ISO 3166-1 itself.
+# Names that senders write and CLDR does not have, such as those of ISO 3166-1 itself, or has no more.
 OTHER_NAMES = {
     "bolivarian republic of venezuela": "VE",
     "bolivia, plurinational state of": "BO",
@@ -22,7 +22,9 @@ OTHER_NAMES = {
     "cote d'ivoire": "CI",
     "czech republic": "CZ",
     "england": "GB",
+    "french southern territories": "TF",
     "great britain": "GB",
+    "heard and mcdonald islands": "HM",
     "holland": "NL",
     "hong kong": "HK",
     "iran, islamic republic of": "IR",
@@ -39,6 +41,8 @@ OTHER_NAMES = {
     "republic of korea": "KR",
     "republic of moldova": "MD",
     "russian federation": "RU",
+    "région indéterminée": "ZZ",
+    "st. helena": "SH",
     "swaziland": "SZ",
     "syrian arab republic": "SY",
     "taiwan, province of china": "TW",

@@ -175,3 +175,12 @@ def test_territories_have_names_in_the_languages_that_are_chosen():
     assert territory_names(["en"])["cote d'ivoire"] == "CI"
     assert "alemania" not in territory_names(["en"])
     assert territory_names(["en", "es"])["alemania"] == "DE"
+
+
+def test_names_that_cldr_has_no_more_stay_known():
+    """Senders go on writing them. The names of before and after the change are of one territory."""
+    names = territory_names(["en", "fr"])
+    assert names["st. helena"] == names["st. helena, ascension and tristan da cunha"] == "SH"
+    assert names["heard and mcdonald islands"] == names["heard island and mcdonald islands"] == "HM"
+    assert names["french southern territories"] == names["french southern and antarctic lands"] == "TF"
+    assert names["région indéterminée"] == names["région inconnue"] == "ZZ"
